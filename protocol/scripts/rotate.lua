@@ -1,0 +1,44 @@
+-- rotate: the session goes on under a new id; the old id ends, or keeps a trail.
+--
+-- KEYS[1]  record at the old id
+-- KEYS[2]  record at the new id, same partition
+-- KEYS[3]  index of the owner; absent without an owner
+-- ARGV[1]  base: the stamp the caller read at the old id, bytes 2 to 9 of the record
+-- ARGV[2]  the record for the new id
+-- ARGV[3]  its lifetime, ms
+-- ARGV[4]  what is left at the old id, or '' for nothing
+-- ARGV[5]  its lifetime, ms
+-- ARGV[6]  descriptor of the index entry
+-- ARGV[7]  ms the index has to live at least
+--
+-- answer   {1, ttl}           done; ttl of the new id
+--          {2, record, ttl}   conflict: the old id has another stamp, or the new id is taken (then
+--                             with the base's stamp); nothing was written
+--          {3}                gone: nothing stands at the old id; nothing was written
+--
+-- The order of writes: SET comes first, because it is the one that a server out of memory refuses;
+-- the old id goes last, so that a refusal in between loses no session. The trailing PTTL makes the
+-- server track the new key for this connection's near cache.
+
+local stamp = redis.call('GETRANGE', KEYS[1], 2, 9)
+if stamp ~= ARGV[1] or redis.call('EXISTS', KEYS[2]) == 1 then
+  local record = redis.call('GET', KEYS[1])
+  if not record then return {3} end
+  return {2, record, redis.call('PTTL', KEYS[1])}
+end
+
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+if KEYS[3] then
+  -- Before the entry: should PEXPIRE be forbidden, the script ends here and not after HSET.
+  local need = math.max(redis.call('PTTL', KEYS[3]), tonumber(ARGV[7]))
+  local lasts = redis.call('PEXPIRE', KEYS[3], string.format('%.0f', need))
+  redis.call('HSET', KEYS[3], string.sub(KEYS[2], -22), ARGV[6])
+  if lasts == 0 then redis.call('PEXPIRE', KEYS[3], string.format('%.0f', need)) end
+  redis.call('HDEL', KEYS[3], string.sub(KEYS[1], -22))
+end
+if ARGV[4] == '' then
+  redis.call('DEL', KEYS[1])
+else
+  redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5])
+end
+return {1, redis.call('PTTL', KEYS[2])}

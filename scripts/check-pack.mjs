@@ -1,0 +1,33 @@
+// Packs the package, installs the archive in an empty folder without development packages, and
+// imports every entry of `exports` there.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const { name, version, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const folder = mkdtempSync(join(tmpdir(), `${name}-pack-`))
+const npm = (cwd, ...args) =>
+  execFileSync('npm', [...args, '--loglevel=error'], {
+    cwd,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+
+try {
+  npm(root, 'pack', '--pack-destination', folder)
+  writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n')
+  npm(folder, 'install', '--prefer-offline', '--no-audit', '--no-fund', `./${name}-${version}.tgz`)
+  for (const entry of Object.keys(exports)) {
+    const specifier = entry.replace('.', name)
+    const code = `if (Object.keys(await import('${specifier}')).length === 0) throw new Error('no exports')`
+    execFileSync(process.execPath, ['--input-type=module', '--eval', code], {
+      cwd: folder,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    })
+    console.log(`${specifier}: imported from the packed archive`)
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}

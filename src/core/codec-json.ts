@@ -1,0 +1,168 @@
+/**
+ * JSON, for those who read payloads with other tools. For other languages: values that JSON has no
+ * form for are objects with one key.
+ *
+ * | value                  | written as                                                          |
+ * | ---------------------- | ------------------------------------------------------------------- |
+ * | Date                   | `{"$date": 1732440000000}`: whole milliseconds since the Unix epoch  |
+ * | Map                    | `{"$map": [[key, value], …]}`                                       |
+ * | Set                    | `{"$set": [member, …]}`                                             |
+ * | bigint                 | `{"$bigint": "-123"}`: decimal, no leading zeros, no plus            |
+ * | bytes                  | `{"$bytes": "AQI="}`: base64 with padding                           |
+ * | NaN, ±Infinity, -0     | `{"$number": "NaN"}`, `"Infinity"`, `"-Infinity"`, `"-0"`           |
+ * | plain object, only key | `{"$object": {"$x": …}}`: the inner object is taken as it is, its    |
+ * | beginning with `$`     | values are values like all others                                   |
+ *
+ * Another object whose only key begins with `$` is malformed. The two outer maps, from name to
+ * value, are no values: their keys are never tags. Whole numbers beyond ±(2^53 − 1) have to be
+ * written as bigints. Text is UTF-8 without a byte order mark; escaped lone surrogates are
+ * malformed. Bounds as in MessagePack, tags not counted as levels.
+ */
+import type { Format } from './codec.ts'
+import { isWellFormed, MAX_DEPTH, MAX_NODES, MalformedPayloadError, setOwn } from './values.ts'
+
+export const jsonFormat: Format = {
+  number: (value) =>
+    Number.isFinite(value) && !Object.is(value, -0) ? value : { $number: numberText(value) },
+  bigint: (value) => ({ $bigint: value.toString() }),
+  date: (ms) => ({ $date: ms }),
+  bytes: (value) => ({ $bytes: base64(value) }),
+  map(flat) {
+    const entries: unknown[] = []
+    for (let i = 0; i < flat.length; i += 2) entries.push([flat[i], flat[i + 1]])
+    return { $map: entries }
+  },
+  set: (members) => ({ $set: members }),
+  object: (properties, count, last) =>
+    count === 1 && last.startsWith('$') ? { $object: properties } : properties,
+
+  write: (prepared) => new TextEncoder().encode(JSON.stringify(prepared)),
+  read: (bytes) => ({ parsed: parse(bytes), revive: (part) => new Revival().value(part, 0) }),
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8.decode(bytes))
+  } catch {
+    // Without the cause: its message quotes the payload.
+    return fail('not JSON in UTF-8')
+  }
+}
+
+/** The walk over one attribute; replaces the tags, in place where possible. */
+class Revival {
+  private nodes = 0
+
+  value(value: unknown, depth: number): unknown {
+    if (++this.nodes > MAX_NODES) fail('too many values')
+    if (typeof value === 'string') return wellFormed(value)
+    if (typeof value === 'number') return Number.isFinite(value) ? value : fail('number too large')
+    if (typeof value !== 'object' || value === null) return value
+    if (Array.isArray(value)) return this.list(value, depth)
+    const object = value as Record<string, unknown>
+    const keys = Object.keys(object)
+    const tag = keys[0]
+    return keys.length === 1 && tag?.startsWith('$')
+      ? this.tagged(tag, object[tag], depth)
+      : this.properties(object, keys, depth)
+  }
+
+  private tagged(tag: string, content: unknown, depth: number): unknown {
+    switch (tag) {
+      case '$date':
+        return date(content)
+      case '$bigint':
+        return bigint(content)
+      case '$bytes':
+        return bytes(content)
+      case '$number':
+        return number(content)
+      case '$set':
+        return this.set(content, depth)
+      case '$map':
+        return this.map(content, depth)
+      case '$object': {
+        if (typeof content !== 'object' || content === null || Array.isArray(content)) {
+          return fail('$object without an object')
+        }
+        const object = content as Record<string, unknown>
+        return this.properties(object, Object.keys(object), depth)
+      }
+      default:
+        return fail('a tag that is not known')
+    }
+  }
+
+  private properties(object: Record<string, unknown>, keys: string[], depth: number): unknown {
+    if (depth === MAX_DEPTH) fail('nested too deeply')
+    for (const key of keys) {
+      setOwn(object, wellFormed(key), this.value(object[key], depth + 1))
+    }
+    return object
+  }
+
+  private list(list: unknown[], depth: number): unknown[] {
+    if (depth === MAX_DEPTH) fail('nested too deeply')
+    for (let i = 0; i < list.length; i++) list[i] = this.value(list[i], depth + 1)
+    return list
+  }
+
+  private set(content: unknown, depth: number): unknown {
+    if (!Array.isArray(content)) return fail('$set without a list')
+    const set = new Set(this.list(content, depth))
+    return set.size === content.length ? set : fail('a Set with the same member twice')
+  }
+
+  private map(content: unknown, depth: number): unknown {
+    if (!Array.isArray(content)) return fail('$map without a list')
+    if (depth === MAX_DEPTH) fail('nested too deeply')
+    const map = new Map<unknown, unknown>()
+    for (const entry of content as unknown[]) {
+      if (!Array.isArray(entry) || entry.length !== 2) return fail('$map without pairs')
+      map.set(this.value(entry[0], depth + 1), this.value(entry[1], depth + 1))
+    }
+    return map.size === content.length ? map : fail('a Map with the same key twice')
+  }
+}
+
+function wellFormed(text: string): string {
+  return isWellFormed(text) ? text : fail('a lone surrogate')
+}
+
+function date(content: unknown): Date {
+  const date = new Date(Number.isInteger(content) ? (content as number) : Number.NaN)
+  return Number.isNaN(date.getTime()) ? fail('$date without milliseconds') : date
+}
+
+function bigint(content: unknown): bigint {
+  return typeof content === 'string' && /^(0|-?[1-9][0-9]*)$/.test(content)
+    ? BigInt(content)
+    : fail('$bigint without decimal digits')
+}
+
+function bytes(content: unknown): Uint8Array {
+  if (typeof content !== 'string') return fail('$bytes without text')
+  const decoded = new Uint8Array(Buffer.from(content, 'base64'))
+  // Node skips what is not base64.
+  return base64(decoded) === content ? decoded : fail('$bytes without base64')
+}
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+}
+
+const NUMBERS = [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0]
+
+function numberText(value: number): string {
+  return Object.is(value, -0) ? '-0' : String(value)
+}
+
+function number(content: unknown): number {
+  return NUMBERS.find((value) => numberText(value) === content) ?? fail('$number without one')
+}
+
+function fail(problem: string): never {
+  throw new MalformedPayloadError(problem)
+}

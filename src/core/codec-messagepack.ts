@@ -1,0 +1,334 @@
+/**
+ * MessagePack, https://github.com/msgpack/msgpack/blob/master/spec.md. For other languages:
+ *
+ * | value                | written as                                                             |
+ * | -------------------- | ---------------------------------------------------------------------- |
+ * | null, boolean        | nil, bool                                                              |
+ * | string, object's key | str; valid UTF-8, so no surrogates; any key may occur, `__proto__` too  |
+ * | whole number         | int, when within ±(2^53 − 1), but -0                                   |
+ * | other number         | float 64; readers take float 32 too                                    |
+ * | bytes                | bin                                                                    |
+ * | list, plain object   | array, map                                                             |
+ * | Date                 | ext -1, the standard timestamp; read to the millisecond, rounded down  |
+ * | Map                  | ext 1: a MessagePack array of key, value, key, value, …                |
+ * | Set                  | ext 2: a MessagePack array of the members                              |
+ * | bigint               | ext 3: two's complement, big endian, one byte or more; written shortest |
+ * | -0                   | ext 4: no bytes; readers take a float -0.0 too                         |
+ *
+ * Readers take int 64 and uint 64 beyond ±(2^53 − 1) as a bigint. Keys of a Map and members of a
+ * Set are all different. At most 64 arrays, maps, Maps and Sets inside each other, and 100,000 values
+ * (containers, elements, values of properties, keys, members), in one attribute.
+ */
+import { isUtf8 } from 'node:buffer'
+import {
+  decodeTimestampToTimeSpec,
+  Encoder,
+  EXT_TIMESTAMP,
+  ExtData,
+  type ExtensionCodecType,
+  encodeTimeSpecToTimestamp,
+} from '@msgpack/msgpack'
+import type { Format } from './codec.ts'
+import { MAX_DEPTH, MAX_NODES, MalformedPayloadError, setOwn } from './values.ts'
+
+const EXT_MAP = 1
+const EXT_SET = 2
+const EXT_BIGINT = 3
+const EXT_NEGATIVE_ZERO = 4
+
+/** Extensions come from the walk in `codec.ts` ready-made. */
+const extensionCodec: ExtensionCodecType<undefined> = {
+  tryToEncode: (object) => (object instanceof ExtData ? object : null),
+  decode: () => fail('not used for reading'),
+}
+
+// The walk has bounded the depth; the list and the map around the attributes come on top of it.
+const newEncoder = (): Encoder => new Encoder({ extensionCodec, maxDepth: MAX_DEPTH + 3 })
+let encoder = newEncoder()
+
+function encode(value: unknown): Uint8Array {
+  const bytes = encoder.encode(value)
+  // An encoder keeps the largest buffer that it ever needed.
+  if (bytes.length > 65_536) encoder = newEncoder()
+  return bytes
+}
+
+export const messagePackFormat: Format = {
+  number: (value) =>
+    Object.is(value, -0) ? new ExtData(EXT_NEGATIVE_ZERO, new Uint8Array()) : value,
+  bigint: (value) => new ExtData(EXT_BIGINT, bigintToBytes(value)),
+  date(ms) {
+    const sec = Math.floor(ms / 1000)
+    const timestamp = encodeTimeSpecToTimestamp({ sec, nsec: (ms - sec * 1000) * 1e6 })
+    return new ExtData(EXT_TIMESTAMP, timestamp)
+  },
+  bytes: (value) => value,
+  map: (flat) => new ExtData(EXT_MAP, encode(flat)),
+  set: (members) => new ExtData(EXT_SET, encode(members)),
+  object: (properties) => properties,
+
+  write: encode,
+  read: (bytes) => ({ parsed: new Reader(bytes).payload(), revive: (part) => part }),
+}
+
+const KEY_SLOTS = 512
+const recentKeys: string[] = new Array(KEY_SLOTS).fill('')
+
+/**
+ * Not the library's decoder, which trusts its input: it bounds neither depth nor the sum of the
+ * lengths that arrays declare before it allocates them, takes any bytes for text and strips a byte
+ * order mark from long ones, refuses the key `__proto__`, and answers with views of the input.
+ */
+class Reader {
+  private position = 0
+  private end: number
+  private nodes = 0
+  private readonly bytes: Buffer
+  private readonly view: DataView
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.end = bytes.byteLength
+  }
+
+  payload(): unknown[] {
+    const maps: unknown[] = []
+    const count = this.arrayHead()
+    if (count > 2) fail('more than two maps')
+    for (let left = count; left > 0; left--) maps.push(this.attributes())
+    if (this.position !== this.end) fail('bytes after the end')
+    return maps
+  }
+
+  private attributes(): Record<string, unknown> {
+    const head = this.unsigned(1)
+    const count =
+      head >> 4 === 0x8
+        ? head & 0x0f
+        : head === 0xde || head === 0xdf
+          ? this.unsigned(head === 0xde ? 2 : 4)
+          : fail('no map where one belongs')
+    const attributes: Record<string, unknown> = {}
+    for (let left = this.plausible(count, 2); left > 0; left--) {
+      const name = this.key()
+      this.nodes = 0
+      setOwn(attributes, name, this.value(0))
+    }
+    return attributes
+  }
+
+  private arrayHead(): number {
+    const head = this.unsigned(1)
+    if (head >> 4 === 0x9) return head & 0x0f
+    if (head === 0xdc || head === 0xdd) return this.unsigned(head === 0xdc ? 2 : 4)
+    return fail('no array where one belongs')
+  }
+
+  private key(): string {
+    const head = this.unsigned(1)
+    if (head >> 5 === 0b101) return this.shortKey(head & 0x1f)
+    if (head >= 0xd9 && head <= 0xdb) return this.text(this.unsigned(1 << (head - 0xd9)))
+    return fail('a key that is not text')
+  }
+
+  /** The same keys come again with every session: a third of the time goes without this. */
+  private shortKey(length: number): string {
+    const start = this.skip(length)
+    let hash = length
+    for (let i = start; i < this.position; i++) hash = (hash * 31 + (this.bytes[i] as number)) | 0
+    const slot = hash & (KEY_SLOTS - 1)
+    const known = recentKeys[slot] as string
+    if (known.length === length && this.matches(known, start)) return known
+    this.position = start
+    const key = this.text(length)
+    // As many units as bytes: ASCII. Others could be mistaken for bytes that are not UTF-8.
+    if (key.length === length) recentKeys[slot] = key
+    return key
+  }
+
+  private matches(ascii: string, start: number): boolean {
+    for (let i = 0; i < ascii.length; i++) {
+      if (ascii.charCodeAt(i) !== this.bytes[start + i]) return false
+    }
+    return true
+  }
+
+  private value(depth: number): unknown {
+    if (++this.nodes > MAX_NODES) fail('too many values')
+    const head = this.unsigned(1)
+    if (head < 0x80) return head
+    if (head < 0x90) return this.map(head & 0x0f, depth)
+    if (head < 0xa0) return this.array(head & 0x0f, depth)
+    if (head < 0xc0) return this.text(head & 0x1f)
+    if (head >= 0xe0) return head - 0x100
+    switch (head) {
+      case 0xc0:
+        return null
+      case 0xc2:
+        return false
+      case 0xc3:
+        return true
+      case 0xc4:
+      case 0xc5:
+      case 0xc6:
+        return new Uint8Array(this.take(this.unsigned(1 << (head - 0xc4))))
+      case 0xc7:
+      case 0xc8:
+      case 0xc9:
+        return this.extension(this.unsigned(1 << (head - 0xc7)), depth)
+      case 0xca:
+        return this.view.getFloat32(this.skip(4))
+      case 0xcb:
+        return this.view.getFloat64(this.skip(8))
+      case 0xcc:
+      case 0xcd:
+      case 0xce:
+        return this.unsigned(1 << (head - 0xcc))
+      case 0xcf:
+        return safe(this.view.getBigUint64(this.skip(8)))
+      case 0xd0:
+        return this.view.getInt8(this.skip(1))
+      case 0xd1:
+        return this.view.getInt16(this.skip(2))
+      case 0xd2:
+        return this.view.getInt32(this.skip(4))
+      case 0xd3:
+        return safe(this.view.getBigInt64(this.skip(8)))
+      case 0xd4:
+      case 0xd5:
+      case 0xd6:
+      case 0xd7:
+      case 0xd8:
+        return this.extension(1 << (head - 0xd4), depth)
+      case 0xd9:
+      case 0xda:
+      case 0xdb:
+        return this.text(this.unsigned(1 << (head - 0xd9)))
+      case 0xdc:
+      case 0xdd:
+        return this.array(this.unsigned(head === 0xdc ? 2 : 4), depth)
+      case 0xde:
+      case 0xdf:
+        return this.map(this.unsigned(head === 0xde ? 2 : 4), depth)
+      default:
+        return fail('a byte that begins nothing')
+    }
+  }
+
+  private array(count: number, depth: number): unknown[] {
+    if (depth === MAX_DEPTH) fail('nested too deeply')
+    const array: unknown[] = []
+    for (let left = this.plausible(count, 1); left > 0; left--) array.push(this.value(depth + 1))
+    return array
+  }
+
+  private map(count: number, depth: number): Record<string, unknown> {
+    if (depth === MAX_DEPTH) fail('nested too deeply')
+    const object: Record<string, unknown> = {}
+    for (let left = this.plausible(count, 2); left > 0; left--) {
+      setOwn(object, this.key(), this.value(depth + 1))
+    }
+    return object
+  }
+
+  private extension(length: number, depth: number): unknown {
+    const type = this.view.getInt8(this.skip(1))
+    switch (type) {
+      case EXT_TIMESTAMP:
+        return timestamp(this.take(length))
+      case EXT_MAP: {
+        const flat = this.collection(length, depth)
+        const map = new Map<unknown, unknown>()
+        for (let i = 0; i < flat.length; i += 2) map.set(flat[i], flat[i + 1])
+        return map.size * 2 === flat.length ? map : fail('a Map with half an entry or a key twice')
+      }
+      case EXT_SET: {
+        const members = this.collection(length, depth)
+        const set = new Set(members)
+        return set.size === members.length ? set : fail('a Set with a member twice')
+      }
+      case EXT_BIGINT:
+        return length > 0 ? bigintFromBytes(this.take(length)) : fail('a bigint without bytes')
+      case EXT_NEGATIVE_ZERO:
+        return length === 0 ? -0 : fail('a negative zero with bytes')
+      default:
+        return fail('an extension that is not known')
+    }
+  }
+
+  /** The array that is all the content of a Map or a Set. */
+  private collection(length: number, depth: number): unknown[] {
+    const outerEnd = this.end
+    this.end = this.plausible(length, 1) + this.position
+    const items = this.array(this.arrayHead(), depth)
+    if (this.position !== this.end) fail('bytes after the end of a Map or Set')
+    this.end = outerEnd
+    return items
+  }
+
+  private text(length: number): string {
+    const start = this.skip(length)
+    let bits = 0
+    for (let i = start; i < this.position; i++) bits |= this.bytes[i] as number
+    if (bits < 0x80) return this.bytes.toString('latin1', start, this.position)
+    if (!isUtf8(this.bytes.subarray(start, this.position))) fail('text that is not UTF-8')
+    return this.bytes.toString('utf8', start, this.position)
+  }
+
+  private take(length: number): Uint8Array {
+    const start = this.skip(length)
+    return this.bytes.subarray(start, this.position)
+  }
+
+  private unsigned(length: number): number {
+    const start = this.skip(length)
+    let value = 0
+    for (let i = start; i < this.position; i++) value = value * 256 + (this.bytes[i] as number)
+    return value
+  }
+
+  /** Moves on by `length` bytes, which have to be there, and answers with where they begin. */
+  private skip(length: number): number {
+    const start = this.position
+    this.position = start + this.plausible(length, 1)
+    return start
+  }
+
+  /** A declared length is believed only as far as there are bytes left. */
+  private plausible(count: number, bytesEach: number): number {
+    return count * bytesEach > this.end - this.position ? fail('cut off') : count
+  }
+}
+
+function safe(value: bigint): bigint | number {
+  const number = Number(value)
+  return Number.isSafeInteger(number) ? number : value
+}
+
+function timestamp(bytes: Uint8Array): Date {
+  if (![4, 8, 12].includes(bytes.length)) fail('a timestamp of the wrong length')
+  const { sec, nsec } = decodeTimestampToTimeSpec(bytes)
+  const date = new Date(sec * 1000 + Math.floor(nsec / 1e6))
+  return nsec < 1e9 && !Number.isNaN(date.getTime()) ? date : fail('a timestamp out of range')
+}
+
+function bigintToBytes(value: bigint): Uint8Array {
+  // The bits of a negative number are those of its complement, inverted.
+  const magnitude = value < 0n ? ~value : value
+  let hex = magnitude.toString(16)
+  if (hex.length % 2 === 1) hex = `0${hex}`
+  // The first bit is the sign's.
+  if (Number.parseInt(hex.slice(0, 2), 16) > 0x7f) hex = `00${hex}`
+  const bytes = new Uint8Array(Buffer.from(hex, 'hex'))
+  return value < 0n ? bytes.map((byte) => ~byte) : bytes
+}
+
+function bigintFromBytes(bytes: Uint8Array): bigint {
+  const hex = Buffer.from(bytes).toString('hex')
+  return BigInt.asIntN(bytes.length * 8, BigInt(`0x${hex}`))
+}
+
+function fail(problem: string): never {
+  throw new MalformedPayloadError(problem)
+}

@@ -1,0 +1,173 @@
+import { LONGEST_LIFETIME } from './duration.ts'
+import { OptionError } from './errors.ts'
+
+export interface CookieOptions {
+  /** Default `'__Host-session'`; the prefix goes where `path`, `domain` or `secure` do not allow it. */
+  readonly name?: string
+  /**
+   * Default `'auto'`: always, except for plain HTTP to a loopback address outside production, where
+   * the cookie has neither `Secure` nor the name's prefix. `false` is for plain HTTP elsewhere.
+   */
+  readonly secure?: boolean | 'auto'
+  /** Default `'lax'`. `'none'` needs `secure`. */
+  readonly sameSite?: 'lax' | 'strict' | 'none'
+  /** Default `'/'`. */
+  readonly path?: string
+  /** Default: this host only. */
+  readonly domain?: string
+  /** A separate cookie for each top-level site (CHIPS); needs `secure`. */
+  readonly partitioned?: boolean
+  /** Whether the cookie outlives the browser. Default false: it ends with the browser's session. */
+  readonly persistent?: boolean
+}
+
+/** What the cookie policy has to know of a request. */
+export interface CookieRequest {
+  /** Whether the connection is TLS, or a proxy that the application trusts says so. */
+  readonly secure: boolean
+  /** The Host header. */
+  readonly host: string | undefined
+  /** Whether a proxy has left its mark (Forwarded, X-Forwarded-*): its Host says nothing of the browser's. */
+  readonly proxied: boolean
+}
+
+/** The form that the cookie has for one request. */
+export interface CookieProfile {
+  readonly name: string
+  /** Everything after the value, without Max-Age. */
+  readonly suffix: string
+}
+
+// RFC 6265, section 4.1.1: a name is a token; path and domain hold no control characters and no ';'.
+const NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}$/
+const PATH = /^\/[\x20-\x3a\x3c-\x7e]*$/
+const DOMAIN =
+  /^\.?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i
+const LOOPBACK = /^(?:localhost|[a-z0-9.-]+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i
+/** A flood of cookies with our name costs at most so many checks. */
+const MOST_CANDIDATES = 8
+const SAME_SITE = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
+
+/** How the session cookie is named, read, set and cleared. */
+export class CookiePolicy {
+  readonly persistent: boolean
+  readonly #usual: CookieProfile
+  /** For plain HTTP to loopback in development; absent where that is not allowed. */
+  readonly #loopback: CookieProfile | undefined
+  #warned = false
+
+  /** @throws OptionError for values that browsers refuse or that would inject header text */
+  constructor(options: CookieOptions = {}) {
+    const { secure = 'auto', sameSite = 'lax', path = '/', domain, partitioned = false } = options
+    if (secure !== true && secure !== false && secure !== 'auto') {
+      throw new OptionError('cookie.secure', "takes true, false or 'auto'")
+    }
+    if (!Object.hasOwn(SAME_SITE, sameSite)) {
+      throw new OptionError('cookie.sameSite', "takes 'lax', 'strict' or 'none'")
+    }
+    if (typeof path !== 'string' || !PATH.test(path)) {
+      throw new OptionError('cookie.path', "takes a path that begins with '/'")
+    }
+    if (domain !== undefined && (typeof domain !== 'string' || !DOMAIN.test(domain))) {
+      throw new OptionError('cookie.domain', 'takes a domain name')
+    }
+    if (sameSite === 'none' && secure === false) {
+      throw new OptionError(
+        'cookie.sameSite',
+        "'none' needs secure cookies: browsers refuse it else",
+      )
+    }
+    if (partitioned && secure === false) {
+      throw new OptionError('cookie.partitioned', 'needs secure cookies: browsers refuse it else')
+    }
+    const name = options.name ?? defaultName(secure !== false, path === '/' && domain === undefined)
+    checkName(name, secure !== false, path, domain)
+    this.persistent = options.persistent ?? false
+    const scope = `; Path=${path}${domain === undefined ? '' : `; Domain=${domain}`}; HttpOnly`
+    const site = `; SameSite=${SAME_SITE[sameSite]}`
+    const usual = secure === false ? '' : `; Secure${partitioned ? '; Partitioned' : ''}`
+    this.#usual = { name, suffix: scope + site + usual }
+    // SameSite=None without Secure would be refused; Lax is what a browser would fall back to.
+    const plainSite = sameSite === 'none' ? '; SameSite=Lax' : site
+    this.#loopback =
+      secure === 'auto'
+        ? { name: name.replace(/^__(?:Host|Secure)-/, ''), suffix: scope + plainSite }
+        : undefined
+  }
+
+  /** Which form of the cookie this request has. */
+  profile(request: CookieRequest): CookieProfile {
+    if (request.secure || this.#loopback === undefined) return this.#usual
+    if (process.env['NODE_ENV'] === 'production') return this.#usual
+    if (request.proxied) return this.#usual
+    if (request.host !== undefined && LOOPBACK.test(request.host)) return this.#loopback
+    this.#warnOnce(
+      'plain HTTP to a host that is not loopback: browsers will not keep the Secure session cookie. ' +
+        'Behind a proxy that ends TLS, let the framework trust it (Express: app.set("trust proxy", 1)); ' +
+        'for development without TLS set cookie.secure to false. NODE_ENV=production ends this check.',
+    )
+    return this.#usual
+  }
+
+  /** All values that the header holds under the name, at most eight; no parsing of the others. */
+  candidates(profile: CookieProfile, header: string | undefined): string[] {
+    const values: string[] = []
+    if (header === undefined) return values
+    const { name } = profile
+    let at = header.indexOf(name)
+    while (at !== -1 && values.length < MOST_CANDIDATES) {
+      const equals = at + name.length
+      if (header[equals] === '=' && startsPair(header, at)) {
+        const end = header.indexOf(';', equals)
+        const value = header.slice(equals + 1, end === -1 ? undefined : end).trim()
+        if (!values.includes(value)) values.push(value)
+      }
+      at = header.indexOf(name, equals)
+    }
+    return values
+  }
+
+  /** @param maxAge milliseconds; without it the cookie ends with the browser's session */
+  set(profile: CookieProfile, value: string, maxAge?: number): string {
+    const age = maxAge === undefined ? '' : `; Max-Age=${toSeconds(maxAge)}`
+    return `${profile.name}=${value}${age}${profile.suffix}`
+  }
+
+  clear(profile: CookieProfile): string {
+    return `${profile.name}=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT${profile.suffix}`
+  }
+
+  #warnOnce(message: string): void {
+    if (this.#warned) return
+    this.#warned = true
+    process.emitWarning(message, { code: 'SOJOURN_INSECURE_REQUEST' })
+  }
+}
+
+function toSeconds(ms: number): number {
+  return Math.max(1, Math.floor(Math.min(ms, LONGEST_LIFETIME) / 1000))
+}
+
+function startsPair(header: string, at: number): boolean {
+  let before = at - 1
+  while (before >= 0 && (header[before] === ' ' || header[before] === '\t')) before--
+  return before < 0 || header[before] === ';'
+}
+
+function defaultName(secure: boolean, hostOnly: boolean): string {
+  if (!secure) return 'session'
+  return hostOnly ? '__Host-session' : '__Secure-session'
+}
+
+function checkName(name: unknown, secure: boolean, path: string, domain: string | undefined): void {
+  if (typeof name !== 'string' || !NAME.test(name)) {
+    throw new OptionError('cookie.name', "takes 1 to 200 letters, digits and -_.!#$%&'*+^`|~")
+  }
+  const hostOnly = secure && path === '/' && domain === undefined
+  if (name.startsWith('__Host-') && !hostOnly) {
+    throw new OptionError('cookie.name', "'__Host-' needs secure, path '/' and no domain")
+  }
+  if (name.startsWith('__Secure-') && !secure) {
+    throw new OptionError('cookie.name', "'__Secure-' needs secure")
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * The one contract between sessions and storage. An engine stores opaque records: all it knows of
+ * their bytes is where the stamp stands. Every engine passes the suite in `sojourn/testing`.
+ *
+ * A session that is gone can never come back: only `create` and `rotate` bring a record into being.
+ */
+
+/**
+ * Public name of a session: 3 characters of partition tag, 22 of hash (base64url of 16 bytes).
+ * All keys of one partition, and of one principal, live in one Redis slot.
+ */
+export type SessionId = string
+
+/**
+ * Bytes 2 to 10 of a record: revision and the first half of its nonce. Compare-and-set runs on it.
+ * The random half tells two records of the same revision apart, which a failover that lost writes
+ * can bring about.
+ */
+export type Stamp = Uint8Array
+
+export const STAMP_OFFSET = 2
+export const STAMP_LENGTH = 8
+
+export function stampOf(record: Uint8Array): Stamp {
+  return record.subarray(STAMP_OFFSET, STAMP_OFFSET + STAMP_LENGTH)
+}
+
+export interface Stored {
+  readonly record: Uint8Array
+  /** Remaining lifetime, milliseconds. */
+  readonly ttl: number
+}
+
+/** Whose session it is, as the engine needs it to keep the principal's index. */
+export interface Owner {
+  /** 22 characters (base64url of 16 bytes): one-way name of the principal; same partition as the id. */
+  readonly tag: string
+  /** Opaque; its bytes 1 to 7 are the creation time (unsigned 48 bit, big endian, ms since the epoch). */
+  readonly descriptor: Uint8Array
+  /** Milliseconds until the absolute deadline: the index lives at least that long. */
+  readonly ttl: number
+}
+
+/** How many sessions a principal may have, and what happens to one more. */
+export interface Limit {
+  readonly max: number
+  readonly policy: 'evict-oldest' | 'reject'
+}
+
+export type CreateResult =
+  | { readonly status: 'created'; readonly evicted: readonly SessionId[] }
+  /** A record stands under that id already; nothing was written. */
+  | { readonly status: 'exists' }
+  /** The limit is reached and its policy is `reject`; nothing was written. */
+  | { readonly status: 'rejected' }
+
+export type WriteResult =
+  | { readonly status: 'done' }
+  /** The stored stamp is another one; nothing was written. Carries what is stored. */
+  | { readonly status: 'conflict'; readonly stored: Stored }
+  /** There is no record under that id; nothing was written. */
+  | { readonly status: 'gone' }
+
+/** What is left at an id that is given up: a forward to the successor, or a marker. */
+export interface Trail {
+  readonly record: Uint8Array
+  /** Lifetime, milliseconds. */
+  readonly ttl: number
+}
+
+export interface ListedSession {
+  readonly id: SessionId
+  readonly descriptor: Uint8Array
+  /** Remaining lifetime of the session's record, milliseconds. */
+  readonly ttl: number
+}
+
+/**
+ * All lifetimes are whole milliseconds ≥ 1. Every method is atomic on its own and rejects with
+ * `StoreUnavailableError` or `StoreRefusedError` only.
+ */
+export interface Engine {
+  /** For messages and statistics: `memory`, `redis`. */
+  readonly name: string
+
+  /** The time by which this engine decides about deadlines, milliseconds since the epoch. */
+  now(): number
+
+  /** Resolves when the engine can serve; rejects when it cannot within its deadline. */
+  ready(): Promise<void>
+
+  /** The record and its remaining lifetime, or nothing when it does not exist or has expired. */
+  load(id: SessionId): Promise<Stored | undefined>
+
+  /**
+   * Stores a new record. With an owner it also enters it in the principal's index, removes the
+   * index' dead entries and enforces the limit, in the same step.
+   */
+  create(
+    id: SessionId,
+    record: Uint8Array,
+    ttl: number,
+    owner?: Owner,
+    limit?: Limit,
+  ): Promise<CreateResult>
+
+  /** Replaces the record and its lifetime if the stored stamp is `base`. */
+  commit(id: SessionId, base: Stamp, record: Uint8Array, ttl: number): Promise<WriteResult>
+
+  /** Sets the lifetime if the stored stamp is `base`; the record stays as it is. */
+  touch(id: SessionId, base: Stamp, ttl: number): Promise<WriteResult>
+
+  /**
+   * If the stamp at `from` is `base`: stores `record` at `to` (same partition), and leaves `trail`
+   * at `from`, or nothing. With an owner the index entry moves too (an entry that is missing is
+   * made). An id that exists at `to` is answered like a conflict at `from`: it cannot happen with
+   * random tokens.
+   */
+  rotate(
+    from: SessionId,
+    base: Stamp,
+    to: SessionId,
+    record: Uint8Array,
+    ttl: number,
+    options?: { readonly trail?: Trail; readonly owner?: Owner },
+  ): Promise<WriteResult>
+
+  /**
+   * Removes the record and, where the owner's tag is given, its index entry. With `base` only if the
+   * stored stamp is that one. With `trail` the id is left with it instead of nothing (only if there
+   * was a record). `gone` when there was none: the index entry is removed all the same.
+   */
+  destroy(
+    id: SessionId,
+    options?: { readonly ownerTag?: string; readonly base?: Stamp; readonly trail?: Trail },
+  ): Promise<WriteResult>
+
+  /** The principal's live sessions, oldest first. `partition` is the tag's own, 3 characters. */
+  list(partition: string, ownerTag: string): Promise<ListedSession[]>
+
+  /** Ends all of a principal's sessions but `except`, in one step; answers with the ids that were live. */
+  revokeAll(partition: string, ownerTag: string, except?: SessionId): Promise<SessionId[]>
+
+  /** Ends connections and timers. Calls under way reject; further calls reject. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Optional ability: the engine tells when sessions expire. */
+export interface ExpiryEvents {
+  /** Returns a function that ends the subscription. */
+  onExpired(listener: (id: SessionId) => void): () => void
+}
+
+export function hasExpiryEvents(engine: Engine): engine is Engine & ExpiryEvents {
+  return 'onExpired' in engine
+}

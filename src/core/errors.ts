@@ -1,0 +1,147 @@
+/**
+ * Every error that Sojourn throws has this base: a stable `code` to branch on, a message that
+ * says what went wrong and what to do, and the `cause` where there is one. Messages never hold
+ * a token, a secret or an attribute's value.
+ */
+
+const MARK = Symbol.for('sojourn.error')
+
+export type SojournErrorCode =
+  | 'ERR_SOJOURN_OPTION'
+  | 'ERR_SOJOURN_ATTRIBUTE'
+  | 'ERR_SOJOURN_SCHEMA'
+  | 'ERR_SOJOURN_TOO_LARGE'
+  | 'ERR_SOJOURN_CONFLICT'
+  | 'ERR_SOJOURN_ENDED'
+  | 'ERR_SOJOURN_HEADERS_SENT'
+  | 'ERR_SOJOURN_STORE_UNAVAILABLE'
+  | 'ERR_SOJOURN_STORE_REFUSED'
+
+export class SojournError extends Error {
+  readonly code: SojournErrorCode
+  /** HTTP status that fits when the error reaches an error handler (Express and Koa read it). */
+  readonly status: number
+
+  constructor(code: SojournErrorCode, message: string, status = 500, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+    this.code = code
+    this.status = status
+    Object.defineProperty(this, MARK, { value: true })
+  }
+}
+
+/** Recognises an error of ours even when the package is installed twice. */
+export function isSojournError(error: unknown): error is SojournError {
+  return typeof error === 'object' && error !== null && MARK in error
+}
+
+/** An option is missing, unknown or out of range. Thrown by `createSessions`, before any I/O. */
+export class OptionError extends SojournError {
+  readonly option: string
+
+  constructor(option: string, problem: string) {
+    super('ERR_SOJOURN_OPTION', `option \`${option}\`: ${problem}`)
+    this.option = option
+  }
+}
+
+/** An attribute has a name or a value that cannot be stored. Nothing was written. */
+export class AttributeError extends SojournError {
+  readonly attribute: string
+
+  constructor(attribute: string, problem: string, options?: ErrorOptions) {
+    super('ERR_SOJOURN_ATTRIBUTE', `attribute ${quote(attribute)}: ${problem}`, 500, options)
+    this.attribute = attribute
+  }
+}
+
+/** The session's data does not fit the application's schema. Nothing was written. */
+export class SchemaError extends SojournError {
+  readonly issues: ReadonlyArray<{ readonly attribute: string; readonly message: string }>
+
+  constructor(issues: ReadonlyArray<{ attribute: string; message: string }>) {
+    const text = issues.map((i) => `${quote(i.attribute)}: ${i.message}`).join('; ')
+    super('ERR_SOJOURN_SCHEMA', `session data does not fit the schema: ${text}`)
+    this.issues = issues
+  }
+}
+
+/** The encoded session is larger than `maxBytes`. Nothing was written. */
+export class SessionTooLargeError extends SojournError {
+  readonly bytes: number
+  readonly maxBytes: number
+  /** The largest attributes first, at most five, sizes in bytes as encoded. */
+  readonly largest: ReadonlyArray<{ readonly attribute: string; readonly bytes: number }>
+
+  constructor(
+    bytes: number,
+    maxBytes: number,
+    largest: ReadonlyArray<{ attribute: string; bytes: number }>,
+  ) {
+    const names = largest.map((l) => `${quote(l.attribute)} (${l.bytes})`).join(', ')
+    super(
+      'ERR_SOJOURN_TOO_LARGE',
+      `the session has ${bytes} bytes, maxBytes is ${maxBytes}; largest attributes: ${names}. ` +
+        'Keep large values elsewhere and their keys in the session, or raise maxBytes.',
+    )
+    this.bytes = bytes
+    this.maxBytes = maxBytes
+    this.largest = largest
+  }
+}
+
+/** Other writers changed the session at each of the bounded retries. Nothing was written. */
+export class SessionConflictError extends SojournError {
+  constructor(attempts: number) {
+    super(
+      'ERR_SOJOURN_CONFLICT',
+      `other writers changed the session during each of ${attempts} attempts to commit; try again`,
+      503,
+    )
+  }
+}
+
+/** The session was ended (logout, revocation, expiry) and cannot be written any more. */
+export class SessionEndedError extends SojournError {
+  constructor(operation: string) {
+    super('ERR_SOJOURN_ENDED', `${operation}: this session has ended; start with a new request`)
+  }
+}
+
+/** A new token was wanted after the response's headers had gone out, so it could not be delivered. */
+export class HeadersSentError extends SojournError {
+  constructor(operation: string) {
+    super(
+      'ERR_SOJOURN_HEADERS_SENT',
+      `${operation} needs a new cookie, but the response's headers are sent already; call it earlier`,
+    )
+  }
+}
+
+/** Redis did not answer in time, could not be reached, or cannot serve at the moment. */
+export class StoreUnavailableError extends SojournError {
+  /** True when the command was sent and its effect is unknown; false when it was surely not carried out. */
+  readonly indeterminate: boolean
+
+  constructor(problem: string, indeterminate: boolean, options?: ErrorOptions) {
+    super('ERR_SOJOURN_STORE_UNAVAILABLE', problem, 503, options)
+    this.indeterminate = indeterminate
+  }
+}
+
+/** Redis answered and refused: out of memory, no permission, read-only, persistence failing. */
+export class StoreRefusedError extends SojournError {
+  /** The first word of the server's answer: `OOM`, `NOPERM`, `NOAUTH`, `READONLY`, `MISCONF`, … */
+  readonly reason: string
+
+  constructor(reason: string, problem: string, options?: ErrorOptions) {
+    super('ERR_SOJOURN_STORE_REFUSED', problem, 503, options)
+    this.reason = reason
+  }
+}
+
+/** Names come from applications and sometimes from users: shown shortened, control characters escaped. */
+function quote(name: string): string {
+  return JSON.stringify(name.length > 60 ? `${name.slice(0, 57)}...` : name)
+}

@@ -1,0 +1,68 @@
+import type { SessionId } from './engine.ts'
+import type { RejectReason } from './record.ts'
+
+/** Events of this process' own sessions. None carries a token or an attribute's value. */
+export interface SessionEvents {
+  created: { readonly id: SessionId }
+  /** Attributes were stored; `attributes` are the names of the changed ones. */
+  changed: { readonly id: SessionId; readonly attributes: readonly string[] }
+  login: {
+    readonly id: SessionId
+    readonly previousId: SessionId | undefined
+    readonly principal: string
+  }
+  rotated: { readonly id: SessionId; readonly previousId: SessionId }
+  logout: { readonly id: SessionId; readonly principal: string | undefined }
+  revoked: { readonly id: SessionId; readonly principal: string | undefined }
+  /** Ended by a login beyond the session limit. */
+  evicted: { readonly id: SessionId; readonly principal: string }
+  expired: { readonly id: SessionId }
+  /** Another writer was first; the changes were rebased and tried again. */
+  conflict: { readonly id: SessionId }
+  /** A cookie was presented that opens no session. */
+  rejected: {
+    readonly id: SessionId | undefined
+    readonly reason: RejectReason | 'forged' | 'absent' | 'superseded'
+  }
+  /** Changes could not be stored because the session had ended or its cookie could not be sent. */
+  dropped: {
+    readonly id: SessionId | undefined
+    readonly reason: 'ended' | 'superseded' | 'headers-sent'
+    readonly attributes: readonly string[]
+  }
+  /** Something off the request's path failed: a touch, a migration, a clean-up. */
+  error: { readonly operation: string; readonly error: unknown }
+}
+
+export type SessionEventName = keyof SessionEvents
+export type SessionListener<Name extends SessionEventName> = (event: SessionEvents[Name]) => void
+
+/** Local listeners. One that throws is reported as a warning and harms neither request nor others. */
+export class EventHub {
+  readonly #listeners = new Map<SessionEventName, Set<(event: never) => void>>()
+
+  /** @returns a function that ends the subscription */
+  on<Name extends SessionEventName>(name: Name, listener: SessionListener<Name>): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set()
+    this.#listeners.set(name, listeners)
+    listeners.add(listener)
+    return () => {
+      listeners.delete(listener)
+    }
+  }
+
+  emit<Name extends SessionEventName>(name: Name, event: SessionEvents[Name]): void {
+    const listeners = this.#listeners.get(name)
+    if (listeners === undefined) return
+    for (const listener of listeners) {
+      try {
+        ;(listener as SessionListener<Name>)(event)
+      } catch (error) {
+        const text = error instanceof Error ? error.message : String(error)
+        process.emitWarning(`a listener of the session event '${name}' threw: ${text}`, {
+          code: 'SOJOURN_LISTENER',
+        })
+      }
+    }
+  }
+}

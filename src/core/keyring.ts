@@ -1,0 +1,57 @@
+import { deriveKey } from './crypto.ts'
+import { OptionError } from './errors.ts'
+
+/** What one secret is used for; each use has a subkey of its own (HKDF, see protocol/README.md). */
+export interface Key {
+  /** Names the key in records without saying anything about the secret; unsigned 16 bit. */
+  readonly id: number
+  /** Signs tokens. */
+  readonly token: Uint8Array
+  /** Root of the per-session sealing keys. */
+  readonly seal: Uint8Array
+}
+
+/** The ordered secrets: the first signs and seals, the others still verify and open. */
+export interface Keyring {
+  readonly primary: Key
+  readonly keys: readonly Key[]
+}
+
+const SHORTEST_SECRET = 32
+
+/**
+ * @param secrets each at least 32 bytes, the current one first
+ * @throws OptionError when there is none, or one is short or given twice
+ */
+export function createKeyring(secrets: readonly (string | Uint8Array)[]): Keyring {
+  const keys: Key[] = []
+  const seen = new Set<string>()
+  for (const [index, secret] of secrets.entries()) {
+    const option = `secrets[${index}]`
+    if (typeof secret !== 'string' && !(secret instanceof Uint8Array)) {
+      throw new OptionError(option, 'takes a string or bytes; is the environment variable set?')
+    }
+    const bytes = Buffer.from(secret)
+    if (bytes.length < SHORTEST_SECRET) {
+      throw new OptionError(
+        option,
+        `has ${bytes.length} bytes and needs at least ${SHORTEST_SECRET}; ` +
+          'make one with `openssl rand -base64 32`',
+      )
+    }
+    const key: Key = {
+      id: deriveKey(bytes, 'sojourn/1/key-id').readUInt16BE(0),
+      token: deriveKey(bytes, 'sojourn/1/token'),
+      seal: deriveKey(bytes, 'sojourn/1/seal'),
+    }
+    const mark = Buffer.from(key.token).toString('base64')
+    if (seen.has(mark)) throw new OptionError(option, 'is given twice')
+    seen.add(mark)
+    keys.push(key)
+  }
+  const primary = keys[0]
+  if (primary === undefined) {
+    throw new OptionError('secrets', 'takes at least one secret: [current, ...former]')
+  }
+  return { primary, keys }
+}

@@ -1,0 +1,55 @@
+/**
+ * What Sojourn keeps with a session beside its attributes, sealed with them. Short names, because
+ * they stand in every record; unknown ones are kept, for they are of a newer version.
+ */
+export type Meta = ReadonlyMap<string, unknown>
+
+export const NO_META: Meta = new Map()
+
+const PRINCIPAL = 'p'
+const AUTHENTICATED_AT = 'a'
+const DEVICE = 'd'
+const ADDRESS = 'i'
+const PERSISTENT = 'k'
+
+export interface LoginMeta {
+  readonly principal: string
+  readonly authenticatedAt: number
+  readonly device: string | undefined
+  readonly address: string | undefined
+  readonly persistent: boolean
+}
+
+export function loginMeta(login: LoginMeta): Meta {
+  const meta = new Map<string, unknown>([
+    [PRINCIPAL, login.principal],
+    [AUTHENTICATED_AT, login.authenticatedAt],
+  ])
+  if (login.device !== undefined) meta.set(DEVICE, login.device)
+  if (login.address !== undefined) meta.set(ADDRESS, login.address)
+  if (login.persistent) meta.set(PERSISTENT, true)
+  return meta
+}
+
+export const principalOf = (meta: Meta): string | undefined => text(meta, PRINCIPAL)
+export const deviceOf = (meta: Meta): string | undefined => text(meta, DEVICE)
+export const addressOf = (meta: Meta): string | undefined => text(meta, ADDRESS)
+export const isPersistent = (meta: Meta): boolean => meta.get(PERSISTENT) === true
+
+/** Milliseconds since the epoch. */
+export function authenticatedAtOf(meta: Meta): number | undefined {
+  const value = meta.get(AUTHENTICATED_AT)
+  return typeof value === 'number' ? value : undefined
+}
+
+export function withPersistent(meta: Meta, persistent: boolean): Meta {
+  const changed = new Map(meta)
+  if (persistent) changed.set(PERSISTENT, true)
+  else changed.delete(PERSISTENT)
+  return changed
+}
+
+function text(meta: Meta, name: string): string | undefined {
+  const value = meta.get(name)
+  return typeof value === 'string' ? value : undefined
+}

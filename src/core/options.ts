@@ -1,0 +1,183 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { type Clock, systemClock } from './clock.ts'
+import { type Codec, codecs } from './codec.ts'
+import { type CookieOptions, CookiePolicy } from './cookie.ts'
+import { randomBytes } from './crypto.ts'
+import { type Duration, parseDuration } from './duration.ts'
+import type { Engine } from './engine.ts'
+import { OptionError } from './errors.ts'
+import { createKeyring, type Keyring } from './keyring.ts'
+import type { Merge } from './merge.ts'
+import type { Merges } from './rebase.ts'
+import type { RecordSettings, SealMode } from './record.ts'
+import { createDataSchema, type DataSchema, type Migration } from './schema.ts'
+
+/** Options of `createSessions` that do not depend on the engine. All are checked at once. */
+export interface SessionsOptions<Data extends object> {
+  /**
+   * At least 32 bytes each: the first signs and seals, the others still verify and open. May be
+   * left out with the embedded engine only; a random one then lives as long as the process.
+   */
+  readonly secrets?: string | Uint8Array | readonly (string | Uint8Array)[]
+  /** Since the last activity. Default 30 minutes. */
+  readonly idleTimeout?: Duration
+  /** Since the creation, never extended. Default 12 hours, at most 400 days. */
+  readonly absoluteTimeout?: Duration
+  /** The part of the idle timeout after which activity renews it, 0 to 0.9. Default 0.1. */
+  readonly touchAfter?: number
+  /** How long the former token still leads to the session after `rotate()`. Default 10 seconds. */
+  readonly rotationGrace?: Duration
+  /**
+   * `true` (default): the payload is encrypted. `'token'`: opening it needs the token too, so that
+   * Redis and the secrets together are not enough. `false`: only authenticated.
+   */
+  readonly seal?: boolean | 'token'
+  /** Default `'messagepack'`. */
+  readonly codec?: 'messagepack' | 'json'
+  /** Payloads of at least so many bytes are compressed if that helps; `false`: never. Default 256. */
+  readonly compress?: number | false
+  /** The most bytes a session may have, encoded, before compression. Default 65,536. */
+  readonly maxBytes?: number
+  /** Three-way merges of attributes that two requests changed at once. */
+  readonly merge?: { readonly [Name in keyof Data]?: Merge<Data[Name]> }
+  /** Checks the data at each commit: any Standard Schema (zod, valibot, arktype, …). */
+  readonly schema?: StandardSchemaV1
+  /** Version of the data, 1 to 65,535. Default 1. */
+  readonly version?: number
+  /** `{ 1: (data) => …, 2: … }`: step n makes version n + 1 from version n when a session is read. */
+  readonly migrate?: Readonly<Record<number, Migration>>
+  readonly cookie?: CookieOptions
+  /**
+   * Keyed into the principals' names in Redis, so that they cannot be guessed from known user ids.
+   * Must stay the same for as long as sessions live.
+   */
+  readonly pepper?: string | Uint8Array
+  readonly clock?: Clock
+}
+
+/** The options, checked and with defaults. */
+export interface Settings {
+  readonly engine: Engine
+  readonly keyring: Keyring
+  readonly clock: Clock
+  readonly idleTimeout: number
+  readonly absoluteTimeout: number
+  readonly touchAfter: number
+  readonly rotationGrace: number
+  readonly record: RecordSettings
+  readonly merges: Merges
+  readonly schema: DataSchema
+  readonly cookie: CookiePolicy
+  readonly pepper: Uint8Array
+}
+
+export const SESSIONS_OPTION_NAMES: readonly (keyof SessionsOptions<object>)[] = [
+  'secrets',
+  'idleTimeout',
+  'absoluteTimeout',
+  'touchAfter',
+  'rotationGrace',
+  'seal',
+  'codec',
+  'compress',
+  'maxBytes',
+  'merge',
+  'schema',
+  'version',
+  'migrate',
+  'cookie',
+  'pepper',
+  'clock',
+]
+const COOKIE_NAMES: readonly (keyof CookieOptions)[] = [
+  'name',
+  'secure',
+  'sameSite',
+  'path',
+  'domain',
+  'partitioned',
+  'persistent',
+]
+const MOST_BYTES = 8 * 1024 * 1024
+
+/** @throws OptionError naming the first option that is wrong */
+export function checkOptions<Data extends object>(
+  options: SessionsOptions<Data>,
+  engineIsEmbedded: boolean,
+): Omit<Settings, 'engine'> {
+  const { touchAfter = 0.1, compress = 256, maxBytes = 65_536, cookie = {}, merge = {} } = options
+  if (typeof touchAfter !== 'number' || !(touchAfter >= 0 && touchAfter <= 0.9)) {
+    throw new OptionError('touchAfter', 'takes a number from 0 to 0.9, a part of the idle timeout')
+  }
+  if (compress !== false && !(Number.isInteger(compress) && compress >= 0)) {
+    throw new OptionError('compress', 'takes a number of bytes, or false')
+  }
+  if (!Number.isInteger(maxBytes) || maxBytes < 64 || maxBytes > MOST_BYTES) {
+    throw new OptionError('maxBytes', `takes a whole number from 64 to ${MOST_BYTES}`)
+  }
+  const idleTimeout = parseDuration('idleTimeout', options.idleTimeout ?? '30m')
+  const absoluteTimeout = parseDuration('absoluteTimeout', options.absoluteTimeout ?? '12h')
+  if (idleTimeout > absoluteTimeout) {
+    throw new OptionError('idleTimeout', 'is longer than absoluteTimeout')
+  }
+  const merges = new Map<string, Merge<unknown>>()
+  for (const [name, fn] of Object.entries(merge)) {
+    if (typeof fn !== 'function') throw new OptionError(`merge.${name}`, 'takes a function')
+    merges.set(name, fn as Merge<unknown>)
+  }
+  refuseUnknown(cookie, COOKIE_NAMES, 'cookie.')
+  return {
+    keyring: createKeyring(secretsOf(options.secrets, engineIsEmbedded)),
+    clock: options.clock ?? systemClock,
+    idleTimeout,
+    absoluteTimeout,
+    touchAfter,
+    rotationGrace: parseDuration('rotationGrace', options.rotationGrace ?? '10s'),
+    record: {
+      codec: codecOf(options.codec ?? 'messagepack'),
+      seal: sealOf(options.seal ?? true),
+      compressAbove: compress === false ? Number.POSITIVE_INFINITY : compress,
+      maxBytes,
+    },
+    merges,
+    schema: createDataSchema(options),
+    cookie: new CookiePolicy(cookie),
+    pepper: pepperOf(options.pepper ?? ''),
+  }
+}
+
+/** @throws OptionError for a name that is not known: a misspelt option must not be silently ignored */
+export function refuseUnknown(options: object, known: readonly string[], prefix = ''): void {
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue
+    throw new OptionError(prefix + name, `is not known; known are ${known.join(', ')}`)
+  }
+}
+
+function secretsOf(
+  secrets: SessionsOptions<object>['secrets'],
+  optional: boolean,
+): readonly (string | Uint8Array)[] {
+  if (typeof secrets === 'string' || secrets instanceof Uint8Array) return [secrets]
+  if (Array.isArray(secrets)) return secrets
+  if (secrets === undefined && optional) return [randomBytes(32)]
+  throw new OptionError('secrets', 'takes at least one secret of 32 bytes: [current, ...former]')
+}
+
+function codecOf(name: unknown): Codec {
+  if (name === 'messagepack' || name === 'json') return codecs[name]
+  throw new OptionError('codec', "takes 'messagepack' or 'json'")
+}
+
+function sealOf(seal: unknown): SealMode {
+  if (seal === true) return 1
+  if (seal === false) return 0
+  if (seal === 'token') return 2
+  throw new OptionError('seal', "takes true, false or 'token'")
+}
+
+function pepperOf(pepper: unknown): Uint8Array {
+  if (typeof pepper === 'string') return Buffer.from(pepper)
+  if (pepper instanceof Uint8Array) return pepper
+  throw new OptionError('pepper', 'takes a string or bytes')
+}

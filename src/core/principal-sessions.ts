@@ -1,0 +1,75 @@
+import type { SessionId } from './engine.ts'
+import type { EventHub } from './events.ts'
+import type { Settings } from './options.ts'
+import { openDescriptor, type PrincipalName } from './principal.ts'
+import { readHeader } from './record.ts'
+import { isSessionId } from './token.ts'
+
+/** A session as its owner sees it. Times are milliseconds since the epoch. */
+export interface SessionInfo {
+  /** Names the session for `revoke`; of no use as a cookie. */
+  readonly id: SessionId
+  readonly createdAt: number | undefined
+  /** To the part of the idle timeout after which activity is written down (`touchAfter`). */
+  readonly lastActiveAt: number | undefined
+  readonly expiresAt: number
+  readonly deadline: number | undefined
+  readonly device: string | undefined
+  readonly address: string | undefined
+}
+
+/** All sessions of one principal, on every node. */
+export class PrincipalSessions {
+  readonly #settings: Settings
+  readonly #events: EventHub
+  readonly #name: PrincipalName
+
+  /** Use `sessions.of(principal)`. */
+  constructor(settings: Settings, events: EventHub, name: PrincipalName) {
+    this.#settings = settings
+    this.#events = events
+    this.#name = name
+  }
+
+  /** Oldest first. */
+  async list(): Promise<SessionInfo[]> {
+    const { engine, keyring } = this.#settings
+    const { tag, partitionTag } = this.#name
+    const now = engine.now()
+    const listed = await engine.list(partitionTag, tag)
+    return listed.map(({ id, descriptor, ttl }) => {
+      const opened = openDescriptor(keyring, tag, id, descriptor)
+      const expiresAt = now + ttl
+      return {
+        id,
+        createdAt: opened?.createdAt,
+        // Near the absolute deadline the remaining time says less; activity was then at the earliest so.
+        lastActiveAt: opened && Math.max(opened.createdAt, expiresAt - opened.idleTimeout),
+        expiresAt,
+        deadline: opened?.deadline,
+        device: opened?.device,
+        address: opened?.address,
+      }
+    })
+  }
+
+  /** Ends one of them. @returns false when the principal has no such session */
+  async revoke(id: SessionId): Promise<boolean> {
+    const { engine } = this.#settings
+    const { tag, principal } = this.#name
+    if (!isSessionId(id)) return false
+    const stored = await engine.load(id)
+    if (stored === undefined || readHeader(stored.record)?.ownerTag !== tag) return false
+    if ((await engine.destroy(id, { ownerTag: tag })).status !== 'done') return false
+    this.#events.emit('revoked', { id, principal })
+    return true
+  }
+
+  /** Ends all of them in one step, or all but one. @returns how many were live */
+  async revokeAll(options: { readonly except?: SessionId | undefined } = {}): Promise<number> {
+    const { tag, partitionTag, principal } = this.#name
+    const ids = await this.#settings.engine.revokeAll(partitionTag, tag, options.except)
+    for (const id of ids) this.#events.emit('revoked', { id, principal })
+    return ids.length
+  }
+}

@@ -1,0 +1,35 @@
+import type { Change, Delta } from './attributes.ts'
+import type { Merge } from './merge.ts'
+import { cloneValue, equalValues } from './values.ts'
+
+export type Merges = ReadonlyMap<string, Merge<unknown>>
+
+/**
+ * Carries a delta over to another writer's state. Attributes that only one side changed need
+ * nothing. For those that both changed: an `update` runs again, a named merge decides, and without
+ * one the later commit wins, which is mine. My deletion stands.
+ */
+export function rebase(
+  delta: Delta,
+  base: ReadonlyMap<string, unknown>,
+  theirs: ReadonlyMap<string, unknown>,
+  merges: Merges,
+): Delta {
+  const rebased = new Map<string, Change>()
+  for (const [name, change] of delta) {
+    const before = base.get(name)
+    const stored = theirs.get(name)
+    const merge = merges.get(name)
+    if (equalValues(before, stored)) {
+      rebased.set(name, change)
+    } else if (change.rerun !== undefined) {
+      rebased.set(name, { value: change.rerun(stored), rerun: change.rerun })
+    } else if (merge !== undefined && change.value !== undefined) {
+      // Copies: a merge that changes its arguments must not reach what later attempts start from.
+      rebased.set(name, { value: merge(cloneValue(before), cloneValue(stored), change.value) })
+    } else {
+      rebased.set(name, change)
+    }
+  }
+  return rebased
+}

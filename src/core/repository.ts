@@ -1,0 +1,292 @@
+import { applyDelta, type Delta } from './attributes.ts'
+import { type Owner, type SessionId, type Stamp, type Stored, stampOf } from './engine.ts'
+import { SessionConflictError } from './errors.ts'
+import type { EventHub, SessionEvents } from './events.ts'
+import { addressOf, deviceOf, type Meta, withPersistent } from './meta.ts'
+import type { Settings } from './options.ts'
+import { sealDescriptor } from './principal.ts'
+import { rebase } from './rebase.ts'
+import { encodeRecord, isTrail, nextRevision, openRecord, type RecordHeader } from './record.ts'
+import { migrateData, validateData } from './schema.ts'
+import { createToken, type Token } from './token.ts'
+import { makeForward, readTrail } from './trail.ts'
+
+/** A session as it stands in the store, opened. */
+export interface Live {
+  readonly token: Token
+  readonly stamp: Stamp
+  readonly header: RecordHeader
+  readonly meta: Meta
+  readonly attributes: () => ReadonlyMap<string, unknown>
+  /** When the store lets it go if nobody comes, milliseconds since the epoch by the engine's clock. */
+  readonly expiresAt: number
+}
+
+export interface Lifetime {
+  /** Milliseconds. */
+  readonly idleTimeout?: number | undefined
+  /** Milliseconds since the epoch. */
+  readonly deadline?: number | undefined
+  readonly persistent?: boolean | undefined
+}
+
+/** What a request wants stored. */
+export interface Change {
+  readonly delta: Delta
+  readonly lifetime?: Lifetime | undefined
+}
+
+export type Loaded =
+  | { readonly status: 'live'; readonly live: Live }
+  | { readonly status: 'none'; readonly reason: SessionEvents['rejected']['reason'] }
+
+export type EndReason = 'ended' | 'superseded'
+
+export type Written =
+  | { readonly status: 'live'; readonly live: Live; readonly rebased: boolean }
+  | { readonly status: 'ended'; readonly reason: EndReason }
+
+/** After so many conflicts in a row a commit gives up. */
+export const MOST_ATTEMPTS = 32
+/** From this attempt on writers step out of each other's way for a few random milliseconds. */
+const BACK_OFF_AFTER = 4
+/** Rotations within one grace make a chain of forwards; a longer one is not followed. */
+const MOST_FORWARDS = 8
+
+/** Sessions in and out of the engine: opening, encoding, compare-and-set with rebase. */
+export class Repository {
+  readonly settings: Settings
+  readonly #events: EventHub
+
+  constructor(settings: Settings, events: EventHub) {
+    this.settings = settings
+    this.#events = events
+  }
+
+  /** Follows forwards: the token of the answer may be a successor of the one asked for. */
+  async load(token: Token): Promise<Loaded> {
+    const loaded = await this.follow(token, await this.settings.engine.load(token.id))
+    if (loaded.status === 'none') {
+      this.#events.emit('rejected', { id: token.id, reason: loaded.reason })
+    }
+    return loaded
+  }
+
+  /** Milliseconds until the record ends if nobody comes; 0 or less when its deadline has passed. */
+  timeToLive(header: RecordHeader): number {
+    return Math.min(header.idleTimeout, header.deadline - this.settings.engine.now())
+  }
+
+  /**
+   * The record's bytes.
+   * @throws AttributeError, SessionTooLargeError, SchemaError; nothing is written then
+   */
+  async #encode(
+    token: Token,
+    header: RecordHeader,
+    attributes: ReadonlyMap<string, unknown>,
+    meta: Meta,
+  ): Promise<Uint8Array> {
+    const { settings } = this
+    await validateData(settings.schema, attributes)
+    const context = { keyring: settings.keyring, id: token.id, tokenSecret: token.secret }
+    return encodeRecord(header, { attributes, meta }, context, settings.record)
+  }
+
+  /** Stores a new session. */
+  async create(
+    token: Token,
+    header: RecordHeader,
+    attributes: ReadonlyMap<string, unknown>,
+    meta: Meta,
+  ): Promise<Live> {
+    const record = await this.#encode(token, header, attributes, meta)
+    const ttl = this.timeToLive(header)
+    const owner = this.#ownerOf(token.id, header, meta)
+    const created = await this.settings.engine.create(token.id, record, ttl, owner)
+    // 192 random bits do not come twice, and no limit is asked for.
+    if (created.status !== 'created') throw new TypeError(`create was answered ${created.status}`)
+    return this.#written(token, header, meta, record, ttl)
+  }
+
+  /** The session that a record just written stands for. */
+  #written(token: Token, header: RecordHeader, meta: Meta, record: Uint8Array, ttl: number): Live {
+    let attributes: ReadonlyMap<string, unknown> | undefined
+    return {
+      token,
+      stamp: stampOf(record),
+      header,
+      meta,
+      // Decoded when asked for, and from the bytes: the application goes on changing its own objects.
+      attributes: () => (attributes ??= this.#reopen(token, record)),
+      expiresAt: this.settings.engine.now() + ttl,
+    }
+  }
+
+  /**
+   * Stores a change by compare-and-set. On conflict the change is rebased on what is stored and
+   * tried again. With `rotate` the session gets a new token in the same step.
+   * @throws SessionConflictError after 32 conflicts, and AttributeError, SessionTooLargeError, SchemaError,
+   * StoreUnavailableError, StoreRefusedError
+   */
+  async store(from: Live, change: Change, rotate?: { grace: number }): Promise<Written> {
+    const { engine, keyring, merges } = this.settings
+    let live = from
+    let { delta } = change
+    for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
+      const header = this.#nextHeader(live.header, change.lifetime)
+      const ttl = this.timeToLive(header)
+      if (ttl < 1) return { status: 'ended', reason: 'ended' }
+      const persistent = change.lifetime?.persistent
+      const meta = persistent === undefined ? live.meta : withPersistent(live.meta, persistent)
+      const attributes = applyDelta(live.attributes(), delta)
+      const token = rotate === undefined ? live.token : createToken(keyring, live.token.partition)
+      const record = await this.#encode(token, header, attributes, meta)
+      const result =
+        rotate === undefined
+          ? await engine.commit(token.id, live.stamp, record, ttl)
+          : await engine.rotate(live.token.id, live.stamp, token.id, record, ttl, {
+              trail: { record: makeForward(keyring, live.token, token), ttl: rotate.grace },
+              ...this.#owned(token.id, header, meta),
+            })
+      if (result.status === 'done') {
+        const written = this.#written(token, header, meta, record, ttl)
+        return { status: 'live', live: written, rebased: attempt > 1 }
+      }
+      if (result.status === 'gone') return { status: 'ended', reason: 'ended' }
+      this.#events.emit('conflict', { id: live.token.id })
+      const theirs = await this.follow(live.token, result.stored)
+      if (theirs.status === 'none') return ended(theirs.reason)
+      delta = rebase(delta, live.attributes(), theirs.live.attributes(), merges)
+      live = theirs.live
+      await backOff(attempt)
+    }
+    throw new SessionConflictError(MOST_ATTEMPTS)
+  }
+
+  /**
+   * Ends a session, wherever a rotation under way may have moved it: a sign-out that reaches only
+   * the former id would leave the successor alive.
+   * @returns false when it had ended before
+   */
+  async destroy(from: Live): Promise<boolean> {
+    const { engine } = this.settings
+    let live = from
+    for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
+      const ownerTag = live.header.ownerTag
+      const owned = ownerTag === undefined ? {} : { ownerTag }
+      const result = await engine.destroy(live.token.id, { base: live.stamp, ...owned })
+      if (result.status !== 'conflict') return result.status === 'done'
+      const theirs = await this.follow(live.token, result.stored)
+      if (theirs.status === 'none') {
+        // Nothing that opens: whatever it is goes.
+        return (await engine.destroy(live.token.id, owned)).status === 'done'
+      }
+      live = theirs.live
+      await backOff(attempt)
+    }
+    throw new SessionConflictError(MOST_ATTEMPTS)
+  }
+
+  /** Renews the idle timeout. A session that has been changed meanwhile has been renewed by that. */
+  async touch(live: Live): Promise<void> {
+    const ttl = this.timeToLive(live.header)
+    if (ttl >= 1) await this.settings.engine.touch(live.token.id, live.stamp, ttl)
+  }
+
+  /** The owner as the engine's index needs it; empty for a session of nobody. */
+  #ownerOf(id: SessionId, header: RecordHeader, meta: Meta): Owner | undefined {
+    const { keyring, engine } = this.settings
+    if (header.ownerTag === undefined) return undefined
+    const descriptor = sealDescriptor(keyring, header.ownerTag, id, {
+      createdAt: header.createdAt,
+      deadline: header.deadline,
+      idleTimeout: header.idleTimeout,
+      device: deviceOf(meta),
+      address: addressOf(meta),
+    })
+    const ttl = Math.max(1, header.deadline - engine.now())
+    return { tag: header.ownerTag, descriptor, ttl }
+  }
+
+  /** Opens what is stored at a token's id, or what a forward there leads to. */
+  async follow(asked: Token, found: Stored | undefined): Promise<Loaded> {
+    let token = asked
+    let stored = found
+    for (let hops = 0; hops <= MOST_FORWARDS; hops++) {
+      if (stored === undefined) return { status: 'none', reason: 'absent' }
+      if (!isTrail(stored.record)) return this.#open(token, stored)
+      const trail = readTrail(this.settings.keyring, token, stored.record)
+      if (trail.kind === 'superseded') return { status: 'none', reason: 'superseded' }
+      if (trail.kind === 'unreadable') return { status: 'none', reason: 'damaged' }
+      token = trail.token
+      stored = await this.settings.engine.load(token.id)
+    }
+    return { status: 'none', reason: 'absent' }
+  }
+
+  #open(token: Token, stored: Stored): Loaded {
+    const { engine, keyring, schema } = this.settings
+    const context = { keyring, id: token.id, tokenSecret: token.secret }
+    const opened = openRecord(stored.record, context)
+    if (opened.status === 'rejected') return { status: 'none', reason: opened.reason }
+    const { header, meta } = opened
+    if (header.deadline <= engine.now()) return { status: 'none', reason: 'absent' }
+    let attributes: Map<string, unknown> | undefined
+    try {
+      attributes = migrateData(schema, opened.attributes, header.schema)
+    } catch (error) {
+      this.#events.emit('error', { operation: 'migrate', error })
+    }
+    if (attributes === undefined) return { status: 'none', reason: 'schema' }
+    const current = attributes
+    return {
+      status: 'live',
+      live: {
+        token,
+        stamp: stampOf(stored.record),
+        header,
+        meta,
+        attributes: () => current,
+        expiresAt: engine.now() + stored.ttl,
+      },
+    }
+  }
+
+  #nextHeader(header: RecordHeader, lifetime: Lifetime = {}): RecordHeader {
+    return {
+      ...header,
+      revision: nextRevision(header.revision),
+      idleTimeout: lifetime.idleTimeout ?? header.idleTimeout,
+      deadline: lifetime.deadline ?? header.deadline,
+      // Data of a newer node keeps its version, or the newer node would migrate it twice.
+      schema: Math.max(header.schema, this.settings.schema.version),
+    }
+  }
+
+  #owned(id: SessionId, header: RecordHeader, meta: Meta): { owner?: Owner } {
+    const owner = this.#ownerOf(id, header, meta)
+    return owner === undefined ? {} : { owner }
+  }
+
+  #reopen(token: Token, record: Uint8Array): ReadonlyMap<string, unknown> {
+    const context = { keyring: this.settings.keyring, id: token.id, tokenSecret: token.secret }
+    const opened = openRecord(record, context)
+    if (opened.status !== 'open') throw new TypeError(`own record does not open: ${opened.reason}`)
+    return opened.attributes
+  }
+}
+
+export function ended(reason: SessionEvents['rejected']['reason']): {
+  status: 'ended'
+  reason: EndReason
+} {
+  return { status: 'ended', reason: reason === 'superseded' ? 'superseded' : 'ended' }
+}
+
+/** Waits a few random milliseconds once the first attempts have failed. */
+export async function backOff(attempt: number): Promise<void> {
+  if (attempt < BACK_OFF_AFTER) return
+  const ms = Math.random() * Math.min(attempt, 20)
+  await new Promise((resolve) => setTimeout(resolve, ms))
+}

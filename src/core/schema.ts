@@ -1,0 +1,103 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { OptionError, SchemaError } from './errors.ts'
+import { checkAttributeName } from './values.ts'
+
+/** Makes the data of version n + 1 from that of version n. May change and return its argument. */
+export type Migration = (data: Record<string, unknown>) => object
+
+export interface DataSchema {
+  readonly validate: StandardSchemaV1 | undefined
+  /** Version of the data that this application writes. */
+  readonly version: number
+  readonly migrate: ReadonlyMap<number, Migration>
+}
+
+const HIGHEST_VERSION = 0xffff
+
+/** @throws OptionError when a step is missing, so that it is not first noticed by a user's old session */
+export function createDataSchema(options: {
+  readonly schema?: StandardSchemaV1 | undefined
+  readonly version?: number | undefined
+  readonly migrate?: Readonly<Record<number, Migration>> | undefined
+}): DataSchema {
+  const { schema, version = 1, migrate = {} } = options
+  if (schema !== undefined && typeof schema['~standard']?.validate !== 'function') {
+    throw new OptionError(
+      'schema',
+      'takes a Standard Schema, as zod, valibot and arktype make them',
+    )
+  }
+  if (!Number.isInteger(version) || version < 1 || version > HIGHEST_VERSION) {
+    throw new OptionError('version', `takes a whole number from 1 to ${HIGHEST_VERSION}`)
+  }
+  const steps = new Map<number, Migration>()
+  for (const [key, step] of Object.entries(migrate)) {
+    const from = Number(key)
+    if (!Number.isInteger(from) || from < 1 || from >= version) {
+      throw new OptionError(
+        `migrate[${key}]`,
+        `starts from no version between 1 and ${version - 1}`,
+      )
+    }
+    if (typeof step !== 'function') throw new OptionError(`migrate[${key}]`, 'takes a function')
+    steps.set(from, step)
+  }
+  const oldest = Math.min(...steps.keys())
+  for (let from = oldest; from < version; from++) {
+    if (!steps.has(from)) throw new OptionError(`migrate[${from}]`, 'is missing')
+  }
+  return { validate: schema, version, migrate: steps }
+}
+
+/**
+ * The attributes in the present version, or nothing when no step leads there. Data of a newer
+ * version is taken as it is: during a roll-out old nodes must not sign people out.
+ */
+export function migrateData(
+  schema: DataSchema,
+  attributes: Map<string, unknown>,
+  from: number,
+): Map<string, unknown> | undefined {
+  if (from >= schema.version) return attributes
+  let data: object = Object.fromEntries(attributes)
+  for (let version = from; version < schema.version; version++) {
+    const step = schema.migrate.get(version)
+    if (step === undefined) return undefined
+    data = step(data as Record<string, unknown>)
+    if (typeof data !== 'object' || data === null) {
+      throw new TypeError(`migrate[${version}] must return the new data`)
+    }
+  }
+  const migrated = new Map<string, unknown>()
+  for (const [name, value] of Object.entries(data)) {
+    checkAttributeName(name)
+    if (value !== undefined) migrated.set(name, value)
+  }
+  return migrated
+}
+
+/**
+ * Checks the data as a whole. What the schema makes of it (defaults, conversions) is not used.
+ * An attribute that is absent is no fault: sessions are filled one by one.
+ * @throws SchemaError naming the attributes
+ */
+export async function validateData(
+  schema: DataSchema,
+  attributes: ReadonlyMap<string, unknown>,
+): Promise<void> {
+  if (schema.validate === undefined) return
+  const result = await schema.validate['~standard'].validate(Object.fromEntries(attributes))
+  const issues = []
+  for (const issue of result.issues ?? []) {
+    const attribute = rootOf(issue.path)
+    if (attribute !== undefined && !attributes.has(attribute)) continue
+    issues.push({ attribute: attribute ?? '(session)', message: issue.message })
+  }
+  if (issues.length > 0) throw new SchemaError(issues)
+}
+
+function rootOf(path: StandardSchemaV1.Issue['path']): string | undefined {
+  const first = path?.[0]
+  if (first === undefined) return undefined
+  return String(typeof first === 'object' ? first.key : first)
+}

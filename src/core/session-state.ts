@@ -1,0 +1,228 @@
+import { Attributes, applyDelta, type Delta } from './attributes.ts'
+import { HeadersSentError, SessionEndedError } from './errors.ts'
+import type { EventHub } from './events.ts'
+import { type LoginPlan, login } from './login.ts'
+import { isPersistent, NO_META, principalOf, withPersistent } from './meta.ts'
+import type { Lifetime, Live, Repository, Written } from './repository.ts'
+import { createToken } from './token.ts'
+
+const NOTHING: ReadonlyMap<string, unknown> = new Map()
+
+/**
+ * One request's session: nobody's yet (`live` is undefined), live, or ended. Operations on it run
+ * one after the other, in the order of their calls.
+ */
+export class SessionState {
+  readonly repository: Repository
+  readonly #events: EventHub
+  #attributes: Attributes
+  #live: Live | undefined
+  /** Set when the session was ended by someone else; what this request changes is dropped then. */
+  #ended: 'ended' | 'superseded' | undefined
+  #lifetime: Lifetime | undefined
+  #queue: Promise<unknown> = Promise.resolve()
+  /** From then on no cookie can be set. */
+  headersSent = false
+
+  constructor(
+    repository: Repository,
+    events: EventHub,
+    live: Live | undefined,
+    ended?: 'superseded',
+  ) {
+    this.repository = repository
+    this.#events = events
+    this.#live = live
+    this.#ended = ended
+    this.#attributes = new Attributes(live?.attributes ?? none)
+  }
+
+  get live(): Live | undefined {
+    return this.#live
+  }
+
+  get ended(): 'ended' | 'superseded' | undefined {
+    return this.#ended
+  }
+
+  get attributes(): Attributes {
+    return this.#attributes
+  }
+
+  /** Whether a commit would write anything. */
+  get dirty(): boolean {
+    if (this.#live !== undefined && this.#lifetime !== undefined) return true
+    return this.#attributes.dirty
+  }
+
+  setLifetime(lifetime: Lifetime): void {
+    // The cookie's Max-Age and the principal's index follow the lifetime.
+    this.#needHeaders('setLifetime')
+    this.#lifetime = { ...this.#lifetime, ...lifetime }
+  }
+
+  commit(): Promise<void> {
+    return this.#next(() => this.#commit())
+  }
+
+  update(name: string, make: (value: unknown) => unknown): Promise<unknown> {
+    return this.#next(async () => {
+      this.#attributes.update(name, make)
+      await this.#commit()
+      return this.#attributes.view(name)
+    })
+  }
+
+  rotate(grace: number): Promise<void> {
+    return this.#next(async () => {
+      this.#needHeaders('rotate')
+      if (this.#ended !== undefined) throw new SessionEndedError('rotate')
+      const before = this.#live
+      // Nobody holds a token yet: the first commit makes one.
+      if (before === undefined) return
+      await this.#store(before, { grace })
+      const { live } = this
+      if (live === undefined) throw new SessionEndedError('rotate')
+      this.#events.emit('rotated', { id: live.token.id, previousId: before.token.id })
+    })
+  }
+
+  login(plan: LoginPlan): Promise<void> {
+    return this.#next(async () => {
+      this.#needHeaders('login')
+      const before = this.#live
+      const delta = this.#attributes.take()
+      const live = await this.#orGiveBack(login(this.repository, before, delta, plan))
+      this.#ended = undefined
+      this.#lifetime = undefined
+      this.#become(live, true)
+      this.#events.emit('login', {
+        id: live.token.id,
+        previousId: before?.token.id,
+        principal: plan.name.principal,
+      })
+    })
+  }
+
+  /** Afterwards this is nobody's session; what is set then makes a new one. */
+  logout(): Promise<void> {
+    return this.#next(async () => {
+      const live = this.#live
+      if (live !== undefined && (await this.repository.destroy(live))) {
+        this.#events.emit('logout', { id: live.token.id, principal: principalOf(live.meta) })
+      }
+      this.#become(undefined, true)
+      this.#attributes = new Attributes(none)
+      this.#lifetime = undefined
+    })
+  }
+
+  /** Whether enough of the idle timeout has passed for a renewal to be worth a write. */
+  get touchDue(): boolean {
+    const live = this.#live
+    if (live === undefined) return false
+    const { engine, touchAfter } = this.repository.settings
+    const gain = this.repository.timeToLive(live.header) - (live.expiresAt - engine.now())
+    return gain > 0 && gain >= touchAfter * live.header.idleTimeout
+  }
+
+  async touch(): Promise<void> {
+    if (this.#live !== undefined) await this.repository.touch(this.#live)
+  }
+
+  async #commit(): Promise<void> {
+    if (!this.dirty) return
+    if (this.#live !== undefined) return this.#store(this.#live)
+    const delta = this.#attributes.take()
+    if (this.#ended !== undefined) return this.#drop(delta, this.#ended)
+    if (this.headersSent) return this.#drop(delta, 'headers-sent')
+    const live = await this.#orGiveBack(this.#create(applyDelta(NOTHING, delta)))
+    this.#become(live, false)
+    this.#events.emit('created', { id: live.token.id })
+  }
+
+  #create(attributes: ReadonlyMap<string, unknown>): Promise<Live> {
+    const { engine, keyring, schema, idleTimeout, absoluteTimeout } = this.repository.settings
+    const now = Math.floor(engine.now())
+    const lifetime = this.#lifetime ?? {}
+    this.#lifetime = undefined
+    const header = {
+      revision: 1,
+      createdAt: now,
+      deadline: lifetime.deadline ?? now + absoluteTimeout,
+      idleTimeout: lifetime.idleTimeout ?? idleTimeout,
+      schema: schema.version,
+      ownerTag: undefined,
+    }
+    const meta = lifetime.persistent === true ? withPersistent(NO_META, true) : NO_META
+    return this.repository.create(createToken(keyring), header, attributes, meta)
+  }
+
+  async #store(live: Live, rotate?: { grace: number }): Promise<void> {
+    const delta = this.#attributes.take()
+    const lifetime = this.#lifetime
+    // The index entry of a principal's session carries its lifetime; a rotation writes it anew.
+    const moved =
+      lifetime !== undefined && live.header.ownerTag !== undefined
+        ? { grace: this.repository.settings.rotationGrace }
+        : rotate
+    const written: Written = await this.#orGiveBack(
+      this.repository.store(live, { delta, lifetime }, moved),
+    )
+    if (written.status === 'ended') return this.#end(delta, written.reason)
+    this.#lifetime = undefined
+    this.#become(written.live, written.rebased)
+    if (delta.size > 0) {
+      this.#events.emit('changed', { id: written.live.token.id, attributes: [...delta.keys()] })
+    }
+  }
+
+  #become(live: Live | undefined, rebased: boolean): void {
+    this.#live = live
+    this.#attributes.settle(live?.attributes ?? none, rebased)
+  }
+
+  #end(delta: Delta, reason: 'ended' | 'superseded'): void {
+    this.#drop(delta, reason)
+    this.#ended = reason
+    this.#live = undefined
+  }
+
+  #drop(delta: Delta, reason: 'ended' | 'superseded' | 'headers-sent'): void {
+    this.#attributes = new Attributes(none)
+    const id = this.#live?.token.id
+    this.#events.emit('dropped', { id, reason, attributes: [...delta.keys()] })
+  }
+
+  async #orGiveBack<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work
+    } catch (error) {
+      this.#attributes.giveBack()
+      throw error
+    }
+  }
+
+  #needHeaders(operation: string): void {
+    if (this.headersSent) throw new HeadersSentError(operation)
+  }
+
+  #next<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(work)
+    this.#queue = result.catch(() => undefined)
+    return result
+  }
+}
+
+function none(): ReadonlyMap<string, unknown> {
+  return NOTHING
+}
+
+/** Milliseconds for the cookie's Max-Age, or nothing for a cookie that ends with the browser. */
+export function cookieAge(state: SessionState): number | undefined {
+  const { live } = state
+  if (live === undefined) return undefined
+  const { engine, cookie } = state.repository.settings
+  if (!cookie.persistent && !isPersistent(live.meta)) return undefined
+  return live.header.deadline - engine.now()
+}

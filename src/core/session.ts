@@ -1,0 +1,249 @@
+import { type Duration, parseDuration } from './duration.ts'
+import type { SessionId } from './engine.ts'
+import { AttributeError, OptionError } from './errors.ts'
+import { authenticatedAtOf, principalOf } from './meta.ts'
+import { namePrincipal } from './principal.ts'
+import { withProperties } from './properties.ts'
+import type { Lifetime } from './repository.ts'
+import type { SessionState } from './session-state.ts'
+
+/** What `get` gives: the value, not to be changed in place. */
+export type View<V> = V extends
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | undefined
+  | Date
+  | Uint8Array
+  ? V
+  : V extends ReadonlyMap<infer K, infer T>
+    ? ReadonlyMap<View<K>, View<T>>
+    : V extends ReadonlySet<infer T>
+      ? ReadonlySet<View<T>>
+      : V extends object
+        ? { readonly [K in keyof V]: View<V[K]> }
+        : V
+
+export interface LifetimeOptions {
+  readonly idleTimeout?: Duration
+  /** Since the session's creation. */
+  readonly absoluteTimeout?: Duration
+  /** Whether the cookie outlives the browser ("remember me"). */
+  readonly persistent?: boolean
+}
+
+export interface LoginOptions<Data extends object> extends LifetimeOptions {
+  /** Attributes of the session before the login that go along. Default none: OWASP ASVS 7.2.4. */
+  readonly keep?: readonly (keyof Data & string)[]
+  /** For lists of devices: a label, such as the user agent. Shortened to 256 characters. */
+  readonly device?: string | undefined
+  /** For lists of devices: the client's network address. */
+  readonly address?: string | undefined
+}
+
+const LONGEST_LABEL = 256
+
+/**
+ * One request's view of a session. Attributes are read at once and written together by `commit`,
+ * which the framework adapter calls before the response goes out.
+ */
+export class Session<Data extends object = Record<string, unknown>> {
+  readonly #state: SessionState
+  #data: Partial<Data> | undefined
+
+  /** Made by `Sessions`. */
+  constructor(state: SessionState) {
+    this.#state = state
+  }
+
+  /** Public name: safe to log and to show, of no use as a cookie. Absent until the session is stored. */
+  get id(): SessionId | undefined {
+    return this.#state.live?.token.id
+  }
+
+  /** Whether nothing is stored yet. */
+  get isNew(): boolean {
+    return this.#state.live === undefined
+  }
+
+  /** Whose session it is; absent before login. */
+  get principal(): string | undefined {
+    const { live } = this.#state
+    return live && principalOf(live.meta)
+  }
+
+  /** When the principal last signed in, milliseconds since the epoch. */
+  get authenticatedAt(): number | undefined {
+    const { live } = this.#state
+    return live && authenticatedAtOf(live.meta)
+  }
+
+  /** Milliseconds since the epoch. */
+  get createdAt(): number | undefined {
+    return this.#state.live?.header.createdAt
+  }
+
+  /** When it ends if nobody comes, milliseconds since the epoch. */
+  get expiresAt(): number | undefined {
+    return this.#state.live?.expiresAt
+  }
+
+  /** When it ends whoever comes, milliseconds since the epoch. */
+  get deadline(): number | undefined {
+    return this.#state.live?.header.deadline
+  }
+
+  /** The value without a copy, and not to be changed: use `set`, `update` or `data` for that. */
+  get<Name extends keyof Data & string>(name: Name): View<Data[Name]> | undefined {
+    return this.#state.attributes.view(name) as View<Data[Name]> | undefined
+  }
+
+  has(name: keyof Data & string): boolean {
+    return this.#state.attributes.has(name)
+  }
+
+  names(): (keyof Data & string)[] {
+    return this.#state.attributes.names() as (keyof Data & string)[]
+  }
+
+  /**
+   * Sets an attribute, to be stored with the next commit. `undefined` deletes it.
+   * @throws AttributeError for a name that cannot be stored; a value is checked at the commit
+   */
+  set<Name extends keyof Data & string>(name: Name, value: Data[Name] | undefined): void {
+    this.#state.attributes.set(name, value)
+  }
+
+  delete(name: keyof Data & string): void {
+    this.#state.attributes.set(name, undefined)
+  }
+
+  /** Deletes all attributes; the session and its principal stay. */
+  clear(): void {
+    this.#state.attributes.clear()
+  }
+
+  /**
+   * Changes an attribute atomically and stores it at once, with everything else that is pending.
+   * @param make gets a copy of the value that it may change, and returns the new value; runs again
+   * when another writer was first
+   * @returns the value that was stored
+   * @throws SessionConflictError, AttributeError, SessionTooLargeError, SchemaError, Store…Error
+   */
+  async update<Name extends keyof Data & string>(
+    name: Name,
+    make: (value: Data[Name] | undefined) => Data[Name],
+  ): Promise<View<Data[Name]>> {
+    const checked = (value: unknown): unknown => {
+      const made: unknown = make(value as Data[Name] | undefined)
+      if (made === undefined) throw new AttributeError(name, 'the update returned undefined')
+      if (made instanceof Promise) {
+        made.catch(() => undefined)
+        throw new AttributeError(name, 'the update is asynchronous; it runs again on conflict')
+      }
+      return made
+    }
+    return (await this.#state.update(name, checked)) as View<Data[Name]>
+  }
+
+  /** The attributes as plain properties: changes in place are noticed at the commit. */
+  get data(): Partial<Data> {
+    return (this.#data ??= withProperties(
+      Object.create(null) as object,
+      this.#state,
+    ) as Partial<Data>)
+  }
+
+  /** Whether a commit would write anything. */
+  get dirty(): boolean {
+    return this.#state.dirty
+  }
+
+  /**
+   * Stores what has changed. A session that nobody has yet is created only if it holds anything.
+   * @throws SessionConflictError, AttributeError, SessionTooLargeError, SchemaError,
+   * StoreUnavailableError, StoreRefusedError
+   */
+  commit(): Promise<void> {
+    return this.#state.commit()
+  }
+
+  /** Renews the idle timeout now; the adapters do so by themselves when it is due. */
+  touch(): Promise<void> {
+    return this.#state.touch()
+  }
+
+  /**
+   * Signs a principal in: a new token always, the old one refused at once (OWASP ASVS 7.2.4), all
+   * attributes but those of `keep` dropped.
+   * @throws AttributeError for a principal that is not a string of 1 to 1,024 bytes, HeadersSentError,
+   * OptionError for a wrong lifetime, and as `commit`
+   */
+  async login(principal: string, options: LoginOptions<Data> = {}): Promise<void> {
+    const { settings } = this.#state.repository
+    const lifetime = lifetimeOf(options)
+    const idleTimeout = lifetime.idleTimeout ?? settings.idleTimeout
+    const absoluteTimeout = lifetime.absoluteTimeout ?? settings.absoluteTimeout
+    if (idleTimeout > absoluteTimeout) {
+      throw new OptionError('idleTimeout', 'is longer than absoluteTimeout; give both to login')
+    }
+    await this.#state.login({
+      name: namePrincipal(principal, settings.pepper),
+      keep: options.keep ?? [],
+      device: options.device?.slice(0, LONGEST_LABEL),
+      address: options.address?.slice(0, LONGEST_LABEL),
+      persistent: lifetime.persistent ?? false,
+      idleTimeout,
+      absoluteTimeout,
+    })
+  }
+
+  /** Ends the session on every node. What is set afterwards makes a new one. */
+  logout(): Promise<void> {
+    return this.#state.logout()
+  }
+
+  /**
+   * A new token for the same session. Requests already on their way with the former one are led to
+   * the successor for `rotationGrace`. Pending changes are stored in the same step.
+   * @throws HeadersSentError, SessionEndedError, and as `commit`
+   */
+  rotate(): Promise<void> {
+    return this.#state.rotate(this.#state.repository.settings.rotationGrace)
+  }
+
+  /** Other lifetimes for this session, stored with the next commit. */
+  setLifetime(options: LifetimeOptions): void {
+    const { idleTimeout, absoluteTimeout, persistent } = lifetimeOf(options)
+    const { live } = this.#state
+    const start = live?.header.createdAt ?? Math.floor(this.#state.repository.settings.engine.now())
+    const lifetime: Lifetime = {
+      idleTimeout,
+      deadline: absoluteTimeout === undefined ? undefined : start + absoluteTimeout,
+      persistent,
+    }
+    this.#state.setLifetime(lifetime)
+  }
+
+  /** What `JSON.stringify` shows: the attributes. */
+  toJSON(): Record<string, unknown> {
+    const { attributes } = this.#state
+    return Object.fromEntries(attributes.names().map((name) => [name, attributes.view(name)]))
+  }
+}
+
+function lifetimeOf(options: LifetimeOptions): {
+  idleTimeout: number | undefined
+  absoluteTimeout: number | undefined
+  persistent: boolean | undefined
+} {
+  const read = (name: string, value: Duration | undefined): number | undefined =>
+    value === undefined ? undefined : parseDuration(name, value)
+  return {
+    idleTimeout: read('idleTimeout', options.idleTimeout),
+    absoluteTimeout: read('absoluteTimeout', options.absoluteTimeout),
+    persistent: options.persistent,
+  }
+}

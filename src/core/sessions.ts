@@ -1,0 +1,124 @@
+import type { Engine, SessionId } from './engine.ts'
+import { hasExpiryEvents } from './engine.ts'
+import { EventHub, type SessionEventName, type SessionListener } from './events.ts'
+import { type Exchange, type ExchangeRequest, openExchange } from './exchange.ts'
+import type { Settings } from './options.ts'
+import { namePrincipal } from './principal.ts'
+import { PrincipalSessions } from './principal-sessions.ts'
+import { readHeader } from './record.ts'
+import { Repository } from './repository.ts'
+import { Session } from './session.ts'
+import { SessionState } from './session-state.ts'
+import { isSessionId, parseToken } from './token.ts'
+
+/** The sessions of an application. Made by `createSessions`; safe to share by all requests. */
+export class Sessions<Data extends object = Record<string, unknown>> {
+  readonly #settings: Settings
+  readonly #events = new EventHub()
+  readonly #repository: Repository
+  readonly #exchanges = new WeakMap<object, Exchange<Data>>()
+  readonly #unsubscribe: (() => void) | undefined
+
+  /** Use `createSessions`. */
+  constructor(settings: Settings) {
+    this.#settings = settings
+    this.#repository = new Repository(settings, this.#events)
+    const { engine } = settings
+    this.#unsubscribe = hasExpiryEvents(engine)
+      ? engine.onExpired((id) => this.#events.emit('expired', { id }))
+      : undefined
+  }
+
+  get engine(): Engine {
+    return this.#settings.engine
+  }
+
+  /**
+   * Resolves when the store can serve. For applications that want to fail at start.
+   * @throws StoreUnavailableError, StoreRefusedError
+   */
+  ready(): Promise<void> {
+    return this.#settings.engine.ready()
+  }
+
+  /** Ends connections and timers. Idempotent. */
+  async close(): Promise<void> {
+    this.#unsubscribe?.()
+    await this.#settings.engine.close()
+  }
+
+  /** Subscribes to events of this process. @returns a function that ends the subscription */
+  on<Name extends SessionEventName>(name: Name, listener: SessionListener<Name>): () => void {
+    return this.#events.on(name, listener)
+  }
+
+  /**
+   * The session of a request that an adapter of these sessions has seen.
+   * @throws TypeError when none has
+   */
+  from(request: object): Session<Data> {
+    const exchange = this.#exchanges.get(request)
+    if (exchange === undefined) {
+      throw new TypeError(
+        'this request has no session: is the middleware of these sessions in use?',
+      )
+    }
+    exchange.accessed = true
+    return exchange.session
+  }
+
+  /**
+   * Opens a session by its token, without a request: for workers, sockets and tests. A token that
+   * opens nothing gives nobody's session, as a request without a cookie has it.
+   */
+  async open(token?: string): Promise<Session<Data>> {
+    const parsed = token === undefined ? undefined : parseToken(this.#settings.keyring, token)
+    const loaded = parsed && (await this.#repository.load(parsed))
+    const live = loaded?.status === 'live' ? loaded.live : undefined
+    return new Session<Data>(new SessionState(this.#repository, this.#events, live))
+  }
+
+  /** The sessions of one principal. @throws AttributeError when it is not a string of 1 to 1,024 bytes */
+  of(principal: string): PrincipalSessions {
+    const name = namePrincipal(principal, this.#settings.pepper)
+    return new PrincipalSessions(this.#settings, this.#events, name)
+  }
+
+  /**
+   * Ends a session by its public id, on every node.
+   * @returns false when there is none
+   */
+  async revoke(id: SessionId): Promise<boolean> {
+    if (!isSessionId(id)) return false
+    const { engine } = this.#settings
+    const stored = await engine.load(id)
+    if (stored === undefined) return false
+    const ownerTag = readHeader(stored.record)?.ownerTag
+    const result = await engine.destroy(id, ownerTag === undefined ? {} : { ownerTag })
+    if (result.status !== 'done') return false
+    this.#events.emit('revoked', { id, principal: undefined })
+    return true
+  }
+
+  /** Whether an adapter of these sessions has seen the request. */
+  has(request: object): boolean {
+    return this.#exchanges.has(request)
+  }
+
+  /** For adapters: finds the session of a request. Answers at once when no I/O is needed. */
+  exchange(key: object, request: ExchangeRequest): Exchange<Data> | Promise<Exchange<Data>> {
+    const exchange = openExchange<Data>(this.#repository, this.#events, request)
+    if (!(exchange instanceof Promise)) return this.#remember(key, exchange)
+    return exchange.then((opened) => this.#remember(key, opened))
+  }
+
+  /** For adapters: something off the request's path failed. */
+  reportError(operation: string, error: unknown): void {
+    this.#events.emit('error', { operation, error })
+  }
+
+  #remember(key: object, exchange: Exchange<Data>): Exchange<Data> {
+    this.#exchanges.set(key, exchange)
+    return exchange
+  }
+}

@@ -1,0 +1,79 @@
+import { equalBytes, hmacSha256, randomBytes, sha256 } from './crypto.ts'
+import type { SessionId } from './engine.ts'
+import type { Keyring } from './keyring.ts'
+import { PARTITIONS, partitionTag } from './partitions.ts'
+
+/**
+ * The secret in the cookie, 36 bytes as 48 characters of base64url:
+ * 1 byte version (3 bits) and region (5 bits), 2 bytes partition, 24 random bytes (192 bits, from the
+ * operating system's generator), and the first 9 bytes of HMAC-SHA-256 over the 27 before. The MAC is
+ * there so that made-up tokens are refused without asking Redis, not to keep the random part secret.
+ */
+export interface Token {
+  readonly text: string
+  readonly bytes: Uint8Array
+  readonly region: number
+  readonly partition: number
+  /** The random part; record keys of token-sealed sessions are derived from it. */
+  readonly secret: Uint8Array
+  readonly id: SessionId
+}
+
+const VERSION = 1
+const SECRET_OFFSET = 3
+const MAC_OFFSET = 27
+const TOKEN_BYTES = 36
+export const TOKEN_LENGTH = 48
+const TOKEN_SHAPE = /^[A-Za-z0-9_-]{48}$/
+
+/** A new token. Without a partition it is drawn at random, as for sessions of nobody yet. */
+export function createToken(keyring: Keyring, partition?: number, region = 0): Token {
+  const bytes = Buffer.alloc(TOKEN_BYTES)
+  const random = randomBytes(MAC_OFFSET - SECRET_OFFSET + 2)
+  bytes[0] = (VERSION << 5) | region
+  bytes.writeUInt16BE(partition ?? random.readUInt16BE(0) % PARTITIONS, 1)
+  bytes.set(random.subarray(2), SECRET_OFFSET)
+  bytes.set(mac(keyring.primary.token, bytes), MAC_OFFSET)
+  return describe(bytes)
+}
+
+/** The token, or nothing for everything that this keyring did not make. Costs no I/O. */
+export function parseToken(keyring: Keyring, text: string): Token | undefined {
+  if (text.length !== TOKEN_LENGTH || !TOKEN_SHAPE.test(text)) return undefined
+  return verifyToken(keyring, Buffer.from(text, 'base64url'))
+}
+
+/** As `parseToken`, from the 36 bytes themselves. */
+export function verifyToken(keyring: Keyring, bytes: Buffer): Token | undefined {
+  if (bytes.length !== TOKEN_BYTES) return undefined
+  const given = bytes.subarray(MAC_OFFSET)
+  // Every key is tried, so that the time does not tell which one fitted.
+  let valid = false
+  for (const key of keyring.keys) valid = equalBytes(mac(key.token, bytes), given) || valid
+  if (!valid || (bytes[0] ?? 0) >> 5 !== VERSION) return undefined
+  return bytes.readUInt16BE(1) < PARTITIONS ? describe(bytes) : undefined
+}
+
+function mac(key: Uint8Array, bytes: Uint8Array): Buffer {
+  return hmacSha256(key, bytes.subarray(0, MAC_OFFSET)).subarray(0, TOKEN_BYTES - MAC_OFFSET)
+}
+
+function describe(bytes: Buffer): Token {
+  const partition = bytes.readUInt16BE(1)
+  const secret = bytes.subarray(SECRET_OFFSET, MAC_OFFSET)
+  return {
+    text: bytes.toString('base64url'),
+    bytes,
+    region: (bytes[0] ?? 0) & 31,
+    partition,
+    secret,
+    id: partitionTag(partition) + sha256(secret).toString('base64url', 0, 16),
+  }
+}
+
+const ID_SHAPE = /^[A-Za-z0-9]{3}[A-Za-z0-9_-]{22}$/
+
+/** Whether a text from outside has the shape of a session id, so that it can be part of a key. */
+export function isSessionId(text: string): boolean {
+  return ID_SHAPE.test(text)
+}

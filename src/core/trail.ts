@@ -1,0 +1,84 @@
+import { gcmOpen, gcmSeal, hmacSha256, randomBytes } from './crypto.ts'
+import type { SessionId } from './engine.ts'
+import type { Key, Keyring } from './keyring.ts'
+import { NONCE_END, NONCE_OFFSET, RECORD_VERSION, TRAIL_FLAG } from './record.ts'
+import { type Token, verifyToken } from './token.ts'
+
+/*
+ * What is left at an id that was given up. It starts as a record does, with flag bit 7 set and
+ * revision 0xFFFFFFFF, so that every compare-and-set against it is a conflict.
+ *
+ * Forward (flags 0x80), after a rotation: the successor's token, sealed under a key that only the
+ * holder of the former token can make: key id (2), then AES-256-GCM of the 36 bytes.
+ * Superseded (flags 0x81), after a login: says only that the id must not be used again, so that a
+ * late request with the former token does not overwrite the new cookie.
+ */
+const FORWARD = TRAIL_FLAG
+const SUPERSEDED = TRAIL_FLAG | 1
+const KEY_ID_OFFSET = NONCE_END
+const SEALED_OFFSET = KEY_ID_OFFSET + 2
+/** Keeps these keys apart from those of records, whose first byte is the sealing mode. */
+const FORWARD_PURPOSE = 3
+
+export type Trailed =
+  | { readonly kind: 'forward'; readonly token: Token }
+  | { readonly kind: 'superseded' }
+  /** A forward that does not open, or a kind that this version does not know. */
+  | { readonly kind: 'unreadable' }
+
+export function makeSuperseded(): Uint8Array {
+  return head(SUPERSEDED, NONCE_END)
+}
+
+/** A forward at `from` that leads its holder to `to`. */
+export function makeForward(keyring: Keyring, from: Token, to: Token): Uint8Array {
+  const start = head(FORWARD, SEALED_OFFSET)
+  start.writeUInt16BE(keyring.primary.id, KEY_ID_OFFSET)
+  const sealed = gcmSeal(
+    forwardKey(keyring.primary, from),
+    start.subarray(NONCE_OFFSET, NONCE_END),
+    additional(start, from.id),
+    to.bytes,
+  )
+  return Buffer.concat([start, sealed])
+}
+
+/** Reads the trail found at the id of `from`. */
+export function readTrail(keyring: Keyring, from: Token, trail: Uint8Array): Trailed {
+  const bytes = Buffer.from(trail)
+  if (bytes[1] === SUPERSEDED && bytes.length === NONCE_END) return { kind: 'superseded' }
+  if (bytes[1] !== FORWARD || bytes.length <= SEALED_OFFSET) return { kind: 'unreadable' }
+  const start = bytes.subarray(0, SEALED_OFFSET)
+  const nonce = start.subarray(NONCE_OFFSET, NONCE_END)
+  const keyId = start.readUInt16BE(KEY_ID_OFFSET)
+  for (const key of keyring.keys) {
+    if (key.id !== keyId) continue
+    const sealed = bytes.subarray(SEALED_OFFSET)
+    const plain = gcmOpen(forwardKey(key, from), nonce, additional(start, from.id), sealed)
+    const token = plain && verifyToken(keyring, plain)
+    if (token !== undefined) return { kind: 'forward', token }
+  }
+  return { kind: 'unreadable' }
+}
+
+function head(flags: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length)
+  bytes[0] = RECORD_VERSION
+  bytes[1] = flags
+  bytes.writeUInt32BE(0xffff_ffff, NONCE_OFFSET)
+  bytes.set(randomBytes(8), NONCE_OFFSET + 4)
+  return bytes
+}
+
+function forwardKey(key: Key, from: Token): Buffer {
+  return hmacSha256(
+    key.seal,
+    Uint8Array.of(FORWARD_PURPOSE),
+    Buffer.from(from.id, 'ascii'),
+    from.secret,
+  )
+}
+
+function additional(start: Uint8Array, id: SessionId): Buffer {
+  return Buffer.concat([start, Buffer.from(id, 'ascii')])
+}

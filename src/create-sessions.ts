@@ -1,0 +1,81 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { type Duration, parseDuration } from './core/duration.ts'
+import type { Engine } from './core/engine.ts'
+import { OptionError } from './core/errors.ts'
+import {
+  checkOptions,
+  refuseUnknown,
+  SESSIONS_OPTION_NAMES,
+  type SessionsOptions,
+} from './core/options.ts'
+import { Sessions } from './core/sessions.ts'
+import { memoryEngine } from './engines/memory/memory-engine.ts'
+import type { RedisOptions } from './engines/redis/options.ts'
+import { redisEngine } from './engines/redis/redis-engine.ts'
+
+export interface CreateSessionsOptions<Data extends object> extends SessionsOptions<Data> {
+  /**
+   * Where the sessions live: `redis://…`, `rediss://…`, a unix socket's path, or the parts. Absent:
+   * the embedded engine, in this process.
+   */
+  readonly redis?: string | RedisOptions | undefined
+  /** An engine of your own making, or one shared by several `Sessions` of a process. */
+  readonly engine?: Engine
+  /** First part of every key in Redis. Default `'sj'`. */
+  readonly prefix?: string
+  /** After so long a command counts as failed. Default 500 ms. */
+  readonly commandTimeout?: Duration
+}
+
+const ENGINE_OPTION_NAMES = ['redis', 'engine', 'prefix', 'commandTimeout']
+const LONGEST_COMMAND = 60_000
+
+/**
+ * Makes the sessions of an application. Synchronous, so that a module can export them: connections
+ * are made in the background; `await sessions.ready()` to fail at start.
+ * @throws OptionError at once, naming the first option that is wrong
+ */
+export function createSessions<Schema extends StandardSchemaV1<unknown, object>>(
+  options: CreateSessionsOptions<StandardSchemaV1.InferOutput<Schema>> & {
+    readonly schema: Schema
+  },
+): Sessions<StandardSchemaV1.InferOutput<Schema>>
+export function createSessions<Data extends object = Record<string, unknown>>(
+  options?: CreateSessionsOptions<Data>,
+): Sessions<Data>
+export function createSessions<Data extends object>(
+  options: CreateSessionsOptions<Data> = {},
+): Sessions<Data> {
+  refuseUnknown(options, [...SESSIONS_OPTION_NAMES, ...ENGINE_OPTION_NAMES])
+  const { engine: given, redis, prefix, clock } = options
+  if (given !== undefined && redis !== undefined) {
+    throw new OptionError('engine', 'stands beside `redis`: give one of them')
+  }
+  if ('redis' in options && redis === undefined && process.env['NODE_ENV'] === 'production') {
+    throw new OptionError(
+      'redis',
+      'is given but undefined; is the environment variable set? Leave it out to keep the sessions ' +
+        'in this process, where a restart ends them',
+    )
+  }
+  const commandTimeout = parseDuration(
+    'commandTimeout',
+    options.commandTimeout ?? 500,
+    LONGEST_COMMAND,
+  )
+  // Checked before the engine is made: a wrong option must not leave a connection behind.
+  const embedded = given === undefined && redis === undefined
+  const settings = checkOptions(options, embedded)
+  const shared = clock === undefined ? {} : { clock }
+  const engine =
+    given ??
+    (redis === undefined
+      ? memoryEngine(shared)
+      : redisEngine({
+          redis,
+          commandTimeout,
+          ...shared,
+          ...(prefix === undefined ? {} : { prefix }),
+        }))
+  return new Sessions<Data>({ ...settings, engine })
+}

@@ -1,0 +1,243 @@
+import { type Clock, systemClock } from '../../core/clock.ts'
+import {
+  type CreateResult,
+  type Engine,
+  type ExpiryEvents,
+  type SessionId,
+  type Stamp,
+  type Stored,
+  stampOf,
+  type WriteResult,
+} from '../../core/engine.ts'
+import { OptionError, StoreRefusedError, StoreUnavailableError } from '../../core/errors.ts'
+import { type Entry, RecordStore } from './record-store.ts'
+import { startSweeper } from './sweeper.ts'
+
+export interface MemoryEngineOptions {
+  /** Where time comes from. Lifetimes run on its monotonic side. */
+  readonly clock?: Clock
+  /** Records kept at most, 2 or more; 100,000 by default. Those with the least lifetime go first. */
+  readonly maxSessions?: number
+  /** Milliseconds between two sweeps of expired records; 1,000 by default. */
+  readonly sweepInterval?: number
+}
+
+export interface MemoryEngineStats {
+  /** Records held, those that expired and are not swept yet among them. */
+  readonly records: number
+  /** Principals with at least one session. */
+  readonly principals: number
+  /** Records that left before their time because the engine was full. */
+  readonly evicted: number
+  /** Sessions that expired. */
+  readonly expired: number
+}
+
+export interface MemoryEngine extends Engine, ExpiryEvents {
+  stats(): MemoryEngineStats
+}
+
+/** Expired records that any call clears away beside its own work. */
+const SWEEP_PER_CALL = 4
+
+/**
+ * Sessions in this process: the embedded default, for development, tests and single nodes. It is
+ * also the reference of the contract. Each call does its work synchronously, which makes it atomic.
+ * Throws `OptionError`.
+ */
+export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
+  const { clock = systemClock, maxSessions = 100_000, sweepInterval = 1_000 } = options
+  if (!Number.isSafeInteger(maxSessions) || maxSessions < 2) {
+    throw new OptionError('maxSessions', 'takes a whole number, 2 or more (a rotation leaves two)')
+  }
+  if (!isLifetime(sweepInterval) || sweepInterval > 2 ** 31 - 1) {
+    throw new OptionError('sweepInterval', 'takes whole milliseconds, 1 or more')
+  }
+
+  const listeners = new Set<{ readonly tell: (id: SessionId) => void }>()
+  const store = new RecordStore(maxSessions, announce)
+  const sweeper = startSweeper(sweepInterval, (limit) => {
+    if (store.sweep(clock.monotonic(), limit)) return 'due'
+    return store.size > 0 ? 'waiting' : 'empty'
+  })
+  let closed = false
+
+  /**
+   * Listeners run after the call that found the session expired: they may call the engine. Each has
+   * a microtask of its own: one that throws does so as an uncaught exception, and the rest are told.
+   */
+  function announce(id: SessionId): void {
+    for (const listener of listeners) {
+      queueMicrotask(() => {
+        if (listeners.has(listener)) listener.tell(id)
+      })
+    }
+  }
+
+  /** The frame of every call. The function is async: what is thrown inside arrives as a rejection. */
+  async function call<T>(work: (now: number) => T): Promise<T> {
+    if (closed) throw new StoreUnavailableError('the memory engine is closed', false)
+    const now = clock.monotonic()
+    store.sweep(now, SWEEP_PER_CALL)
+    const result = work(now)
+    if (store.size > 0) sweeper.wake()
+    return result
+  }
+
+  /** Finds the record and compares its stamp; `write` runs only if it is `base`, or none is asked. */
+  function write(
+    id: SessionId,
+    base: Stamp | undefined,
+    now: number,
+    action: (entry: Entry) => void,
+  ): WriteResult {
+    const entry = store.find(id, now)
+    if (entry === undefined) return { status: 'gone' }
+    if (base !== undefined && !sameBytes(stampOf(entry.record), base)) return conflict(entry, now)
+    action(entry)
+    return { status: 'done' }
+  }
+
+  return {
+    name: 'memory',
+
+    now: () => clock.now(),
+
+    ready: () => call(() => undefined),
+
+    load: (id) =>
+      call((now) => {
+        const entry = store.find(id, now)
+        return entry && stored(entry, now)
+      }),
+
+    create: (id, record, ttl, owner, limit) =>
+      call((now): CreateResult => {
+        checkLifetimes(ttl, owner?.ttl)
+        if (store.find(id, now) !== undefined) return { status: 'exists' }
+        const evicted: SessionId[] = []
+        if (owner !== undefined && limit !== undefined) {
+          const live = store.sessionsOf(id.slice(0, 3), owner.tag, now)
+          if (limit.policy === 'reject' && live.length >= limit.max) return { status: 'rejected' }
+          for (const { entry } of live.slice(0, Math.max(0, live.length + 1 - limit.max))) {
+            store.remove(entry)
+            evicted.push(entry.id)
+          }
+        }
+        store.makeRoom(1, now)
+        const entry = store.add(id, new Uint8Array(record), now + ttl)
+        if (owner !== undefined) store.list(entry, owner, now)
+        return { status: 'created', evicted }
+      }),
+
+    commit: (id, base, record, ttl) =>
+      call((now) => {
+        checkLifetimes(ttl)
+        return write(id, base, now, (entry) => {
+          entry.record = new Uint8Array(record)
+          store.setDeadline(entry, now + ttl)
+        })
+      }),
+
+    touch: (id, base, ttl) =>
+      call((now) => {
+        checkLifetimes(ttl)
+        return write(id, base, now, (entry) => store.setDeadline(entry, now + ttl))
+      }),
+
+    rotate: (from, base, to, record, ttl, { trail, owner } = {}) =>
+      call((now) => {
+        checkLifetimes(ttl, trail?.ttl, owner?.ttl)
+        const current = store.find(from, now)
+        if (current !== undefined && store.find(to, now) !== undefined)
+          return conflict(current, now)
+        return write(from, base, now, (entry) => {
+          store.remove(entry)
+          // Room for both at once: the trail, short-lived as it is, must not be the first to go.
+          store.makeRoom(trail === undefined ? 1 : 2, now)
+          if (trail !== undefined) store.add(from, new Uint8Array(trail.record), now + trail.ttl)
+          const successor = store.add(to, new Uint8Array(record), now + ttl)
+          if (owner !== undefined) store.list(successor, owner, now)
+        })
+      }),
+
+    // A record's index entry always goes with it, so the owner's tag is not needed here.
+    destroy: (id, { base, trail } = {}) =>
+      call((now) => {
+        checkLifetimes(trail?.ttl)
+        return write(id, base, now, (entry) => {
+          store.remove(entry)
+          if (trail !== undefined) store.add(id, new Uint8Array(trail.record), now + trail.ttl)
+        })
+      }),
+
+    list: (partition, ownerTag) =>
+      call((now) =>
+        store.sessionsOf(partition, ownerTag, now).map(({ entry, descriptor }) => ({
+          id: entry.id,
+          descriptor: new Uint8Array(descriptor),
+          ttl: remaining(entry, now),
+        })),
+      ),
+
+    revokeAll: (partition, ownerTag, except) =>
+      call((now) => {
+        const ended = store
+          .sessionsOf(partition, ownerTag, now)
+          .filter(({ entry }) => entry.id !== except)
+        for (const { entry } of ended) store.remove(entry)
+        return ended.map(({ entry }) => entry.id)
+      }),
+
+    close: async () => {
+      closed = true
+      sweeper.stop()
+      store.clear()
+    },
+
+    onExpired: (listener) => {
+      const subscription = { tell: listener }
+      listeners.add(subscription)
+      return () => void listeners.delete(subscription)
+    },
+
+    stats: () => ({
+      records: store.size,
+      principals: store.principals,
+      evicted: store.evicted,
+      expired: store.expired,
+    }),
+  }
+}
+
+function conflict(entry: Entry, now: number): WriteResult {
+  return { status: 'conflict', stored: stored(entry, now) }
+}
+
+function stored(entry: Entry, now: number): Stored {
+  return { record: new Uint8Array(entry.record), ttl: remaining(entry, now) }
+}
+
+/** Rounded: the monotonic clock has fractions, and sums of them are not exact. */
+function remaining(entry: Entry, now: number): number {
+  return Math.max(1, Math.round(entry.deadline - now))
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false
+  return true
+}
+
+/** Redis refuses such a lifetime; the embedded engine must not be the one that lets it pass. */
+function checkLifetimes(...lifetimes: ReadonlyArray<number | undefined>): void {
+  for (const ttl of lifetimes) {
+    if (ttl !== undefined && !isLifetime(ttl)) {
+      throw new StoreRefusedError('ERR', `invalid lifetime ${ttl}: takes whole milliseconds ≥ 1`)
+    }
+  }
+}
+
+function isLifetime(ms: number): boolean {
+  return Number.isSafeInteger(ms) && ms >= 1
+}

@@ -1,0 +1,156 @@
+import { ErrorReply } from '@redis/client'
+import {
+  isSojournError,
+  type SojournError,
+  StoreRefusedError,
+  StoreUnavailableError,
+} from '../../core/errors.ts'
+
+/**
+ * Refusals: the server is there and says no. A retry does not help before somebody acts, except
+ * for READONLY, where the topology has to be asked again.
+ */
+const REFUSED: Readonly<Record<string, string>> = {
+  OOM: 'its memory is full: raise maxmemory, or set maxmemory-policy to volatile-ttl',
+  READONLY: 'it is a replica: connect to the primary, or to the Sentinels',
+  NOPERM: 'the user lacks a permission: give it the rules that `sojourn acl` prints',
+  NOAUTH: 'it asks for a password: set redis.password, or put it into redis.url',
+  WRONGPASS: 'user name or password is wrong, or the user is disabled: check redis.password',
+  NOPROTO: 'it does not speak RESP3: Redis 6.2 or newer, or Valkey, is needed',
+  MISCONF: 'it cannot save to disk and takes no writes: see its log, free disk space',
+  NOREPLICAS: 'it has fewer replicas than min-replicas-to-write asks for: restore them',
+  WRONGTYPE: 'another application uses the same keys: choose another prefix or database',
+  DENIED: 'protected mode is on: set a password for the server, or connect by loopback',
+  EXECABORT: 'it could not carry out the command: see its log',
+  NOSCRIPT: 'it does not keep scripts: is there a proxy in between that does not know EVAL?',
+}
+
+/** Passing conditions: the command was not carried out, and works again by itself. */
+const UNAVAILABLE: Readonly<Record<string, string>> = {
+  LOADING: 'it is loading its data; it serves when that is done',
+  MASTERDOWN: 'it is a replica without its primary: wait for the failover, or restore the primary',
+  CLUSTERDOWN: 'the cluster does not cover this slot: restore the failed node',
+  BUSY: 'a script of another application has been running too long: end it with SCRIPT KILL',
+  TRYAGAIN: 'the slot is being moved to another node; try again',
+  MAXCLIENTS: 'it has as many clients as maxclients allows: raise it, or close connections',
+  UNBLOCKED: 'it has just become a replica: wait for the failover',
+}
+
+/** Answers that begin with ERR or with none of our words, by what they say. */
+const TEXTS: ReadonlyArray<readonly [RegExp, string]> = [
+  [/max number of clients/, 'MAXCLIENTS'],
+  [/can't run this command|has no permission|no permissions to/i, 'NOPERM'],
+  [/wrong number of arguments for 'hello'|unknown command .?hello/i, 'NOPROTO'],
+  [/without any password configured/, 'WRONGPASS'],
+  // Redis 6 wraps the error of a command in a script: "ERR Error running script (…): -OOM …".
+  ...Object.keys({ ...REFUSED, ...UNAVAILABLE }).map(
+    (word) => [new RegExp(`[-: ]${word} `), word] as const,
+  ),
+]
+
+/** Network errors by code: what to do. Everything else is told as "the connection was lost". */
+const NETWORK: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there: start the server, or check the address',
+  ENOENT: 'there is no such socket: start the server, or check the path',
+  EACCES: 'this process may not open the socket: check its permissions',
+  ENOTFOUND: 'the host name does not resolve: check the address',
+  EAI_AGAIN: 'the host name could not be resolved at the moment: check DNS',
+  EHOSTUNREACH: 'the host cannot be reached: check the network',
+  ENETUNREACH: 'the network cannot be reached: check routes',
+  ECONNRESET: 'the connection was reset: does the port speak TLS, or not?',
+  EPROTO: 'TLS failed: does the port speak TLS?',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'TLS failed: the port does not speak TLS; use redis://',
+  ERR_TLS_CERT_ALTNAME_INVALID: "the certificate is another host's: check redis.tls.servername",
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate is self-signed: name its CA in redis.tls.ca',
+  SELF_SIGNED_CERT_IN_CHAIN: 'the certificate is not trusted: name its CA in redis.tls.ca',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the certificate is not trusted: name its CA in redis.tls.ca',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'the certificate is not trusted: name its CA in redis.tls.ca',
+  CERT_HAS_EXPIRED: "the server's certificate has expired: renew it",
+}
+
+/**
+ * The first word of a server's error, or the word it stands for. Only words of our own lists and
+ * plain upper-case words come out: the text of an answer can hold keys and arguments.
+ */
+export function replyReason(error: ErrorReply): string {
+  const word = /^-?([A-Z][A-Z0-9_]{1,31})(?= |$)/.exec(error.message)?.[1] ?? 'ERR'
+  if (word !== 'ERR') return word
+  return TEXTS.find(([pattern]) => pattern.test(error.message))?.[1] ?? 'ERR'
+}
+
+/** True for answers to a connection attempt that waiting does not change. */
+export function isRefusal(error: unknown): error is ErrorReply {
+  return error instanceof ErrorReply && UNAVAILABLE[replyReason(error)] === undefined
+}
+
+/**
+ * What a server's error means to the caller. The answer is not kept as the cause: NOPERM and
+ * unknown-command answers quote keys and arguments.
+ */
+export function replyError(error: ErrorReply, operation: string): SojournError {
+  const reason = replyReason(error)
+  const passing = UNAVAILABLE[reason]
+  if (passing !== undefined) {
+    return new StoreUnavailableError(
+      `${operation}: Redis cannot serve (${reason}): ${passing}`,
+      false,
+    )
+  }
+  const advice = REFUSED[reason] ?? "its log, and MONITOR on a test server, show the answer's text"
+  return new StoreRefusedError(reason, `${operation}: Redis refused (${reason}): ${advice}`)
+}
+
+/** What a failure of the client or the network means to a caller whose command was sent. */
+export function sentError(error: unknown, operation: string): SojournError {
+  if (error instanceof ErrorReply) return replyError(error, operation)
+  if (isSojournError(error)) return error
+  return new StoreUnavailableError(
+    `${operation}: the connection to Redis was lost before the answer came; ` +
+      'whether it was carried out is unknown',
+    true,
+    { cause: error },
+  )
+}
+
+/** Sent, and no answer until the deadline. `waited`: milliseconds. */
+export function lateError(operation: string, waited: number): SojournError {
+  return new StoreUnavailableError(
+    `${operation}: Redis did not answer within ${waited} ms; whether it was carried out is unknown`,
+    true,
+  )
+}
+
+/** `sent`: the command was under way when the engine was closed. */
+export function closedError(operation: string, sent: boolean): SojournError {
+  return new StoreUnavailableError(`${operation}: the Redis engine is closed`, sent)
+}
+
+/** What the last failed attempt to connect means to a caller that waited in vain. */
+export function unreachableError(
+  problem: unknown,
+  operation: string,
+  waited: number,
+): SojournError {
+  if (problem instanceof ErrorReply) return replyError(problem, operation)
+  const code = codeOf(problem)
+  const advice = code === undefined ? undefined : NETWORK[code]
+  const why =
+    advice === undefined
+      ? `no answer${code === undefined ? '' : ` (${code})`}: check address, network and server`
+      : `${advice} (${code})`
+  return new StoreUnavailableError(
+    `${operation}: Redis could not be reached within ${waited} ms: ${why}`,
+    false,
+    problem === undefined ? undefined : { cause: problem },
+  )
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code
+  return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : undefined
+}
+
+/** The server does not know this script (yet, or any more): it was not run. */
+export function noScript(error: unknown): boolean {
+  return error instanceof ErrorReply && error.message.startsWith('NOSCRIPT')
+}

@@ -1,0 +1,18 @@
+import type { SessionId } from '../../core/engine.ts'
+
+const TAG_LENGTH = 3
+
+/** `<prefix>:{<tag>}:s:<22 characters>`. The scripts count on these 22 characters at the end. */
+export function recordKey(prefix: string, id: SessionId): string {
+  return `${prefix}:{${id.slice(0, TAG_LENGTH)}}:s:${id.slice(TAG_LENGTH)}`
+}
+
+/** `<prefix>:{<tag>}:p:<22 characters>`: the hash that lists a principal's sessions. */
+export function indexKey(prefix: string, partition: string, ownerTag: string): string {
+  return `${prefix}:{${partition}}:p:${ownerTag}`
+}
+
+/** The partition tag at the front of a session id: names the slot of all keys beside it. */
+export function partitionOf(id: SessionId): string {
+  return id.slice(0, TAG_LENGTH)
+}

@@ -1,0 +1,138 @@
+import { ErrorReply } from '@redis/client'
+import type { Clock } from '../../core/clock.ts'
+import { Connection, type ConnectionOptions } from './connection.ts'
+import { type Deadline, Deadlines } from './deadlines.ts'
+import {
+  closedError,
+  isRefusal,
+  lateError,
+  replyError,
+  sentError,
+  unreachableError,
+} from './errors.ts'
+import type { Wire } from './wire.ts'
+
+export interface LinkOptions extends ConnectionOptions {
+  /** Deadline of each call, the wait for a connection included. Milliseconds. */
+  readonly commandTimeout: number
+  readonly clock: Clock
+}
+
+/** Sends the commands of one call, all in the same turn. */
+export type Issue<T> = (wire: Wire) => Promise<T>
+
+/**
+ * Calls with a deadline over one connection to one server.
+ *
+ * The unit that a topology multiplies: one link per master, chosen by the slot of a key. A near
+ * cache gets its invalidations through a link whose `open` makes a tracked client.
+ */
+export class Link {
+  readonly #connection: Connection
+  readonly #deadlines: Deadlines
+  readonly #commandTimeout: number
+  readonly #waiting = new Set<Call>()
+  /** Grows with each answer: shows whether a link that let a deadline pass is alive at all. */
+  #answers = 0
+  #closed = false
+
+  constructor(options: LinkOptions) {
+    this.#commandTimeout = options.commandTimeout
+    this.#deadlines = new Deadlines(options.commandTimeout, options.clock)
+    this.#connection = new Connection(options, {
+      up: (wire) => {
+        const waiting = [...this.#waiting]
+        this.#waiting.clear()
+        for (const call of waiting) this.#start(call, wire)
+      },
+      refused: (reply) => {
+        const waiting = [...this.#waiting]
+        this.#waiting.clear()
+        for (const call of waiting) {
+          this.#deadlines.settle(call.deadline)
+          call.reject(replyError(reply, call.operation))
+        }
+      },
+    })
+  }
+
+  /** The server's clock, milliseconds since the epoch; ours before the first connection. */
+  now(): number {
+    return this.#connection.now()
+  }
+
+  /**
+   * Runs `issue` on the connection, waits for one if there is none. Rejects with a
+   * StoreUnavailableError at the deadline, or with what the server refuses.
+   */
+  call<T>(operation: string, issue: Issue<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#closed) return reject(closedError(operation, false))
+      const { wire, problem } = this.#connection
+      if (wire === undefined && isRefusal(problem)) return reject(replyError(problem, operation))
+      const deadline = this.#deadlines.add(() => this.#late(call))
+      const call: Call = {
+        operation,
+        issue,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+        deadline,
+        sentOn: undefined,
+        answers: 0,
+      }
+      if (wire === undefined) this.#waiting.add(call)
+      else this.#start(call, wire)
+    })
+  }
+
+  /** Calls under way reject, further calls reject. Idempotent. */
+  close(): void {
+    this.#closed = true
+    this.#connection.close()
+    for (const call of this.#waiting) call.reject(closedError(call.operation, false))
+    this.#waiting.clear()
+    this.#deadlines.clear()
+  }
+
+  #start(call: Call, wire: Wire): void {
+    call.sentOn = wire
+    call.answers = this.#answers
+    call.issue(wire).then(
+      (reply) => {
+        this.#answers++
+        this.#deadlines.settle(call.deadline)
+        call.resolve(reply)
+      },
+      (error: unknown) => {
+        if (error instanceof ErrorReply) this.#answers++
+        this.#deadlines.settle(call.deadline)
+        const { operation } = call
+        call.reject(this.#closed ? closedError(operation, true) : sentError(error, operation))
+      },
+    )
+  }
+
+  #late(call: Call): void {
+    const { operation, sentOn } = call
+    if (sentOn === undefined) {
+      this.#waiting.delete(call)
+      call.reject(unreachableError(this.#connection.problem, operation, this.#commandTimeout))
+      return
+    }
+    call.reject(lateError(operation, this.#commandTimeout))
+    // Not one answer since it was sent: hung. Given up, so that nothing piles up behind it and no
+    // late reply is ever read.
+    if (call.answers === this.#answers) this.#connection.drop(sentOn)
+  }
+}
+
+interface Call {
+  readonly operation: string
+  readonly issue: Issue<unknown>
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: Error) => void
+  readonly deadline: Deadline
+  sentOn: Wire | undefined
+  /** The link's count of answers when this was sent. */
+  answers: number
+}

@@ -1,0 +1,42 @@
+export { type Clock, systemClock } from './core/clock.ts'
+export type { CookieOptions } from './core/cookie.ts'
+export type { Duration } from './core/duration.ts'
+export type {
+  CreateResult,
+  Engine,
+  ExpiryEvents,
+  Limit,
+  ListedSession,
+  Owner,
+  SessionId,
+  Stamp,
+  Stored,
+  Trail,
+  WriteResult,
+} from './core/engine.ts'
+export {
+  AttributeError,
+  HeadersSentError,
+  isSojournError,
+  OptionError,
+  SchemaError,
+  SessionConflictError,
+  SessionEndedError,
+  SessionTooLargeError,
+  SojournError,
+  type SojournErrorCode,
+  StoreRefusedError,
+  StoreUnavailableError,
+} from './core/errors.ts'
+export type { SessionEventName, SessionEvents, SessionListener } from './core/events.ts'
+export { counter, fields, type Merge, union } from './core/merge.ts'
+export type { SessionsOptions } from './core/options.ts'
+export type { PrincipalSessions, SessionInfo } from './core/principal-sessions.ts'
+export type { RejectReason } from './core/record.ts'
+export type { Migration } from './core/schema.ts'
+export type { LifetimeOptions, LoginOptions, Session, View } from './core/session.ts'
+export type { Sessions } from './core/sessions.ts'
+export { type CreateSessionsOptions, createSessions } from './create-sessions.ts'
+export { memoryEngine } from './engines/memory/memory-engine.ts'
+export type { RedisOptions } from './engines/redis/options.ts'
+export { type RedisEngineOptions, redisEngine } from './engines/redis/redis-engine.ts'

@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict'
+import { type Engine, type Limit, type SessionId, stampOf } from '../../core/engine.ts'
+import {
+  assertAbsent,
+  assertStaysGone,
+  assertStored,
+  type EngineCase,
+  HOUR,
+  MINUTE,
+  SECOND,
+} from '../engine-case.ts'
+import { type TestPrincipal, testPrincipal, testRecord, testTrail } from '../test-records.ts'
+
+/** `create` with a limit, and principals with very many sessions. */
+export const limitCases: readonly EngineCase[] = [
+  {
+    title: 'evict-oldest: one more session ends the oldest by creation time, and names it',
+    async run({ engine, second }) {
+      const who = testPrincipal()
+      // 256 and 255 differ in two bytes, the large ones beyond 32 bits.
+      const times = [256, 2 ** 33, 255, 2 ** 32]
+      const sessions = await logins(engine, who, times)
+      const limit: Limit = { max: 4, policy: 'evict-oldest' }
+      const oldestFirst = [2, 0, 3, 1].map((i) => sessions[i]!)
+      for (const [i, oldest] of oldestFirst.entries()) {
+        const result = await create(engine, who, 2 ** 40 + i, limit)
+        assert.deepEqual(result.evicted, [oldest.id])
+        await assertStaysGone(second, oldest.id, stampOf(oldest.record), {
+          id: who.id(),
+          record: testRecord(2),
+        })
+        assert.equal((await ids(second, who)).length, 4)
+        assert.equal((await ids(second, who)).at(-1), result.id)
+      }
+    },
+  },
+  {
+    title: 'evict-oldest spares the new session, even if its creation time is the oldest',
+    async run({ engine }) {
+      const who = testPrincipal()
+      const [first] = await logins(engine, who, [1_000])
+      const { id, evicted } = await create(engine, who, 5, { max: 1, policy: 'evict-oldest' })
+      assert.deepEqual(evicted, [first!.id])
+      assert.deepEqual(await ids(engine, who), [id])
+    },
+  },
+  {
+    title: 'evict-oldest: a limit that was lowered takes effect at the next session',
+    async run({ engine }) {
+      const who = testPrincipal()
+      const sessions = await logins(engine, who, [1, 2, 3, 4, 5, 6])
+      const { id, evicted } = await create(engine, who, 7, { max: 3, policy: 'evict-oldest' })
+      assert.deepEqual(
+        [...evicted].sort(),
+        sessions
+          .slice(0, 4)
+          .map((s) => s.id)
+          .sort(),
+      )
+      assert.deepEqual(await ids(engine, who), [sessions[4]!.id, sessions[5]!.id, id])
+    },
+  },
+  {
+    title: 'reject: nothing is written when the limit is reached',
+    async run({ engine, second }) {
+      const who = testPrincipal()
+      const sessions = await logins(engine, who, [1, 2])
+      const refused = who.id()
+      const limit: Limit = { max: 2, policy: 'reject' }
+      const result = await engine.create(refused, testRecord(1), HOUR, who.owner(3), limit)
+      assert.deepEqual(result, { status: 'rejected' })
+      await assertAbsent(second, refused)
+      for (const { id, record } of sessions) await assertStored(second, id, record, HOUR)
+      assert.deepEqual(
+        await ids(second, who),
+        sessions.map((session) => session.id),
+      )
+    },
+  },
+  {
+    title: 'below the limit nobody is evicted or rejected',
+    async run({ engine }) {
+      const who = testPrincipal()
+      for (const policy of ['reject', 'evict-oldest', 'reject'] as const) {
+        const { evicted } = await create(engine, who, 1, { max: 3, policy })
+        assert.deepEqual(evicted, [])
+      }
+      assert.equal((await ids(engine, who)).length, 3)
+    },
+  },
+  {
+    title: 'only live sessions count: not those that expired, ended, were rotated or left a trail',
+    async run({ engine, advance }) {
+      for (const policy of ['reject', 'evict-oldest'] as const) {
+        const who = testPrincipal()
+        const [expired, destroyed, left, rotated] = await logins(engine, who, [1, 2, 3, 4])
+        await engine.touch(expired!.id, stampOf(expired!.record), MINUTE)
+        await engine.destroy(destroyed!.id)
+        await engine.destroy(left!.id, { ownerTag: who.tag, trail: testTrail(HOUR) })
+        const [to, base] = [who.id(), stampOf(rotated!.record)]
+        const options = { owner: who.owner(4), trail: testTrail(HOUR) }
+        await engine.rotate(rotated!.id, base, to, testRecord(2), HOUR, options)
+        await advance(MINUTE + SECOND)
+        const { id, evicted } = await create(engine, who, 5, { max: 2, policy })
+        assert.deepEqual(evicted, [])
+        assert.deepEqual(await ids(engine, who), [to, id])
+      }
+    },
+  },
+  {
+    title: "a limit counts one principal's sessions, not its neighbours'",
+    async run({ engine }) {
+      const [who, neighbour] = [testPrincipal(), testPrincipal()]
+      const others = await logins(engine, neighbour, [1, 2, 3])
+      await create(engine, who, 4, { max: 1, policy: 'reject' })
+      await create(engine, who, 5, { max: 1, policy: 'evict-oldest' })
+      assert.deepEqual(
+        await ids(engine, neighbour),
+        others.map((session) => session.id),
+      )
+    },
+  },
+  {
+    // More than fit on the stack of a script, for engines that are made of scripts.
+    title: 'a principal with 10,000 sessions: listed, limited and revoked as a whole',
+    async run({ engine, second }) {
+      const [who, many] = [testPrincipal(), 10_000]
+      const sessions: Live[] = []
+      while (sessions.length < many) {
+        const times = Array.from({ length: 500 }, (_, i) => sessions.length + i + 1)
+        sessions.push(...(await logins(engine, who, times)))
+      }
+      const all = sessions.map((session) => session.id)
+      assert.deepEqual(await ids(second, who), all)
+      const { id, evicted } = await create(engine, who, many + 1, {
+        max: 1_000,
+        policy: 'evict-oldest',
+      })
+      assert.deepEqual([...evicted].sort(), all.slice(0, 9_001).sort())
+      const rest = [...all.slice(9_001), id]
+      assert.deepEqual(await ids(second, who), rest)
+      assert.deepEqual(
+        (await second.revokeAll(who.partition, who.tag, id)).sort(),
+        rest.slice(0, -1).sort(),
+      )
+      assert.deepEqual(await ids(engine, who), [id])
+      await assertAbsent(engine, all.at(-1)!)
+    },
+  },
+]
+
+interface Live {
+  readonly id: SessionId
+  readonly record: Uint8Array
+}
+
+/** One session for each creation time. */
+function logins(engine: Engine, who: TestPrincipal, times: readonly number[]): Promise<Live[]> {
+  return Promise.all(
+    times.map(async (created) => {
+      const session = { id: who.id(), record: testRecord(1) }
+      await engine.create(session.id, session.record, HOUR, who.owner(created))
+      return session
+    }),
+  )
+}
+
+async function create(
+  engine: Engine,
+  who: TestPrincipal,
+  created: number,
+  limit: Limit,
+): Promise<{ readonly id: SessionId; readonly evicted: readonly SessionId[] }> {
+  const id = who.id()
+  const result = await engine.create(id, testRecord(1), HOUR, who.owner(created), limit)
+  assert.equal(result.status, 'created')
+  assert.ok(result.status === 'created')
+  return { id, evicted: result.evicted }
+}
+
+async function ids(engine: Engine, who: TestPrincipal): Promise<SessionId[]> {
+  return (await engine.list(who.partition, who.tag)).map((entry) => entry.id)
+}

@@ -1,0 +1,55 @@
+import { afterAll, beforeAll, describe, test } from 'vitest'
+import { memoryEngine } from '../../src/engines/memory/memory-engine.ts'
+import { redisEngine } from '../../src/engines/redis/redis-engine.ts'
+import { engineSuite, manualClock } from '../../src/testing/index.ts'
+import { type RedisServer, startRedis } from '../support/redis-server.ts'
+import { type RedisTime, redisTime } from './redis-time.ts'
+
+describe('memory engine', () => {
+  for (const { title, run } of engineSuite()) {
+    test(title, async () => {
+      const clock = manualClock()
+      const engine = memoryEngine({ clock })
+      try {
+        await run({ engine, second: engine, advance: async (ms) => clock.advance(ms) })
+      } finally {
+        await engine.close()
+      }
+    })
+  }
+})
+
+describe('Redis engine', () => {
+  let server: RedisServer
+  let time: RedisTime
+  let cases = 0
+
+  beforeAll(async () => {
+    server = await startRedis()
+    time = await redisTime(server)
+  })
+
+  afterAll(async () => {
+    await time.close()
+    await server.stop()
+  })
+
+  for (const { title, run } of engineSuite()) {
+    test(title, async () => {
+      const clock = manualClock()
+      const prefix = `case${(cases += 1)}`
+      // No deadline is tested here, and no slow machine is to meet one.
+      const options = { redis: server.url, prefix, clock, commandTimeout: 10_000 }
+      const [engine, second] = [redisEngine(options), redisEngine(options)]
+      const advance = async (ms: number): Promise<void> => {
+        clock.advance(ms)
+        await time.pass(prefix, ms)
+      }
+      try {
+        await run({ engine, second, advance })
+      } finally {
+        await Promise.all([engine.close(), second.close()])
+      }
+    })
+  }
+})

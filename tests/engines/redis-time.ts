@@ -1,0 +1,42 @@
+import { createClient } from '@redis/client'
+import type { RedisServer } from '../support/redis-server.ts'
+
+/** Lets time pass on a server whose clock cannot be moved. */
+export interface RedisTime {
+  /** Takes `ms` off the lifetime of every key under the prefix; those that reach 0 are deleted. */
+  pass(prefix: string, ms: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** One step for all keys: no call of the engine under test falls between two of them. */
+const PASS = `
+local cursor, keys = '0', {}
+repeat
+  local page = redis.call('SCAN', cursor, 'MATCH', ARGV[1], 'COUNT', 1000)
+  cursor = page[1]
+  for _, key in ipairs(page[2]) do keys[key] = redis.call('PTTL', key) end
+until cursor == '0'
+for key, ttl in pairs(keys) do
+  if ttl == -1 then return redis.error_reply('ERR no lifetime: ' .. key) end
+end
+for key, ttl in pairs(keys) do
+  if ttl > tonumber(ARGV[2]) then
+    redis.call('PEXPIRE', key, ttl - ARGV[2])
+  else
+    redis.call('DEL', key)
+  end
+end
+`
+
+/** On a connection of its own. A key that has no lifetime is a leak: `pass` rejects. */
+export async function redisTime(server: RedisServer): Promise<RedisTime> {
+  const client = createClient({ socket: { path: server.socketPath, tls: false } })
+  client.on('error', () => undefined)
+  await client.connect()
+  return {
+    pass: async (prefix, ms) => {
+      await client.eval(PASS, { arguments: [`${prefix}:*`, String(ms)] })
+    },
+    close: () => client.close(),
+  }
+}

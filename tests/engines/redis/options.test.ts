@@ -1,0 +1,113 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { OptionError } from '../../../src/core/errors.ts'
+import { type RedisOptions, redisTarget } from '../../../src/engines/redis/options.ts'
+import { redisEngine } from '../../../src/engines/redis/redis-engine.ts'
+import { startRedis } from '../../support/redis-server.ts'
+
+function problem(make: () => unknown): OptionError {
+  try {
+    make()
+  } catch (error) {
+    if (error instanceof OptionError) return error
+    throw error
+  }
+  throw new Error('it was accepted')
+}
+
+describe('redisTarget', () => {
+  it.each([
+    ['redis://h', { host: 'h', port: 6379 }, {}],
+    ['redis://h:1234/5', { host: 'h', port: 1234 }, { database: 5 }],
+    ['redis://[::1]:7000/', { host: '::1', port: 7000 }, {}],
+    ['rediss://h', { host: 'h', port: 6379 }, { tls: {} }],
+    ['redis://:p%40s%2Fs@h', { host: 'h', port: 6379 }, { password: 'p@s/s' }],
+    ['redis://u:p@h', { host: 'h', port: 6379 }, { username: 'u', password: 'p' }],
+    ['unix:///run/redis.sock', { path: '/run/redis.sock' }, {}],
+    ['/run/redis.sock', { path: '/run/redis.sock' }, {}],
+  ])('takes %s', (url, address, rest) => {
+    const plain = { tls: undefined, username: undefined, password: undefined }
+    const wanted = { address, ...plain, database: 0, name: 'sojourn', ...rest }
+    expect(redisTarget(url)).toEqual(wanted)
+    expect(redisTarget({ url })).toEqual(wanted)
+  })
+
+  it('lets options stand above the URL', () => {
+    const password = () => 'x'
+    expect(
+      redisTarget({ url: 'redis://u:p@h/1', username: 'v', password, database: 2, name: 'web-1' }),
+    ).toMatchObject({ username: 'v', password, database: 2, name: 'web-1' })
+    expect(redisTarget({ socket: '/s', password: 'p' })).toMatchObject({ address: { path: '/s' } })
+    expect(redisTarget({ url: 'redis://h', tls: true }).tls).toEqual({})
+    expect(redisTarget({ url: 'rediss://h', tls: { servername: 'n' } }).tls).toEqual({
+      servername: 'n',
+    })
+  })
+
+  const canary = 'Canary77'
+  it.each([
+    ['redis.url', { url: `http://u:${canary}@h` }],
+    ['redis.url', { url: `redis://u:${canary}%@h` }],
+    ['redis.url', { url: `redis://u:${canary}@h:99999` }],
+    ['redis.url', { url: `redis://u:${canary}@h/x` }],
+    ['redis.url', { url: `redis://u:${canary}@h?db=1` }],
+    ['redis.url', { url: `redis://u:${canary}/#?@h` }],
+    ['redis.url', { url: `unix://u:${canary}@/s` }],
+    ['redis.url', { url: canary }],
+    ['redis.url', { url: '' }],
+    ['redis', {}],
+    ['redis', { url: 'redis://h', socket: '/s' }],
+    ['redis.socket', { socket: 5 }],
+    ['redis.username', { url: 'redis://h', username: 5 }],
+    ['redis.password', { url: 'redis://h', username: 'u' }],
+    ['redis.password', { url: 'redis://h', password: '' }],
+    ['redis.database', { url: 'redis://h', database: 1.5 }],
+    ['redis.database', { url: 'redis://h', database: -1 }],
+    ['redis.tls', { url: 'rediss://h', tls: false }],
+    ['redis.tls', { url: 'redis://h', tls: 'yes' }],
+    ['redis.name', { url: 'redis://h', name: 'a b' }],
+    ['redis.host', { host: 'h', password: canary }],
+  ])('S15 refuses %s in %#, and prints no password', (option, value) => {
+    const error = problem(() => redisTarget(value as RedisOptions))
+    expect(error.option).toBe(option)
+    expect(`${error.stack} ${error.cause} ${JSON.stringify(error)}`).not.toContain(canary)
+  })
+
+  it('refuses a URL given as a string under the name `redis`', () => {
+    expect(problem(() => redisTarget('localhost:6379')).option).toBe('redis')
+    expect(problem(() => redisTarget(null as unknown as string)).option).toBe('redis')
+  })
+})
+
+describe('redisEngine', () => {
+  it.each([
+    ['prefix', { prefix: '' }],
+    ['prefix', { prefix: 'a{b}' }],
+    ['prefix', { prefix: 'a b' }],
+    ['prefix', { prefix: 'x'.repeat(65) }],
+    ['commandTimeout', { commandTimeout: 0 }],
+    ['commandTimeout', { commandTimeout: Number.NaN }],
+    ['commandTimeout', { commandTimeout: Number.POSITIVE_INFINITY }],
+  ])('S15 refuses %s in %#', (option, rest) => {
+    expect(problem(() => redisEngine({ redis: '/none', ...rest })).option).toBe(option)
+  })
+
+  describe('with a real server', async () => {
+    const server = await startRedis({ tcp: true, password: 'p@ss/word' })
+    afterAll(() => server.stop())
+
+    it.each([
+      `redis://:p%40ss%2Fword@127.0.0.1:${server.port}/3`,
+      { url: server.url, password: 'p@ss/word', database: 3, name: 'web-7' },
+      { socket: server.socketPath, username: 'default', password: 'p@ss/word' },
+      { url: `unix://${server.socketPath}`, password: async () => 'p@ss/word' },
+    ])('connects by form %#', async (redis) => {
+      const engine = redisEngine({ redis })
+      await engine.ready()
+      const { name = 'sojourn', database = 3 } =
+        typeof redis === 'string' ? {} : { database: 0, ...redis }
+      const clients = await server.cli('CLIENT', 'LIST')
+      expect(clients).toMatch(new RegExp(`name=${name} .* db=${database} .*resp=3`))
+      await engine.close()
+    })
+  })
+})

@@ -1,0 +1,31 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig, type ViteUserConfig } from 'vitest/config'
+
+const source = (path: string) => fileURLToPath(new URL(`src/${path}`, import.meta.url))
+
+const config: ViteUserConfig = defineConfig({
+  resolve: {
+    alias: [
+      { find: /^sojourn$/, replacement: source('index.ts') },
+      { find: /^sojourn\/express$/, replacement: source('frameworks/express/index.ts') },
+      { find: /^sojourn\/testing$/, replacement: source('testing/index.ts') },
+    ],
+  },
+  test: {
+    include: ['tests/**/*.test.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
+    teardownTimeout: 10_000,
+    typecheck: {
+      enabled: true,
+      checker: 'tsc',
+      include: ['tests/**/*.test-d.ts'],
+      // `npm run typecheck` reports these; a run of one folder is not stopped by another file.
+      ignoreSourceErrors: true,
+    },
+  },
+})
+
+export default config
