@@ -83,7 +83,7 @@ export interface Engine {
   /** For messages and statistics: `memory`, `redis`. */
   readonly name: string
 
-  /** The time by which this engine decides about deadlines, milliseconds since the epoch. */
+  /** The time by which this engine decides about deadlines, whole milliseconds since the epoch. */
   now(): number
 
   /** Resolves when the engine can serve; rejects when it cannot within its deadline. */

@@ -63,6 +63,14 @@ export class Session<Data extends object = Record<string, unknown>> {
     return this.#state.live?.token.id
   }
 
+  /**
+   * The secret itself, for transports without cookies: whoever has it has the session. Never log it.
+   * Changes with `login` and `rotate`. Absent until the session is stored.
+   */
+  get token(): string | undefined {
+    return this.#state.live?.token.text
+  }
+
   /** Whether nothing is stored yet. */
   get isNew(): boolean {
     return this.#state.live === undefined

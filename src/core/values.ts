@@ -21,7 +21,7 @@ export const MAX_DEPTH: number = 64
 /** Values in one attribute, counting each container, element, property, key and member. */
 export const MAX_NODES: number = 100_000
 /** UTF-8 bytes of an attribute's name. */
-export const MAX_NAME_BYTES: number = 256
+const MAX_NAME_BYTES = 256
 
 export type ValueProblem =
   | 'function'

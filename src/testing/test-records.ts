@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Owner, SessionId, Trail } from '../core/engine.ts'
 
 /** The partition that test ids and principals are in unless told otherwise. */
-export const TEST_PARTITION = 'AAA'
+const TEST_PARTITION = 'AAA'
 
 /** A session id that nobody had before: partition tag and 16 random bytes. */
 export function testId(partition: string = TEST_PARTITION): SessionId {

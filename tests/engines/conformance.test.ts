@@ -5,24 +5,24 @@ import { engineSuite, manualClock } from '../../src/testing/index.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { type RedisTime, redisTime } from './redis-time.ts'
 
+const cases = engineSuite().map(({ title, run }) => [title, run] as const)
+
 describe('memory engine', () => {
-  for (const { title, run } of engineSuite()) {
-    test(title, async () => {
-      const clock = manualClock()
-      const engine = memoryEngine({ clock })
-      try {
-        await run({ engine, second: engine, advance: async (ms) => clock.advance(ms) })
-      } finally {
-        await engine.close()
-      }
-    })
-  }
+  test.each(cases)('%s', async (_, assertCase) => {
+    const clock = manualClock()
+    const engine = memoryEngine({ clock })
+    try {
+      await assertCase({ engine, second: engine, advance: async (ms) => clock.advance(ms) })
+    } finally {
+      await engine.close()
+    }
+  })
 })
 
 describe('Redis engine', () => {
   let server: RedisServer
   let time: RedisTime
-  let cases = 0
+  let count = 0
 
   beforeAll(async () => {
     server = await startRedis()
@@ -34,22 +34,20 @@ describe('Redis engine', () => {
     await server.stop()
   })
 
-  for (const { title, run } of engineSuite()) {
-    test(title, async () => {
-      const clock = manualClock()
-      const prefix = `case${(cases += 1)}`
-      // No deadline is tested here, and no slow machine is to meet one.
-      const options = { redis: server.url, prefix, clock, commandTimeout: 10_000 }
-      const [engine, second] = [redisEngine(options), redisEngine(options)]
-      const advance = async (ms: number): Promise<void> => {
-        clock.advance(ms)
-        await time.pass(prefix, ms)
-      }
-      try {
-        await run({ engine, second, advance })
-      } finally {
-        await Promise.all([engine.close(), second.close()])
-      }
-    })
-  }
+  test.each(cases)('%s', async (_, assertCase) => {
+    const clock = manualClock()
+    const prefix = `case${(count += 1)}`
+    // No deadline is tested here, and no slow machine is to meet one.
+    const options = { redis: server.url, prefix, clock, commandTimeout: 10_000 }
+    const [engine, second] = [redisEngine(options), redisEngine(options)]
+    const advance = async (ms: number): Promise<void> => {
+      clock.advance(ms)
+      await time.pass(prefix, ms)
+    }
+    try {
+      await assertCase({ engine, second, advance })
+    } finally {
+      await Promise.all([engine.close(), second.close()])
+    }
+  })
 })

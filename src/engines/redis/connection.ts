@@ -96,7 +96,10 @@ export class Connection {
     this.#opening = wire
     // An error on a client that still calls itself ready is a reply it could not read: what follows
     // could reach the wrong caller. Any error ends the wire.
-    wire.on('error', (error) => this.drop(wire, error))
+    wire.on('error', (error) => {
+      this.#failed(wire, error)
+      this.drop(wire, error)
+    })
     // destroy() during a TCP connect does not stop it in @redis/client 6.3.1.
     wire.on('connect', () => {
       if (this.#opening !== wire) wire.destroy()

@@ -1,4 +1,4 @@
-import { ErrorReply } from '@redis/client'
+import { ErrorReply, SocketClosedUnexpectedlyError } from '@redis/client'
 import {
   isSojournError,
   type SojournError,
@@ -57,7 +57,8 @@ const NETWORK: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the host name could not be resolved at the moment: check DNS',
   EHOSTUNREACH: 'the host cannot be reached: check the network',
   ENETUNREACH: 'the network cannot be reached: check routes',
-  ECONNRESET: 'the connection was reset: does the port speak TLS, or not?',
+  ECONNRESET: 'it ends the connection: is maxclients reached, or does the port speak TLS?',
+  EPIPE: 'it ends the connection: is maxclients reached?',
   EPROTO: 'TLS failed: does the port speak TLS?',
   ERR_SSL_WRONG_VERSION_NUMBER: 'TLS failed: the port does not speak TLS; use redis://',
   ERR_TLS_CERT_ALTNAME_INVALID: "the certificate is another host's: check redis.tls.servername",
@@ -146,6 +147,7 @@ export function unreachableError(
 }
 
 function codeOf(error: unknown): string | undefined {
+  if (error instanceof SocketClosedUnexpectedlyError) return 'EPIPE'
   const code = (error as { code?: unknown } | undefined)?.code
   return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : undefined
 }

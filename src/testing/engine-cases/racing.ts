@@ -195,18 +195,18 @@ export const racingCases: readonly EngineCase[] = [
       const lifetime = (revision: number): number => (revision % 2 ? HOUR : 10 * MINUTE)
       let current = testRecord(0)
       await engine.create(id, current, lifetime(0))
-      let [done, torn] = [false, '']
+      const state = { done: false, torn: '' }
       const write = async (): Promise<void> => {
-        for (let i = 1; i <= 200 && torn === ''; i += 1) {
+        for (let i = 1; i <= 200 && state.torn === ''; i += 1) {
           const next = testRecord(i)
           assertDone(await second.commit(id, stampOf(current), next, lifetime(i)))
           current = next
         }
       }
       const writing = write().finally(() => {
-        done = true
+        state.done = true
       })
-      for (let round = 0; !done; round += 1) {
+      for (let round = 0; !state.done; round += 1) {
         // More than a server reads at a time; what goes first moves the point where it interrupts.
         const shift = testRecord(1, new Uint8Array((round * 37) % 128))
         const [, ...loads] = await Promise.all([
@@ -216,11 +216,13 @@ export const racingCases: readonly EngineCase[] = [
         for (const stored of loads) {
           const revision = Buffer.from(stored!.record).readUInt32BE(2)
           const short = stored!.ttl <= 10 * MINUTE
-          if (short !== (revision % 2 === 0)) torn = `revision ${revision} with ${stored!.ttl} ms`
+          if (short !== (revision % 2 === 0)) {
+            state.torn = `revision ${revision} with ${stored!.ttl} ms`
+          }
         }
       }
       await writing
-      assert.equal(torn, '')
+      assert.equal(state.torn, '')
     },
   },
   {

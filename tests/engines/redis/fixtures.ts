@@ -1,6 +1,7 @@
 /** Ids, records and descriptors for the tests of the Redis engine. */
 import { randomBytes } from 'node:crypto'
 import type { Owner } from '../../../src/core/engine.ts'
+import { indexKey } from '../../../src/engines/redis/keys.ts'
 import type { RedisServer } from '../../support/redis-server.ts'
 
 export const PARTITION = '02k'
@@ -31,6 +32,26 @@ export async function lifetimes(server: RedisServer): Promise<Map<string, number
   const keys = (await server.cli('KEYS', '*')).split('\n').filter((key) => key !== '')
   const entries = keys.map(async (key) => [key, Number(await server.cli('PTTL', key))] as const)
   return new Map(await Promise.all(entries))
+}
+
+/** Many sessions of one owner, created 0, 1, 2, …; `live`: with a record. Answers their ids. */
+export async function populate(
+  server: RedisServer,
+  ownerTag: string,
+  count: number,
+  live = true,
+): Promise<string[]> {
+  const script = `
+    for i = 1, #ARGV, 2 do
+      if KEYS[2] then redis.call('SET', KEYS[2] .. ARGV[i], 'record-0123456789', 'PX', 600000) end
+      redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+    end
+    redis.call('PEXPIRE', KEYS[1], 600000)`
+  const ids = Array.from({ length: count }, () => newId())
+  const keys = [indexKey('sj', PARTITION, ownerTag), `sj:{${PARTITION}}:s:`]
+  const entries = ids.flatMap((id, i) => [id.slice(3), descriptor(i)])
+  await server.cli('EVAL', script, live ? '2' : '1', ...keys.slice(0, live ? 2 : 1), ...entries)
+  return ids
 }
 
 /** The error that a promise rejects with. */

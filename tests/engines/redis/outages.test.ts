@@ -159,13 +159,13 @@ describe('F04 a hung server', () => {
 
   it('I2 gives no reply to another caller', async () => {
     const server = await start()
+    const setup = open(server.url, { commandTimeout: 10_000 })
     const engine = open(server.url, { commandTimeout: 60 })
-    await engine.ready()
     const known = new Map<string, Buffer>()
     for (let i = 0; i < 200; i++) {
       const id = newId()
       known.set(id, record(i, id))
-      await engine.create(id, known.get(id) as Buffer, 600_000)
+      await setup.create(id, known.get(id) as Buffer, 600_000)
     }
     let served = 0
     let failed = 0
@@ -195,22 +195,27 @@ describe('F04 a hung server', () => {
     expect(failed).toBeGreaterThan(0)
   })
 
-  it('does not give up a link that still answers others', async () => {
+  it('a server that is slow, but answers, keeps its link', async () => {
     const server = await start()
-    // Lets answers through, but keeps back every one that carries the word.
-    const { port, connections } = await proxy(
-      server.socketPath,
-      (answer) => !answer.includes('SLOW'),
-    )
-    const engine = open(`redis://127.0.0.1:${port}`, { commandTimeout: 150 })
+    const { port, connections } = await proxy(server.socketPath, { pause: 50 })
+    const engine = open(`redis://127.0.0.1:${port}`, { commandTimeout: 400 })
     await engine.ready()
-    const slow = newId()
-    await engine.create(slow, record(1, 'SLOW'), 60_000)
-    const late = timed(engine.load(slow))
-    const other = engine.load(newId())
-    await Promise.allSettled([other])
-    expect((await late).error).toMatchObject({ indeterminate: true })
-    expect(connections()).toBeGreaterThanOrEqual(1)
+    const loads: Array<Promise<Error | undefined>> = []
+    for (let i = 0; i < 14; i++) {
+      const load = engine.load(newId())
+      loads.push(
+        load.then(
+          () => undefined,
+          (error: Error) => error,
+        ),
+      )
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    const late = (await Promise.all(loads)).filter((error) => error !== undefined)
+    expect(late.length).toBeGreaterThan(0)
+    for (const error of late) expect(error).toMatchObject({ indeterminate: true })
+    await recovered(engine)
+    expect(connections()).toBe(1)
   })
 })
 
@@ -225,28 +230,32 @@ it('a long synchronous task on this node times nothing out', async () => {
   expect(await answer).toBeUndefined()
 })
 
-it('F07 a stream that is not Redis ends the connection, not the process', async () => {
-  const server = await start()
-  let spoil = false
-  const { port } = await proxy(
-    server.socketPath,
-    () => true,
-    (answer) => (spoil ? Buffer.concat([Buffer.from('+extra\r\n'), answer]) : answer),
-  )
-  const engine = open(`redis://127.0.0.1:${port}`, { commandTimeout: 300 })
-  await engine.ready()
-  const [a, b] = [newId(), newId()]
-  await engine.create(a, record(1, 'a'), 60_000)
-  await engine.create(b, record(1, 'b'), 60_000)
-  spoil = true
-  await Promise.allSettled([engine.load(a)])
-  spoil = false
-  await recovered(engine)
-  for (let i = 0; i < 20; i++) {
-    expect(Buffer.from((await engine.load(a))?.record ?? []).toString()).toMatch(/a$/)
-    expect(Buffer.from((await engine.load(b))?.record ?? []).toString()).toMatch(/b$/)
-  }
-})
+it.each(['+extra\r\n', '?no such type\r\n'])(
+  'F07 %j in the stream of answers ends the connection, not the process',
+  async (noise) => {
+    const server = await start()
+    let spoil = false
+    const { port, connections } = await proxy(server.socketPath, {
+      change: (answer) => (spoil ? Buffer.concat([Buffer.from(noise), answer]) : answer),
+    })
+    const engine = open(`redis://127.0.0.1:${port}`, { commandTimeout: 300 })
+    await engine.ready()
+    const [a, b] = [newId(), newId()]
+    await engine.create(a, record(1, 'a'), 60_000)
+    await engine.create(b, record(1, 'b'), 60_000)
+    spoil = true
+    const spoilt = engine.load(a).catch(() => undefined)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    spoil = false
+    for (let i = 0; i < 20; i++) {
+      const [one, other] = await Promise.all([engine.load(a), engine.load(b)])
+      expect(Buffer.from(one?.record ?? []).toString()).toMatch(/a$/)
+      expect(Buffer.from(other?.record ?? []).toString()).toMatch(/b$/)
+    }
+    await spoilt
+    expect(connections()).toBeGreaterThan(1)
+  },
+)
 
 describe('close', () => {
   it('rejects calls under way and further ones, and can be called again', async () => {
@@ -342,6 +351,8 @@ describe('refusals', () => {
     expect(await failure(second.ready())).toMatchObject({
       code: 'ERR_SOJOURN_STORE_UNAVAILABLE',
       indeterminate: false,
+      // Which of the two depends on whether the answer is read before the socket is reset.
+      message: expect.stringMatching(/MAXCLIENTS|maxclients/),
     })
     await first.close()
     await recovered(second)
@@ -404,20 +415,23 @@ async function listen(server: Server): Promise<{ port: number }> {
   return { port: address.port }
 }
 
-/** Between a TCP port and the server's socket: lets answers through, changes or swallows them. */
+/** Between a TCP port and the server's socket. `pause`: between two chunks of answers, ms. */
 async function proxy(
   socketPath: string,
-  pass: (answer: Buffer) => boolean,
-  change: (answer: Buffer) => Buffer = (answer) => answer,
+  { pause = 0, change = (answer: Buffer): Buffer => answer },
 ): Promise<{ port: number; connections: () => number }> {
   let count = 0
   const { port } = await listen(
     createServer((socket) => {
       count++
       const upstream = connect(socketPath)
+      let turn = Promise.resolve()
       socket.on('data', (chunk) => upstream.write(chunk))
       upstream.on('data', (chunk) => {
-        if (pass(chunk)) socket.write(change(chunk))
+        turn = turn.then(async () => {
+          if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause))
+          socket.write(change(chunk))
+        })
       })
       for (const [one, other] of [
         [socket, upstream],
