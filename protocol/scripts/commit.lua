@@ -10,10 +10,10 @@
 --          {3}                gone: there is no record; nothing was written
 --
 -- The trailing PTTL makes the server track the key again for this connection's near cache, which
--- an own write ends.
+-- an own write ends. A stamp counts only whole: of a key that is not there GETRANGE answers ''.
 
 local stamp = redis.call('GETRANGE', KEYS[1], 2, 9)
-if stamp ~= ARGV[1] then
+if stamp ~= ARGV[1] or #stamp ~= 8 then
   local record = redis.call('GET', KEYS[1])
   if not record then return {3} end
   return {2, record, redis.call('PTTL', KEYS[1])}

@@ -18,10 +18,11 @@
 --
 -- The order of writes: SET comes first, because it is the one that a server out of memory refuses;
 -- the old id goes last, so that a refusal in between loses no session. The trailing PTTL makes the
--- server track the new key for this connection's near cache.
+-- server track the new key for this connection's near cache. A stamp counts only whole: of a key that
+-- is not there GETRANGE answers ''.
 
 local stamp = redis.call('GETRANGE', KEYS[1], 2, 9)
-if stamp ~= ARGV[1] or redis.call('EXISTS', KEYS[2]) == 1 then
+if stamp ~= ARGV[1] or #stamp ~= 8 or redis.call('EXISTS', KEYS[2]) == 1 then
   local record = redis.call('GET', KEYS[1])
   if not record then return {3} end
   return {2, record, redis.call('PTTL', KEYS[1])}

@@ -10,9 +10,10 @@
 --
 -- The trailing PTTL makes the server track the key again for this connection's near cache; sent
 -- as a command of its own it would leave a gap in which another node's write goes unnoticed.
+-- A stamp counts only whole: of a key that is not there GETRANGE answers ''.
 
 local stamp = redis.call('GETRANGE', KEYS[1], 2, 9)
-if stamp ~= ARGV[1] then
+if stamp ~= ARGV[1] or #stamp ~= 8 then
   local record = redis.call('GET', KEYS[1])
   if not record then return {3} end
   return {2, record, redis.call('PTTL', KEYS[1])}

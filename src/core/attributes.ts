@@ -9,6 +9,16 @@ export interface Change {
 
 export type Delta = ReadonlyMap<string, Change>
 
+/** An object that the application may change in place. */
+interface Draft {
+  readonly object: object
+  /**
+   * What it was when it was last stored. Absent: compare it with the base. An object may be another
+   * one once stored (`{ a: undefined }`, an instance of a class) and would seem changed for ever.
+   */
+  readonly seen?: unknown
+}
+
 /**
  * A request's working copy: the attributes as they were read, and what the request did to them.
  * Reading costs no copy; only objects that were handed out for changing are compared at the end.
@@ -18,8 +28,9 @@ export class Attributes {
   #changes = new Map<string, Change>()
   /** Changes whose commit is under way: still seen by reads, given back when it fails. */
   #inFlight = new Map<string, Change>()
-  /** Objects that the application may change in place. */
-  readonly #drafts = new Map<string, object>()
+  /** The objects among them, as they were when it began. */
+  #snapshots = new Map<string, unknown>()
+  readonly #drafts = new Map<string, Draft>()
   /** Read-only copies of values that cannot be frozen. */
   readonly #views = new Map<string, unknown>()
 
@@ -33,7 +44,7 @@ export class Attributes {
     const change = this.#pending(name)
     if (change !== undefined) return change.value
     const draft = this.#drafts.get(name)
-    if (draft !== undefined) return draft
+    if (draft !== undefined) return draft.object
     const value = this.#base().get(name)
     if (typeof value !== 'object' || value === null || freezeValue(value)) return value
     if (!this.#views.has(name)) this.#views.set(name, cloneValue(value))
@@ -45,12 +56,12 @@ export class Attributes {
     const change = this.#pending(name)
     if (change !== undefined) return change.value
     const draft = this.#drafts.get(name)
-    if (draft !== undefined) return draft
+    if (draft !== undefined) return draft.object
     const value = this.#base().get(name)
     if (typeof value !== 'object' || value === null) return value
-    const copy: object = cloneValue(value)
-    this.#drafts.set(name, copy)
-    return copy
+    const object: object = cloneValue(value)
+    this.#drafts.set(name, { object })
+    return object
   }
 
   has(name: string): boolean {
@@ -78,14 +89,16 @@ export class Attributes {
   update(name: string, make: (value: unknown) => unknown): unknown {
     checkAttributeName(name)
     const again = (stored: unknown): unknown => make(cloneValue(stored))
-    // On top of a change that is not stored yet there is no stored value to run on again.
-    const pending = this.#pending(name) !== undefined || this.#changed(name)
-    const change: Change = pending
-      ? { value: make(this.view(name)) }
-      : { value: again(this.#base().get(name)), rerun: again }
+    const former = this.#changes.get(name)
+    const value = again(this.view(name))
+    let rerun: Change['rerun'] | undefined
+    // An update that is not stored yet runs again first. On top of another change that is not stored
+    // yet there is no stored value to run on again.
+    if (former?.rerun !== undefined) rerun = (stored) => again(former.rerun?.(stored))
+    else if (this.#pending(name) === undefined && !this.#changed(name)) rerun = again
     this.#drafts.delete(name)
-    this.#changes.set(name, change)
-    return change.value
+    this.#changes.set(name, rerun === undefined ? { value } : { value, rerun })
+    return value
   }
 
   clear(): void {
@@ -102,24 +115,29 @@ export class Attributes {
   /** Starts a commit: what has changed since the last one. End it with `settle` or `giveBack`. */
   take(): Delta {
     const delta = new Map<string, Change>()
+    const changes = this.#changes
+    this.#changes = new Map()
     for (const [name, draft] of this.#drafts) {
-      if (this.#changed(name)) delta.set(name, { value: draft })
+      if (this.#changed(name)) delta.set(name, { value: draft.object })
     }
-    for (const [name, change] of this.#changes) {
+    for (const [name, change] of changes) {
       if (!this.#same(name, change.value)) delta.set(name, change)
+      else this.#watch(name, change.value)
     }
     this.#inFlight = delta
-    this.#changes = new Map()
+    this.#snapshots = new Map([...delta].map(([name, { value }]) => [name, snapshot(value)]))
     return delta
   }
 
   /** The commit is stored. @param rebased whether another writer's changes came in */
   settle(base: () => ReadonlyMap<string, unknown>, rebased: boolean): void {
+    const before = this.#base
     this.#base = base
     this.#views.clear()
-    // After a rebase a draft lacks what came in: to compare it later would undo the other's change.
-    if (rebased) this.#drafts.clear()
-    else this.#keepDrafts()
+    for (const [name, { value }] of this.#inFlight) {
+      this.#watch(name, value, this.#snapshots.get(name))
+    }
+    if (rebased && this.#drafts.size > 0) this.#dropOutdated(before(), base())
     this.#inFlight = new Map()
   }
 
@@ -130,10 +148,22 @@ export class Attributes {
   }
 
   /** The application still holds the objects it has set, and may change them further. */
-  #keepDrafts(): void {
-    for (const [name, { value }] of this.#inFlight) {
-      if (typeof value === 'object' && value !== null) this.#drafts.set(name, value)
-      else this.#drafts.delete(name)
+  #watch(name: string, value: unknown, seen?: unknown): void {
+    const isLatest = !this.#changes.has(name)
+    if (isLatest && typeof value === 'object' && value !== null) {
+      this.#drafts.set(name, { object: value, seen })
+    } else {
+      this.#drafts.delete(name)
+    }
+  }
+
+  /** A draft that lacks what another writer brought in would undo that when compared later. */
+  #dropOutdated(before: ReadonlyMap<string, unknown>, now: ReadonlyMap<string, unknown>): void {
+    for (const [name, { object, seen }] of this.#drafts) {
+      const known = this.#inFlight.has(name) ? seen : before.get(name)
+      const current = now.get(name)
+      const isUpToDate = equalValues(known, current) || equalValues(object, current)
+      if (current === undefined || !isUpToDate) this.#drafts.delete(name)
     }
   }
 
@@ -143,12 +173,24 @@ export class Attributes {
 
   #changed(name: string): boolean {
     const draft = this.#drafts.get(name)
-    return draft !== undefined && !this.#same(name, draft)
+    if (draft === undefined) return false
+    const { object, seen } = draft
+    return seen === undefined ? !this.#same(name, object) : !equalValues(object, seen)
   }
 
   #same(name: string, value: unknown): boolean {
     const base = this.#base().get(name)
     return value === undefined ? base === undefined : equalValues(value, base)
+  }
+}
+
+/** A copy of an object, where it can be had; one that cannot be copied cannot be stored either. */
+function snapshot(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return undefined
+  try {
+    return cloneValue(value)
+  } catch {
+    return undefined
   }
 }
 

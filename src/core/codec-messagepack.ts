@@ -94,9 +94,7 @@ class Reader {
 
   payload(): unknown[] {
     const maps: unknown[] = []
-    const count = this.arrayHead()
-    if (count > 2) fail('more than two maps')
-    for (let left = count; left > 0; left--) maps.push(this.attributes())
+    for (let left = this.arrayHead(); left > 0; left--) maps.push(this.attributes())
     if (this.position !== this.end) fail('bytes after the end')
     return maps
   }

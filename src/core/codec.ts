@@ -253,7 +253,7 @@ function makeCodec(id: CodecId, name: CodecName, format: Format): Codec {
     decode(bytes) {
       try {
         const { parsed, revive } = format.read(bytes)
-        if (!Array.isArray(parsed) || parsed.length < 1 || parsed.length > 2) {
+        if (!Array.isArray(parsed) || parsed.length > 2) {
           throw new MalformedPayloadError('the payload is not a list of one or two maps')
         }
         const attributes = reviveAll(parsed[0], revive)

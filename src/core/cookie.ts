@@ -40,12 +40,18 @@ export interface CookieProfile {
 
 // RFC 6265, section 4.1.1: a name is a token; path and domain hold no control characters and no ';'.
 const NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}$/
-const PATH = /^\/[\x20-\x3a\x3c-\x7e]*$/
+// Browsers ignore an attribute value of more than 1,024 bytes (RFC 6265bis, section 5.6).
+const PATH = /^\/[\x20-\x3a\x3c-\x7e]{0,1023}$/
 const DOMAIN =
   /^\.?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i
+const LONGEST_DOMAIN = 253
 const LOOPBACK = /^(?:localhost|[a-z0-9.-]+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i
 /** A flood of cookies with our name costs at most so many checks. */
 const MOST_CANDIDATES = 8
+/** Browsers compare the prefixes without regard to case. */
+const HOST_PREFIX = /^__Host-/i
+const SECURE_PREFIX = /^__Secure-/i
+const ANY_PREFIX = /^__(?:Host|Secure)-/i
 const SAME_SITE = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
 
 /** How the session cookie is named, read, set and cleared. */
@@ -58,18 +64,25 @@ export class CookiePolicy {
 
   /** @throws OptionError for values that browsers refuse or that would inject header text */
   constructor(options: CookieOptions = {}) {
-    const { secure = 'auto', sameSite = 'lax', path = '/', domain, partitioned = false } = options
+    const { secure = 'auto', sameSite = 'lax', path = '/', domain } = options
+    const { partitioned = false, persistent = false } = options
     if (secure !== true && secure !== false && secure !== 'auto') {
       throw new OptionError('cookie.secure', "takes true, false or 'auto'")
     }
-    if (!Object.hasOwn(SAME_SITE, sameSite)) {
+    if (typeof sameSite !== 'string' || !Object.hasOwn(SAME_SITE, sameSite)) {
       throw new OptionError('cookie.sameSite', "takes 'lax', 'strict' or 'none'")
     }
     if (typeof path !== 'string' || !PATH.test(path)) {
       throw new OptionError('cookie.path', "takes a path that begins with '/'")
     }
-    if (domain !== undefined && (typeof domain !== 'string' || !DOMAIN.test(domain))) {
+    if (domain !== undefined && !isDomain(domain)) {
       throw new OptionError('cookie.domain', 'takes a domain name')
+    }
+    if (typeof partitioned !== 'boolean') {
+      throw new OptionError('cookie.partitioned', 'takes true or false')
+    }
+    if (typeof persistent !== 'boolean') {
+      throw new OptionError('cookie.persistent', 'takes true or false')
     }
     if (sameSite === 'none' && secure === false) {
       throw new OptionError(
@@ -82,7 +95,7 @@ export class CookiePolicy {
     }
     const name = options.name ?? defaultName(secure !== false, path === '/' && domain === undefined)
     checkName(name, secure !== false, path, domain)
-    this.persistent = options.persistent ?? false
+    this.persistent = persistent
     const scope = `; Path=${path}${domain === undefined ? '' : `; Domain=${domain}`}; HttpOnly`
     const site = `; SameSite=${SAME_SITE[sameSite]}`
     const usual = secure === false ? '' : `; Secure${partitioned ? '; Partitioned' : ''}`
@@ -91,7 +104,7 @@ export class CookiePolicy {
     const plainSite = sameSite === 'none' ? '; SameSite=Lax' : site
     this.#loopback =
       secure === 'auto'
-        ? { name: name.replace(/^__(?:Host|Secure)-/, ''), suffix: scope + plainSite }
+        ? { name: name.replace(ANY_PREFIX, ''), suffix: scope + plainSite }
         : undefined
   }
 
@@ -154,6 +167,10 @@ function startsPair(header: string, at: number): boolean {
   return before < 0 || header[before] === ';'
 }
 
+function isDomain(value: unknown): boolean {
+  return typeof value === 'string' && value.length <= LONGEST_DOMAIN && DOMAIN.test(value)
+}
+
 function defaultName(secure: boolean, hostOnly: boolean): string {
   if (!secure) return 'session'
   return hostOnly ? '__Host-session' : '__Secure-session'
@@ -164,10 +181,10 @@ function checkName(name: unknown, secure: boolean, path: string, domain: string 
     throw new OptionError('cookie.name', "takes 1 to 200 letters, digits and -_.!#$%&'*+^`|~")
   }
   const hostOnly = secure && path === '/' && domain === undefined
-  if (name.startsWith('__Host-') && !hostOnly) {
+  if (HOST_PREFIX.test(name) && !hostOnly) {
     throw new OptionError('cookie.name', "'__Host-' needs secure, path '/' and no domain")
   }
-  if (name.startsWith('__Secure-') && !secure) {
+  if (SECURE_PREFIX.test(name) && !secure) {
     throw new OptionError('cookie.name', "'__Secure-' needs secure")
   }
 }

@@ -12,7 +12,7 @@
 export type SessionId = string
 
 /**
- * Bytes 2 to 10 of a record: revision and the first half of its nonce. Compare-and-set runs on it.
+ * The 8 bytes from 2 on of a record: revision and the first half of its nonce. Compare-and-set runs on it.
  * The random half tells two records of the same revision apart, which a failover that lost writes
  * can bring about.
  */
@@ -35,7 +35,7 @@ export interface Stored {
 export interface Owner {
   /** 22 characters (base64url of 16 bytes): one-way name of the principal; same partition as the id. */
   readonly tag: string
-  /** Opaque; its bytes 1 to 7 are the creation time (unsigned 48 bit, big endian, ms since the epoch). */
+  /** Opaque; its 6 bytes from 1 on are the creation time (unsigned, big endian, ms since the epoch). */
   readonly descriptor: Uint8Array
   /** Milliseconds until the absolute deadline: the index lives at least that long. */
   readonly ttl: number
@@ -89,12 +89,15 @@ export interface Engine {
   /** Resolves when the engine can serve; rejects when it cannot within its deadline. */
   ready(): Promise<void>
 
-  /** The record and its remaining lifetime, or nothing when it does not exist or has expired. */
+  /**
+   * The record and its remaining lifetime, or nothing when it does not exist or has expired. The
+   * lifetime may already be that of a write that comes right after the record was read.
+   */
   load(id: SessionId): Promise<Stored | undefined>
 
   /**
-   * Stores a new record. With an owner it also enters it in the principal's index, removes the
-   * index' dead entries and enforces the limit, in the same step.
+   * Stores a new record. With an owner it also enters it in the principal's index, removes dead
+   * entries (of a large index some at each call) and enforces the limit, in the same step.
    */
   create(
     id: SessionId,
@@ -128,7 +131,8 @@ export interface Engine {
   /**
    * Removes the record and, where the owner's tag is given, its index entry. With `base` only if the
    * stored stamp is that one. With `trail` the id is left with it instead of nothing (only if there
-   * was a record). `gone` when there was none: the index entry is removed all the same.
+   * was a record). `gone` when there was none: the index entry is removed all the same. Who leaves
+   * a trail of a principal's session names the owner, or the trail is listed as a session.
    */
   destroy(
     id: SessionId,

@@ -37,7 +37,7 @@ export interface SessionEvents {
 export type SessionEventName = keyof SessionEvents
 export type SessionListener<Name extends SessionEventName> = (event: SessionEvents[Name]) => void
 
-/** Local listeners. One that throws is reported as a warning and harms neither request nor others. */
+/** Local listeners. One that throws, at once or later, is reported as a warning and harms neither request nor others. */
 export class EventHub {
   readonly #listeners = new Map<SessionEventName, Set<(event: never) => void>>()
 
@@ -56,13 +56,18 @@ export class EventHub {
     if (listeners === undefined) return
     for (const listener of listeners) {
       try {
-        ;(listener as SessionListener<Name>)(event)
+        const result: unknown = (listener as SessionListener<Name>)(event)
+        if (result instanceof Promise) result.catch((error: unknown) => warn(name, error))
       } catch (error) {
-        const text = error instanceof Error ? error.message : String(error)
-        process.emitWarning(`a listener of the session event '${name}' threw: ${text}`, {
-          code: 'SOJOURN_LISTENER',
-        })
+        warn(name, error)
       }
     }
   }
+}
+
+function warn(event: SessionEventName, error: unknown): void {
+  const text = error instanceof Error ? error.message : String(error)
+  process.emitWarning(`a listener of the session event '${event}' threw: ${text}`, {
+    code: 'SOJOURN_LISTENER',
+  })
 }

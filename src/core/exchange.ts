@@ -2,7 +2,7 @@ import type { CookieProfile, CookieRequest } from './cookie.ts'
 import type { EventHub } from './events.ts'
 import type { Loaded, Repository } from './repository.ts'
 import { Session } from './session.ts'
-import { cookieAge, SessionState } from './session-state.ts'
+import { cookieEnd, SessionState } from './session-state.ts'
 import { parseToken, type Token } from './token.ts'
 
 /** What an adapter tells of a request. */
@@ -24,19 +24,25 @@ export class Exchange<Data extends object> {
   readonly #presented: string | undefined
   /** Whether the answer depends on the session. */
   accessed = false
-  readonly #age: number | undefined
+  /** When the presented cookie ends; undefined: with the browser's session. */
+  readonly #cookieEnd: number | undefined
 
   constructor(state: SessionState, profile: CookieProfile, presented: string | undefined) {
     this.state = state
     this.session = new Session<Data>(state)
     this.#profile = profile
     this.#presented = presented
-    this.#age = cookieAge(state)
+    this.#cookieEnd = cookieEnd(state)
   }
 
-  /** Whether the response has to wait for a commit. */
+  /** Whether the response has to wait: for a commit, or for operations that are still under way. */
   get dirty(): boolean {
-    return this.state.dirty
+    try {
+      return this.state.busy || this.state.dirty
+    } catch {
+      // A value that throws when it is compared: the commit refuses it, with an error to answer with.
+      return true
+    }
   }
 
   commit(): Promise<void> {
@@ -53,15 +59,21 @@ export class Exchange<Data extends object> {
     state.headersSent = true
     const token = state.live?.token.text
     if (token !== undefined) {
-      const age = cookieAge(state)
-      // The same token again where "remember me" was switched on or off.
-      const ageChanged = (age === undefined) !== (this.#age === undefined)
-      if (token === this.#presented && !ageChanged) return undefined
+      const end = cookieEnd(state)
+      // The same token again where "remember me" was switched on or off, or its deadline moved.
+      if (token === this.#presented && end === this.#cookieEnd) return undefined
+      const age = end === undefined ? undefined : end - state.repository.settings.engine.now()
       return cookie.set(this.#profile, token, age)
     }
-    // A login elsewhere has replaced the cookie already: to clear it now would sign out the new session.
-    if (this.#presented === undefined || state.ended === 'superseded') return undefined
+    // Only this request's own logout clears it. Where someone else has ended or replaced the session
+    // the browser may hold a newer cookie by now, and to clear that would sign it out.
+    if (this.#presented === undefined || !state.loggedOut) return undefined
     return cookie.clear(this.#profile)
+  }
+
+  /** The client has gone before any headers went out: a new session would be nobody's. */
+  abandon(): void {
+    this.state.abandoned = true
   }
 
   /** Renews the idle timeout when it is due. Off the request's path: failures become an event. */

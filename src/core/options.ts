@@ -120,15 +120,18 @@ export function checkOptions<Data extends object>(
   if (idleTimeout > absoluteTimeout) {
     throw new OptionError('idleTimeout', 'is longer than absoluteTimeout')
   }
+  requireObject('merge', merge)
   const merges = new Map<string, Merge<unknown>>()
   for (const [name, fn] of Object.entries(merge)) {
     if (typeof fn !== 'function') throw new OptionError(`merge.${name}`, 'takes a function')
     merges.set(name, fn as Merge<unknown>)
   }
+  requireObject('cookie', cookie)
   refuseUnknown(cookie, COOKIE_NAMES, 'cookie.')
+  if (options.migrate !== undefined) requireObject('migrate', options.migrate)
   return {
     keyring: createKeyring(secretsOf(options.secrets, engineIsEmbedded)),
-    clock: options.clock ?? systemClock,
+    clock: clockOf(options.clock ?? systemClock),
     idleTimeout,
     absoluteTimeout,
     touchAfter,
@@ -152,6 +155,16 @@ export function refuseUnknown(options: object, known: readonly string[], prefix 
     if (known.includes(name)) continue
     throw new OptionError(prefix + name, `is not known; known are ${known.join(', ')}`)
   }
+}
+
+function requireObject(option: string, value: unknown): void {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return
+  throw new OptionError(option, 'takes an object')
+}
+
+function clockOf(clock: Clock): Clock {
+  if (typeof clock.now === 'function' && typeof clock.monotonic === 'function') return clock
+  throw new OptionError('clock', 'takes an object with the methods now and monotonic')
 }
 
 function secretsOf(

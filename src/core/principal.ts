@@ -4,6 +4,7 @@ import type { SessionId } from './engine.ts'
 import { AttributeError } from './errors.ts'
 import type { Key, Keyring } from './keyring.ts'
 import { PARTITIONS, partitionTag } from './partitions.ts'
+import { isWellFormed } from './values.ts'
 
 const LONGEST_PRINCIPAL = 1024
 
@@ -17,11 +18,15 @@ export interface PrincipalName {
   readonly partitionTag: string
 }
 
-/** @throws AttributeError when it is not a string of 1 to 1,024 bytes */
+/** @throws AttributeError when it is not well-formed text of 1 to 1,024 bytes */
 export function namePrincipal(principal: string, pepper: Uint8Array): PrincipalName {
   const bytes = typeof principal === 'string' ? Buffer.from(principal) : undefined
   if (bytes === undefined || bytes.length === 0 || bytes.length > LONGEST_PRINCIPAL) {
     throw new AttributeError('principal', `takes a string of 1 to ${LONGEST_PRINCIPAL} bytes`)
+  }
+  // Lone surrogates all become the same character in UTF-8: two principals would have one name.
+  if (!isWellFormed(principal)) {
+    throw new AttributeError('principal', 'text with a lone surrogate cannot be stored')
   }
   const hash = hmacSha256(pepper, bytes)
   const partition = hash.readUInt16BE(0) % PARTITIONS

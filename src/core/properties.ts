@@ -32,6 +32,9 @@ export function withProperties(target: object, state: SessionState): object {
     defineProperty() {
       throw new TypeError('attributes of a session are set by assignment')
     },
+    // Frozen or with another prototype, the target would no longer fit what the other traps answer.
+    preventExtensions: () => false,
+    setPrototypeOf: () => false,
     ownKeys: () => state.attributes.names(),
     getOwnPropertyDescriptor(_, name) {
       if (typeof name === 'symbol' || !state.attributes.has(name)) return undefined

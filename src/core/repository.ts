@@ -125,14 +125,15 @@ export class Repository {
 
   /**
    * Stores a change by compare-and-set. On conflict the change is rebased on what is stored and
-   * tried again. With `rotate` the session gets a new token in the same step.
+   * tried again. With `rotation` the session gets a new token in the same step.
    * @throws SessionConflictError after 32 conflicts, and AttributeError, SessionTooLargeError, SchemaError,
    * StoreUnavailableError, StoreRefusedError
    */
-  async store(from: Live, change: Change, rotate?: { grace: number }): Promise<Written> {
+  async store(from: Live, change: Change, rotation?: { grace: number }): Promise<Written> {
     const { engine, keyring, merges } = this.settings
     let live = from
     let { delta } = change
+    let rotate = rotation
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
       const header = this.#nextHeader(live.header, change.lifetime)
       const ttl = this.timeToLive(header)
@@ -157,6 +158,10 @@ export class Repository {
       this.#events.emit('conflict', { id: live.token.id })
       const theirs = await this.follow(live.token, result.stored)
       if (theirs.status === 'none') return ended(theirs.reason)
+      // Rotated by another request meanwhile: both go on with the one successor, for two of them would
+      // leave the browser with the one whose answer comes last.
+      const isMoved = theirs.live.token.id !== live.token.id
+      if (isMoved && change.lifetime === undefined) rotate = undefined
       delta = rebase(delta, live.attributes(), theirs.live.attributes(), merges)
       live = theirs.live
       await backOff(attempt)
@@ -167,20 +172,23 @@ export class Repository {
   /**
    * Ends a session, wherever a rotation under way may have moved it: a sign-out that reaches only
    * the former id would leave the successor alive.
-   * @returns false when it had ended before
+   * @returns `gone` when it had ended before, `superseded` when a login had replaced it
    */
-  async destroy(from: Live): Promise<boolean> {
+  async destroy(from: Live): Promise<'done' | 'gone' | 'superseded'> {
     const { engine } = this.settings
     let live = from
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
-      const ownerTag = live.header.ownerTag
+      const { ownerTag } = live.header
       const owned = ownerTag === undefined ? {} : { ownerTag }
       const result = await engine.destroy(live.token.id, { base: live.stamp, ...owned })
-      if (result.status !== 'conflict') return result.status === 'done'
+      if (result.status !== 'conflict') return result.status
       const theirs = await this.follow(live.token, result.stored)
       if (theirs.status === 'none') {
+        // The marker stays: it keeps late requests from overwriting the cookie of the login.
+        if (theirs.reason === 'superseded') return 'superseded'
         // Nothing that opens: whatever it is goes.
-        return (await engine.destroy(live.token.id, owned)).status === 'done'
+        const rest = await engine.destroy(live.token.id, owned)
+        return rest.status === 'done' ? 'done' : 'gone'
       }
       live = theirs.live
       await backOff(attempt)

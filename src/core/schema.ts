@@ -1,8 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { OptionError, SchemaError } from './errors.ts'
-import { checkAttributeName } from './values.ts'
+import { checkAttributeName, kindOf, refusal } from './values.ts'
 
-/** Makes the data of version n + 1 from that of version n. May change and return its argument. */
+/** Makes the data of version n + 1 from that of version n, at once. May change and return its argument. */
 export type Migration = (data: Record<string, unknown>) => object
 
 export interface DataSchema {
@@ -21,7 +21,7 @@ export function createDataSchema(options: {
   readonly migrate?: Readonly<Record<number, Migration>> | undefined
 }): DataSchema {
   const { schema, version = 1, migrate = {} } = options
-  if (schema !== undefined && typeof schema['~standard']?.validate !== 'function') {
+  if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
     throw new OptionError(
       'schema',
       'takes a Standard Schema, as zod, valibot and arktype make them',
@@ -64,7 +64,9 @@ export function migrateData(
     const step = schema.migrate.get(version)
     if (step === undefined) return undefined
     data = step(data as Record<string, unknown>)
-    if (typeof data !== 'object' || data === null) {
+    if (!isData(data)) {
+      // Its failure is not worth more than that it is a promise.
+      if (data instanceof Promise) data.catch(() => undefined)
       throw new TypeError(`migrate[${version}] must return the new data`)
     }
   }
@@ -94,6 +96,13 @@ export async function validateData(
     issues.push({ attribute: attribute ?? '(session)', message: issue.message })
   }
   if (issues.length > 0) throw new SchemaError(issues)
+}
+
+/** Whether the attributes can be its properties: a promise or a Map has none, and they would be lost. */
+function isData(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const kind = kindOf(value)
+  return kind === 'plain' || (kind === 'other' && refusal(value) === undefined)
 }
 
 function rootOf(path: StandardSchemaV1.Issue['path']): string | undefined {

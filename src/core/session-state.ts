@@ -19,10 +19,15 @@ export class SessionState {
   #live: Live | undefined
   /** Set when the session was ended by someone else; what this request changes is dropped then. */
   #ended: 'ended' | 'superseded' | undefined
+  #loggedOut = false
   #lifetime: Lifetime | undefined
   #queue: Promise<unknown> = Promise.resolve()
   /** From then on no cookie can be set. */
   headersSent = false
+  /** Nobody is there any more to take a new session's cookie. */
+  abandoned = false
+  /** Operations under way or waiting for their turn. */
+  #running = 0
 
   constructor(
     repository: Repository,
@@ -41,8 +46,9 @@ export class SessionState {
     return this.#live
   }
 
-  get ended(): 'ended' | 'superseded' | undefined {
-    return this.#ended
+  /** Whether `logout` has ended the session that the request came with. */
+  get loggedOut(): boolean {
+    return this.#loggedOut
   }
 
   get attributes(): Attributes {
@@ -53,6 +59,11 @@ export class SessionState {
   get dirty(): boolean {
     if (this.#live !== undefined && this.#lifetime !== undefined) return true
     return this.#attributes.dirty
+  }
+
+  /** Whether operations are under way: what they take along does not count as dirty. */
+  get busy(): boolean {
+    return this.#running > 0
   }
 
   setLifetime(lifetime: Lifetime): void {
@@ -108,8 +119,14 @@ export class SessionState {
   logout(): Promise<void> {
     return this.#next(async () => {
       const live = this.#live
-      if (live !== undefined && (await this.repository.destroy(live))) {
-        this.#events.emit('logout', { id: live.token.id, principal: principalOf(live.meta) })
+      if (live !== undefined) {
+        const destroyed = await this.repository.destroy(live)
+        if (destroyed === 'done') {
+          this.#events.emit('logout', { id: live.token.id, principal: principalOf(live.meta) })
+        }
+        // A login elsewhere was first, and its cookie is not this request's to touch.
+        if (destroyed === 'superseded') this.#ended = 'superseded'
+        else this.#loggedOut = true
       }
       this.#become(undefined, true)
       this.#attributes = new Attributes(none)
@@ -135,7 +152,7 @@ export class SessionState {
     if (this.#live !== undefined) return this.#store(this.#live)
     const delta = this.#attributes.take()
     if (this.#ended !== undefined) return this.#drop(delta, this.#ended)
-    if (this.headersSent) return this.#drop(delta, 'headers-sent')
+    if (this.headersSent || this.abandoned) return this.#drop(delta, 'headers-sent')
     const live = await this.#orGiveBack(this.#create(applyDelta(NOTHING, delta)))
     this.#become(live, false)
     this.#events.emit('created', { id: live.token.id })
@@ -208,8 +225,12 @@ export class SessionState {
   }
 
   #next<T>(work: () => Promise<T>): Promise<T> {
+    const done = (): void => {
+      this.#running--
+    }
+    this.#running++
     const result = this.#queue.then(work)
-    this.#queue = result.catch(() => undefined)
+    this.#queue = result.then(done, done)
     return result
   }
 }
@@ -218,11 +239,10 @@ function none(): ReadonlyMap<string, unknown> {
   return NOTHING
 }
 
-/** Milliseconds for the cookie's Max-Age, or nothing for a cookie that ends with the browser. */
-export function cookieAge(state: SessionState): number | undefined {
+/** When the cookie ends, milliseconds since the epoch, or nothing for one that ends with the browser. */
+export function cookieEnd(state: SessionState): number | undefined {
   const { live } = state
   if (live === undefined) return undefined
-  const { engine, cookie } = state.repository.settings
-  if (!cookie.persistent && !isPersistent(live.meta)) return undefined
-  return live.header.deadline - engine.now()
+  const { cookie } = state.repository.settings
+  return cookie.persistent || isPersistent(live.meta) ? live.header.deadline : undefined
 }

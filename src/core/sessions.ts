@@ -1,5 +1,7 @@
+import { type Duration, parseDuration } from './duration.ts'
 import type { Engine, SessionId } from './engine.ts'
 import { hasExpiryEvents } from './engine.ts'
+import { StoreUnavailableError } from './errors.ts'
 import { EventHub, type SessionEventName, type SessionListener } from './events.ts'
 import { type Exchange, type ExchangeRequest, openExchange } from './exchange.ts'
 import type { Settings } from './options.ts'
@@ -17,6 +19,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   readonly #events = new EventHub()
   readonly #repository: Repository
   readonly #exchanges = new WeakMap<object, Exchange<Data>>()
+  #closed = false
   readonly #unsubscribe: (() => void) | undefined
 
   /** Use `createSessions`. */
@@ -35,14 +38,27 @@ export class Sessions<Data extends object = Record<string, unknown>> {
 
   /**
    * Resolves when the store can serve. For applications that want to fail at start.
+   * @param patience how long a store that does not answer is waited for, default 5 seconds: a first
+   * connection may take longer than a command, and a store may start beside the application
    * @throws StoreUnavailableError, StoreRefusedError
    */
-  ready(): Promise<void> {
-    return this.#settings.engine.ready()
+  async ready(patience: Duration = '5s'): Promise<void> {
+    const { engine, clock } = this.#settings
+    const end = clock.monotonic() + parseDuration('patience', patience)
+    for (;;) {
+      try {
+        return await engine.ready()
+      } catch (error) {
+        const isPassing = error instanceof StoreUnavailableError && !this.#closed
+        if (!isPassing || clock.monotonic() >= end) throw error
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
   }
 
   /** Ends connections and timers. Idempotent. */
   async close(): Promise<void> {
+    this.#closed = true
     this.#unsubscribe?.()
     await this.#settings.engine.close()
   }

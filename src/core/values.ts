@@ -213,7 +213,6 @@ function equal(a: unknown, b: unknown, depth: number): boolean {
     case 'map': {
       const [left, right] = [a as Map<unknown, unknown>, b as Map<unknown, unknown>]
       return (
-        left.size === right.size &&
         equalLists([...left.keys()], [...right.keys()], depth + 1) &&
         equalLists([...left.values()], [...right.values()], depth + 1)
       )

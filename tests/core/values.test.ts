@@ -141,6 +141,7 @@ describe('equalValues', () => {
     [{ a: 1 }, { a: 1, b: 1 }],
     [{ a: undefined }, { b: undefined }],
     [withProto(1), {}],
+    [withProto(Object.prototype), { x: 1 }],
     [withProto(1), withProto(2)],
     [{ toString: 1 }, {}],
     [

@@ -123,7 +123,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
       console = openConsole(socketPath, options.password)
       await console.connect()
     }
-    return print(await console.sendCommand(args))
+    return print(await console.sendCommand<Reply>(args))
   }
 
   function signal(name: 'SIGSTOP' | 'SIGCONT'): void {
@@ -155,7 +155,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
 }
 
 /** The command of the server under test. Throws when there is none. */
-export function serverCommand(): string[] {
+function serverCommand(): string[] {
   const named = process.env['SOJOURN_REDIS_SERVER']?.trim()
   if (named) return named.split(/\s+/)
   for (const name of ['redis-server', 'valkey-server']) {
@@ -214,7 +214,9 @@ function openConsole(path: string, password: string | undefined) {
   return client
 }
 
-function print(reply: unknown): string {
-  if (reply === null || reply === undefined) return ''
+type Reply = string | number | null | Reply[]
+
+function print(reply: Reply): string {
+  if (reply === null) return ''
   return Array.isArray(reply) ? reply.map(print).join('\n') : String(reply)
 }

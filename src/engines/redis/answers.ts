@@ -14,6 +14,9 @@ export const Answer = {
   rejected: 5,
 } as const
 
+/** PTTL of a key that is not there. */
+export const GONE = -2
+
 /** Of commit, touch, rotate and destroy. */
 export function writeResult(answer: unknown): WriteResult {
   const [code, record, ttl] = answer as [number, Buffer, number]

@@ -73,7 +73,7 @@ const NETWORK: Readonly<Record<string, string>> = {
  * The first word of a server's error, or the word it stands for. Only words of our own lists and
  * plain upper-case words come out: the text of an answer can hold keys and arguments.
  */
-export function replyReason(error: ErrorReply): string {
+function replyReason(error: ErrorReply): string {
   const word = /^-?([A-Z][A-Z0-9_]{1,31})(?= |$)/.exec(error.message)?.[1] ?? 'ERR'
   if (word !== 'ERR') return word
   return TEXTS.find(([pattern]) => pattern.test(error.message))?.[1] ?? 'ERR'

@@ -12,8 +12,8 @@ import type {
   WriteResult,
 } from '../../core/engine.ts'
 import { OptionError } from '../../core/errors.ts'
-import { createResult, idOf, lifetime, listedSessions, writeResult } from './answers.ts'
-import { noScript } from './errors.ts'
+import { createResult, GONE, idOf, lifetime, listedSessions, writeResult } from './answers.ts'
+import { evaluate } from './evaluate.ts'
 import { indexKey, partitionOf, recordKey } from './keys.ts'
 import { Link } from './link.ts'
 import { type RedisOptions, type RedisTarget, redisTarget } from './options.ts'
@@ -67,11 +67,12 @@ export class RedisEngine implements Engine {
 
   async load(id: SessionId): Promise<Stored | undefined> {
     const key = recordKey(this.#prefix, id)
-    // One write, one round trip. The record may expire between the two: then it is gone.
+    // One write, one round trip, a third of the server's time for a script. The record may expire or
+    // be destroyed between the two: then it is gone.
     const [record, ttl] = await this.#linkOf(partitionOf(id)).call('load', (wire) =>
       Promise.all([wire.sendCommand(['GET', key], BYTES), wire.sendCommand(['PTTL', key])]),
     )
-    if (record === null || ttl === -2) return undefined
+    if (record === null || ttl === GONE) return undefined
     return { record: record as Buffer, ttl: lifetime(ttl) }
   }
 
@@ -127,7 +128,8 @@ export class RedisEngine implements Engine {
     const { ownerTag, base, trail } = options
     const keys = [recordKey(this.#prefix, id)]
     if (ownerTag !== undefined) keys.push(indexKey(this.#prefix, partitionOf(id), ownerTag))
-    const args = [base === undefined ? '' : bytes(base), ...trailArguments(trail)]
+    const args: Argument[] = trailArguments(trail)
+    if (base !== undefined) args.push(bytes(base))
     return writeResult(await this.#run(scripts.destroy, id, keys, args))
   }
 
@@ -159,21 +161,13 @@ export class RedisEngine implements Engine {
     keys: readonly string[],
     args: readonly Argument[],
   ): Promise<unknown> {
-    const rest = [String(keys.length), ...keys, ...args]
     return this.#linkOf(partitionOf(at)).call(script.name, (wire) =>
-      wire
-        .sendCommand(['EVALSHA', script.sha1, ...rest], BYTES)
-        // After a restart or SCRIPT FLUSH; nothing was carried out. EVAL makes it known again.
-        .catch((error: unknown) =>
-          noScript(error)
-            ? wire.sendCommand(['EVAL', script.text, ...rest], BYTES)
-            : Promise.reject(error),
-        ),
+      evaluate(wire, script, keys, args),
     )
   }
 }
 
-function trailArguments(trail: Trail | undefined): [Argument, string] {
+function trailArguments(trail: Trail | undefined): Argument[] {
   return trail === undefined ? ['', '0'] : [bytes(trail.record), String(trail.ttl)]
 }
 

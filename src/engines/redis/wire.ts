@@ -53,5 +53,5 @@ export function openWire(target: RedisTarget, connectTimeout: number): Wire {
       connectTimeout,
       reconnectStrategy: false,
     },
-  }) as unknown as Wire
+  })
 }

@@ -3,7 +3,8 @@ import type { Exchange } from '../../core/exchange.ts'
 import { withProperties } from '../../core/properties.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
-import { hookResponse, requestOf } from '../node/response-hook.ts'
+import { requestOf } from '../node/request.ts'
+import { hookResponse } from '../node/response-hook.ts'
 
 /**
  * The attributes of `req.session`, for applications to extend:
@@ -42,15 +43,9 @@ export function expressSessions<Data extends object>(sessions: Sessions<Data>): 
     // `secure` is Express' own: it knows which proxies the application trusts.
     const secure = (request as { secure?: boolean }).secure === true
     const start = (exchange: Exchange<Data>): void => {
-      let properties: object | undefined
-      Object.defineProperty(request, 'session', {
-        configurable: true,
-        enumerable: true,
-        get: () => {
-          exchange.accessed = true
-          return (properties ??= withProperties(exchange.session, exchange.state))
-        },
-      })
+      // With sessions under several cookies the first is `req.session`, as with express-session; the
+      // others are at their own `from(req)`.
+      if (!('session' in request)) defineSession(request, exchange)
       hookResponse(response, exchange, {
         fail: next,
         report: (operation, error) => sessions.reportError(operation, error),
@@ -58,7 +53,19 @@ export function expressSessions<Data extends object>(sessions: Sessions<Data>): 
       next()
     }
     const opened = sessions.exchange(request, requestOf(request, secure))
-    if (opened instanceof Promise) opened.then(start).catch(next)
+    if (opened instanceof Promise) opened.then(start, next)
     else start(opened)
   }
+}
+
+function defineSession<Data extends object>(request: object, exchange: Exchange<Data>): void {
+  let properties: object | undefined
+  Object.defineProperty(request, 'session', {
+    configurable: true,
+    enumerable: true,
+    get: () => {
+      exchange.accessed = true
+      return (properties ??= withProperties(exchange.session, exchange.state))
+    },
+  })
 }

@@ -1,35 +1,48 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
 
-/** Headers that describe a body that is not sent after all. */
-export const BODY_HEADERS: readonly string[] = [
+/** Headers that speak of one body and not of the one that an error handler sends instead. */
+const BODY_HEADERS: readonly string[] = [
   'content-length',
   'content-type',
   'content-encoding',
+  'content-language',
+  'content-location',
   'content-range',
   'content-disposition',
+  'content-digest',
+  'repr-digest',
   'transfer-encoding',
+  'trailer',
+  'accept-ranges',
   'etag',
   'last-modified',
+  'expires',
   'location',
+  'refresh',
 ]
+/** Speak to shared caches over the head of Cache-Control (RFC 9213; Edge Architecture). */
+const CDN_HEADERS: readonly string[] = ['cdn-cache-control', 'surrogate-control']
 
 /**
  * Adds the session's cookie, and what keeps caches from giving one user's answer to another
  * (RFC 9111, section 7.3; OWASP Session Management Cheat Sheet, "Web Content Caching").
  */
-export function addSessionHeaders(
-  response: ServerResponse,
-  cookie: string | undefined,
-  depends: boolean,
-): void {
+export function addSessionHeaders(response: ServerResponse, cookie: string | undefined): void {
   if (cookie !== undefined) {
     response.setHeader('Set-Cookie', [...listOf(response.getHeader('set-cookie')), cookie])
     response.setHeader('Cache-Control', withoutSharedCaching(response.getHeader('cache-control')))
+    removeHeaders(response, CDN_HEADERS)
   }
-  if (cookie === undefined && !depends) return
   const vary = listOf(response.getHeader('vary')).join(', ')
   if (/(?:^|,)\s*(?:\*|cookie)\s*(?:,|$)/i.test(vary)) return
   response.setHeader('Vary', vary === '' ? 'Cookie' : `${vary}, Cookie`)
+}
+
+/** Takes back what was said of a body that is not sent after all, and of how long to keep it. */
+export function removeBodyHeaders(response: ServerResponse): void {
+  removeHeaders(response, BODY_HEADERS)
+  removeHeaders(response, CDN_HEADERS)
+  if (response.hasHeader('cache-control')) response.setHeader('Cache-Control', 'no-store')
 }
 
 /**
@@ -46,28 +59,23 @@ export function mergeHeadArguments(
   // Both forms: writeHead(status, headers) and writeHead(status, undefined, headers).
   const headers = rest.find((value) => typeof value === 'object' && value !== null)
   if (headers === undefined) return args
-  for (const [name, value] of grouped(headers)) response.setHeader(name, value)
+  const pairs = Array.isArray(headers) ? grouped(headers) : Object.entries(headers)
+  for (const [name, value] of pairs) response.setHeader(name, value as OutgoingHttpHeader)
   return reason === undefined ? [status] : [status, reason]
 }
 
-function grouped(headers: object): Map<string, OutgoingHttpHeader> {
-  if (!Array.isArray(headers)) {
-    return new Map(
-      Object.entries(headers).filter(([, value]) => value !== undefined) as [
-        string,
-        OutgoingHttpHeader,
-      ][],
-    )
-  }
-  const flat: unknown[] = Array.isArray(headers[0]) ? headers.flat() : headers
-  const groups = new Map<string, OutgoingHttpHeader>()
+/** Flat (`[name, value, …]`) or in pairs; a name that stands there twice has two values. */
+function grouped(headers: readonly unknown[]): Iterable<readonly [string, OutgoingHttpHeader]> {
+  const flat: readonly unknown[] = Array.isArray(headers[0]) ? headers.flat() : headers
+  const groups = new Map<string, readonly [string, OutgoingHttpHeader]>()
   for (let i = 0; i + 1 < flat.length; i += 2) {
-    const name = String(flat[i]).toLowerCase()
-    const before = groups.get(name)
+    const name = String(flat[i])
     const value = flat[i + 1] as OutgoingHttpHeader
-    groups.set(name, before === undefined ? value : [...listOf(before), ...listOf(value)])
+    const before = groups.get(name.toLowerCase())
+    const all = before === undefined ? value : [...listOf(before[1]), ...listOf(value)]
+    groups.set(name.toLowerCase(), [before?.[0] ?? name, all])
   }
-  return groups
+  return groups.values()
 }
 
 function withoutSharedCaching(header: OutgoingHttpHeader | undefined): string {
@@ -78,6 +86,14 @@ function withoutSharedCaching(header: OutgoingHttpHeader | undefined): string {
     .filter((directive) => directive !== '' && !/^(?:public|s-maxage\b.*)$/i.test(directive))
   const isClosed = directives.some((directive) => /^(?:private|no-store)$/i.test(directive))
   return (isClosed ? directives : ['private', ...directives]).join(', ')
+}
+
+function removeHeaders(response: ServerResponse, names: readonly string[]): void {
+  for (const name of names) {
+    // Node remembers a removal, of an absent header too: without Content-Length and
+    // Transfer-Encoding the error's answer would end only with the connection.
+    if (response.hasHeader(name)) response.removeHeader(name)
+  }
 }
 
 function listOf(header: OutgoingHttpHeader | undefined): string[] {

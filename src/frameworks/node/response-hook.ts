@@ -1,143 +1,228 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { EventEmitter } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { Exchange, ExchangeRequest } from '../../core/exchange.ts'
-import { addSessionHeaders, BODY_HEADERS, mergeHeadArguments } from './headers.ts'
+import { isSojournError } from '../../core/errors.ts'
+import type { Exchange } from '../../core/exchange.ts'
+import { headersSentError, lockHead } from './head-lock.ts'
+import { addSessionHeaders, mergeHeadArguments, removeBodyHeaders } from './headers.ts'
 
 type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders'
-type Call = readonly [Method, readonly unknown[]]
-type AnyMethod = (...args: readonly unknown[]) => unknown
+type Args = readonly unknown[]
+type Pass = (method: Method, args: Args) => unknown
+/** What is replaced at a response, free of the overloads. */
+type Methods = Record<Method, (...args: Args) => unknown> & {
+  readonly on: (event: string, listener: () => void) => EventEmitter
+}
 
-/**
- * `open`: headers not asked for yet. `committing`: asked for, held back until the commit is done.
- * `sent`: passed on. `failed`: the commit failed, an error handler answers instead.
- */
-type Phase = 'open' | 'committing' | 'sent' | 'failed'
+/** What the hook needs of an exchange, whatever the type of its session's data. */
+type ResponseExchange = Pick<
+  Exchange<object>,
+  'accessed' | 'dirty' | 'commit' | 'sendHeaders' | 'abandon' | 'afterResponse'
+>
 
 export interface ResponseHookOptions {
   /** Answers the request when the session could not be stored; nothing has gone out then. */
   readonly fail: (error: unknown) => void
-  /** Told of failures after the response's headers, when nobody can be answered any more. */
+  /** Told of failures when nobody can be answered any more. */
   readonly report: (operation: string, error: unknown) => void
 }
 
-/** What the session layer has to know of a request to a Node server. */
-export function requestOf(request: IncomingMessage, secure: boolean): ExchangeRequest {
-  const { headers } = request
-  return {
-    cookie: headers.cookie,
-    secure,
-    host: headers.host,
-    proxied:
-      headers['x-forwarded-for'] !== undefined ||
-      headers['x-forwarded-proto'] !== undefined ||
-      headers['forwarded'] !== undefined,
-  }
-}
+/** A value that differs from itself once stored (`{ a: undefined }`) must not hold a response for ever. */
+const MOST_ROUNDS = 3
+const HOOK: unique symbol = Symbol('sojourn.response')
 
 /**
- * Holds a response's headers back until the session is stored, however the response is made: `end`,
- * `write`, `writeHead`, `flushHeaders`, a pipe, or a client that has gone. Where nothing is to be
- * stored everything passes straight through, in the same tick.
+ * Holds a response back until its session is stored, however the response is made: `end`, `write`,
+ * `writeHead`, `flushHeaders`, a pipe, or a client that has gone. Where nothing is to be stored
+ * everything passes straight through, in the same tick.
  */
-export function hookResponse<Data extends object>(
-  response: ServerResponse,
-  exchange: Exchange<Data>,
+export function hookResponse(
+  response: ServerResponse & { [HOOK]?: ResponseHook },
+  exchange: ResponseExchange,
   options: ResponseHookOptions,
 ): void {
-  const original = {
-    writeHead: response.writeHead as AnyMethod,
-    write: response.write as AnyMethod,
-    end: response.end as AnyMethod,
-    flushHeaders: response.flushHeaders as AnyMethod,
+  const hook = response[HOOK]
+  if (hook === undefined) response[HOOK] = new ResponseHook(response, exchange, options)
+  // Sessions under several cookies: one hook waits for all of them.
+  else hook.join(exchange)
+}
+
+class ResponseHook {
+  readonly #response: ServerResponse
+  readonly #options: ResponseHookOptions
+  readonly #exchanges: ResponseExchange[]
+  readonly #original: Readonly<Methods>
+  #sources: Readable[] | undefined
+  /** What was called while a commit is under way, to be called when it is done. */
+  #held: (readonly [Method, Args])[] | undefined
+  /** Something has been passed on: the head is out, or somebody below is about to write it. */
+  #passed = false
+  #headWritten = false
+  /** The commit failed before the head was out: what counts now is what the error handler says. */
+  #refused = false
+  /** After a refusal: whether `write` is the error handler's. */
+  #mayWrite = false
+  #answered = false
+
+  constructor(response: ServerResponse, exchange: ResponseExchange, options: ResponseHookOptions) {
+    this.#response = response
+    this.#options = options
+    this.#exchanges = [exchange]
+    const { writeHead, write, end, flushHeaders, on } = response as unknown as Methods
+    this.#original = { writeHead, write, end, flushHeaders, on }
+    this.#install((method, args) =>
+      this.#refused ? this.#discard(method) : this.#pass(method, args),
+    )
+    response.on('pipe', (source) => {
+      ;(this.#sources ??= []).push(source)
+      this.#mayWrite = this.#refused
+    })
+    response.once('close', () => this.#close())
   }
-  let phase: Phase = 'open'
-  let headSent = false
-  let ended = false
-  const queue: Call[] = []
-  const sources = new Set<Readable>()
 
-  const call = (method: Method, args: readonly unknown[]): unknown =>
-    original[method].apply(response, [...args])
+  join(exchange: ResponseExchange): void {
+    this.#exchanges.push(exchange)
+  }
 
-  const pass = (method: Method, args: readonly unknown[]): unknown => {
-    if (phase === 'committing') return hold(method, args)
-    if (phase === 'open' && exchange.dirty) {
-      phase = 'committing'
-      // To everybody else the headers are sent: what would be set now would come too late for them.
-      Object.defineProperty(response, 'headersSent', { configurable: true, get: () => true })
-      settle().then(release, refuse)
-      return hold(method, args)
+  #install(pass: Pass): void {
+    const response = this.#response as unknown as Methods
+    response.writeHead = (...args) => pass('writeHead', args)
+    response.write = (...args) => pass('write', args)
+    response.end = (...args) => pass('end', args)
+    response.flushHeaders = (...args) => pass('flushHeaders', args)
+  }
+
+  #pass(method: Method, args: Args): unknown {
+    if (this.#held !== undefined) return this.#hold(this.#held, method, args)
+    if (this.#mustWait(method)) {
+      // Wrong headers are refused in the handler, as Node does, and not when the commit is done.
+      const rest = method === 'writeHead' ? mergeHeadArguments(this.#response, args) : args
+      this.#held = [[method, rest]]
+      this.#commit()
+      return this.#discard(method)
     }
+    return this.#call(method, args)
+  }
+
+  /** For the head, and again at the end for what has changed since. */
+  #mustWait(method: Method): boolean {
+    // Node writes a head by itself inside `write` and `end`, where it is too late to wait.
+    if (this.#passed && method !== 'end') return false
+    for (const exchange of this.#exchanges) if (exchange.dirty) return true
+    return false
+  }
+
+  #call(method: Method, args: Args): unknown {
+    this.#passed = true
     let rest = args
-    if (!headSent) {
-      headSent = true
-      if (phase === 'open') phase = 'sent'
-      const cookie = exchange.sendHeaders()
-      if (method === 'writeHead') rest = mergeHeadArguments(response, args)
-      addSessionHeaders(response, cookie, exchange.accessed)
+    if (method === 'writeHead' && !this.#headWritten) {
+      this.#headWritten = true
+      for (const exchange of this.#exchanges) {
+        const cookie = exchange.sendHeaders()
+        if (cookie === undefined && !exchange.accessed) continue
+        rest = mergeHeadArguments(this.#response, rest)
+        addSessionHeaders(this.#response, cookie)
+      }
     }
-    return method === 'end' && !ended ? finish(rest) : call(method, rest)
+    return this.#original[method].call(this.#response, ...rest)
   }
 
-  /** The last chance to store what a handler has changed since the headers went out. */
-  const finish = (args: readonly unknown[]): unknown => {
-    ended = true
-    if (phase === 'sent' && exchange.dirty) {
-      exchange
-        .commit()
-        .catch((error: unknown) => options.report('commit', error))
-        .then(() => call('end', args))
-      return response
+  #hold(held: (readonly [Method, Args])[], method: Method, args: Args): unknown {
+    if (method !== 'writeHead') held.push([method, args])
+    // Compression writes the head with each chunk until it sees it out; others get Node's answer.
+    else if (args.length > 1) throw headersSentError()
+    return this.#discard(method)
+  }
+
+  /** What the caller gets of a call that is not passed on now. */
+  #discard(method: Method): unknown {
+    return method === 'write' ? false : this.#response
+  }
+
+  #commit(): void {
+    const hasEnded = (): boolean => this.#held?.some(([method]) => method === 'end') === true
+    const unlock = lockHead(this.#response, hasEnded)
+    this.#settle()
+      .finally(unlock)
+      .then(() => this.#release())
+      .catch((error: unknown) => this.#refuse(error, hasEnded()))
+      .catch((error: unknown) => this.#cut(error))
+  }
+
+  /** More than once where a handler goes on changing the session after `end`. */
+  async #settle(): Promise<void> {
+    for (let round = 1; round <= MOST_ROUNDS; round++) {
+      const dirty = this.#exchanges.filter((exchange) => exchange.dirty)
+      if (dirty.length === 0) return
+      for (const exchange of dirty) await exchange.commit()
     }
-    const result = call('end', args)
-    exchange.afterResponse((error) => options.report('touch', error))
+  }
+
+  #release(): void {
+    const calls = this.#held ?? []
+    this.#held = undefined
+    let waiting = false
+    for (const [method, args] of calls) {
+      const result = this.#call(method, args)
+      if (method === 'write') waiting = result !== false
+      else if (method === 'end') waiting = false
+    }
+    if (waiting) this.#drain()
+  }
+
+  /** Wakes the writer, who was told to wait, where the response itself has no reason to. */
+  #drain(): void {
+    const nothing = (): void => undefined
+    // A compression below us keeps listeners of 'drain' at its own stream: `on` answers with it.
+    const emitter = this.#original.on.call(this.#response, 'drain', nothing)
+    emitter.off('drain', nothing)
+    emitter.emit('drain')
+  }
+
+  #refuse(error: unknown, hasEnded: boolean): void {
+    const response = this.#response
+    this.#held = undefined
+    if (response.destroyed || response.headersSent) return this.#cut(error)
+    this.#refused = true
+    for (const source of this.#sources ?? []) source.unpipe(response)
+    removeBodyHeaders(response)
+    response.statusCode = isSojournError(error) ? error.status : 500
+    response.statusMessage = ''
+    // What was put on top of us since, such as a compression, is busy with the refused answer.
+    this.#install((method, args) => this.#answer(method, args))
+    this.#mayWrite = true
+    this.#options.fail(error)
+    // A writer that is not done and does not wait for 'drain' must not write into the error's answer.
+    this.#mayWrite = hasEnded
+  }
+
+  /** After a refusal, nothing is committed any more. */
+  #answer(method: Method, args: Args): unknown {
+    if (this.#answered) return this.#discard(method)
+    if (method === 'write' && !this.#mayWrite && !this.#headWritten) return false
+    const result = this.#call(method, args)
+    if (method === 'end') this.#answered = true
     return result
   }
 
-  const hold = (method: Method, args: readonly unknown[]): unknown => {
-    queue.push([method, args])
-    return method === 'write' ? false : response
+  /** A response whose head is out, but not its session stored, must not look complete. */
+  #cut(error: unknown): void {
+    this.#held = undefined
+    this.#refused = true
+    this.#options.report('commit', error)
+    this.#response.destroy()
   }
 
-  /** Changes that a handler makes while a commit is under way are stored too. */
-  const settle = async (): Promise<void> => {
-    while (exchange.dirty) await exchange.commit()
-  }
-
-  const release = (): void => {
-    phase = 'sent'
-    Reflect.deleteProperty(response, 'headersSent')
-    let drained = false
-    for (const [method, args] of queue.splice(0)) {
-      const result = pass(method, args)
-      if (method === 'write') drained = result !== false
+  /** The response is done, or its client has gone: what the handler has changed counts all the same. */
+  #close(): void {
+    for (const exchange of this.#exchanges) {
+      if (!this.#headWritten) exchange.abandon()
+      if (this.#held !== undefined || this.#refused) continue
+      if (exchange.dirty) {
+        exchange.commit().catch((error: unknown) => this.#options.report('commit', error))
+      } else {
+        exchange.afterResponse((error) => this.#options.report('touch', error))
+      }
     }
-    // The writer was told to wait.
-    if (drained && !ended) response.emit('drain')
   }
-
-  const refuse = (error: unknown): void => {
-    phase = 'failed'
-    Reflect.deleteProperty(response, 'headersSent')
-    queue.length = 0
-    for (const source of sources) source.unpipe(response)
-    if (response.destroyed) return options.report('commit', error)
-    // The refused answer's body is gone; its description must not go out with the error's.
-    for (const name of BODY_HEADERS) response.removeHeader(name)
-    response.statusCode = 200
-    response.statusMessage = ''
-    options.fail(error)
-  }
-
-  response.writeHead = ((...args: unknown[]) => pass('writeHead', args)) as never
-  response.write = ((...args: unknown[]) => pass('write', args)) as never
-  response.end = ((...args: unknown[]) => pass('end', args)) as never
-  response.flushHeaders = (() => pass('flushHeaders', [])) as never
-  response.on('pipe', (source) => sources.add(source))
-  response.on('unpipe', (source) => sources.delete(source))
-  response.once('close', () => {
-    // The client has gone before the handler was done: what it has changed so far counts all the same.
-    if (ended || phase === 'committing' || phase === 'failed' || !exchange.dirty) return
-    exchange.commit().catch((error: unknown) => options.report('commit', error))
-  })
 }

@@ -187,44 +187,7 @@ export const racingCases: readonly EngineCase[] = [
       assert.ok(before.every(({ id }) => ended.includes(id)))
     },
   },
-  {
-    title: 'load is one step: the record and the lifetime it answers with belong together',
-    async run({ engine, second }) {
-      const id = testId()
-      // Even revisions have ten minutes, odd ones an hour.
-      const lifetime = (revision: number): number => (revision % 2 ? HOUR : 10 * MINUTE)
-      let current = testRecord(0)
-      await engine.create(id, current, lifetime(0))
-      const state = { done: false, torn: '' }
-      const write = async (): Promise<void> => {
-        for (let i = 1; i <= 200 && state.torn === ''; i += 1) {
-          const next = testRecord(i)
-          assertDone(await second.commit(id, stampOf(current), next, lifetime(i)))
-          current = next
-        }
-      }
-      const writing = write().finally(() => {
-        state.done = true
-      })
-      for (let round = 0; !state.done; round += 1) {
-        // More than a server reads at a time; what goes first moves the point where it interrupts.
-        const shift = testRecord(1, new Uint8Array((round * 37) % 128))
-        const [, ...loads] = await Promise.all([
-          engine.create(testId(), shift, MINUTE),
-          ...many(400, () => engine.load(id)),
-        ])
-        for (const stored of loads) {
-          const revision = Buffer.from(stored!.record).readUInt32BE(2)
-          const short = stored!.ttl <= 10 * MINUTE
-          if (short !== (revision % 2 === 0)) {
-            state.torn = `revision ${revision} with ${stored!.ttl} ms`
-          }
-        }
-      }
-      await writing
-      assert.equal(state.torn, '')
-    },
-  },
+
   {
     title: 'the winner of a race is what every instance reads afterwards',
     async run({ engine, second }) {

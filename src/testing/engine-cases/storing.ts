@@ -5,6 +5,7 @@ import {
   assertBytes,
   assertConflict,
   assertDone,
+  assertGone,
   assertLifetime,
   assertStored,
   type EngineCase,
@@ -65,6 +66,29 @@ export const storingCases: readonly EngineCase[] = [
       await advance(MINUTE)
       await assertAbsent(engine, id)
       await assertAbsent(second, id)
+    },
+  },
+  {
+    title: 'of many sessions that expired together none is served, however late it is cleared away',
+    async run({ engine, advance }) {
+      const who = testPrincipal()
+      const ids = Array.from({ length: 60 }, () => who.id())
+      const record = testRecord(1)
+      for (const [i, id] of ids.entries()) {
+        await engine.create(id, record, MINUTE + i, who.owner(i))
+      }
+      await advance(2 * MINUTE)
+      // The last to expire first: whoever clears away in that order has not come to it yet.
+      await assertAbsent(engine, ids[59]!)
+      const base = stampOf(record)
+      assertGone(await engine.commit(ids[58]!, base, testRecord(2), HOUR))
+      assertGone(await engine.touch(ids[57]!, base, HOUR))
+      assertGone(await engine.rotate(ids[56]!, base, testId(), testRecord(2), HOUR))
+      assertGone(await engine.destroy(ids[55]!))
+      assert.equal((await engine.create(ids[54]!, record, HOUR)).status, 'created')
+      const [other, limit] = [who.id(), { max: 2, policy: 'reject' } as const]
+      const login = await engine.create(other, record, HOUR, who.owner(100), limit)
+      assert.equal(login.status, 'created')
     },
   },
   {

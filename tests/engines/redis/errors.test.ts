@@ -31,7 +31,7 @@ describe('replies', () => {
     expect(error).toBeInstanceOf(StoreRefusedError)
     expect(error).toMatchObject({ reason })
     expect(error.message).toMatch(/^commit: Redis refused \([A-Z]+\): .{20,}$/)
-    expect(`${error.stack} ${error.cause}`).not.toContain(canary)
+    expect(`${error.stack} ${String(error.cause)}`).not.toContain(canary)
     expect(isRefusal(new SimpleError(text))).toBe(true)
   })
 

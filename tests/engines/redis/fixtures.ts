@@ -34,6 +34,13 @@ export async function lifetimes(server: RedisServer): Promise<Map<string, number
   return new Map(await Promise.all(entries))
 }
 
+/** No key may be left without a lifetime, whatever was done. */
+export async function everyKeyExpires(server: RedisServer): Promise<void> {
+  for (const [key, ttl] of await lifetimes(server)) {
+    if (ttl <= 0) throw new Error(`${key} has PTTL ${ttl}`)
+  }
+}
+
 /** Many sessions of one owner, created 0, 1, 2, …; `live`: with a record. Answers their ids. */
 export async function populate(
   server: RedisServer,

@@ -69,7 +69,7 @@ describe('redisTarget', () => {
   ])('S15 refuses %s in %#, and prints no password', (option, value) => {
     const error = problem(() => redisTarget(value as RedisOptions))
     expect(error.option).toBe(option)
-    expect(`${error.stack} ${error.cause} ${JSON.stringify(error)}`).not.toContain(canary)
+    expect(`${error.stack} ${String(error.cause)} ${JSON.stringify(error)}`).not.toContain(canary)
   })
 
   it('refuses a URL given as a string under the name `redis`', () => {

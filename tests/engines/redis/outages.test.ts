@@ -1,53 +1,10 @@
-import { connect, createServer, type Server, type Socket } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
+import { createServer, type Socket } from 'node:net'
+import { describe, expect, it } from 'vitest'
 import { stampOf } from '../../../src/core/engine.ts'
-import { StoreRefusedError, StoreUnavailableError } from '../../../src/core/errors.ts'
-import {
-  type RedisEngine,
-  type RedisEngineOptions,
-  redisEngine,
-} from '../../../src/engines/redis/redis-engine.ts'
-import {
-  type RedisServer,
-  type RedisServerOptions,
-  startRedis,
-} from '../../support/redis-server.ts'
+import { StoreUnavailableError } from '../../../src/core/errors.ts'
+import { redisEngine } from '../../../src/engines/redis/redis-engine.ts'
 import { failure, newId, record } from './fixtures.ts'
-
-const ended: Array<() => Promise<void>> = []
-afterEach(async () => {
-  for (const end of ended.splice(0).reverse()) await end()
-})
-async function start(options?: RedisServerOptions): Promise<RedisServer> {
-  const server = await startRedis(options)
-  ended.push(() => server.stop())
-  return server
-}
-function open(
-  redis: RedisEngineOptions['redis'],
-  rest: Partial<RedisEngineOptions> = {},
-): RedisEngine {
-  const engine = redisEngine({ redis, ...rest })
-  ended.push(() => engine.close())
-  return engine
-}
-async function recovered(engine: RedisEngine): Promise<number> {
-  const from = performance.now()
-  for (;;) {
-    const ok = await engine.load(newId()).then(
-      () => true,
-      () => false,
-    )
-    const took = performance.now() - from
-    if (ok) return took
-    if (took > 5_000) throw new Error('not back after 5 s')
-  }
-}
-async function timed(promise: Promise<unknown>): Promise<{ error: Error; took: number }> {
-  const from = performance.now()
-  const error = await failure(promise)
-  return { error, took: performance.now() - from }
-}
+import { listen, open, proxy, recovered, start, timed } from './harness.ts'
 
 describe('no server', () => {
   it('I7 answers with a typed error at the deadline, and works when the server comes', async () => {
@@ -221,11 +178,11 @@ describe('F04 a hung server', () => {
 
 it('a long synchronous task on this node times nothing out', async () => {
   const server = await start()
-  const engine = open(server.url, { commandTimeout: 50 })
+  const engine = open(server.url, { commandTimeout: 200 })
   await engine.ready()
   const answer = engine.load(newId())
   await new Promise((resolve) => setImmediate(resolve)) // sent
-  const until = performance.now() + 200
+  const until = performance.now() + 600
   while (performance.now() < until);
   expect(await answer).toBeUndefined()
 })
@@ -292,106 +249,6 @@ describe('close', () => {
   })
 })
 
-describe('refusals', () => {
-  it('F12 wrong password: told at once, and works when the server takes it', async () => {
-    const server = await start({ password: 'right-canary' })
-    for (const redis of [server.url, { url: server.url, password: 'wrong-canary' }]) {
-      const engine = open(redis)
-      const { error, took } = await timed(engine.ready())
-      expect(error).toBeInstanceOf(StoreRefusedError)
-      expect(error).toMatchObject({ reason: redis === server.url ? 'NOAUTH' : 'WRONGPASS' })
-      expect(took).toBeLessThan(400)
-      expect(String(error.stack) + String(error.cause)).not.toContain('canary')
-      expect(await failure(engine.load(newId()))).toBeInstanceOf(StoreRefusedError)
-    }
-    await server.cli('CONFIG', 'SET', 'requirepass', 'wrong-canary')
-    const engine = open({ url: server.url, password: 'wrong-canary' })
-    await engine.ready()
-  })
-
-  it('S29 asks a password function at each connect', async () => {
-    const server = await start({ password: 'one' })
-    let password = 'one'
-    const engine = open({ url: server.url, password: async () => password })
-    await engine.ready()
-    await server.cli('CONFIG', 'SET', 'requirepass', 'two')
-    password = 'two'
-    await server.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
-    await recovered(engine)
-  })
-
-  it('S28 NOPERM names the permission and no key', async () => {
-    const server = await start()
-    const rules = ['on', '>pw', '~sj:*', '+@connection', '+time', '+get', '+pttl', '+evalsha']
-    await server.cli('ACL', 'SETUSER', 'app', ...rules, '+eval', '+exists', '+set')
-    const engine = open({ url: server.url, username: 'app', password: 'pw' })
-    await engine.ready()
-    const id = newId()
-    await engine.create(id, record(1), 60_000)
-    const calls = {
-      'inside a script': engine.destroy(id),
-      'of another prefix': open(
-        { url: server.url, username: 'app', password: 'pw' },
-        { prefix: 'other' },
-      ).load(id),
-    }
-    for (const [what, call] of Object.entries(calls)) {
-      const error = await failure(call)
-      expect(error, what).toBeInstanceOf(StoreRefusedError)
-      expect(error, what).toMatchObject({ reason: 'NOPERM' })
-      expect(`${error.stack}${error.cause}`, what).not.toContain(id.slice(3))
-    }
-  })
-
-  it('F22 too many clients: typed, and served when there is room', async () => {
-    const server = await start({ args: ['--maxclients', '2'] })
-    const first = open(server.url)
-    await first.ready()
-    const second = open(server.url, { commandTimeout: 300 })
-    expect(await failure(second.ready())).toMatchObject({
-      code: 'ERR_SOJOURN_STORE_UNAVAILABLE',
-      indeterminate: false,
-      // Which of the two depends on whether the answer is read before the socket is reset.
-      message: expect.stringMatching(/MAXCLIENTS|maxclients/),
-    })
-    await first.close()
-    await recovered(second)
-  })
-
-  it('F13 READONLY has its reason; reads go on', async () => {
-    const server = await start()
-    const engine = open(server.url)
-    const id = newId()
-    await engine.create(id, record(1), 60_000)
-    await server.cli('REPLICAOF', '127.0.0.1', '1')
-    expect(await failure(engine.destroy(id))).toMatchObject({ reason: 'READONLY' })
-    await server.cli('REPLICAOF', 'NO', 'ONE')
-    expect(await engine.destroy(id)).toEqual({ status: 'done' })
-  })
-
-  it('F10 NOREPLICAS has its reason', async () => {
-    const server = await start({ args: ['--min-replicas-to-write', '1'] })
-    const engine = open(server.url)
-    expect(await failure(engine.create(newId(), record(1), 1_000))).toMatchObject({
-      reason: 'NOREPLICAS',
-    })
-  })
-
-  it('F05 BUSY is a passing condition', async () => {
-    const server = await start({ args: ['--busy-reply-threshold', '20'] })
-    const engine = open(server.url)
-    await engine.ready()
-    const endless = server.cli('EVAL', 'while true do end', '0').catch(() => '')
-    let error: Error
-    do error = await failure(engine.load(newId()))
-    while (!error.message.includes('BUSY'))
-    expect(error).toMatchObject({ indeterminate: false })
-    await engine.close()
-    await server.kill()
-    await endless
-  })
-})
-
 describe('the server clock', () => {
   it('F19 is learnt at connect and does not follow a jump of ours', async () => {
     const server = await start()
@@ -406,41 +263,3 @@ describe('the server clock', () => {
     expect(Number.isInteger(engine.now())).toBe(true)
   })
 })
-
-async function listen(server: Server): Promise<{ port: number }> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  ended.push(async () => void server.close())
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return { port: address.port }
-}
-
-/** Between a TCP port and the server's socket. `pause`: between two chunks of answers, ms. */
-async function proxy(
-  socketPath: string,
-  { pause = 0, change = (answer: Buffer): Buffer => answer },
-): Promise<{ port: number; connections: () => number }> {
-  let count = 0
-  const { port } = await listen(
-    createServer((socket) => {
-      count++
-      const upstream = connect(socketPath)
-      let turn = Promise.resolve()
-      socket.on('data', (chunk) => upstream.write(chunk))
-      upstream.on('data', (chunk) => {
-        turn = turn.then(async () => {
-          if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause))
-          socket.write(change(chunk))
-        })
-      })
-      for (const [one, other] of [
-        [socket, upstream],
-        [upstream, socket],
-      ] as const) {
-        one.on('error', () => other.destroy())
-        one.on('close', () => other.destroy())
-      }
-    }),
-  )
-  return { port, connections: () => count }
-}

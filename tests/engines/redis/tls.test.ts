@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { redisEngine } from '../../../src/engines/redis/redis-engine.ts'
 import { freePort, startRedis } from '../../support/redis-server.ts'
-import { failure } from './fixtures.ts'
+import { failure, newId } from './fixtures.ts'
 
 const usable = spawnSync('openssl', ['version']).status === 0
 
@@ -33,7 +33,7 @@ describe.skipIf(!usable)('S29 TLS', async () => {
     for (const own of [{}, { cert: ca, key: readFileSync(key) }]) {
       const tls = { ca, ...own }
       const engine = redisEngine({ redis: { url: `rediss://localhost:${port}`, tls } })
-      await engine.ready()
+      expect(await engine.load(newId())).toBeUndefined()
       await engine.close()
     }
   })

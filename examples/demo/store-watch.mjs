@@ -1,0 +1,37 @@
+import { isSojournError } from 'sojourn'
+
+const EVERY = 1_000
+
+/**
+ * Asks once a second whether the store can serve, and tells when the answer changes.
+ * @param {import('sojourn').Sessions<any>} sessions
+ * @param {(state: { ok: boolean, code?: string, message?: string }) => void} tell
+ * @returns {() => void} ends it
+ */
+export function watchStore(sessions, tell) {
+  let ok = true
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer
+  let ended = false
+
+  async function ask() {
+    const problem = await sessions.ready().then(
+      () => undefined,
+      (error) => error,
+    )
+    if (ended) return
+    if (ok !== (problem === undefined)) {
+      ok = !ok
+      const code = isSojournError(problem) ? problem.code : 'ERR_STORE'
+      tell(ok ? { ok } : { ok, code, message: problem.message })
+    }
+    timer = setTimeout(ask, EVERY)
+    timer.unref()
+  }
+
+  void ask()
+  return () => {
+    ended = true
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,20 @@
+import { noScript } from './errors.ts'
+import type { LuaScript } from './scripts.generated.ts'
+import { type Argument, BYTES, type Wire } from './wire.ts'
+
+/** Runs a script by its SHA-1; by its text if the server does not know it (yet, or any more). */
+export async function evaluate(
+  wire: Wire,
+  script: LuaScript,
+  keys: readonly string[],
+  args: readonly Argument[],
+): Promise<unknown> {
+  const rest = [String(keys.length), ...keys, ...args]
+  try {
+    return await wire.sendCommand(['EVALSHA', script.sha1, ...rest], BYTES)
+  } catch (error) {
+    if (!noScript(error)) throw error
+    // After a restart or SCRIPT FLUSH; nothing was carried out. EVAL makes it known again.
+    return wire.sendCommand(['EVAL', script.text, ...rest], BYTES)
+  }
+}

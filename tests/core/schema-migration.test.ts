@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest'
+import type { Migration } from '../../src/core/schema.ts'
+import { type MemoryEngine, memoryEngine } from '../../src/engines/memory/memory-engine.ts'
+import { type ManualClock, manualClock } from '../../src/testing/index.ts'
+import { type Browser, setUp, type World } from './session-set-up.ts'
+
+type Data = Record<string, unknown>
+
+const addCurrency: Migration = (data) => ({ ...data, currency: 'EUR' })
+const renameCart: Migration = ({ cart, ...rest }) => ({ ...rest, basket: cart })
+
+/** Nodes of several versions in front of one store. */
+class Fleet {
+  readonly clock: ManualClock = manualClock()
+  readonly engine: MemoryEngine = memoryEngine({ clock: this.clock })
+
+  node(version: number, migrate: Record<number, Migration> = {}): World<Data> {
+    return setUp<Data>({ version, migrate }, (engine) => engine, this.clock, this.engine)
+  }
+}
+
+/** A browser that has a session made by one node. */
+async function sessionOf(node: World<Data>): Promise<Browser<Data>> {
+  const user = node.browser()
+  await user.visit((s) => s.set('cart', ['a']))
+  return user
+}
+
+describe('migration', () => {
+  it('leads from version 1 to 3 step by step when the session is read', async () => {
+    const fleet = new Fleet()
+    const { cookie } = await sessionOf(fleet.node(1))
+    const user = fleet.node(3, { 1: addCurrency, 2: renameCart }).browser(cookie)
+    expect(await user.sees()).toEqual({ currency: 'EUR', basket: ['a'] })
+  })
+
+  it('writes nothing by reading: nodes of the old version go on', async () => {
+    const fleet = new Fleet()
+    const old = fleet.node(1)
+    const { cookie } = await sessionOf(old)
+    const user = fleet.node(2, { 1: renameCart }).browser(cookie)
+    expect(await user.visit((s) => s.get('basket'))).toBeUndefined()
+    expect(await old.browser(cookie).sees()).toEqual({ cart: ['a'] })
+  })
+
+  it('is stored with the next change, and not done twice', async () => {
+    const fleet = new Fleet()
+    const { cookie } = await sessionOf(fleet.node(1))
+    let runs = 0
+    const counted: Migration = (data) => ({ ...data, runs: ++runs })
+    const node = fleet.node(2, { 1: counted })
+    const user = node.browser(cookie)
+    await user.visit((s) => s.set('x', 1))
+    expect(runs).toBe(1)
+    expect(await user.sees()).toEqual({ cart: ['a'], runs: 1, x: 1 })
+    expect(runs).toBe(1)
+  })
+
+  it('goes along with a login and a rotation', async () => {
+    const fleet = new Fleet()
+    const { cookie } = await sessionOf(fleet.node(1))
+    const node = fleet.node(2, { 1: renameCart })
+    const user = node.browser(cookie)
+    await user.visit((s) => s.rotate())
+    expect(await user.sees()).toEqual({ basket: ['a'] })
+    await user.visit((s) => s.login('u1', { keep: ['basket'] }))
+    expect(await user.sees()).toEqual({ basket: ['a'] })
+  })
+
+  it('that has no step for so old a version gives no session, and says so', async () => {
+    const fleet = new Fleet()
+    const { cookie } = await sessionOf(fleet.node(1))
+    const node = fleet.node(3, { 2: renameCart })
+    const request = await node.browser(cookie).request()
+    expect(request.session.isNew).toBe(true)
+    expect(request.session.toJSON()).toEqual({})
+    expect(node.announced('rejected')).toEqual([{ id: expect.any(String), reason: 'schema' }])
+    // The record is left for nodes that know the way.
+    expect(fleet.engine.stats().records).toBe(1)
+    const able = fleet.node(3, { 1: addCurrency, 2: renameCart })
+    expect(await able.browser(cookie).sees()).toHaveProperty('basket')
+  })
+
+  it.each<[string, Migration]>([
+    ['throws', () => JSON.parse('{') as object],
+    ['returns no data', () => undefined as unknown as object],
+    ['is asynchronous', async (data) => data],
+  ])('that %s gives no session and an error event, and the record is left', async (_, step) => {
+    const fleet = new Fleet()
+    const { cookie } = await sessionOf(fleet.node(1))
+    const node = fleet.node(2, { 1: step })
+    const request = await node.browser(cookie).request()
+    expect(request.session.isNew).toBe(true)
+    expect(node.announced('error')).toEqual([{ operation: 'migrate', error: expect.any(Error) }])
+    expect(node.announced('rejected')).toMatchObject([{ reason: 'schema' }])
+    expect(fleet.engine.stats().records).toBe(1)
+  })
+})
+
+describe('a record of a newer version', () => {
+  it('is read as it is, and keeps its version when it is written again', async () => {
+    const fleet = new Fleet()
+    let runs = 0
+    const counted: Migration = (data) => ({ ...data, runs: ++runs })
+    const old = fleet.node(1)
+    const newer = fleet.node(2, { 1: counted })
+    const user = await sessionOf(newer)
+    const onOld = old.browser(user.cookie)
+    expect(await onOld.sees()).toEqual({ cart: ['a'] })
+    await onOld.visit((s) => s.set('x', 1))
+    await onOld.visit((s) => s.rotate())
+    await onOld.visit((s) => s.login('u1', { keep: ['cart', 'x'] }))
+    expect(await newer.browser(onOld.cookie).sees()).toEqual({ cart: ['a'], x: 1 })
+    expect(runs).toBe(0)
+  })
+})

@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest'
+import { StoreRefusedError } from '../../../src/core/errors.ts'
+import { failure, newId, record } from './fixtures.ts'
+import { open, recovered, start, timed } from './harness.ts'
+
+describe('refusals', () => {
+  it('F12 wrong password: told at once, and works when the server takes it', async () => {
+    const server = await start({ password: 'right-canary' })
+    for (const redis of [server.url, { url: server.url, password: 'wrong-canary' }]) {
+      const engine = open(redis)
+      const { error, took } = await timed(engine.ready())
+      expect(error).toBeInstanceOf(StoreRefusedError)
+      expect(error).toMatchObject({ reason: redis === server.url ? 'NOAUTH' : 'WRONGPASS' })
+      expect(took).toBeLessThan(400)
+      expect(String(error.stack) + String(error.cause)).not.toContain('canary')
+      expect(await failure(engine.load(newId()))).toBeInstanceOf(StoreRefusedError)
+    }
+    await server.cli('CONFIG', 'SET', 'requirepass', 'wrong-canary')
+    const engine = open({ url: server.url, password: 'wrong-canary' })
+    await engine.ready()
+  })
+
+  it('S29 asks a password function at each connect', async () => {
+    const server = await start({ password: 'one' })
+    let password = 'one'
+    const engine = open({ url: server.url, password: async () => password })
+    await engine.ready()
+    await server.cli('CONFIG', 'SET', 'requirepass', 'two')
+    password = 'two'
+    await server.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    expect(await recovered(engine)).toBeLessThan(2_000)
+  })
+
+  it('S28 NOPERM names the permission and no key', async () => {
+    const server = await start()
+    const rules = ['on', '>pw', '~sj:*', '+@connection', '+time', '+get', '+pttl', '+evalsha']
+    await server.cli('ACL', 'SETUSER', 'app', ...rules, '+eval', '+exists', '+set')
+    const engine = open({ url: server.url, username: 'app', password: 'pw' })
+    await engine.ready()
+    const id = newId()
+    await engine.create(id, record(1), 60_000)
+    const foreign = open({ url: server.url, username: 'app', password: 'pw' }, { prefix: 'other' })
+    // Inside a script, and at a key of another prefix.
+    const calls = [engine.destroy(id), foreign.load(id)]
+    for (const call of calls) {
+      const error = await failure(call)
+      expect(error).toBeInstanceOf(StoreRefusedError)
+      expect(error).toMatchObject({ reason: 'NOPERM' })
+      expect(`${error.stack} ${String(error.cause)}`).not.toContain(id.slice(3))
+    }
+  })
+
+  it('F22 too many clients: typed, and served when there is room', async () => {
+    const server = await start({ args: ['--maxclients', '2'] })
+    const first = open(server.url)
+    await first.ready()
+    const second = open(server.url, { commandTimeout: 300 })
+    expect(await failure(second.ready())).toMatchObject({
+      code: 'ERR_SOJOURN_STORE_UNAVAILABLE',
+      indeterminate: false,
+      // Which of the two depends on whether the answer is read before the socket is reset.
+      message: expect.stringMatching(/MAXCLIENTS|maxclients/),
+    })
+    await first.close()
+    await recovered(second)
+  })
+
+  it('F13 READONLY has its reason; reads go on', async () => {
+    const server = await start()
+    const engine = open(server.url)
+    const id = newId()
+    await engine.create(id, record(1), 60_000)
+    await server.cli('REPLICAOF', '127.0.0.1', '1')
+    expect(await failure(engine.destroy(id))).toMatchObject({ reason: 'READONLY' })
+    await server.cli('REPLICAOF', 'NO', 'ONE')
+    expect(await engine.destroy(id)).toEqual({ status: 'done' })
+  })
+
+  it('F10 NOREPLICAS has its reason', async () => {
+    const server = await start({ args: ['--min-replicas-to-write', '1'] })
+    const engine = open(server.url)
+    expect(await failure(engine.create(newId(), record(1), 1_000))).toMatchObject({
+      reason: 'NOREPLICAS',
+    })
+  })
+
+  it('F05 BUSY is a passing condition', async () => {
+    const server = await start({ args: ['--busy-reply-threshold', '20'] })
+    const engine = open(server.url)
+    await engine.ready()
+    const endless = server.cli('EVAL', 'while true do end', '0').catch(() => '')
+    let error: Error
+    do error = await failure(engine.load(newId()))
+    while (!error.message.includes('BUSY'))
+    expect(error).toMatchObject({ indeterminate: false })
+    await engine.close()
+    await server.kill()
+    await endless
+  })
+})

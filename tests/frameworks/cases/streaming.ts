@@ -1,0 +1,348 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { StoreUnavailableError } from 'sojourn'
+import { describe, expect, it } from 'vitest'
+import { type Adapter, type Behaviour, codeOf } from '../support/adapter.ts'
+import { exchangeBytes } from '../support/http-client.ts'
+import { signal } from '../support/watched-engine.ts'
+import { open } from '../support/world.ts'
+
+const SIZE = 5 * 1024 * 1024
+
+interface Source {
+  readonly readable: Readable
+  /** Bytes that were asked for so far. */
+  taken(): number
+}
+
+/** Pseudo-random bytes in chunks of one size; the last may be shorter. */
+function bytes(total: number, chunk: number): Source {
+  let taken = 0
+  const readable = new Readable({
+    highWaterMark: chunk,
+    read() {
+      const size = Math.min(chunk, total - taken)
+      if (size === 0) return void this.push(null)
+      const block = Buffer.alloc(size)
+      for (let i = 0; i < size; i += 997) block[i] = (taken + i) % 251
+      taken += size
+      this.push(block)
+    },
+  })
+  return { readable, taken: () => taken }
+}
+
+async function digestOf(source: Readable): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of source) hash.update(chunk as Buffer)
+  return hash.digest('hex')
+}
+
+const writers: Readonly<Record<string, (source: Readable, res: ServerResponse) => unknown>> = {
+  pipe: (source, res) => source.pipe(res),
+  pipeline: (source, res) => pipeline(source, res),
+  'a loop that waits for drain': async (source, res) => {
+    for await (const chunk of source) if (!res.write(chunk)) await once(res, 'drain')
+    res.end()
+  },
+}
+
+/** Lets everything run that can run without time passing or a byte coming in. */
+async function turns(count = 20): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+export function streamingCases(adapter: Adapter): void {
+  describe('streaming', () => {
+    describe.each(Object.entries(writers))('by %s', (_, write) => {
+      it.each([
+        ['5 MB in large chunks', SIZE, 64 * 1024],
+        ['many small chunks, which never fill a buffer', 20_000, 10],
+        ['a single chunk', 10, 10],
+      ])('%s: held back without being read on, then delivered whole', async (_, size, chunk) => {
+        let source = bytes(0, 1)
+        const world = await open(adapter, {
+          '/': ({ session, response }) => {
+            session.n = 1
+            source = bytes(size, chunk)
+            return write(source.readable, response)
+          },
+        })
+        const gate = world.engine.gate()
+        let answered = false
+        const answering = world
+          .browser()
+          .get('/')
+          .finally(() => (answered = true))
+        await gate.reached
+        await turns()
+        expect(answered).toBe(false)
+        // One chunk written, one or two buffered by the source.
+        expect(source.taken()).toBeLessThanOrEqual(3 * chunk)
+        gate.open()
+        const answer = await answering
+        expect(answer).toMatchObject({ status: 200, seen: { n: 1 } })
+        expect(answer.bytes).toHaveLength(size)
+        const hash = createHash('sha256').update(answer.bytes).digest('hex')
+        expect(hash).toBe(await digestOf(bytes(size, chunk).readable))
+      })
+
+      it('stops when the commit fails, and nothing of it is sent', async () => {
+        let source = bytes(0, 1)
+        const world = await open(adapter, {
+          '/': ({ session, response }) => {
+            session.n = 1
+            response.setHeader('Content-Length', SIZE)
+            response.setHeader('Content-Type', 'application/x-refused')
+            source = bytes(SIZE, 64 * 1024)
+            source.readable.on('error', () => undefined)
+            // A writer that is not let finish may fail; that is not what is tested here.
+            void Promise.resolve(write(source.readable, response)).catch(() => undefined)
+          },
+        })
+        world.engine.failure = new StoreUnavailableError('gone', false)
+        const browser = world.browser()
+        const answer = await browser.get('/')
+        expect(answer).toMatchObject({
+          status: 503,
+          text: '{"error":"ERR_SOJOURN_STORE_UNAVAILABLE"}',
+        })
+        expect(answer.headers['content-type']).toContain('application/json')
+        await turns()
+        expect(source.taken()).toBeLessThanOrEqual(3 * 64 * 1024)
+      })
+    })
+
+    it('a writer that does not wait for drain does not write into the answer of the error handler', async () => {
+      const done = signal()
+      const world = await open(
+        adapter,
+        {
+          '/': async ({ session, response }) => {
+            session.n = 1
+            for (let i = 0; i < 20; i++) {
+              response.write(`refused ${i}\n`)
+              await turns(1)
+            }
+            response.end('refused')
+            done.fire()
+          },
+        },
+        {
+          onError: async (error, { reply }) => {
+            await turns(5)
+            return reply.text(codeOf(error), 503)
+          },
+        },
+      )
+      world.engine.failure = new StoreUnavailableError('gone', false)
+      const answer = await world.browser().get('/')
+      expect(answer).toMatchObject({ status: 503, text: 'ERR_SOJOURN_STORE_UNAVAILABLE' })
+      await done.promise
+    })
+
+    it('an error handler may stream its answer', async () => {
+      const answer: Behaviour = ({ session, response }) => {
+        session.n = 1
+        response.write('refused')
+      }
+      const page = async (res: ServerResponse, write: (res: ServerResponse) => void) => {
+        await turns(2)
+        res.statusCode = 500
+        write(res)
+      }
+      const forms: ((res: ServerResponse) => void)[] = [
+        (res) => Readable.from(['so', 'rry']).pipe(res),
+        (res) => {
+          res.writeHead(500)
+          res.write('so')
+          res.end('rry')
+        },
+        (res) => {
+          res.flushHeaders()
+          res.write('so')
+          res.end('rry')
+        },
+      ]
+      for (const form of forms) {
+        const world = await open(
+          adapter,
+          { '/': answer },
+          { onError: (_, { response }) => page(response, form) },
+        )
+        world.engine.failure = new StoreUnavailableError('gone', false)
+        expect(await world.browser().get('/')).toMatchObject({ status: 500, text: 'sorry' })
+      }
+    })
+  })
+
+  describe('changes after the headers', () => {
+    const late: Record<string, Behaviour> = {
+      '/begin': ({ session, reply }) => {
+        session.n = 1
+        return reply.text('begun')
+      },
+      '/write': ({ session, response }) => {
+        response.write('early ')
+        session.n = (session.n ?? 0) + 1
+        response.end('late')
+      },
+      '/flush': async ({ session, response }) => {
+        response.flushHeaders()
+        await turns(3)
+        session.n = (session.n ?? 0) + 1
+        response.end('late')
+      },
+      '/twice': ({ session, response }) => {
+        response.write('early ')
+        session.n = (session.n ?? 0) + 1
+        response.end('late')
+        response.end()
+        session.name = 'after the end'
+      },
+    }
+
+    it.each(['/write', '/flush', '/twice'])(
+      '%s: of a session that exists are stored before the end',
+      async (path) => {
+        const world = await open(adapter, late)
+        const browser = world.browser()
+        await browser.get('/begin')
+        world.engine.delay = 15
+        const answer = await browser.get(path)
+        expect(answer.status).toBe(200)
+        expect(answer.text).toMatch(/late$/)
+        expect(await world.stored(browser.token)).toMatchObject({ n: 2 })
+        if (path === '/twice') {
+          expect(await world.stored(browser.token)).toEqual({ n: 2, name: 'after the end' })
+        }
+      },
+    )
+
+    it.each(['/write', '/flush'])(
+      '%s: of a new session are dropped, with an event: its cookie is too late',
+      async (path) => {
+        const world = await open(adapter, late)
+        const answer = await world.browser().get(path)
+        expect(answer).toMatchObject({ status: 200, cookies: [] })
+        expect(world.dropped).toEqual([
+          { id: undefined, reason: 'headers-sent', attributes: ['n'] },
+        ])
+        expect(world.records()).toBe(0)
+      },
+    )
+
+    it('login, rotate and setLifetime say that it is too late, and change nothing', async () => {
+      const world = await open(adapter, {
+        ...late,
+        '/too-late': async ({ session, response }) => {
+          response.write('[')
+          const codes: string[] = []
+          const tries = [
+            () => session.login('ada'),
+            () => session.rotate(),
+            async () => session.setLifetime({ idleTimeout: '1m' }),
+          ]
+          for (const attempt of tries) {
+            await attempt().then(
+              () => codes.push('went through'),
+              (error: unknown) => codes.push(codeOf(error)),
+            )
+          }
+          response.end(codes.join())
+        },
+      })
+      const browser = world.browser()
+      await browser.get('/begin')
+      const { text } = await browser.get('/too-late')
+      expect(text).toBe(`[${Array(3).fill('ERR_SOJOURN_HEADERS_SENT').join()}`)
+      expect(await world.stored(browser.token)).toEqual({ n: 1 })
+    })
+
+    it('that cannot be stored end the connection: the response does not look complete', async () => {
+      const world = await open(adapter, late)
+      const browser = world.browser()
+      await browser.get('/begin')
+      const gate = world.engine.gate()
+      const answering = browser.get('/write')
+      await gate.reached
+      // What was written before is on its way.
+      await turns()
+      world.engine.failure = new StoreUnavailableError('gone', true)
+      gate.open()
+      await expect(answering).rejects.toThrow('aborted')
+      expect(world.failures).toMatchObject([{ operation: 'commit' }])
+      expect(world.app.errors).toEqual([])
+      world.engine.failure = undefined
+      expect((await browser.get('/write')).status).toBe(200)
+    })
+
+    it('a change after the end is stored too', async () => {
+      const world = await open(adapter, {
+        ...late,
+        '/after': ({ session, reply }) => {
+          const result = reply.text('clean')
+          session.name = 'after the end'
+          return result
+        },
+      })
+      const browser = world.browser()
+      await browser.get('/begin')
+      await browser.get('/after')
+      await expect.poll(() => world.stored(browser.token)).toEqual({ n: 1, name: 'after the end' })
+    })
+
+    it('a change during the commit is stored before the response', async () => {
+      const world = await open(adapter, {
+        '/': ({ session, reply }) => {
+          session.n = 1
+          setImmediate(() => {
+            session.name = 'meanwhile'
+          })
+          return reply.text('both')
+        },
+      })
+      const gate = world.engine.gate()
+      const answering = world.browser().get('/')
+      await gate.reached
+      await turns(3)
+      gate.open()
+      expect((await answering).seen).toEqual({ n: 1, name: 'meanwhile' })
+    })
+  })
+
+  describe('connections', () => {
+    it('pipelined requests of one session are answered in order, and both are stored', async () => {
+      const world = await open(adapter, {
+        '/left': ({ session, reply }) => {
+          session.left = 1
+          return reply.text('<left>')
+        },
+        '/right': ({ session, reply }) => {
+          session.right = 2
+          return reply.text('<right>')
+        },
+        '/big': ({ session, response }) => {
+          session.n = 3
+          bytes(300_000, 10_000).readable.pipe(response)
+        },
+      })
+      const browser = world.browser()
+      await browser.get('/left')
+      world.engine.delay = 10
+      const request = (path: string, more = '') =>
+        `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: ${browser.cookie}\r\n${more}\r\n`
+      const answer = await exchangeBytes(
+        world.app.port,
+        request('/left') + request('/big') + request('/right', 'Connection: close\r\n'),
+      )
+      expect(answer.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(3)
+      expect(answer.indexOf('<left>')).toBeGreaterThan(0)
+      expect(answer.indexOf('<right>')).toBeGreaterThan(300_000)
+      expect(await world.stored(browser.token)).toEqual({ left: 1, right: 2, n: 3 })
+    })
+  })
+}

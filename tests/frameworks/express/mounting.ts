@@ -1,0 +1,332 @@
+import { Readable } from 'node:stream'
+import { createGzip, gunzipSync } from 'node:zlib'
+import type { NextFunction, Request, Response } from 'express'
+import { createSessions, memoryEngine, type Sessions, StoreUnavailableError } from 'sojourn'
+import { expressSessions } from 'sojourn/express'
+import { describe, expect, it } from 'vitest'
+import { codeOf, type Data, statusOf } from '../support/adapter.ts'
+import { SECRET } from '../support/world.ts'
+import { count } from './endings.ts'
+import { type ExpressVersion, site } from './site.ts'
+
+type Method = (...args: unknown[]) => unknown
+
+/**
+ * Middleware of the kind of `compression`: replaces `write`, `end` and `on`, has the head written
+ * until it sees it out, keeps the listeners of 'drain' at its own stream, and changes headers when
+ * they are written.
+ */
+function compress(request: Request, response: Response, next: NextFunction): void {
+  if (request.headers['accept-encoding'] !== 'gzip') return next()
+  const raw = response as unknown as Record<
+    'write' | 'end' | 'on' | 'writeHead' | '_implicitHeader',
+    Method
+  > & { _header: unknown }
+  const below = { write: raw.write, end: raw.end, on: raw.on, writeHead: raw.writeHead }
+  const gzip = createGzip()
+  let waiting: unknown[] | undefined = []
+  let isHeadAsked = false
+  let ended = false
+  raw.writeHead = (...args) => {
+    if (!isHeadAsked) {
+      isHeadAsked = true
+      response.removeHeader('Content-Length')
+      response.setHeader('Content-Encoding', 'gzip')
+      for (const listener of waiting ?? []) gzip.on('drain', listener as () => void)
+      waiting = undefined
+    }
+    return below.writeHead.call(response, ...args)
+  }
+  raw.write = (chunk) => {
+    if (ended) return false
+    if (!raw._header) raw._implicitHeader()
+    return gzip.write(chunk)
+  }
+  raw.end = (chunk) => {
+    if (ended) return response
+    if (!raw._header) raw._implicitHeader()
+    ended = true
+    gzip.end(chunk)
+    return response
+  }
+  raw.on = (type, listener) => {
+    if (type !== 'drain') return below.on.call(response, type, listener)
+    if (waiting === undefined) return gzip.on('drain', listener as () => void)
+    waiting.push(listener)
+    return response
+  }
+  gzip.on('data', (chunk) => {
+    if (below.write.call(response, chunk) === false) gzip.pause()
+  })
+  gzip.on('end', () => below.end.call(response))
+  below.on.call(response, 'drain', () => gzip.resume())
+  next()
+}
+
+/** A source of small chunks that gives the next only when the last was taken. */
+const trickle = (): Readable =>
+  Readable.from(
+    Array.from({ length: 2_000 }, (_, i) => Buffer.from(`${i} `)),
+    { highWaterMark: 1 },
+  )
+const trickled = Array.from({ length: 2_000 }, (_, i) => `${i} `).join('')
+
+const report = (error: unknown, _: Request, res: Response, next: NextFunction): void => {
+  if (res.headersSent) return next(error)
+  res.status(statusOf(error)).json({ error: codeOf(error) })
+}
+
+/** Where the middleware stands in an application, and what stands around it. */
+export function expressMounting(version: ExpressVersion): void {
+  describe('mounted', () => {
+    it('twice: the session is opened once, and there is one cookie', async () => {
+      const { browser, engine } = await site(version, (app, sessions) => {
+        app.use(expressSessions(sessions), expressSessions(sessions))
+        const router = version.Router()
+        router.use(expressSessions(sessions))
+        router.get('/', (req, res) => {
+          count(req)
+          res.send('counted')
+        })
+        app.use('/router', router)
+      })
+      expect(await browser.get('/router')).toMatchObject({ seen: { n: 1 } })
+      engine.calls.length = 0
+      expect(await browser.get('/router')).toMatchObject({ seen: { n: 2 }, cookies: [] })
+      expect(engine.calls).toEqual(['load', 'commit'])
+    })
+
+    it('on a router: requests elsewhere have no session and cost nothing', async () => {
+      const { browser, engine } = await site(version, (app, sessions) => {
+        const router = version.Router()
+        router.use(expressSessions(sessions))
+        router.get('/', (req, res) => {
+          count(req)
+          res.send('counted')
+        })
+        app.use('/shop', router)
+        app.get('/', (req, res) => void res.json({ session: 'session' in req }))
+      })
+      expect(await browser.get('/shop')).toMatchObject({ seen: { n: 1 } })
+      engine.calls.length = 0
+      expect((await browser.get('/')).text).toBe('{"session":false}')
+      expect(engine.calls).toEqual([])
+    })
+
+    it('on a router that lets the request through: errors go to the handlers behind it', async () => {
+      const { browser } = await site(version, (app, sessions) => {
+        const router = version.Router()
+        router.use(expressSessions(sessions))
+        app.use(router)
+        app.get('/', (req, res) => {
+          ;(req.session as unknown as Data).name = 'x'.repeat(5_000)
+          res.send('refused')
+        })
+        app.use(report)
+      })
+      expect(await browser.get('/')).toMatchObject({
+        status: 500,
+        text: '{"error":"ERR_SOJOURN_TOO_LARGE"}',
+      })
+    })
+
+    it('without an error handler: Express answers with the status of the error', async () => {
+      const { browser, engine } = await site(version, (app, sessions) => {
+        app.use(expressSessions(sessions))
+        app.use((req, _, next) => {
+          count(req)
+          next()
+        })
+        app.get('/', (_, res) => void res.send('refused'))
+      })
+      engine.failure = new StoreUnavailableError('gone', false)
+      for (const path of ['/', '/not-found']) {
+        const answer = await browser.get(path)
+        expect(answer).toMatchObject({ status: 503, message: 'Service Unavailable' })
+        expect(answer.text).not.toMatch(/refused|Cannot GET/)
+      }
+    })
+
+    it('404 of Express itself: the session is stored with it', async () => {
+      const { browser } = await site(version, (app, sessions) => {
+        app.use(expressSessions(sessions))
+        app.use((req, _, next) => {
+          count(req)
+          next()
+        })
+      })
+      expect(await browser.get('/nowhere')).toMatchObject({ status: 404, seen: { n: 1 } })
+    })
+
+    it('next(error): what was changed is stored with the answer of the error handler', async () => {
+      const { browser, engine } = await site(version, (app, sessions) => {
+        app.use(expressSessions(sessions))
+        app.get('/', (req, _, next) => {
+          count(req)
+          next(Object.assign(new Error('boom'), { status: 418 }))
+        })
+        app.use(report)
+      })
+      engine.delay = 15
+      expect(await browser.get('/')).toMatchObject({ status: 418, seen: { n: 1 } })
+    })
+
+    it('an answer and next(): the first one counts, whole', async () => {
+      const { browser } = await site(version, (app, sessions) => {
+        app.use(expressSessions(sessions))
+        app.get('/', (req, res, next) => {
+          count(req)
+          res.send('first')
+          next()
+        })
+        app.use((_, res, next) => {
+          if (res.headersSent) return
+          next()
+        })
+      })
+      expect(await browser.get('/')).toMatchObject({ status: 200, text: 'first', seen: { n: 1 } })
+    })
+  })
+
+  describe('sessions under two cookies', () => {
+    const own = (name: string): Sessions<Data> =>
+      createSessions<Data>({ engine: memoryEngine(), secrets: [SECRET], cookie: { name } })
+
+    it('each has its own; req.session is that of the first', async () => {
+      const admin = own('__Host-admin')
+      const { browser, sessions } = await site(version, (app, sessions) => {
+        app.use(expressSessions(sessions), expressSessions(admin))
+        app.get('/', (req, res) => {
+          count(req)
+          admin.from(req).set('n', (admin.from(req).get('n') ?? 10) + 1)
+          res.json({ own: sessions.from(req).get('n'), admin: admin.from(req).get('n') })
+        })
+        app.get('/admin', (req, res) => {
+          admin.from(req).set('name', 'root')
+          res.json({ name: req.session.names() })
+        })
+      })
+      const first = await browser.get('/')
+      expect(first.text).toBe('{"own":1,"admin":11}')
+      expect(first.cookies.map((cookie) => cookie.split('=')[0]).sort()).toEqual([
+        'admin',
+        'session',
+      ])
+      expect(first.headers['vary']).toBe('Cookie')
+      expect((await browser.get('/')).text).toBe('{"own":2,"admin":12}')
+      const second = await browser.get('/admin')
+      expect(second).toMatchObject({ text: '{"name":["n"]}', cookies: [] })
+      const opened = await admin.open(browser.jar.get('admin'))
+      expect(opened.toJSON()).toEqual({ n: 12, name: 'root' })
+      expect((await sessions.open(browser.token)).toJSON()).toEqual({ n: 2 })
+      await admin.close()
+    })
+
+    it('the response waits for both, and fails when one of them does', async () => {
+      const admin = own('__Host-admin')
+      const { browser, engine } = await site(version, (app, sessions) => {
+        app.use(expressSessions(admin), expressSessions(sessions))
+        app.get('/', (req, res) => {
+          admin.from(req).set('n', 1)
+          sessions.from(req).set('n', 1)
+          res.send('stored')
+        })
+        app.use(report)
+      })
+      engine.failure = new StoreUnavailableError('gone', false)
+      const answer = await browser.get('/')
+      expect(answer.status).toBe(503)
+      // One of them is stored: its cookie goes out with the error.
+      expect(answer.cookies).toEqual([expect.stringMatching(/^admin=/)])
+      engine.failure = undefined
+      expect(await browser.get('/')).toMatchObject({ status: 200, seen: { n: 1 } })
+      await admin.close()
+    })
+  })
+
+  describe('with a compression', () => {
+    const accept = { 'Accept-Encoding': 'gzip' }
+
+    it.each(['above', 'below'])('%s: each answer arrives whole', async (where) => {
+      const { browser, engine } = await site(version, (app, sessions) => {
+        if (where === 'below') app.use(compress)
+        app.use(expressSessions(sessions))
+        if (where === 'above') app.use(compress)
+        app.get('/send', (req, res) => {
+          count(req)
+          res.send(trickled)
+        })
+        app.get('/pipe', (req, res) => {
+          count(req)
+          trickle().pipe(res)
+        })
+        app.get('/write', (req, res) => {
+          count(req)
+          res.write('one ')
+          res.write('two ')
+          res.end('three')
+        })
+      })
+      engine.delay = 15
+      const expected = { '/send': trickled, '/pipe': trickled, '/write': 'one two three' }
+      for (const [index, [path, body]] of Object.entries(expected).entries()) {
+        const answer = await browser.get(path, { headers: accept })
+        expect(answer.headers['content-encoding']).toBe('gzip')
+        expect(gunzipSync(answer.bytes).toString()).toBe(body)
+        expect(answer).toMatchObject({ status: 200, seen: { n: index + 1 } })
+      }
+    })
+
+    it.each(['above', 'below'])('%s: a refused answer does not come through', async (where) => {
+      const { browser, engine } = await site(version, (app, sessions) => {
+        if (where === 'below') app.use(compress)
+        app.use(expressSessions(sessions))
+        if (where === 'above') app.use(compress)
+        app.get('/send', (req, res) => {
+          count(req)
+          res.send(trickled)
+        })
+        app.get('/pipe', (req, res) => {
+          count(req)
+          trickle().pipe(res)
+        })
+        app.use(report)
+      })
+      engine.failure = new StoreUnavailableError('gone', false)
+      for (const path of ['/send', '/pipe']) {
+        const answer = await browser.get(path, { headers: accept })
+        const zipped = answer.headers['content-encoding'] === 'gzip'
+        const text = zipped ? gunzipSync(answer.bytes).toString() : answer.text
+        expect(answer.status).toBe(503)
+        expect(text).toBe('{"error":"ERR_SOJOURN_STORE_UNAVAILABLE"}')
+      }
+    })
+  })
+
+  describe('with middleware that waits for the head, as on-headers does', () => {
+    it('what it reads of the session makes the response depend on it', async () => {
+      const { browser } = await site(version, (app, sessions) => {
+        app.use(expressSessions(sessions))
+        app.use((req, res, next) => {
+          const writeHead = res.writeHead.bind(res) as (...args: unknown[]) => Response
+          res.writeHead = ((...args: unknown[]) => {
+            res.setHeader('X-User', req.session.principal ?? 'nobody')
+            res.setHeader('Cache-Control', 'public')
+            return writeHead(...args)
+          }) as typeof res.writeHead
+          next()
+        })
+        app.get('/', (_, res) => void res.send('text'))
+        app.get('/count', (req, res) => {
+          count(req)
+          res.send('counted')
+        })
+      })
+      expect((await browser.get('/')).headers).toMatchObject({
+        'x-user': 'nobody',
+        vary: 'Cookie',
+      })
+      expect((await browser.get('/count')).headers).toMatchObject({ 'cache-control': 'private' })
+    })
+  })
+}

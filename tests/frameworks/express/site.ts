@@ -1,0 +1,55 @@
+import type { Express, Router } from 'express'
+import { createSessions, memoryEngine, type Sessions } from 'sojourn'
+import { afterEach } from 'vitest'
+import type { App, Data } from '../support/adapter.ts'
+import { Browser } from '../support/http-client.ts'
+import { type WatchedEngine, watchedEngine } from '../support/watched-engine.ts'
+import { SECRET } from '../support/world.ts'
+import { listen } from './express-adapter.ts'
+
+export interface ExpressVersion {
+  readonly name: string
+  readonly express: () => Express
+  readonly Router: () => Router
+}
+
+export interface Site {
+  readonly app: App
+  readonly sessions: Sessions<Data>
+  readonly engine: WatchedEngine
+  readonly browser: Browser
+  newBrowser(): Browser
+}
+
+const closing: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+})
+
+/** An application of which the test writes every line, on the embedded engine. */
+export async function site(
+  { express }: ExpressVersion,
+  build: (app: Express, sessions: Sessions<Data>) => void,
+): Promise<Site> {
+  const store = memoryEngine()
+  const engine = watchedEngine(store)
+  const sessions = createSessions<Data>({ engine, secrets: [SECRET], maxBytes: 2_000 })
+  const observer = createSessions<Data>({ engine: store, secrets: [SECRET] })
+  const application = express()
+  // Express' own error handler prints what it was given, but not in tests.
+  application.set('env', 'test')
+  build(application, sessions)
+  const app = await listen(application)
+  closing.push(
+    () => store.close(),
+    () => app.close(),
+  )
+  const newBrowser = (): Browser => {
+    const browser = new Browser(app.port, async ({ token }) =>
+      (await observer.open(token)).toJSON(),
+    )
+    closing.push(() => browser.close())
+    return browser
+  }
+  return { app, sessions, engine, browser: newBrowser(), newBrowser }
+}

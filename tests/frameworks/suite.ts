@@ -1,0 +1,29 @@
+/** What every framework adapter has to do, over HTTP. */
+import { abortCases } from './cases/aborts.ts'
+import { attributeCases } from './cases/attributes.ts'
+import { cachingCases } from './cases/caching.ts'
+import { cookieCases } from './cases/cookies.ts'
+import { endingCases, nodeEndings, replyEndings } from './cases/endings.ts'
+import { failureCases } from './cases/failures.ts'
+import { headCases } from './cases/heads.ts'
+import { strangeCookieCases } from './cases/strange-cookies.ts'
+import { streamingCases } from './cases/streaming.ts'
+import type { Adapter } from './support/adapter.ts'
+
+/** For any framework: its handlers answer through `reply`. */
+export function adapterSuite(adapter: Adapter): void {
+  endingCases(adapter, replyEndings)
+  cookieCases(adapter)
+  strangeCookieCases(adapter)
+  cachingCases(adapter)
+  attributeCases(adapter)
+  failureCases(adapter)
+}
+
+/** For frameworks that hand out Node's own response. */
+export function nodeResponseSuite(adapter: Adapter): void {
+  endingCases(adapter, nodeEndings)
+  headCases(adapter)
+  streamingCases(adapter)
+  abortCases(adapter)
+}
