@@ -45,6 +45,12 @@ export const rows = [
     name: 'signed out by parallel request with old id after login',
     race: (race) => oldIdAfter(race, `/login?user=${userOf(race)}&mark=new`),
   },
+  {
+    name: 'signed out by slow request from before logout and new login',
+    race: logoutLoginWhileWriting,
+  },
+  { name: 'signed out by slow request from before rotation and grace', race: slowerThanGrace },
+  { name: 'signed out by two rotations answered in the other order', race: twoRotations },
 ]
 
 /** Both requests have read the session before either writes. */
@@ -169,3 +175,40 @@ const userOf = (race) => `user-${race.name}`
 const signedOut = (race, { user }) => (user === userOf(race) ? undefined : 'the user is signed out')
 const stillSignedIn = ({ user }) => (user === undefined ? undefined : 'the browser is signed in')
 const forked = ({ id }, expected) => (id === expected ? undefined : 'the session was forked')
+
+async function logoutLoginWhileWriting(race) {
+  const session = await race.start(userOf(race))
+  const { browser } = session
+  const slow = await race.sendHeld('slow', browser, race.first, '/write/left?value=a')
+  await race.send('logout', browser, race.second, '/logout')
+  await race.send('login', browser, race.second, `/login?user=${userOf(race)}&mark=new`)
+  const { read } = await slow.finish()
+  const forced =
+    read.user === userOf(race) &&
+    race.happened('slow held', 'logout answered', 'login answered', ...FINISH)
+  return { forced, bad: signedOut(race, await race.ask(browser)) }
+}
+
+async function slowerThanGrace(race) {
+  const session = await race.start(userOf(race))
+  const { browser } = session
+  const slow = await race.sendHeld('slow', browser, race.first, '/write/left?value=a')
+  await race.send('rotation', browser, race.second, '/rotate')
+  await race.ask(browser)
+  await new Promise((r) => setTimeout(r, race.rotationGrace + 300))
+  const { read } = await slow.finish()
+  const forced =
+    read.user === userOf(race) && race.happened('slow held', 'rotation answered', ...FINISH)
+  return { forced, bad: signedOut(race, await race.ask(browser)) }
+}
+
+async function twoRotations(race) {
+  const { browser } = await race.start(userOf(race))
+  const a = await race.sendHeld('a', browser, race.first, '/rotate')
+  const b = await race.sendHeld('b', browser, race.second, '/rotate')
+  await b.finish()
+  await a.finish()
+  const forced = race.happened('a held', 'b held', 'b answered', 'a answered')
+  await new Promise((r) => setTimeout(r, race.rotationGrace + 300))
+  return { forced, bad: signedOut(race, await race.ask(browser)) }
+}

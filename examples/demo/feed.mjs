@@ -36,7 +36,7 @@ export function createFeed(node, sessions) {
   const readers = new Set()
   /** @type {Map<string, number>} Conflicts by session, of the last sessions that had any. */
   const conflicts = new Map()
-  /** @type {object} */
+  /** @type {import('./store-watch.mjs').StoreState} */
   let store = { ok: true }
   let count = 0
 
@@ -79,8 +79,13 @@ export function createFeed(node, sessions) {
   return {
     conflicts: (/** @type {string | undefined} */ id) => conflicts.get(id ?? '') ?? 0,
 
+    /** Whether the store answered when it was last asked. */
+    get store() {
+      return store
+    },
+
     /** Tells the pages whether the store answers. */
-    storeChanged(/** @type {object} */ state) {
+    storeChanged(/** @type {import('./store-watch.mjs').StoreState} */ state) {
       store = state
       for (const reader of readers) send(reader, storeText())
     },

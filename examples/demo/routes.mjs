@@ -52,6 +52,8 @@ export function routes(node, nodes) {
       visits: session.get('visits') ?? 0,
       products: PRODUCTS,
       conflicts: feed.conflicts(id),
+      // Without a cookie the store is not asked: only this tells that nobody could sign in.
+      store: id === undefined ? feed.store : { ok: true },
     })
   })
 

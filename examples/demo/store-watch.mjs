@@ -1,11 +1,13 @@
 import { isSojournError } from 'sojourn'
 
+/** @typedef {{ ok: boolean, code?: string, message?: string }} StoreState */
+
 const EVERY = 1_000
 
 /**
  * Asks once a second whether the store can serve, and tells when the answer changes.
  * @param {import('sojourn').Sessions<any>} sessions
- * @param {(state: { ok: boolean, code?: string, message?: string }) => void} tell
+ * @param {(state: StoreState) => void} tell
  * @returns {() => void} ends it
  */
 export function watchStore(sessions, tell) {

@@ -18,8 +18,8 @@ export type SessionId = string
  */
 export type Stamp = Uint8Array
 
-export const STAMP_OFFSET = 2
-export const STAMP_LENGTH = 8
+const STAMP_OFFSET = 2
+const STAMP_LENGTH = 8
 
 export function stampOf(record: Uint8Array): Stamp {
   return record.subarray(STAMP_OFFSET, STAMP_OFFSET + STAMP_LENGTH)

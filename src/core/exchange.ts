@@ -104,7 +104,8 @@ export function openExchange<Data extends object>(
   }
   return loadFirst(repository, tokens).then(({ loaded, token }) => {
     if (loaded.status === 'live') {
-      const state = new SessionState(repository, events, loaded.live)
+      const isForwarded = loaded.live.token.id !== token.id
+      const state = new SessionState(repository, events, loaded.live, undefined, isForwarded)
       return new Exchange<Data>(state, profile, token.text)
     }
     const superseded = loaded.reason === 'superseded' ? 'superseded' : undefined

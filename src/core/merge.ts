@@ -17,11 +17,15 @@ export const counter: Merge<number> = (base, theirs, mine) => (theirs ?? 0) + (m
  */
 export function union<Item>(
   key: (keyof Item & string) | ((item: Item) => unknown),
-): Merge<readonly Item[]> {
+): Merge<Item[]> & Merge<readonly Item[]> {
   const identity = typeof key === 'function' ? key : (item: Item): unknown => item[key]
   const index = (items: readonly Item[] = []): Map<unknown, Item> =>
     new Map(items.map((item) => [identity(item), item]))
-  return (base, theirs, mine) => {
+  return (
+    base: readonly Item[] | undefined,
+    theirs: readonly Item[] | undefined,
+    mine: readonly Item[],
+  ): Item[] => {
     const before = index(base)
     const ours = index(mine)
     const merged = new Map<unknown, Item>()

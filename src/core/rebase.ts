@@ -26,7 +26,9 @@ export function rebase(
       rebased.set(name, { value: change.rerun(stored), rerun: change.rerun })
     } else if (merge !== undefined && change.value !== undefined) {
       // Copies: a merge that changes its arguments must not reach what later attempts start from.
-      rebased.set(name, { value: merge(cloneValue(before), cloneValue(stored), cloneValue(change.value)) })
+      rebased.set(name, {
+        value: merge(cloneValue(before), cloneValue(stored), cloneValue(change.value)),
+      })
     } else {
       rebased.set(name, change)
     }

@@ -285,7 +285,7 @@ export class Repository {
   }
 }
 
-export function ended(reason: SessionEvents['rejected']['reason']): {
+function ended(reason: SessionEvents['rejected']['reason']): {
   status: 'ended'
   reason: EndReason
 } {

@@ -20,6 +20,8 @@ export class SessionState {
   /** Set when the session was ended by someone else; what this request changes is dropped then. */
   #ended: 'ended' | 'superseded' | undefined
   #loggedOut = false
+  /** A forward led here: the request came with a former token, and its answer brings the successor. */
+  #forwarded: boolean
   #lifetime: Lifetime | undefined
   #queue: Promise<unknown> = Promise.resolve()
   /** From then on no cookie can be set. */
@@ -34,11 +36,13 @@ export class SessionState {
     events: EventHub,
     live: Live | undefined,
     ended?: 'superseded',
+    forwarded = false,
   ) {
     this.repository = repository
     this.#events = events
     this.#live = live
     this.#ended = ended
+    this.#forwarded = forwarded
     this.#attributes = new Attributes(live?.attributes ?? none)
   }
 
@@ -91,6 +95,10 @@ export class SessionState {
       const before = this.#live
       // Nobody holds a token yet: the first commit makes one.
       if (before === undefined) return
+      // New to this client already. Of two successors the browser keeps the one whose answer comes last.
+      const isRotated = this.#forwarded
+      this.#forwarded = false
+      if (isRotated) return this.#commit()
       await this.#store(before, { grace })
       const { live } = this
       if (live === undefined) throw new SessionEndedError('rotate')
@@ -225,12 +233,12 @@ export class SessionState {
   }
 
   #next<T>(work: () => Promise<T>): Promise<T> {
-    const done = (): void => {
+    const leave = (): void => {
       this.#running--
     }
     this.#running++
     const result = this.#queue.then(work)
-    this.#queue = result.then(done, done)
+    this.#queue = result.then(leave, leave)
     return result
   }
 }

@@ -91,7 +91,9 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     const parsed = token === undefined ? undefined : parseToken(this.#settings.keyring, token)
     const loaded = parsed && (await this.#repository.load(parsed))
     const live = loaded?.status === 'live' ? loaded.live : undefined
-    return new Session<Data>(new SessionState(this.#repository, this.#events, live))
+    const isForwarded = live !== undefined && live.token.id !== parsed?.id
+    const state = new SessionState(this.#repository, this.#events, live, undefined, isForwarded)
+    return new Session<Data>(state)
   }
 
   /** The sessions of one principal. @throws AttributeError when it is not a string of 1 to 1,024 bytes */

@@ -23,7 +23,7 @@ const VERSION = 1
 const SECRET_OFFSET = 3
 const MAC_OFFSET = 27
 const TOKEN_BYTES = 36
-export const TOKEN_LENGTH = 48
+const TOKEN_LENGTH = 48
 const TOKEN_SHAPE = /^[A-Za-z0-9_-]{48}$/
 
 /** A new token. Without a partition it is drawn at random, as for sessions of nobody yet. */

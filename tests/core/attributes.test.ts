@@ -163,7 +163,11 @@ describe('a view', () => {
 
   it.each<[string, unknown, (value: never) => void]>([
     ['Map', new Map([['k', { x: 1 }]]), (m: Map<string, { x: number }>) => m.set('k', { x: 2 })],
-    ['object in a Map', new Map([['k', { x: 1 }]]), (m: Map<string, Values>) => Object.assign(m.get('k') ?? {}, { x: 2 })],
+    [
+      'object in a Map',
+      new Map([['k', { x: 1 }]]),
+      (m: Map<string, Values>) => Object.assign(m.get('k') ?? {}, { x: 2 }),
+    ],
     ['Set', new Set([1]), (s: Set<number>) => s.add(2)],
     ['Date', new Date(5), (d: Date) => d.setTime(9)],
     ['Uint8Array', new Uint8Array([1]), (b: Uint8Array) => b.fill(9)],

@@ -79,7 +79,23 @@ describe('candidates', () => {
     for (const name of ['aa', 'sid', '__Host-session', 'a.b+c']) {
       const own = new CookiePolicy({ name })
       const form = own.profile({ secure: true, host: undefined, proxied: false })
-      const piece = fc.constantFrom(name, name, `${name}=`, `;${name}=`, '; ', ';', '=', ' ', '\t', 'a', 'x', ',', '"', '%', 'é')
+      const piece = fc.constantFrom(
+        name,
+        name,
+        `${name}=`,
+        `;${name}=`,
+        '; ',
+        ';',
+        '=',
+        ' ',
+        '\t',
+        'a',
+        'x',
+        ',',
+        '"',
+        '%',
+        'é',
+      )
       fc.assert(
         fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
           const header = pieces.join('')

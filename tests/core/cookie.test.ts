@@ -25,9 +25,7 @@ function refusedOption(options: object): string {
 
 describe('the Set-Cookie header', () => {
   it('S08 has the safe defaults', () => {
-    expect(setCookie()).toBe(
-      `__Host-session=${VALUE}; Path=/; HttpOnly; SameSite=Lax; Secure`,
-    )
+    expect(setCookie()).toBe(`__Host-session=${VALUE}; Path=/; HttpOnly; SameSite=Lax; Secure`)
   })
 
   it.each<[CookieOptions, string]>([
@@ -39,10 +37,7 @@ describe('the Set-Cookie header', () => {
       { sameSite: 'none', partitioned: true },
       `__Host-session=${VALUE}; Path=/; HttpOnly; SameSite=None; Secure; Partitioned`,
     ],
-    [
-      { path: '/app' },
-      `__Secure-session=${VALUE}; Path=/app; HttpOnly; SameSite=Lax; Secure`,
-    ],
+    [{ path: '/app' }, `__Secure-session=${VALUE}; Path=/app; HttpOnly; SameSite=Lax; Secure`],
     [
       { domain: 'example.org' },
       `__Secure-session=${VALUE}; Path=/; Domain=example.org; HttpOnly; SameSite=Lax; Secure`,
@@ -129,9 +124,24 @@ describe('options that cannot be', () => {
     (path) => expect(refusedOption({ path })).toBe('cookie.path'),
   )
 
-  it.each(['', ' ', 'a b', 'a;b', '-a', 'a-', 'a..b', 'a.', 'a\n', 'a\0b', 'é.org', 'http://a', 'a:80', 5, null])(
-    'S11 the domain %j is refused',
-    (domain) => expect(refusedOption({ domain })).toBe('cookie.domain'),
+  it.each([
+    '',
+    ' ',
+    'a b',
+    'a;b',
+    '-a',
+    'a-',
+    'a..b',
+    'a.',
+    'a\n',
+    'a\0b',
+    'é.org',
+    'http://a',
+    'a:80',
+    5,
+    null,
+  ])('S11 the domain %j is refused', (domain) =>
+    expect(refusedOption({ domain })).toBe('cookie.domain'),
   )
 
   it('S11 what browsers would ignore for its length is refused', () => {
@@ -146,10 +156,17 @@ describe('options that cannot be', () => {
   it('S11 no input puts CR, LF, NUL or another attribute into the header', () => {
     const nasty = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 20 }),
-      fc.string({ unit: fc.constantFrom('\r', '\n', '\0', ';', '=', ',', 'a', '/', '.', ' '), maxLength: 12 }),
+      fc.string({
+        unit: fc.constantFrom('\r', '\n', '\0', ';', '=', ',', 'a', '/', '.', ' '),
+        maxLength: 12,
+      }),
     )
     const or = (...usual: string[]): fc.Arbitrary<string> =>
-      fc.oneof(fc.constantFrom(...usual), nasty, nasty.map((text) => usual[0] + text))
+      fc.oneof(
+        fc.constantFrom(...usual),
+        nasty,
+        nasty.map((text) => usual[0] + text),
+      )
     const options = fc.record(
       {
         name: or('sid'),
@@ -201,10 +218,16 @@ describe('the form for a request', () => {
   const USUAL = `__Host-session=${VALUE}; Path=/; HttpOnly; SameSite=Lax; Secure`
   const LOOPBACK = `session=${VALUE}; Path=/; HttpOnly; SameSite=Lax`
 
-  it.each(['localhost', 'LOCALHOST:3000', 'app.localhost', 'a.b.localhost:80', '127.0.0.1', '127.1.2.3:8080', '[::1]', '[::1]:3000'])(
-    'is plain for plain HTTP to %s',
-    (host) => expect(setCookie({}, plain(host))).toBe(LOOPBACK),
-  )
+  it.each([
+    'localhost',
+    'LOCALHOST:3000',
+    'app.localhost',
+    'a.b.localhost:80',
+    '127.0.0.1',
+    '127.1.2.3:8080',
+    '[::1]',
+    '[::1]:3000',
+  ])('is plain for plain HTTP to %s', (host) => expect(setCookie({}, plain(host))).toBe(LOOPBACK))
 
   it.each([
     undefined,

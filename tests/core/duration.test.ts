@@ -81,7 +81,9 @@ describe('parseDuration', () => {
     const anything = fc.oneof(
       fc.anything(),
       fc.double(),
-      fc.tuple(fc.double(), fc.constantFrom('ms', 's', 'm', 'h', 'd', 'w', '')).map((t) => t.join('')),
+      fc
+        .tuple(fc.double(), fc.constantFrom('ms', 's', 'm', 'h', 'd', 'w', ''))
+        .map((t) => t.join('')),
       fc.tuple(fc.nat(), fc.constantFrom('ms', 's', 'm', 'h', 'd', 'w')).map((t) => t.join('')),
     )
     fc.assert(

@@ -21,8 +21,7 @@ const maybe = <T>(values: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.option(values, { nil: undefined })
 
 const bySku = union<Item>('sku')
-const sorted = (list: readonly Item[]): Item[] =>
-  [...list].sort((a, b) => (a.sku < b.sku ? -1 : 1))
+const sorted = (list: readonly Item[]): Item[] => [...list].sort((a, b) => (a.sku < b.sku ? -1 : 1))
 const find = (list: readonly Item[] | undefined, sku: string): Item | undefined =>
   list?.find((item) => item.sku === sku)
 
@@ -100,7 +99,9 @@ describe('union', () => {
     const byFirst = union<[unknown, number]>(([first]) => first)
     expect(byFirst([], [[Number.NaN, 1]], [[Number.NaN, 2]])).toEqual([[Number.NaN, 2]])
     expect(union<string>((s) => s)(['a'], ['a', 'b'], ['a', 'c'])).toEqual(['a', 'b', 'c'])
-    expect(union<Item>('sku')([], [{ sku: '__proto__', n: 1 }], [{ sku: 'constructor', n: 1 }])).toHaveLength(2)
+    expect(
+      union<Item>('sku')([], [{ sku: '__proto__', n: 1 }], [{ sku: 'constructor', n: 1 }]),
+    ).toHaveLength(2)
   })
 
   it('gives the other side where one is unchanged', () => {
@@ -121,7 +122,7 @@ describe('union', () => {
         for (const sku of 'abcdef'.split('')) {
           const [b, t, m] = [find(base, sku), find(theirs, sku), find(mine, sku)]
           const mineChanged = m?.n !== b?.n
-          expect(find(merged, sku)).toEqual(mineChanged ? m ?? undefined : t)
+          expect(find(merged, sku)).toEqual(mineChanged ? (m ?? undefined) : t)
         }
       }),
     )

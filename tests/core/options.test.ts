@@ -85,7 +85,21 @@ describe('defaults', () => {
 })
 
 describe('wrong options', () => {
-  const badDurations = [0, -1, Number.NaN, Infinity, '', '5', '5x', '-1s', '0s', '401d', true, {}, []]
+  const badDurations = [
+    0,
+    -1,
+    Number.NaN,
+    Infinity,
+    '',
+    '5',
+    '5x',
+    '-1s',
+    '0s',
+    '401d',
+    true,
+    {},
+    [],
+  ]
   for (const option of ['idleTimeout', 'absoluteTimeout', 'rotationGrace', 'commandTimeout']) {
     it.each(badDurations)(`S15 ${option}: %j is refused at start`, (value) => {
       expect(refused({ [option]: value })).toBe(option)
@@ -120,7 +134,14 @@ describe('wrong options', () => {
     ['clock', [{}, 5, Date, { now: () => 0 }]],
     ['secrets', [null, 5, {}, [], true]],
     ['secrets[0]', ['', 'short', [''], new Uint8Array(31), [undefined]]],
-    ['secrets[1]', [[SECRET, 'short'], [SECRET, SECRET], [SECRET, null]]],
+    [
+      'secrets[1]',
+      [
+        [SECRET, 'short'],
+        [SECRET, SECRET],
+        [SECRET, null],
+      ],
+    ],
     ['merge.cart', [{ cart: 'union' }, { visits: counter, cart: null }].map((m) => m)],
   ])('%s is refused when it is wrong', (option, values) => {
     const given = option.replace(/[.[].*$/, '')

@@ -61,9 +61,12 @@ describe('namePrincipal', () => {
     expect(() => namePrincipal(principal, NO_PEPPER)).toThrow('1 to 1024 bytes')
   })
 
-  it.each(['x'.repeat(1_024), 'ü'.repeat(512), ' ', '0', '__proto__', '\0'])('takes %j', (principal) => {
-    expect(namePrincipal(principal, NO_PEPPER).principal).toBe(principal)
-  })
+  it.each(['x'.repeat(1_024), 'ü'.repeat(512), ' ', '0', '__proto__', '\0'])(
+    'takes %j',
+    (principal) => {
+      expect(namePrincipal(principal, NO_PEPPER).principal).toBe(principal)
+    },
+  )
 
   it('I2 refuses lone surrogates, which would make two principals one', () => {
     for (const principal of ['\ud800', 'a\udc00', 'a\ud800b']) {

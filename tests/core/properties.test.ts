@@ -7,7 +7,9 @@ import { setUp } from './session-set-up.ts'
 
 type Data = Record<string, unknown>
 
-async function stored(values: Data): Promise<{ session: Session; data: Data; again: () => Promise<Data> }> {
+async function stored(
+  values: Data,
+): Promise<{ session: Session; data: Data; again: () => Promise<Data> }> {
   const user = setUp<Data>().browser()
   await user.visit((s) => {
     for (const [name, value] of Object.entries(values)) s.set(name, value)
@@ -52,7 +54,7 @@ describe('attributes as properties', () => {
   it('are not dirty from being read in any way', async () => {
     const { data, session } = await stored({ o: { x: 1 }, d: new Date(5), m: new Map([[1, 1]]) })
     void data['o']
-    void ({ ...data })
+    void { ...data }
     JSON.stringify(data)
     for (const name in data) void data[name]
     inspect(data)
@@ -97,7 +99,14 @@ describe('attributes as properties', () => {
 
   it('have every other name too: nothing is inherited', async () => {
     const { data, again } = await stored({})
-    for (const name of ['toString', 'valueOf', 'hasOwnProperty', 'then', 'toJSON', '__defineGetter__']) {
+    for (const name of [
+      'toString',
+      'valueOf',
+      'hasOwnProperty',
+      'then',
+      'toJSON',
+      '__defineGetter__',
+    ]) {
       expect(data[name]).toBeUndefined()
       expect(name in data).toBe(false)
     }
@@ -127,7 +136,9 @@ describe('attributes as properties', () => {
     const names = ['__proto__', 'constructor', 'prototype']
     for (const name of names) {
       expect(() => Reflect.set(data, name, { polluted: true })).toThrow(AttributeError)
-      expect(() => Object.assign(data, JSON.parse(`{"${name}":{"polluted":true}}`))).toThrow(AttributeError)
+      expect(() => Object.assign(data, JSON.parse(`{"${name}":{"polluted":true}}`))).toThrow(
+        AttributeError,
+      )
       expect(() => session.set(name, { polluted: true })).toThrow(AttributeError)
       expect(data[name]).toBeUndefined()
       expect(name in data).toBe(false)

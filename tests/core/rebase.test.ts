@@ -50,16 +50,19 @@ describe('rebase', () => {
   })
 
   describe('with a named merge', () => {
-    const merges: Merges = new Map<string, Merge<never>>([
-      ['n', counter as Merge<never>],
-      ['cart', union<{ sku: string }>('sku') as Merge<never>],
-    ]) as Merges
+    const merges: Merges = new Map([
+      ['n', counter as Merge<unknown>],
+      ['cart', union<{ sku: string }>('sku') as Merge<unknown>],
+    ])
 
     it('merges what both changed', () => {
       const base = state({ n: 1, cart: [{ sku: 'a' }] })
       const theirs = state({ n: 5, cart: [{ sku: 'a' }, { sku: 'b' }] })
       const mine = delta({ n: 2, cart: [{ sku: 'c' }] })
-      expect(after(mine, base, theirs, merges)).toEqual({ n: 6, cart: [{ sku: 'b' }, { sku: 'c' }] })
+      expect(after(mine, base, theirs, merges)).toEqual({
+        n: 6,
+        cart: [{ sku: 'b' }, { sku: 'c' }],
+      })
     })
 
     it('does not merge what only one changed, nor a deletion', () => {
@@ -67,7 +70,10 @@ describe('rebase', () => {
         throw new Error('asked')
       }
       const all: Merges = new Map([['n', never]])
-      expect(after(delta({ n: 2 }), state({ n: 1 }), state({ n: 1, x: 1 }), all)).toEqual({ n: 2, x: 1 })
+      expect(after(delta({ n: 2 }), state({ n: 1 }), state({ n: 1, x: 1 }), all)).toEqual({
+        n: 2,
+        x: 1,
+      })
       expect(after(delta({ n: undefined }), state({ n: 1 }), state({ n: 2 }), all)).toEqual({})
     })
 

@@ -3,8 +3,8 @@ import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
 import * as z from 'zod'
 import { isSojournError, SchemaError } from '../../src/core/errors.ts'
-import { createDataSchema, type Migration, migrateData } from '../../src/core/schema.ts'
 import type { SessionsOptions } from '../../src/core/options.ts'
+import { createDataSchema, type Migration, migrateData } from '../../src/core/schema.ts'
 import { setUp, type World } from './session-set-up.ts'
 
 type Schema = NonNullable<SessionsOptions<object>['schema']>

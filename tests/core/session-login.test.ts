@@ -16,7 +16,10 @@ describe('login', () => {
     expect(user.token).not.toBe(planted.token)
     expect(await planted.sees()).toEqual({})
     expect((await planted.request()).session.principal).toBeUndefined()
-    expect(announced('rejected')).toMatchObject([{ reason: 'superseded' }, { reason: 'superseded' }])
+    expect(announced('rejected')).toMatchObject([
+      { reason: 'superseded' },
+      { reason: 'superseded' },
+    ])
     expect((await user.request()).session.principal).toBe('u1')
   })
 
@@ -101,17 +104,21 @@ describe('login', () => {
     expect(await user.sees()).toEqual({ cart: [1, 2] })
   })
 
-  it('stores what is set after it in the new session', async () => {
-    const { browser } = setUp<Data>()
+  it('stores what is set while it is under way, and after it, in the new session', async () => {
+    let slip = (_: () => Promise<unknown>): void => undefined
+    const { browser } = setUp<Data>({}, (engine) => {
+      const hook = interleaved(engine, 'create')
+      slip = hook.next
+      return hook.engine
+    })
     const user = browser()
     await user.visit((s) => s.set('a', 1))
     await user.visit(async (s) => {
-      const done = s.login('u1')
-      s.set('welcome', true)
-      await done
+      slip(async () => s.set('meanwhile', 1))
+      await s.login('u1')
       s.set('after', 1)
     })
-    expect(await user.sees()).toEqual({ welcome: true, after: 1 })
+    expect(await user.sees()).toEqual({ meanwhile: 1, after: 1 })
   })
 
   it('knows who, when, on which device and from where', async () => {
@@ -183,7 +190,9 @@ describe('login while another request of the same browser writes', () => {
     const exchange = await user.request()
     exchange.session.set('n', 2)
     exchange.session.set('theme', 'light')
-    slip(() => parallel.visit((s) => Object.assign(s.data, { cart: [1, 2], n: 5, theme: 'x', other: 2 })))
+    slip(() =>
+      parallel.visit((s) => Object.assign(s.data, { cart: [1, 2], n: 5, theme: 'x', other: 2 })),
+    )
     await exchange.session.login('u1', { keep: ['cart', 'n', 'theme'] })
     await user.respond(exchange)
     // cart: theirs. n: both counted. theme: mine, which is later. other: not kept.

@@ -8,7 +8,7 @@ import { type CreateSessionsOptions, createSessions } from '../../src/create-ses
 import { type MemoryEngine, memoryEngine } from '../../src/engines/memory/memory-engine.ts'
 import { type ManualClock, manualClock } from '../../src/testing/index.ts'
 
-export const SECRET = 'a secret for tests, of 32 bytes or more'
+const SECRET = 'a secret for tests, of 32 bytes or more'
 export const SECOND = 1_000
 export const MINUTE: number = 60 * SECOND
 export const HOUR: number = 60 * MINUTE

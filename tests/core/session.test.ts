@@ -13,9 +13,14 @@ describe('an anonymous session', () => {
       expect(s.names()).toEqual([])
       expect(s.toJSON()).toEqual({})
       expect({ ...s.data }).toEqual({})
-      expect([s.id, s.principal, s.authenticatedAt, s.createdAt, s.expiresAt, s.deadline]).toEqual(
-        [undefined, undefined, undefined, undefined, undefined, undefined],
-      )
+      expect([s.id, s.principal, s.authenticatedAt, s.createdAt, s.expiresAt, s.deadline]).toEqual([
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+      ])
       expect(s.isNew).toBe(true)
       expect(s.dirty).toBe(false)
     })
@@ -150,7 +155,11 @@ describe('a session', () => {
     leak.map.get('k')?.push(99)
     leak.date.setTime(99)
     ;(one.session.data['o'] as typeof original).list.push(99)
-    expect(other.session.get('o')).toEqual({ list: [1], map: new Map([['k', [1]]]), date: new Date(5) })
+    expect(other.session.get('o')).toEqual({
+      list: [1],
+      map: new Map([['k', [1]]]),
+      date: new Date(5),
+    })
   })
 
   it('I2 gives one browser nothing of another', async () => {
@@ -180,7 +189,14 @@ describe('operations called at once on one session', () => {
       ])
       expect(s.get('n')).toBe(23)
     })
-    expect(seen.map((e) => e.name)).toEqual(['created', 'changed', 'changed', 'login', 'changed', 'rotated'])
+    expect(seen.map((e) => e.name)).toEqual([
+      'created',
+      'changed',
+      'changed',
+      'login',
+      'changed',
+      'rotated',
+    ])
     expect(await user.sees()).toEqual({ n: 23 })
   })
 
@@ -217,22 +233,25 @@ describe('changes that cannot be stored', () => {
     ['a promise', Promise.resolve(1)],
     ['a symbol inside', { deep: [Symbol('s')] }],
     ['an invalid date', new Date(Number.NaN)],
-  ])('%s: AttributeError names the attribute, nothing is written, the rest is pending', async (_, value) => {
-    const { browser, engine } = setUp<Data>()
-    const user = browser()
-    await user.visit((s) => s.set('a', 1))
-    const { session } = await user.request()
-    const before = (await engine.load(session.id ?? ''))?.record
-    session.set('bad', value)
-    session.set('good', 1)
-    const error: unknown = await session.commit().catch((thrown: unknown) => thrown)
-    expect(error).toBeInstanceOf(AttributeError)
-    expect((error as AttributeError).attribute).toBe('bad')
-    expect((await engine.load(session.id ?? ''))?.record).toEqual(before)
-    session.delete('bad')
-    await session.commit()
-    expect(await user.sees()).toEqual({ a: 1, good: 1 })
-  })
+  ])(
+    '%s: AttributeError names the attribute, nothing is written, the rest is pending',
+    async (_, value) => {
+      const { browser, engine } = setUp<Data>()
+      const user = browser()
+      await user.visit((s) => s.set('a', 1))
+      const { session } = await user.request()
+      const before = (await engine.load(session.id ?? ''))?.record
+      session.set('bad', value)
+      session.set('good', 1)
+      const error: unknown = await session.commit().catch((thrown: unknown) => thrown)
+      expect(error).toBeInstanceOf(AttributeError)
+      expect((error as AttributeError).attribute).toBe('bad')
+      expect((await engine.load(session.id ?? ''))?.record).toEqual(before)
+      session.delete('bad')
+      await session.commit()
+      expect(await user.sees()).toEqual({ a: 1, good: 1 })
+    },
+  )
 
   it('too large: SessionTooLargeError names the largest, nothing is written, all is pending', async () => {
     const { sessions, engine } = setUp<Data>({ maxBytes: 1_000 })

@@ -196,7 +196,14 @@ describe('parseToken', () => {
 describe('isSessionId', () => {
   it('S30 lets nothing into a key that could leave its place', () => {
     const id = createToken(keyring).id
-    for (const bad of ['', id.slice(1), `${id}A`, `${id}\n`, `a}b${id.slice(3)}`, `-aa${id.slice(3)}`]) {
+    for (const bad of [
+      '',
+      id.slice(1),
+      `${id}A`,
+      `${id}\n`,
+      `a}b${id.slice(3)}`,
+      `-aa${id.slice(3)}`,
+    ]) {
       expect(isSessionId(bad)).toBe(false)
     }
     fc.assert(

@@ -1,6 +1,6 @@
 import express from 'express'
 import express4 from 'express4'
-import { afterAll, beforeAll, describe, expect } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { redisEngine } from '../../src/engines/redis/redis-engine.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { endingCases, nodeEndings, replyEndings } from './cases/endings.ts'
@@ -29,7 +29,6 @@ beforeAll(() => {
 afterAll(() => {
   process.off('unhandledRejection', note)
   process.off('uncaughtException', note)
-  expect(unhandled).toEqual([])
 })
 
 describe.each(versions)('$name', (version) => {
@@ -50,4 +49,8 @@ describe.each(versions)('$name', (version) => {
     endingCases(adapter, nodeEndings, engine)
     outageCases(adapter)
   })
+})
+
+it('in all that, no error was left unhandled', () => {
+  expect(unhandled).toEqual([])
 })

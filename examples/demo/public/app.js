@@ -8,8 +8,9 @@ import { startRacePanel } from './race-panel.js'
 import { startSessionPanel } from './session-panel.js'
 import { onState, refresh, state } from './state.js'
 
-/** The node cannot serve: said in words, what was last known is dimmed, and the page tries again. */
 let wasProblem = false
+
+/** The node cannot serve: said in words, what was last known is dimmed, and the page tries again. */
 function showProblem() {
   const { problem } = state
   $('banner').hidden = problem === undefined
@@ -24,7 +25,7 @@ function showProblem() {
   setText(
     $('banner-text'),
     problem.status === 503
-      ? `Node ${here} cannot reach the session store. Nobody is signed out by this; it is tried again.`
+      ? `Node ${here} cannot reach the session store. It is tried again every few seconds.`
       : `${problem.message} It is tried again.`,
   )
 }

@@ -86,7 +86,7 @@ function showLive() {
   $('live').classList.toggle('off', missing.length > 0)
   setText(
     $('live-text'),
-    missing.length === 0 ? 'live' : `no events from node ${missing.join(', ')}`,
+    missing.length === 0 ? 'events live' : `no events from node ${missing.join(', ')}`,
   )
 }
 

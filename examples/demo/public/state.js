@@ -1,4 +1,4 @@
-import { call, here } from './api.js'
+import { CallError, call, here } from './api.js'
 
 const RETRY = [500, 1_000, 2_000, 3_000]
 
@@ -33,6 +33,8 @@ async function ask(node) {
   const start = performance.now()
   try {
     const data = await call(node, 'state')
+    const { ok, code, message } = data.store
+    if (!ok) throw new CallError(node, 503, code, message)
     return { ok: true, data, ms: performance.now() - start }
   } catch (error) {
     return { ok: false, error }

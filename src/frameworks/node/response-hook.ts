@@ -27,7 +27,7 @@ export interface ResponseHookOptions {
   readonly report: (operation: string, error: unknown) => void
 }
 
-/** A value that differs from itself once stored (`{ a: undefined }`) must not hold a response for ever. */
+/** A value that is another one at each look (a getter) must not hold a response for ever. */
 const MOST_ROUNDS = 3
 const HOOK: unique symbol = Symbol('sojourn.response')
 

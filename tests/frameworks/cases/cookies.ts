@@ -198,7 +198,7 @@ export function cookieCases(adapter: Adapter): void {
       expect(seen).toEqual({ n: 7 })
     })
 
-    it('is cleared when the session was ended before the commit', async () => {
+    it('is left alone when someone else has ended the session: the browser may hold a newer one', async () => {
       const world = await open(adapter, {
         ...behaviours,
         '/revoked': async ({ session, reply }) => {
@@ -210,8 +210,7 @@ export function cookieCases(adapter: Adapter): void {
       const browser = world.browser()
       await browser.get('/change')
       const answer = await browser.get('/revoked')
-      expect(answer).toMatchObject({ status: 200, text: 'too late' })
-      expect(answer.cookies).toEqual([expect.stringMatching(/^session=; Max-Age=0; /)])
+      expect(answer).toMatchObject({ status: 200, text: 'too late', cookies: [] })
       expect(world.dropped).toMatchObject([{ reason: 'ended', attributes: ['n'] }])
       expect(world.records()).toBe(0)
     })

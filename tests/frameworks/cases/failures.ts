@@ -68,9 +68,8 @@ export function failureCases(adapter: Adapter): void {
     it('without what described the refused body', async () => {
       const world = await open(adapter, changing('x'.repeat(5_000)), options)
       const { headers } = await world.browser().get('/described')
-      for (const name of ['last-modified', 'content-language', 'content-disposition', 'expires']) {
-        expect(headers[name], name).toBeUndefined()
-      }
+      const gone = ['last-modified', 'content-language', 'content-disposition', 'expires']
+      expect(Object.keys(headers).filter((name) => gone.includes(name))).toEqual([])
       expect(headers['etag']).not.toBe('"refused"')
       expect(headers).toMatchObject({ 'cache-control': 'no-store', 'x-of-the-app': 'stays' })
       const redirected = await world.browser().get('/redirect')
@@ -105,8 +104,12 @@ export function failureCases(adapter: Adapter): void {
         world.engine.failure = new StoreUnavailableError('gone', true)
         gate.open()
         const answer = await answering
-        expect(answer.text, path).toBe('{"error":"ERR_SOJOURN_STORE_UNAVAILABLE"}')
-        expect(answer).toMatchObject({ status: 503, cookies: [] })
+        expect({ path, ...answer }).toMatchObject({
+          path,
+          status: 503,
+          text: '{"error":"ERR_SOJOURN_STORE_UNAVAILABLE"}',
+          cookies: [],
+        })
         world.engine.failure = undefined
       }
     })

@@ -56,7 +56,7 @@ function handler(behave: Behaviour, sessions: Sessions<Data>) {
   return (request: Request, response: Response, next: NextFunction): void => {
     // Not `async`: what a handler throws at once must reach Express as it does in an application.
     const result = behave(callOf(request, response, sessions))
-    if (result instanceof Promise) result.catch(next)
+    if (result instanceof Promise) result.then(undefined, next)
   }
 }
 

@@ -18,12 +18,12 @@ export interface Site {
   readonly sessions: Sessions<Data>
   readonly engine: WatchedEngine
   readonly browser: Browser
-  newBrowser(): Browser
+  readonly newBrowser: () => Browser
 }
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close()
+  for (const close of closing.splice(0).toReversed()) await close()
 })
 
 /** An application of which the test writes every line, on the embedded engine. */

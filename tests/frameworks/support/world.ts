@@ -32,7 +32,7 @@ export interface World {
 const closing: (() => unknown)[] = []
 
 afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close()
+  for (const close of closing.splice(0).toReversed()) await close()
 })
 
 /** An app with these behaviours, on an engine that the test can slow down and look into. */

@@ -1,0 +1,211 @@
+import { inspect } from 'node:util'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import * as z from 'zod'
+import { isSojournError, StoreUnavailableError } from '../../src/core/errors.ts'
+import { createKeyring } from '../../src/core/keyring.ts'
+import { parseToken } from '../../src/core/token.ts'
+import { type Browser, setUp } from './session-set-up.ts'
+
+type Data = Record<string, unknown>
+
+const SECRET = 'CANARY-secret-0123456789-abcdefghijklmnop'
+const FORMER = 'CANARY-former-0123456789-abcdefghijklmnop'
+const PEPPER = 'CANARY-pepper'
+const VALUE = 'CANARY-value'
+
+/** Every form in which the text could stand somewhere. */
+function forms(text: string): string[] {
+  const bytes = Buffer.from(text)
+  return [text, bytes.toString('base64').slice(0, 16), bytes.toString('hex')]
+}
+
+/** The whole token, and its random part, which alone is the credential. */
+function formsOfToken(token: string): string[] {
+  const secret = parseToken(createKeyring([SECRET]), token)?.secret ?? Buffer.from('?')
+  const bytes = Buffer.from(secret)
+  return [token, bytes.toString('base64url'), bytes.toString('base64'), bytes.toString('hex')]
+}
+
+/** Everything that was handed over, one after the other. */
+function bytesOf(thing: unknown): Buffer {
+  if (thing instanceof Uint8Array) return Buffer.from(thing)
+  if (typeof thing !== 'object' || thing === null) return Buffer.from(`${String(thing)}\n`)
+  return Buffer.concat(Object.values(thing).map(bytesOf))
+}
+
+/** All that a logger could make of it. */
+function logged(thing: unknown): string {
+  const json = JSON.stringify(thing, (_, value: unknown) =>
+    value instanceof Error ? { ...value, text: String(value), stack: value.stack } : value,
+  )
+  return `${json}\n${inspect(thing, { depth: 20, showHidden: true })}`
+}
+
+describe('S07 what is announced and thrown', () => {
+  const warnings: unknown[] = []
+  beforeEach(() => {
+    warnings.length = 0
+    vi.spyOn(process, 'emitWarning').mockImplementation((...args: unknown[]) => {
+      warnings.push(args)
+    })
+  })
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
+
+  it('S07 holds no token, secret or value, in any event, error or warning', async () => {
+    const tokens = new Set<string>()
+    const errors: unknown[] = []
+    let storeFails = false
+    const world = setUp<Data>(
+      {
+        secrets: [SECRET, FORMER],
+        pepper: PEPPER,
+        maxBytes: 2_000,
+        rotationGrace: '10s',
+        schema: z.looseObject({ theme: z.enum(['light', 'dark']).optional() }),
+      },
+      (engine) => ({
+        ...engine,
+        commit: async (...args) => {
+          if (storeFails) throw new StoreUnavailableError('no answer', true)
+          return engine.commit(...args)
+        },
+      }),
+    )
+    const note = async (user: Browser<Data>, work: Promise<unknown>): Promise<void> => {
+      await work.catch((error: unknown) => errors.push(error))
+      if (user.token !== undefined) tokens.add(user.token)
+    }
+    const attempt = async (work: Promise<unknown>): Promise<void> => {
+      await work.catch((error: unknown) => errors.push(error))
+    }
+
+    // Every kind of event, and every kind of error.
+    const user = world.browser()
+    await note(
+      user,
+      user.visit((s) => s.set('value', VALUE)),
+    )
+    const old = user.copy()
+    const slow = await old.request()
+    await note(
+      user,
+      user.visit((s) => s.login('principal', { keep: ['value'], device: VALUE })),
+    )
+    slow.session.set('slow', VALUE)
+    await note(old, old.respond(slow))
+    await note(old, old.visit())
+    const late = await user.copy().request()
+    await note(
+      user,
+      user.visit((s) => s.rotate()),
+    )
+    late.session.set('more', VALUE)
+    await attempt(late.session.commit())
+    await note(
+      user,
+      user.visit(async (s) => {
+        s.set('theme', VALUE)
+        await attempt(s.commit())
+        s.delete('theme')
+        s.set('bad', { deep: [VALUE, () => VALUE] })
+        await attempt(s.commit())
+        s.set('bad', VALUE.repeat(1_000))
+        await attempt(s.commit())
+        s.delete('bad')
+        s.set('fine', VALUE)
+        storeFails = true
+        await attempt(s.commit())
+        storeFails = false
+        await attempt(s.update('value', async () => VALUE))
+        await attempt(s.login('', { device: VALUE }))
+        await attempt(s.login('p', { idleTimeout: '400d' }))
+      }),
+    )
+    const { token } = user
+    await note(world.browser(), world.browser(`x=1; __Host-session=${token}X; y=2`).visit())
+    world.sessions.on('logout', () => {
+      throw new Error('listener')
+    })
+    await note(
+      user,
+      user.visit((s) => s.logout()),
+    )
+    await attempt(slow.session.rotate())
+
+    const names = new Set(world.seen.map((s) => s.name))
+    expect([...names].sort()).toEqual(
+      [
+        'changed',
+        'conflict',
+        'created',
+        'dropped',
+        'login',
+        'logout',
+        'rejected',
+        'rotated',
+      ].sort(),
+    )
+    const codes = new Set(errors.filter(isSojournError).map((error) => error.code))
+    expect(codes.size).toBeGreaterThanOrEqual(6)
+    expect(tokens.size).toBe(3)
+    expect(warnings).toHaveLength(1)
+
+    const output = logged([world.seen, errors, warnings])
+    // The search finds what is there.
+    expect(output).toContain('principal')
+    expect(output).toContain('"fine"')
+    for (const canary of [SECRET, FORMER, PEPPER, VALUE].flatMap(forms)) {
+      expect(output).not.toContain(canary)
+    }
+    for (const canary of [...tokens].flatMap(formsOfToken)) expect(output).not.toContain(canary)
+  })
+
+  it('S07 session and sessions show neither token nor secret when they are logged', async () => {
+    const world = setUp<Data>({ secrets: [SECRET], pepper: PEPPER })
+    const user = world.browser()
+    await user.visit((s) => s.set('a', 1))
+    const { session } = await user.request()
+    const output = logged([session, world.sessions, world.sessions.of('u1')])
+    for (const canary of [SECRET, PEPPER].flatMap(forms)) expect(output).not.toContain(canary)
+    for (const canary of formsOfToken(user.token ?? '')) expect(output).not.toContain(canary)
+  })
+
+  it('S06 the store holds neither token nor secret nor value, but ids', async () => {
+    const stored: unknown[] = []
+    const world = setUp<Data>({ secrets: [SECRET] }, (engine) => {
+      const spy = (name: 'create' | 'commit' | 'rotate' | 'destroy'): object => ({
+        [name]: (...args: unknown[]) => {
+          stored.push(args)
+          return (engine[name] as (...all: unknown[]) => unknown)(...args)
+        },
+      })
+      return { ...engine, ...spy('create'), ...spy('commit'), ...spy('rotate'), ...spy('destroy') }
+    })
+    const user = world.browser()
+    const tokens: string[] = []
+    for (const step of [
+      (s) => s.set('value', VALUE),
+      (s) => s.login('principal', { keep: ['value'] }),
+      (s) => s.rotate(),
+      (s) => s.set('value', VALUE + VALUE),
+    ] satisfies Parameters<typeof user.visit>[0][]) {
+      await user.visit(step)
+      tokens.push(user.token ?? '')
+    }
+    const { id } = (await user.request()).session
+    await user.visit((s) => s.logout())
+    expect(stored.length).toBeGreaterThanOrEqual(6)
+    const output = bytesOf(stored)
+    // The search finds what is there.
+    expect(output.includes(id ?? '?')).toBe(true)
+    for (const token of tokens) {
+      const secret = parseToken(createKeyring([SECRET]), token)?.secret
+      expect(secret).toHaveLength(24)
+      expect(output.includes(Buffer.from(secret ?? ''))).toBe(false)
+    }
+    for (const clear of tokens.flatMap(formsOfToken)) expect(output.includes(clear)).toBe(false)
+    for (const clear of [SECRET, VALUE, 'principal']) expect(output.includes(clear)).toBe(false)
+  })
+})

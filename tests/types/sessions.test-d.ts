@@ -1,0 +1,211 @@
+import { type } from 'arktype'
+import {
+  counter,
+  createSessions,
+  fields,
+  type Session,
+  type Sessions,
+  union,
+  type View,
+} from 'sojourn'
+import * as v from 'valibot'
+import { assertType, describe, expectTypeOf, it } from 'vitest'
+import * as z from 'zod'
+
+interface Item {
+  sku: string
+  tags: string[]
+}
+interface Data {
+  cart: Item[]
+  theme: 'light' | 'dark'
+  visits: number
+  seen: Map<string, { at: Date; ids: Set<number> }>
+  file: Uint8Array
+}
+
+// Types only: nothing of this runs.
+declare const session: Session<Data>
+declare const sessions: Sessions<Data>
+
+describe('names and values of attributes', () => {
+  it('set takes what the data says', () => {
+    session.set('theme', 'dark')
+    session.set('theme', undefined)
+    session.set('cart', [{ sku: 'a', tags: [] }])
+    // @ts-expect-error: no such value
+    session.set('theme', 'pink')
+    // @ts-expect-error: no such attribute
+    session.set('colour', 'dark')
+    // @ts-expect-error: an item lacks its tags
+    session.set('cart', [{ sku: 'a' }])
+    // @ts-expect-error: null is not undefined
+    session.set('visits', null)
+    // @ts-expect-error: the value is missing
+    session.set('visits')
+  })
+
+  it('get gives what the data says, or nothing', () => {
+    expectTypeOf(session.get('theme')).toEqualTypeOf<'light' | 'dark' | undefined>()
+    expectTypeOf(session.get('visits')).toEqualTypeOf<number | undefined>()
+    expectTypeOf(session.names()).toEqualTypeOf<(keyof Data)[]>()
+    // @ts-expect-error: no such attribute
+    session.get('colour')
+    // @ts-expect-error: no such attribute
+    session.has('colour')
+    // @ts-expect-error: no such attribute
+    session.delete('colour')
+  })
+
+  it('update gets a copy to change and has to return the whole value', () => {
+    expectTypeOf(session.update('visits', (n = 0) => n + 1)).toEqualTypeOf<Promise<number>>()
+    void session.update('cart', (cart = []) => {
+      cart.push({ sku: 'a', tags: [] })
+      return cart
+    })
+    // @ts-expect-error: no such attribute
+    void session.update('colour', () => 'dark')
+    // @ts-expect-error: no such value
+    void session.update('visits', () => 'many')
+    // @ts-expect-error: the attribute may be absent
+    void session.update('visits', (n) => n + 1)
+    // @ts-expect-error: it cannot be asynchronous
+    void session.update('visits', async (n = 0) => n + 1)
+    // @ts-expect-error: it has to return something
+    void session.update('visits', () => undefined)
+  })
+
+  it('data has them as properties that may be absent', () => {
+    expectTypeOf(session.data.visits).toEqualTypeOf<number | undefined>()
+    session.data.theme = 'dark'
+    session.data.cart?.push({ sku: 'a', tags: [] })
+    delete session.data.cart
+    // @ts-expect-error: no such value
+    session.data.theme = 'pink'
+    // @ts-expect-error: no such attribute
+    session.data.colour = 'dark'
+    // @ts-expect-error: the attribute may be absent
+    session.data.cart.push({ sku: 'a', tags: [] })
+  })
+
+  it('login keeps attributes that exist', () => {
+    void session.login('u1', { keep: ['cart', 'theme'], device: undefined, idleTimeout: '30m' })
+    // @ts-expect-error: no such attribute
+    void session.login('u1', { keep: ['colour'] })
+    // @ts-expect-error: a list
+    void session.login('u1', { keep: 'cart' })
+    // @ts-expect-error: who it is has to be said
+    void session.login()
+    // @ts-expect-error: no duration
+    void session.login('u1', { idleTimeout: '30 minutes' })
+  })
+})
+
+describe('a view', () => {
+  it('is read-only all the way down', () => {
+    const cart = session.get('cart')
+    expectTypeOf(cart).toEqualTypeOf<
+      readonly { readonly sku: string; readonly tags: readonly string[] }[] | undefined
+    >()
+    // @ts-expect-error: read-only
+    cart?.push({ sku: 'a', tags: [] })
+    const first = cart?.[0]
+    if (first !== undefined) {
+      // @ts-expect-error: read-only
+      first.sku = 'b'
+      // @ts-expect-error: read-only
+      first.tags.push('x')
+    }
+  })
+
+  it('is read-only inside of maps and sets too', () => {
+    const seen = session.get('seen')
+    // @ts-expect-error: read-only
+    seen?.set('a', { at: new Date(), ids: new Set() })
+    // @ts-expect-error: read-only
+    seen?.get('a')?.ids.add(1)
+    expectTypeOf(seen?.get('a')?.at).toEqualTypeOf<Date | undefined>()
+    expectTypeOf(session.get('file')).toEqualTypeOf<Uint8Array | undefined>()
+  })
+
+  it('leaves simple values as they are', () => {
+    expectTypeOf<View<string>>().toEqualTypeOf<string>()
+    expectTypeOf<View<'a' | null>>().toEqualTypeOf<'a' | null>()
+    expectTypeOf<View<bigint | undefined>>().toEqualTypeOf<bigint | undefined>()
+    expectTypeOf<View<[number, string[]]>>().toEqualTypeOf<readonly [number, readonly string[]]>()
+  })
+
+  it('is what update answers with', () => {
+    const answer = session.update('cart', (cart = []) => cart)
+    expectTypeOf(answer).resolves.toEqualTypeOf<View<Item[]>>()
+  })
+})
+
+describe('createSessions', () => {
+  it('without a type takes any attribute and says that its value is unknown', () => {
+    const open = createSessions()
+    expectTypeOf(open).toEqualTypeOf<Sessions<Record<string, unknown>>>()
+    expectTypeOf(open.from({}).get('anything')).toEqualTypeOf<View<unknown> | undefined>()
+    open.from({}).set('anything', { at: 'all' })
+  })
+
+  it('with a type gives sessions of that type', () => {
+    const typed = createSessions<Data>({ idleTimeout: '30m' })
+    expectTypeOf(typed).toEqualTypeOf<Sessions<Data>>()
+    expectTypeOf(typed.from({})).toEqualTypeOf<Session<Data>>()
+    expectTypeOf(typed.open()).resolves.toEqualTypeOf<Session<Data>>()
+  })
+
+  it('infers the data from a schema of each kind', () => {
+    const zod = createSessions({ schema: z.object({ n: z.number(), l: z.array(z.string()) }) })
+    const valibot = createSessions({
+      schema: v.object({ n: v.number(), l: v.array(v.string()) }),
+    })
+    const ark = createSessions({ schema: type({ n: 'number', l: 'string[]' }) })
+    for (const one of [zod, valibot, ark]) {
+      expectTypeOf(one.from({}).get('n')).toEqualTypeOf<number | undefined>()
+      expectTypeOf(one.from({}).get('l')).toEqualTypeOf<readonly string[] | undefined>()
+      // @ts-expect-error: no such attribute
+      one.from({}).get('m')
+      // @ts-expect-error: no such value
+      one.from({}).set('n', 'many')
+    }
+  })
+
+  it('takes merges that fit the attributes', () => {
+    createSessions<Data>({ merge: { visits: counter, cart: union('sku') } })
+    createSessions<{ prefs: { a: number } }>({ merge: { prefs: fields() } })
+    // @ts-expect-error: no such attribute
+    createSessions<Data>({ merge: { colour: counter } })
+    // @ts-expect-error: a counter is no merge of lists
+    createSessions<Data>({ merge: { cart: counter } })
+    // @ts-expect-error: an item has no such property
+    createSessions<Data>({ merge: { cart: union('id') } })
+    createSessions<{ readonly list: readonly Item[] }>({ merge: { list: union('sku') } })
+    createSessions<Data>({ merge: { cart: union((item) => item.sku) } })
+    createSessions<Data>({ merge: { cart: union<Item>('sku') } })
+    createSessions({ schema: z.object({ n: z.number() }), merge: { n: counter } })
+  })
+
+  it('takes options that exist, with values that can be', () => {
+    // @ts-expect-error: no such option
+    createSessions({ ttl: 5 })
+    // @ts-expect-error: no duration
+    createSessions({ idleTimeout: '5 minutes' })
+    // @ts-expect-error: no such option
+    createSessions({ cookie: { httpOnly: false } })
+    // @ts-expect-error: no such value
+    createSessions({ cookie: { sameSite: 'Lax' } })
+    // @ts-expect-error: no schema
+    createSessions({ schema: {} })
+  })
+
+  it('types events by their names', () => {
+    sessions.on('login', (event) => {
+      expectTypeOf(event.principal).toEqualTypeOf<string>()
+      assertType<string | undefined>(event.previousId)
+    })
+    // @ts-expect-error: no such event
+    sessions.on('logon', () => undefined)
+  })
+})
