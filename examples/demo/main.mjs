@@ -28,7 +28,7 @@ const options = {
 }
 
 function fail(/** @type {unknown} */ error) {
-  console.error(`Sojourn demo: ${error instanceof Error ? error.message : error}`)
+  console.error(`Sojourn demo: ${error instanceof Error ? error.message : String(error)}`)
   process.exit(1)
 }
 
@@ -87,32 +87,35 @@ const watches = nodes.map((node, i) =>
   }),
 )
 
-/** @type {number | undefined} */
-let stoppedAt
+/** Requests under way are answered, within reason. */
+async function closeServer(/** @type {import('./node.mjs').Node} */ { server, feed }) {
+  feed.close()
+  const closed = new Promise((resolve) => server.close(resolve))
+  // A connection that has had its last answer would be kept alive.
+  const idle = setInterval(() => server.closeIdleConnections(), 50)
+  const patience = setTimeout(() => server.closeAllConnections(), PATIENCE)
+  await closed
+  clearInterval(idle)
+  clearTimeout(patience)
+}
+
 async function stop() {
-  if (stoppedAt !== undefined) {
-    if (performance.now() - stoppedAt > SAME_PRESS) process.exit(130)
-    return
-  }
-  stoppedAt = performance.now()
   console.log('\nStopping …')
   for (const end of watches) end()
-  await Promise.all(
-    nodes.map(async ({ server, feed, sessions }) => {
-      feed.close()
-      const closed = new Promise((resolve) => server.close(resolve))
-      server.closeIdleConnections()
-      // Requests under way are answered, within reason.
-      const patience = setTimeout(() => server.closeAllConnections(), PATIENCE)
-      await closed
-      clearTimeout(patience)
-      await sessions.close()
-    }),
-  )
+  await Promise.all(nodes.map(closeServer))
+  await Promise.all(nodes.map(({ sessions }) => sessions.close()))
   console.log('Stopped.')
 }
-for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.on(signal, () => {
+
+/** @type {number | undefined} */
+let stoppedAt
+function onSignal() {
+  if (stoppedAt === undefined) {
+    stoppedAt = performance.now()
     stop().then(() => process.exit(0), fail)
-  })
+  } else if (performance.now() - stoppedAt > SAME_PRESS) {
+    process.exit(130)
+  }
 }
+process.on('SIGINT', onSignal)
+process.on('SIGTERM', onSignal)

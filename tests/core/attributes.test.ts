@@ -38,8 +38,6 @@ class Store {
   }
 }
 
-const draft = <T>(attributes: Attributes, name: string): T => attributes.draft(name) as T
-
 describe('what counts as a change', () => {
   it('is nothing at first, and nothing after reading', () => {
     const { attributes } = new Store({ a: 1, o: { x: [1] }, m: new Map([[1, 2]]) })
@@ -92,7 +90,7 @@ describe('what counts as a change', () => {
       },
     })
     const before = cloneValue(store.stored)
-    const object = draft<Values>(store.attributes, 'o')
+    const object = store.attributes.draft('o') as Values
     change(object)
     expect(store.stored).toEqual(before)
     expect(store.attributes.dirty).toBe(true)
@@ -127,7 +125,7 @@ describe('what is seen', () => {
 
   it('is a change in place, also through view', () => {
     const { attributes } = new Store({ l: [1] })
-    draft<number[]>(attributes, 'l').push(2)
+    ;(attributes.draft('l') as number[]).push(2)
     expect(attributes.view('l')).toEqual([1, 2])
   })
 

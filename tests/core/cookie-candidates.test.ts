@@ -33,7 +33,7 @@ describe('candidates', () => {
     [`${NAME}=; ${NAME}=a`, ['', 'a']],
     [`${NAME}=a=b==`, ['a=b==']],
     [`${NAME}= a ;`, ['a']],
-    [`${NAME}`, []],
+    [NAME, []],
     [`${NAME};${NAME}=a`, ['a']],
     [`${NAME} =a`, []],
     [';;;', []],

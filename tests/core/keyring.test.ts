@@ -12,8 +12,8 @@ function refusal(secrets: readonly unknown[]): OptionError {
   try {
     createKeyring(secrets as string[])
   } catch (error) {
-    expect(error).toBeInstanceOf(OptionError)
-    return error as OptionError
+    if (error instanceof OptionError) return error
+    throw error
   }
   throw new Error('accepted')
 }

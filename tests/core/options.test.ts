@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
-import { isSojournError, OptionError } from '../../src/core/errors.ts'
+import { OptionError } from '../../src/core/errors.ts'
 import { counter } from '../../src/core/merge.ts'
 import { checkOptions, type SessionsOptions } from '../../src/core/options.ts'
 import { type CreateSessionsOptions, createSessions } from '../../src/create-sessions.ts'
@@ -16,11 +16,8 @@ function refused(options: object): string {
   try {
     void createSessions({ secrets: SECRET, ...options } as CreateSessionsOptions<object>).close()
   } catch (error) {
-    if (!isSojournError(error)) throw error
-    expect(error).toBeInstanceOf(OptionError)
-    expect(error.code).toBe('ERR_SOJOURN_OPTION')
-    expect(error.message).toContain(`\`${(error as OptionError).option}\``)
-    return (error as OptionError).option
+    if (!(error instanceof OptionError) || error.code !== 'ERR_SOJOURN_OPTION') throw error
+    return error.message.startsWith(`option \`${error.option}\``) ? error.option : error.message
   }
   return 'accepted'
 }
@@ -62,7 +59,7 @@ describe('defaults', () => {
       codec: 'json',
       compress: false,
       maxBytes: 64,
-      merge: { visits: counter } as object,
+      merge: { visits: counter },
       version: 65_535,
       pepper: 'p',
       secrets: [SECRET, 't'.repeat(32)],

@@ -62,9 +62,8 @@ describe('partitions', () => {
 
   it('finds the partition of a tag, and none for others', () => {
     for (const [partition, tag] of tags.entries()) expect(partitionOf(tag)).toBe(partition)
-    const known = new Set(tags)
-    for (const other of ['', '0', '0000', '---', 'zzz', '{0}', '__proto__', 'constructor']) {
-      if (!known.has(other)) expect(partitionOf(other)).toBeUndefined()
+    for (const other of ['', '0', '0000', '---', '{0}', '__proto__', 'constructor']) {
+      expect(partitionOf(other)).toBeUndefined()
     }
   })
 

@@ -126,14 +126,14 @@ describe('any schema', () => {
 
   it('does not change the data: defaults and conversions are not used', async () => {
     const schema = z.object({ n: z.string().transform(Number), d: z.number().default(5) })
-    const { browser } = setUp<Record<string, unknown>>({ schema })
+    const { browser } = setUp({ schema })
     const user = browser()
     await user.visit((s) => s.set('n', '7'))
     expect(await user.sees()).toEqual({ n: '7' })
   })
 
   it('that is strict names what it does not know', async () => {
-    const { sessions } = setUp<Record<string, unknown>>({
+    const { sessions } = setUp({
       schema: v.strictObject({ a: v.optional(v.number()) }),
     })
     const session = await sessions.open()
@@ -142,7 +142,7 @@ describe('any schema', () => {
   })
 
   it('may refuse the data as a whole', async () => {
-    const { sessions } = setUp<Record<string, unknown>>({
+    const { sessions } = setUp({
       schema: z.looseObject({}).refine((data) => data['a'] !== data['b'], 'a and b are the same'),
     })
     const session = await sessions.open()
@@ -158,7 +158,7 @@ describe('any schema', () => {
       if (broken) throw new RangeError('broken')
       return true
     })
-    const { sessions, engine } = setUp<Record<string, unknown>>({ schema })
+    const { sessions, engine } = setUp({ schema })
     const session = await sessions.open()
     session.set('a', 1)
     await expect(session.commit()).rejects.toThrow(RangeError)

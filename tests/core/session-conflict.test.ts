@@ -8,7 +8,7 @@ import {
 } from '../../src/core/errors.ts'
 import { counter, union } from '../../src/core/merge.ts'
 import { type CreateSessionsOptions } from '../../src/create-sessions.ts'
-import { type Browser, interleaved, setUp, type World } from './session-set-up.ts'
+import { type Browser, interleaved, type Slip, setUp, type World } from './session-set-up.ts'
 
 type Data = Record<string, unknown>
 
@@ -16,11 +16,11 @@ interface Race {
   world: World<Data>
   user: Browser<Data>
   /** Another request of the same browser comes in before the next write. */
-  before(handler: Parameters<Browser<Data>['visit']>[0]): void
+  before: (handler: Parameters<Browser<Data>['visit']>[0]) => void
 }
 
 async function race(values: Data, options: CreateSessionsOptions<Data> = {}): Promise<Race> {
-  let next = (_: () => Promise<unknown>): void => undefined
+  let next: (slip: Slip) => void = () => undefined
   const world = setUp<Data>(options, (engine) => {
     const hook = interleaved(engine, 'commit')
     next = hook.next

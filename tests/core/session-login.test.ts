@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { AttributeError, OptionError, StoreUnavailableError } from '../../src/core/errors.ts'
 import { counter } from '../../src/core/merge.ts'
-import { HOUR, interleaved, MINUTE, setUp } from './session-set-up.ts'
+import { HOUR, interleaved, MINUTE, type Slip, setUp } from './session-set-up.ts'
 
 type Data = Record<string, unknown>
 
@@ -105,7 +105,7 @@ describe('login', () => {
   })
 
   it('stores what is set while it is under way, and after it, in the new session', async () => {
-    let slip = (_: () => Promise<unknown>): void => undefined
+    let slip: (run: Slip) => void = () => undefined
     const { browser } = setUp<Data>({}, (engine) => {
       const hook = interleaved(engine, 'create')
       slip = hook.next
@@ -178,7 +178,7 @@ describe('login', () => {
 
 describe('login while another request of the same browser writes', () => {
   it('I3 keeps the acknowledged change to what goes along, and drops the rest', async () => {
-    let slip = (_: () => Promise<unknown>): void => undefined
+    let slip: (run: Slip) => void = () => undefined
     const { browser } = setUp<Data>({ merge: { n: counter } as object }, (engine) => {
       const hook = interleaved(engine, 'destroy')
       slip = hook.next
@@ -201,7 +201,7 @@ describe('login while another request of the same browser writes', () => {
   })
 
   it('S02 ends the session also where a rotation has just moved it', async () => {
-    let slip = (_: () => Promise<unknown>): void => undefined
+    let slip: (run: Slip) => void = () => undefined
     const { browser, engine } = setUp<Data>({}, (inner) => {
       const hook = interleaved(inner, 'destroy')
       slip = hook.next

@@ -1,15 +1,23 @@
 import { describe, expect, it } from 'vitest'
 import { SessionEndedError } from '../../src/core/errors.ts'
-import { type Browser, interleaved, MINUTE, SECOND, setUp, type World } from './session-set-up.ts'
+import {
+  type Browser,
+  interleaved,
+  MINUTE,
+  SECOND,
+  type Slip,
+  setUp,
+  type World,
+} from './session-set-up.ts'
 
 type Data = Record<string, unknown>
 
 /** Sessions, and a hook to let something happen before the next call of an engine's method. */
 function hooked(method: 'destroy' | 'rotate' | 'commit'): {
   world: World<Data>
-  before(slip: () => Promise<unknown>): void
+  before: (slip: Slip) => void
 } {
-  let next = (_: () => Promise<unknown>): void => undefined
+  let next: (slip: Slip) => void = () => undefined
   const world = setUp<Data>({ rotationGrace: '10s' }, (engine) => {
     const hook = interleaved(engine, method)
     next = hook.next

@@ -36,7 +36,9 @@ function bytesOf(thing: unknown): Buffer {
 /** All that a logger could make of it. */
 function logged(thing: unknown): string {
   const json = JSON.stringify(thing, (_, value: unknown) =>
-    value instanceof Error ? { ...value, text: String(value), stack: value.stack } : value,
+    value instanceof Error
+      ? { ...Object.fromEntries(Object.entries(value)), stack: value.stack }
+      : value,
   )
   return `${json}\n${inspect(thing, { depth: 20, showHidden: true })}`
 }

@@ -25,8 +25,8 @@ export interface World<Data extends object> {
   /** What was announced, in order. */
   readonly seen: Seen[]
   /** The payloads of one event. */
-  announced(name: SessionEventName): unknown[]
-  browser(cookie?: string): Browser<Data>
+  readonly announced: (name: SessionEventName) => unknown[]
+  readonly browser: (cookie?: string) => Browser<Data>
 }
 
 const open: { close(): Promise<void> }[] = []
@@ -134,12 +134,15 @@ export class Browser<Data extends object> {
   }
 }
 
+/** What happens in between. */
+export type Slip = () => Promise<unknown>
+
 /** The engine, with `slip` run before the next call of `method`, as another request would come between. */
 export function interleaved(
   engine: Engine,
   method: 'commit' | 'destroy' | 'rotate' | 'create',
-): { engine: Engine; next(slip: () => Promise<unknown>): void } {
-  let slip: (() => Promise<unknown>) | undefined
+): { engine: Engine; next: (slip: Slip) => void } {
+  let slip: Slip | undefined
   const before = async (): Promise<void> => {
     const run = slip
     slip = undefined

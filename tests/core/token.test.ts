@@ -40,11 +40,11 @@ describe('createToken', () => {
   it("S01 takes the random part from the operating system's generator, byte by byte", () => {
     const original = crypto.randomBytes
     const drawn: Buffer[] = []
-    crypto.randomBytes = ((size: number) => {
+    crypto.randomBytes = (size: number) => {
       const bytes = original(size)
       drawn.push(Buffer.from(bytes))
       return bytes
-    }) as typeof crypto.randomBytes
+    }
     syncBuiltinESMExports()
     try {
       const tokens = Array.from({ length: 1_000 }, () => createToken(keyring))
@@ -121,7 +121,7 @@ describe('parseToken', () => {
       expect(parseToken(keyring, text.slice(0, length))).toBeUndefined()
       expect(parseToken(keyring, text.slice(48 - length))).toBeUndefined()
     }
-    for (const more of ['A', '=', ' ', '\n', '\0', '\r\n', ...text]) {
+    for (const more of ['A', '=', ' ', '\n', '\0', '\r\n', ...text.split('')]) {
       expect(parseToken(keyring, text + more)).toBeUndefined()
       expect(parseToken(keyring, more + text)).toBeUndefined()
     }
@@ -150,7 +150,7 @@ describe('parseToken', () => {
   it('S04 refuses made-up text of every kind without an exception', () => {
     const madeUp = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 100 }),
-      fc.string({ unit: fc.constantFrom(...ALPHABET), minLength: 48, maxLength: 48 }),
+      fc.string({ unit: fc.constantFrom(...ALPHABET.split('')), minLength: 48, maxLength: 48 }),
       fc.string({ unit: fc.constantFrom('\0', '\r', '\n', 'A', '=', 'é'), maxLength: 60 }),
     )
     fc.assert(
@@ -161,9 +161,9 @@ describe('parseToken', () => {
 
   it('S04 refuses mixtures of two of its tokens', () => {
     const [a, b] = [createToken(keyring).text, createToken(keyring).text]
-    for (let at = 4; at < 48; at++) {
-      const mixed = a.slice(0, at) + b.slice(at)
-      if (mixed !== a && mixed !== b) expect(parseToken(keyring, mixed)).toBeUndefined()
+    // From the random part on: what stands before may be the same in both.
+    for (let at = 8; at < 44; at++) {
+      expect(parseToken(keyring, a.slice(0, at) + b.slice(at))).toBeUndefined()
     }
   })
 

@@ -255,7 +255,8 @@ describe.each(['embedded', 'redis'] as const)('the demonstration, %s', (engine) 
     await browser.post(demo.a, 'login', { name: 'Last' })
     const stream = await fetch(`${demo.a}/api/events`)
     const slow = browser.post(demo.b, 'race', { sku: 'tea', how: 'merge', delay: 300 })
-    await browser.state(demo.b)
+    // By now the handler has it.
+    await new Promise((resolve) => setTimeout(resolve, 100))
     const start = performance.now()
     // npm passes the signal on a second time.
     setTimeout(() => demo.child.kill('SIGINT'), 20)

@@ -6,8 +6,10 @@ import { expressSessions } from '../../src/frameworks/express/index.ts'
 import { counter, createSessions, redisEngine, union } from '../../src/index.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 
-const RACES = 25
+const RACES = 16
 const MINUTE = 60_000
+/** What these find is not in the engine: they stand or fall with which cookie an answer sets. */
+const ABOUT_COOKIES = /slow request from before|two rotations/
 const modules = { createSessions, expressSessions, counter, union }
 
 let server: RedisServer
@@ -23,7 +25,7 @@ function race(engine?: () => Engine): Promise<RowResult[]> {
     command: (...args) => server.cli(...args),
     secret: 'a secret of the race tests, 32 bytes and more',
     races: RACES,
-    rotationGrace: 2_000,
+    rotationGrace: 1_000,
     ...(engine === undefined ? {} : { engine }),
   })
 }
@@ -53,7 +55,7 @@ describe('forced races between two nodes', () => {
     'end well, all of them, and each was a race',
     async () => {
       const rows = await race()
-      expect(rows.length).toBeGreaterThanOrEqual(9)
+      expect(rows.length).toBeGreaterThanOrEqual(12)
       for (const row of rows) {
         expect(row).toEqual({
           name: row.name,
@@ -75,6 +77,7 @@ describe('forced races between two nodes', () => {
         careless(redisEngine({ redis: server.url, commandTimeout: 10_000 })),
       )
       for (const { name, forced, bad } of rows) {
+        if (ABOUT_COOKIES.test(name)) continue
         expect({ name, forced, bad }).toEqual({ name, forced: RACES, bad: RACES })
       }
     },

@@ -30,6 +30,7 @@ declare const sessions: Sessions<Data>
 
 describe('names and values of attributes', () => {
   it('set takes what the data says', () => {
+    expectTypeOf<Session<Data>['set']>().returns.toBeVoid()
     session.set('theme', 'dark')
     session.set('theme', undefined)
     session.set('cart', [{ sku: 'a', tags: [] }])
@@ -89,7 +90,9 @@ describe('names and values of attributes', () => {
   })
 
   it('login keeps attributes that exist', () => {
-    void session.login('u1', { keep: ['cart', 'theme'], device: undefined, idleTimeout: '30m' })
+    expectTypeOf(
+      session.login('u1', { keep: ['cart', 'theme'], device: undefined, idleTimeout: '30m' }),
+    ).resolves.toBeVoid()
     // @ts-expect-error: no such attribute
     void session.login('u1', { keep: ['colour'] })
     // @ts-expect-error: a list
@@ -144,8 +147,8 @@ describe('a view', () => {
 describe('createSessions', () => {
   it('without a type takes any attribute and says that its value is unknown', () => {
     const open = createSessions()
-    expectTypeOf(open).toEqualTypeOf<Sessions<Record<string, unknown>>>()
-    expectTypeOf(open.from({}).get('anything')).toEqualTypeOf<View<unknown> | undefined>()
+    expectTypeOf(open).toEqualTypeOf<Sessions>()
+    expectTypeOf(open.from({}).get('anything')).toEqualTypeOf<unknown>()
     open.from({}).set('anything', { at: 'all' })
   })
 
@@ -173,7 +176,9 @@ describe('createSessions', () => {
   })
 
   it('takes merges that fit the attributes', () => {
-    createSessions<Data>({ merge: { visits: counter, cart: union('sku') } })
+    expectTypeOf(
+      createSessions<Data>({ merge: { visits: counter, cart: union('sku') } }),
+    ).toEqualTypeOf<Sessions<Data>>()
     createSessions<{ prefs: { a: number } }>({ merge: { prefs: fields() } })
     // @ts-expect-error: no such attribute
     createSessions<Data>({ merge: { colour: counter } })
@@ -188,6 +193,7 @@ describe('createSessions', () => {
   })
 
   it('takes options that exist, with values that can be', () => {
+    expectTypeOf(createSessions({ idleTimeout: '5m', cookie: { sameSite: 'lax' } })).not.toBeAny()
     // @ts-expect-error: no such option
     createSessions({ ttl: 5 })
     // @ts-expect-error: no duration

@@ -11,7 +11,7 @@ describe('refusals', () => {
       const { error, took } = await timed(engine.ready())
       expect(error).toBeInstanceOf(StoreRefusedError)
       expect(error).toMatchObject({ reason: redis === server.url ? 'NOAUTH' : 'WRONGPASS' })
-      expect(took).toBeLessThan(400)
+      expect(took).toBeLessThan(2_000)
       expect(String(error.stack) + String(error.cause)).not.toContain('canary')
       expect(await failure(engine.load(newId()))).toBeInstanceOf(StoreRefusedError)
     }
@@ -28,7 +28,7 @@ describe('refusals', () => {
     await server.cli('CONFIG', 'SET', 'requirepass', 'two')
     password = 'two'
     await server.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
-    expect(await recovered(engine)).toBeLessThan(2_000)
+    expect(await recovered(engine)).toBeLessThan(5_000)
   })
 
   it('S28 NOPERM names the permission and no key', async () => {
