@@ -12,7 +12,9 @@ const { values } = parseArgs({ options: { sessions: { type: 'string', default: '
 const count = Number(values.sessions)
 const server = redisCommand()
 if (!(count >= 1 && count <= 1_000_000) || server === undefined || !installPackages()) {
-  console.error('bench:bytes: takes --sessions 1 to 1000000, and needs redis-server and npm packages')
+  console.error(
+    'bench:bytes: takes --sessions 1 to 1000000, and needs redis-server and npm packages',
+  )
   process.exit(1)
 }
 const { createClient } = await import('redis')

@@ -86,7 +86,7 @@ const source = join(root, 'src')
 const paths = existsSync(source)
   ? readdirSync(source, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && /\.(?:[cm]?[jt]s|tsx)$/.test(entry.name))
-      .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+      .map((entry) => join(entry.parentPath, entry.name))
       .sort()
   : []
 let failures = 0

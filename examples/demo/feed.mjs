@@ -40,7 +40,7 @@ export function createFeed(node, sessions) {
   let store = { ok: true }
   let count = 0
 
-  const send = (
+  const write = (
     /** @type {import('node:http').ServerResponse} */ reader,
     /** @type {string} */ text,
   ) => {
@@ -59,11 +59,11 @@ export function createFeed(node, sessions) {
       const text = `id: ${id}\ndata: ${JSON.stringify({ ...data, ...ids })}\n\n`
       kept.push({ id, text })
       if (kept.length > KEPT) kept.shift()
-      for (const reader of readers) send(reader, text)
+      for (const reader of readers) write(reader, text)
     }),
   )
   const ping = setInterval(() => {
-    for (const reader of readers) send(reader, ': \n\n')
+    for (const reader of readers) write(reader, ': \n\n')
   }, PING_EVERY)
   ping.unref()
 
@@ -87,11 +87,14 @@ export function createFeed(node, sessions) {
     /** Tells the pages whether the store answers. */
     storeChanged(/** @type {import('./store-watch.mjs').StoreState} */ state) {
       store = state
-      for (const reader of readers) send(reader, storeText())
+      for (const reader of readers) write(reader, storeText())
     },
 
-    /** @type {import('express').RequestHandler} */
-    handler(req, res) {
+    /** Answers with the stream: first what is kept, then what happens. */
+    send(
+      /** @type {import('express').Request} */ req,
+      /** @type {import('express').Response} */ res,
+    ) {
       if (readers.size >= MOST_READERS) return void res.status(503).end()
       const after = req.get('Last-Event-ID') ?? req.query['after']
       const seen = kept.findIndex(({ id }) => id === after)

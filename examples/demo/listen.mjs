@@ -17,7 +17,7 @@ export async function listen(server, port) {
       await once(server, 'listening')
       return /** @type {import('node:net').AddressInfo} */ (server.address()).port
     } catch (error) {
-      if (error.code !== 'EADDRINUSE') throw error
+      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EADDRINUSE') throw error
     }
   }
   throw new Error(`no free port from ${port} to ${port + MOST_TRIES - 1}`)

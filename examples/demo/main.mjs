@@ -27,6 +27,7 @@ const options = {
   cookie: { name: '__Host-sojourn-demo' },
 }
 
+/** @returns {never} */
 function fail(/** @type {unknown} */ error) {
   console.error(`Sojourn demo: ${error instanceof Error ? error.message : String(error)}`)
   process.exit(1)

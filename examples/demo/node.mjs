@@ -7,7 +7,7 @@ import { createFeed } from './feed.mjs'
 import { onlyTheseOrigins, onlyThisHost, securityHeaders } from './origins.mjs'
 import { answerError, routes } from './routes.mjs'
 
-/** @typedef {{ cart: import('./cart.mjs').Item[], visits: number, remembered: boolean }} Data */
+/** @typedef {{ cart: readonly import('./cart.mjs').Item[], visits: number, remembered: boolean }} Data */
 
 /**
  * @typedef {object} Node One web node of the demonstration.
@@ -51,7 +51,7 @@ export function serve(node, nodes, store) {
 
   const api = express.Router()
   api.use(onlyTheseOrigins(nodes))
-  api.get('/events', node.feed.handler)
+  api.get('/events', (req, res) => node.feed.send(req, res))
   api.use((_req, res, next) => {
     res.set('Cache-Control', 'no-store')
     next()

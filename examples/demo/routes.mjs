@@ -1,3 +1,4 @@
+// oxlint-disable oxc/no-async-endpoint-handlers -- Express 5 passes what they reject with to the error handler
 import { setTimeout as sleep } from 'node:timers/promises'
 import express from 'express'
 import { isSojournError } from 'sojourn'
@@ -9,6 +10,7 @@ import { signOutEverywhere } from './sign-out.mjs'
 const MOST_DEVICES = 12
 const LONGEST_NAME = 40
 const SLOWEST = 1_000
+/** @type {import('sojourn').LifetimeOptions} */
 const REMEMBERED = { persistent: true, idleTimeout: '14d', absoluteTimeout: '60d' }
 
 /** An answer for the page that is no success. */
@@ -35,7 +37,7 @@ export function routes(node, nodes) {
   const otherNode = () => nodes.find((other) => other !== node) ?? node
 
   const principalOf = (/** @type {express.Request} */ req) => {
-    const { principal } = req.session
+    const { principal } = sessions.from(req)
     if (principal === undefined) throw new Refusal(401, 'ERR_SIGNED_OUT', 'Sign in first.')
     return principal
   }

@@ -27,7 +27,7 @@ export function watchStore(sessions, tell) {
       const code = isSojournError(problem) ? problem.code : 'ERR_STORE'
       tell(ok ? { ok } : { ok, code, message: problem.message })
     }
-    timer = setTimeout(ask, EVERY)
+    timer = setTimeout(() => void ask(), EVERY)
     timer.unref()
   }
 

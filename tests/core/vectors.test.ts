@@ -72,16 +72,16 @@ interface Descriptors {
   }[]
 }
 
-function read<T>(name: string): T {
+function read(name: string): unknown {
   const file = new URL(`../../protocol/vectors/${name}.json`, import.meta.url)
-  return JSON.parse(readFileSync(file, 'utf8')) as T
+  return JSON.parse(readFileSync(file, 'utf8'))
 }
 
-const keys = read<Keys>('keys')
-const tokens = read<Tokens>('tokens')
-const records = read<Records>('records')
-const trails = read<Trails>('trails')
-const descriptors = read<Descriptors>('descriptors')
+const keys = read('keys') as Keys
+const tokens = read('tokens') as Tokens
+const records = read('records') as Records
+const trails = read('trails') as Trails
+const descriptors = read('descriptors') as Descriptors
 const keyring = createKeyring(keys.secrets.map(({ secret }) => secret))
 const unhex = (text: string): Buffer => Buffer.from(text, 'hex')
 
@@ -201,7 +201,7 @@ function openByHand(vector: Records['opens'][number]): Buffer {
   let payload = body
   if (sealing === 0) {
     const mac = createHmac('sha256', key).update(additional).update(body).digest()
-    expect(mac.subarray(0, 16)).toEqual(tag)
+    if (!mac.subarray(0, 16).equals(tag)) throw new Error('not authentic')
   } else {
     const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(2, 14))
     decipher.setAAD(additional)

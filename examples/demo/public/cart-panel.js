@@ -4,20 +4,13 @@ import { money, plural } from './format.js'
 import { failed, onState, own, refresh } from './state.js'
 
 export function startCartPanel() {
-  $('empty').addEventListener('click', async () => {
-    try {
-      await call(here, 'cart/empty', {})
-      await refresh()
-    } catch (error) {
-      failed(error, $('race-result'))
-    }
-  })
+  $('empty').addEventListener('click', () => void act('cart/empty', {}))
   onState(show)
 }
 
-async function add(sku, by) {
+async function act(path, body) {
   try {
-    await call(here, 'cart', { sku, by })
+    await call(here, path, body)
     await refresh()
   } catch (error) {
     failed(error, $('race-result'))
@@ -44,7 +37,12 @@ function make({ sku, name, fixed }) {
   const step = (by, text, label) =>
     h(
       'button',
-      { type: 'button', className: 'step', 'aria-label': label, onclick: () => add(sku, by) },
+      {
+        type: 'button',
+        className: 'step',
+        'aria-label': label,
+        onclick: () => void act('cart', { sku, by }),
+      },
       text,
     )
   return h(

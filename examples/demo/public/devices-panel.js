@@ -4,16 +4,15 @@ import { left, moment, plural } from './format.js'
 import { failed, now, onState, own, refresh, state } from './state.js'
 
 export function startDevicesPanel() {
-  $('add-device').addEventListener('click', () =>
-    act(
-      'devices',
-      {},
-      ({ device, node }) => `${device} has signed in on node ${node}; its cookie never came here.`,
-    ),
-  )
-  $('end-others').addEventListener('click', () =>
-    act('devices/end-others', {}, ({ ended }) => `${plural(ended, 'other device')} signed out.`),
-  )
+  $('add-device').addEventListener('click', () => {
+    const done = ({ device, node }) =>
+      `${device} has signed in on node ${node}; its cookie never came here.`
+    void act('devices', {}, done)
+  })
+  $('end-others').addEventListener('click', () => {
+    const done = ({ ended }) => `${plural(ended, 'other device')} signed out.`
+    void act('devices/end-others', {}, done)
+  })
   onState(show)
   setInterval(tick, 1000)
 }
@@ -37,7 +36,7 @@ function make({ id, device, shown, current }) {
       type: 'button',
       'aria-label': `End the session ${shown} on ${device}`,
       onclick: () =>
-        act('devices/end', { id }, ({ ended }) =>
+        void act('devices/end', { id }, ({ ended }) =>
           ended ? `Ended the session on ${device}.` : `The session on ${device} had ended before.`,
         ),
     },

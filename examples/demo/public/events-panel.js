@@ -51,19 +51,19 @@ function open() {
     const source = new EventSource(`${origins[node]}/api/events${after ? `?after=${after}` : ''}`)
     sources.set(node, source)
     let broken = false
-    source.onopen = () => {
+    source.addEventListener('open', () => {
       showLive()
       if (broken) void refresh()
       broken = false
-    }
-    source.onerror = () => {
+    })
+    source.addEventListener('error', () => {
       if (!broken) refreshSoon()
       broken = true
       showLive()
       // Refused rather than cut: the browser does not try again by itself.
       if (source.readyState === EventSource.CLOSED) setTimeout(() => reopen(node, source), 2_000)
-    }
-    source.onmessage = ({ data }) => add(JSON.parse(data))
+    })
+    source.addEventListener('message', ({ data }) => add(JSON.parse(data)))
     source.addEventListener('store', ({ data }) => {
       if (node === here && JSON.parse(data).ok === (state.problem !== undefined)) void refresh()
     })

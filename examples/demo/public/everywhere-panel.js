@@ -4,7 +4,7 @@ import { ms, plural } from './format.js'
 import { failed, onState, own, refresh, state } from './state.js'
 
 export function startEverywherePanel() {
-  $('everywhere-go').addEventListener('click', signOut)
+  $('everywhere-go').addEventListener('click', () => void signOut())
   onState(() => {
     const principal = own()?.session?.principal
     $('everywhere-go').disabled = principal === undefined
@@ -22,6 +22,7 @@ async function signOut() {
     for (const id of ['session-result', 'devices-result']) setText($(id), '')
     result.className = ''
     result.replaceChildren(...report(measured))
+    result.focus({ preventScroll: true })
   } catch (error) {
     failed(error, result)
   } finally {

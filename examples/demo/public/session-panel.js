@@ -26,7 +26,10 @@ export function startSessionPanel() {
     })
   })
   $('sign-out').addEventListener('click', () => {
-    void act('logout', {}, () => 'Signed out. The other devices stay signed in.')
+    void act('logout', {}, () => {
+      $('sign-in').querySelector('button').focus()
+      return 'Signed out. The other devices stay signed in.'
+    })
   })
   onState(show)
   setInterval(tick, 1000)

@@ -79,13 +79,13 @@ function setProblem(error) {
     failures = 0
     return
   }
-  retry = setTimeout(refresh, RETRY[Math.min(failures, RETRY.length - 1)])
+  retry = setTimeout(() => void refresh(), RETRY[Math.min(failures, RETRY.length - 1)])
   failures += 1
 }
 
 /** Once for many reasons in a row. */
 export function refreshSoon() {
-  if (!state.racing) soon ??= setTimeout(refresh, 100)
+  if (!state.racing) soon ??= setTimeout(() => void refresh(), 100)
 }
 
 /** The outcome of an action that failed: shown where the person looks, and as the page's state. */

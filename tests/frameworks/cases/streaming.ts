@@ -144,6 +144,53 @@ export function streamingCases(adapter: Adapter): void {
       await done.promise
     })
 
+    it('what a refused writer does once the error handler has answered is without effect', async () => {
+      const world = await open(
+        adapter,
+        {
+          '/': ({ session, response }) => {
+            session.n = 1
+            response.write('refused')
+          },
+        },
+        {
+          onError: (_, { response, reply }) => {
+            const result = reply.text('sorry', 503)
+            response.write('refused')
+            response.end('refused')
+            return result
+          },
+        },
+      )
+      world.engine.failure = new StoreUnavailableError('gone', false)
+      expect(await world.browser().get('/')).toMatchObject({ status: 503, text: 'sorry' })
+    })
+
+    it('a refused source does not flow into a large answer of the error handler', async () => {
+      const block = Buffer.alloc(64 * 1024, 'e')
+      const world = await open(
+        adapter,
+        {
+          '/': ({ session, response }) => {
+            session.n = 1
+            bytes(SIZE, 64 * 1024).readable.pipe(response)
+          },
+        },
+        {
+          // So much that the response emits 'drain', which the source was waiting for.
+          onError: async (_, { response }) => {
+            response.writeHead(503)
+            for (let i = 0; i < 64; i++) if (!response.write(block)) await once(response, 'drain')
+            response.end()
+          },
+        },
+      )
+      world.engine.failure = new StoreUnavailableError('gone', false)
+      const answer = await world.browser().get('/')
+      expect(answer.status).toBe(503)
+      expect(answer.bytes.equals(Buffer.alloc(64 * block.length, 'e'))).toBe(true)
+    })
+
     it('an error handler may stream its answer', async () => {
       const answer: Behaviour = ({ session, response }) => {
         session.n = 1
@@ -307,6 +354,7 @@ export function streamingCases(adapter: Adapter): void {
       const answering = world.browser().get('/')
       await gate.reached
       await turns(3)
+      world.engine.delay = 15
       gate.open()
       expect((await answering).seen).toEqual({ n: 1, name: 'meanwhile' })
     })

@@ -188,6 +188,26 @@ export function expressMounting(version: ExpressVersion): void {
     })
   })
 
+  describe('over TLS', () => {
+    it('without a proxy: the cookie is Secure, on loopback too', async () => {
+      const { browser } = await site(version, (app, sessions) => {
+        app.use((req, _, next) => {
+          // What Express goes by: a TLS socket has it.
+          Object.defineProperty(req.socket, 'encrypted', { value: true })
+          next()
+        })
+        app.use(expressSessions(sessions))
+        app.get('/', (req, res) => {
+          count(req)
+          res.send('counted')
+        })
+      })
+      expect((await browser.get('/')).cookies).toEqual([
+        expect.stringMatching(/^__Host-session=.*; Secure$/),
+      ])
+    })
+  })
+
   describe('sessions under two cookies', () => {
     const own = (name: string): Sessions<Data> =>
       createSessions<Data>({ engine: memoryEngine(), secrets: [SECRET], cookie: { name } })
@@ -219,26 +239,31 @@ export function expressMounting(version: ExpressVersion): void {
       await admin.close()
     })
 
-    it('the response waits for both, and fails when one of them does', async () => {
-      const admin = own('__Host-admin')
-      const { browser, engine } = await site(version, (app, sessions) => {
-        app.use(expressSessions(admin), expressSessions(sessions))
-        app.get('/', (req, res) => {
-          admin.from(req).set('n', 1)
-          sessions.from(req).set('n', 1)
-          res.send('stored')
+    it.each(['first', 'second'])(
+      'the response waits for both, and fails when the %s does',
+      async (failing) => {
+        const admin = own('__Host-admin')
+        const { browser, engine } = await site(version, (app, sessions) => {
+          if (failing === 'first') app.use(expressSessions(sessions))
+          app.use(expressSessions(admin), expressSessions(sessions))
+          const login = async (req: Request, res: Response): Promise<void> => {
+            await admin.from(req).login('root')
+            sessions.from(req).set('n', 1)
+            res.send('stored')
+          }
+          app.get('/', (req, res, next) => void login(req, res).then(undefined, next))
+          app.use(report)
         })
-        app.use(report)
-      })
-      engine.failure = new StoreUnavailableError('gone', false)
-      const answer = await browser.get('/')
-      expect(answer.status).toBe(503)
-      // One of them is stored: its cookie goes out with the error.
-      expect(answer.cookies).toEqual([expect.stringMatching(/^admin=/)])
-      engine.failure = undefined
-      expect(await browser.get('/')).toMatchObject({ status: 200, seen: { n: 1 } })
-      await admin.close()
-    })
+        engine.failure = new StoreUnavailableError('gone', false)
+        const answer = await browser.get('/')
+        expect(answer.status).toBe(503)
+        // The other one has a new token by then: it must not get lost with the refused answer.
+        expect(answer.cookies).toEqual([expect.stringMatching(/^admin=/)])
+        engine.failure = undefined
+        expect(await browser.get('/')).toMatchObject({ status: 200, seen: { n: 1 } })
+        await admin.close()
+      },
+    )
   })
 
   describe('with a compression', () => {
@@ -287,7 +312,10 @@ export function expressMounting(version: ExpressVersion): void {
           count(req)
           trickle().pipe(res)
         })
-        app.use(report)
+        // Late, as one that renders a page: what the compression still does comes before it.
+        app.use((error: unknown, req: Request, res: Response, next: NextFunction) => {
+          setTimeout(() => report(error, req, res, next), 30)
+        })
       })
       engine.failure = new StoreUnavailableError('gone', false)
       for (const path of ['/send', '/pipe']) {
@@ -324,6 +352,27 @@ export function expressMounting(version: ExpressVersion): void {
         vary: 'Cookie',
       })
       expect((await browser.get('/count')).headers).toMatchObject({ 'cache-control': 'private' })
+    })
+
+    it('what it changes is too late to be waited for, and is stored all the same', async () => {
+      const { browser } = await site(version, (app, sessions) => {
+        app.use(expressSessions(sessions))
+        app.get('/', (req, res) => {
+          count(req)
+          res.send('counted')
+        })
+        app.get('/late', (req, res) => {
+          const writeHead = res.writeHead.bind(res) as (...args: unknown[]) => Response
+          res.writeHead = ((...args: unknown[]) => {
+            count(req)
+            return writeHead(...args)
+          }) as typeof res.writeHead
+          res.send('whole')
+        })
+      })
+      await browser.get('/')
+      expect(await browser.get('/late')).toMatchObject({ status: 200, text: 'whole' })
+      expect((await browser.get('/')).seen).toEqual({ n: 3 })
     })
   })
 }
