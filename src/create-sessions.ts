@@ -48,6 +48,9 @@ export function createSessions<Data extends object>(
 ): Sessions<Data> {
   refuseUnknown(options, [...SESSIONS_OPTION_NAMES, ...ENGINE_OPTION_NAMES])
   const { engine: given, redis, prefix, clock } = options
+  if (given !== undefined && !isEngine(given)) {
+    throw new OptionError('engine', 'takes an engine, such as memoryEngine() or redisEngine({ … })')
+  }
   if (given !== undefined && redis !== undefined) {
     throw new OptionError('engine', 'stands beside `redis`: give one of them')
   }
@@ -78,4 +81,8 @@ export function createSessions<Data extends object>(
           ...(prefix === undefined ? {} : { prefix }),
         }))
   return new Sessions<Data>({ ...settings, engine })
+}
+
+function isEngine(value: unknown): boolean {
+  return typeof (value as Partial<Engine> | null)?.commit === 'function'
 }

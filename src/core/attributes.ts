@@ -101,6 +101,18 @@ export class Attributes {
     return value
   }
 
+  /** What was done to an attribute and is not stored yet, for `restore`. */
+  pendingChange(name: string): Change | undefined {
+    const draft = this.#changed(name) ? this.#drafts.get(name) : undefined
+    return this.#changes.get(name) ?? (draft && { value: draft.object })
+  }
+
+  /** Takes the last change of an attribute back, to what was pending before it. */
+  restore(name: string, pending: Change | undefined): void {
+    if (pending === undefined) this.#changes.delete(name)
+    else this.#changes.set(name, pending)
+  }
+
   clear(): void {
     for (const name of this.names()) this.set(name, undefined)
   }

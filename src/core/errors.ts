@@ -58,12 +58,14 @@ export class AttributeError extends SojournError {
 
 /** The session's data does not fit the application's schema. Nothing was written. */
 export class SchemaError extends SojournError {
-  readonly issues: ReadonlyArray<{ readonly attribute: string; readonly message: string }>
+  /** The schema's own messages. They may quote values: do not log them. */
+  declare readonly issues: ReadonlyArray<{ readonly attribute: string; readonly message: string }>
 
   constructor(issues: ReadonlyArray<{ attribute: string; message: string }>) {
-    const text = issues.map((i) => `${quote(i.attribute)}: ${i.message}`).join('; ')
-    super('ERR_SOJOURN_SCHEMA', `session data does not fit the schema: ${text}`)
-    this.issues = issues
+    const names = [...new Set(issues.map(({ attribute }) => quote(attribute)))].join(', ')
+    super('ERR_SOJOURN_SCHEMA', `session data does not fit the schema: ${names}; see \`issues\``)
+    // Not enumerable: some schema libraries quote the value in their messages, and logs print what is.
+    Object.defineProperty(this, 'issues', { value: issues })
   }
 }
 
@@ -105,7 +107,11 @@ export class SessionConflictError extends SojournError {
 /** The session was ended (logout, revocation, expiry) and cannot be written any more. */
 export class SessionEndedError extends SojournError {
   constructor(operation: string) {
-    super('ERR_SOJOURN_ENDED', `${operation}: this session has ended; start with a new request`)
+    super(
+      'ERR_SOJOURN_ENDED',
+      `${operation}: this session has ended; start with a new request`,
+      409,
+    )
   }
 }
 

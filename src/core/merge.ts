@@ -5,7 +5,10 @@ import { equalValues } from './values.ts'
  * from, `undefined` where the attribute was absent; `theirs` is stored already, `mine` is to be
  * committed. The arguments are not to be changed.
  */
-export type Merge<V> = (base: V | undefined, theirs: V | undefined, mine: V) => V
+export type Merge<V> = {
+  // A method's parameters compare loosely: `counter` fits data that is not typed, too.
+  merge(base: V | undefined, theirs: V | undefined, mine: V): V
+}['merge']
 
 /** For counters: both increments count. */
 export const counter: Merge<number> = (base, theirs, mine) => (theirs ?? 0) + (mine - (base ?? 0))

@@ -39,7 +39,7 @@ export interface SessionsOptions<Data extends object> {
   /** The most bytes a session may have, encoded, before compression. Default 65,536. */
   readonly maxBytes?: number
   /** Three-way merges of attributes that two requests changed at once. */
-  readonly merge?: { readonly [Name in keyof Data]?: Merge<Data[Name]> }
+  readonly merge?: { readonly [Name in keyof NoInfer<Data>]?: Merge<NoInfer<Data>[Name]> }
   /** Checks the data at each commit: any Standard Schema (zod, valibot, arktype, …). */
   readonly schema?: StandardSchemaV1
   /** Version of the data, 1 to 65,535. Default 1. */

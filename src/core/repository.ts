@@ -137,7 +137,11 @@ export class Repository {
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
       const header = this.#nextHeader(live.header, change.lifetime)
       const ttl = this.timeToLive(header)
-      if (ttl < 1) return { status: 'ended', reason: 'ended' }
+      if (ttl < 1) {
+        // Its deadline has passed, or the application has just set it to a time that has.
+        await this.destroy(live)
+        return { status: 'ended', reason: 'ended' }
+      }
       const persistent = change.lifetime?.persistent
       const meta = persistent === undefined ? live.meta : withPersistent(live.meta, persistent)
       const attributes = applyDelta(live.attributes(), delta)

@@ -82,8 +82,17 @@ export class SessionState {
 
   update(name: string, make: (value: unknown) => unknown): Promise<unknown> {
     return this.#next(async () => {
+      if (this.#ended !== undefined) throw new SessionEndedError('update')
+      const before = this.#attributes.pendingChange(name)
       this.#attributes.update(name, make)
-      await this.#commit()
+      try {
+        await this.#commit()
+      } catch (error) {
+        // Whoever asks again makes the change again: left pending it would count twice.
+        this.#attributes.restore(name, before)
+        throw error
+      }
+      if (this.#ended !== undefined) throw new SessionEndedError('update')
       return this.#attributes.view(name)
     })
   }
@@ -100,9 +109,7 @@ export class SessionState {
       this.#forwarded = false
       if (isRotated) return this.#commit()
       await this.#store(before, { grace })
-      const { live } = this
-      if (live === undefined) throw new SessionEndedError('rotate')
-      this.#events.emit('rotated', { id: live.token.id, previousId: before.token.id })
+      if (this.#live === undefined) throw new SessionEndedError('rotate')
     })
   }
 
@@ -162,6 +169,7 @@ export class SessionState {
     if (this.#ended !== undefined) return this.#drop(delta, this.#ended)
     if (this.headersSent || this.abandoned) return this.#drop(delta, 'headers-sent')
     const live = await this.#orGiveBack(this.#create(applyDelta(NOTHING, delta)))
+    this.#lifetime = undefined
     this.#become(live, false)
     this.#events.emit('created', { id: live.token.id })
   }
@@ -170,7 +178,6 @@ export class SessionState {
     const { engine, keyring, schema, idleTimeout, absoluteTimeout } = this.repository.settings
     const now = Math.floor(engine.now())
     const lifetime = this.#lifetime ?? {}
-    this.#lifetime = undefined
     const header = {
       revision: 1,
       createdAt: now,
@@ -197,8 +204,12 @@ export class SessionState {
     if (written.status === 'ended') return this.#end(delta, written.reason)
     this.#lifetime = undefined
     this.#become(written.live, written.rebased)
+    const { id } = written.live.token
+    if (moved !== undefined && id !== live.token.id) {
+      this.#events.emit('rotated', { id, previousId: live.token.id })
+    }
     if (delta.size > 0) {
-      this.#events.emit('changed', { id: written.live.token.id, attributes: [...delta.keys()] })
+      this.#events.emit('changed', { id, attributes: [...delta.keys()] })
     }
   }
 

@@ -2,6 +2,7 @@ import { type Duration, parseDuration } from './duration.ts'
 import type { SessionId } from './engine.ts'
 import { AttributeError, OptionError } from './errors.ts'
 import { authenticatedAtOf, principalOf } from './meta.ts'
+import { refuseUnknown } from './options.ts'
 import { namePrincipal } from './principal.ts'
 import { withProperties } from './properties.ts'
 import type { Lifetime } from './repository.ts'
@@ -44,6 +45,8 @@ export interface LoginOptions<Data extends object> extends LifetimeOptions {
 }
 
 const LONGEST_LABEL = 256
+const LIFETIME_OPTIONS = ['idleTimeout', 'absoluteTimeout', 'persistent']
+const LOGIN_OPTIONS = [...LIFETIME_OPTIONS, 'keep', 'device', 'address']
 
 /**
  * One request's view of a session. Attributes are read at once and written together by `commit`,
@@ -191,6 +194,7 @@ export class Session<Data extends object = Record<string, unknown>> {
    */
   async login(principal: string, options: LoginOptions<Data> = {}): Promise<void> {
     const { settings } = this.#state.repository
+    refuseUnknown(options, LOGIN_OPTIONS)
     const lifetime = lifetimeOf(options)
     const idleTimeout = lifetime.idleTimeout ?? settings.idleTimeout
     const absoluteTimeout = lifetime.absoluteTimeout ?? settings.absoluteTimeout
@@ -199,9 +203,9 @@ export class Session<Data extends object = Record<string, unknown>> {
     }
     await this.#state.login({
       name: namePrincipal(principal, settings.pepper),
-      keep: options.keep ?? [],
-      device: options.device?.slice(0, LONGEST_LABEL),
-      address: options.address?.slice(0, LONGEST_LABEL),
+      keep: keptNames(options.keep ?? []),
+      device: labelOf(options.device),
+      address: labelOf(options.address),
       persistent: lifetime.persistent ?? false,
       idleTimeout,
       absoluteTimeout,
@@ -222,8 +226,13 @@ export class Session<Data extends object = Record<string, unknown>> {
     return this.#state.rotate(this.#state.repository.settings.rotationGrace)
   }
 
-  /** Other lifetimes for this session, stored with the next commit. */
+  /**
+   * Other lifetimes for this session, stored with the next commit. That of a principal's session gets
+   * a new token with it.
+   * @throws OptionError, HeadersSentError
+   */
   setLifetime(options: LifetimeOptions): void {
+    refuseUnknown(options, LIFETIME_OPTIONS)
     const { idleTimeout, absoluteTimeout, persistent } = lifetimeOf(options)
     const { live } = this.#state
     const start = live?.header.createdAt ?? Math.floor(this.#state.repository.settings.engine.now())
@@ -242,6 +251,17 @@ export class Session<Data extends object = Record<string, unknown>> {
   }
 }
 
+function keptNames(keep: unknown): readonly string[] {
+  if (Array.isArray(keep)) return keep as string[]
+  throw new OptionError('keep', 'takes a list of attribute names')
+}
+
+function labelOf(label: unknown): string | undefined {
+  if (label === undefined || label === null) return undefined
+  // By way of bytes: half of a character that was cut in two cannot be stored.
+  return Buffer.from(String(label).slice(0, LONGEST_LABEL)).toString()
+}
+
 function lifetimeOf(options: LifetimeOptions): {
   idleTimeout: number | undefined
   absoluteTimeout: number | undefined
@@ -249,6 +269,9 @@ function lifetimeOf(options: LifetimeOptions): {
 } {
   const read = (name: string, value: Duration | undefined): number | undefined =>
     value === undefined ? undefined : parseDuration(name, value)
+  if (options.persistent !== undefined && typeof options.persistent !== 'boolean') {
+    throw new OptionError('persistent', 'takes true or false')
+  }
   return {
     idleTimeout: read('idleTimeout', options.idleTimeout),
     absoluteTimeout: read('absoluteTimeout', options.absoluteTimeout),

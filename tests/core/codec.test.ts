@@ -168,14 +168,19 @@ describe.each(both)('%s: what goes in comes out', (name, codec) => {
     expect(hexOf(encodeOne(codec, sampleSession))).toBe(before)
   })
 
-  it('does not keep the memory that a large payload took', () => {
+  it('does not keep the memory that a large payload took', async () => {
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void
     collect()
     const before = process.memoryUsage().arrayBuffers
     encodeOne(codec, 'x'.repeat(50_000_000))
-    collect()
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10_000_000)
+    // The last reference may stand in a register, and memory is given back by another thread.
+    await expect
+      .poll(() => {
+        collect()
+        return process.memoryUsage().arrayBuffers - before
+      })
+      .toBeLessThan(10_000_000)
   })
 
   it('can be used from a getter of a value that is being written', () => {

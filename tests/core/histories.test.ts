@@ -59,7 +59,8 @@ async function act(
   const session: Session<Data> = await sessions.open(token)
   const opened = !session.isNew
   if (opened) {
-    if (kind === 'update') await session.update('clicks', (clicks = 0) => clicks + 1)
+    if (kind === 'update')
+      await session.update('clicks', (clicks = 0) => clicks + 1).catch(ignoreEnded)
     if (kind === 'merge') session.set('visits', (session.get('visits') ?? 0) + 1)
     if (kind === 'cart') session.data.cart = [...(session.get('cart') ?? []), { sku: `s${actor}` }]
     if (kind === 'own') session.set(`own${actor}`, actor)

@@ -9,6 +9,7 @@ import { expressEndings } from './express/endings.ts'
 import { expressAdapter } from './express/express-adapter.ts'
 import { expressMounting } from './express/mounting.ts'
 import type { ExpressVersion } from './express/site.ts'
+import { expressWrapping } from './express/wrapping.ts'
 import { adapterSuite, nodeResponseSuite } from './suite.ts'
 
 const versions: ExpressVersion[] = [
@@ -37,6 +38,7 @@ describe.each(versions)('$name', (version) => {
   nodeResponseSuite(adapter)
   expressEndings(version)
   expressMounting(version)
+  expressWrapping(version)
 
   describe('on Redis', () => {
     let server: RedisServer

@@ -6,6 +6,7 @@ import { cookieCases } from './cases/cookies.ts'
 import { endingCases, nodeEndings, replyEndings } from './cases/endings.ts'
 import { failureCases } from './cases/failures.ts'
 import { headCases } from './cases/heads.ts'
+import { lateChangeCases } from './cases/late-changes.ts'
 import { strangeCookieCases } from './cases/strange-cookies.ts'
 import { streamingCases } from './cases/streaming.ts'
 import type { Adapter } from './support/adapter.ts'
@@ -25,5 +26,6 @@ export function nodeResponseSuite(adapter: Adapter): void {
   endingCases(adapter, nodeEndings)
   headCases(adapter)
   streamingCases(adapter)
+  lateChangeCases(adapter)
   abortCases(adapter)
 }

@@ -1,7 +1,7 @@
-import type { Express, Router } from 'express'
+import type { Express, NextFunction, Request, Response, Router } from 'express'
 import { createSessions, memoryEngine, type Sessions } from 'sojourn'
 import { afterEach } from 'vitest'
-import type { App, Data } from '../support/adapter.ts'
+import { type App, codeOf, type Data, statusOf } from '../support/adapter.ts'
 import { Browser } from '../support/http-client.ts'
 import { type WatchedEngine, watchedEngine } from '../support/watched-engine.ts'
 import { SECRET } from '../support/world.ts'
@@ -25,6 +25,12 @@ const closing: (() => unknown)[] = []
 afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close()
 })
+
+/** The error handler of an application. */
+export const report = (error: unknown, _: Request, res: Response, next: NextFunction): void => {
+  if (res.headersSent) return next(error)
+  res.status(statusOf(error)).json({ error: codeOf(error) })
+}
 
 /** An application of which the test writes every line, on the embedded engine. */
 export async function site(

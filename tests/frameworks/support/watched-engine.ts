@@ -76,3 +76,8 @@ export function signal(): { readonly promise: Promise<void>; readonly fire: () =
   })
   return { promise, fire }
 }
+
+/** Lets everything run that can run without time passing or a byte coming in. */
+export async function turns(count = 20): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
+}
