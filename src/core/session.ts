@@ -204,8 +204,8 @@ export class Session<Data extends object = Record<string, unknown>> {
     await this.#state.login({
       name: namePrincipal(principal, settings.pepper),
       keep: keptNames(options.keep ?? []),
-      device: labelOf(options.device),
-      address: labelOf(options.address),
+      device: labelOf('device', options.device),
+      address: labelOf('address', options.address),
       persistent: lifetime.persistent ?? false,
       idleTimeout,
       absoluteTimeout,
@@ -256,10 +256,11 @@ function keptNames(keep: unknown): readonly string[] {
   throw new OptionError('keep', 'takes a list of attribute names')
 }
 
-function labelOf(label: unknown): string | undefined {
-  if (label === undefined || label === null) return undefined
+function labelOf(option: string, label: unknown): string | undefined {
+  if (label === undefined) return undefined
+  if (typeof label !== 'string') throw new OptionError(option, 'takes a string')
   // By way of bytes: half of a character that was cut in two cannot be stored.
-  return Buffer.from(String(label).slice(0, LONGEST_LABEL)).toString()
+  return Buffer.from(label.slice(0, LONGEST_LABEL)).toString()
 }
 
 function lifetimeOf(options: LifetimeOptions): {

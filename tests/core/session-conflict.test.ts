@@ -66,7 +66,7 @@ describe('two requests that write at once', () => {
   })
 
   it('I3 a hundred that count at once lose nothing', async () => {
-    const { user } = await race({ n: 0 }, { merge: { n: counter } as object })
+    const { user } = await race({ n: 0 }, { merge: { n: counter } })
     const exchanges = await Promise.all(Array.from({ length: 20 }, () => user.copy().request()))
     await Promise.all(
       exchanges.map(async ({ session }) => {

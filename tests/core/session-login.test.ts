@@ -179,7 +179,7 @@ describe('login', () => {
 describe('login while another request of the same browser writes', () => {
   it('I3 keeps the acknowledged change to what goes along, and drops the rest', async () => {
     let slip: (run: Slip) => void = () => undefined
-    const { browser } = setUp<Data>({ merge: { n: counter } as object }, (engine) => {
+    const { browser } = setUp<Data>({ merge: { n: counter } }, (engine) => {
       const hook = interleaved(engine, 'destroy')
       slip = hook.next
       return hook.engine
