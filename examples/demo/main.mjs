@@ -120,3 +120,14 @@ function onSignal() {
 }
 process.on('SIGINT', onSignal)
 process.on('SIGTERM', onSignal)
+
+// A signal to npm alone ends npm and its shell, and would leave us behind.
+if (process.env.npm_lifecycle_event !== undefined) {
+  const { ppid } = process
+  const watch = setInterval(() => {
+    if (process.ppid === ppid) return
+    clearInterval(watch)
+    onSignal()
+  }, 500)
+  watch.unref()
+}

@@ -15,7 +15,7 @@ beforeAll(async () => {
   execFileSync(process.execPath, ['scripts/setup.mjs', 'build'], { cwd: root })
   const readme = readFileSync(`${root}README.md`, 'utf8')
   const example = /## Use\n+```js\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
-  expect(example).toContain('app.listen(3000)')
+  if (!example.includes('app.listen(3000)')) throw new Error('the README has no such example')
   const listening = 'app.listen(0, "127.0.0.1", function () { console.log(this.address().port) })'
   mkdirSync(folder, { recursive: true })
   writeFileSync(`${folder}/app.mjs`, example.replace('app.listen(3000)', listening))
