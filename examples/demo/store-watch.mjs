@@ -17,7 +17,8 @@ export function watchStore(sessions, tell) {
   let ended = false
 
   async function ask() {
-    const problem = await sessions.ready().then(
+    // The engine's own: `sessions.ready()` waits for a store that is on its way.
+    const problem = await sessions.engine.ready().then(
       () => undefined,
       (error) => error,
     )
