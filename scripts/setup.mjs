@@ -8,6 +8,7 @@ import {
   existsSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -93,11 +94,14 @@ function built() {
 function build() {
   say('building …')
   const hash = sourceHash()
-  rmSync(at('dist'), { recursive: true, force: true })
+  // Beside the old one, which goes on working until the new one is whole.
+  rmSync(at('dist.new'), { recursive: true, force: true })
   const tsc = at('node_modules/typescript/bin/tsc')
-  if (!run(process.execPath, [tsc, '-p', 'tsconfig.build.json']))
+  if (!run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', 'dist.new']))
     fail('the build failed, see above')
-  writeFileSync(at('dist/.stamp'), hash)
+  writeFileSync(at('dist.new/.stamp'), hash)
+  rmSync(at('dist'), { recursive: true, force: true })
+  renameSync(at('dist.new'), at('dist'))
 }
 
 // The server for tests.

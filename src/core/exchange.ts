@@ -45,6 +45,11 @@ export class Exchange<Data extends object> {
     }
   }
 
+  /** Whether the application has been told before that a commit failed. */
+  get failed(): boolean {
+    return this.state.failed
+  }
+
   commit(): Promise<void> {
     return this.state.commit()
   }

@@ -28,6 +28,8 @@ export class SessionState {
   headersSent = false
   /** Nobody is there any more to take a new session's cookie. */
   abandoned = false
+  /** A commit has failed, and whoever asked for it has been told. */
+  failed = false
   /** Operations under way or waiting for their turn. */
   #running = 0
 
@@ -235,6 +237,7 @@ export class SessionState {
       return await work
     } catch (error) {
       this.#attributes.giveBack()
+      this.failed = true
       throw error
     }
   }

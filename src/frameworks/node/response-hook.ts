@@ -17,7 +17,7 @@ type Methods = Record<Method, (...args: Args) => unknown> & {
 /** What the hook needs of an exchange, whatever the type of its session's data. */
 type ResponseExchange = Pick<
   Exchange<object>,
-  'accessed' | 'dirty' | 'commit' | 'sendHeaders' | 'abandon' | 'afterResponse'
+  'accessed' | 'dirty' | 'failed' | 'commit' | 'sendHeaders' | 'abandon' | 'afterResponse'
 >
 
 export interface ResponseHookOptions {
@@ -142,7 +142,13 @@ class ResponseHook {
   #commit(): void {
     const hasEnded = (): boolean => this.#held?.some(([method]) => method === 'end') === true
     const unlock = lockHead(this.#response, hasEnded)
+    // The application was told before, by a commit of its own, and this is its answer to that.
+    const isKnown = this.#exchanges.some(({ failed }) => failed)
     this.#settle()
+      .catch((error: unknown) => {
+        if (!isKnown) throw error
+        this.#options.report('commit', error)
+      })
       .finally(unlock)
       .then(() => this.#release())
       .catch((error: unknown) => this.#refuse(error, hasEnded()))
@@ -218,7 +224,7 @@ class ResponseHook {
     for (const exchange of this.#exchanges) {
       if (!this.#headWritten) exchange.abandon()
       if (this.#held !== undefined || this.#refused) continue
-      if (exchange.dirty) {
+      if (exchange.dirty && !exchange.failed) {
         exchange.commit().catch((error: unknown) => this.#options.report('commit', error))
       } else {
         exchange.afterResponse((error) => this.#options.report('touch', error))

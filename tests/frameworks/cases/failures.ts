@@ -95,6 +95,30 @@ export function failureCases(adapter: Adapter): void {
       expect(await browser.get('/text')).toMatchObject({ status: 200, seen: { any: 'fits' } })
     })
 
+    it('as the application answers that was told by a commit of its own', async () => {
+      const world = await open(adapter, {
+        '/own': async ({ session, reply }) => {
+          session.set('any', 'fits')
+          await session
+            .commit()
+            .catch((error: { code: string }) => reply.text(`own: ${error.code}`))
+        },
+        '/thrown': async ({ session }) => {
+          session.set('any', 'fits')
+          await session.commit()
+        },
+      })
+      const browser = world.browser()
+      world.engine.failure = new StoreUnavailableError('gone', true)
+      const own = await browser.get('/own')
+      expect(own).toMatchObject({ status: 200, text: 'own: ERR_SOJOURN_STORE_UNAVAILABLE' })
+      const thrown = await browser.get('/thrown')
+      expect(thrown).toMatchObject({
+        status: 503,
+        text: '{"error":"ERR_SOJOURN_STORE_UNAVAILABLE"}',
+      })
+    })
+
     it('with 503 when the store goes away during the commit, whatever has been written till then', async () => {
       const world = await open(adapter, changing('fits'))
       for (const path of Object.keys(answers)) {
