@@ -1,4 +1,3 @@
-import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type Duration, parseDuration } from './core/duration.ts'
 import type { Engine } from './core/engine.ts'
 import { OptionError } from './core/errors.ts'
@@ -10,6 +9,7 @@ import {
 } from './core/options.ts'
 import { Sessions } from './core/sessions.ts'
 import { memoryEngine } from './engines/memory/memory-engine.ts'
+import { checkPrefix } from './engines/redis/keys.ts'
 import type { RedisOptions } from './engines/redis/options.ts'
 import { redisEngine } from './engines/redis/redis-engine.ts'
 
@@ -35,17 +35,12 @@ const LONGEST_COMMAND = 60_000
  * are made in the background; `await sessions.ready()` to fail at start.
  * @throws OptionError at once, naming the first option that is wrong
  */
-export function createSessions<Schema extends StandardSchemaV1<unknown, object>>(
-  options: CreateSessionsOptions<StandardSchemaV1.InferOutput<Schema>> & {
-    readonly schema: Schema
-  },
-): Sessions<StandardSchemaV1.InferOutput<Schema>>
 export function createSessions<Data extends object = Record<string, unknown>>(
-  options?: CreateSessionsOptions<Data>,
-): Sessions<Data>
-export function createSessions<Data extends object>(
   options: CreateSessionsOptions<Data> = {},
 ): Sessions<Data> {
+  if (typeof options !== 'object' || options === null) {
+    throw new OptionError('options', 'takes an object')
+  }
   refuseUnknown(options, [...SESSIONS_OPTION_NAMES, ...ENGINE_OPTION_NAMES])
   const { engine: given, redis, prefix, clock } = options
   if (given !== undefined && !isEngine(given)) {
@@ -61,6 +56,7 @@ export function createSessions<Data extends object>(
         'in this process, where a restart ends them',
     )
   }
+  if (prefix !== undefined) checkPrefix(prefix)
   const commandTimeout = parseDuration(
     'commandTimeout',
     options.commandTimeout ?? 500,

@@ -38,6 +38,11 @@ export function parseDuration(
   if (!Number.isFinite(ms)) throw new OptionError(option, takes)
   ms = Math.round(ms)
   if (ms < 1) throw new OptionError(option, `must be at least 1 millisecond; it ${takes}`)
-  if (ms > max) throw new OptionError(option, `is longer than the longest possible, ${max} ms`)
+  if (ms > max)
+    throw new OptionError(option, `is longer than the longest possible, ${longest(max)}`)
   return ms
+}
+
+function longest(max: number): string {
+  return max === LONGEST_LIFETIME ? '400 days' : `${max} ms`
 }

@@ -1,4 +1,5 @@
 import type { SessionId } from './engine.ts'
+import { OptionError } from './errors.ts'
 import type { RejectReason } from './record.ts'
 
 /** Events of this process' own sessions. None carries a token or an attribute's value. */
@@ -35,14 +36,35 @@ export interface SessionEvents {
 }
 
 export type SessionEventName = keyof SessionEvents
+
+const NAMES: ReadonlySet<string> = new Set<SessionEventName>([
+  'created',
+  'changed',
+  'login',
+  'rotated',
+  'logout',
+  'revoked',
+  'evicted',
+  'expired',
+  'conflict',
+  'rejected',
+  'dropped',
+  'error',
+])
 export type SessionListener<Name extends SessionEventName> = (event: SessionEvents[Name]) => void
 
 /** Local listeners. One that throws, at once or later, is reported as a warning and harms neither request nor others. */
 export class EventHub {
   readonly #listeners = new Map<SessionEventName, Set<(event: never) => void>>()
 
-  /** @returns a function that ends the subscription */
+  readonly #reported = new Set<string>()
+
+  /**
+   * @returns a function that ends the subscription
+   * @throws OptionError for an event that does not exist
+   */
   on<Name extends SessionEventName>(name: Name, listener: SessionListener<Name>): () => void {
+    if (!NAMES.has(name)) throw new OptionError('event', `takes ${[...NAMES].join(', ')}`)
     const listeners = this.#listeners.get(name) ?? new Set()
     this.#listeners.set(name, listeners)
     listeners.add(listener)
@@ -53,7 +75,10 @@ export class EventHub {
 
   emit<Name extends SessionEventName>(name: Name, event: SessionEvents[Name]): void {
     const listeners = this.#listeners.get(name)
-    if (listeners === undefined) return
+    if (listeners === undefined || listeners.size === 0) {
+      if (name === 'error') this.#unheard(event as SessionEvents['error'])
+      return
+    }
     for (const listener of listeners) {
       try {
         const result: unknown = (listener as SessionListener<Name>)(event)
@@ -62,6 +87,16 @@ export class EventHub {
         warn(name, error)
       }
     }
+  }
+
+  /** What nobody listens for must not fail in silence: once for each operation. */
+  #unheard({ operation, error }: SessionEvents['error']): void {
+    if (this.#reported.has(operation)) return
+    this.#reported.add(operation)
+    const text = error instanceof Error ? error.message : String(error)
+    process.emitWarning(`${operation} failed: ${text}; listen with sessions.on('error', …)`, {
+      code: 'SOJOURN_ERROR',
+    })
   }
 }
 

@@ -1,3 +1,4 @@
+import { OptionError } from './errors.ts'
 import { equalValues } from './values.ts'
 
 /**
@@ -18,9 +19,25 @@ export const counter: Merge<number> = (base, theirs, mine) => (theirs ?? 0) + (m
  * is out, and of an item that both changed mine stands.
  * @param key the property that identifies an item, or a function that makes its identity
  */
+export function union<Key extends string>(
+  key: Key,
+): <List extends readonly { readonly [Name in Key]: unknown }[]>(
+  base: List | undefined,
+  theirs: List | undefined,
+  mine: List,
+) => List
+export function union<Item>(
+  key: (keyof Item & string) | ((item: Item) => unknown),
+): Merge<Item[]> & Merge<readonly Item[]>
 export function union<Item>(
   key: (keyof Item & string) | ((item: Item) => unknown),
 ): Merge<Item[]> & Merge<readonly Item[]> {
+  if (typeof key !== 'string' && typeof key !== 'function') {
+    throw new OptionError(
+      'union',
+      'takes the name of the property that identifies an item, or a function',
+    )
+  }
   const identity = typeof key === 'function' ? key : (item: Item): unknown => item[key]
   const index = (items: readonly Item[] = []): Map<unknown, Item> =>
     new Map(items.map((item) => [identity(item), item]))

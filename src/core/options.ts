@@ -18,7 +18,7 @@ export interface SessionsOptions<Data extends object> {
    * At least 32 bytes each: the first signs and seals, the others still verify and open. May be
    * left out with the embedded engine only; a random one then lives as long as the process.
    */
-  readonly secrets?: string | Uint8Array | readonly (string | Uint8Array)[]
+  readonly secrets?: string | Uint8Array | readonly (string | Uint8Array | undefined)[] | undefined
   /** Since the last activity. Default 30 minutes. */
   readonly idleTimeout?: Duration
   /** Since the creation, never extended. Default 12 hours, at most 400 days. */
@@ -41,7 +41,7 @@ export interface SessionsOptions<Data extends object> {
   /** Three-way merges of attributes that two requests changed at once. */
   readonly merge?: { readonly [Name in keyof NoInfer<Data>]?: Merge<NoInfer<Data>[Name]> }
   /** Checks the data at each commit: any Standard Schema (zod, valibot, arktype, …). */
-  readonly schema?: StandardSchemaV1
+  readonly schema?: StandardSchemaV1<Data, unknown>
   /** Version of the data, 1 to 65,535. Default 1. */
   readonly version?: number
   /** `{ 1: (data) => …, 2: … }`: step n makes version n + 1 from version n when a session is read. */
@@ -118,7 +118,11 @@ export function checkOptions<Data extends object>(
   const idleTimeout = parseDuration('idleTimeout', options.idleTimeout ?? '30m')
   const absoluteTimeout = parseDuration('absoluteTimeout', options.absoluteTimeout ?? '12h')
   if (idleTimeout > absoluteTimeout) {
-    throw new OptionError('idleTimeout', 'is longer than absoluteTimeout')
+    const limit = options.absoluteTimeout === undefined ? 'its default of 12 hours' : 'it is'
+    throw new OptionError(
+      'idleTimeout',
+      `is longer than absoluteTimeout: raise that, ${limit} too short`,
+    )
   }
   requireObject('merge', merge)
   const merges = new Map<string, Merge<unknown>>()
@@ -172,8 +176,12 @@ function secretsOf(
   optional: boolean,
 ): readonly (string | Uint8Array)[] {
   if (typeof secrets === 'string' || secrets instanceof Uint8Array) return [secrets]
-  if (Array.isArray(secrets)) return secrets
-  if (secrets === undefined && optional) return [randomBytes(32)]
+  const given = Array.isArray(secrets) ? secrets : undefined
+  const none = secrets === undefined || (given?.length === 1 && given[0] === undefined)
+  // A missing environment variable is no fault where nothing outlives the process, but in production.
+  const mayBeNone = secrets === undefined || process.env['NODE_ENV'] !== 'production'
+  if (none && optional && mayBeNone) return [randomBytes(32)]
+  if (given !== undefined) return given
   throw new OptionError('secrets', 'takes at least one secret of 32 bytes: [current, ...former]')
 }
 

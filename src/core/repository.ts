@@ -48,8 +48,9 @@ export type Written =
 
 /** After so many conflicts in a row a commit gives up. */
 export const MOST_ATTEMPTS = 32
-/** From this attempt on writers step out of each other's way for a few random milliseconds. */
+/** From this attempt on writers step out of each other's way, for random and growing milliseconds. */
 const BACK_OFF_AFTER = 4
+const LONGEST_PAUSE = 64
 /** Rotations within one grace make a chain of forwards; a longer one is not followed. */
 const MOST_FORWARDS = 8
 
@@ -299,6 +300,6 @@ function ended(reason: SessionEvents['rejected']['reason']): {
 /** Waits a few random milliseconds once the first attempts have failed. */
 export async function backOff(attempt: number): Promise<void> {
   if (attempt < BACK_OFF_AFTER) return
-  const ms = Math.random() * Math.min(attempt, 20)
+  const ms = Math.random() * Math.min(2 ** (attempt - BACK_OFF_AFTER), LONGEST_PAUSE)
   await new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -3,7 +3,7 @@ import { OptionError, SchemaError } from './errors.ts'
 import { checkAttributeName, kindOf, refusal } from './values.ts'
 
 /** Makes the data of version n + 1 from that of version n, at once. May change and return its argument. */
-export type Migration = (data: Record<string, unknown>) => object
+export type Migration = (data: Record<string, unknown>) => object & { readonly then?: never }
 
 export interface DataSchema {
   readonly validate: StandardSchemaV1 | undefined
@@ -20,7 +20,7 @@ export function createDataSchema(options: {
   readonly version?: number | undefined
   readonly migrate?: Readonly<Record<number, Migration>> | undefined
 }): DataSchema {
-  const { schema, version = 1, migrate = {} } = options
+  const { schema, version = 1 } = options
   if (schema !== undefined && typeof schema?.['~standard']?.validate !== 'function') {
     throw new OptionError(
       'schema',
@@ -30,13 +30,22 @@ export function createDataSchema(options: {
   if (!Number.isInteger(version) || version < 1 || version > HIGHEST_VERSION) {
     throw new OptionError('version', `takes a whole number from 1 to ${HIGHEST_VERSION}`)
   }
+  if (version > 1 && options.migrate === undefined) {
+    throw new OptionError(
+      'migrate',
+      `takes the steps to version ${version}; {} drops sessions of older versions`,
+    )
+  }
+  const migrate = options.migrate ?? {}
   const steps = new Map<number, Migration>()
   for (const [key, step] of Object.entries(migrate)) {
     const from = Number(key)
     if (!Number.isInteger(from) || from < 1 || from >= version) {
       throw new OptionError(
         `migrate[${key}]`,
-        `starts from no version between 1 and ${version - 1}`,
+        version === 1
+          ? 'leads nowhere: `version` is 1; set it to the version that the last step makes'
+          : `starts from no version between 1 and ${version - 1}`,
       )
     }
     if (typeof step !== 'function') throw new OptionError(`migrate[${key}]`, 'takes a function')

@@ -75,6 +75,7 @@ export class SessionState {
   setLifetime(lifetime: Lifetime): void {
     // The cookie's Max-Age and the principal's index follow the lifetime.
     this.#needHeaders('setLifetime')
+    if (this.#lifetime === undefined && this.#has(lifetime)) return
     this.#lifetime = { ...this.#lifetime, ...lifetime }
   }
 
@@ -240,6 +241,17 @@ export class SessionState {
       this.failed = true
       throw error
     }
+  }
+
+  /** Whether the stored session has these lifetimes already. */
+  #has({ idleTimeout, deadline, persistent }: Lifetime): boolean {
+    const live = this.#live
+    return (
+      live !== undefined &&
+      (idleTimeout === undefined || idleTimeout === live.header.idleTimeout) &&
+      (deadline === undefined || deadline === live.header.deadline) &&
+      (persistent === undefined || persistent === isPersistent(live.meta))
+    )
   }
 
   #needHeaders(operation: string): void {

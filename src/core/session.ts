@@ -53,6 +53,16 @@ const LOGIN_OPTIONS = [...LIFETIME_OPTIONS, 'keep', 'device', 'address']
  * which the framework adapter calls before the response goes out.
  */
 export class Session<Data extends object = Record<string, unknown>> {
+  static {
+    // What `console.log` shows: names, no values, and not the token.
+    Object.defineProperty(Session.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+      value(this: Session<object>): object {
+        const { id, principal } = this
+        return { session: id, principal, attributes: this.#state.attributes.names() }
+      },
+    })
+  }
+
   readonly #state: SessionState
   #data: Partial<Data> | undefined
 

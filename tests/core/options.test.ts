@@ -61,6 +61,7 @@ describe('defaults', () => {
       maxBytes: 64,
       merge: { visits: counter },
       version: 65_535,
+      migrate: {},
       pepper: 'p',
       secrets: [SECRET, 't'.repeat(32)],
     })
@@ -130,7 +131,7 @@ describe('wrong options', () => {
     ['cookie', [null, 5, 'sid', true, ['sid']]],
     ['clock', [{}, 5, Date, { now: () => 0 }]],
     ['secrets', [null, 5, {}, [], true]],
-    ['secrets[0]', ['', 'short', [''], new Uint8Array(31), [undefined]]],
+    ['secrets[0]', ['', 'short', [''], new Uint8Array(31), [null]]],
     [
       'secrets[1]',
       [
@@ -181,7 +182,8 @@ describe('wrong options', () => {
     expect(refused({ version: 3, migrate: { one: step } })).toBe('migrate[one]')
     expect(refused({ version: 3, migrate: { 1: step, 2: 'x' } })).toBe('migrate[2]')
     expect(refused({ version: 4, migrate: { 2: step, 3: step } })).toBe('accepted')
-    expect(refused({ version: 4 })).toBe('accepted')
+    expect(refused({ version: 4 })).toBe('migrate')
+    expect(refused({ version: 4, migrate: {} })).toBe('accepted')
   })
 })
 
@@ -192,6 +194,8 @@ describe('the engine', () => {
 
   it('needs secrets unless it is the embedded one', () => {
     expect(refused({ secrets: undefined })).toBe('accepted')
+    expect(refused({ secrets: [undefined] })).toBe('accepted')
+    expect(refused({ secrets: [undefined], redis: 'redis://localhost' })).toBe('secrets[0]')
     expect(refused({ secrets: undefined, engine: memoryEngine() })).toBe('secrets')
     expect(refused({ secrets: undefined, redis: 'redis://localhost' })).toBe('secrets')
   })

@@ -84,7 +84,7 @@ describe('migration', () => {
   it.each<[string, Migration]>([
     ['throws', () => JSON.parse('{') as object],
     ['returns no data', () => undefined as unknown as object],
-    ['is asynchronous', async (data) => data],
+    ['is asynchronous', (async (data: object) => data) as unknown as Migration],
   ])('that %s gives no session and an error event, and the record is left', async (_, step) => {
     const fleet = new Fleet()
     const { cookie } = await sessionOf(fleet.node(1))

@@ -137,7 +137,7 @@ describe('any schema', () => {
       schema: v.strictObject({ a: v.optional(v.number()) }),
     })
     const session = await sessions.open()
-    session.set('b', 1)
+    session.set('b' as 'a', 1)
     expect(attributesOf(await refusal(session.commit()))).toEqual(['b'])
   })
 
@@ -191,11 +191,11 @@ describe('migrateData', () => {
   })
 
   it('refuses an asynchronous step, whether it succeeds or fails', () => {
-    expect(() => migrate(async (data) => data)).toThrow(TypeError)
+    expect(() => migrate((async (data: object) => data) as unknown as Migration)).toThrow(TypeError)
     expect(() =>
-      migrate(async () => {
+      migrate((async () => {
         throw new RangeError('late')
-      }),
+      }) as unknown as Migration),
     ).toThrow(TypeError)
   })
 

@@ -190,6 +190,21 @@ describe('createSessions', () => {
     createSessions<Data>({ merge: { cart: union((item) => item.sku) } })
     createSessions<Data>({ merge: { cart: union<Item>('sku') } })
     createSessions({ schema: z.object({ n: z.number() }), merge: { n: counter } })
+    const schema = z.object({ cart: z.array(z.object({ sku: z.string() })), n: z.number() })
+    const typed = createSessions({ schema, merge: { cart: union('sku'), n: counter } })
+    expectTypeOf(typed).toEqualTypeOf<Sessions<{ cart: { sku: string }[]; n: number }>>()
+    // @ts-expect-error: the schema has no such attribute
+    createSessions({ schema, merge: { nope: counter } })
+    // @ts-expect-error: a counter is no merge of lists
+    createSessions({ schema, merge: { cart: counter } })
+    // @ts-expect-error: an item has no such property
+    createSessions({ schema, merge: { cart: union('id') } })
+    // @ts-expect-error: the schema is of other data
+    createSessions<Data>({ schema })
+    // Data that is not typed takes any merge.
+    createSessions({ merge: { visits: counter, cart: union('sku') } })
+    // @ts-expect-error: a step that is asynchronous
+    createSessions({ version: 2, migrate: { 1: async (data) => data } })
   })
 
   it('takes options that exist, with values that can be', () => {

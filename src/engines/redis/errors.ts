@@ -13,7 +13,7 @@ import {
 const REFUSED: Readonly<Record<string, string>> = {
   OOM: 'its memory is full: raise maxmemory, or set maxmemory-policy to volatile-ttl',
   READONLY: 'it is a replica: connect to the primary, or to the Sentinels',
-  NOPERM: 'the user lacks a permission: give it the rules that `sojourn acl` prints',
+  NOPERM: 'the user lacks a permission: docs/redis.md lists the commands that are used',
   NOAUTH: 'it asks for a password: set redis.password, or put it into redis.url',
   WRONGPASS: 'user name or password is wrong, or the user is disabled: check redis.password',
   NOPROTO: 'it does not speak RESP3: Redis 6.2 or newer, or Valkey, is needed',

@@ -1,4 +1,5 @@
 import type { SessionId } from '../../core/engine.ts'
+import { OptionError } from '../../core/errors.ts'
 
 const TAG_LENGTH = 3
 
@@ -15,4 +16,10 @@ export function indexKey(prefix: string, partition: string, ownerTag: string): s
 /** The partition tag at the front of a session id: names the slot of all keys beside it. */
 export function partitionOf(id: SessionId): string {
   return id.slice(0, TAG_LENGTH)
+}
+
+/** @throws OptionError */
+export function checkPrefix(prefix: unknown): void {
+  if (typeof prefix === 'string' && /^[A-Za-z0-9:_.-]{1,64}$/.test(prefix)) return
+  throw new OptionError('prefix', 'takes 1 to 64 characters of A-Z a-z 0-9 : _ . -')
 }

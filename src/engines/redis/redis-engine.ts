@@ -14,7 +14,7 @@ import type {
 import { OptionError } from '../../core/errors.ts'
 import { createResult, GONE, idOf, lifetime, listedSessions, writeResult } from './answers.ts'
 import { evaluate } from './evaluate.ts'
-import { indexKey, partitionOf, recordKey } from './keys.ts'
+import { checkPrefix, indexKey, partitionOf, recordKey } from './keys.ts'
 import { Link } from './link.ts'
 import { type RedisOptions, type RedisTarget, redisTarget } from './options.ts'
 import { type LuaScript, scripts } from './scripts.generated.ts'
@@ -35,9 +35,7 @@ export interface RedisEngineOptions {
 /** @throws OptionError. Connects in the background: await `ready()` to know that it has. */
 export function redisEngine(options: RedisEngineOptions): RedisEngine {
   const { prefix = 'sj', commandTimeout = 500, clock = systemClock } = options
-  if (typeof prefix !== 'string' || !/^[A-Za-z0-9:_.-]{1,64}$/.test(prefix)) {
-    throw new OptionError('prefix', 'takes 1 to 64 characters of A-Z a-z 0-9 : _ . -')
-  }
+  checkPrefix(prefix)
   if (!Number.isInteger(commandTimeout) || commandTimeout < 1 || commandTimeout > 600_000) {
     throw new OptionError('commandTimeout', 'takes whole milliseconds from 1 to 600000')
   }

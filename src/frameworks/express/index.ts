@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { OptionError } from '../../core/errors.ts'
 import type { Exchange } from '../../core/exchange.ts'
 import { withProperties } from '../../core/properties.ts'
 import type { Session } from '../../core/session.ts'
@@ -37,6 +38,9 @@ export type ExpressMiddleware = (
  * `StoreUnavailableError` with `status` 503.
  */
 export function expressSessions<Data extends object>(sessions: Sessions<Data>): ExpressMiddleware {
+  if (typeof (sessions as Partial<Sessions<Data>> | undefined)?.exchange !== 'function') {
+    throw new OptionError('sessions', 'takes what createSessions has made')
+  }
   return (request, response, next) => {
     // Mounted twice, or on a router below: the first one counts.
     if (sessions.has(request)) return next()
