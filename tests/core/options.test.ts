@@ -5,7 +5,7 @@ import { systemClock } from '../../src/core/clock.ts'
 import { OptionError } from '../../src/core/errors.ts'
 import { counter } from '../../src/core/merge.ts'
 import { checkOptions, type SessionsOptions } from '../../src/core/options.ts'
-import { type CreateSessionsOptions, createSessions } from '../../src/create-sessions.ts'
+import { createSessions } from '../../src/create-sessions.ts'
 import { memoryEngine } from '../../src/engines/memory/memory-engine.ts'
 
 const SECRET = 's'.repeat(32)
@@ -14,7 +14,7 @@ const DAY = 86_400_000
 /** The option that is named by the refusal. */
 function refused(options: object): string {
   try {
-    void createSessions({ secrets: SECRET, ...options } as CreateSessionsOptions<object>).close()
+    void createSessions({ secrets: SECRET, ...options }).close()
   } catch (error) {
     if (!(error instanceof OptionError) || error.code !== 'ERR_SOJOURN_OPTION') throw error
     return error.message.startsWith(`option \`${error.option}\``) ? error.option : error.message

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { memoryEngine } from '../../src/engines/memory/memory-engine.ts'
 import { redisEngine } from '../../src/engines/redis/redis-engine.ts'
@@ -19,7 +20,14 @@ describe('memory engine', () => {
   })
 })
 
-describe('Redis engine', () => {
+/** The user that docs/redis.md tells to make. */
+function documentedUser(): string[] {
+  const docs = readFileSync(new URL('../../docs/redis.md', import.meta.url), 'utf8')
+  const [command] = /ACL SETUSER[^`]*/.exec(docs) ?? ['']
+  return command.trim().split(/\s+/)
+}
+
+describe('S28 Redis engine, as the user with the least permissions', () => {
   let server: RedisServer
   let time: RedisTime
   let count = 0
@@ -27,6 +35,7 @@ describe('Redis engine', () => {
   beforeAll(async () => {
     server = await startRedis()
     time = await redisTime(server)
+    await server.cli(...documentedUser())
   })
 
   afterAll(async () => {
@@ -36,9 +45,10 @@ describe('Redis engine', () => {
 
   test.each(cases)('%s', async (_, assertCase) => {
     const clock = manualClock()
-    const prefix = `case${(count += 1)}`
+    const prefix = `sj:case${(count += 1)}`
     // No deadline is tested here, and no slow machine is to meet one.
-    const options = { redis: server.url, prefix, clock, commandTimeout: 10_000 }
+    const redis = { url: server.url, username: 'app', password: 'password' }
+    const options = { redis, prefix, clock, commandTimeout: 10_000 }
     const [engine, second] = [redisEngine(options), redisEngine(options)]
     const advance = async (ms: number): Promise<void> => {
       clock.advance(ms)
