@@ -39,7 +39,7 @@ export class Browser {
 
 /** Keep-alive. A race never has more than two requests under way at one node. */
 export function createAgent(concurrency) {
-  return new Agent({ keepAlive: true, maxSockets: concurrency * 2 })
+  return new Agent({ keepAlive: true, maxFreeSockets: concurrency * 2 })
 }
 
 function send(agent, port, method, path, cookies) {

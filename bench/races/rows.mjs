@@ -190,16 +190,21 @@ async function logoutLoginWhileWriting(race) {
 }
 
 async function slowerThanGrace(race) {
-  const session = await race.start(userOf(race))
-  const { browser } = session
+  const { browser } = await race.start(userOf(race))
   const slow = await race.sendHeld('slow', browser, race.first, '/write/left?value=a')
   await race.send('rotation', browser, race.second, '/rotate')
   await race.ask(browser)
-  await new Promise((r) => setTimeout(r, race.rotationGrace + 300))
-  const { read } = await slow.finish()
-  const forced =
-    read.user === userOf(race) && race.happened('slow held', 'rotation answered', ...FINISH)
-  return { forced, bad: signedOut(race, await race.ask(browser)) }
+  return {
+    forced: race.happened('slow held', 'rotation answered'),
+    later: {
+      after: race.rotationGrace,
+      async bad() {
+        const { read } = await slow.finish()
+        if (read.user !== userOf(race)) return 'the slow request had not read the session'
+        return signedOut(race, await race.ask(browser))
+      },
+    },
+  }
 }
 
 async function twoRotations(race) {
@@ -208,7 +213,11 @@ async function twoRotations(race) {
   const b = await race.sendHeld('b', browser, race.second, '/rotate')
   await b.finish()
   await a.finish()
-  const forced = race.happened('a held', 'b held', 'b answered', 'a answered')
-  await new Promise((r) => setTimeout(r, race.rotationGrace + 300))
-  return { forced, bad: signedOut(race, await race.ask(browser)) }
+  return {
+    forced: race.happened('a held', 'b held', 'b answered', 'a answered'),
+    later: {
+      after: race.rotationGrace,
+      bad: async () => signedOut(race, await race.ask(browser)),
+    },
+  }
 }

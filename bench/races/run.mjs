@@ -21,6 +21,9 @@ export async function runRows(fleet, { races, concurrency, onRow }) {
   return results
 }
 
+/** So many races wait for something at once, some with a request that is held. */
+const WAVE = 250
+
 async function runRow(fleet, row, { number, races, concurrency }) {
   const result = { name: row.name, races, forced: 0, bad: 0, failed: 0, examples: [] }
   const example = (race, text) => {
@@ -41,8 +44,20 @@ async function runRow(fleet, row, { number, races, concurrency }) {
       example(race, error.message)
     }
   }
-  const waiting = []
-  await eachOf(races, concurrency, async (index) => {
+  for (let from = 0; from < races; from += WAVE) await wave(from, Math.min(WAVE, races - from))
+  return result
+
+  async function wave(from, size) {
+    const waiting = []
+    await eachOf(size, concurrency, (index) => run(from + index, waiting))
+    await eachOf(waiting.length, concurrency, async (index) => {
+      const { race, later, due } = waiting[index]
+      await sleep(Math.max(0, due - performance.now()))
+      await guarded(race, async () => count(race, await later.bad()))
+    })
+  }
+
+  async function run(index, waiting) {
     const race = new Race(fleet, `r${number}`, index)
     await guarded(race, async () => {
       const { forced, bad, later } = await row.race(race)
@@ -52,13 +67,7 @@ async function runRow(fleet, row, { number, races, concurrency }) {
         waiting.push({ race, later, due: performance.now() + later.after + MARGIN })
       } else count(race, bad)
     })
-  })
-  await eachOf(waiting.length, concurrency, async (index) => {
-    const { race, later, due } = waiting[index]
-    await sleep(Math.max(0, due - performance.now()))
-    await guarded(race, async () => count(race, await later.bad()))
-  })
-  return result
+  }
 }
 
 async function eachOf(total, concurrency, work) {

@@ -84,7 +84,7 @@ export class SessionTooLargeError extends SojournError {
     const names = largest.map((l) => `${quote(l.attribute)} (${l.bytes})`).join(', ')
     super(
       'ERR_SOJOURN_TOO_LARGE',
-      `the session has ${bytes} bytes, maxBytes is ${maxBytes}; largest attributes: ${names}. ` +
+      `the session has ${bytes} bytes, maxBytes is ${maxBytes}; largest attributes: ${names || 'none'}. ` +
         'Keep large values elsewhere and their keys in the session, or raise maxBytes.',
     )
     this.bytes = bytes

@@ -15,8 +15,6 @@ export interface SessionEvents {
   rotated: { readonly id: SessionId; readonly previousId: SessionId }
   logout: { readonly id: SessionId; readonly principal: string | undefined }
   revoked: { readonly id: SessionId; readonly principal: string | undefined }
-  /** Ended by a login beyond the session limit. */
-  evicted: { readonly id: SessionId; readonly principal: string }
   expired: { readonly id: SessionId }
   /** Another writer was first; the changes were rebased and tried again. */
   conflict: { readonly id: SessionId }
@@ -44,7 +42,6 @@ const NAMES: ReadonlySet<string> = new Set<SessionEventName>([
   'rotated',
   'logout',
   'revoked',
-  'evicted',
   'expired',
   'conflict',
   'rejected',

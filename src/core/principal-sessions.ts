@@ -2,8 +2,7 @@ import type { SessionId } from './engine.ts'
 import type { EventHub } from './events.ts'
 import type { Settings } from './options.ts'
 import { openDescriptor, type PrincipalName } from './principal.ts'
-import { readHeader } from './record.ts'
-import { isSessionId } from './token.ts'
+import { revokeById } from './revoke.ts'
 
 /** A session as its owner sees it. Times are milliseconds since the epoch. */
 export interface SessionInfo {
@@ -53,16 +52,12 @@ export class PrincipalSessions {
     })
   }
 
-  /** Ends one of them. @returns false when the principal has no such session */
+  /** Ends one of them, also by its id of before a rotation. @returns false when there is no such session */
   async revoke(id: SessionId): Promise<boolean> {
-    const { engine } = this.#settings
     const { tag, principal } = this.#name
-    if (!isSessionId(id)) return false
-    const stored = await engine.load(id)
-    if (stored === undefined || readHeader(stored.record)?.ownerTag !== tag) return false
-    if ((await engine.destroy(id, { ownerTag: tag })).status !== 'done') return false
-    this.#events.emit('revoked', { id, principal })
-    return true
+    const ended = await revokeById(this.#settings.engine, id, tag)
+    if (ended !== undefined) this.#events.emit('revoked', { id: ended, principal })
+    return ended !== undefined
   }
 
   /** Ends all of them in one step, or all but one. @returns how many were live */

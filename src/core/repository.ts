@@ -1,6 +1,7 @@
 import { applyDelta, type Delta } from './attributes.ts'
+import { equalBytes } from './crypto.ts'
 import { type Owner, type SessionId, type Stamp, type Stored, stampOf } from './engine.ts'
-import { SessionConflictError } from './errors.ts'
+import { SessionConflictError, StoreUnavailableError } from './errors.ts'
 import type { EventHub, SessionEvents } from './events.ts'
 import { addressOf, deviceOf, type Meta, withPersistent } from './meta.ts'
 import type { Settings } from './options.ts'
@@ -34,6 +35,8 @@ export interface Lifetime {
 export interface Change {
   readonly delta: Delta
   readonly lifetime?: Lifetime | undefined
+  /** Stamps of this request's writes whose outcome is unknown; grows here when another one is. */
+  readonly unknown?: Stamp[]
 }
 
 export type Loaded =
@@ -148,13 +151,18 @@ export class Repository {
       const attributes = applyDelta(live.attributes(), delta)
       const token = rotate === undefined ? live.token : createToken(keyring, live.token.partition)
       const record = await this.#encode(token, header, attributes, meta)
-      const result =
+      const writing =
         rotate === undefined
-          ? await engine.commit(token.id, live.stamp, record, ttl)
-          : await engine.rotate(live.token.id, live.stamp, token.id, record, ttl, {
+          ? engine.commit(token.id, live.stamp, record, ttl)
+          : engine.rotate(live.token.id, live.stamp, token.id, record, ttl, {
               trail: { record: makeForward(keyring, live.token, token), ttl: rotate.grace },
               ...this.#owned(token.id, header, meta),
             })
+      const result = await writing.catch((error: unknown) => {
+        const isUnknown = error instanceof StoreUnavailableError && error.indeterminate
+        if (isUnknown) change.unknown?.push(stampOf(record))
+        throw error
+      })
       if (result.status === 'done') {
         const written = this.#written(token, header, meta, record, ttl)
         return { status: 'live', live: written, rebased: attempt > 1 }
@@ -167,7 +175,10 @@ export class Repository {
       // leave the browser with the one whose answer comes last.
       const isMoved = theirs.live.token.id !== live.token.id
       if (isMoved && change.lifetime === undefined) rotate = undefined
-      delta = rebase(delta, live.attributes(), theirs.live.attributes(), merges)
+      // An own write whose answer was lost holds the changes already: to merge them again would count
+      // them twice.
+      const isOwn = change.unknown?.some((stamp) => equalBytes(stamp, theirs.live.stamp)) === true
+      if (!isOwn) delta = rebase(delta, live.attributes(), theirs.live.attributes(), merges)
       live = theirs.live
       await backOff(attempt)
     }

@@ -1,4 +1,5 @@
 import { Attributes, applyDelta, type Delta } from './attributes.ts'
+import type { Stamp } from './engine.ts'
 import { HeadersSentError, SessionEndedError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import { type LoginPlan, login } from './login.ts'
@@ -20,6 +21,8 @@ export class SessionState {
   /** Set when the session was ended by someone else; what this request changes is dropped then. */
   #ended: 'ended' | 'superseded' | undefined
   #loggedOut = false
+  /** Stamps of own writes whose answers were lost. */
+  readonly #unknown: Stamp[] = []
   /** A forward led here: the request came with a former token, and its answer brings the successor. */
   #forwarded: boolean
   #lifetime: Lifetime | undefined
@@ -202,7 +205,7 @@ export class SessionState {
         ? { grace: this.repository.settings.rotationGrace }
         : rotate
     const written: Written = await this.#orGiveBack(
-      this.repository.store(live, { delta, lifetime }, moved),
+      this.repository.store(live, { delta, lifetime, unknown: this.#unknown }, moved),
     )
     if (written.status === 'ended') return this.#end(delta, written.reason)
     this.#lifetime = undefined

@@ -7,11 +7,11 @@ import { type Exchange, type ExchangeRequest, openExchange } from './exchange.ts
 import type { Settings } from './options.ts'
 import { namePrincipal } from './principal.ts'
 import { PrincipalSessions } from './principal-sessions.ts'
-import { readHeader } from './record.ts'
 import { Repository } from './repository.ts'
+import { revokeById } from './revoke.ts'
 import { Session } from './session.ts'
 import { SessionState } from './session-state.ts'
-import { isSessionId, parseToken } from './token.ts'
+import { parseToken } from './token.ts'
 
 /** The sessions of an application. Made by `createSessions`; safe to share by all requests. */
 export class Sessions<Data extends object = Record<string, unknown>> {
@@ -103,19 +103,13 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   }
 
   /**
-   * Ends a session by its public id, on every node.
+   * Ends a session by its public id, on every node, also by its id of before a rotation.
    * @returns false when there is none
    */
   async revoke(id: SessionId): Promise<boolean> {
-    if (!isSessionId(id)) return false
-    const { engine } = this.#settings
-    const stored = await engine.load(id)
-    if (stored === undefined) return false
-    const ownerTag = readHeader(stored.record)?.ownerTag
-    const result = await engine.destroy(id, ownerTag === undefined ? {} : { ownerTag })
-    if (result.status !== 'done') return false
-    this.#events.emit('revoked', { id, principal: undefined })
-    return true
+    const ended = await revokeById(this.#settings.engine, id)
+    if (ended !== undefined) this.#events.emit('revoked', { id: ended, principal: undefined })
+    return ended !== undefined
   }
 
   /** Whether an adapter of these sessions has seen the request. */

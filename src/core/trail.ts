@@ -2,21 +2,24 @@ import { gcmOpen, gcmSeal, hmacSha256, randomBytes } from './crypto.ts'
 import type { SessionId } from './engine.ts'
 import type { Key, Keyring } from './keyring.ts'
 import { NONCE_END, NONCE_OFFSET, RECORD_VERSION, TRAIL_FLAG } from './record.ts'
-import { type Token, verifyToken } from './token.ts'
+import { isSessionId, type Token, verifyToken } from './token.ts'
 
 /*
  * What is left at an id that was given up. It starts as a record does, with flag bit 7 set and
  * revision 0xFFFFFFFF, so that every compare-and-set against it is a conflict.
  *
- * Forward (flags 0x80), after a rotation: the successor's token, sealed under a key that only the
- * holder of the former token can make: key id (2), then AES-256-GCM of the 36 bytes.
+ * Forward (flags 0x80), after a rotation: key id (2), the successor's public id (25), so that a
+ * revocation by the former id reaches it, and the successor's token, sealed under a key that only the
+ * holder of the former token can make: AES-256-GCM of the 36 bytes.
  * Superseded (flags 0x81), after a login: says only that the id must not be used again, so that a
  * late request with the former token does not overwrite the new cookie.
  */
 const FORWARD = TRAIL_FLAG
 const SUPERSEDED = TRAIL_FLAG | 1
 const KEY_ID_OFFSET = NONCE_END
-const SEALED_OFFSET = KEY_ID_OFFSET + 2
+const ID_OFFSET = KEY_ID_OFFSET + 2
+const ID_LENGTH = 25
+const SEALED_OFFSET = ID_OFFSET + ID_LENGTH
 /** Keeps these keys apart from those of records, whose first byte is the sealing mode. */
 const FORWARD_PURPOSE = 3
 
@@ -34,6 +37,7 @@ export function makeSuperseded(): Uint8Array {
 export function makeForward(keyring: Keyring, from: Token, to: Token): Uint8Array {
   const start = head(FORWARD, SEALED_OFFSET)
   start.writeUInt16BE(keyring.primary.id, KEY_ID_OFFSET)
+  start.write(to.id, ID_OFFSET, ID_LENGTH, 'ascii')
   const sealed = gcmSeal(
     forwardKey(keyring.primary, from),
     start.subarray(NONCE_OFFSET, NONCE_END),
@@ -59,6 +63,13 @@ export function readTrail(keyring: Keyring, from: Token, trail: Uint8Array): Tra
     if (token !== undefined) return { kind: 'forward', token }
   }
   return { kind: 'unreadable' }
+}
+
+/** The public id that a forward leads to; readable without the token, and not authenticated then. */
+export function successorOf(trail: Uint8Array): SessionId | undefined {
+  if (trail[1] !== FORWARD || trail.length <= SEALED_OFFSET) return undefined
+  const id = Buffer.from(trail.subarray(ID_OFFSET, SEALED_OFFSET)).toString('latin1')
+  return isSessionId(id) ? id : undefined
 }
 
 function head(flags: number, length: number): Buffer {

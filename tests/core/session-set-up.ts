@@ -42,7 +42,6 @@ const EVENTS: readonly SessionEventName[] = [
   'rotated',
   'logout',
   'revoked',
-  'evicted',
   'expired',
   'conflict',
   'rejected',

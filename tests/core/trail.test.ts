@@ -31,7 +31,7 @@ describe('a forward', () => {
   it('leads the holder of the former token to the successor', () => {
     const trail = makeForward(keyring, from, to)
     expect(readTrail(keyring, from, trail)).toEqual({ kind: 'forward', token: to })
-    expect(trail).toHaveLength(16 + 36 + 16)
+    expect(trail).toHaveLength(16 + 25 + 36 + 16)
   })
 
   it('opens for nobody else', () => {

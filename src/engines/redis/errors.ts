@@ -16,7 +16,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   NOPERM: 'the user lacks a permission: docs/redis.md lists the commands that are used',
   NOAUTH: 'it asks for a password: set redis.password, or put it into redis.url',
   WRONGPASS: 'user name or password is wrong, or the user is disabled: check redis.password',
-  NOPROTO: 'it does not speak RESP3: Redis 6.2 or newer, or Valkey, is needed',
+  NOPROTO: 'it does not speak RESP3: Redis 7.0 or newer, or Valkey, is needed',
   MISCONF: 'it cannot save to disk and takes no writes: see its log, free disk space',
   NOREPLICAS: 'it has fewer replicas than min-replicas-to-write asks for: restore them',
   WRONGTYPE: 'another application uses the same keys: choose another prefix or database',

@@ -22,7 +22,7 @@ export const BYTES: object = Object.freeze({
 
 /**
  * A client that lives as long as its socket: it never reconnects by itself, because a link makes a
- * new one instead (DESIGN section 12 has the measurements behind these options).
+ * new one instead (docs/decisions/0012 has what was seen without these options).
  */
 export function openWire(target: RedisTarget, connectTimeout: number): Wire {
   const { address, password, username } = target
