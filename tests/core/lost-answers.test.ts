@@ -1,0 +1,67 @@
+/** Writes that were carried out though their answers never came. */
+import { describe, expect, it } from 'vitest'
+import type { Engine } from '../../src/core/engine.ts'
+import { counter, StoreUnavailableError } from '../../src/index.ts'
+import { setUp } from './session-set-up.ts'
+
+/** The engine, whose next answer to `method` is lost after it was carried out. */
+function losing(engine: Engine, method: 'commit' | 'rotate'): { engine: Engine; lose(): void } {
+  let isLost = false
+  const wrapped = new Proxy(engine, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target)
+      if (typeof member !== 'function') return member
+      if (name !== method) return member.bind(target)
+      return async (...args: unknown[]) => {
+        const answer: unknown = await member.apply(target, args)
+        if (!isLost) return answer
+        isLost = false
+        throw new StoreUnavailableError('no answer', true)
+      }
+    },
+  })
+  return { engine: wrapped, lose: () => (isLost = true) }
+}
+
+describe('I3 I5 a commit whose answer was lost', () => {
+  it.each(['commit', 'rotate'] as const)(
+    'is not counted twice when it is tried again: %s',
+    async (method) => {
+      let lose: () => void = () => undefined
+      const world = setUp({ merge: { n: counter } }, (engine) => {
+        const hook = losing(engine, method)
+        lose = hook.lose
+        return hook.engine
+      })
+      const user = world.browser()
+      await user.visit((s) => s.set('n', 10))
+      await user.visit(async (s) => {
+        s.set('n', 11)
+        lose()
+        const write = (): Promise<void> => (method === 'commit' ? s.commit() : s.rotate())
+        await expect(write()).rejects.toMatchObject({ indeterminate: true })
+        await write()
+      })
+      expect(await user.sees()).toEqual({ n: 11 })
+    },
+  )
+
+  it('and what was changed since is stored with the next try', async () => {
+    let lose: () => void = () => undefined
+    const world = setUp({ merge: { n: counter } }, (engine) => {
+      const hook = losing(engine, 'commit')
+      lose = hook.lose
+      return hook.engine
+    })
+    const user = world.browser()
+    await user.visit((s) => s.set('n', 10))
+    await user.visit(async (s) => {
+      s.set('n', 11)
+      lose()
+      await s.commit().catch(() => undefined)
+      s.set('n', 15)
+      s.set('other', true)
+    })
+    expect(await user.sees()).toEqual({ n: 15, other: true })
+  })
+})
