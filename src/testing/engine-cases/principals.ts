@@ -214,6 +214,15 @@ export const principalCases: readonly EngineCase[] = [
     },
   },
   {
+    title: 'revokeAll spares none for an exception in another partition that ends like theirs',
+    async run({ engine }) {
+      const who = testPrincipal()
+      const [session] = await fill(engine, who, 1)
+      const ended = await engine.revokeAll(who.partition, who.tag, `AAB${session!.id.slice(3)}`)
+      assert.deepEqual(ended, [session!.id])
+    },
+  },
+  {
     title:
       'other principals, in the same partition and elsewhere, and anonymous sessions are left alone',
     async run({ engine }) {
