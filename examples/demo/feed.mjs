@@ -12,7 +12,6 @@ const SHOWN = [
   'rotated',
   'logout',
   'revoked',
-  'evicted',
   'expired',
   'conflict',
   'rejected',

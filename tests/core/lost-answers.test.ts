@@ -5,7 +5,10 @@ import { counter, StoreUnavailableError } from '../../src/index.ts'
 import { setUp } from './session-set-up.ts'
 
 /** The engine, whose next answer to `method` is lost after it was carried out. */
-function losing(engine: Engine, method: 'commit' | 'rotate'): { engine: Engine; lose(): void } {
+function losing(
+  engine: Engine,
+  method: 'commit' | 'rotate',
+): { engine: Engine; readonly lose: () => void } {
   let isLost = false
   const wrapped = new Proxy(engine, {
     get(target, name) {

@@ -14,7 +14,6 @@ const MARKS = {
   rejected: '×',
   logout: '□',
   revoked: '■',
-  evicted: '■',
   expired: '◌',
   dropped: '▲',
 }
