@@ -25,7 +25,10 @@ const sample = JSON.parse(readFileSync(new URL('sample-session.json', import.met
 /** The sample with a token of its own, so that no two sessions are the same. */
 const data = () => ({ ...sample, csrf: randomBytes(16).toString('base64url') })
 
-async function sojourn(socket, options) {
+const device = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
+
+/** @param login what is given to `login`; without it the session stays nobody's */
+async function sojourn(socket, options, login) {
   const secrets = [randomBytes(32)]
   const sessions = createSessions({ redis: socket, secrets, ...options })
   await sessions.ready()
@@ -33,20 +36,26 @@ async function sojourn(socket, options) {
     async store() {
       const session = await sessions.open()
       for (const [name, value] of Object.entries(data())) session.set(name, value)
-      await session.commit()
+      if (login === undefined) await session.commit()
+      else {
+        const principal = `u_${randomBytes(4).toString('hex')}`
+        await session.login(principal, { keep: Object.keys(sample), ...login })
+      }
+      return `sj:{${session.id.slice(0, 3)}}:s:${session.id.slice(3)}`
     },
     close: () => sessions.close(),
   }
 }
 
-async function connectRedis(socket) {
+async function connectRedis(socket, cookie) {
   const client = await createClient({ socket: { path: socket } }).connect()
   const store = new RedisStore({ client })
   return {
-    store() {
-      // As express-session hands it over: a cookie with its lifetime, and an id of 24 random bytes.
-      const session = { cookie: new Cookie({ maxAge: 1_800_000 }), ...data() }
-      return store.set(randomBytes(24).toString('base64url'), session)
+    async store() {
+      // As express-session hands it over: with its cookie, and an id of 24 random bytes.
+      const id = randomBytes(24).toString('base64url')
+      await store.set(id, { cookie: new Cookie(cookie), ...data() })
+      return `sess:${id}`
     },
     close: () => client.close(),
   }
@@ -58,7 +67,12 @@ const systems = {
   "Sojourn, seal: 'token'": (socket) => sojourn(socket, { seal: 'token' }),
   'Sojourn, seal: false': (socket) => sojourn(socket, { seal: false }),
   "Sojourn, codec: 'json'": (socket) => sojourn(socket, { codec: 'json' }),
-  [`connect-redis ${versionOf('connect-redis')}`]: connectRedis,
+  'Sojourn, signed in': (socket) => sojourn(socket, {}, {}),
+  'Sojourn, signed in, with device and address': (socket) =>
+    sojourn(socket, {}, { device, address: '192.0.2.17' }),
+  [`connect-redis ${versionOf('connect-redis')}`]: (socket) => connectRedis(socket, {}),
+  [`connect-redis ${versionOf('connect-redis')}, cookie with maxAge`]: (socket) =>
+    connectRedis(socket, { maxAge: 1_800_000 }),
 }
 
 const rows = {}
@@ -71,9 +85,9 @@ for (const [name, start] of Object.entries(systems)) {
       Number(/used_memory:(\d+)/.exec(String(await redis.command('INFO', 'memory')))[1])
     const system = await start(redis.socket)
     const before = await used()
-    for (let i = 0; i < count; i++) await system.store()
+    let key
+    for (let i = 0; i < count; i++) key = await system.store()
     const perSession = ((await used()) - before) / count
-    const key = String(await redis.command('RANDOMKEY'))
     rows[name] = {
       'record, bytes': Number(await redis.command('STRLEN', key)),
       'MEMORY USAGE, bytes': Number(await redis.command('MEMORY', 'USAGE', key)),
