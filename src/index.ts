@@ -28,7 +28,12 @@ export {
   StoreRefusedError,
   StoreUnavailableError,
 } from './core/errors.ts'
-export type { SessionEventName, SessionEvents, SessionListener } from './core/events.ts'
+export {
+  type SessionEventName,
+  type SessionEvents,
+  type SessionListener,
+  sessionEventNames,
+} from './core/events.ts'
 export { counter, fields, type Merge, union } from './core/merge.ts'
 export type { SessionsOptions } from './core/options.ts'
 export type { PrincipalSessions, SessionInfo } from './core/principal-sessions.ts'

@@ -1,22 +1,12 @@
 import { randomBytes } from 'node:crypto'
+import { sessionEventNames } from 'sojourn'
 
 const KEPT = 100
 const PING_EVERY = 15_000
 /** Bytes that may wait for a slow reader before it is cut off; it comes back by itself. */
 const MOST_WAITING = 256 * 1024
 const MOST_READERS = 64
-const SHOWN = [
-  'created',
-  'changed',
-  'login',
-  'rotated',
-  'logout',
-  'revoked',
-  'expired',
-  'conflict',
-  'rejected',
-  'dropped',
-]
+const SHOWN = sessionEventNames.filter((name) => name !== 'error')
 
 /** The part of a session id that is shown. The first three characters name its partition. */
 export const shortId = (/** @type {string | undefined} */ id) => id?.slice(3, 11)

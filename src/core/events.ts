@@ -35,7 +35,8 @@ export interface SessionEvents {
 
 export type SessionEventName = keyof SessionEvents
 
-const NAMES: ReadonlySet<string> = new Set<SessionEventName>([
+/** All of them, for those who listen to everything. */
+export const sessionEventNames: readonly SessionEventName[] = [
   'created',
   'changed',
   'login',
@@ -47,7 +48,7 @@ const NAMES: ReadonlySet<string> = new Set<SessionEventName>([
   'rejected',
   'dropped',
   'error',
-])
+]
 export type SessionListener<Name extends SessionEventName> = (event: SessionEvents[Name]) => void
 
 /** Local listeners. One that throws, at once or later, is reported as a warning and harms neither request nor others. */
@@ -61,7 +62,9 @@ export class EventHub {
    * @throws OptionError for an event that does not exist
    */
   on<Name extends SessionEventName>(name: Name, listener: SessionListener<Name>): () => void {
-    if (!NAMES.has(name)) throw new OptionError('event', `takes ${[...NAMES].join(', ')}`)
+    if (!sessionEventNames.includes(name)) {
+      throw new OptionError('event', `takes ${sessionEventNames.join(', ')}`)
+    }
     const listeners = this.#listeners.get(name) ?? new Set()
     this.#listeners.set(name, listeners)
     listeners.add(listener)

@@ -26,18 +26,24 @@ function losing(
   return { engine: wrapped, lose: () => (isLost = true) }
 }
 
+/** A user whose counter stands at 10, and how to lose the next answer to `method`. */
+async function counting(method: 'commit' | 'rotate') {
+  let lose: () => void = () => undefined
+  const world = setUp({ merge: { n: counter } }, (engine) => {
+    const hook = losing(engine, method)
+    lose = hook.lose
+    return hook.engine
+  })
+  const user = world.browser()
+  await user.visit((s) => s.set('n', 10))
+  return { user, lose: () => lose() }
+}
+
 describe('I3 I5 a commit whose answer was lost', () => {
   it.each(['commit', 'rotate'] as const)(
     'is not counted twice when it is tried again: %s',
     async (method) => {
-      let lose: () => void = () => undefined
-      const world = setUp({ merge: { n: counter } }, (engine) => {
-        const hook = losing(engine, method)
-        lose = hook.lose
-        return hook.engine
-      })
-      const user = world.browser()
-      await user.visit((s) => s.set('n', 10))
+      const { user, lose } = await counting(method)
       await user.visit(async (s) => {
         s.set('n', 11)
         lose()
@@ -50,14 +56,7 @@ describe('I3 I5 a commit whose answer was lost', () => {
   )
 
   it('and what was changed since is stored with the next try', async () => {
-    let lose: () => void = () => undefined
-    const world = setUp({ merge: { n: counter } }, (engine) => {
-      const hook = losing(engine, 'commit')
-      lose = hook.lose
-      return hook.engine
-    })
-    const user = world.browser()
-    await user.visit((s) => s.set('n', 10))
+    const { user, lose } = await counting('commit')
     await user.visit(async (s) => {
       s.set('n', 11)
       lose()

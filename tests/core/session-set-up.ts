@@ -1,6 +1,6 @@
 import { afterEach } from 'vitest'
 import type { Engine } from '../../src/core/engine.ts'
-import type { SessionEventName } from '../../src/core/events.ts'
+import { type SessionEventName, sessionEventNames } from '../../src/core/events.ts'
 import type { Exchange } from '../../src/core/exchange.ts'
 import type { Session } from '../../src/core/session.ts'
 import type { Sessions } from '../../src/core/sessions.ts'
@@ -35,20 +35,6 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((sessions) => sessions.close()))
 })
 
-const EVENTS: readonly SessionEventName[] = [
-  'created',
-  'changed',
-  'login',
-  'rotated',
-  'logout',
-  'revoked',
-  'expired',
-  'conflict',
-  'rejected',
-  'dropped',
-  'error',
-]
-
 /**
  * Sessions on a memory engine whose clock stands still; closed after the test.
  * @param wrap what the sessions see of the engine, to slip something in before one of its calls
@@ -67,7 +53,7 @@ export function setUp<Data extends object = Record<string, unknown>>(
   })
   open.push(sessions)
   const seen: Seen[] = []
-  for (const name of EVENTS) sessions.on(name, (event) => seen.push({ name, event }))
+  for (const name of sessionEventNames) sessions.on(name, (event) => seen.push({ name, event }))
   return {
     sessions,
     engine,
