@@ -5,8 +5,8 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { parseArgs } from 'node:util'
 import { createSessions } from '../dist/index.js'
-import { installPackages, versionOf } from './races/install.mjs'
-import { redisCommand, startRedis } from './races/redis.mjs'
+import { installPackages, versionOf } from './support/install.mjs'
+import { redisCommand, startRedis } from './support/redis.mjs'
 
 const { values } = parseArgs({ options: { sessions: { type: 'string', default: '10000' } } })
 const count = Number(values.sessions)

@@ -4,8 +4,8 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { installPackages, versionOf } from './install.mjs'
-import { redisCommand, startRedis } from './redis.mjs'
+import { installPackages, versionOf } from '../support/install.mjs'
+import { redisCommand, startRedis } from '../support/redis.mjs'
 import { problems, table } from './report.mjs'
 
 const LONGEST_RUN = 10 * 60_000

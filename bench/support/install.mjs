@@ -17,7 +17,7 @@ function installed() {
 /** @returns whether they are there now */
 export function installPackages() {
   if (installed()) return true
-  console.error('races: installing express-session and connect-redis …')
+  console.error('bench: installing what Sojourn is compared with …')
   const npm = process.env.npm_execpath
   // connect-redis 10 asks for Node 22 and runs on 20: a warning, not shown at this level.
   const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error', '--engine-strict=false']

@@ -21,12 +21,12 @@ export function redisCommand() {
  * Starts a server of our own on a unix socket in a temporary directory, with nothing kept on disk.
  * `stop()` ends it by its pid, as does a watchdog should this process die. Idempotent.
  * @param createClient of the package `redis`
- * @returns `socket`, `version`, `command(...args)`, `stop()`
+ * @returns `socket`, `pid`, `version`, `command(...args)`, `monitor(listener)`, `stop()`
  */
 export async function startRedis([program, ...args], createClient) {
   // Under `chroot DIR …` the server sees paths without DIR, we see them with it.
   const root = program === 'chroot' || program.endsWith('/chroot') ? args[0] : ''
-  const directory = mkdtempSync(join(root === '' ? tmpdir() : join(root, 'tmp'), 'sj-races-'))
+  const directory = mkdtempSync(join(root === '' ? tmpdir() : join(root, 'tmp'), 'sj-bench-'))
   const inside = directory.slice(root.length)
   const socket = join(directory, 'redis.sock')
   const server = spawn(
@@ -72,8 +72,15 @@ export async function startRedis([program, ...args], createClient) {
   }
   return {
     socket,
+    pid: server.pid,
     version: versionOf(await client.info('server')),
     command: (...parts) => client.sendCommand(parts),
+    /** Shows the listener each command of every client. @returns a connection of its own, to destroy */
+    async monitor(listener) {
+      const own = await client.duplicate().connect()
+      await own.monitor(listener)
+      return own
+    },
     stop,
   }
 }

@@ -1,0 +1,90 @@
+// The benchmark: `npm run bench [-- --quick] [--json FILE]`. One HTTP server process a row on a core
+// of its own, the load and Redis on another, in turns; see docs/performance.md. Ends with 1 when a
+// promise is missed.
+import { canPin, leaveMeasuredCore } from '../support/cores.mjs'
+import { renderChecks, renderTables } from '../support/markdown.mjs'
+import { prepare } from '../support/run.mjs'
+import { summary } from '../support/statistics.mjs'
+import { checksOf } from './checks.mjs'
+import { tables } from './tables.mjs'
+
+const LONGEST_RUN = 10 * 60_000
+
+const run = prepare('bench', { longest: LONGEST_RUN })
+const { quick } = run
+const rounds = quick ? 1 : 5
+const times = quick ? { warm: 80, measured: 250 } : { warm: 150, measured: 750 }
+const firstTimes = { warm: quick ? 300 : 1_000, measured: 50 }
+
+// Only now: their packages may have come this moment.
+const { listRows } = await import('./rows.mjs')
+const { CONNECTIONS } = await import('./load.mjs')
+const { checkViews, countCommands, measure, startRow } = await import('./row.mjs')
+const { scenarios } = await import('./scenarios.mjs')
+
+leaveMeasuredCore()
+if (!canPin) run.say('no taskset or a single core: the server shares its core with the load')
+
+const rows = []
+for (const row of listRows()) rows.push(await startRow(row, run))
+run.say(`${rows.length} servers run, each with its sessions`)
+
+// Each server's code is compiled by its own load before anything counts.
+for (const row of rows) {
+  for (const scenario of scenarios.slice(0, 2)) await measure(row, scenario, firstTimes)
+  row.bursts = {}
+}
+for (let round = 1; round <= rounds; round++) {
+  for (const scenario of scenarios) {
+    for (const row of rows) await measure(row, scenario, times)
+  }
+  run.say(`round ${round} of ${rounds} is done`)
+}
+for (const scenario of scenarios) {
+  for (const row of rows) await countCommands(row, scenario)
+}
+for (const row of rows) await checkViews(row)
+
+const figuresOf = (row, { name }) => {
+  const bursts = row.bursts[name]
+  const bare = rows.find(
+    ({ system, framework }) => system === 'bare' && framework === row.framework,
+  )
+  const of = (key) => summary(bursts.map((burst) => burst[key]))
+  const differences = bursts.map((burst, round) => burst.cpu - bare.bursts[name][round].cpu)
+  const stores = row.redis !== undefined
+  return {
+    cpu: of('cpu'),
+    overhead: stores ? summary(differences) : undefined,
+    perSecond: of('perSecond'),
+    busy: of('busy'),
+    p50: of('p50'),
+    p99: of('p99'),
+    commands: row.commands[name],
+    redisCpu: stores ? of('redisCpu') : undefined,
+  }
+}
+
+const version = rows.find(({ redis }) => redis !== undefined).redis.version
+const measured = rows.map((row) => ({
+  id: row.id,
+  name: row.name,
+  framework: row.framework,
+  system: row.system,
+  bytes: row.bytes,
+  figures: Object.fromEntries(scenarios.map((s) => [s.name, figuresOf(row, s)])),
+}))
+const checks = checksOf(measured)
+const setting =
+  `${version}, Node ${process.versions.node}, ${CONNECTIONS} connections, ${rounds} rounds of ` +
+  `${times.measured} ms${canPin ? '' : ', not pinned'}; median (least–most).`
+const report = run.report({
+  quick,
+  setting,
+  pinned: canPin,
+  scenarios: scenarios.map(({ name }) => name),
+  rows: measured,
+  checks,
+})
+console.log(`${renderTables(tables(report))}\n\n${renderChecks(checks)}`)
+process.exit(checks.every(({ ok }) => ok) ? 0 : 1)

@@ -1,0 +1,45 @@
+// What is measured. Each row is a process with a server of its own.
+import { existsSync } from 'node:fs'
+import { versionOf } from '../support/install.mjs'
+import { ownVersion } from '../support/run.mjs'
+
+const adapter = (name) =>
+  existsSync(new URL(`../../dist/frameworks/${name}/index.js`, import.meta.url))
+
+const frameworkNames = {
+  node: 'node:http',
+  express: `Express ${versionOf('express')}`,
+  fastify: `Fastify ${versionOf('fastify')}`,
+  koa: `Koa ${versionOf('koa')}`,
+}
+
+const peer = (name) => `${name} ${versionOf(name)}`
+const store = peer('connect-redis')
+
+/** `framework` and `system` name a file in frameworks/ and in systems/. */
+export function listRows() {
+  const bare = Object.entries(frameworkNames).map(([framework, name]) => ({
+    id: framework,
+    name,
+    framework,
+    system: 'bare',
+  }))
+  const peers = [
+    ['express', 'express-session', `${peer('express-session')} + ${store}`],
+    ['fastify', 'fastify-session', `${peer('@fastify/session')} + ${store}`],
+    ['koa', 'koa-session', `${peer('koa-session')} + a store on ${peer('redis')}`],
+  ].map(([framework, system, name]) => ({ id: system, name, framework, system }))
+  const own = ['node', 'express', 'fastify'].filter(adapter).flatMap((framework) =>
+    [true, false].map((nearCache) => ({
+      id: `sojourn-${framework}${nearCache ? '' : '-far'}`,
+      name: `Sojourn ${ownVersion()}${nearCache ? '' : ', no near cache'}`,
+      framework,
+      system: 'sojourn',
+      nearCache,
+    })),
+  )
+  return [...bare, ...peers, ...own].map((row) => ({
+    ...row,
+    name: row.system === 'bare' ? row.name : `${row.name}, ${frameworkNames[row.framework]}`,
+  }))
+}

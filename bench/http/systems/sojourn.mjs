@@ -1,0 +1,41 @@
+import { createSessions } from '../../../dist/index.js'
+
+const byMethod = (sessionOf) => ({
+  get: (req, name) => sessionOf(req).get(name),
+  set: (req, name, value) => sessionOf(req).set(name, value),
+})
+
+/** How each adapter is put in, and how its handlers come to the session. */
+const adapters = {
+  async node(sessions) {
+    const { nodeSessions } = await import('../../../dist/frameworks/node/index.js')
+    return { middleware: nodeSessions(sessions), ...byMethod((req) => sessions.from(req)) }
+  },
+  async express(sessions) {
+    const { expressSessions } = await import('../../../dist/frameworks/express/index.js')
+    return {
+      middleware: expressSessions(sessions),
+      get: (req, name) => req.session[name],
+      set(req, name, value) {
+        req.session[name] = value
+      },
+    }
+  },
+  async fastify(sessions) {
+    const { fastifySessions } = await import('../../../dist/frameworks/fastify/index.js')
+    return {
+      register: (app) => app.register(fastifySessions, { sessions }),
+      ...byMethod((request) => request.session),
+    }
+  },
+}
+
+export async function sojournSystem({ socket, secret, framework, nearCache }) {
+  const sessions = createSessions({
+    redis: socket,
+    secrets: [secret],
+    cookie: { secure: false },
+    ...(nearCache ? {} : { nearCache: false }),
+  })
+  return { ...(await adapters[framework](sessions)), ready: () => sessions.ready() }
+}
