@@ -1,4 +1,4 @@
-import { sample } from './handlers.mjs'
+import { sample } from '../support/sample.mjs'
 
 const read = { method: 'GET', path: '/read' }
 const write = { method: 'POST', path: '/write' }

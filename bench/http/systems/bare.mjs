@@ -1,4 +1,4 @@
-import { sample } from '../handlers.mjs'
+import { sample } from '../../support/sample.mjs'
 
 /** No sessions: the framework alone, with the same requests and the same answers. */
 export function bareSystem() {
