@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const LANES = 8
+/** Sessions that are signed out in one fault. */
+const AT_ONCE = 20
+/** Longer than any entry may live. */
+const WATCHED_FOR = 1_700
+const RECOVERY_DEADLINE = 10_000
+
+/**
+ * Signs sessions out on one node while the other is asked for them.
+ * @returns for each: ms from "the revocation is acknowledged" to the first refusal, and to the last hit
+ */
+export async function revokeOneByOne({ revoker, reader }, count) {
+  const made = await revoker.ask('make', count)
+  const results = []
+  const lane = async (first) => {
+    for (let i = first; i < count; i += LANES) {
+      const { id, token } = made[i]
+      await reader.ask('watch', token)
+      const refused = reader.ask('refused', token)
+      const acknowledgedAt = await revoker.ask('revoke', id)
+      const refusedAt = await refused
+      const lastHit = await reader.ask('lastHit', token)
+      results.push({ refused: refusedAt - acknowledgedAt, lastHit: lastHit - acknowledgedAt })
+    }
+  }
+  await Promise.all(Array.from({ length: LANES }, (_, i) => lane(i)))
+  return results
+}
+
+/**
+ * Signs sessions out while `fault` keeps the other node from being told.
+ * @param fault gets the sessions' ids, answers with when each counts as revoked, ms
+ * @param repair ends the fault
+ * @returns for each session: ms from the revocation to the last hit
+ */
+export async function revokeInFault({ revoker, reader }, { fault, repair }) {
+  const made = await revoker.ask('make', AT_ONCE)
+  const tokens = made.map(({ token }) => token)
+  await Promise.all(tokens.map((token) => reader.ask('watch', token)))
+  // Anywhere between two heartbeats.
+  await sleep(Math.random() * 500)
+  const ids = made.map(({ id }) => id)
+  const revokedAt = await fault(ids)
+  await sleep(WATCHED_FOR)
+  await repair()
+  await revoker.ask('revokeAgain', ids)
+  // Healed, it refuses all of them.
+  await Promise.all(tokens.map((token) => within(reader.ask('refused', token))))
+  const lastHits = await Promise.all(tokens.map((token) => reader.ask('lastHit', token)))
+  return lastHits.map((at, i) => ({ lastHit: at - revokedAt[i] }))
+}
+
+function within(promise) {
+  const late = sleep(RECOVERY_DEADLINE, undefined, { ref: false }).then(() => {
+    throw new Error(`a revoked session is not refused ${RECOVERY_DEADLINE} ms after the repair`)
+  })
+  return Promise.race([promise, late])
+}
