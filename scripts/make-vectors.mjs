@@ -67,7 +67,7 @@ const describeToken = (t) => ({
   recordKey: recordKey('sj', t.id),
 })
 const change = (text, at, to) => text.slice(0, at) + to + text.slice(at + 1)
-const retagged = Buffer.from(mine.bytes)
+const retagged = Buffer.from(mine.text, "base64url")
 retagged.writeUInt16BE(43, 1)
 write(
   'tokens',
@@ -314,7 +314,7 @@ write(
 
 /** A token that the library does not make, with a MAC that is right. */
 function byHand(edit) {
-  const bytes = Buffer.from(mine.bytes)
+  const bytes = Buffer.from(mine.text, "base64url")
   edit(bytes)
   hmacSha256(keyring.primary.token, bytes.subarray(0, 27)).copy(bytes, 27, 0, 9)
   return bytes.toString('base64url')

@@ -10,6 +10,7 @@ import {
 import { Sessions } from './core/sessions.ts'
 import { memoryEngine } from './engines/memory/memory-engine.ts'
 import { checkPrefix } from './engines/redis/keys.ts'
+import { type NearCacheOptions, nearCacheLimits } from './engines/redis/near-cache-options.ts'
 import type { RedisOptions } from './engines/redis/options.ts'
 import { redisEngine } from './engines/redis/redis-engine.ts'
 
@@ -25,9 +26,14 @@ export interface CreateSessionsOptions<Data extends object> extends SessionsOpti
   readonly prefix?: string
   /** After so long a command counts as failed. Default 500 ms. */
   readonly commandTimeout?: Duration
+  /**
+   * Sessions read lately stay in this process, kept true by Redis, so that most requests ask nothing.
+   * Default `true`; `false`: every read goes to Redis; an object sets its bounds.
+   */
+  readonly nearCache?: boolean | NearCacheOptions
 }
 
-const ENGINE_OPTION_NAMES = ['redis', 'engine', 'prefix', 'commandTimeout']
+const ENGINE_OPTION_NAMES = ['redis', 'engine', 'prefix', 'commandTimeout', 'nearCache']
 const LONGEST_COMMAND = 60_000
 
 /**
@@ -62,6 +68,8 @@ export function createSessions<Data extends object = Record<string, unknown>>(
     options.commandTimeout ?? 500,
     LONGEST_COMMAND,
   )
+  const nearCache = options.nearCache ?? true
+  nearCacheLimits(nearCache)
   // Checked before the engine is made: a wrong option must not leave a connection behind.
   const embedded = given === undefined && redis === undefined
   const settings = checkOptions(options, embedded)
@@ -73,6 +81,7 @@ export function createSessions<Data extends object = Record<string, unknown>>(
       : redisEngine({
           redis,
           commandTimeout,
+          nearCache,
           ...shared,
           ...(prefix === undefined ? {} : { prefix }),
         }))

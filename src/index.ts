@@ -5,8 +5,12 @@ export type {
   CreateResult,
   Engine,
   ExpiryEvents,
+  Held,
   Limit,
   ListedSession,
+  LoadOptions,
+  NearCacheStats,
+  NearReads,
   Owner,
   SessionId,
   Stamp,
@@ -40,8 +44,9 @@ export type { PrincipalSessions, SessionInfo } from './core/principal-sessions.t
 export type { RejectReason } from './core/record.ts'
 export type { Migration } from './core/schema.ts'
 export type { LifetimeOptions, LoginOptions, Session, View } from './core/session.ts'
-export type { Sessions } from './core/sessions.ts'
+export type { OpenOptions, Sessions, SessionsStats } from './core/sessions.ts'
 export { type CreateSessionsOptions, createSessions } from './create-sessions.ts'
 export { memoryEngine } from './engines/memory/memory-engine.ts'
+export type { NearCacheOptions } from './engines/redis/near-cache-options.ts'
 export type { RedisOptions } from './engines/redis/options.ts'
 export { type RedisEngineOptions, redisEngine } from './engines/redis/redis-engine.ts'

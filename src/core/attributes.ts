@@ -25,14 +25,15 @@ interface Draft {
  */
 export class Attributes {
   #base: () => ReadonlyMap<string, unknown>
-  #changes = new Map<string, Change>()
+  // Made when there is something to hold: a request that only reads makes none of them.
+  #changes: Map<string, Change> | undefined
   /** Changes whose commit is under way: still seen by reads, given back when it fails. */
-  #inFlight = new Map<string, Change>()
+  #inFlight: Map<string, Change> | undefined
   /** The objects among them, as they were when it began. */
-  #snapshots = new Map<string, unknown>()
-  readonly #drafts = new Map<string, Draft>()
+  #snapshots: Map<string, unknown> | undefined
+  #drafts: Map<string, Draft> | undefined
   /** Read-only copies of values that cannot be frozen. */
-  readonly #views = new Map<string, unknown>()
+  #views: Map<string, unknown> | undefined
 
   /** @param base a function, because after a commit most requests never look again */
   constructor(base: () => ReadonlyMap<string, unknown>) {
@@ -43,10 +44,11 @@ export class Attributes {
   view(name: string): unknown {
     const change = this.#pending(name)
     if (change !== undefined) return change.value
-    const draft = this.#drafts.get(name)
+    const draft = this.#drafts?.get(name)
     if (draft !== undefined) return draft.object
     const value = this.#base().get(name)
     if (typeof value !== 'object' || value === null || freezeValue(value)) return value
+    this.#views ??= new Map()
     if (!this.#views.has(name)) this.#views.set(name, cloneValue(value))
     return this.#views.get(name)
   }
@@ -55,11 +57,12 @@ export class Attributes {
   draft(name: string): unknown {
     const change = this.#pending(name)
     if (change !== undefined) return change.value
-    const draft = this.#drafts.get(name)
+    const draft = this.#drafts?.get(name)
     if (draft !== undefined) return draft.object
     const value = this.#base().get(name)
     if (typeof value !== 'object' || value === null) return value
     const object: object = cloneValue(value)
+    this.#drafts ??= new Map()
     this.#drafts.set(name, { object })
     return object
   }
@@ -72,8 +75,8 @@ export class Attributes {
   names(): string[] {
     const names = new Set([
       ...this.#base().keys(),
-      ...this.#inFlight.keys(),
-      ...this.#changes.keys(),
+      ...(this.#inFlight?.keys() ?? []),
+      ...(this.#changes?.keys() ?? []),
     ])
     return [...names].filter((name) => this.has(name))
   }
@@ -81,36 +84,34 @@ export class Attributes {
   /** @throws AttributeError for a name that cannot be stored */
   set(name: string, value: unknown): void {
     checkAttributeName(name)
-    this.#drafts.delete(name)
-    this.#changes.set(name, { value })
+    this.#change(name, { value })
   }
 
   /** Records a change that can be made again on another value. */
   update(name: string, make: (value: unknown) => unknown): unknown {
     checkAttributeName(name)
     const again = (stored: unknown): unknown => make(cloneValue(stored))
-    const former = this.#changes.get(name)
+    const former = this.#changes?.get(name)
     const value = again(this.view(name))
     let rerun: Change['rerun'] | undefined
     // An update that is not stored yet runs again first. On top of another change that is not stored
     // yet there is no stored value to run on again.
     if (former?.rerun !== undefined) rerun = (stored) => again(former.rerun?.(stored))
     else if (this.#pending(name) === undefined && !this.#changed(name)) rerun = again
-    this.#drafts.delete(name)
-    this.#changes.set(name, rerun === undefined ? { value } : { value, rerun })
+    this.#change(name, rerun === undefined ? { value } : { value, rerun })
     return value
   }
 
   /** What was done to an attribute and is not stored yet, for `restore`. */
   pendingChange(name: string): Change | undefined {
-    const draft = this.#changed(name) ? this.#drafts.get(name) : undefined
-    return this.#changes.get(name) ?? (draft && { value: draft.object })
+    const draft = this.#changed(name) ? this.#drafts?.get(name) : undefined
+    return this.#changes?.get(name) ?? (draft && { value: draft.object })
   }
 
   /** Takes the last change of an attribute back, to what was pending before it. */
   restore(name: string, pending: Change | undefined): void {
-    if (pending === undefined) this.#changes.delete(name)
-    else this.#changes.set(name, pending)
+    if (pending === undefined) this.#changes?.delete(name)
+    else this.#change(name, pending)
   }
 
   clear(): void {
@@ -119,8 +120,12 @@ export class Attributes {
 
   /** Whether there is anything to commit. */
   get dirty(): boolean {
-    for (const [name, change] of this.#changes) if (!this.#same(name, change.value)) return true
-    for (const name of this.#drafts.keys()) if (this.#changed(name)) return true
+    if (this.#changes !== undefined) {
+      for (const [name, change] of this.#changes) if (!this.#same(name, change.value)) return true
+    }
+    if (this.#drafts !== undefined) {
+      for (const name of this.#drafts.keys()) if (this.#changed(name)) return true
+    }
     return false
   }
 
@@ -128,16 +133,21 @@ export class Attributes {
   take(): Delta {
     const delta = new Map<string, Change>()
     const changes = this.#changes
-    this.#changes = new Map()
-    for (const [name, draft] of this.#drafts) {
+    this.#changes = undefined
+    for (const [name, draft] of this.#drafts ?? []) {
       if (this.#changed(name)) delta.set(name, { value: draft.object })
     }
-    for (const [name, change] of changes) {
+    for (const [name, change] of changes ?? []) {
       if (!this.#same(name, change.value)) delta.set(name, change)
       else this.#watch(name, change.value)
     }
     this.#inFlight = delta
-    this.#snapshots = new Map([...delta].map(([name, { value }]) => [name, snapshot(value)]))
+    this.#snapshots = undefined
+    for (const [name, { value }] of delta) {
+      if (typeof value !== 'object' || value === null) continue
+      this.#snapshots ??= new Map()
+      this.#snapshots.set(name, snapshot(value))
+    }
     return delta
   }
 
@@ -145,46 +155,57 @@ export class Attributes {
   settle(base: () => ReadonlyMap<string, unknown>, rebased: boolean): void {
     const before = this.#base
     this.#base = base
-    this.#views.clear()
-    for (const [name, { value }] of this.#inFlight) {
-      this.#watch(name, value, this.#snapshots.get(name))
+    this.#views = undefined
+    for (const [name, { value }] of this.#inFlight ?? []) {
+      this.#watch(name, value, this.#snapshots?.get(name))
     }
-    if (rebased && this.#drafts.size > 0) this.#dropOutdated(before(), base())
-    this.#inFlight = new Map()
+    if (rebased && this.#drafts !== undefined) this.#dropOutdated(this.#drafts, before(), base())
+    this.#inFlight = undefined
   }
 
   /** The commit failed: its changes are pending again, under those made since. */
   giveBack(): void {
-    this.#changes = new Map([...this.#inFlight, ...this.#changes])
-    this.#inFlight = new Map()
+    this.#changes = new Map([...(this.#inFlight ?? []), ...(this.#changes ?? [])])
+    this.#inFlight = undefined
+  }
+
+  #change(name: string, change: Change): void {
+    this.#drafts?.delete(name)
+    this.#changes ??= new Map()
+    this.#changes.set(name, change)
   }
 
   /** The application still holds the objects it has set, and may change them further. */
   #watch(name: string, value: unknown, seen?: unknown): void {
-    const isLatest = !this.#changes.has(name)
+    const isLatest = this.#changes?.has(name) !== true
     if (isLatest && typeof value === 'object' && value !== null) {
+      this.#drafts ??= new Map()
       this.#drafts.set(name, { object: value, seen })
     } else {
-      this.#drafts.delete(name)
+      this.#drafts?.delete(name)
     }
   }
 
   /** A draft that lacks what another writer brought in would undo that when compared later. */
-  #dropOutdated(before: ReadonlyMap<string, unknown>, now: ReadonlyMap<string, unknown>): void {
-    for (const [name, { object, seen }] of this.#drafts) {
-      const known = this.#inFlight.has(name) ? seen : before.get(name)
+  #dropOutdated(
+    drafts: Map<string, Draft>,
+    before: ReadonlyMap<string, unknown>,
+    now: ReadonlyMap<string, unknown>,
+  ): void {
+    for (const [name, { object, seen }] of drafts) {
+      const known = this.#inFlight?.has(name) === true ? seen : before.get(name)
       const current = now.get(name)
       const isUpToDate = equalValues(known, current) || equalValues(object, current)
-      if (current === undefined || !isUpToDate) this.#drafts.delete(name)
+      if (current === undefined || !isUpToDate) drafts.delete(name)
     }
   }
 
   #pending(name: string): Change | undefined {
-    return this.#changes.get(name) ?? this.#inFlight.get(name)
+    return this.#changes?.get(name) ?? this.#inFlight?.get(name)
   }
 
   #changed(name: string): boolean {
-    const draft = this.#drafts.get(name)
+    const draft = this.#drafts?.get(name)
     if (draft === undefined) return false
     const { object, seen } = draft
     return seen === undefined ? !this.#same(name, object) : !equalValues(object, seen)

@@ -21,7 +21,7 @@ export interface CookieOptions {
   readonly persistent?: boolean
 }
 
-/** What the cookie policy has to know of a request. */
+/** What the cookie policy has to know of a request; asked only where its form depends on it. */
 export interface CookieRequest {
   /** Whether the connection is TLS, or a proxy that the application trusts says so. */
   readonly secure: boolean
@@ -52,6 +52,7 @@ const MOST_CANDIDATES = 8
 const HOST_PREFIX = /^__Host-/i
 const SECURE_PREFIX = /^__Secure-/i
 const ANY_PREFIX = /^__(?:Host|Secure)-/i
+const EQUALS = 61
 const SAME_SITE = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
 
 /** How the session cookie is named, read, set and cleared. */
@@ -102,17 +103,17 @@ export class CookiePolicy {
     this.#usual = { name, suffix: scope + site + usual }
     // SameSite=None without Secure would be refused; Lax is what a browser would fall back to.
     const plainSite = sameSite === 'none' ? '; SameSite=Lax' : site
+    // Looked at once: the environment is slow to read.
+    const isProduction = process.env['NODE_ENV'] === 'production'
     this.#loopback =
-      secure === 'auto'
+      secure === 'auto' && !isProduction
         ? { name: name.replace(ANY_PREFIX, ''), suffix: scope + plainSite }
         : undefined
   }
 
   /** Which form of the cookie this request has. */
   profile(request: CookieRequest): CookieProfile {
-    if (request.secure || this.#loopback === undefined) return this.#usual
-    if (process.env['NODE_ENV'] === 'production') return this.#usual
-    if (request.proxied) return this.#usual
+    if (this.#loopback === undefined || request.secure || request.proxied) return this.#usual
     if (request.host !== undefined && LOOPBACK.test(request.host)) return this.#loopback
     this.#warnOnce(
       'plain HTTP to a host that is not loopback: browsers will not keep the Secure session cookie. ' +
@@ -122,20 +123,24 @@ export class CookiePolicy {
     return this.#usual
   }
 
+  /**
+   * Where the first value begins that the header holds under the name, or -1. Browsers send the
+   * cookie of the longest path first (RFC 6265, section 5.4).
+   */
+  first(profile: CookieProfile, header: string): number {
+    return nextValue(header, profile.name, 0)
+  }
+
   /** All values that the header holds under the name, at most eight; no parsing of the others. */
   candidates(profile: CookieProfile, header: string | undefined): string[] {
     const values: string[] = []
     if (header === undefined) return values
-    const { name } = profile
-    let at = header.indexOf(name)
+    let at = nextValue(header, profile.name, 0)
     while (at !== -1 && values.length < MOST_CANDIDATES) {
-      const equals = at + name.length
-      if (header[equals] === '=' && startsPair(header, at)) {
-        const end = header.indexOf(';', equals)
-        const value = header.slice(equals + 1, end === -1 ? undefined : end).trim()
-        if (!values.includes(value)) values.push(value)
-      }
-      at = header.indexOf(name, equals)
+      const end = header.indexOf(';', at)
+      const value = header.slice(at, end === -1 ? undefined : end).trim()
+      if (!values.includes(value)) values.push(value)
+      at = nextValue(header, profile.name, at)
     }
     return values
   }
@@ -159,6 +164,17 @@ export class CookiePolicy {
 
 function toSeconds(ms: number): number {
   return Math.max(1, Math.floor(Math.min(ms, LONGEST_LIFETIME) / 1000))
+}
+
+/** The position behind the next `name=` at the start of a pair, or -1. */
+function nextValue(header: string, name: string, from: number): number {
+  let at = header.indexOf(name, from)
+  while (at !== -1) {
+    const equals = at + name.length
+    if (header.charCodeAt(equals) === EQUALS && startsPair(header, at)) return equals + 1
+    at = header.indexOf(name, equals)
+  }
+  return -1
 }
 
 function startsPair(header: string, at: number): boolean {

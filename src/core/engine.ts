@@ -31,6 +31,15 @@ export interface Stored {
   readonly ttl: number
 }
 
+/** A record that an engine holds in this process. The same object for as long as the record is the same. */
+export interface Held {
+  readonly record: Uint8Array
+  /** When it ends if nobody comes, by the engine's clock, milliseconds since the epoch. Moves with a touch. */
+  readonly expiresAt: number
+  /** For whoever opens records: what was made of this one. Goes when the record goes. */
+  opened: unknown
+}
+
 /** Whose session it is, as the engine needs it to keep the principal's index. */
 export interface Owner {
   /** 22 characters (base64url of 16 bytes): one-way name of the principal; same partition as the id. */
@@ -75,6 +84,11 @@ export interface ListedSession {
   readonly ttl: number
 }
 
+export interface LoadOptions {
+  /** Never an answer to somebody's earlier question. */
+  readonly fresh?: boolean
+}
+
 /**
  * All lifetimes are whole milliseconds ≥ 1. Every method is atomic on its own and rejects with
  * `StoreUnavailableError` or `StoreRefusedError` only.
@@ -91,9 +105,10 @@ export interface Engine {
 
   /**
    * The record and its remaining lifetime, or nothing when it does not exist or has expired. The
-   * lifetime may already be that of a write that comes right after the record was read.
+   * lifetime may already be that of a write that comes right after the record was read. Calls for
+   * one id may share an answer, unless `fresh`: that one has been asked for after the call.
    */
-  load(id: SessionId): Promise<Stored | undefined>
+  load(id: SessionId, options?: LoadOptions): Promise<Stored | undefined>
 
   /**
    * Stores a new record. With an owner it also enters it in the principal's index, removes dead
@@ -147,6 +162,56 @@ export interface Engine {
 
   /** Ends connections and timers. Calls under way reject; further calls reject. Idempotent. */
   close(): Promise<void>
+}
+
+/**
+ * Optional ability: the engine holds records in this process and keeps them true. What it gives at
+ * once was in the store at some time within the last `maxStaleness`.
+ */
+export interface NearReads {
+  /** The record, if it is at hand. No I/O. @param now what the engine's `now()` says */
+  peek(id: SessionId, now: number): Held | undefined
+
+  /** The record as it is held, true or not: for `opened`. Counts as no hit. */
+  held(id: SessionId): Held | undefined
+
+  /**
+   * Calls `listener` whenever what is stored at the id may have changed or ended since it was last
+   * read through this engine, by whomever. It may be called without need, and must not throw.
+   * @returns a function that ends it
+   */
+  watch(id: SessionId, listener: () => void): () => void
+
+  readonly nearCache: NearCacheStats
+}
+
+export interface NearCacheStats {
+  /**
+   * `on`: reads are answered from memory. `connecting`: there is no connection at the moment. `off`: not
+   * wanted, or the server does not offer it; every read goes to the store.
+   */
+  readonly state: 'on' | 'connecting' | 'off'
+  /** Why it is off. */
+  readonly reason: string | undefined
+  readonly entries: number
+  /** What the entries take in memory, estimated. */
+  readonly bytes: number
+  readonly hits: number
+  /** Reads that asked the store, or waited for another's answer. */
+  readonly misses: number
+  /** Messages of the store that something has changed. */
+  readonly invalidations: number
+  /** Entries that had to leave because the cache was full. */
+  readonly evictions: number
+  /**
+   * Milliseconds since the question that the store has answered last: no entry served now is older
+   * news than that. Undefined before the first answer.
+   */
+  readonly age: number | undefined
+}
+
+export function hasNearReads(engine: Engine): engine is Engine & NearReads {
+  return 'peek' in engine
 }
 
 /** Optional ability: the engine tells when sessions expire. */

@@ -1,11 +1,13 @@
 import type { CookieProfile, CookieRequest } from './cookie.ts'
 import type { EventHub } from './events.ts'
-import type { Loaded, Repository } from './repository.ts'
+import type { Live, Loaded, Repository } from './repository.ts'
 import { Session } from './session.ts'
 import { cookieEnd, SessionState } from './session-state.ts'
-import { parseToken, type Token } from './token.ts'
+import { parseToken, TOKEN_LENGTH, type Token } from './token.ts'
 
-/** What an adapter tells of a request. */
+const SEMICOLON = 59
+
+/** What an adapter tells of a request. Read once, or not at all: getters may do the work when asked. */
 export interface ExchangeRequest extends CookieRequest {
   /** The Cookie header. */
   readonly cookie: string | undefined
@@ -16,23 +18,32 @@ export interface ExchangeRequest extends CookieRequest {
  * that an adapter needs; it knows nothing of tokens and records.
  */
 export class Exchange<Data extends object> {
+  static {
+    // It hangs on the request, and whoever logs that must not log the token.
+    Object.defineProperty(Exchange.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+      value(this: Exchange<object>): object {
+        return this.session
+      },
+    })
+  }
+
   readonly session: Session<Data>
   /** For plain properties; see `withProperties`. */
   readonly state: SessionState
   readonly #profile: CookieProfile
   /** The token that opened the session, as the browser holds it. */
   readonly #presented: string | undefined
+  /** The session as it was opened; while it is the same the browser's cookie is right. */
+  readonly #opened: Live | undefined
   /** Whether the answer depends on the session. */
   accessed = false
-  /** When the presented cookie ends; undefined: with the browser's session. */
-  readonly #cookieEnd: number | undefined
 
   constructor(state: SessionState, profile: CookieProfile, presented: string | undefined) {
     this.state = state
     this.session = new Session<Data>(state)
     this.#profile = profile
     this.#presented = presented
-    this.#cookieEnd = cookieEnd(state)
+    this.#opened = state.live
   }
 
   /** Whether the response has to wait: for a commit, or for operations that are still under way. */
@@ -62,11 +73,15 @@ export class Exchange<Data extends object> {
     const { state } = this
     const { cookie } = state.repository.settings
     state.headersSent = true
-    const token = state.live?.token.text
-    if (token !== undefined) {
-      const end = cookieEnd(state)
+    const { live } = state
+    if (live !== undefined) {
+      const token = live.token.text
+      const isHeld = token === this.#presented
+      if (isHeld && live === this.#opened) return undefined
+      const end = cookieEnd(state, live)
       // The same token again where "remember me" was switched on or off, or its deadline moved.
-      if (token === this.#presented && end === this.#cookieEnd) return undefined
+      if (isHeld && this.#opened !== undefined && end === cookieEnd(state, this.#opened))
+        return undefined
       const age = end === undefined ? undefined : end - state.repository.settings.engine.now()
       return cookie.set(this.#profile, token, age)
     }
@@ -88,18 +103,31 @@ export class Exchange<Data extends object> {
 }
 
 /**
- * Finds the session of a request. Without a cookie that carries one of our tokens there is no I/O
- * and the answer comes at once.
+ * Finds the session of a request. At once, without a promise, where no I/O is needed: there is no
+ * cookie with one of our tokens, or its session is at hand.
+ * @param fresh asks the store, whatever is at hand
  */
 export function openExchange<Data extends object>(
   repository: Repository,
   events: EventHub,
   request: ExchangeRequest,
+  fresh = false,
 ): Exchange<Data> | Promise<Exchange<Data>> {
   const { cookie, keyring } = repository.settings
   const profile = cookie.profile(request)
+  const header = request.cookie
+  if (header === undefined) {
+    return new Exchange<Data>(new SessionState(repository, events, undefined), profile, undefined)
+  }
+  if (!fresh) {
+    const text = tokenAt(header, cookie.first(profile, header))
+    const live = text === undefined ? undefined : repository.glance(text)
+    if (live !== undefined) {
+      return new Exchange<Data>(new SessionState(repository, events, live), profile, text)
+    }
+  }
   const tokens: Token[] = []
-  for (const text of cookie.candidates(profile, request.cookie)) {
+  for (const text of cookie.candidates(profile, header)) {
     const token = parseToken(keyring, text)
     if (token === undefined) events.emit('rejected', { id: undefined, reason: 'forged' })
     else tokens.push(token)
@@ -107,7 +135,7 @@ export function openExchange<Data extends object>(
   if (tokens.length === 0) {
     return new Exchange<Data>(new SessionState(repository, events, undefined), profile, undefined)
   }
-  return loadFirst(repository, tokens).then(({ loaded, token }) => {
+  return loadFirst(repository, tokens, fresh).then(({ loaded, token }) => {
     if (loaded.status === 'live') {
       const isForwarded = loaded.live.token.id !== token.id
       const state = new SessionState(repository, events, loaded.live, undefined, isForwarded)
@@ -119,14 +147,23 @@ export function openExchange<Data extends object>(
   })
 }
 
+/** What stands there, if it has the length of a token; the usual case of `candidates`, without a list. */
+function tokenAt(header: string, at: number): string | undefined {
+  if (at === -1) return undefined
+  const end = at + TOKEN_LENGTH
+  if (header.length !== end && header.charCodeAt(end) !== SEMICOLON) return undefined
+  return header.slice(at, end)
+}
+
 /** A cookie of the same name for another path or domain may stand first: the first that opens counts. */
 async function loadFirst(
   repository: Repository,
   tokens: readonly Token[],
+  fresh: boolean,
 ): Promise<{ loaded: Loaded; token: Token }> {
   let last: { loaded: Loaded; token: Token } | undefined
   for (const token of tokens) {
-    const loaded = await repository.load(token)
+    const loaded = await repository.load(token, fresh)
     if (loaded.status === 'live') return { loaded, token }
     // That one of them was superseded weighs more than that another is unknown.
     if (last === undefined || loaded.reason === 'superseded') last = { loaded, token }

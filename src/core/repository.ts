@@ -1,8 +1,17 @@
 import { applyDelta, type Delta } from './attributes.ts'
 import { equalBytes } from './crypto.ts'
-import { type Owner, type SessionId, type Stamp, type Stored, stampOf } from './engine.ts'
+import {
+  hasNearReads,
+  type NearReads,
+  type Owner,
+  type SessionId,
+  type Stamp,
+  type Stored,
+  stampOf,
+} from './engine.ts'
 import { SessionConflictError, StoreUnavailableError } from './errors.ts'
 import type { EventHub, SessionEvents } from './events.ts'
+import { Generations } from './generations.ts'
 import { addressOf, deviceOf, type Meta, withPersistent } from './meta.ts'
 import type { Settings } from './options.ts'
 import { sealDescriptor } from './principal.ts'
@@ -11,6 +20,8 @@ import { encodeRecord, isTrail, nextRevision, openRecord, type RecordHeader } fr
 import { migrateData, validateData } from './schema.ts'
 import { createToken, type Token } from './token.ts'
 import { makeForward, readTrail } from './trail.ts'
+import { Turns } from './turns.ts'
+import { freezeValue } from './values.ts'
 
 /** A session as it stands in the store, opened. */
 export interface Live {
@@ -18,9 +29,21 @@ export interface Live {
   readonly stamp: Stamp
   readonly header: RecordHeader
   readonly meta: Meta
+  /** Shared by all requests that read the same record: what is handed out is frozen, or a copy. */
   readonly attributes: () => ReadonlyMap<string, unknown>
+  /** Moves with each touch where the engine holds the record. */
+  readonly lease: Lease
+}
+
+export interface Lease {
   /** When the store lets it go if nobody comes, milliseconds since the epoch by the engine's clock. */
   readonly expiresAt: number
+}
+
+/** What a repository has made of a record that the engine holds. */
+interface Memo {
+  readonly by: Repository
+  readonly live: Live
 }
 
 export interface Lifetime {
@@ -56,24 +79,74 @@ const BACK_OFF_AFTER = 4
 const LONGEST_PAUSE = 64
 /** Rotations within one grace make a chain of forwards; a longer one is not followed. */
 const MOST_FORWARDS = 8
+/** Tokens that have opened a session lately: to verify one anew costs ten times a look at a record. */
+const MOST_TOKENS = 100_000
 
 /** Sessions in and out of the engine: opening, encoding, compare-and-set with rebase. */
 export class Repository {
   readonly settings: Settings
   readonly #events: EventHub
+  readonly #near: NearReads | undefined
+  readonly #tokens = new Generations<Token>(MOST_TOKENS, () => 1)
+  readonly #turns = new Turns<Written>()
+  readonly #touching = new Set<SessionId>()
 
   constructor(settings: Settings, events: EventHub) {
     this.settings = settings
     this.#events = events
+    this.#near = hasNearReads(settings.engine) ? settings.engine : undefined
   }
 
-  /** Follows forwards: the token of the answer may be a successor of the one asked for. */
-  async load(token: Token): Promise<Loaded> {
-    const loaded = await this.follow(token, await this.settings.engine.load(token.id))
+  /** The session of a token that has opened one before, if its record is at hand. No I/O. */
+  glance(text: string): Live | undefined {
+    const token = this.#tokens.get(text)
+    return token && this.#peek(token)
+  }
+
+  /**
+   * Follows forwards: the token of the answer may be a successor of the one asked for.
+   * @param fresh from the store, whatever is at hand
+   */
+  async load(token: Token, fresh = false): Promise<Loaded> {
+    const held = fresh ? undefined : this.#peek(token)
+    if (held !== undefined) return { status: 'live', live: held }
+    const stored = await this.settings.engine.load(token.id, { fresh })
+    const loaded = await this.follow(token, stored, fresh)
     if (loaded.status === 'none') {
       this.#events.emit('rejected', { id: token.id, reason: loaded.reason })
+    } else if (loaded.live.token === token) {
+      this.#tokens.set(token.text, token)
     }
     return loaded
+  }
+
+  #peek(token: Token): Live | undefined {
+    if (this.#near === undefined) return undefined
+    const now = this.settings.engine.now()
+    const held = this.#near.peek(token.id, now)
+    if (held === undefined) return undefined
+    const memo = held.opened as Memo | undefined
+    if (memo?.by === this) return memo.live.header.deadline > now ? memo.live : undefined
+    // A forward leads to another record; a record that does not open is reported by `load`.
+    if (isTrail(held.record)) return undefined
+    const stored = { record: held.record, ttl: held.expiresAt - now }
+    const opened = this.#open(token, stored, () => undefined)
+    return opened.status === 'live' ? opened.live : undefined
+  }
+
+  /** What this process has last read or written of the session. */
+  #known(token: Token): Live | undefined {
+    const memo = this.#near?.held(token.id)?.opened as Memo | undefined
+    return memo?.by === this ? memo.live : undefined
+  }
+
+  /** The session that a record stands for, kept with the record where the engine holds it. */
+  #remember(live: Live): Live {
+    const held = this.#near?.held(live.token.id)
+    if (held === undefined || !equalBytes(stampOf(held.record), live.stamp)) return live
+    const memo: Memo = { by: this, live: { ...live, lease: held } }
+    held.opened = memo
+    return memo.live
   }
 
   /** Milliseconds until the record ends if nobody comes; 0 or less when its deadline has passed. */
@@ -110,21 +183,32 @@ export class Repository {
     const created = await this.settings.engine.create(token.id, record, ttl, owner)
     // 192 random bits do not come twice, and no limit is asked for.
     if (created.status !== 'created') throw new TypeError(`create was answered ${created.status}`)
+    this.#tokens.set(token.text, token)
     return this.#written(token, header, meta, record, ttl)
   }
 
-  /** The session that a record just written stands for. */
-  #written(token: Token, header: RecordHeader, meta: Meta, record: Uint8Array, ttl: number): Live {
-    let attributes: ReadonlyMap<string, unknown> | undefined
-    return {
+  /**
+   * The session that a record just written stands for.
+   * @param known its attributes, where the application holds no object that is in them
+   */
+  #written(
+    token: Token,
+    header: RecordHeader,
+    meta: Meta,
+    record: Uint8Array,
+    ttl: number,
+    known?: ReadonlyMap<string, unknown>,
+  ): Live {
+    let attributes = known
+    return this.#remember({
       token,
       stamp: stampOf(record),
       header,
       meta,
       // Decoded when asked for, and from the bytes: the application goes on changing its own objects.
       attributes: () => (attributes ??= this.#reopen(token, record)),
-      expiresAt: this.settings.engine.now() + ttl,
-    }
+      lease: { expiresAt: this.settings.engine.now() + ttl },
+    })
   }
 
   /**
@@ -133,11 +217,38 @@ export class Repository {
    * @throws SessionConflictError after 32 conflicts, and AttributeError, SessionTooLargeError, SchemaError,
    * StoreUnavailableError, StoreRefusedError
    */
-  async store(from: Live, change: Change, rotation?: { grace: number }): Promise<Written> {
+  store(from: Live, change: Change, rotation?: { grace: number }): Promise<Written> {
+    return this.#turns.take(from.token.id, (latest) => {
+      const known = latest?.status === 'live' ? latest.live : this.#known(from.token)
+      return this.#store(from, known, change, rotation)
+    })
+  }
+
+  /** @param known what this process knows to be stored by now */
+  async #store(
+    from: Live,
+    known: Live | undefined,
+    change: Change,
+    rotation: { grace: number } | undefined,
+  ): Promise<Written> {
     const { engine, keyring, merges } = this.settings
     let live = from
     let { delta } = change
     let rotate = rotation
+    const rebaseOn = (theirs: Live): void => {
+      this.#events.emit('conflict', { id: live.token.id })
+      // Rotated by another request meanwhile: both go on with the one successor, for two of them would
+      // leave the browser with the one whose answer comes last.
+      const isMoved = theirs.token.id !== live.token.id
+      if (isMoved && change.lifetime === undefined) rotate = undefined
+      // An own write whose answer was lost holds the changes already: to merge them again would count
+      // them twice.
+      const isOwn = change.unknown?.some((stamp) => equalBytes(stamp, theirs.stamp)) === true
+      if (!isOwn) delta = rebase(delta, live.attributes(), theirs.attributes(), merges)
+      live = theirs
+    }
+    let isRebased = known !== undefined && !equalBytes(known.stamp, from.stamp)
+    if (known !== undefined && isRebased) rebaseOn(known)
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
       const header = this.#nextHeader(live.header, change.lifetime)
       const ttl = this.timeToLive(header)
@@ -164,22 +275,16 @@ export class Repository {
         throw error
       })
       if (result.status === 'done') {
-        const written = this.#written(token, header, meta, record, ttl)
-        return { status: 'live', live: written, rebased: attempt > 1 }
+        this.#tokens.set(token.text, token)
+        const attributesKnown = holdsObjects(delta) ? undefined : attributes
+        const written = this.#written(token, header, meta, record, ttl, attributesKnown)
+        return { status: 'live', live: written, rebased: isRebased }
       }
       if (result.status === 'gone') return { status: 'ended', reason: 'ended' }
-      this.#events.emit('conflict', { id: live.token.id })
       const theirs = await this.follow(live.token, result.stored)
       if (theirs.status === 'none') return ended(theirs.reason)
-      // Rotated by another request meanwhile: both go on with the one successor, for two of them would
-      // leave the browser with the one whose answer comes last.
-      const isMoved = theirs.live.token.id !== live.token.id
-      if (isMoved && change.lifetime === undefined) rotate = undefined
-      // An own write whose answer was lost holds the changes already: to merge them again would count
-      // them twice.
-      const isOwn = change.unknown?.some((stamp) => equalBytes(stamp, theirs.live.stamp)) === true
-      if (!isOwn) delta = rebase(delta, live.attributes(), theirs.live.attributes(), merges)
-      live = theirs.live
+      isRebased = true
+      rebaseOn(theirs.live)
       await backOff(attempt)
     }
     throw new SessionConflictError(MOST_ATTEMPTS)
@@ -212,10 +317,20 @@ export class Repository {
     throw new SessionConflictError(MOST_ATTEMPTS)
   }
 
-  /** Renews the idle timeout. A session that has been changed meanwhile has been renewed by that. */
+  /**
+   * Renews the idle timeout. A session that has been changed meanwhile has been renewed by that, and
+   * one that is being touched by another request need not be touched twice.
+   */
   async touch(live: Live): Promise<void> {
+    const { id } = live.token
     const ttl = this.timeToLive(live.header)
-    if (ttl >= 1) await this.settings.engine.touch(live.token.id, live.stamp, ttl)
+    if (ttl < 1 || this.#touching.has(id)) return
+    this.#touching.add(id)
+    try {
+      await this.settings.engine.touch(id, live.stamp, ttl)
+    } finally {
+      this.#touching.delete(id)
+    }
   }
 
   /** The owner as the engine's index needs it; empty for a session of nobody. */
@@ -234,7 +349,7 @@ export class Repository {
   }
 
   /** Opens what is stored at a token's id, or what a forward there leads to. */
-  async follow(asked: Token, found: Stored | undefined): Promise<Loaded> {
+  async follow(asked: Token, found: Stored | undefined, fresh = false): Promise<Loaded> {
     let token = asked
     let stored = found
     for (let hops = 0; hops <= MOST_FORWARDS; hops++) {
@@ -244,12 +359,12 @@ export class Repository {
       if (trail.kind === 'superseded') return { status: 'none', reason: 'superseded' }
       if (trail.kind === 'unreadable') return { status: 'none', reason: 'damaged' }
       token = trail.token
-      stored = await this.settings.engine.load(token.id)
+      stored = await this.settings.engine.load(token.id, { fresh })
     }
     return { status: 'none', reason: 'absent' }
   }
 
-  #open(token: Token, stored: Stored): Loaded {
+  #open(token: Token, stored: Stored, report = this.#reportMigration): Loaded {
     const { engine, keyring, schema } = this.settings
     const context = { keyring, id: token.id, tokenSecret: token.secret }
     const opened = openRecord(stored.record, context)
@@ -260,21 +375,25 @@ export class Repository {
     try {
       attributes = migrateData(schema, opened.attributes, header.schema)
     } catch (error) {
-      this.#events.emit('error', { operation: 'migrate', error })
+      report(error)
     }
     if (attributes === undefined) return { status: 'none', reason: 'schema' }
     const current = attributes
-    return {
-      status: 'live',
-      live: {
-        token,
-        stamp: stampOf(stored.record),
-        header,
-        meta,
-        attributes: () => current,
-        expiresAt: engine.now() + stored.ttl,
-      },
+    const live: Live = {
+      token,
+      stamp: stampOf(stored.record),
+      header,
+      meta,
+      attributes: () => current,
+      lease: { expiresAt: engine.now() + stored.ttl },
     }
+    // What a migration makes may hold objects that requests cannot share: then it is made anew for each.
+    const isShared = current === opened.attributes || [...current.values()].every(freezeValue)
+    return { status: 'live', live: isShared ? this.#remember(live) : live }
+  }
+
+  readonly #reportMigration = (error: unknown): void => {
+    this.#events.emit('error', { operation: 'migrate', error })
   }
 
   #nextHeader(header: RecordHeader, lifetime: Lifetime = {}): RecordHeader {
@@ -299,6 +418,13 @@ export class Repository {
     if (opened.status !== 'open') throw new TypeError(`own record does not open: ${opened.reason}`)
     return opened.attributes
   }
+}
+
+/** Whether the application may hold on to a value that it has set, and change it in place. */
+function holdsObjects(delta: Delta): boolean {
+  for (const { value } of delta.values())
+    if (typeof value === 'object' && value !== null) return true
+  return false
 }
 
 function ended(reason: SessionEvents['rejected']['reason']): {

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { OptionError, SchemaError } from './errors.ts'
-import { checkAttributeName, kindOf, refusal } from './values.ts'
+import { checkAttributeName, cloneValue, kindOf, refusal } from './values.ts'
 
 /** Makes the data of version n + 1 from that of version n, at once. May change and return its argument. */
 export type Migration = (data: Record<string, unknown>) => object & { readonly then?: never }
@@ -97,7 +97,8 @@ export async function validateData(
   attributes: ReadonlyMap<string, unknown>,
 ): Promise<void> {
   if (schema.validate === undefined) return
-  const result = await schema.validate['~standard'].validate(Object.fromEntries(attributes))
+  const data = Object.fromEntries([...attributes].map(([name, value]) => [name, unshared(value)]))
+  const result = await schema.validate['~standard'].validate(data)
   const issues = []
   for (const issue of result.issues ?? []) {
     const attribute = rootOf(issue.path)
@@ -105,6 +106,17 @@ export async function validateData(
     issues.push({ attribute: attribute ?? '(session)', message: issue.message })
   }
   if (issues.length > 0) throw new SchemaError(issues)
+}
+
+/** A validator that changes what it checks must not reach what other requests read. */
+function unshared(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  try {
+    return cloneValue(value)
+  } catch {
+    // Nested too deep: the codec refuses it, and says where.
+    return value
+  }
 }
 
 /** Whether the attributes can be its properties: a promise or a Map has none, and they would be lost. */

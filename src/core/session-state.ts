@@ -22,11 +22,12 @@ export class SessionState {
   #ended: 'ended' | 'superseded' | undefined
   #loggedOut = false
   /** Stamps of own writes whose answers were lost. */
-  readonly #unknown: Stamp[] = []
+  #unknown: Stamp[] | undefined
   /** A forward led here: the request came with a former token, and its answer brings the successor. */
   #forwarded: boolean
   #lifetime: Lifetime | undefined
-  #queue: Promise<unknown> = Promise.resolve()
+  /** The last operation; undefined: none is under way. */
+  #queue: Promise<unknown> | undefined
   /** From then on no cookie can be set. */
   headersSent = false
   /** Nobody is there any more to take a new session's cookie. */
@@ -160,12 +161,28 @@ export class SessionState {
     const live = this.#live
     if (live === undefined) return false
     const { engine, touchAfter } = this.repository.settings
-    const gain = this.repository.timeToLive(live.header) - (live.expiresAt - engine.now())
+    const now = engine.now()
+    const gain =
+      Math.min(live.header.idleTimeout, live.header.deadline - now) - (live.lease.expiresAt - now)
     return gain > 0 && gain >= touchAfter * live.header.idleTimeout
   }
 
   async touch(): Promise<void> {
     if (this.#live !== undefined) await this.repository.touch(this.#live)
+  }
+
+  /** What the store holds now. Changes that are not stored yet are stored, which asks it as well. */
+  refresh(): Promise<void> {
+    return this.#next(async () => {
+      if (this.dirty) return this.#commit()
+      const live = this.#live
+      if (live === undefined) return
+      const loaded = await this.repository.load(live.token, true)
+      if (loaded.status === 'live') return this.#become(loaded.live, true)
+      this.#ended = loaded.reason === 'superseded' ? 'superseded' : 'ended'
+      this.#live = undefined
+      this.#attributes = new Attributes(none)
+    })
   }
 
   async #commit(): Promise<void> {
@@ -205,7 +222,7 @@ export class SessionState {
         ? { grace: this.repository.settings.rotationGrace }
         : rotate
     const written: Written = await this.#orGiveBack(
-      this.repository.store(live, { delta, lifetime, unknown: this.#unknown }, moved),
+      this.repository.store(live, { delta, lifetime, unknown: (this.#unknown ??= []) }, moved),
     )
     if (written.status === 'ended') return this.#end(delta, written.reason)
     this.#lifetime = undefined
@@ -264,9 +281,10 @@ export class SessionState {
   #next<T>(work: () => Promise<T>): Promise<T> {
     const leave = (): void => {
       this.#running--
+      if (this.#running === 0) this.#queue = undefined
     }
     this.#running++
-    const result = this.#queue.then(work)
+    const result = this.#queue === undefined ? work() : this.#queue.then(work)
     this.#queue = result.then(leave, leave)
     return result
   }
@@ -276,10 +294,8 @@ function none(): ReadonlyMap<string, unknown> {
   return NOTHING
 }
 
-/** When the cookie ends, milliseconds since the epoch, or nothing for one that ends with the browser. */
-export function cookieEnd(state: SessionState): number | undefined {
-  const { live } = state
-  if (live === undefined) return undefined
+/** When a session's cookie ends, milliseconds since the epoch, or nothing for one that ends with the browser. */
+export function cookieEnd(state: SessionState, live: Live): number | undefined {
   const { cookie } = state.repository.settings
   return cookie.persistent || isPersistent(live.meta) ? live.header.deadline : undefined
 }

@@ -108,7 +108,7 @@ export class Session<Data extends object = Record<string, unknown>> {
 
   /** When it ends if nobody comes, milliseconds since the epoch. */
   get expiresAt(): number | undefined {
-    return this.#state.live?.expiresAt
+    return this.#state.live?.lease.expiresAt
   }
 
   /** When it ends whoever comes, milliseconds since the epoch. */
@@ -189,6 +189,15 @@ export class Session<Data extends object = Record<string, unknown>> {
    */
   commit(): Promise<void> {
     return this.#state.commit()
+  }
+
+  /**
+   * Reads the session anew from the store, past the near cache: what was revoked or changed elsewhere
+   * until now is seen. What has been changed here is stored first.
+   * @throws as `commit`
+   */
+  refresh(): Promise<void> {
+    return this.#state.refresh()
   }
 
   /** Renews the idle timeout now; the adapters do so by themselves when it is due. */

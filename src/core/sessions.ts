@@ -1,6 +1,11 @@
 import { type Duration, parseDuration } from './duration.ts'
-import type { Engine, SessionId } from './engine.ts'
-import { hasExpiryEvents } from './engine.ts'
+import {
+  type Engine,
+  hasExpiryEvents,
+  hasNearReads,
+  type NearCacheStats,
+  type SessionId,
+} from './engine.ts'
 import { StoreUnavailableError } from './errors.ts'
 import { EventHub, type SessionEventName, type SessionListener } from './events.ts'
 import { type Exchange, type ExchangeRequest, openExchange } from './exchange.ts'
@@ -13,12 +18,22 @@ import { Session } from './session.ts'
 import { SessionState } from './session-state.ts'
 import { parseToken } from './token.ts'
 
+export interface OpenOptions {
+  /** Asks the store, whatever is at hand in this process. */
+  readonly fresh?: boolean
+}
+
+export interface SessionsStats {
+  readonly nearCache: NearCacheStats | undefined
+}
+
 /** The sessions of an application. Made by `createSessions`; safe to share by all requests. */
 export class Sessions<Data extends object = Record<string, unknown>> {
   readonly #settings: Settings
   readonly #events = new EventHub()
   readonly #repository: Repository
-  readonly #exchanges = new WeakMap<object, Exchange<Data>>()
+  /** Where a request carries its exchange. Faster than a WeakMap, which also burdens each collection. */
+  readonly #slot = Symbol('sojourn')
   #closed = false
   readonly #unsubscribe: (() => void) | undefined
 
@@ -73,7 +88,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
    * @throws TypeError when none has
    */
   from(request: object): Session<Data> {
-    const exchange = this.#exchanges.get(request)
+    const exchange = this.#exchangeOf(request)
     if (exchange === undefined) {
       throw new TypeError(
         'this request has no session: is the middleware of these sessions in use?',
@@ -86,10 +101,11 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   /**
    * Opens a session by its token, without a request: for workers, sockets and tests. A token that
    * opens nothing gives nobody's session, as a request without a cookie has it.
+   * @param options `fresh`: from the store, past the near cache
    */
-  async open(token?: string): Promise<Session<Data>> {
+  async open(token?: string, options: OpenOptions = {}): Promise<Session<Data>> {
     const parsed = token === undefined ? undefined : parseToken(this.#settings.keyring, token)
-    const loaded = parsed && (await this.#repository.load(parsed))
+    const loaded = parsed && (await this.#repository.load(parsed, options.fresh))
     const live = loaded?.status === 'live' ? loaded.live : undefined
     const isForwarded = live !== undefined && live.token.id !== parsed?.id
     const state = new SessionState(this.#repository, this.#events, live, undefined, isForwarded)
@@ -112,16 +128,39 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     return ended !== undefined
   }
 
-  /** Whether an adapter of these sessions has seen the request. */
-  has(request: object): boolean {
-    return this.#exchanges.has(request)
+  /** What the near cache of this process does; undefined for an engine that has none. */
+  stats(): SessionsStats {
+    const { engine } = this.#settings
+    return { nearCache: hasNearReads(engine) ? engine.nearCache : undefined }
   }
 
-  /** For adapters: finds the session of a request. Answers at once when no I/O is needed. */
-  exchange(key: object, request: ExchangeRequest): Exchange<Data> | Promise<Exchange<Data>> {
-    const exchange = openExchange<Data>(this.#repository, this.#events, request)
+  /** Whether an adapter of these sessions has seen the request. */
+  has(request: object): boolean {
+    return this.#exchangeOf(request) !== undefined
+  }
+
+  /**
+   * For adapters: finds the session of a request. Answers at once when no I/O is needed.
+   * @param options `fresh`: from the store, past the near cache
+   */
+  exchange(
+    key: object,
+    request: ExchangeRequest,
+    options?: OpenOptions,
+  ): Exchange<Data> | Promise<Exchange<Data>> {
+    const exchange = openExchange<Data>(
+      this.#repository,
+      this.#events,
+      request,
+      options?.fresh === true,
+    )
     if (!(exchange instanceof Promise)) return this.#remember(key, exchange)
     return exchange.then((opened) => this.#remember(key, opened))
+  }
+
+  /** For adapters: `Session.refresh` of a request that has been seen already. */
+  async refresh(request: object): Promise<void> {
+    await this.#exchangeOf(request)?.session.refresh()
   }
 
   /** For adapters: something off the request's path failed. */
@@ -130,7 +169,11 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   }
 
   #remember(key: object, exchange: Exchange<Data>): Exchange<Data> {
-    this.#exchanges.set(key, exchange)
+    ;(key as Record<symbol, unknown>)[this.#slot] = exchange
     return exchange
+  }
+
+  #exchangeOf(request: object): Exchange<Data> | undefined {
+    return (request as Record<symbol, Exchange<Data> | undefined>)[this.#slot]
   }
 }

@@ -11,7 +11,6 @@ import { PARTITIONS, partitionTag } from './partitions.ts'
  */
 export interface Token {
   readonly text: string
-  readonly bytes: Uint8Array
   readonly region: number
   readonly partition: number
   /** The random part; record keys of token-sealed sessions are derived from it. */
@@ -23,7 +22,7 @@ const VERSION = 1
 const SECRET_OFFSET = 3
 const MAC_OFFSET = 27
 const TOKEN_BYTES = 36
-const TOKEN_LENGTH = 48
+export const TOKEN_LENGTH = 48
 const TOKEN_SHAPE = /^[A-Za-z0-9_-]{48}$/
 
 /** A new token. Without a partition it is drawn at random, as for sessions of nobody yet. */
@@ -58,12 +57,17 @@ function mac(key: Uint8Array, bytes: Uint8Array): Buffer {
   return hmacSha256(key, bytes.subarray(0, MAC_OFFSET)).subarray(0, TOKEN_BYTES - MAC_OFFSET)
 }
 
+/** The 36 bytes. */
+export function tokenBytes(token: Token): Buffer {
+  return Buffer.from(token.text, 'base64url')
+}
+
 function describe(bytes: Buffer): Token {
   const partition = bytes.readUInt16BE(1)
-  const secret = bytes.subarray(SECRET_OFFSET, MAC_OFFSET)
+  // A copy: tokens are kept, and a slice would keep the page of memory that it is cut from.
+  const secret = new Uint8Array(bytes.subarray(SECRET_OFFSET, MAC_OFFSET))
   return {
     text: bytes.toString('base64url'),
-    bytes,
     region: (bytes[0] ?? 0) & 31,
     partition,
     secret,

@@ -2,7 +2,7 @@ import { gcmOpen, gcmSeal, hmacSha256, randomBytes } from './crypto.ts'
 import type { SessionId } from './engine.ts'
 import type { Key, Keyring } from './keyring.ts'
 import { NONCE_END, NONCE_OFFSET, RECORD_VERSION, TRAIL_FLAG } from './record.ts'
-import { isSessionId, type Token, verifyToken } from './token.ts'
+import { isSessionId, type Token, tokenBytes, verifyToken } from './token.ts'
 
 /*
  * What is left at an id that was given up. It starts as a record does, with flag bit 7 set and
@@ -42,7 +42,7 @@ export function makeForward(keyring: Keyring, from: Token, to: Token): Uint8Arra
     forwardKey(keyring.primary, from),
     start.subarray(NONCE_OFFSET, NONCE_END),
     additional(start, from.id),
-    to.bytes,
+    tokenBytes(to),
   )
   return Buffer.concat([start, sealed])
 }

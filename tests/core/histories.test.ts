@@ -23,13 +23,15 @@ interface Data {
 
 const secrets = 'history secret 0123456789abcdef0123456789'
 
+const SYNCHRONOUS = ['now', 'onExpired', 'peek', 'held', 'watch']
+
 /** The engine, whose calls begin and end when the scheduler says. */
 function scheduled(engine: Engine, scheduler: fc.Scheduler): Engine {
   return new Proxy(engine, {
     get(target, name) {
       const member: unknown = Reflect.get(target, name, target)
       if (typeof member !== 'function') return member
-      if (name === 'now' || name === 'onExpired') return member.bind(target)
+      if (SYNCHRONOUS.includes(String(name))) return member.bind(target)
       return async (...args: unknown[]) => {
         await scheduler.schedule(Promise.resolve(), `${String(name)} begins`)
         const result: unknown = await member.apply(target, args)

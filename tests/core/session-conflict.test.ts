@@ -15,7 +15,7 @@ type Data = Record<string, unknown>
 interface Race {
   world: World<Data>
   user: Browser<Data>
-  /** Another request of the same browser comes in before the next write. */
+  /** Another request of the same browser comes in, on another node, before the next write. */
   before: (handler: Parameters<Browser<Data>['visit']>[0]) => void
 }
 
@@ -26,9 +26,10 @@ async function race(values: Data, options: CreateSessionsOptions<Data> = {}): Pr
     next = hook.next
     return hook.engine
   })
+  const other = setUp<Data>(options, undefined, world.clock, world.engine)
   const user = world.browser()
   await user.visit((s) => Object.assign(s.data, values))
-  return { world, user, before: (handler) => next(() => user.copy().visit(handler)) }
+  return { world, user, before: (handler) => next(() => other.browser(user.cookie).visit(handler)) }
 }
 
 describe('two requests that write at once', () => {

@@ -3,6 +3,7 @@ import {
   type CreateResult,
   type Engine,
   type ExpiryEvents,
+  type NearReads,
   type SessionId,
   type Stamp,
   type Stored,
@@ -10,6 +11,7 @@ import {
   type WriteResult,
 } from '../../core/engine.ts'
 import { OptionError, StoreRefusedError, StoreUnavailableError } from '../../core/errors.ts'
+import { Watchers } from '../watchers.ts'
 import { type Entry, RecordStore } from './record-store.ts'
 import { startSweeper } from './sweeper.ts'
 
@@ -33,7 +35,7 @@ export interface MemoryEngineStats {
   readonly expired: number
 }
 
-export interface MemoryEngine extends Engine, ExpiryEvents {
+export interface MemoryEngine extends Engine, ExpiryEvents, NearReads {
   stats(): MemoryEngineStats
 }
 
@@ -55,7 +57,10 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
   }
 
   const listeners = new Set<{ readonly tell: (id: SessionId) => void }>()
-  const store = new RecordStore(maxSessions, announce)
+  const watchers = new Watchers()
+  const store = new RecordStore(maxSessions, announce, (id) => watchers.notify(id))
+  let hits = 0
+  let misses = 0
   const sweeper = startSweeper(sweepInterval, (limit) => {
     if (store.sweep(clock.monotonic(), limit)) return 'due'
     return store.size > 0 ? 'waiting' : 'empty'
@@ -72,6 +77,10 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
         if (listeners.has(listener)) listener.tell(id)
       })
     }
+  }
+
+  function expiryOf(entry: Entry, now: number): number {
+    return clock.now() + remaining(entry, now)
   }
 
   /** The frame of every call. The function is async: what is thrown inside arrives as a rejection. */
@@ -107,6 +116,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
 
     load: (id) =>
       call((now) => {
+        misses++
         const entry = store.find(id, now)
         return entry && stored(entry, now)
       }),
@@ -135,14 +145,19 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
         checkLifetimes(ttl)
         return write(id, base, now, (entry) => {
           entry.record = new Uint8Array(record)
+          entry.held = undefined
           store.setDeadline(entry, now + ttl)
+          watchers.notify(id)
         })
       }),
 
     touch: (id, base, ttl) =>
       call((now) => {
         checkLifetimes(ttl)
-        return write(id, base, now, (entry) => store.setDeadline(entry, now + ttl))
+        return write(id, base, now, (entry) => {
+          store.setDeadline(entry, now + ttl)
+          if (entry.held !== undefined) entry.held.expiresAt = expiryOf(entry, now)
+        })
       }),
 
     rotate: (from, base, to, record, ttl, { trail, owner } = {}) =>
@@ -188,6 +203,30 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
         for (const { entry } of ended) store.remove(entry)
         return ended.map(({ entry }) => entry.id)
       }),
+
+    peek: (id) => {
+      const now = clock.monotonic()
+      const entry = closed ? undefined : store.find(id, now)
+      if (entry === undefined) return undefined
+      hits++
+      entry.held ??= {
+        record: entry.record,
+        expiresAt: expiryOf(entry, now),
+        opened: undefined,
+      }
+      return entry.held
+    },
+
+    held: (id) => store.find(id, clock.monotonic())?.held,
+
+    watch: (id, listener) => watchers.add(id, listener),
+
+    get nearCache() {
+      return {
+        ...{ state: 'on' as const, reason: undefined, hits, misses, entries: store.size },
+        ...{ bytes: 0, invalidations: 0, evictions: 0, age: 0 },
+      }
+    },
 
     close: async () => {
       closed = true

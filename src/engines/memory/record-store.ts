@@ -1,4 +1,4 @@
-import type { Owner, SessionId } from '../../core/engine.ts'
+import type { Held, Owner, SessionId } from '../../core/engine.ts'
 import { ExpiryHeap } from './expiry-heap.ts'
 
 /** The sessions of one principal. */
@@ -9,10 +9,16 @@ export interface PrincipalIndex {
   readonly sessions: Map<SessionId, Uint8Array>
 }
 
+export interface MutableHeld extends Held {
+  expiresAt: number
+}
+
 /** One stored record. */
 export interface Entry {
   readonly id: SessionId
   record: Uint8Array
+  /** What readers hold of this record; another one when the record is another one. */
+  held: MutableHeld | undefined
   /** On the monotonic clock, as all times here. */
   deadline: number
   position: number
@@ -27,13 +33,20 @@ export class RecordStore {
   expired = 0
   readonly #maxRecords: number
   readonly #onExpired: (id: SessionId) => void
+  readonly #onRemoved: (id: SessionId) => void
   readonly #entries = new Map<SessionId, Entry>()
   readonly #heap = new ExpiryHeap<Entry>()
   readonly #indexes = new Map<string, PrincipalIndex>()
 
-  constructor(maxRecords: number, onExpired: (id: SessionId) => void) {
+  /** @param onRemoved told of every record that goes, for whichever reason */
+  constructor(
+    maxRecords: number,
+    onExpired: (id: SessionId) => void,
+    onRemoved: (id: SessionId) => void,
+  ) {
     this.#maxRecords = maxRecords
     this.#onExpired = onExpired
+    this.#onRemoved = onRemoved
   }
 
   get size(): number {
@@ -67,7 +80,7 @@ export class RecordStore {
 
   /** Takes over `record`: the caller hands in its own copy. The id must be free, and room be made. */
   add(id: SessionId, record: Uint8Array, deadline: number): Entry {
-    const entry: Entry = { id, record, deadline, position: 0, index: undefined }
+    const entry: Entry = { id, record, held: undefined, deadline, position: 0, index: undefined }
     this.#entries.set(id, entry)
     this.#heap.add(entry)
     return entry
@@ -82,6 +95,7 @@ export class RecordStore {
     this.#entries.delete(entry.id)
     this.#heap.remove(entry)
     this.unlist(entry)
+    this.#onRemoved(entry.id)
   }
 
   /** Removes at most `limit` expired records; true when more of them are due. */

@@ -14,6 +14,11 @@ export const Answer = {
   rejected: 5,
 } as const
 
+/** The lifetime behind `done`, milliseconds. */
+export function writtenLifetime(answer: unknown): number {
+  return lifetime((answer as [number, number])[1])
+}
+
 /** PTTL of a key that is not there. */
 export const GONE = -2
 

@@ -17,10 +17,14 @@ export interface ConnectionOptions {
   readonly clock: Clock
   /** Makes the client of one socket. A link with a near cache has its own. */
   readonly open?: (target: RedisTarget, connectTimeout: number) => Wire
+  /** What is to be done on a new connection before anything else is sent. */
+  readonly prepare?: (wire: Wire) => Promise<void>
 }
 
 export interface ConnectionEvents {
   up(wire: Wire): void
+  /** The wire is given up. Nothing more that comes on it counts. */
+  down(): void
   /** The server answered an attempt, and waiting will not change the answer. Attempts go on. */
   refused(reply: ErrorReply): void
 }
@@ -69,6 +73,7 @@ export class Connection {
     if (wire !== this.#wire) return
     this.#wire = undefined
     this.#problem = problem
+    this.#events.down()
     // Later: a client that reports its own end still has to reject its commands with the cause.
     queueMicrotask(() => wire.destroy())
     this.#again()
@@ -80,11 +85,12 @@ export class Connection {
     const wires = [this.#wire, this.#opening]
     this.#wire = undefined
     this.#opening = undefined
+    this.#events.down()
     for (const wire of wires) wire?.destroy()
   }
 
   async #connect(): Promise<void> {
-    const { target, open = openWire } = this.#options
+    const { target, open = openWire, prepare } = this.#options
     let wire: Wire
     try {
       wire = open(target, CONNECT_TIMEOUT)
@@ -108,6 +114,7 @@ export class Connection {
     const limit = setTimeout(() => this.#failed(wire, undefined), CONNECT_TIMEOUT)
     try {
       await wire.connect()
+      await prepare?.(wire)
       const offset = await this.#askTime(wire)
       if (this.#opening !== wire) return
       this.#opening = undefined

@@ -2,10 +2,21 @@ import type { SessionId } from '../../core/engine.ts'
 import { OptionError } from '../../core/errors.ts'
 
 const TAG_LENGTH = 3
+const HASH_LENGTH = 22
 
 /** `<prefix>:{<tag>}:s:<22 characters>`. The scripts count on these 22 characters at the end. */
 export function recordKey(prefix: string, id: SessionId): string {
   return `${prefix}:{${id.slice(0, TAG_LENGTH)}}:s:${id.slice(TAG_LENGTH)}`
+}
+
+/** The session whose record stands under the key, if it is such a key. */
+export function recordIdOf(prefix: string, key: string | Buffer): SessionId | undefined {
+  const text = typeof key === 'string' ? key : key.toString('latin1')
+  const tag = prefix.length + 2
+  if (text.length !== tag + TAG_LENGTH + 4 + HASH_LENGTH || !text.startsWith(prefix))
+    return undefined
+  if (text.slice(tag + TAG_LENGTH, -HASH_LENGTH) !== '}:s:') return undefined
+  return text.slice(tag, tag + TAG_LENGTH) + text.slice(-HASH_LENGTH)
 }
 
 /** `<prefix>:{<tag>}:p:<22 characters>`: the hash that lists a principal's sessions. */

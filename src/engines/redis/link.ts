@@ -16,6 +16,10 @@ export interface LinkOptions extends ConnectionOptions {
   /** Deadline of each call, the wait for a connection included. Milliseconds. */
   readonly commandTimeout: number
   readonly clock: Clock
+  /** There is a connection; before the calls that have waited for it are sent. */
+  readonly onUp?: () => void
+  /** The connection is given up; before its calls reject. */
+  readonly onDown?: () => void
 }
 
 /** Sends the commands of one call, all in the same turn. */
@@ -24,8 +28,7 @@ export type Issue<T> = (wire: Wire) => Promise<T>
 /**
  * Calls with a deadline over one connection to one server.
  *
- * The unit that a topology multiplies: one link per master, chosen by the slot of a key. A near
- * cache gets its invalidations through a link whose `open` makes a tracked client.
+ * A near cache gets its invalidations through a link whose `open` makes a tracked client.
  */
 export class Link {
   readonly #connection: Connection
@@ -41,10 +44,12 @@ export class Link {
     this.#deadlines = new Deadlines(options.commandTimeout, options.clock)
     this.#connection = new Connection(options, {
       up: (wire) => {
+        options.onUp?.()
         const waiting = [...this.#waiting]
         this.#waiting.clear()
         for (const call of waiting) this.#start(call, wire)
       },
+      down: () => options.onDown?.(),
       refused: (reply) => {
         const waiting = [...this.#waiting]
         this.#waiting.clear()

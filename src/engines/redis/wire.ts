@@ -1,4 +1,4 @@
-import { createClient, RESP_TYPES } from '@redis/client'
+import { BasicPooledClientSideCache, createClient, RESP_TYPES } from '@redis/client'
 import type { RedisTarget } from './options.ts'
 
 export type Argument = string | Buffer
@@ -20,11 +20,43 @@ export const BYTES: object = Object.freeze({
   typeMapping: Object.freeze({ [RESP_TYPES.BLOB_STRING]: Buffer }),
 })
 
+/** The key that has changed; null: any. */
+export type Invalidated = string | Buffer | null
+
+/**
+ * The client's hook for invalidation messages. Its own cache is not used: `sendCommand`, all that we
+ * call, passes it by. Decision 0012 says why.
+ */
+class Invalidations extends BasicPooledClientSideCache {
+  readonly #listener: (key: Invalidated) => void
+
+  constructor(listener: (key: Invalidated) => void) {
+    super()
+    this.#listener = listener
+  }
+
+  override invalidate(key: Invalidated): void {
+    this.#listener(key)
+  }
+
+  /**
+   * The client sends this with its HELLO and takes a refusal for a failed connection. We ask for
+   * tracking ourselves, and do without it where it is refused.
+   */
+  override trackingOn(): string[] {
+    return ['TIME']
+  }
+}
+
 /**
  * A client that lives as long as its socket: it never reconnects by itself, because a link makes a
  * new one instead (docs/decisions/0012 has what was seen without these options).
  */
-export function openWire(target: RedisTarget, connectTimeout: number): Wire {
+export function openWire(
+  target: RedisTarget,
+  connectTimeout: number,
+  onInvalidate?: (key: Invalidated) => void,
+): Wire {
   const { address, password, username } = target
   return createClient({
     RESP: 3,
@@ -34,6 +66,7 @@ export function openWire(target: RedisTarget, connectTimeout: number): Wire {
     commandOptions: { timeout: undefined } as object,
     maintNotifications: 'disabled',
     clientInfoTag: 'sojourn',
+    ...(onInvalidate === undefined ? {} : { clientSideCache: new Invalidations(onInvalidate) }),
     name: target.name,
     database: target.database,
     ...(password === undefined

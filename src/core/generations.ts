@@ -1,0 +1,77 @@
+/**
+ * A bounded map that drops what was not asked for lately. Two generations: what is asked for moves
+ * into the young one; when that has half of the weight, the old one is dropped and the young one is
+ * old. A hit costs no more than a plain Map's, where a true LRU list would cost a delete and a set.
+ */
+export class Generations<Value> {
+  readonly #half: number
+  readonly #weigh: (value: Value) => number
+  #young = new Map<string, Value>()
+  #old = new Map<string, Value>()
+  #youngWeight = 0
+  #oldWeight = 0
+  /** Values that left because there was no room. */
+  evicted = 0
+
+  /** @param weigh what a value counts; must not change while it is in here */
+  constructor(maxWeight: number, weigh: (value: Value) => number) {
+    this.#half = maxWeight / 2
+    this.#weigh = weigh
+  }
+
+  get size(): number {
+    return this.#young.size + this.#old.size
+  }
+
+  get weight(): number {
+    return this.#youngWeight + this.#oldWeight
+  }
+
+  get(key: string): Value | undefined {
+    const value = this.#young.get(key)
+    if (value !== undefined) return value
+    const former = this.#old.get(key)
+    if (former !== undefined) this.set(key, former)
+    return former
+  }
+
+  set(key: string, value: Value): void {
+    this.delete(key)
+    const weight = this.#weigh(value)
+    if (weight > this.#half) {
+      this.evicted++
+      return
+    }
+    if (this.#youngWeight + weight > this.#half) this.#age()
+    this.#young.set(key, value)
+    this.#youngWeight += weight
+  }
+
+  delete(key: string): void {
+    const young = this.#young.get(key)
+    if (young !== undefined) {
+      this.#young.delete(key)
+      this.#youngWeight -= this.#weigh(young)
+      return
+    }
+    const old = this.#old.get(key)
+    if (old === undefined) return
+    this.#old.delete(key)
+    this.#oldWeight -= this.#weigh(old)
+  }
+
+  clear(): void {
+    this.#young = new Map()
+    this.#old = new Map()
+    this.#youngWeight = 0
+    this.#oldWeight = 0
+  }
+
+  #age(): void {
+    this.evicted += this.#old.size
+    this.#old = this.#young
+    this.#oldWeight = this.#youngWeight
+    this.#young = new Map()
+    this.#youngWeight = 0
+  }
+}

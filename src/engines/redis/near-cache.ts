@@ -1,0 +1,217 @@
+import type { Held, NearCacheStats, SessionId } from '../../core/engine.ts'
+import { stampOf } from '../../core/engine.ts'
+import { Generations } from '../../core/generations.ts'
+import { Watchers } from '../watchers.ts'
+
+export interface NearCacheLimits {
+  /** Milliseconds. */
+  readonly maxStaleness: number
+  readonly maxEntries: number
+  /** Estimated. */
+  readonly maxBytes: number
+}
+
+/**
+ * What an entry takes beside its record: the maps, the record's buffer, the opened session around the
+ * attributes. And how much larger attributes are as objects than in a record. Both measured with
+ * sessions of 0.4 and 4 KiB (docs/decisions/0016).
+ */
+const ENTRY_BYTES = 1_600
+const OPENED_FACTOR = 6
+
+class Entry implements Held {
+  readonly record: Uint8Array
+  expiresAt: number
+  opened: unknown = undefined
+
+  constructor(record: Uint8Array, expiresAt: number) {
+    // A copy: an answer is a slice of the chunk that came from the socket, and would keep all of it.
+    this.record = new Uint8Array(record)
+    this.expiresAt = expiresAt
+  }
+}
+
+/**
+ * A question or a command under way for one id. The newest counts: answers come in the order in which
+ * the server carried things out. It is gone when the id was invalidated meanwhile, and then the
+ * answer must not be kept: the news that outdated it has come already and will not come again.
+ */
+export interface Hold {
+  /** When it was sent, by the server's clock. */
+  readonly sentAt: number
+  /** Of a read: what others who ask the same may wait for. */
+  answer: Promise<unknown> | undefined
+}
+
+/**
+ * The records that one connection has read, true for as long as that connection lives: the server
+ * tells on it when one of them changes (docs/decisions/0015). No I/O here.
+ *
+ * Three things end an entry: the server's word, its own deadline (Redis tells of expired keys late), and
+ * silence: entries count only while the last answered heartbeat was sent less than `maxStaleness` ago.
+ */
+export class NearCache {
+  readonly #limits: NearCacheLimits
+  readonly #now: () => number
+  readonly #entries: Generations<Entry>
+  readonly #holds = new Map<SessionId, Hold>()
+  readonly #watchers = new Watchers()
+  /** By the server's clock. */
+  #freshUntil = Number.NEGATIVE_INFINITY
+  #state: NearCacheStats['state'] = 'connecting'
+  #reason: string | undefined
+  #hits = 0
+  #misses = 0
+  #invalidations = 0
+
+  /** @param now the server's clock as this process sees it: monotonic, whole milliseconds */
+  constructor(limits: NearCacheLimits, now: () => number) {
+    this.#limits = limits
+    this.#now = now
+    const share = limits.maxBytes / limits.maxEntries
+    this.#entries = new Generations(limits.maxBytes, (entry) => Math.max(share, weigh(entry)))
+  }
+
+  peek(id: SessionId, now: number): Held | undefined {
+    if (now < this.#freshUntil) {
+      const entry = this.#entries.get(id)
+      if (entry !== undefined && now < entry.expiresAt) {
+        this.#hits++
+        return entry
+      }
+    }
+    return undefined
+  }
+
+  /** A read goes to the server. */
+  miss(): void {
+    this.#misses++
+  }
+
+  held(id: SessionId): Held | undefined {
+    return this.#entries.get(id)
+  }
+
+  /** Must be called before the command is sent. */
+  hold(id: SessionId): Hold {
+    const hold: Hold = { sentAt: this.#now(), answer: undefined }
+    this.#holds.set(id, hold)
+    return hold
+  }
+
+  /** The read that is under way, if nothing has come in between since it was sent. */
+  underWay(id: SessionId): Promise<unknown> | undefined {
+    return this.#holds.get(id)?.answer
+  }
+
+  /** The answer of a command says what is stored now. @param ttl milliseconds */
+  keep(id: SessionId, hold: Hold, record: Uint8Array, ttl: number): void {
+    if (this.#settle(id, hold)) this.#entries.set(id, new Entry(record, hold.sentAt + ttl))
+  }
+
+  /** The answer of a command says that the record is the same and ends later. */
+  renew(id: SessionId, hold: Hold, stamp: Uint8Array, ttl: number): void {
+    if (!this.#settle(id, hold)) return
+    const entry = this.#entries.get(id)
+    if (entry === undefined) return
+    if (Buffer.compare(stampOf(entry.record), stamp) === 0) entry.expiresAt = hold.sentAt + ttl
+    else this.#entries.delete(id)
+  }
+
+  /** The answer of a command says nothing to keep, or it has none. */
+  release(id: SessionId, hold: Hold): void {
+    this.#settle(id, hold)
+    this.#entries.delete(id)
+  }
+
+  /** It has been ended or changed, by whomever: nothing that is known or asked counts any more. */
+  drop(id: SessionId): void {
+    this.#entries.delete(id)
+    this.#holds.delete(id)
+    this.notify(id)
+  }
+
+  /** Tells the watchers; by itself only for what this process has changed: the server does not tell us. */
+  notify(id: SessionId): void {
+    this.#watchers.notify(id)
+  }
+
+  /** A message of the server. @param id undefined: all of them */
+  invalidate(id: SessionId | undefined): void {
+    this.#invalidations++
+    if (id === undefined) this.clear()
+    else this.drop(id)
+  }
+
+  /** Nothing that was known counts any more, nor what is still to be answered. */
+  clear(): void {
+    this.#forget()
+    this.#watchers.notifyAll()
+  }
+
+  /** The connection is there, and the server tells on it of changes. */
+  turnOn(): void {
+    this.#state = 'on'
+    this.#reason = undefined
+    this.clear()
+  }
+
+  /** The server does not tell of changes, or is not to. */
+  turnOff(reason: string): void {
+    this.#state = 'off'
+    this.#reason = reason
+    this.#freshUntil = Number.NEGATIVE_INFINITY
+    this.clear()
+  }
+
+  /** The connection is gone. Watchers are told when there is a new one: before, they could not ask. */
+  disconnect(): void {
+    if (this.#state === 'on') this.#state = 'connecting'
+    this.#freshUntil = Number.NEGATIVE_INFINITY
+    this.#forget()
+  }
+
+  /** The server has answered a question that was sent then. */
+  confirm(sentAt: number): void {
+    if (this.#state === 'on') this.#freshUntil = sentAt + this.#limits.maxStaleness
+  }
+
+  watch(id: SessionId, listener: () => void): () => void {
+    return this.#watchers.add(id, listener)
+  }
+
+  get stats(): NearCacheStats {
+    const sentAt = this.#freshUntil - this.#limits.maxStaleness
+    return {
+      state: this.#state,
+      reason: this.#reason,
+      entries: this.#entries.size,
+      bytes: Math.round(this.#entries.weight),
+      hits: this.#hits,
+      misses: this.#misses,
+      invalidations: this.#invalidations,
+      evictions: this.#entries.evicted,
+      age: Number.isFinite(sentAt) ? this.#now() - sentAt : undefined,
+    }
+  }
+
+  #forget(): void {
+    this.#entries.clear()
+    this.#holds.clear()
+  }
+
+  /** @returns whether the answer may be kept */
+  #settle(id: SessionId, hold: Hold): boolean {
+    if (this.#holds.get(id) === hold) {
+      this.#holds.delete(id)
+      if (this.#state === 'on') return true
+    }
+    // Overtaken: what stands here may be from before this command, and who has sent it must see it.
+    this.#entries.delete(id)
+    return false
+  }
+}
+
+function weigh(entry: Entry): number {
+  return ENTRY_BYTES + entry.record.length * OPENED_FACTOR
+}

@@ -1,0 +1,122 @@
+import { ErrorReply } from '@redis/client'
+import type { Clock } from '../../core/clock.ts'
+import { StoreRefusedError } from '../../core/errors.ts'
+import { replyError } from './errors.ts'
+import { Heartbeat } from './heartbeat.ts'
+import { recordIdOf } from './keys.ts'
+import { type Issue, Link } from './link.ts'
+import { NearCache, type NearCacheLimits } from './near-cache.ts'
+import type { RedisTarget } from './options.ts'
+import { type Invalidated, openWire, type Wire } from './wire.ts'
+
+/**
+ * NOLOOP: what we change ourselves we know, and our scripts end with a read that has the key tracked
+ * again. Not BCAST: every node would be told of every write of the fleet.
+ */
+const TRACKING = ['CLIENT', 'TRACKING', 'ON', 'NOLOOP']
+/** Heartbeats within one `maxStaleness`: three may be late before entries stop counting. */
+const BEATS = 4
+
+export interface TrackedLinkOptions {
+  readonly target: RedisTarget
+  readonly prefix: string
+  /** Milliseconds. */
+  readonly commandTimeout: number
+  readonly clock: Clock
+  /** Undefined: no near cache is wanted. */
+  readonly nearCache: NearCacheLimits | undefined
+}
+
+/** Without a near cache its class only joins parallel reads. */
+const NO_LIMITS: NearCacheLimits = { maxStaleness: 1, maxEntries: 1, maxBytes: 1 }
+
+/**
+ * A link to one server and what has been read on it. The unit that a topology multiplies: one per
+ * master, chosen by the slot of a key.
+ */
+export class TrackedLink {
+  readonly near: NearCache
+  readonly #link: Link
+  readonly #heartbeat: Heartbeat | undefined
+  readonly #prefix: string
+  #warned = false
+
+  constructor(options: TrackedLinkOptions) {
+    const { nearCache, ...rest } = options
+    this.#prefix = options.prefix
+    this.near = new NearCache(nearCache ?? NO_LIMITS, () => this.#link.now())
+    if (nearCache === undefined) {
+      this.near.turnOff('nearCache is false')
+      this.#link = new Link(rest)
+      return
+    }
+    const heartbeat = new Heartbeat(nearCache.maxStaleness / BEATS, () => this.#beat())
+    this.#heartbeat = heartbeat
+    this.#link = new Link({
+      ...rest,
+      open: (target, connectTimeout) =>
+        openWire(target, connectTimeout, (key) => this.#invalidate(key)),
+      prepare: (wire) => this.#track(wire),
+      onUp: () => heartbeat.start(),
+      onDown: () => {
+        heartbeat.stop()
+        this.near.disconnect()
+      },
+    })
+  }
+
+  now(): number {
+    return this.#link.now()
+  }
+
+  call<T>(operation: string, issue: Issue<T>): Promise<T> {
+    return this.#link.call(operation, issue)
+  }
+
+  close(): void {
+    this.#heartbeat?.stop()
+    this.#link.close()
+  }
+
+  /** Any answer will do; TIME needs no permission that a link does not need anyway. */
+  async #beat(): Promise<void> {
+    const sentAt = this.now()
+    await this.call('heartbeat', (wire) => wire.sendCommand(['TIME']))
+    this.near.confirm(sentAt)
+  }
+
+  async #track(wire: Wire): Promise<void> {
+    try {
+      await wire.sendCommand(TRACKING)
+    } catch (error) {
+      if (!(error instanceof ErrorReply)) throw error
+      this.#doWithout(error)
+      return
+    }
+    this.near.turnOn()
+  }
+
+  #doWithout(reply: ErrorReply): void {
+    const error = replyError(reply, 'CLIENT TRACKING')
+    const reason = error instanceof StoreRefusedError ? error.reason : 'ERR'
+    const advice =
+      reason === 'NOPERM'
+        ? 'the user may not: allow +client|tracking (docs/redis.md)'
+        : 'the server or a proxy before it does not offer it'
+    this.near.turnOff(`Redis refused CLIENT TRACKING (${reason}): ${advice}`)
+    if (this.#warned) return
+    this.#warned = true
+    process.emitWarning(
+      `the near cache is off, every read goes to Redis: it refused CLIENT TRACKING (${reason}): ` +
+        `${advice}. nearCache: false ends this line.`,
+      { code: 'SOJOURN_NEAR_CACHE_OFF' },
+    )
+  }
+
+  #invalidate(key: Invalidated): void {
+    if (key === null) return this.near.invalidate(undefined)
+    // Scripts read other keys too, and the server tells of those as well.
+    const id = recordIdOf(this.#prefix, key)
+    if (id !== undefined) this.near.invalidate(id)
+  }
+}
