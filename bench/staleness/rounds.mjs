@@ -5,7 +5,7 @@ const LANES = 8
 const AT_ONCE = 20
 /** Longer than any entry may live. */
 const WATCHED_FOR = 1_700
-const RECOVERY_DEADLINE = 10_000
+const DEADLINE = 10_000
 
 /**
  * Signs sessions out on one node while the other is asked for them.
@@ -17,7 +17,7 @@ export async function revokeOneByOne({ revoker, reader }, count) {
   const lane = async (first) => {
     for (let i = first; i < count; i += LANES) {
       const { id, token } = made[i]
-      await reader.ask('watch', token)
+      await within(reader.ask('watch', token), 'a session is not served from memory')
       const refused = reader.ask('refused', token)
       const acknowledgedAt = await revoker.ask('revoke', id)
       const refusedAt = await refused
@@ -38,7 +38,8 @@ export async function revokeOneByOne({ revoker, reader }, count) {
 export async function revokeInFault({ revoker, reader }, { fault, repair }) {
   const made = await revoker.ask('make', AT_ONCE)
   const tokens = made.map(({ token }) => token)
-  await Promise.all(tokens.map((token) => reader.ask('watch', token)))
+  const watched = tokens.map((token) => reader.ask('watch', token))
+  await within(Promise.all(watched), 'a session is not served from memory')
   // Anywhere between two heartbeats.
   await sleep(Math.random() * 500)
   const ids = made.map(({ id }) => id)
@@ -47,14 +48,16 @@ export async function revokeInFault({ revoker, reader }, { fault, repair }) {
   await repair()
   await revoker.ask('revokeAgain', ids)
   // Healed, it refuses all of them.
-  await Promise.all(tokens.map((token) => within(reader.ask('refused', token))))
+  const refusals = tokens.map((token) => reader.ask('refused', token))
+  await within(Promise.all(refusals), 'after the repair a revoked session is not refused')
   const lastHits = await Promise.all(tokens.map((token) => reader.ask('lastHit', token)))
   return lastHits.map((at, i) => ({ lastHit: at - revokedAt[i] }))
 }
 
-function within(promise) {
-  const late = sleep(RECOVERY_DEADLINE, undefined, { ref: false }).then(() => {
-    throw new Error(`a revoked session is not refused ${RECOVERY_DEADLINE} ms after the repair`)
+/** @throws Error that says what is not so after ten seconds */
+function within(promise, problem) {
+  const late = sleep(DEADLINE, undefined, { ref: false }).then(() => {
+    throw new Error(`${problem} after ${DEADLINE} ms`)
   })
   return Promise.race([promise, late])
 }
