@@ -22,6 +22,7 @@ import { createToken, type Token } from './token.ts'
 import { makeForward, readTrail } from './trail.ts'
 import { Turns } from './turns.ts'
 import { freezeValue } from './values.ts'
+import { Watches } from './watches.ts'
 
 /** A session as it stands in the store, opened. */
 export interface Live {
@@ -85,6 +86,7 @@ const MOST_TOKENS = 100_000
 /** Sessions in and out of the engine: opening, encoding, compare-and-set with rebase. */
 export class Repository {
   readonly settings: Settings
+  readonly watches: Watches
   readonly #events: EventHub
   readonly #near: NearReads | undefined
   readonly #tokens = new Generations<Token>(MOST_TOKENS, () => 1)
@@ -93,6 +95,7 @@ export class Repository {
 
   constructor(settings: Settings, events: EventHub) {
     this.settings = settings
+    this.watches = new Watches(settings.engine)
     this.#events = events
     this.#near = hasNearReads(settings.engine) ? settings.engine : undefined
   }

@@ -1,4 +1,5 @@
 import { Attributes, applyDelta, type Delta } from './attributes.ts'
+import { Ending } from './ending.ts'
 import type { Stamp } from './engine.ts'
 import { HeadersSentError, SessionEndedError } from './errors.ts'
 import type { EventHub } from './events.ts'
@@ -36,6 +37,10 @@ export class SessionState {
   failed = false
   /** Operations under way or waiting for their turn. */
   #running = 0
+  /** Made when somebody asks for the signal. */
+  #ending: Ending | undefined
+  /** Told then, so that whoever knows how long the request lasts can `release` it. */
+  onSignal: (() => void) | undefined
 
   constructor(
     repository: Repository,
@@ -74,6 +79,22 @@ export class SessionState {
   /** Whether operations are under way: what they take along does not count as dirty. */
   get busy(): boolean {
     return this.#running > 0
+  }
+
+  /** Fires when the session ends anywhere. Of nobody's session: once it is stored and ends. */
+  get signal(): AbortSignal {
+    if (this.#ending === undefined) {
+      this.#ending = new Ending(this.repository.watches)
+      if (this.#ended !== undefined || this.#loggedOut) this.#ending.fire()
+      else this.#ending.follow(this.#live)
+      this.onSignal?.()
+    }
+    return this.#ending.signal
+  }
+
+  /** The signal is not needed any more. */
+  release(): void {
+    this.#ending?.release()
   }
 
   setLifetime(lifetime: Lifetime): void {
@@ -125,7 +146,15 @@ export class SessionState {
       this.#needHeaders('login')
       const before = this.#live
       const delta = this.#attributes.take()
-      const live = await this.#orGiveBack(login(this.repository, before, delta, plan))
+      // The end of the session before is not the end of this one.
+      this.#ending?.pause()
+      let live: Live
+      try {
+        live = await this.#orGiveBack(login(this.repository, before, delta, plan))
+      } catch (error) {
+        this.#ending?.follow(before)
+        throw error
+      }
       this.#ended = undefined
       this.#lifetime = undefined
       this.#become(live, true)
@@ -150,6 +179,7 @@ export class SessionState {
         if (destroyed === 'superseded') this.#ended = 'superseded'
         else this.#loggedOut = true
       }
+      this.#ending?.fire()
       this.#become(undefined, true)
       this.#attributes = new Attributes(none)
       this.#lifetime = undefined
@@ -181,6 +211,7 @@ export class SessionState {
       if (loaded.status === 'live') return this.#become(loaded.live, true)
       this.#ended = loaded.reason === 'superseded' ? 'superseded' : 'ended'
       this.#live = undefined
+      this.#ending?.fire()
       this.#attributes = new Attributes(none)
     })
   }
@@ -238,6 +269,7 @@ export class SessionState {
 
   #become(live: Live | undefined, rebased: boolean): void {
     this.#live = live
+    if (live !== undefined) this.#ending?.follow(live)
     this.#attributes.settle(live?.attributes ?? none, rebased)
   }
 
@@ -245,6 +277,7 @@ export class SessionState {
     this.#drop(delta, reason)
     this.#ended = reason
     this.#live = undefined
+    this.#ending?.fire()
   }
 
   #drop(delta: Delta, reason: 'ended' | 'superseded' | 'headers-sent'): void {

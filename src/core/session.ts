@@ -1,5 +1,5 @@
 import { type Duration, parseDuration } from './duration.ts'
-import type { SessionId } from './engine.ts'
+import type { SessionId, Stamp } from './engine.ts'
 import { AttributeError, OptionError } from './errors.ts'
 import { authenticatedAtOf, principalOf } from './meta.ts'
 import { refuseUnknown } from './options.ts'
@@ -44,6 +44,15 @@ export interface LoginOptions<Data extends object> extends LifetimeOptions {
   readonly address?: string | undefined
 }
 
+/** For `sessions.watch`; a symbol, so that it is reached through plain properties too. */
+export const STAMP: unique symbol = Symbol('sojourn.stamp')
+
+/** A session, whatever the type of its data. */
+export interface Watchable {
+  readonly id: SessionId | undefined
+  readonly [STAMP]: Stamp | undefined
+}
+
 const LONGEST_LABEL = 256
 const LIFETIME_OPTIONS = ['idleTimeout', 'absoluteTimeout', 'persistent']
 const LOGIN_OPTIONS = [...LIFETIME_OPTIONS, 'keep', 'device', 'address']
@@ -69,6 +78,11 @@ export class Session<Data extends object = Record<string, unknown>> {
   /** Made by `Sessions`. */
   constructor(state: SessionState) {
     this.#state = state
+  }
+
+  /** Which state of the session this is. */
+  get [STAMP](): Stamp | undefined {
+    return this.#state.live?.stamp
   }
 
   /** Public name: safe to log and to show, of no use as a cookie. Absent until the session is stored. */
@@ -114,6 +128,14 @@ export class Session<Data extends object = Record<string, unknown>> {
   /** When it ends whoever comes, milliseconds since the epoch. */
   get deadline(): number | undefined {
     return this.#state.live?.header.deadline
+  }
+
+  /**
+   * Fires within milliseconds when the session ends anywhere: logout, revocation, expiry. For streams
+   * and long work of a request; it stops with the response. Elsewhere use `sessions.watch`.
+   */
+  get signal(): AbortSignal {
+    return this.#state.signal
   }
 
   /** The value without a copy, and not to be changed: use `set`, `update` or `data` for that. */

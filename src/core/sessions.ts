@@ -6,17 +6,18 @@ import {
   type NearCacheStats,
   type SessionId,
 } from './engine.ts'
-import { StoreUnavailableError } from './errors.ts'
+import { OptionError, SessionEndedError, StoreUnavailableError } from './errors.ts'
 import { EventHub, type SessionEventName, type SessionListener } from './events.ts'
 import { type Exchange, type ExchangeRequest, openExchange } from './exchange.ts'
-import type { Settings } from './options.ts'
+import { refuseUnknown, type Settings } from './options.ts'
 import { namePrincipal } from './principal.ts'
 import { PrincipalSessions } from './principal-sessions.ts'
 import { Repository } from './repository.ts'
 import { revokeById } from './revoke.ts'
-import { Session } from './session.ts'
+import { Session, STAMP, type Watchable } from './session.ts'
 import { SessionState } from './session-state.ts'
-import { parseToken } from './token.ts'
+import { isSessionId, parseToken } from './token.ts'
+import { Watch, type WatchOptions } from './watch.ts'
 
 export interface OpenOptions {
   /** Asks the store, whatever is at hand in this process. */
@@ -75,6 +76,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   async close(): Promise<void> {
     this.#closed = true
     this.#unsubscribe?.()
+    this.#repository.watches.close()
     await this.#settings.engine.close()
   }
 
@@ -132,6 +134,23 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   stats(): SessionsStats {
     const { engine } = this.#settings
     return { nearCache: hasNearReads(engine) ? engine.nearCache : undefined }
+  }
+
+  /**
+   * Observes a session: `signal` of the answer fires within milliseconds of its end, on whichever node.
+   * For sockets and streams that live longer than a request. Call `close` when they are gone.
+   * @param target its public id, or a session that is stored
+   * @throws SessionEndedError for a session that is not stored, OptionError for what is no id
+   */
+  watch(target: SessionId | Watchable, options: WatchOptions = {}): Watch {
+    refuseUnknown(options, ['onChange'])
+    const id = typeof target === 'string' ? target : target.id
+    if (id === undefined) throw new SessionEndedError('watch')
+    if (!isSessionId(id)) throw new OptionError('target', 'takes the id of a session')
+    const stamp = typeof target === 'string' ? undefined : target[STAMP]
+    return new Watch(this.#repository.watches, id, stamp, options, (error) =>
+      this.reportError('watch', error),
+    )
   }
 
   /** Whether an adapter of these sessions has seen the request. */
