@@ -7,39 +7,67 @@ import type { SessionState } from './session-state.ts'
  * requests that do not use it pay nothing.
  */
 export function withProperties(target: object, state: SessionState): object {
-  // What a debugger or a promise asks for must not look like an attribute.
-  const isOwn = (name: string | symbol): boolean => typeof name === 'symbol' || name in target
-  return new Proxy(target, {
-    get(_, name) {
-      if (!isOwn(name)) return state.attributes.draft(String(name))
-      const value: unknown = Reflect.get(target, name, target)
-      // Methods reach private fields through the target, not through the proxy.
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-    has: (_, name) => isOwn(name) || state.attributes.has(String(name)),
-    set(_, name, value) {
-      if (isOwn(name)) {
-        throw new AttributeError(String(name), 'is a member of the session; use set() to store it')
-      }
-      state.attributes.set(String(name), value)
-      return true
-    },
-    deleteProperty(_, name) {
-      if (isOwn(name)) return false
-      state.attributes.set(String(name), undefined)
-      return true
-    },
-    defineProperty() {
-      throw new TypeError('attributes of a session are set by assignment')
-    },
-    // Frozen or with another prototype, the target would no longer fit what the other traps answer.
-    preventExtensions: () => false,
-    setPrototypeOf: () => false,
-    ownKeys: () => state.attributes.names(),
-    getOwnPropertyDescriptor(_, name) {
-      if (typeof name === 'symbol' || !state.attributes.has(name)) return undefined
-      const value = state.attributes.draft(name)
-      return { value, writable: true, enumerable: true, configurable: true }
-    },
-  })
+  return new Proxy(target, new Properties(state))
+}
+
+// A class, so that a request pays for two small objects and not for nine functions.
+class Properties implements ProxyHandler<object> {
+  readonly #state: SessionState
+
+  constructor(state: SessionState) {
+    this.#state = state
+  }
+
+  get(target: object, name: string | symbol): unknown {
+    if (!isOwn(target, name)) return this.#state.attributes.draft(String(name))
+    const value: unknown = Reflect.get(target, name, target)
+    // Methods reach private fields through the target, not through the proxy.
+    return typeof value === 'function' ? value.bind(target) : value
+  }
+
+  has(target: object, name: string | symbol): boolean {
+    return isOwn(target, name) || this.#state.attributes.has(String(name))
+  }
+
+  set(target: object, name: string | symbol, value: unknown): boolean {
+    if (isOwn(target, name)) {
+      throw new AttributeError(String(name), 'is a member of the session; use set() to store it')
+    }
+    this.#state.attributes.set(String(name), value)
+    return true
+  }
+
+  deleteProperty(target: object, name: string | symbol): boolean {
+    if (isOwn(target, name)) return false
+    this.#state.attributes.set(String(name), undefined)
+    return true
+  }
+
+  defineProperty(): never {
+    throw new TypeError('attributes of a session are set by assignment')
+  }
+
+  // Frozen or with another prototype, the target would no longer fit what the other traps answer.
+  preventExtensions(): boolean {
+    return false
+  }
+
+  setPrototypeOf(): boolean {
+    return false
+  }
+
+  ownKeys(): string[] {
+    return this.#state.attributes.names()
+  }
+
+  getOwnPropertyDescriptor(_: object, name: string | symbol): PropertyDescriptor | undefined {
+    if (typeof name === 'symbol' || !this.#state.attributes.has(name)) return undefined
+    const value = this.#state.attributes.draft(name)
+    return { value, writable: true, enumerable: true, configurable: true }
+  }
+}
+
+/** What a debugger or a promise asks for must not look like an attribute. */
+function isOwn(target: object, name: string | symbol): boolean {
+  return typeof name === 'symbol' || name in target
 }

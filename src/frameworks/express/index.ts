@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { OptionError } from '../../core/errors.ts'
 import type { Exchange } from '../../core/exchange.ts'
-import { withProperties } from '../../core/properties.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
-import { requestOf } from '../node/request.ts'
-import { hookResponse } from '../node/response-hook.ts'
+import { checkOptions, enter, type MountOptions } from '../node/mount.ts'
+import { NodeRequest } from '../node/request.ts'
+import { type AnyExchange, hookResponse } from '../node/response-hook.ts'
+import { holdSession, sessionOf } from '../node/session-property.ts'
+import { toDictionary } from './dictionary.ts'
 
 /**
  * The attributes of `req.session`, for applications to extend:
@@ -25,6 +26,8 @@ declare global {
   }
 }
 
+export interface ExpressSessionsOptions extends MountOptions<IncomingMessage> {}
+
 /** Fits `app.use` of Express 4 and 5. */
 export type ExpressMiddleware = (
   request: IncomingMessage,
@@ -36,40 +39,46 @@ export type ExpressMiddleware = (
  * Gives each request its session, stores it before the response goes out, and keeps the cookie.
  * A store that does not answer is passed to the application's error handler as
  * `StoreUnavailableError` with `status` 503.
+ * @throws OptionError
  */
-export function expressSessions<Data extends object>(sessions: Sessions<Data>): ExpressMiddleware {
-  if (typeof (sessions as Partial<Sessions<Data>> | undefined)?.exchange !== 'function') {
-    throw new OptionError('sessions', 'takes what createSessions has made')
-  }
+export function expressSessions<Data extends object>(
+  sessions: Sessions<Data>,
+  options: ExpressSessionsOptions = {},
+): ExpressMiddleware {
+  checkOptions(sessions, options, ['fresh'])
   return (request, response, next) => {
-    // Mounted twice, or on a router below: the first one counts.
-    if (sessions.has(request)) return next()
-    // `secure` is Express' own: it knows which proxies the application trusts.
-    const secure = (request as { secure?: boolean }).secure === true
+    if (!sessions.has(request)) {
+      toDictionary(request, 'url')
+      toDictionary(response, 'req')
+    }
+    const facts = new NodeRequest(request, request, isSecure)
     const start = (exchange: Exchange<Data>): void => {
-      // With sessions under several cookies the first is `req.session`, as with express-session; the
-      // others are at their own `from(req)`.
-      if (!('session' in request)) defineSession(request, exchange)
-      hookResponse(response, exchange, {
-        fail: next,
-        report: (operation, error) => sessions.reportError(operation, error),
-      })
+      defineSession(request, exchange)
+      hookResponse(response, exchange, next, sessions)
       next()
     }
-    const opened = sessions.exchange(request, requestOf(request, secure))
-    if (opened instanceof Promise) opened.then(start, next)
-    else start(opened)
+    enter(sessions, options.fresh, request, facts, start, next)
   }
 }
 
-function defineSession<Data extends object>(request: object, exchange: Exchange<Data>): void {
-  let properties: object | undefined
-  Object.defineProperty(request, 'session', {
-    configurable: true,
-    enumerable: true,
-    get: () => {
-      exchange.accessed = true
-      return (properties ??= withProperties(exchange.session, exchange.state))
-    },
-  })
+/** `req.secure` is Express' own: it knows which proxies the application trusts. */
+function isSecure(request: object): boolean {
+  return (request as { secure?: boolean }).secure === true
+}
+
+// One for all requests: with a getter of its own each would keep the last one alive for a while.
+const PROPERTY: PropertyDescriptor = {
+  configurable: true,
+  enumerable: true,
+  get(this: object) {
+    return sessionOf(this)
+  },
+}
+
+function defineSession(request: object, exchange: AnyExchange): void {
+  // With sessions under several cookies the first is `req.session`, as with express-session; the
+  // others are at their own `from(req)`.
+  if ('session' in request) return
+  holdSession(request, exchange)
+  Object.defineProperty(request, 'session', PROPERTY)
 }

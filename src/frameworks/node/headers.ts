@@ -1,5 +1,12 @@
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
 
+/** Node's response, or a framework's own collection. */
+export interface Headers {
+  hasHeader(name: string): boolean
+  removeHeader(name: string): void
+  setHeader(name: string, value: string): void
+}
+
 /** Headers that speak of one body and not of the one that an error handler sends instead. */
 const BODY_HEADERS: readonly string[] = [
   'content-length',
@@ -26,20 +33,46 @@ const CDN_HEADERS: readonly string[] = ['cdn-cache-control', 'surrogate-control'
 /**
  * Adds the session's cookie, and what keeps caches from giving one user's answer to another
  * (RFC 9111, section 7.3; OWASP Session Management Cheat Sheet, "Web Content Caching").
+ * @param args those of `writeHead`
+ * @returns what to call `writeHead` with
  */
-export function addSessionHeaders(response: ServerResponse, cookie: string | undefined): void {
+export function withSessionHeaders(
+  response: ServerResponse,
+  args: readonly unknown[],
+  cookie: string | undefined,
+): readonly unknown[] {
+  // What most requests come to: nothing of ours to merge with.
+  if (cookie === undefined && response.getHeader('vary') === undefined) {
+    const [status, headers] = args
+    if (args.length === 1) {
+      response.setHeader('Vary', 'Cookie')
+      return args
+    }
+    if (args.length === 2 && isWithoutVary(headers)) return [status, { ...headers, Vary: 'Cookie' }]
+  }
+  const rest = mergeHeadArguments(response, args)
   if (cookie !== undefined) {
     response.setHeader('Set-Cookie', [...listOf(response.getHeader('set-cookie')), cookie])
     response.setHeader('Cache-Control', withoutSharedCaching(response.getHeader('cache-control')))
     removeHeaders(response, CDN_HEADERS)
   }
   const vary = listOf(response.getHeader('vary')).join(', ')
-  if (/(?:^|,)\s*(?:\*|cookie)\s*(?:,|$)/i.test(vary)) return
-  response.setHeader('Vary', vary === '' ? 'Cookie' : `${vary}, Cookie`)
+  if (!/(?:^|,)\s*(?:\*|cookie)\s*(?:,|$)/i.test(vary)) {
+    response.setHeader('Vary', vary === '' ? 'Cookie' : `${vary}, Cookie`)
+  }
+  return rest
+}
+
+function isWithoutVary(headers: unknown): headers is Record<string, unknown> {
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) return false
+  for (const name of Object.keys(headers)) {
+    if (name.length === 4 && name.toLowerCase() === 'vary') return false
+  }
+  return true
 }
 
 /** Takes back what was said of a body that is not sent after all, and of how long to keep it. */
-export function removeBodyHeaders(response: ServerResponse): void {
+export function removeBodyHeaders(response: Headers): void {
   removeHeaders(response, BODY_HEADERS)
   removeHeaders(response, CDN_HEADERS)
   if (response.hasHeader('cache-control')) response.setHeader('Cache-Control', 'no-store')
@@ -88,7 +121,7 @@ function withoutSharedCaching(header: OutgoingHttpHeader | undefined): string {
   return (isClosed ? directives : ['private', ...directives]).join(', ')
 }
 
-function removeHeaders(response: ServerResponse, names: readonly string[]): void {
+function removeHeaders(response: Headers, names: readonly string[]): void {
   for (const name of names) {
     // Node remembers a removal, of an absent header too: without Content-Length and
     // Transfer-Encoding the error's answer would end only with the connection.

@@ -4,54 +4,63 @@ import type { Readable } from 'node:stream'
 import { isSojournError } from '../../core/errors.ts'
 import type { Exchange } from '../../core/exchange.ts'
 import { headersSentError, lockHead } from './head-lock.ts'
-import { addSessionHeaders, mergeHeadArguments, removeBodyHeaders } from './headers.ts'
+import { mergeHeadArguments, removeBodyHeaders, withSessionHeaders } from './headers.ts'
 
 type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders'
 type Args = readonly unknown[]
-type Pass = (method: Method, args: Args) => unknown
 /** What is replaced at a response, free of the overloads. */
-type Methods = Record<Method, (...args: Args) => unknown> & {
-  readonly on: (event: string, listener: () => void) => EventEmitter
+type Methods = Record<Method, (...args: Args) => unknown>
+
+/** An exchange, whatever the type of its session's data. */
+export interface AnyExchange extends Omit<Exchange<object>, 'session'> {
+  readonly session: object
 }
 
-/** What the hook needs of an exchange, whatever the type of its session's data. */
-type ResponseExchange = Pick<
-  Exchange<object>,
-  'accessed' | 'dirty' | 'failed' | 'commit' | 'sendHeaders' | 'abandon' | 'afterResponse'
->
-
-export interface ResponseHookOptions {
-  /** Answers the request when the session could not be stored; nothing has gone out then. */
-  readonly fail: (error: unknown) => void
-  /** Told of failures when nobody can be answered any more. */
-  readonly report: (operation: string, error: unknown) => void
+/** Told of failures when nobody can be answered any more. */
+interface Reporter {
+  reportError(operation: string, error: unknown): void
 }
 
 /** A value that is another one at each look (a getter) must not hold a response for ever. */
 const MOST_ROUNDS = 3
 const HOOK: unique symbol = Symbol('sojourn.response')
 
+type Hooked = ServerResponse & { [HOOK]?: ResponseHook }
+
 /**
  * Holds a response back until its session is stored, however the response is made: `end`, `write`,
  * `writeHead`, `flushHeaders`, a pipe, or a client that has gone. Where nothing is to be stored
  * everything passes straight through, in the same tick.
+ * @param fail answers the request when the session could not be stored; nothing has gone out then
  */
 export function hookResponse(
-  response: ServerResponse & { [HOOK]?: ResponseHook },
-  exchange: ResponseExchange,
-  options: ResponseHookOptions,
+  response: ServerResponse,
+  exchange: AnyExchange,
+  fail: (error: unknown) => void,
+  reporter: Reporter,
 ): void {
-  const hook = response[HOOK]
-  if (hook === undefined) response[HOOK] = new ResponseHook(response, exchange, options)
+  const hooked: Hooked = response
+  const hook = hooked[HOOK]
   // Sessions under several cookies: one hook waits for all of them.
-  else hook.join(exchange)
+  if (hook !== undefined) return hook.join(exchange)
+  hooked[HOOK] = new ResponseHook(response, exchange, fail, reporter)
+  install(response, passing)
+  response.on('pipe', notePipe)
+  response.on('close', noteClose)
 }
 
 class ResponseHook {
   readonly #response: ServerResponse
-  readonly #options: ResponseHookOptions
-  readonly #exchanges: ResponseExchange[]
-  readonly #original: Readonly<Methods>
+  readonly #fail: (error: unknown) => void
+  readonly #reporter: Reporter
+  readonly #exchange: AnyExchange
+  #others: AnyExchange[] | undefined
+  // One field each: looking them up by name in an object is what a request would feel.
+  readonly #writeHead: Methods['writeHead']
+  readonly #write: Methods['write']
+  readonly #end: Methods['end']
+  readonly #flushHeaders: Methods['flushHeaders']
+  readonly #on: (event: string, listener: () => void) => EventEmitter
   #sources: Readable[] | undefined
   /** What was called while a commit is under way, to be called when it is done. */
   #held: (readonly [Method, Args])[] | undefined
@@ -64,35 +73,30 @@ class ResponseHook {
   #mayWrite = false
   #answered = false
 
-  constructor(response: ServerResponse, exchange: ResponseExchange, options: ResponseHookOptions) {
+  constructor(
+    response: ServerResponse,
+    exchange: AnyExchange,
+    fail: (error: unknown) => void,
+    reporter: Reporter,
+  ) {
     this.#response = response
-    this.#options = options
-    this.#exchanges = [exchange]
-    const { writeHead, write, end, flushHeaders, on } = response as unknown as Methods
-    this.#original = { writeHead, write, end, flushHeaders, on }
-    this.#install((method, args) =>
-      this.#refused ? this.#discard(method) : this.#pass(method, args),
-    )
-    response.on('pipe', (source) => {
-      ;(this.#sources ??= []).push(source)
-      this.#mayWrite = this.#refused
-    })
-    response.once('close', () => this.#close())
+    this.#exchange = exchange
+    this.#fail = fail
+    this.#reporter = reporter
+    const { writeHead, write, end, flushHeaders } = response as unknown as Methods
+    this.#writeHead = writeHead
+    this.#write = write
+    this.#end = end
+    this.#flushHeaders = flushHeaders
+    this.#on = response.on
   }
 
-  join(exchange: ResponseExchange): void {
-    this.#exchanges.push(exchange)
+  join(exchange: AnyExchange): void {
+    ;(this.#others ??= []).push(exchange)
   }
 
-  #install(pass: Pass): void {
-    const response = this.#response as unknown as Methods
-    response.writeHead = (...args) => pass('writeHead', args)
-    response.write = (...args) => pass('write', args)
-    response.end = (...args) => pass('end', args)
-    response.flushHeaders = (...args) => pass('flushHeaders', args)
-  }
-
-  #pass(method: Method, args: Args): unknown {
+  pass(method: Method, args: Args): unknown {
+    if (this.#refused) return this.#discard(method)
     if (this.#held !== undefined) return this.#hold(this.#held, method, args)
     if (this.#mustWait(method)) {
       // Wrong headers are refused in the handler, as Node does, and not when the commit is done.
@@ -104,27 +108,63 @@ class ResponseHook {
     return this.#call(method, args)
   }
 
+  /** After a refusal, nothing is committed any more. */
+  answer(method: Method, args: Args): unknown {
+    if (this.#answered) return this.#discard(method)
+    if (method === 'write' && !this.#mayWrite && !this.#headWritten) return false
+    const result = this.#call(method, args)
+    if (method === 'end') this.#answered = true
+    return result
+  }
+
+  piped(source: Readable): void {
+    ;(this.#sources ??= []).push(source)
+    this.#mayWrite = this.#refused
+  }
+
+  /** The response is done, or its client has gone: what the handler has changed counts all the same. */
+  closed(): void {
+    this.#finish(this.#exchange)
+    if (this.#others !== undefined) for (const exchange of this.#others) this.#finish(exchange)
+  }
+
   /** For the head, and again at the end for what has changed since. */
   #mustWait(method: Method): boolean {
     // Node writes a head by itself inside `write` and `end`, where it is too late to wait.
     if (this.#passed && method !== 'end') return false
-    for (const exchange of this.#exchanges) if (exchange.dirty) return true
-    return false
+    if (this.#exchange.dirty) return true
+    return this.#others?.some((exchange) => exchange.dirty) === true
   }
 
   #call(method: Method, args: Args): unknown {
+    const response = this.#response
     this.#passed = true
-    let rest = args
-    if (method === 'writeHead' && !this.#headWritten) {
-      this.#headWritten = true
-      for (const exchange of this.#exchanges) {
-        const cookie = exchange.sendHeaders()
-        if (cookie === undefined && !exchange.accessed) continue
-        rest = mergeHeadArguments(this.#response, rest)
-        addSessionHeaders(this.#response, cookie)
+    switch (method) {
+      case 'end':
+        return this.#end.apply(response, args as unknown[])
+      case 'write':
+        return this.#write.apply(response, args as unknown[])
+      case 'flushHeaders':
+        return this.#flushHeaders.call(response)
+      case 'writeHead': {
+        const rest = this.#headWritten ? args : this.#withHeaders(args)
+        return this.#writeHead.apply(response, rest as unknown[])
       }
     }
-    return this.#original[method].call(this.#response, ...rest)
+  }
+
+  #withHeaders(args: Args): Args {
+    this.#headWritten = true
+    const rest = this.#withHeadersOf(this.#exchange, args)
+    return this.#others === undefined
+      ? rest
+      : this.#others.reduce((given, exchange) => this.#withHeadersOf(exchange, given), rest)
+  }
+
+  #withHeadersOf(exchange: AnyExchange, args: Args): Args {
+    const cookie = exchange.sendHeaders()
+    if (cookie === undefined && !exchange.accessed) return args
+    return withSessionHeaders(this.#response, args, cookie)
   }
 
   #hold(held: (readonly [Method, Args])[], method: Method, args: Args): unknown {
@@ -139,6 +179,10 @@ class ResponseHook {
     return method === 'write' ? false : this.#response
   }
 
+  get #exchanges(): readonly AnyExchange[] {
+    return [this.#exchange, ...(this.#others ?? [])]
+  }
+
   #commit(): void {
     const hasEnded = (): boolean => this.#held?.some(([method]) => method === 'end') === true
     const unlock = lockHead(this.#response, hasEnded)
@@ -147,7 +191,7 @@ class ResponseHook {
     this.#settle()
       .catch((error: unknown) => {
         if (!isKnown) throw error
-        this.#options.report('commit', error)
+        this.#reporter.reportError('commit', error)
       })
       .finally(unlock)
       .then(() => this.#release())
@@ -180,7 +224,7 @@ class ResponseHook {
   #drain(): void {
     const nothing = (): void => undefined
     // A compression below us keeps listeners of 'drain' at its own stream: `on` answers with it.
-    const emitter = this.#original.on.call(this.#response, 'drain', nothing)
+    const emitter = this.#on.call(this.#response, 'drain', nothing)
     emitter.off('drain', nothing)
     emitter.emit('drain')
   }
@@ -195,40 +239,76 @@ class ResponseHook {
     response.statusCode = isSojournError(error) ? error.status : 500
     response.statusMessage = ''
     // What was put on top of us since, such as a compression, is busy with the refused answer.
-    this.#install((method, args) => this.#answer(method, args))
+    install(response, answering)
     this.#mayWrite = true
-    this.#options.fail(error)
+    this.#fail(error)
     // A writer that is not done and does not wait for 'drain' must not write into the error's answer.
     this.#mayWrite = hasEnded
-  }
-
-  /** After a refusal, nothing is committed any more. */
-  #answer(method: Method, args: Args): unknown {
-    if (this.#answered) return this.#discard(method)
-    if (method === 'write' && !this.#mayWrite && !this.#headWritten) return false
-    const result = this.#call(method, args)
-    if (method === 'end') this.#answered = true
-    return result
   }
 
   /** A response whose head is out, but not its session stored, must not look complete. */
   #cut(error: unknown): void {
     this.#held = undefined
     this.#refused = true
-    this.#options.report('commit', error)
+    this.#reporter.reportError('commit', error)
     this.#response.destroy()
   }
 
-  /** The response is done, or its client has gone: what the handler has changed counts all the same. */
-  #close(): void {
-    for (const exchange of this.#exchanges) {
-      if (!this.#headWritten) exchange.abandon()
-      if (this.#held !== undefined || this.#refused) continue
-      if (exchange.dirty && !exchange.failed) {
-        exchange.commit().catch((error: unknown) => this.#options.report('commit', error))
-      } else {
-        exchange.afterResponse((error) => this.#options.report('touch', error))
-      }
+  #finish(exchange: AnyExchange): void {
+    if (!this.#headWritten) exchange.abandon()
+    if (this.#held !== undefined || this.#refused) return
+    if (exchange.dirty && !exchange.failed) {
+      exchange.commit().catch((error: unknown) => this.#reporter.reportError('commit', error))
+    } else {
+      exchange.afterResponse((error) => this.#reporter.reportError('touch', error))
     }
   }
+}
+
+type HookOf = { readonly [HOOK]: ResponseHook }
+
+// The same functions for all responses: made anew for each they would cost more than they do.
+const passing: Methods = {
+  writeHead(this: HookOf, ...args) {
+    return this[HOOK].pass('writeHead', args)
+  },
+  write(this: HookOf, ...args) {
+    return this[HOOK].pass('write', args)
+  },
+  end(this: HookOf, ...args) {
+    return this[HOOK].pass('end', args)
+  },
+  flushHeaders(this: HookOf, ...args) {
+    return this[HOOK].pass('flushHeaders', args)
+  },
+}
+const answering: Methods = {
+  writeHead(this: HookOf, ...args) {
+    return this[HOOK].answer('writeHead', args)
+  },
+  write(this: HookOf, ...args) {
+    return this[HOOK].answer('write', args)
+  },
+  end(this: HookOf, ...args) {
+    return this[HOOK].answer('end', args)
+  },
+  flushHeaders(this: HookOf, ...args) {
+    return this[HOOK].answer('flushHeaders', args)
+  },
+}
+
+function install(response: ServerResponse, { writeHead, write, end, flushHeaders }: Methods): void {
+  const methods = response as unknown as Methods
+  methods.writeHead = writeHead
+  methods.write = write
+  methods.end = end
+  methods.flushHeaders = flushHeaders
+}
+
+function notePipe(this: HookOf, source: Readable): void {
+  this[HOOK].piped(source)
+}
+
+function noteClose(this: HookOf): void {
+  this[HOOK].closed()
 }

@@ -1,0 +1,86 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Exchange } from '../../core/exchange.ts'
+import type { Session } from '../../core/session.ts'
+import type { Sessions } from '../../core/sessions.ts'
+import { checkOptions, enter, type MountOptions } from './mount.ts'
+import { NodeRequest } from './request.ts'
+import { hookResponse } from './response-hook.ts'
+
+/** A request to a server of node:http, node:https or, with its compatibility API, node:http2. */
+export type NodeServerRequest = IncomingMessage | Http2ServerRequest
+export type NodeServerResponse = ServerResponse | Http2ServerResponse
+
+export interface ConnectionOptions {
+  /**
+   * Whether X-Forwarded-Proto is believed, which decides on the cookie's form. Only behind a proxy
+   * that sets it. Default false.
+   */
+  readonly trustProxy?: boolean
+}
+
+export interface NodeSessionsOptions extends MountOptions<NodeServerRequest>, ConnectionOptions {}
+
+/** Fits what is called middleware since connect. */
+export type NodeMiddleware = (
+  request: NodeServerRequest,
+  response: NodeServerResponse,
+  next: (error?: unknown) => void,
+) => void
+
+/**
+ * Gives each request its session, for `sessions.from(request)`, stores it before the response goes
+ * out, and keeps the cookie. `next` is called at once where no I/O is needed; with an error, such as
+ * `StoreUnavailableError` with `status` 503, it has to answer the request.
+ * @throws OptionError
+ */
+export function nodeSessions<Data extends object>(
+  sessions: Sessions<Data>,
+  options: NodeSessionsOptions = {},
+): NodeMiddleware {
+  checkOptions(sessions, options, ['fresh', 'trustProxy'])
+  const isSecure = securityOf(options)
+  return (request, response, next) => {
+    const message = request as IncomingMessage
+    const facts = new NodeRequest(message, message, isSecure)
+    const start = (exchange: Exchange<Data>): void => {
+      hookResponse(response as ServerResponse, exchange, next, sessions)
+      next()
+    }
+    enter(sessions, options.fresh, message, facts, start, next)
+  }
+}
+
+/**
+ * The session of a request that gets no response, such as a WebSocket's handshake. No cookie can be
+ * set: `login` and `rotate` are refused, a session that is new is not stored. What is changed is
+ * stored by `commit()`.
+ * @throws StoreUnavailableError, StoreRefusedError
+ */
+export async function sessionOfUpgrade<Data extends object>(
+  sessions: Sessions<Data>,
+  request: IncomingMessage,
+  options: ConnectionOptions = {},
+): Promise<Session<Data>> {
+  checkOptions(sessions, options, ['trustProxy'])
+  const facts = new NodeRequest(request, request, securityOf(options))
+  const exchange = await sessions.exchange(request, facts)
+  exchange.sendHeaders()
+  exchange.afterResponse((error) => sessions.reportError('touch', error))
+  return exchange.session
+}
+
+function securityOf({ trustProxy }: ConnectionOptions): (request: IncomingMessage) => boolean {
+  return trustProxy === true ? isSecureByProxy : isEncrypted
+}
+
+function isEncrypted({ socket }: IncomingMessage): boolean {
+  return (socket as { encrypted?: boolean }).encrypted === true
+}
+
+function isSecureByProxy(request: IncomingMessage): boolean {
+  const header = request.headers['x-forwarded-proto']
+  if (header === undefined) return isEncrypted(request)
+  // Each proxy adds its own at the end: the first is the browser's.
+  return String(header).split(',', 1)[0]?.trim().toLowerCase() === 'https'
+}
