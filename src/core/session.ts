@@ -50,7 +50,8 @@ export const STAMP: unique symbol = Symbol('sojourn.stamp')
 /** A session, whatever the type of its data. */
 export interface Watchable {
   readonly id: SessionId | undefined
-  readonly [STAMP]: Stamp | undefined
+  /** Which state of it this is. */
+  readonly [STAMP]?: Stamp | undefined
 }
 
 const LONGEST_LABEL = 256
@@ -70,6 +71,11 @@ export class Session<Data extends object = Record<string, unknown>> {
         return { session: id, principal, attributes: this.#state.attributes.names() }
       },
     })
+    Object.defineProperty(Session.prototype, STAMP, {
+      get(this: Session<object>): Stamp | undefined {
+        return this.#state.live?.stamp
+      },
+    })
   }
 
   readonly #state: SessionState
@@ -78,11 +84,6 @@ export class Session<Data extends object = Record<string, unknown>> {
   /** Made by `Sessions`. */
   constructor(state: SessionState) {
     this.#state = state
-  }
-
-  /** Which state of the session this is. */
-  get [STAMP](): Stamp | undefined {
-    return this.#state.live?.stamp
   }
 
   /** Public name: safe to log and to show, of no use as a cookie. Absent until the session is stored. */
