@@ -1,0 +1,61 @@
+import type { AddressInfo } from 'node:net'
+import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Sessions } from 'sojourn'
+import { fastifySessions } from 'sojourn/fastify'
+import {
+  type Adapter,
+  type Behaviour,
+  type Call,
+  codeOf,
+  type Data,
+  statusOf,
+} from '../support/adapter.ts'
+
+export const fastifyAdapter: Adapter = {
+  name: 'Fastify',
+  start: async (sessions, behaviours, options) => {
+    const app = Fastify({ trustProxy: options.trustProxy === true, forceCloseConnections: true })
+    const errors: unknown[] = []
+    await app.register(fastifySessions, { sessions })
+    app.setErrorHandler((error, request, reply) => {
+      errors.push(error)
+      const call = callOf(request, reply, sessions)
+      if (options.onError) void options.onError(error, call)
+      else void call.reply.json({ error: codeOf(error) }, statusOf(error))
+    })
+    for (const [path, behave] of Object.entries(behaviours)) {
+      app.all(path, handler(behave, sessions))
+    }
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    const { port } = app.server.address() as AddressInfo
+    return { port, errors, close: () => app.close() }
+  },
+}
+
+function handler(behave: Behaviour, sessions: Sessions<Data>) {
+  return (request: FastifyRequest, reply: FastifyReply): void => {
+    // Not `async`, which would end replies that the behaviour ends by Node's own response.
+    const result = behave(callOf(request, reply, sessions))
+    if (result instanceof Promise) result.catch((error: unknown) => void reply.send(error))
+  }
+}
+
+function callOf(request: FastifyRequest, reply: FastifyReply, sessions: Sessions<Data>): Call {
+  return {
+    get session() {
+      // After a failed load there is none; a handler that asks all the same learns so.
+      return (request.session ?? sessions.from(request)) as unknown as Call['session']
+    },
+    key: request,
+    request: request.raw,
+    response: reply.raw,
+    reply: {
+      header: (name, value) => void reply.header(name, value),
+      text: (body, status = 200) => reply.code(status).type('text/plain').send(body),
+      json: (value, status = 200) => reply.code(status).send(value),
+      empty: (status) => reply.code(status).send(),
+      redirect: (location) => reply.redirect(location),
+      stream: (source) => reply.send(source),
+    },
+  }
+}
