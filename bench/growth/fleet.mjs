@@ -56,13 +56,17 @@ async function countersOf(fleet, redis) {
   }
 }
 
+/** Whether the machine has kept up with what was asked of it; a point where it has not says nothing. */
+const isSteady = ({ asked, writes }) => writes >= asked * 0.9
+
 /**
  * The server's time as `perNode · nodes + writes · (perWrite + perHolder · (nodes - 1))`, by least squares.
  * @returns microseconds: of a second for each node, of a write, and of each further holder of the session
  */
 export function fitCost(points) {
-  const rows = points.map(({ nodes, writes }) => [nodes, writes, writes * (nodes - 1)])
-  const values = points.map(({ redisCpu }) => redisCpu * 1e6)
+  const steady = points.filter(isSteady)
+  const rows = steady.map(({ nodes, writes }) => [nodes, writes, writes * (nodes - 1)])
+  const values = steady.map(({ redisCpu }) => redisCpu * 1e6)
   const normal = [0, 1, 2].map((i) => [
     ...[0, 1, 2].map((j) => rows.reduce((sum, row) => sum + row[i] * row[j], 0)),
     rows.reduce((sum, row, k) => sum + row[i] * values[k], 0),

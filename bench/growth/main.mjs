@@ -37,7 +37,7 @@ const memory = await measureMemory({ startNode, file, sizes, say })
 const fleet = await measureFleet({
   ...{ startNode, redis, file, ms, say },
   fleets: [1, 2, 4, 8],
-  rates: [0, 200, 400, 800, 1_600],
+  rates: [0, 200, 400, 800],
 })
 const setting = `${redis.version}, Node ${process.versions.node}.`
 const report = run.report({

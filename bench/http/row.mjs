@@ -6,7 +6,6 @@ import { CONNECTIONS, runBurst, sendRequests } from './load.mjs'
 import { writeShare } from './scenarios.mjs'
 
 const SESSIONS = { small: 480, large: 96 }
-const COUNTED_REQUESTS = 2_000
 const SAMPLED_KEYS = 100
 const MONITOR_DELAY = 100
 
@@ -97,17 +96,24 @@ async function cpuOf(redis) {
 }
 
 /** Counts the commands that the row's client sends, not those that run inside scripts. */
-export async function countCommands(row, scenario) {
+export async function countCommands(row, scenario, requests) {
   if (row.redis === undefined) return
-  let commands = 0
+  let keyed = 0
+  let others = 0
   const monitor = await row.redis.monitor((line) => {
-    if (!/^\S+ \[\d+ lua\]/.test(line)) commands += 1
+    const [, where, args] = /^\S+ \[\d+ (\S+)\] (.*)$/s.exec(line)
+    if (where === 'lua') return
+    if (args.includes('" "')) keyed += 1
+    else others += 1
   })
-  const cookies = cookiesOf(row, scenario)
-  await sendRequests(row, scenario, cookies, COUNTED_REQUESTS)
+  await sendRequests(row, scenario, cookiesOf(row, scenario), requests)
   await sleep(MONITOR_DELAY)
   monitor.destroy()
-  row.commands[scenario.name] = commands / COUNTED_REQUESTS
+  row.commands[scenario.name] = {
+    all: (keyed + others) / requests,
+    /** Without those that name no key: a connection's heartbeat. */
+    keyed: keyed / requests,
+  }
 }
 
 /**

@@ -38,7 +38,11 @@ export function listRows() {
       nearCache,
     })),
   )
-  return [...bare, ...peers, ...own].map((row) => ({
+  // Beside the framework that they are measured over.
+  const rows = Object.keys(frameworkNames).flatMap((framework) =>
+    [...bare, ...peers, ...own].filter((row) => row.framework === framework),
+  )
+  return rows.map((row) => ({
     ...row,
     name: row.system === 'bare' ? row.name : `${row.name}, ${frameworkNames[row.framework]}`,
   }))

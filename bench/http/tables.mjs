@@ -31,7 +31,7 @@ export function tables({ rows, scenarios, setting }) {
         figure(of.perSecond.median),
         figure(of.p50.median, 2),
         figure(of.p99.median, 2),
-        figure(of.commands, 2),
+        figure(of.commands?.all, 2),
         range(of.redisCpu, 1),
       ]
     }),

@@ -32,8 +32,10 @@ const node = async (socket) => {
   run.ends(() => void child.kill())
   return child
 }
-const nodes = { revoker: await node(redis.socket), reader: await node(proxyPath) }
-const { state } = await nodes.reader.ask('stats')
+const revoker = await node(redis.socket)
+const near = { revoker, reader: await node(redis.socket) }
+const behindProxy = { revoker, reader: await node(proxyPath) }
+const { state } = await near.reader.ask('stats')
 if (state !== 'on') run.fail(`the near cache is ${state}`)
 
 const now = () => Number(process.hrtime.bigint()) / 1e6
@@ -41,19 +43,19 @@ const linkCut = {
   async fault(ids) {
     proxy.cut()
     const cutAt = now()
-    const times = await Promise.all(ids.map((id) => nodes.revoker.ask('revoke', id)))
+    const times = await Promise.all(ids.map((id) => revoker.ask('revoke', id)))
     return times.map((at) => Math.max(at, cutAt))
   },
   repair: async () => proxy.heal(),
 }
 const serverStopped = {
-  fault: (ids) => nodes.revoker.ask('revokeAndStop', { ids, server: redis.pid }),
+  fault: (ids) => revoker.ask('revokeAndStop', { ids, server: redis.pid }),
   repair: async () => process.kill(redis.pid, 'SIGCONT'),
 }
 
 async function inFaults(name, fault) {
   const results = []
-  for (let i = 0; i < faults; i++) results.push(...(await revokeInFault(nodes, fault)))
+  for (let i = 0; i < faults; i++) results.push(...(await revokeInFault(behindProxy, fault)))
   run.say(`${name}: done`)
   return figures(name, results)
 }
@@ -74,7 +76,7 @@ function figures(name, results) {
   }
 }
 
-const undisturbed = figures('nothing', await revokeOneByOne(nodes, count))
+const undisturbed = figures('nothing', await revokeOneByOne(near, count))
 run.say('nothing: done')
 const cut = await inFaults('the link is cut one way', linkCut)
 const stopped = await inFaults('the server is stopped', serverStopped)
