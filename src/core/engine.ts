@@ -36,8 +36,8 @@ export interface Held {
   readonly record: Uint8Array
   /** When it ends if nobody comes, by the engine's clock, milliseconds since the epoch. Moves with a touch. */
   readonly expiresAt: number
-  /** For whoever opens records: what was made of this one. Goes when the record goes. */
-  opened: unknown
+  /** What `remember` was given for this record. Goes when the record goes. */
+  readonly opened: unknown
 }
 
 /** Whose session it is, as the engine needs it to keep the principal's index. */
@@ -172,8 +172,14 @@ export interface NearReads {
   /** The record, if it is at hand. No I/O. @param now what the engine's `now()` says */
   peek(id: SessionId, now: number): Held | undefined
 
-  /** The record as it is held, true or not: for `opened`. Counts as no hit. */
+  /** The record as it is held, true or not. Counts as no hit. */
   held(id: SessionId): Held | undefined
+
+  /**
+   * Keeps with a held record what was made of it.
+   * @param bytes what that takes in memory, estimated
+   */
+  remember(id: SessionId, held: Held, opened: unknown, bytes: number): void
 
   /**
    * Calls `listener` whenever what is stored at the id may have changed or ended since it was last

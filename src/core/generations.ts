@@ -13,7 +13,7 @@ export class Generations<Value> {
   /** Values that left because there was no room. */
   evicted = 0
 
-  /** @param weigh what a value counts; must not change while it is in here */
+  /** @param weigh what a value counts; must not change while it is in here, but by `update` */
   constructor(maxWeight: number, weigh: (value: Value) => number) {
     this.#half = maxWeight / 2
     this.#weigh = weigh
@@ -45,6 +45,14 @@ export class Generations<Value> {
     if (this.#youngWeight + weight > this.#half) this.#age()
     this.#young.set(key, value)
     this.#youngWeight += weight
+  }
+
+  /** Changes a value that is in here, its weight too. */
+  update(key: string, value: Value, change: () => void): void {
+    if (this.get(key) !== value) return
+    this.delete(key)
+    change()
+    this.set(key, value)
   }
 
   delete(key: string): void {

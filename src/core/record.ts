@@ -83,17 +83,34 @@ export function nextRevision(revision: number): number {
   return revision >= HIGHEST_REVISION ? 1 : revision + 1
 }
 
-/**
- * @throws AttributeError when a value cannot be encoded
- * @throws SessionTooLargeError when the payload has more than `maxBytes`, before compression
- */
+/** As `encodeRecordSized`, the record alone. */
 export function encodeRecord(
   header: RecordHeader,
   content: RecordContent,
   context: SealingContext,
   settings: RecordSettings,
 ): Uint8Array {
+  return encodeRecordSized(header, content, context, settings).record
+}
+
+export interface SizedRecord {
+  readonly record: Uint8Array
+  /** Bytes of the payload before compression. */
+  readonly payloadBytes: number
+}
+
+/**
+ * @throws AttributeError when a value cannot be encoded
+ * @throws SessionTooLargeError when the payload has more than `maxBytes`, before compression
+ */
+export function encodeRecordSized(
+  header: RecordHeader,
+  content: RecordContent,
+  context: SealingContext,
+  settings: RecordSettings,
+): SizedRecord {
   let payload = settings.codec.encode(content.attributes, content.meta)
+  const payloadBytes = payload.length
   if (payload.length > settings.maxBytes) throw tooLarge(payload.length, content, settings)
   let flags: number = settings.codec.id | (settings.seal << SEAL_SHIFT)
   if (payload.length >= settings.compressAbove) {
@@ -125,10 +142,11 @@ export function encodeRecord(
   const additional = additionalData(head, context.id)
   if (settings.seal === 0) {
     const tag = authenticate(recordKey, additional, payload)
-    return Buffer.concat([head, payload, tag])
+    return { record: Buffer.concat([head, payload, tag]), payloadBytes }
   }
   const nonce = head.subarray(NONCE_OFFSET, NONCE_END)
-  return Buffer.concat([head, gcmSeal(recordKey, nonce, additional, payload)])
+  const sealed = gcmSeal(recordKey, nonce, additional, payload)
+  return { record: Buffer.concat([head, sealed]), payloadBytes }
 }
 
 /** Why a record was not opened; shown to operators only, never to clients. */
@@ -152,6 +170,8 @@ export type Opened =
       readonly header: RecordHeader
       readonly attributes: Map<string, unknown>
       readonly meta: Map<string, unknown>
+      /** Bytes of the payload before compression. */
+      readonly payloadBytes: number
     }
   | { readonly status: 'rejected'; readonly reason: RejectReason }
 
@@ -209,7 +229,7 @@ export function openRecord(record: Uint8Array, context: SealingContext): Opened 
         (flags & COMPRESSED) === 0
           ? plain
           : inflateRawSync(plain, { maxOutputLength: MOST_INFLATED_BYTES })
-      return { status: 'open', header, ...codec.decode(payload) }
+      return { status: 'open', header, payloadBytes: payload.length, ...codec.decode(payload) }
     } catch {
       return rejected('payload')
     }

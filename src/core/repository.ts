@@ -16,7 +16,14 @@ import { addressOf, deviceOf, type Meta, withPersistent } from './meta.ts'
 import type { Settings } from './options.ts'
 import { sealDescriptor } from './principal.ts'
 import { rebase } from './rebase.ts'
-import { encodeRecord, isTrail, nextRevision, openRecord, type RecordHeader } from './record.ts'
+import {
+  encodeRecordSized,
+  isTrail,
+  nextRevision,
+  openRecord,
+  type RecordHeader,
+  type SizedRecord,
+} from './record.ts'
 import { migrateData, validateData } from './schema.ts'
 import { createToken, type Token } from './token.ts'
 import { makeForward, readTrail } from './trail.ts'
@@ -80,6 +87,12 @@ const BACK_OFF_AFTER = 4
 const LONGEST_PAUSE = 64
 /** Rotations within one grace make a chain of forwards; a longer one is not followed. */
 const MOST_FORWARDS = 8
+/**
+ * What an opened session takes in memory: itself with token and header, and its attributes, which are
+ * larger as objects than encoded. Measured (docs/decisions/0016).
+ */
+const MEMO_BYTES = 1_000
+const OBJECT_FACTOR = 3.5
 /** Tokens that have opened a session lately: to verify one anew costs ten times a look at a record. */
 const MOST_TOKENS = 100_000
 
@@ -144,11 +157,12 @@ export class Repository {
   }
 
   /** The session that a record stands for, kept with the record where the engine holds it. */
-  #remember(live: Live): Live {
-    const held = this.#near?.held(live.token.id)
+  #remember(live: Live, payloadBytes: number): Live {
+    const { id } = live.token
+    const held = this.#near?.held(id)
     if (held === undefined || !equalBytes(stampOf(held.record), live.stamp)) return live
     const memo: Memo = { by: this, live: { ...live, lease: held } }
-    held.opened = memo
+    this.#near?.remember(id, held, memo, MEMO_BYTES + payloadBytes * OBJECT_FACTOR)
     return memo.live
   }
 
@@ -157,20 +171,17 @@ export class Repository {
     return Math.min(header.idleTimeout, header.deadline - this.settings.engine.now())
   }
 
-  /**
-   * The record's bytes.
-   * @throws AttributeError, SessionTooLargeError, SchemaError; nothing is written then
-   */
+  /** @throws AttributeError, SessionTooLargeError, SchemaError; nothing is written then */
   async #encode(
     token: Token,
     header: RecordHeader,
     attributes: ReadonlyMap<string, unknown>,
     meta: Meta,
-  ): Promise<Uint8Array> {
+  ): Promise<SizedRecord> {
     const { settings } = this
     await validateData(settings.schema, attributes)
     const context = { keyring: settings.keyring, id: token.id, tokenSecret: token.secret }
-    return encodeRecord(header, { attributes, meta }, context, settings.record)
+    return encodeRecordSized(header, { attributes, meta }, context, settings.record)
   }
 
   /** Stores a new session. */
@@ -180,14 +191,14 @@ export class Repository {
     attributes: ReadonlyMap<string, unknown>,
     meta: Meta,
   ): Promise<Live> {
-    const record = await this.#encode(token, header, attributes, meta)
+    const encoded = await this.#encode(token, header, attributes, meta)
     const ttl = this.timeToLive(header)
     const owner = this.#ownerOf(token.id, header, meta)
-    const created = await this.settings.engine.create(token.id, record, ttl, owner)
+    const created = await this.settings.engine.create(token.id, encoded.record, ttl, owner)
     // 192 random bits do not come twice, and no limit is asked for.
     if (created.status !== 'created') throw new TypeError(`create was answered ${created.status}`)
     this.#tokens.set(token.text, token)
-    return this.#written(token, header, meta, record, ttl)
+    return this.#written(token, header, meta, encoded, ttl)
   }
 
   /**
@@ -198,12 +209,12 @@ export class Repository {
     token: Token,
     header: RecordHeader,
     meta: Meta,
-    record: Uint8Array,
+    { record, payloadBytes }: SizedRecord,
     ttl: number,
     known?: ReadonlyMap<string, unknown>,
   ): Live {
     let attributes = known
-    return this.#remember({
+    const live: Live = {
       token,
       stamp: stampOf(record),
       header,
@@ -211,7 +222,8 @@ export class Repository {
       // Decoded when asked for, and from the bytes: the application goes on changing its own objects.
       attributes: () => (attributes ??= this.#reopen(token, record)),
       lease: { expiresAt: this.settings.engine.now() + ttl },
-    })
+    }
+    return this.#remember(live, payloadBytes)
   }
 
   /**
@@ -264,7 +276,8 @@ export class Repository {
       const meta = persistent === undefined ? live.meta : withPersistent(live.meta, persistent)
       const attributes = applyDelta(live.attributes(), delta)
       const token = rotate === undefined ? live.token : createToken(keyring, live.token.partition)
-      const record = await this.#encode(token, header, attributes, meta)
+      const encoded = await this.#encode(token, header, attributes, meta)
+      const { record } = encoded
       const writing =
         rotate === undefined
           ? engine.commit(token.id, live.stamp, record, ttl)
@@ -280,7 +293,7 @@ export class Repository {
       if (result.status === 'done') {
         this.#tokens.set(token.text, token)
         const attributesKnown = holdsObjects(delta) ? undefined : attributes
-        const written = this.#written(token, header, meta, record, ttl, attributesKnown)
+        const written = this.#written(token, header, meta, encoded, ttl, attributesKnown)
         return { status: 'live', live: written, rebased: isRebased }
       }
       if (result.status === 'gone') return { status: 'ended', reason: 'ended' }
@@ -392,7 +405,7 @@ export class Repository {
     }
     // What a migration makes may hold objects that requests cannot share: then it is made anew for each.
     const isShared = current === opened.attributes || [...current.values()].every(freezeValue)
-    return { status: 'live', live: isShared ? this.#remember(live) : live }
+    return { status: 'live', live: isShared ? this.#remember(live, opened.payloadBytes) : live }
   }
 
   readonly #reportMigration = (error: unknown): void => {

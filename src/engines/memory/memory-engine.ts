@@ -12,7 +12,7 @@ import {
 } from '../../core/engine.ts'
 import { OptionError, StoreRefusedError, StoreUnavailableError } from '../../core/errors.ts'
 import { Watchers } from '../watchers.ts'
-import { type Entry, RecordStore } from './record-store.ts'
+import { type Entry, type MutableHeld, RecordStore } from './record-store.ts'
 import { startSweeper } from './sweeper.ts'
 
 export interface MemoryEngineOptions {
@@ -218,6 +218,10 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
     },
 
     held: (id) => store.find(id, clock.monotonic())?.held,
+
+    remember: (_, held, opened) => {
+      ;(held as MutableHeld).opened = opened
+    },
 
     watch: (id, listener) => watchers.add(id, listener),
 

@@ -11,6 +11,7 @@ export interface PrincipalIndex {
 
 export interface MutableHeld extends Held {
   expiresAt: number
+  opened: unknown
 }
 
 /** One stored record. */

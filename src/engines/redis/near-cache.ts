@@ -11,18 +11,15 @@ export interface NearCacheLimits {
   readonly maxBytes: number
 }
 
-/**
- * What an entry takes beside its record: the maps, the record's buffer, the opened session around the
- * attributes. And how much larger attributes are as objects than in a record. Both measured with
- * sessions of 0.4 and 4 KiB (docs/decisions/0016).
- */
-const ENTRY_BYTES = 1_600
-const OPENED_FACTOR = 6
+/** What an entry takes beside its record and what was made of it. Measured (docs/decisions/0016). */
+const ENTRY_BYTES = 900
 
 class Entry implements Held {
   readonly record: Uint8Array
   expiresAt: number
   opened: unknown = undefined
+  /** Of `opened`, estimated. */
+  openedBytes = 0
 
   constructor(record: Uint8Array, expiresAt: number) {
     // A copy: an answer is a slice of the chunk that came from the socket, and would keep all of it.
@@ -90,6 +87,14 @@ export class NearCache {
 
   held(id: SessionId): Held | undefined {
     return this.#entries.get(id)
+  }
+
+  remember(id: SessionId, held: Held, opened: unknown, bytes: number): void {
+    const entry = held as Entry
+    this.#entries.update(id, entry, () => {
+      entry.opened = opened
+      entry.openedBytes = bytes
+    })
   }
 
   /** Must be called before the command is sent. */
@@ -213,5 +218,5 @@ export class NearCache {
 }
 
 function weigh(entry: Entry): number {
-  return ENTRY_BYTES + entry.record.length * OPENED_FACTOR
+  return ENTRY_BYTES + entry.record.length + entry.openedBytes
 }

@@ -97,6 +97,10 @@ export class RedisEngine implements Engine, NearReads {
     return this.#linkOf(id).near.held(id)
   }
 
+  remember(id: SessionId, held: Held, opened: unknown, bytes: number): void {
+    this.#linkOf(id).near.remember(id, held, opened, bytes)
+  }
+
   watch(id: SessionId, listener: () => void): () => void {
     return this.#linkOf(id).near.watch(id, listener)
   }
