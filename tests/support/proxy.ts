@@ -1,0 +1,148 @@
+/** Stands between clients and a server, and does to their bytes what networks do. */
+import { connect, createServer, type Socket } from 'node:net'
+
+export interface Proxy {
+  /** `redis://127.0.0.1:…` */
+  readonly url: string
+  /** Connections that clients have made so far. */
+  readonly connections: number
+  /** Chunks that came from clients so far: a client's write is one, or more, never less. */
+  readonly questions: number
+  /** Answers come no further, in order, until `release`. The server's side is still read. */
+  hold(): void
+  /** Chunks of answers that are held. */
+  readonly held: number
+  /** The first `count` held chunks go on. All of them, if not given: in one write, and nothing more is held. */
+  release(count?: number): void
+  /** Answers are thrown away from now on, and no connection is closed. What is held goes too. */
+  cut(): void
+  /** Ends the connections that were cut; later ones are whole. */
+  heal(): void
+  /** Each chunk of answers waits so long, in order. Milliseconds. */
+  delay(ms: number): void
+  /** Answers go out in pieces of so many bytes. */
+  pieces(size: number): void
+  /** The server's half of each connection ends; what clients send is still taken. */
+  halfClose(): void
+  /** TCP resets on both sides of each connection. */
+  reset(): void
+  stop(): Promise<void>
+}
+
+interface Pair {
+  readonly client: Socket
+  readonly upstream: Socket
+  held: Buffer[]
+  turn: Promise<void>
+}
+
+export async function startProxy(socketPath: string): Promise<Proxy> {
+  const pairs = new Set<Pair>()
+  let [connections, questions, delay, size] = [0, 0, 0, 0]
+  let isHolding = false
+  let isCut = false
+
+  const forward = (pair: Pair, chunk: Buffer): void => {
+    if (isCut || pair.client.destroyed || pair.client.writableEnded) return
+    if (size === 0) {
+      pair.client.write(chunk)
+      return
+    }
+    // A turn of the event loop between two of them, or the kernel puts them together again.
+    for (let at = 0; at < chunk.length; at += size) {
+      const piece = chunk.subarray(at, at + size)
+      pair.turn = pair.turn.then(async () => {
+        pair.client.write(piece)
+        await new Promise((resolve) => setImmediate(resolve))
+      })
+    }
+  }
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => {
+    connections++
+    const upstream = connect({ path: socketPath, allowHalfOpen: true })
+    const pair: Pair = { client, upstream, held: [], turn: Promise.resolve() }
+    pairs.add(pair)
+    client.on('data', (chunk) => {
+      questions++
+      upstream.write(chunk)
+    })
+    upstream.on('data', (chunk) => {
+      if (isHolding) pair.held.push(chunk)
+      else if (delay === 0) forward(pair, chunk)
+      else {
+        const pause = delay
+        pair.turn = pair.turn.then(async () => {
+          await new Promise((resolve) => setTimeout(resolve, pause))
+          forward(pair, chunk)
+        })
+      }
+    })
+    const end = (): void => {
+      client.destroy()
+      upstream.destroy()
+      pairs.delete(pair)
+    }
+    for (const socket of [client, upstream]) socket.on('error', end).on('close', end)
+    client.on('end', () => upstream.end())
+    upstream.on('end', () => client.end())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+
+  return {
+    url: `redis://127.0.0.1:${address.port}`,
+    get connections() {
+      return connections
+    },
+    get questions() {
+      return questions
+    },
+    hold() {
+      isHolding = true
+    },
+    get held() {
+      let count = 0
+      for (const pair of pairs) count += pair.held.length
+      return count
+    },
+    release(count) {
+      if (count === undefined) isHolding = false
+      for (const pair of pairs) {
+        const chunks = pair.held.splice(0, count ?? pair.held.length)
+        if (chunks.length > 0) forward(pair, Buffer.concat(chunks))
+      }
+    },
+    cut() {
+      isCut = true
+      for (const pair of pairs) pair.held = []
+    },
+    heal() {
+      for (const { client } of pairs) client.destroy()
+      isCut = false
+      isHolding = false
+    },
+    delay(ms) {
+      delay = ms
+    },
+    pieces(bytes) {
+      size = bytes
+    },
+    halfClose() {
+      for (const { client } of pairs) client.end()
+    },
+    reset() {
+      for (const { client, upstream } of pairs) {
+        client.resetAndDestroy()
+        upstream.destroy()
+      }
+    },
+    async stop() {
+      for (const { client, upstream } of pairs) {
+        client.destroy()
+        upstream.destroy()
+      }
+      await new Promise<void>((resolve) => server.close(() => resolve()))
+    },
+  }
+}
