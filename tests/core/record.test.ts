@@ -86,6 +86,7 @@ describe('record', () => {
         expect(openRecord(record, contextOf(token))).toEqual({
           status: 'open',
           header: head,
+          payloadBytes: expect.any(Number),
           ...given,
         })
         expect(readHeader(record)).toEqual(head)

@@ -8,12 +8,13 @@ export async function evaluate(
   script: LuaScript,
   keys: readonly string[],
   args: readonly Argument[],
+  isWanted: () => boolean,
 ): Promise<unknown> {
   const rest = [String(keys.length), ...keys, ...args]
   try {
     return await wire.sendCommand(['EVALSHA', script.sha1, ...rest], BYTES)
   } catch (error) {
-    if (!noScript(error)) throw error
+    if (!noScript(error) || !isWanted()) throw error
     // After a restart or SCRIPT FLUSH; nothing was carried out. EVAL makes it known again.
     return wire.sendCommand(['EVAL', script.text, ...rest], BYTES)
   }

@@ -22,8 +22,11 @@ export interface LinkOptions extends ConnectionOptions {
   readonly onDown?: () => void
 }
 
-/** Sends the commands of one call, all in the same turn. */
-export type Issue<T> = (wire: Wire) => Promise<T>
+/**
+ * Sends the commands of one call, all in the same turn. What it sends later it asks about first: after
+ * its deadline nobody expects a command to be carried out.
+ */
+export type Issue<T> = (wire: Wire, isWanted: () => boolean) => Promise<T>
 
 /**
  * Calls with a deadline over one connection to one server.
@@ -84,6 +87,7 @@ export class Link {
         deadline,
         sentOn: undefined,
         answers: 0,
+        isLate: false,
       }
       if (wire === undefined) this.#waiting.add(call)
       else this.#start(call, wire)
@@ -102,7 +106,7 @@ export class Link {
   #start(call: Call, wire: Wire): void {
     call.sentOn = wire
     call.answers = this.#answers
-    call.issue(wire).then(
+    call.issue(wire, () => !call.isLate).then(
       (reply) => {
         this.#answers++
         this.#deadlines.settle(call.deadline)
@@ -119,6 +123,7 @@ export class Link {
 
   #late(call: Call): void {
     const { operation, sentOn } = call
+    call.isLate = true
     if (sentOn === undefined) {
       this.#waiting.delete(call)
       call.reject(unreachableError(this.#connection.problem, operation, this.#commandTimeout))
@@ -140,4 +145,5 @@ interface Call {
   sentOn: Wire | undefined
   /** The link's count of answers when this was sent. */
   answers: number
+  isLate: boolean
 }

@@ -11,6 +11,8 @@ export interface NearCacheLimits {
   readonly maxBytes: number
 }
 
+/** An answer may be as old as its question: one from long ago is not joined. Part of `maxStaleness`. */
+const JOINED_WITHIN = 0.25
 /** What an entry takes beside its record and what was made of it. Measured (docs/decisions/0016). */
 const ENTRY_BYTES = 900
 
@@ -104,9 +106,12 @@ export class NearCache {
     return hold
   }
 
-  /** The read that is under way, if nothing has come in between since it was sent. */
+  /** The read that is under way, if it was sent just now and nothing has come in between. */
   underWay(id: SessionId): Promise<unknown> | undefined {
-    return this.#holds.get(id)?.answer
+    const hold = this.#holds.get(id)
+    if (hold?.answer === undefined) return undefined
+    const isRecent = this.#now() - hold.sentAt < this.#limits.maxStaleness * JOINED_WITHIN
+    return isRecent ? hold.answer : undefined
   }
 
   /** The answer of a command says what is stored now. @param ttl milliseconds */

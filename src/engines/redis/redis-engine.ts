@@ -294,8 +294,8 @@ export class RedisEngine implements Engine, NearReads {
     keys: readonly string[],
     args: readonly Argument[],
   ): Promise<unknown> {
-    return this.#linkOf(partitionOf(at)).call(script.name, (wire) =>
-      evaluate(wire, script, keys, args),
+    return this.#linkOf(partitionOf(at)).call(script.name, (wire, isWanted) =>
+      evaluate(wire, script, keys, args, isWanted),
     )
   }
 }

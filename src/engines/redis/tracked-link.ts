@@ -28,7 +28,7 @@ export interface TrackedLinkOptions {
 }
 
 /** Without a near cache its class only joins parallel reads. */
-const NO_LIMITS: NearCacheLimits = { maxStaleness: 1, maxEntries: 1, maxBytes: 1 }
+const NO_LIMITS: NearCacheLimits = { maxStaleness: 1_000, maxEntries: 1, maxBytes: 1 }
 
 /**
  * A link to one server and what has been read on it. The unit that a topology multiplies: one per
