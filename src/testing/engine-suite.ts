@@ -1,5 +1,6 @@
 import type { EngineCase } from './engine-case.ts'
 import { limitCases } from './engine-cases/limits.ts'
+import { nearReadCases } from './engine-cases/near-reads.ts'
 import { principalCases } from './engine-cases/principals.ts'
 import { racingCases } from './engine-cases/racing.ts'
 import { rotatingCases } from './engine-cases/rotating.ts'
@@ -33,5 +34,6 @@ export function engineSuite(): EngineCase[] {
     ...limitCases,
     ...racingCases,
     ...servingCases,
+    ...nearReadCases,
   ]
 }
