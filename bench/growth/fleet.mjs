@@ -55,38 +55,3 @@ async function countersOf(fleet, redis) {
     misses: sum('misses'),
   }
 }
-
-/** Whether the machine has kept up with what was asked of it; a point where it has not says nothing. */
-const isSteady = ({ asked, writes }) => writes >= asked * 0.9
-
-/**
- * The server's time as `perNode · nodes + writes · (perWrite + perHolder · (nodes - 1))`, by least squares.
- * @returns microseconds: of a second for each node, of a write, and of each further holder of the session
- */
-export function fitCost(points) {
-  const steady = points.filter(isSteady)
-  const rows = steady.map(({ nodes, writes }) => [nodes, writes, writes * (nodes - 1)])
-  const values = steady.map(({ redisCpu }) => redisCpu * 1e6)
-  const normal = [0, 1, 2].map((i) => [
-    ...[0, 1, 2].map((j) => rows.reduce((sum, row) => sum + row[i] * row[j], 0)),
-    rows.reduce((sum, row, k) => sum + row[i] * values[k], 0),
-  ])
-  const [perNode, perWrite, perHolder] = solve(normal)
-  return { perNode, perWrite, perHolder }
-}
-
-/** Gauss-Jordan, with the right side as last column. */
-function solve(matrix) {
-  const rows = matrix.map((row) => [...row])
-  for (let i = 0; i < rows.length; i++) {
-    const pivot = rows.slice(i).reduce((a, b) => (Math.abs(b[i]) > Math.abs(a[i]) ? b : a))
-    rows.splice(rows.indexOf(pivot), 1)
-    rows.splice(i, 0, pivot)
-    for (const row of rows) {
-      if (row === pivot) continue
-      const factor = row[i] / pivot[i]
-      for (let j = i; j < row.length; j++) row[j] -= factor * pivot[j]
-    }
-  }
-  return rows.map((row, i) => row.at(-1) / row[i])
-}

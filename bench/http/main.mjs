@@ -13,13 +13,13 @@ const LONGEST_RUN = 10 * 60_000
 const run = prepare('bench', { longest: LONGEST_RUN })
 const { quick } = run
 const plan = quick
-  ? { rounds: 1, warm: 80, measured: 200, first: 150, counted: 600 }
-  : { rounds: 8, warm: 120, measured: 400, first: 1_000, counted: 2_000 }
+  ? { rounds: 1, warm: 80, measured: 200, first: 1_000, counted: 600 }
+  : { rounds: 8, warm: 120, measured: 400, first: 5_000, counted: 2_000 }
 
 // Only now: their packages may have come this moment.
 const { listRows } = await import('./rows.mjs')
 const { CONNECTIONS } = await import('./load.mjs')
-const { checkViews, countCommands, measure, startRow } = await import('./row.mjs')
+const { checkViews, countCommands, measure, startRow, warmUp } = await import('./row.mjs')
 const { scenarios } = await import('./scenarios.mjs')
 
 leaveMeasuredCore()
@@ -31,10 +31,7 @@ run.say(`${rows.length} servers run, each with its sessions`)
 
 // Each server's code is compiled by its own load before anything counts.
 for (const row of rows) {
-  for (const scenario of scenarios) {
-    await measure(row, scenario, { warm: plan.first / scenarios.length, measured: 50 })
-  }
-  row.bursts = {}
+  for (const scenario of scenarios) await warmUp(row, scenario, plan.first)
 }
 for (let round = 1; round <= plan.rounds; round++) {
   for (const scenario of scenarios) {

@@ -64,6 +64,10 @@ async function bytesPerSession(redis) {
 
 const cookiesOf = (row, scenario) => row.cookies[scenario.cookies] ?? row.cookies.small
 
+export async function warmUp(row, scenario, requests) {
+  await sendRequests(row, scenario, cookiesOf(row, scenario), requests)
+}
+
 /** One measured burst; its figures are kept with the row. */
 export async function measure(row, scenario, times) {
   const mark = async () => ({

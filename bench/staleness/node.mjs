@@ -54,6 +54,13 @@ answer(
       })
       return ids.map((id) => times.get(id) ?? stoppedAt)
     },
+    /** Stops the server first: the revocations wait. @returns for each when it was stopped */
+    stopAndRevoke({ ids, server }) {
+      process.kill(server, 'SIGSTOP')
+      const stoppedAt = now()
+      for (const id of ids) sessions.revoke(id).catch(() => undefined)
+      return ids.map(() => stoppedAt)
+    },
     /** Revokes what may be revoked already. */
     async revokeAgain(ids) {
       await sessions.ready()
