@@ -5,6 +5,7 @@ import { cachingCases } from './cases/caching.ts'
 import { cookieCases } from './cases/cookies.ts'
 import { endingCases, nodeEndings, replyEndings } from './cases/endings.ts'
 import { failureCases } from './cases/failures.ts'
+import { freshCases } from './cases/fresh.ts'
 import { headCases } from './cases/heads.ts'
 import { lateChangeCases } from './cases/late-changes.ts'
 import { strangeCookieCases } from './cases/strange-cookies.ts'
@@ -19,6 +20,7 @@ export function adapterSuite(adapter: Adapter): void {
   cachingCases(adapter)
   attributeCases(adapter)
   failureCases(adapter)
+  freshCases(adapter)
 }
 
 /** For frameworks that hand out Node's own response. */

@@ -43,12 +43,14 @@ export function withSessionHeaders(
 ): readonly unknown[] {
   // What most requests come to: nothing of ours to merge with.
   if (cookie === undefined && response.getHeader('vary') === undefined) {
-    const [status, headers] = args
     if (args.length === 1) {
       response.setHeader('Vary', 'Cookie')
       return args
     }
-    if (args.length === 2 && isWithoutVary(headers)) return [status, { ...headers, Vary: 'Cookie' }]
+    const headers = args[1]
+    // Ours first: added to a copy it would cost three times as much as the copy.
+    if (args.length === 2 && isWithoutVary(headers))
+      return [args[0], { Vary: 'Cookie', ...headers }]
   }
   const rest = mergeHeadArguments(response, args)
   if (cookie !== undefined) {

@@ -21,7 +21,9 @@ export function expressAdapter(name: string, express: () => Express): Adapter {
     start: async (sessions, behaviours, options) => {
       const app = express()
       if (options.trustProxy) app.set('trust proxy', true)
-      app.use(expressSessions(sessions))
+      app.use(expressSessions(sessions, { fresh: options.fresh ?? false }))
+      const { freshBelow } = options
+      if (freshBelow) app.use(freshBelow, expressSessions(sessions, { fresh: true }))
       for (const [path, behave] of Object.entries(behaviours)) {
         app.all(path, handler(behave, sessions))
       }

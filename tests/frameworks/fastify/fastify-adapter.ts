@@ -16,16 +16,24 @@ export const fastifyAdapter: Adapter = {
   start: async (sessions, behaviours, options) => {
     const app = Fastify({ trustProxy: options.trustProxy === true, forceCloseConnections: true })
     const errors: unknown[] = []
-    await app.register(fastifySessions, { sessions })
+    const { fresh = false, freshBelow = 'nowhere' } = options
+    await app.register(fastifySessions, { sessions, fresh })
     app.setErrorHandler((error, request, reply) => {
       errors.push(error)
       const call = callOf(request, reply, sessions)
       if (options.onError) void options.onError(error, call)
       else void call.reply.json({ error: codeOf(error) }, statusOf(error))
     })
-    for (const [path, behave] of Object.entries(behaviours)) {
-      app.all(path, handler(behave, sessions))
+    const routes = Object.entries(behaviours)
+    for (const [path, behave] of routes) {
+      if (!path.startsWith(freshBelow)) app.all(path, handler(behave, sessions))
     }
+    await app.register(async (below) => {
+      await below.register(fastifySessions, { sessions, fresh: true })
+      for (const [path, behave] of routes) {
+        if (path.startsWith(freshBelow)) below.all(path, handler(behave, sessions))
+      }
+    })
     await app.listen({ port: 0, host: '127.0.0.1' })
     const { port } = app.server.address() as AddressInfo
     return { port, errors, close: () => app.close() }

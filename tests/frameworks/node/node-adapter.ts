@@ -2,7 +2,12 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Sessions } from 'sojourn'
-import { type NodeServerRequest, type NodeServerResponse, nodeSessions } from 'sojourn/node'
+import {
+  type NodeMiddleware,
+  type NodeServerRequest,
+  type NodeServerResponse,
+  nodeSessions,
+} from 'sojourn/node'
 import {
   type Adapter,
   type AppOptions,
@@ -43,7 +48,15 @@ export function application(
   options: AppOptions,
   errors: unknown[] = [],
 ): (request: NodeServerRequest, response: NodeServerResponse) => void {
-  const use = nodeSessions(sessions, { trustProxy: options.trustProxy === true })
+  const { fresh = false, trustProxy = false, freshBelow } = options
+  const first = nodeSessions(sessions, { trustProxy, fresh })
+  const again = nodeSessions(sessions, { trustProxy, fresh: true })
+  const use: NodeMiddleware = (request, response, next) =>
+    first(request, response, (error) => {
+      const isBelow = freshBelow !== undefined && request.url?.startsWith(freshBelow) === true
+      if (error === undefined && isBelow) again(request, response, next)
+      else next(error)
+    })
   return (request, response) => {
     const call = callOf(request as IncomingMessage, response as ServerResponse, sessions)
     const fail = async (error: unknown): Promise<void> => {

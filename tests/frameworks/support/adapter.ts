@@ -40,6 +40,10 @@ export type Behaviour = (call: Call) => unknown
 export interface AppOptions {
   /** Whether X-Forwarded-Proto is believed. */
   readonly trustProxy?: boolean
+  /** The adapter's option. */
+  readonly fresh?: boolean | ((request: { readonly url?: string | undefined }) => boolean)
+  /** Paths that begin so have the adapter mounted once more, with `fresh: true`. */
+  readonly freshBelow?: string
   /** What the error handler does. Default: the error's status and `{ error: code }`. */
   readonly onError?: (error: unknown, call: Call) => unknown
 }
