@@ -1,7 +1,7 @@
 // Tables as Markdown, aligned so that a terminal shows them as well.
 
 /** @param table `title`, `head` (names of the columns), `rows` (lists of cells), `note` */
-export function renderTable({ title, head, rows, note }) {
+function renderTable({ title, head, rows, note }) {
   const cells = [head, ...rows].map((row) => row.map(text))
   const widths = head.map((_, i) => Math.max(3, ...cells.map((row) => row[i].length)))
   const line = (row) => {
