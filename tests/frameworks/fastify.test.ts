@@ -4,6 +4,8 @@ import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { endingCases, nodeEndings, replyEndings } from './cases/endings.ts'
 import { outageCases } from './cases/outages.ts'
 import { fastifyAdapter } from './fastify/fastify-adapter.ts'
+import { fastifyMounting } from './fastify/mounting.ts'
+import { fastifyReplies } from './fastify/replies.ts'
 import { adapterSuite, nodeResponseSuite } from './suite.ts'
 
 const unhandled: unknown[] = []
@@ -20,6 +22,8 @@ afterAll(() => {
 describe('Fastify', () => {
   adapterSuite(fastifyAdapter)
   nodeResponseSuite(fastifyAdapter)
+  fastifyMounting()
+  fastifyReplies()
 
   describe('on Redis', () => {
     let server: RedisServer
