@@ -108,10 +108,7 @@ describe('I2 what a request changes in place and does not commit', () => {
 
 describe('I2 what a request changes after its commit', () => {
   it.each([
-    [
-      'an object that it has set',
-      (session: Session<Data>, own: Data) => void session.set('own', own),
-    ],
+    ['an object that it has set', (session: Session<Data>, own: Data) => session.set('own', own)],
     [
       'an object set as a property',
       (session: Session<Data>, own: Data) => void (session.data['own'] = own),

@@ -13,7 +13,7 @@ interface Data {
 /** A schema whose answers are given one by one. */
 class Gate {
   readonly waiting: Array<(isGood: boolean) => void> = []
-  readonly schema: StandardSchemaV1<Partial<Data>> = {
+  readonly schema: StandardSchemaV1<Data> = {
     '~standard': {
       version: 1,
       vendor: 'test',
@@ -21,7 +21,7 @@ class Gate {
         new Promise((resolve) => {
           this.waiting.push((isGood) => {
             const issues = [{ message: 'no', path: ['step'] }]
-            resolve(isGood ? { value: value as Partial<Data> } : { issues })
+            resolve(isGood ? { value: value as Data } : { issues })
           })
         }),
     },

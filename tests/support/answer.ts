@@ -2,8 +2,8 @@
 import type { Question, Reply } from './child.ts'
 
 /** What the process was started with. */
-export function argument<T>(): T {
-  return JSON.parse(process.argv[2] ?? '{}') as T
+export function argument(): unknown {
+  return JSON.parse(process.argv[2] ?? '{}')
 }
 
 /** Says that it is ready, then answers questions by name, for as long as its parent lives. */

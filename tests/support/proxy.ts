@@ -31,9 +31,10 @@ export interface Proxy {
 
 interface Pair {
   readonly client: Socket
+  /** Answers that are not sent on yet, in order, each with its pause. */
+  readonly queue: Array<{ readonly chunk: Buffer; readonly pause: number }>
   readonly upstream: Socket
-  held: Buffer[]
-  turn: Promise<void>
+  isPumping: boolean
 }
 
 export async function startProxy(socketPath: string): Promise<Proxy> {
@@ -42,41 +43,42 @@ export async function startProxy(socketPath: string): Promise<Proxy> {
   let isHolding = false
   let isCut = false
 
-  const forward = (pair: Pair, chunk: Buffer): void => {
-    if (isCut || pair.client.destroyed || pair.client.writableEnded) return
-    if (size === 0) {
-      pair.client.write(chunk)
-      return
+  const send = ({ client }: Pair, chunk: Buffer): void => {
+    if (!isCut && !client.destroyed && !client.writableEnded) client.write(chunk)
+  }
+  const answer = (pair: Pair, chunk: Buffer): void => {
+    const isPlain = !isHolding && delay === 0 && size === 0
+    if (isPlain && !pair.isPumping && pair.queue.length === 0) return send(pair, chunk)
+    pair.queue.push({ chunk, pause: delay })
+    void pump(pair)
+  }
+  // One at a time: nothing overtakes.
+  const pump = async (pair: Pair): Promise<void> => {
+    if (pair.isPumping) return
+    pair.isPumping = true
+    for (;;) {
+      const next = isHolding ? undefined : pair.queue.shift()
+      if (next === undefined) break
+      if (next.pause > 0) await new Promise((resolve) => setTimeout(resolve, next.pause))
+      const step = size === 0 ? next.chunk.length : size
+      for (let at = 0; at < next.chunk.length; at += step) {
+        send(pair, next.chunk.subarray(at, at + step))
+        // A turn of the event loop between two of them, or the kernel puts them together again.
+        if (step < next.chunk.length) await new Promise((resolve) => setImmediate(resolve))
+      }
     }
-    // A turn of the event loop between two of them, or the kernel puts them together again.
-    for (let at = 0; at < chunk.length; at += size) {
-      const piece = chunk.subarray(at, at + size)
-      pair.turn = pair.turn.then(async () => {
-        pair.client.write(piece)
-        await new Promise((resolve) => setImmediate(resolve))
-      })
-    }
+    pair.isPumping = false
   }
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (client) => {
     connections++
     const upstream = connect({ path: socketPath, allowHalfOpen: true })
-    const pair: Pair = { client, upstream, held: [], turn: Promise.resolve() }
+    const pair: Pair = { client, upstream, queue: [], isPumping: false }
     pairs.add(pair)
     client.on('data', (chunk) => {
       questions++
       upstream.write(chunk)
     })
-    upstream.on('data', (chunk) => {
-      if (isHolding) pair.held.push(chunk)
-      else if (delay === 0) forward(pair, chunk)
-      else {
-        const pause = delay
-        pair.turn = pair.turn.then(async () => {
-          await new Promise((resolve) => setTimeout(resolve, pause))
-          forward(pair, chunk)
-        })
-      }
-    })
+    upstream.on('data', (chunk) => answer(pair, chunk))
     const end = (): void => {
       client.destroy()
       upstream.destroy()
@@ -103,19 +105,19 @@ export async function startProxy(socketPath: string): Promise<Proxy> {
     },
     get held() {
       let count = 0
-      for (const pair of pairs) count += pair.held.length
+      for (const pair of pairs) count += pair.queue.length
       return count
     },
     release(count) {
       if (count === undefined) isHolding = false
       for (const pair of pairs) {
-        const chunks = pair.held.splice(0, count ?? pair.held.length)
-        if (chunks.length > 0) forward(pair, Buffer.concat(chunks))
+        const chunks = pair.queue.splice(0, count ?? pair.queue.length).map(({ chunk }) => chunk)
+        if (chunks.length > 0) send(pair, Buffer.concat(chunks))
       }
     },
     cut() {
       isCut = true
-      for (const pair of pairs) pair.held = []
+      for (const pair of pairs) pair.queue.length = 0
     },
     heal() {
       for (const { client } of pairs) client.destroy()

@@ -2,7 +2,7 @@
 export interface Random {
   readonly seed: number
   /** A whole number from 0 to `below` − 1. */
-  next(below: number): number
+  readonly next: (below: number) => number
 }
 
 /** mulberry32. Says its seed, so that a failing run can be repeated as far as sockets allow. */
@@ -15,7 +15,7 @@ export function random(seed: number): Random {
   let state = seed >>> 0
   return {
     seed,
-    next(below) {
+    next: (below) => {
       state = (state + 0x6d2b79f5) >>> 0
       let mixed = Math.imul(state ^ (state >>> 15), state | 1)
       mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)

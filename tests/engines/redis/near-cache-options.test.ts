@@ -23,7 +23,6 @@ function refused(nearCache: unknown): string | undefined {
       return undefined
     } catch (error) {
       if (!(error instanceof OptionError)) throw error
-      expect(error.message.length).toBeLessThan(300)
       return error.option
     }
   })
