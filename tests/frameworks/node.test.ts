@@ -4,6 +4,8 @@ import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { endingCases, nodeEndings, replyEndings } from './cases/endings.ts'
 import { outageCases } from './cases/outages.ts'
 import { nodeAdapter } from './node/node-adapter.ts'
+import { serverCases } from './node/servers.ts'
+import { upgradeCases } from './node/upgrades.ts'
 import { adapterSuite, nodeResponseSuite } from './suite.ts'
 
 const unhandled: unknown[] = []
@@ -20,6 +22,8 @@ afterAll(() => {
 describe('node:http', () => {
   adapterSuite(nodeAdapter)
   nodeResponseSuite(nodeAdapter)
+  serverCases()
+  upgradeCases()
 
   describe('on Redis', () => {
     let server: RedisServer

@@ -7,7 +7,8 @@ import type { ServerResponse } from 'node:http'
  * @returns a function that undoes it
  */
 export function lockHead(response: ServerResponse, hasEnded: () => boolean): () => void {
-  const { statusCode, statusMessage } = response
+  const { statusCode } = response
+  const statusMessage = hasReason(response) ? response.statusMessage : undefined
   const tooLate = { value: refuseHeader }
   const undo = [
     shadow(response, 'headersSent', { get: () => true }),
@@ -20,8 +21,13 @@ export function lockHead(response: ServerResponse, hasEnded: () => boolean): () 
     for (const restore of undo) restore()
     // Node ignores a status that is set after the head; nobody is told.
     response.statusCode = statusCode
-    response.statusMessage = statusMessage
+    if (statusMessage !== undefined) response.statusMessage = statusMessage
   }
+}
+
+/** Whether the head has a reason phrase: over HTTP/2 it has none, and Node warns of a look at it. */
+export function hasReason(response: ServerResponse): boolean {
+  return response.req.httpVersionMajor < 2
 }
 
 /** The error that Node throws for it. */

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { isSojournError } from '../../core/errors.ts'
 import type { Exchange } from '../../core/exchange.ts'
-import { headersSentError, lockHead } from './head-lock.ts'
+import { hasReason, headersSentError, lockHead } from './head-lock.ts'
 import { mergeHeadArguments, removeBodyHeaders, withSessionHeaders } from './headers.ts'
 
 type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders'
@@ -237,7 +237,7 @@ class ResponseHook {
     for (const source of this.#sources ?? []) source.unpipe(response)
     removeBodyHeaders(response)
     response.statusCode = isSojournError(error) ? error.status : 500
-    response.statusMessage = ''
+    if (hasReason(response)) response.statusMessage = ''
     // What was put on top of us since, such as a compression, is busy with the refused answer.
     install(response, answering)
     this.#mayWrite = true
