@@ -228,3 +228,57 @@ it('I4 a question from long ago is joined by nobody', async () => {
   expect(await early).toBeDefined()
   expect(await late).toBeUndefined()
 })
+
+it('F21 I4 a read between a forgotten script and its text is not kept when the write’s answer is late', async () => {
+  const { server, proxy, here, there } = await setUp({ commandTimeout: 400 })
+  const [id, other] = [newId(), newId()]
+  const first = record(1)
+  await there.create(id, first, 60_000)
+  await server.cli('SCRIPT', 'FLUSH')
+  proxy.hold()
+  const lively = here.load(other)
+  await answered(proxy, 1)
+  const given = failure(here.destroy(id))
+  await answered(proxy, 2) // NOSCRIPT
+  await sleep(150)
+  const read = here.load(id)
+  await answered(proxy, 3)
+  proxy.release(2)
+  await lively
+  await answered(proxy, 2) // beside the read's answer that of the script's text
+  expect(await given).toMatchObject({ indeterminate: true })
+  proxy.release()
+  expect((await read)?.record).toEqual(first)
+  expect(await there.load(id)).toBeUndefined()
+  expect(served(here, id)).toBeUndefined()
+})
+
+it.each(['destroy', 'rotate'] as const)(
+  'F07 I4 who watches a session is told when this node’s own %s was carried out and its answer is late',
+  async (kind) => {
+    const { proxy, here, there } = await setUp({ commandTimeout: 300 })
+    const [id, other] = [newId(), newId()]
+    const first = record(1)
+    await there.create(id, first, 60_000)
+    await here.load(id)
+    let told = 0
+    here.watch(id, () => told++)
+    proxy.hold()
+    const lively = here.load(other)
+    await answered(proxy, 1)
+    const given = failure(
+      kind === 'destroy'
+        ? here.destroy(id)
+        : here.rotate(id, stampOf(first), newId(), record(2), 60_000),
+    )
+    await answered(proxy, 2)
+    proxy.release(1)
+    await lively
+    expect(await given).toMatchObject({ indeterminate: true })
+    proxy.release()
+    await here.load(newId())
+    expect(await there.load(id)).toBeUndefined()
+    expect(proxy.connections).toBe(1)
+    expect(told).toBeGreaterThan(0)
+  },
+)
