@@ -44,7 +44,7 @@ const linkCut = {
     proxy.cut()
     const cutAt = now()
     const times = await Promise.all(ids.map((id) => revoker.ask('revoke', id)))
-    return times.map((at) => Math.max(at, cutAt))
+    return times.map((at) => ({ at: Math.max(at, cutAt), done: true }))
   },
   repair: async () => proxy.heal(),
 }

@@ -31,7 +31,7 @@ answer(
     /**
      * Stops the server as soon as the first of the revocations is acknowledged: others may be under
      * way, or done and not told.
-     * @returns for each when it was acknowledged, or when the server was stopped
+     * @returns for each when it was acknowledged, or, not `done`, when the server was stopped
      */
     async revokeAndStop({ ids, server }) {
       const times = new Map()
@@ -52,14 +52,14 @@ answer(
           )
         }
       })
-      return ids.map((id) => times.get(id) ?? stoppedAt)
+      return ids.map((id) => ({ at: times.get(id) ?? stoppedAt, done: times.has(id) }))
     },
     /** Stops the server first: the revocations wait. @returns for each when it was stopped */
     stopAndRevoke({ ids, server }) {
       process.kill(server, 'SIGSTOP')
       const stoppedAt = now()
       for (const id of ids) sessions.revoke(id).catch(() => undefined)
-      return ids.map(() => stoppedAt)
+      return ids.map(() => ({ at: stoppedAt, done: false }))
     },
     /** Revokes what may be revoked already. */
     async revokeAgain(ids) {
@@ -68,8 +68,8 @@ answer(
     },
     watch: (token) => poller.watch(token),
     refused: (token) => poller.refused(token),
-    /** @returns when the session was last served from memory, ms; it is polled no longer */
-    lastHit: (token) => poller.lastHit(token),
+    lastHits: (tokens) => tokens.map((token) => poller.lastHit(token)),
+    forget: (tokens) => tokens.forEach((token) => poller.forget(token)),
     stats: () => sessions.stats().nearCache,
   },
   {},

@@ -36,10 +36,14 @@ export class Poller {
     return this.#polled.get(token).refused.promise
   }
 
+  /** When it was last served from memory, ms. */
   lastHit(token) {
-    const { lastHit } = this.#polled.get(token)
+    return this.#polled.get(token).lastHit
+  }
+
+  /** It is polled no longer. */
+  forget(token) {
     this.#polled.delete(token)
-    return lastHit
   }
 
   #turn() {

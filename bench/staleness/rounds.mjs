@@ -21,7 +21,8 @@ export async function revokeOneByOne({ revoker, reader }, count) {
       const refused = reader.ask('refused', token)
       const acknowledgedAt = await revoker.ask('revoke', id)
       const refusedAt = await refused
-      const lastHit = await reader.ask('lastHit', token)
+      const [lastHit] = await reader.ask('lastHits', [token])
+      await reader.ask('forget', [token])
       results.push({ refused: refusedAt - acknowledgedAt, lastHit: lastHit - acknowledgedAt })
     }
   }
@@ -31,7 +32,8 @@ export async function revokeOneByOne({ revoker, reader }, count) {
 
 /**
  * Signs sessions out while `fault` keeps the other node from being told.
- * @param fault gets the sessions' ids, answers with when each counts as revoked, ms
+ * @param fault gets the sessions' ids, answers with when each counts as revoked (ms), and whether it is
+ * `done`: what only waits in a stopped server may be served again once that goes on
  * @param repair ends the fault
  * @returns for each session: ms from the revocation to the last hit
  */
@@ -43,15 +45,17 @@ export async function revokeInFault({ revoker, reader }, { fault, repair }) {
   // Anywhere between two heartbeats.
   await sleep(Math.random() * 500)
   const ids = made.map(({ id }) => id)
-  const revokedAt = await fault(ids)
+  const revoked = await fault(ids)
   await sleep(WATCHED_FOR)
+  const before = await reader.ask('lastHits', tokens)
   await repair()
   await revoker.ask('revokeAgain', ids)
   // Healed, it refuses all of them.
   const refusals = tokens.map((token) => reader.ask('refused', token))
   await within(Promise.all(refusals), 'after the repair a revoked session is not refused')
-  const lastHits = await Promise.all(tokens.map((token) => reader.ask('lastHit', token)))
-  return lastHits.map((at, i) => ({ lastHit: at - revokedAt[i] }))
+  const after = await reader.ask('lastHits', tokens)
+  await reader.ask('forget', tokens)
+  return revoked.map(({ at, done }, i) => ({ lastHit: (done ? after : before)[i] - at }))
 }
 
 /** @throws Error that says what is not so after ten seconds */
