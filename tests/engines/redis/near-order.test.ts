@@ -9,7 +9,7 @@ import { proxyOf } from '../../faults/setup.ts'
 import type { Proxy } from '../../support/proxy.ts'
 import type { RedisServer } from '../../support/redis-server.ts'
 import { sleep, until } from '../../support/requests.ts'
-import { failure, newId, newOwner, record } from './fixtures.ts'
+import { failure, newId, newOwner, PARTITION, record } from './fixtures.ts'
 import { open, start } from './harness.ts'
 
 interface World {
@@ -41,6 +41,7 @@ async function setUp(options: Partial<RedisEngineOptions> = {}): Promise<World> 
   await there.touch(warm, stampOf(two), 60_000)
   await there.rotate(warm, stampOf(two), newId(), record(3), 60_000)
   await there.destroy(warm)
+  await there.revokeAll(PARTITION, newOwner().tag)
   return { server, proxy, here, there }
 }
 
@@ -195,7 +196,7 @@ it('F07 I4 nor does a revocation of everything that its caller has given up', as
   proxy.hold()
   const lively = here.load(other)
   await answered(proxy, 1)
-  const given = failure(here.revokeAll('02k', owner.tag))
+  const given = failure(here.revokeAll(PARTITION, owner.tag))
   await answered(proxy, 2)
   await sleep(100)
   proxy.release(1)
@@ -280,5 +281,34 @@ it.each(['destroy', 'rotate'] as const)(
     expect(await there.load(id)).toBeUndefined()
     expect(proxy.connections).toBe(1)
     expect(told).toBeGreaterThan(0)
+  },
+)
+
+it.each(['revokeAll', 'create'] as const)(
+  'F07 I1 I4 what a %s may have ended is not served when its answer is late',
+  async (kind) => {
+    const { proxy, here, there } = await setUp({ commandTimeout: 300 })
+    const [id, other, owner, first] = [newId(), newId(), newOwner(), record(1)]
+    await there.create(id, first, 60_000, owner)
+    await here.load(id)
+    expect(served(here, id)).toEqual(first)
+    proxy.hold()
+    const lively = here.load(other)
+    await answered(proxy, 1)
+    const limit = { max: 1, policy: 'evict-oldest' } as const
+    const given = failure(
+      kind === 'revokeAll'
+        ? here.revokeAll(PARTITION, owner.tag)
+        : here.create(newId(), record(2), 60_000, { ...newOwner(), tag: owner.tag }, limit),
+    )
+    await answered(proxy, 2)
+    proxy.release(1)
+    await lively
+    expect(await given).toMatchObject({ indeterminate: true })
+    expect(await there.load(id)).toBeUndefined()
+    expect(served(here, id)).toBeUndefined()
+    proxy.release()
+    await here.load(newId())
+    expect(served(here, id)).toBeUndefined()
   },
 )
