@@ -66,19 +66,21 @@ describe('sessions.from(request)', () => {
 describe('fastifySessions', () => {
   it('is registered with sessions of any data', async () => {
     const app = Fastify()
-    await app.register(fastifySessions, { sessions })
+    expectTypeOf(app.register(fastifySessions, { sessions })).resolves.toEqualTypeOf<undefined>()
     await app.register(fastifySessions, { sessions: createSessions(), fresh: true })
     await app.register(fastifySessions, { sessions, fresh: (request) => request.url === '/' })
     await app.register(fastifySessions, { sessions, prefix: '/shop' })
   })
 
-  it('fits servers of HTTP/2 and TLS', async () => {
-    await Fastify({ http2: true }).register(fastifySessions, { sessions })
-    await Fastify({ https: {} }).register(fastifySessions, { sessions })
+  it('fits servers of HTTP/2 and TLS', () => {
+    const [http2, https] = [Fastify({ http2: true }), Fastify({ https: {} })]
+    expectTypeOf(http2.register(fastifySessions, { sessions })).toHaveProperty('after')
+    expectTypeOf(https.register(fastifySessions, { sessions })).toHaveProperty('after')
   })
 
   it('takes its options only', () => {
     const app = Fastify()
+    expectTypeOf(fastifySessions).parameter(1).toHaveProperty('sessions')
     // @ts-expect-error not optional
     app.register(fastifySessions, {})
     // @ts-expect-error not sessions

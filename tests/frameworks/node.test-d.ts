@@ -13,11 +13,13 @@ const sessions = createSessions<Own>()
 describe('nodeSessions', () => {
   it('fits servers of node:http and node:http2', () => {
     const use = nodeSessions(sessions, { trustProxy: true, fresh: ({ url }) => url === '/' })
+    expectTypeOf(use).returns.toBeVoid()
     createServer((request, response) => use(request, response, () => response.end()))
     createSecureServer((request, response) => use(request, response, () => response.end()))
   })
 
   it('takes its options only', () => {
+    expectTypeOf(nodeSessions<Own>).toBeCallableWith(sessions, { trustProxy: false })
     // @ts-expect-error these are options
     nodeSessions({ secrets: ['x'] })
     // @ts-expect-error no such option

@@ -8,7 +8,8 @@ import type { ServerResponse } from 'node:http'
  */
 export function lockHead(response: ServerResponse, hasEnded: () => boolean): () => void {
   const { statusCode } = response
-  const statusMessage = hasReason(response) ? response.statusMessage : undefined
+  const isNamed = hasReason(response)
+  const statusMessage = isNamed ? response.statusMessage : ''
   const tooLate = { value: refuseHeader }
   const undo = [
     shadow(response, 'headersSent', { get: () => true }),
@@ -21,7 +22,7 @@ export function lockHead(response: ServerResponse, hasEnded: () => boolean): () 
     for (const restore of undo) restore()
     // Node ignores a status that is set after the head; nobody is told.
     response.statusCode = statusCode
-    if (statusMessage !== undefined) response.statusMessage = statusMessage
+    if (isNamed) response.statusMessage = statusMessage
   }
 }
 

@@ -54,7 +54,8 @@ export function enter<Opened extends AnyExchange, Source extends object>(
   // Mounted twice, or on a router below: the first one counts.
   if (sessions.has(source)) {
     if (!isFresh) return next()
-    sessions.refresh(source).then(() => next(), next)
+    const goOn = (): void => next()
+    sessions.refresh(source).then(goOn, next)
     return
   }
   const opened = sessions.exchange(source, request, isFresh ? FRESH : undefined)

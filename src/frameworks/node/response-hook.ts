@@ -10,6 +10,9 @@ type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders'
 type Args = readonly unknown[]
 /** What is replaced at a response, free of the overloads. */
 type Methods = Record<Method, (...args: Args) => unknown>
+interface Originals extends Methods {
+  readonly on: (event: string, listener: () => void) => EventEmitter
+}
 
 /** An exchange, whatever the type of its session's data. */
 export interface AnyExchange extends Omit<Exchange<object>, 'session'> {
@@ -60,7 +63,7 @@ class ResponseHook {
   readonly #write: Methods['write']
   readonly #end: Methods['end']
   readonly #flushHeaders: Methods['flushHeaders']
-  readonly #on: (event: string, listener: () => void) => EventEmitter
+  readonly #on: Originals['on']
   #sources: Readable[] | undefined
   /** What was called while a commit is under way, to be called when it is done. */
   #held: (readonly [Method, Args])[] | undefined
@@ -83,12 +86,12 @@ class ResponseHook {
     this.#exchange = exchange
     this.#fail = fail
     this.#reporter = reporter
-    const { writeHead, write, end, flushHeaders } = response as unknown as Methods
+    const { writeHead, write, end, flushHeaders, on } = response as unknown as Originals
     this.#writeHead = writeHead
     this.#write = write
     this.#end = end
     this.#flushHeaders = flushHeaders
-    this.#on = response.on
+    this.#on = on
   }
 
   join(exchange: AnyExchange): void {

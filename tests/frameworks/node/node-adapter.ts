@@ -69,13 +69,17 @@ export function application(
       if (error !== undefined) return void fail(error)
       const behave = behaviourAt(behaviours, request.url ?? '/')
       if (behave === undefined) return void call.reply.text('not found', 404)
-      try {
-        const result = behave(call)
-        if (result instanceof Promise) result.catch(fail)
-      } catch (thrown) {
-        void fail(thrown)
-      }
+      run(behave, call, fail)
     })
+  }
+}
+
+function run(behave: Behaviour, call: Call, fail: (error: unknown) => Promise<void>): void {
+  try {
+    const result = behave(call)
+    if (result instanceof Promise) result.catch(fail)
+  } catch (thrown) {
+    void fail(thrown)
   }
 }
 

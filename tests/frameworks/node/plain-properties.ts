@@ -22,5 +22,5 @@ export function plainProperties(session: Session<Data>): Call['session'] {
     defineProperty: (_, name, descriptor) => Reflect.defineProperty(data, name, descriptor),
     ownKeys: () => Reflect.ownKeys(data),
     getOwnPropertyDescriptor: (_, name) => Reflect.getOwnPropertyDescriptor(data, name),
-  }) as Call['session']
+  })
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect, createServer as createHttp2Server } from 'node:http2'
+import { connect, createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { createSessions, memoryEngine, StoreUnavailableError } from 'sojourn'
 import { nodeSessions } from 'sojourn/node'

@@ -1,7 +1,13 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, request as send } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createSessions, memoryEngine, type Session, type Sessions } from 'sojourn'
+import {
+  createSessions,
+  memoryEngine,
+  type Session,
+  type Sessions,
+  StoreUnavailableError,
+} from 'sojourn'
 import { sessionOfUpgrade } from 'sojourn/node'
 import { manualClock } from 'sojourn/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -98,8 +104,10 @@ export function upgradeCases(): void {
     it('rejects when the store does not answer', async () => {
       const { sessions, engine } = start()
       const { token } = await known(sessions)
-      engine.failure = new Error('gone')
-      await expect(sessionOfUpgrade(sessions, await upgrade(`session=${token}`))).rejects.toThrow()
+      engine.failure = new StoreUnavailableError('gone', false)
+      await expect(sessionOfUpgrade(sessions, await upgrade(`session=${token}`))).rejects.toThrow(
+        'gone',
+      )
     })
   })
 }
