@@ -201,6 +201,28 @@ describe('what ends entries', () => {
     await until('the next heartbeat', () => served(engine, id) !== undefined)
   })
 
+  it('F08 I4 a heartbeat counts from when it was sent, however late its answer', async () => {
+    const server = await start()
+    const proxy = await proxyOf(server)
+    const clock = manualClock()
+    const engine = open(proxy.url, { clock, commandTimeout: 60_000 })
+    await confirmed(engine)
+    const id = newId()
+    await engine.create(id, record(1), 600_000)
+    proxy.hold()
+    await until('the answer of a heartbeat is held', () => proxy.held > 0)
+    clock.advance(999)
+    expect(served(engine, id)).toBeDefined()
+    clock.advance(1)
+    const next = engine.load(newId())
+    await until('its answer, too', () => proxy.held > 1)
+    proxy.release()
+    await next
+    await new Promise((resolve) => setImmediate(resolve))
+    // The heartbeat is answered by now, and the next one has not been sent.
+    expect(served(engine, id)).toBeUndefined()
+  })
+
   it('F19 I4 the own deadline, though Redis still has the record', async () => {
     const server = await start()
     const clock = manualClock()
