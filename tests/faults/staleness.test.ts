@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import type { Sessions } from '../../src/core/sessions.ts'
 import type { CreateSessionsOptions } from '../../src/create-sessions.ts'
 import { hit, request, signIn, sleep, until } from '../support/requests.ts'
-import { node, proxyOf, server } from './setup.ts'
+import type { LastHits, ReaderNode } from './nodes/reader-node.ts'
+import { child, node, proxyOf, server } from './setup.ts'
 
 const MAX_STALENESS = 300
 /** Deadlines are not what ends entries here. */
@@ -145,4 +146,32 @@ describe('F04 the server is stopped', () => {
       }
     },
   )
+})
+
+it('F23 I1 I4 a web node that was stopped serves nothing that has ended meanwhile', async () => {
+  const redis = await server()
+  const writer = await node(redis.url, OPTIONS)
+  const start = { redis: redis.url, maxStaleness: MAX_STALENESS } satisfies ReaderNode
+  const reader = await child(new URL('nodes/reader-node.ts', import.meta.url), start)
+  const ids = new Map<string, string>()
+  for (let n = 0; n < 50; n++) {
+    const token = await signIn(writer, { n })
+    ids.set(token, (await request(writer, token)).session.id as string)
+  }
+  const tokens = [...ids.keys()]
+  await until('all are at hand', async () => (await reader.ask('prime', tokens)) === tokens.length)
+  const looked = reader.ask<LastHits>('look', { tokens, lasts: MAX_STALENESS * 4 })
+  await sleep(50)
+  reader.signal('SIGSTOP')
+  const now = (): number => Number(process.hrtime.bigint()) / 1e6
+  const revokedAt = new Map<string, number>()
+  for (const [token, id] of ids) {
+    await writer.revoke(id)
+    revokedAt.set(token, now())
+  }
+  await sleep(MAX_STALENESS + 100)
+  reader.signal('SIGCONT')
+  const lastHit = new Map(Object.entries(await looked))
+  expect(lastHit.size).toBe(tokens.length)
+  expect(tooLate(lastHit, revokedAt)).toEqual([])
 })
