@@ -1,10 +1,17 @@
+export interface GenerationsOptions<Value> {
+  readonly maxCount: number
+  /** The most that all values may weigh, and what one does. Without it only the number counts. */
+  readonly weight?: { readonly max: number; readonly of: (value: Value) => number }
+}
+
 /**
  * A bounded map that drops what was not asked for lately. Two generations: what is asked for moves
- * into the young one; when that has half of the weight, the old one is dropped and the young one is
+ * into the young one; when that has half of a bound, the old one is dropped and the young one is
  * old. A hit costs no more than a plain Map's, where a true LRU list would cost a delete and a set.
  */
 export class Generations<Value> {
-  readonly #half: number
+  readonly #halfCount: number
+  readonly #halfWeight: number
   readonly #weigh: (value: Value) => number
   #young = new Map<string, Value>()
   #old = new Map<string, Value>()
@@ -13,10 +20,11 @@ export class Generations<Value> {
   /** Values that left because there was no room. */
   evicted = 0
 
-  /** @param weigh what a value counts; must not change while it is in here, but by `update` */
-  constructor(maxWeight: number, weigh: (value: Value) => number) {
-    this.#half = maxWeight / 2
-    this.#weigh = weigh
+  /** The weight of a value must not change while it is in here, but by `update`. */
+  constructor({ maxCount, weight }: GenerationsOptions<Value>) {
+    this.#halfCount = maxCount / 2
+    this.#halfWeight = weight === undefined ? 0 : weight.max / 2
+    this.#weigh = weight === undefined ? () => 0 : weight.of
   }
 
   get size(): number {
@@ -38,11 +46,12 @@ export class Generations<Value> {
   set(key: string, value: Value): void {
     this.delete(key)
     const weight = this.#weigh(value)
-    if (weight > this.#half) {
+    if (weight > this.#halfWeight) {
       this.evicted++
       return
     }
-    if (this.#youngWeight + weight > this.#half) this.#age()
+    const isFull = this.#young.size + 1 > this.#halfCount
+    if (isFull || this.#youngWeight + weight > this.#halfWeight) this.#age()
     this.#young.set(key, value)
     this.#youngWeight += weight
   }

@@ -102,7 +102,7 @@ export class Repository {
   readonly watches: Watches
   readonly #events: EventHub
   readonly #near: NearReads | undefined
-  readonly #tokens = new Generations<Token>(MOST_TOKENS, () => 1)
+  readonly #tokens = new Generations<Token>({ maxCount: MOST_TOKENS })
   readonly #turns = new Turns<Written>()
   readonly #touching = new Set<SessionId>()
 
@@ -125,12 +125,15 @@ export class Repository {
    */
   async load(token: Token, fresh = false): Promise<Loaded> {
     const held = fresh ? undefined : this.#peek(token)
-    if (held !== undefined) return { status: 'live', live: held }
+    if (held !== undefined) {
+      this.#tokens.set(token.text, token)
+      return { status: 'live', live: held }
+    }
     const stored = await this.settings.engine.load(token.id, { fresh })
     const loaded = await this.follow(token, stored, fresh)
     if (loaded.status === 'none') {
       this.#events.emit('rejected', { id: token.id, reason: loaded.reason })
-    } else if (loaded.live.token === token) {
+    } else if (loaded.live.token.id === token.id) {
       this.#tokens.set(token.text, token)
     }
     return loaded

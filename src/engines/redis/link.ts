@@ -106,19 +106,21 @@ export class Link {
   #start(call: Call, wire: Wire): void {
     call.sentOn = wire
     call.answers = this.#answers
-    call.issue(wire, () => !call.isLate).then(
-      (reply) => {
-        this.#answers++
-        this.#deadlines.settle(call.deadline)
-        call.resolve(reply)
-      },
-      (error: unknown) => {
-        if (error instanceof ErrorReply) this.#answers++
-        this.#deadlines.settle(call.deadline)
-        const { operation } = call
-        call.reject(this.#closed ? closedError(operation, true) : sentError(error, operation))
-      },
-    )
+    call
+      .issue(wire, () => !call.isLate)
+      .then(
+        (reply) => {
+          this.#answers++
+          this.#deadlines.settle(call.deadline)
+          call.resolve(reply)
+        },
+        (error: unknown) => {
+          if (error instanceof ErrorReply) this.#answers++
+          this.#deadlines.settle(call.deadline)
+          const { operation } = call
+          call.reject(this.#closed ? closedError(operation, true) : sentError(error, operation))
+        },
+      )
   }
 
   #late(call: Call): void {

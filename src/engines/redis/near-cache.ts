@@ -67,8 +67,10 @@ export class NearCache {
   constructor(limits: NearCacheLimits, now: () => number) {
     this.#limits = limits
     this.#now = now
-    const share = limits.maxBytes / limits.maxEntries
-    this.#entries = new Generations(limits.maxBytes, (entry) => Math.max(share, weigh(entry)))
+    this.#entries = new Generations({
+      maxCount: limits.maxEntries,
+      weight: { max: limits.maxBytes, of: weigh },
+    })
   }
 
   peek(id: SessionId, now: number): Held | undefined {
