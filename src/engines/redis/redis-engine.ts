@@ -165,9 +165,9 @@ export class RedisEngine implements Engine, NearReads {
       }
       return result
     } catch (error) {
-      near.release(id, hold)
-      // It may have been carried out, and then nobody tells us which sessions it has evicted.
-      if (limit !== undefined) near.clear()
+      // It may be carried out all the same, and nobody tells us which sessions it has evicted.
+      if (limit === undefined) near.drop(id)
+      else near.clear()
       throw error
     }
   }
@@ -214,7 +214,7 @@ export class RedisEngine implements Engine, NearReads {
         near.notify(from)
       })
     } finally {
-      if (!isKept) near.release(to, successor)
+      if (!isKept) near.drop(to)
     }
   }
 
@@ -283,7 +283,8 @@ export class RedisEngine implements Engine, NearReads {
       else near.keep(id, hold, result.stored.record, result.stored.ttl)
       return result
     } catch (error) {
-      near.release(id, hold)
+      // It may be carried out all the same, and nobody would tell: not us, for it was our own.
+      near.drop(id)
       throw error
     }
   }
