@@ -3,7 +3,7 @@ import { StoreUnavailableError } from '../../src/core/errors.ts'
 import { countersThatLie, History, total } from '../support/history.ts'
 import { seeded } from '../support/random.ts'
 import { request, signIn, sleep } from '../support/requests.ts'
-import type { Growth } from './nodes/memory-node.ts'
+import type { Growth, MemoryNode } from './nodes/memory-node.ts'
 import { child, node, server } from './setup.ts'
 
 it('F04 I2 I3 I5 I7 hung again and again under load: deadlines hold, nobody gets another’s answer', async () => {
@@ -67,11 +67,11 @@ it('F04 I2 I3 I5 I7 hung again and again under load: deadlines hold, nobody gets
 
 it('F04 I6 hung for seconds while requests go on coming: nothing piles up, and it recovers', async () => {
   const redis = await server()
-  const started = await child(
-    new URL('nodes/memory-node.ts', import.meta.url),
-    { redis: redis.url },
-    ['--expose-gc'],
-  )
+  const nearCache = { maxStaleness: 200 }
+  const start = { redis: redis.url, commandTimeout: 200, nearCache } satisfies MemoryNode
+  const started = await child(new URL('nodes/memory-node.ts', import.meta.url), start, [
+    '--expose-gc',
+  ])
   await started.ask('knock', { lasts: 300 })
   redis.pause()
   const growth = await started.ask<Growth>('knock', { lasts: 3_000 })

@@ -216,9 +216,12 @@ describe('I2 what the application’s own functions change', () => {
     }
     const { sessions, token } = await stored(fresh(), { merge })
     const [one, other] = [await atHand(sessions, token), await atHand(sessions, token)]
+    // Has what both began with, and has not looked yet.
+    const onlooker = await atHand(sessions, token)
     one.set('list', [{ sku: 'a', tags: ['x'] }, 1])
     other.set('list', [{ sku: 'a', tags: ['x'] }, 2])
     await Promise.all([one.commit(), other.commit()])
+    expect(onlooker.get('list')).toEqual(fresh()['list'])
     const list = [{ sku: 'a', tags: ['x'] }, 1, 2]
     await expectUntouched(sessions, token, { ...fresh(), list })
   })

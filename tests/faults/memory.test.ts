@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { Crowd } from './nodes/memory-node.ts'
+import type { Crowd, MemoryNode } from './nodes/memory-node.ts'
 import { child, server } from './setup.ts'
 
 const MEGABYTE = 1024 * 1024
@@ -15,7 +15,8 @@ it.each([
   async (what, count, most) => {
     const redis = await server()
     const nearCache = { maxBytes: 4 * MEGABYTE, maxEntries: 2_000 }
-    const node = await child(PROGRAM, { redis: redis.url, nearCache }, ['--expose-gc'])
+    const start = { redis: redis.url, commandTimeout: 30_000, nearCache } satisfies MemoryNode
+    const node = await child(PROGRAM, start, ['--expose-gc'])
     const { heap, entries, bytes, evictions } = await node.ask<Crowd>(what, { count })
     expect(Math.max(...entries)).toBeLessThanOrEqual(2_000)
     expect(Math.max(...bytes)).toBeLessThanOrEqual(4 * MEGABYTE)
