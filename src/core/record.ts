@@ -1,6 +1,7 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { type Codec, codecs } from './codec.ts'
 import { equalBytes, GCM_TAG_BYTES, gcmOpen, gcmSeal, hmacSha256, randomBytes } from './crypto.ts'
+import { deflateFixed, LARGEST_FOR_FIXED } from './deflate.ts'
 import type { SessionId } from './engine.ts'
 import { SessionTooLargeError } from './errors.ts'
 import type { Key, Keyring } from './keyring.ts'
@@ -40,8 +41,6 @@ export type SealMode = 0 | 1 | 2
 const CODECS: readonly Codec[] = [codecs.messagepack, codecs.json]
 /** Inflating stops here: a small record must not become a large allocation. */
 const MOST_INFLATED_BYTES = 16 * 1024 * 1024
-/** Below this a small window and hash table save deflate most of its set-up time. */
-const SMALL_PAYLOAD = 1024
 
 export interface RecordHeader {
   readonly revision: number
@@ -114,10 +113,8 @@ export function encodeRecordSized(
   if (payload.length > settings.maxBytes) throw tooLarge(payload.length, content, settings)
   let flags: number = settings.codec.id | (settings.seal << SEAL_SHIFT)
   if (payload.length >= settings.compressAbove) {
-    const options =
-      payload.length < SMALL_PAYLOAD ? { level: 3, memLevel: 2, windowBits: 10 } : { level: 3 }
-    const smaller = deflateRawSync(payload, options)
-    if (smaller.length < payload.length) {
+    const smaller = compress(payload)
+    if (smaller !== undefined) {
       payload = smaller
       flags |= COMPRESSED
     }
@@ -147,6 +144,13 @@ export function encodeRecordSized(
   const nonce = head.subarray(NONCE_OFFSET, NONCE_END)
   const sealed = gcmSeal(recordKey, nonce, additional, payload)
   return { record: Buffer.concat([head, sealed]), payloadBytes }
+}
+
+/** Nothing when it is not smaller. */
+function compress(payload: Uint8Array): Uint8Array | undefined {
+  if (payload.length <= LARGEST_FOR_FIXED) return deflateFixed(payload)
+  const compressed = deflateRawSync(payload, { level: 3 })
+  return compressed.length < payload.length ? compressed : undefined
 }
 
 /** Why a record was not opened; shown to operators only, never to clients. */
