@@ -14,7 +14,7 @@ const run = prepare('bench', { longest: LONGEST_RUN })
 const { quick } = run
 const plan = quick
   ? { rounds: 1, warm: 80, measured: 200, first: 1_000, counted: 600 }
-  : { rounds: 8, warm: 120, measured: 400, first: 5_000, counted: 2_000 }
+  : { rounds: 6, warm: 120, measured: 400, first: 3_000, counted: 2_000 }
 
 // Only now: their packages may have come this moment.
 const { listRows } = await import('./rows.mjs')
