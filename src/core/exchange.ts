@@ -91,11 +91,6 @@ export class Exchange<Data extends object> {
     return cookie.clear(this.#profile)
   }
 
-  /** `listener` is told when somebody asks for the session's signal, to `release` it with the response. */
-  onSignal(listener: () => void): void {
-    this.state.onSignal = listener
-  }
-
   /** The response is over: the session's signal is not needed any more. */
   release(): void {
     this.state.release()

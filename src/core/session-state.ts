@@ -39,8 +39,6 @@ export class SessionState {
   #running = 0
   /** Made when somebody asks for the signal. */
   #ending: Ending | undefined
-  /** Told then, so that whoever knows how long the request lasts can `release` it. */
-  onSignal: (() => void) | undefined
 
   constructor(
     repository: Repository,
@@ -87,7 +85,6 @@ export class SessionState {
       this.#ending = new Ending(this.repository.watches)
       if (this.#ended !== undefined || this.#loggedOut) this.#ending.fire()
       else this.#ending.follow(this.#live)
-      this.onSignal?.()
     }
     return this.#ending.signal
   }

@@ -8,6 +8,7 @@ import { failureCases } from './cases/failures.ts'
 import { freshCases } from './cases/fresh.ts'
 import { headCases } from './cases/heads.ts'
 import { lateChangeCases } from './cases/late-changes.ts'
+import { signalCases } from './cases/signal.ts'
 import { strangeCookieCases } from './cases/strange-cookies.ts'
 import { streamingCases } from './cases/streaming.ts'
 import type { Adapter } from './support/adapter.ts'
@@ -20,6 +21,7 @@ export function adapterSuite(adapter: Adapter): void {
   cachingCases(adapter)
   attributeCases(adapter)
   failureCases(adapter)
+  signalCases(adapter)
   freshCases(adapter)
 }
 

@@ -258,6 +258,7 @@ class ResponseHook {
   }
 
   #finish(exchange: AnyExchange): void {
+    exchange.release()
     if (!this.#headWritten) exchange.abandon()
     if (this.#held !== undefined || this.#refused) return
     if (exchange.dirty && !exchange.failed) {
