@@ -110,11 +110,14 @@ describe('what an own write does, of which the server does not tell', () => {
           { max: 1, policy: 'evict-oldest' },
         ),
     ],
-  ])('I1 I4 %s ends the entry at once', async (_, end) => {
+  ])('I1 I4 %s ends the entry at once, and who watches is told', async (_, end) => {
     const { here, there } = await twoNodes()
     const { id, first, owner } = await shared(here, there)
+    let told = 0
+    here.watch(id, () => told++)
     await end(here, id, first, owner.tag)
     expect(served(here, id)).toBeUndefined()
+    expect(told).toBeGreaterThan(0)
     await until('the other node knows', () => served(there, id) === undefined)
   })
 
