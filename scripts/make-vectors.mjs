@@ -67,7 +67,7 @@ const describeToken = (t) => ({
   recordKey: recordKey('sj', t.id),
 })
 const change = (text, at, to) => text.slice(0, at) + to + text.slice(at + 1)
-const retagged = Buffer.from(mine.text, "base64url")
+const retagged = Buffer.from(mine.text, 'base64url')
 retagged.writeUInt16BE(43, 1)
 write(
   'tokens',
@@ -150,7 +150,7 @@ function record(why, options) {
   const bytes = encodeRecord(
     head,
     { attributes, meta: inner },
-    { keyring: ring, id: of.id, tokenSecret: of.secret },
+    { keyring: ring, id: of.id, token: of },
     { codec: codecs[codec], seal, compressAbove, maxBytes: 1 << 20 },
   )
   return {
@@ -211,7 +211,7 @@ const badPayload = (payload) =>
   encodeRecord(
     header,
     { attributes: new Map(), meta: new Map() },
-    { keyring, id: mine.id, tokenSecret: mine.secret },
+    { keyring, id: mine.id, token: mine },
     { codec: { id: 0, encode: () => payload }, seal: 1, compressAbove: NEVER, maxBytes: 1 << 20 },
   )
 write(
@@ -314,7 +314,7 @@ write(
 
 /** A token that the library does not make, with a MAC that is right. */
 function byHand(edit) {
-  const bytes = Buffer.from(mine.text, "base64url")
+  const bytes = Buffer.from(mine.text, 'base64url')
   edit(bytes)
   hmacSha256(keyring.primary.token, bytes.subarray(0, 27)).copy(bytes, 27, 0, 9)
   return bytes.toString('base64url')

@@ -41,7 +41,7 @@ export function records(secret) {
 function recordFunctions(name, data, secret, options) {
   const { keyring, record: settings } = checkOptions({ secrets: [secret], ...options }, false)
   const token = createToken(keyring)
-  const context = { keyring, id: token.id, tokenSecret: token.secret }
+  const context = { keyring, id: token.id, token }
   const content = { attributes: new Map(Object.entries(data)), meta: NO_META }
   const header = {
     revision: 1,

@@ -19,7 +19,7 @@ export async function scripts(engine, redis, secret, ms) {
       ownerTag,
     }
     const content = { attributes: new Map(Object.entries(sample)), meta: new Map() }
-    const context = { keyring, id: token.id, tokenSecret: token.secret }
+    const context = { keyring, id: token.id, token }
     return encodeRecord(header, content, context, settings)
   }
   const token = createToken(keyring)

@@ -5,6 +5,7 @@ import { deflateFixed, LARGEST_FOR_FIXED } from './deflate.ts'
 import type { SessionId } from './engine.ts'
 import { SessionTooLargeError } from './errors.ts'
 import type { Key, Keyring } from './keyring.ts'
+import type { Token } from './token.ts'
 
 /*
  * A record, version 1 (protocol/README.md). Numbers are unsigned and big endian.
@@ -65,8 +66,8 @@ export interface RecordContent {
 export interface SealingContext {
   readonly keyring: Keyring
   readonly id: SessionId
-  /** The token's random part; needed for token-sealed records. */
-  readonly tokenSecret: Uint8Array | undefined
+  /** Needed for token-sealed records; for all it remembers the derived key. */
+  readonly token: Pick<Token, 'secret' | 'recordKey'> | undefined
 }
 
 export interface RecordSettings {
@@ -250,11 +251,16 @@ function headerBytes(flags: number): number {
 }
 
 /** One key a session, by one HMAC: random nonces then have to be unique within one session only. */
-function sessionKey(key: Key, seal: SealMode, context: SealingContext): Buffer | undefined {
+function sessionKey(key: Key, seal: SealMode, context: SealingContext): Uint8Array | undefined {
+  const { token } = context
+  const known = token?.recordKey
+  if (known !== undefined && known.root === key.seal && known.purpose === seal) return known.key
+  if (seal === 2 && token === undefined) return undefined
   const id = Buffer.from(context.id, 'ascii')
-  if (seal !== 2) return hmacSha256(key.seal, Uint8Array.of(seal), id)
-  if (context.tokenSecret === undefined) return undefined
-  return hmacSha256(key.seal, Uint8Array.of(seal), id, context.tokenSecret)
+  const parts = seal === 2 && token !== undefined ? [id, token.secret] : [id]
+  const derived = hmacSha256(key.seal, Uint8Array.of(seal), ...parts)
+  if (token !== undefined) token.recordKey = { root: key.seal, purpose: seal, key: derived }
+  return derived
 }
 
 /** Binds the record to its header and to its session: edited or copied elsewhere it does not open. */

@@ -147,8 +147,9 @@ export class SessionState {
       this.#ending?.pause()
       let live: Live
       try {
-        live = await this.#orGiveBack(login(this.repository, before, delta, plan))
+        live = await login(this.repository, before, delta, plan)
       } catch (error) {
+        this.#giveBack()
         this.#ending?.follow(before)
         throw error
       }
@@ -219,7 +220,13 @@ export class SessionState {
     const delta = this.#attributes.take()
     if (this.#ended !== undefined) return this.#drop(delta, this.#ended)
     if (this.headersSent || this.abandoned) return this.#drop(delta, 'headers-sent')
-    const live = await this.#orGiveBack(this.#create(applyDelta(NOTHING, delta)))
+    let live: Live
+    try {
+      live = await this.#create(applyDelta(NOTHING, delta))
+    } catch (error) {
+      this.#giveBack()
+      throw error
+    }
     this.#lifetime = undefined
     this.#become(live, false)
     this.#events.emit('created', { id: live.token.id })
@@ -249,9 +256,14 @@ export class SessionState {
       lifetime !== undefined && live.header.ownerTag !== undefined
         ? { grace: this.repository.settings.rotationGrace }
         : rotate
-    const written: Written = await this.#orGiveBack(
-      this.repository.store(live, { delta, lifetime, unknown: (this.#unknown ??= []) }, moved),
-    )
+    let written: Written
+    try {
+      const change = { delta, lifetime, unknown: (this.#unknown ??= []) }
+      written = await this.repository.store(live, change, moved)
+    } catch (error) {
+      this.#giveBack()
+      throw error
+    }
     if (written.status === 'ended') return this.#end(delta, written.reason)
     this.#lifetime = undefined
     this.#become(written.live, written.rebased)
@@ -283,14 +295,10 @@ export class SessionState {
     this.#events.emit('dropped', { id, reason, attributes: [...delta.keys()] })
   }
 
-  async #orGiveBack<T>(work: Promise<T>): Promise<T> {
-    try {
-      return await work
-    } catch (error) {
-      this.#attributes.giveBack()
-      this.failed = true
-      throw error
-    }
+  /** A commit has failed, and whoever asked for it is told: its changes are pending again. */
+  #giveBack(): void {
+    this.#attributes.giveBack()
+    this.failed = true
   }
 
   /** Whether the stored session has these lifetimes already. */

@@ -16,6 +16,15 @@ export interface Token {
   /** The random part; record keys of token-sealed sessions are derived from it. */
   readonly secret: Uint8Array
   readonly id: SessionId
+  /** The key of its records, once it has been derived: that costs as much as all the rest of a small record. */
+  recordKey: DerivedKey | undefined
+}
+
+export interface DerivedKey {
+  /** What it was derived from and for. */
+  readonly root: Uint8Array
+  readonly purpose: number
+  readonly key: Uint8Array
 }
 
 const VERSION = 1
@@ -72,6 +81,7 @@ function describe(bytes: Buffer): Token {
     partition,
     secret,
     id: partitionTag(partition) + sha256(secret).toString('base64url', 0, 16),
+    recordKey: undefined,
   }
 }
 

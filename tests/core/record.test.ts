@@ -39,7 +39,7 @@ const settings = (change: Partial<RecordSettings> = {}): RecordSettings => ({
 const contextOf = (of: Token, ring = keyring): Parameters<typeof openRecord>[1] => ({
   keyring: ring,
   id: of.id,
-  tokenSecret: of.secret,
+  token: of,
 })
 const content = (attributes: Record<string, unknown>): Parameters<typeof encodeRecord>[1] => ({
   attributes: new Map(Object.entries(attributes)),
@@ -163,9 +163,13 @@ describe('record', () => {
 
   it('token-sealed it does not open without the token, whatever secrets are known', () => {
     const record = encodeRecord(header, content({ a: 1 }), contextOf(token), settings({ seal: 2 }))
-    const withoutToken = { keyring, id: token.id, tokenSecret: undefined }
+    const withoutToken = { keyring, id: token.id, token: undefined }
     expect(openRecord(record, withoutToken)).toEqual({ status: 'rejected', reason: 'token-needed' })
-    const guess = { keyring, id: token.id, tokenSecret: new Uint8Array(24) }
+    const guess = {
+      keyring,
+      id: token.id,
+      token: { secret: new Uint8Array(24), recordKey: undefined },
+    }
     expect(openRecord(record, guess).status).toBe('rejected')
   })
 

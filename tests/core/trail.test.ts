@@ -118,7 +118,7 @@ describe('every trail', () => {
   it('is told from a record, and is no session', () => {
     for (const trail of [makeForward(keyring, from, to), makeSuperseded()]) {
       expect(isTrail(trail)).toBe(true)
-      const context = { keyring, id: from.id, tokenSecret: from.secret }
+      const context = { keyring, id: from.id, token: from }
       expect(openRecord(trail, context)).toEqual({ status: 'rejected', reason: 'format' })
     }
   })

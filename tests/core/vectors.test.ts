@@ -94,7 +94,7 @@ function tokenOf(text: string): Token {
 const contextOf = (vector: RecordVector): Parameters<typeof openRecord>[1] => ({
   keyring,
   id: vector.sessionId,
-  tokenSecret: tokenOf(vector.token).secret,
+  token: tokenOf(vector.token),
 })
 
 describe('keys', () => {

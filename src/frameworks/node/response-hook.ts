@@ -105,7 +105,7 @@ class ResponseHook {
       // Wrong headers are refused in the handler, as Node does, and not when the commit is done.
       const rest = method === 'writeHead' ? mergeHeadArguments(this.#response, args) : args
       this.#held = [[method, rest]]
-      this.#commit()
+      void this.#commit()
       return this.#discard(method)
     }
     return this.#call(method, args)
@@ -182,32 +182,41 @@ class ResponseHook {
     return method === 'write' ? false : this.#response
   }
 
-  get #exchanges(): readonly AnyExchange[] {
-    return [this.#exchange, ...(this.#others ?? [])]
-  }
-
-  #commit(): void {
+  async #commit(): Promise<void> {
     const hasEnded = (): boolean => this.#held?.some(([method]) => method === 'end') === true
     const unlock = lockHead(this.#response, hasEnded)
     // The application was told before, by a commit of its own, and this is its answer to that.
-    const isKnown = this.#exchanges.some(({ failed }) => failed)
-    this.#settle()
-      .catch((error: unknown) => {
+    const isKnown = this.#exchange.failed || this.#others?.some(({ failed }) => failed) === true
+    try {
+      try {
+        await this.#settle()
+      } catch (error) {
         if (!isKnown) throw error
         this.#reporter.reportError('commit', error)
-      })
-      .finally(unlock)
-      .then(() => this.#release())
-      .catch((error: unknown) => this.#refuse(error, hasEnded()))
-      .catch((error: unknown) => this.#cut(error))
+      } finally {
+        unlock()
+      }
+      this.#release()
+    } catch (error) {
+      try {
+        this.#refuse(error, hasEnded())
+      } catch (failure) {
+        this.#cut(failure)
+      }
+    }
   }
 
   /** More than once where a handler goes on changing the session after `end`. */
   async #settle(): Promise<void> {
     for (let round = 1; round <= MOST_ROUNDS; round++) {
-      const dirty = this.#exchanges.filter((exchange) => exchange.dirty)
-      if (dirty.length === 0) return
-      for (const exchange of dirty) await exchange.commit()
+      let isSettled = !this.#exchange.dirty
+      if (!isSettled) await this.#exchange.commit()
+      for (const exchange of this.#others ?? []) {
+        if (!exchange.dirty) continue
+        isSettled = false
+        await exchange.commit()
+      }
+      if (isSettled) return
     }
   }
 
