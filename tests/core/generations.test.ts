@@ -5,7 +5,7 @@ import { Generations } from '../../src/core/generations.ts'
 describe('Generations', () => {
   it('I6 never holds more than its bounds, and always what was asked for lately', () => {
     const act = fc.record({
-      kind: fc.constantFrom('set', 'get', 'delete'),
+      kind: fc.constantFrom<'set' | 'get' | 'delete'>('set', 'get', 'delete'),
       key: fc.integer({ min: 0, max: 30 }).map((n) => `k${n}`),
       size: fc.integer({ min: 1, max: 12 }),
     })
@@ -16,17 +16,12 @@ describe('Generations', () => {
           weight: { max: 40, of: ({ size }) => size },
         })
         for (const { kind, key, size } of acts) {
-          if (kind === 'set') {
-            const value = { size }
-            cache.set(key, value)
-            expect(cache.get(key)).toBe(value)
-          } else if (kind === 'delete') {
-            cache.delete(key)
-            expect(cache.get(key)).toBeUndefined()
-          } else {
-            const found = cache.get(key)
-            expect(cache.get(key)).toBe(found)
-          }
+          const value = { size }
+          const before = cache.get(key)
+          if (kind === 'set') cache.set(key, value)
+          if (kind === 'delete') cache.delete(key)
+          const expected = { set: value, delete: undefined, get: before }[kind]
+          expect(cache.get(key)).toBe(expected)
           expect(cache.size).toBeLessThanOrEqual(10)
           expect(cache.weight).toBeLessThanOrEqual(40)
         }

@@ -40,7 +40,7 @@ export async function hourLong(): Promise<Watched> {
       }
     return {
       ...engine,
-      create: guarded(engine.create),
+      create: guarded(engine.create.bind(engine)),
       load: guarded((id, options) => {
         loads++
         return engine.load(id, options)

@@ -47,7 +47,7 @@ describe('sessions.watch', () => {
 
   it('follows rotations, and says so', async () => {
     const { sessions, other, session } = await hourLong()
-    const onChange = vi.fn()
+    const onChange = vi.fn<() => void>()
     const watch = sessions.watch(session.id ?? '', { onChange })
     await settled()
     const far = await other.open(session.token)
@@ -66,7 +66,7 @@ describe('sessions.watch', () => {
     const far = await other.open(session.token)
     far.set('n', 2)
     await far.commit()
-    const onChange = vi.fn()
+    const onChange = vi.fn<() => void>()
     sessions.watch(session, { onChange })
     await settled()
     expect(onChange).toHaveBeenCalledTimes(1)
@@ -189,7 +189,7 @@ describe('session.signal', () => {
     const { signal } = session
     await settled()
     breakStore(true)
-    await expect(session.login('grace')).rejects.toThrow()
+    await expect(session.login('grace')).rejects.toThrow(/broken/)
     breakStore(false)
     await other.revoke(session.id ?? '')
     await vi.waitFor(() => expect(signal.aborted).toBe(true), 3_000)

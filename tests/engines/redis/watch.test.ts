@@ -64,7 +64,7 @@ describe.each([true, false])('nearCache: %s', (nearCache) => {
 
   it('a change on another node is told, by whichever way', async () => {
     const { here, there, token } = await twoNodes(nearCache)
-    const onChange = vi.fn()
+    const onChange = vi.fn<() => void>()
     here.watch(await here.open(token), { onChange })
     await (await there.open(token)).update('n', () => 1)
     await vi.waitFor(() => expect(onChange).toHaveBeenCalledTimes(1), SOON)
