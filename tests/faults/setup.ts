@@ -1,8 +1,8 @@
 /** Servers, sessions, proxies and processes that end with the test. */
-import { afterEach } from 'vitest'
+import { afterAll, afterEach } from 'vitest'
 import type { Sessions } from '../../src/core/sessions.ts'
 import { type CreateSessionsOptions, createSessions } from '../../src/create-sessions.ts'
-import { type Child, startChild } from '../support/child.ts'
+import { type Child, forgetPrograms, startChild } from '../support/child.ts'
 import { type Proxy, startProxy } from '../support/proxy.ts'
 import { type RedisServer, type RedisServerOptions, startRedis } from '../support/redis-server.ts'
 import { SECRET } from '../support/requests.ts'
@@ -11,6 +11,8 @@ const ended: Array<() => Promise<void>> = []
 afterEach(async () => {
   for (const end of ended.splice(0).toReversed()) await end()
 })
+
+afterAll(forgetPrograms)
 
 /** @param end runs after the test, before what was made earlier is ended */
 export function atEnd(end: () => Promise<void>): void {

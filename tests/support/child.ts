@@ -1,6 +1,6 @@
 /**
  * Programs of ours as processes of their own. They are compiled from this checkout into a directory
- * that goes with the test process, because Node 20 runs no TypeScript.
+ * of their own, because Node 20 runs no TypeScript.
  */
 import { type ChildProcess, execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -29,7 +29,8 @@ export interface Reply {
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const compiled = new Map<string, string>()
+/** By program: the directory and the file in it. */
+const compiled = new Map<string, { readonly directory: string; readonly file: string }>()
 const START_DEADLINE = 15_000
 
 /**
@@ -85,12 +86,17 @@ async function stop(child: ChildProcess): Promise<void> {
   await ended
 }
 
+/** Removes what was compiled. Processes that have started go on. */
+export function forgetPrograms(): void {
+  for (const { directory } of compiled.values()) rmSync(directory, { recursive: true, force: true })
+  compiled.clear()
+}
+
 /** @returns the JavaScript file */
 function compile(program: string): string {
   const known = compiled.get(program)
-  if (known !== undefined) return known
+  if (known !== undefined) return known.file
   const directory = mkdtempSync(join(tmpdir(), 'sj-node-'))
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
   const options = [
     ...['--ignoreConfig', '--noCheck', '--target', 'es2023', '--module', 'nodenext'],
     ...['--rewriteRelativeImportExtensions', '--verbatimModuleSyntax', '--types', 'node'],
@@ -101,6 +107,6 @@ function compile(program: string): string {
   writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
   symlinkSync(join(root, 'node_modules'), join(directory, 'node_modules'))
   const file = join(directory, relative(root, program)).replace(/\.ts$/, '.js')
-  compiled.set(program, file)
+  compiled.set(program, { directory, file })
   return file
 }
