@@ -68,7 +68,7 @@ export function createSessions<Data extends object = Record<string, unknown>>(
     options.commandTimeout ?? 500,
     LONGEST_COMMAND,
   )
-  const nearCache = options.nearCache ?? true
+  const { nearCache = true } = options
   nearCacheLimits(nearCache)
   // Checked before the engine is made: a wrong option must not leave a connection behind.
   const embedded = given === undefined && redis === undefined

@@ -1,5 +1,5 @@
 import { SessionEndedError } from './errors.ts'
-import type { Live } from './repository.ts'
+import type { Live } from './live.ts'
 import type { Watcher, Watches } from './watches.ts'
 
 /** The signal that one request's session has ended, wherever the request's own operations move it. */

@@ -1,6 +1,7 @@
 import type { CookieProfile, CookieRequest } from './cookie.ts'
 import type { EventHub } from './events.ts'
-import type { Live, Loaded, Repository } from './repository.ts'
+import type { Live, Loaded } from './live.ts'
+import type { Repository } from './repository.ts'
 import { Session } from './session.ts'
 import { cookieEnd, SessionState } from './session-state.ts'
 import { parseToken, TOKEN_LENGTH, type Token } from './token.ts'
@@ -126,7 +127,7 @@ export function openExchange<Data extends object>(
   }
   if (!fresh) {
     const text = tokenAt(header, cookie.first(profile, header))
-    const live = text === undefined ? undefined : repository.glance(text)
+    const live = text === undefined ? undefined : repository.reader.glance(text)
     if (live !== undefined) {
       return new Exchange<Data>(new SessionState(repository, events, live), profile, text)
     }
@@ -168,7 +169,7 @@ async function loadFirst(
 ): Promise<{ loaded: Loaded; token: Token }> {
   let last: { loaded: Loaded; token: Token } | undefined
   for (const token of tokens) {
-    const loaded = await repository.load(token, fresh)
+    const loaded = await repository.reader.load(token, fresh)
     if (loaded.status === 'live') return { loaded, token }
     // That one of them was superseded weighs more than that another is unknown.
     if (last === undefined || loaded.reason === 'superseded') last = { loaded, token }

@@ -1,10 +1,11 @@
 import { type Change as AttributeChange, applyDelta, type Delta } from './attributes.ts'
 import { SessionConflictError } from './errors.ts'
+import type { Live } from './live.ts'
 import { loginMeta } from './meta.ts'
 import type { PrincipalName } from './principal.ts'
 import { rebase } from './rebase.ts'
 import type { RecordHeader } from './record.ts'
-import { backOff, type Live, MOST_ATTEMPTS, type Repository } from './repository.ts'
+import { backOff, MOST_ATTEMPTS, type Repository } from './repository.ts'
 import { createToken } from './token.ts'
 import { makeSuperseded } from './trail.ts'
 import { equalValues } from './values.ts'
@@ -81,7 +82,7 @@ async function supersede(
       ...(ownerTag === undefined ? {} : { ownerTag }),
     })
     if (result.status !== 'conflict') return live
-    const theirs = await repository.follow(old.token, result.stored)
+    const theirs = await repository.reader.follow(old.token, result.stored)
     if (theirs.status === 'none') return live
     delta = rebase(delta, old.attributes(), theirs.live.attributes(), merges)
     old = theirs.live

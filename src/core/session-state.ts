@@ -3,9 +3,10 @@ import { Ending } from './ending.ts'
 import type { Stamp } from './engine.ts'
 import { HeadersSentError, SessionEndedError } from './errors.ts'
 import type { EventHub } from './events.ts'
+import type { Live } from './live.ts'
 import { type LoginPlan, login } from './login.ts'
 import { isPersistent, NO_META, principalOf, withPersistent } from './meta.ts'
-import type { Lifetime, Live, Repository, Written } from './repository.ts'
+import type { Lifetime, Repository, Written } from './repository.ts'
 import { createToken } from './token.ts'
 
 const NOTHING: ReadonlyMap<string, unknown> = new Map()
@@ -205,7 +206,7 @@ export class SessionState {
       if (this.dirty) return this.#commit()
       const live = this.#live
       if (live === undefined) return
-      const loaded = await this.repository.load(live.token, true)
+      const loaded = await this.repository.reader.load(live.token, true)
       if (loaded.status === 'live') return this.#become(loaded.live, true)
       this.#ended = loaded.reason === 'superseded' ? 'superseded' : 'ended'
       this.#live = undefined

@@ -107,7 +107,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
    */
   async open(token?: string, options: OpenOptions = {}): Promise<Session<Data>> {
     const parsed = token === undefined ? undefined : parseToken(this.#settings.keyring, token)
-    const loaded = parsed && (await this.#repository.load(parsed, options.fresh))
+    const loaded = parsed && (await this.#repository.reader.load(parsed, options.fresh))
     const live = loaded?.status === 'live' ? loaded.live : undefined
     const isForwarded = live !== undefined && live.token.id !== parsed?.id
     const state = new SessionState(this.#repository, this.#events, live, undefined, isForwarded)

@@ -22,7 +22,9 @@ const LEAST_BYTES = 1024 * 1024
 const MOST_BYTES = 64 * 1024 * LEAST_BYTES
 
 /** @throws OptionError. Undefined: no near cache. */
-export function nearCacheLimits(option: boolean | NearCacheOptions): NearCacheLimits | undefined {
+export function nearCacheLimits(
+  option: boolean | NearCacheOptions = true,
+): NearCacheLimits | undefined {
   if (option === false) return undefined
   const given = option === true ? {} : option
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {

@@ -60,7 +60,7 @@ export function redisEngine(options: RedisEngineOptions): RedisEngine {
     prefix,
     commandTimeout,
     clock,
-    nearCache: nearCacheLimits(options.nearCache ?? true),
+    nearCache: nearCacheLimits(options.nearCache),
   })
 }
 

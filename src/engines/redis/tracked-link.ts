@@ -40,6 +40,8 @@ export class TrackedLink {
   readonly #heartbeat: Heartbeat | undefined
   readonly #prefix: string
   #warned = false
+  /** Whether the server tells of changes on the connection that was made last. */
+  #isTracked = false
 
   constructor(options: TrackedLinkOptions) {
     const { nearCache, ...rest } = options
@@ -57,7 +59,12 @@ export class TrackedLink {
       open: (target, connectTimeout) =>
         openWire(target, connectTimeout, (key) => this.#invalidate(key)),
       prepare: (wire) => this.#track(wire),
-      onUp: () => heartbeat.start(),
+      onUp: () => {
+        if (!this.#isTracked) return
+        // Not before: only now is the server's clock known, by which entries end.
+        this.near.turnOn()
+        heartbeat.start()
+      },
       onDown: () => {
         heartbeat.stop()
         this.near.disconnect()
@@ -86,14 +93,14 @@ export class TrackedLink {
   }
 
   async #track(wire: Wire): Promise<void> {
+    this.#isTracked = false
     try {
       await wire.sendCommand(TRACKING)
+      this.#isTracked = true
     } catch (error) {
       if (!(error instanceof ErrorReply)) throw error
       this.#doWithout(error)
-      return
     }
-    this.near.turnOn()
   }
 
   #doWithout(reply: ErrorReply): void {

@@ -1,0 +1,26 @@
+import type { Stamp } from './engine.ts'
+import type { SessionEvents } from './events.ts'
+import type { Meta } from './meta.ts'
+import type { RecordHeader } from './record.ts'
+import type { Token } from './token.ts'
+
+/** A session as it stands in the store, opened. */
+export interface Live {
+  readonly token: Token
+  readonly stamp: Stamp
+  readonly header: RecordHeader
+  readonly meta: Meta
+  /** Shared by all requests that read the same record: what is handed out is frozen, or a copy. */
+  readonly attributes: () => ReadonlyMap<string, unknown>
+  /** Moves with each touch where the engine holds the record. */
+  readonly lease: Lease
+}
+
+export interface Lease {
+  /** When the store lets it go if nobody comes, milliseconds since the epoch by the engine's clock. */
+  readonly expiresAt: number
+}
+
+export type Loaded =
+  | { readonly status: 'live'; readonly live: Live }
+  | { readonly status: 'none'; readonly reason: SessionEvents['rejected']['reason'] }
