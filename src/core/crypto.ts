@@ -50,9 +50,25 @@ export function gcmSeal(
   additional: Uint8Array,
   plain: Uint8Array,
 ): Buffer {
+  const sealed = Buffer.allocUnsafe(plain.length + GCM_TAG_BYTES)
+  gcmSealInto(sealed, 0, key, nonce, additional, plain)
+  return sealed
+}
+
+/** The same, written into `target` from `offset` on. */
+export function gcmSealInto(
+  target: Uint8Array,
+  offset: number,
+  key: Uint8Array,
+  nonce: Uint8Array,
+  additional: Uint8Array,
+  plain: Uint8Array,
+): void {
   const cipher = crypto.createCipheriv('aes-256-gcm', key, nonce, { authTagLength: GCM_TAG_BYTES })
   cipher.setAAD(additional)
-  return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()])
+  target.set(cipher.update(plain), offset)
+  cipher.final()
+  target.set(cipher.getAuthTag(), offset + plain.length)
 }
 
 /** The plaintext, or nothing when anything was changed. */

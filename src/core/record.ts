@@ -1,6 +1,13 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { type Codec, codecs } from './codec.ts'
-import { equalBytes, GCM_TAG_BYTES, gcmOpen, gcmSeal, hmacSha256, randomBytes } from './crypto.ts'
+import {
+  equalBytes,
+  GCM_TAG_BYTES,
+  gcmOpen,
+  gcmSealInto,
+  hmacSha256,
+  randomBytes,
+} from './crypto.ts'
 import { deflateFixed, LARGEST_FOR_FIXED } from './deflate.ts'
 import type { SessionId } from './engine.ts'
 import { SessionTooLargeError } from './errors.ts'
@@ -121,7 +128,10 @@ export function encodeRecordSized(
     }
   }
   const key = context.keyring.primary
-  const head = Buffer.allocUnsafe(FIXED_BYTES + (header.ownerTag === undefined ? 0 : OWNER_BYTES))
+  const headLength = FIXED_BYTES + (header.ownerTag === undefined ? 0 : OWNER_BYTES)
+  // Not from the shared pool: a record may be kept, and would keep a page of the pool with it.
+  const record = Buffer.allocUnsafeSlow(headLength + payload.length + GCM_TAG_BYTES)
+  const head = record.subarray(0, headLength)
   if (header.ownerTag !== undefined) {
     flags |= OWNED
     head.write(header.ownerTag, FIXED_BYTES, OWNER_BYTES, 'base64url')
@@ -139,12 +149,13 @@ export function encodeRecordSized(
   if (recordKey === undefined) throw new TypeError('a token-sealed record needs its token')
   const additional = additionalData(head, context.id)
   if (settings.seal === 0) {
-    const tag = authenticate(recordKey, additional, payload)
-    return { record: Buffer.concat([head, payload, tag]), payloadBytes }
+    record.set(payload, headLength)
+    record.set(authenticate(recordKey, additional, payload), headLength + payload.length)
+  } else {
+    const nonce = head.subarray(NONCE_OFFSET, NONCE_END)
+    gcmSealInto(record, headLength, recordKey, nonce, additional, payload)
   }
-  const nonce = head.subarray(NONCE_OFFSET, NONCE_END)
-  const sealed = gcmSeal(recordKey, nonce, additional, payload)
-  return { record: Buffer.concat([head, sealed]), payloadBytes }
+  return { record, payloadBytes }
 }
 
 /** Nothing when it is not smaller. */
@@ -263,9 +274,16 @@ function sessionKey(key: Key, seal: SealMode, context: SealingContext): Uint8Arr
   return derived
 }
 
-/** Binds the record to its header and to its session: edited or copied elsewhere it does not open. */
+const additionalScratch: Buffer = Buffer.alloc(FIXED_BYTES + OWNER_BYTES + 25)
+
+/**
+ * Binds the record to its header and to its session: edited or copied elsewhere it does not open.
+ * @returns a view that is good until the next call
+ */
 function additionalData(head: Uint8Array, id: SessionId): Buffer {
-  return Buffer.concat([head, Buffer.from(id, 'ascii')])
+  additionalScratch.set(head)
+  const length = head.length + additionalScratch.write(id, head.length, 'latin1')
+  return additionalScratch.subarray(0, length)
 }
 
 function authenticate(key: Uint8Array, additional: Uint8Array, payload: Uint8Array): Buffer {

@@ -24,8 +24,9 @@ class Entry implements Held {
   openedBytes = 0
 
   constructor(record: Uint8Array, expiresAt: number) {
-    // A copy: an answer is a slice of the chunk that came from the socket, and would keep all of it.
-    this.record = new Uint8Array(record)
+    // Answers are slices of the chunks that came from the socket, and would keep all of them.
+    const isSlice = record.byteLength !== record.buffer.byteLength
+    this.record = isSlice ? new Uint8Array(record) : record
     this.expiresAt = expiresAt
   }
 }

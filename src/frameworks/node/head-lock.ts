@@ -52,7 +52,10 @@ function install(response: ServerResponse): HeadLock {
       writableEnded: Object.getOwnPropertyDescriptor(response, 'writableEnded'),
     },
   }
-  Object.assign(response, locking)
+  // Each by name: faster than Object.assign.
+  response.setHeader = locking.setHeader as ServerResponse['setHeader']
+  response.appendHeader = locking.appendHeader as ServerResponse['appendHeader']
+  response.removeHeader = locking.removeHeader as ServerResponse['removeHeader']
   Object.defineProperty(response, 'headersSent', headersSent)
   Object.defineProperty(response, 'writableEnded', writableEnded)
   return lock
