@@ -1,4 +1,4 @@
-// The benchmark: `npm run bench [-- --quick] [--json FILE]`. One HTTP server process a row on a core
+// The benchmark: `npm run bench [-- --quick] [--json FILE] [--rows ID,ID] [--scenarios NAME,NAME]`. One HTTP server process a row on a core
 // of its own, the load and Redis on another, in turns; see docs/performance.md. Ends with 1 when a
 // promise is missed.
 import { canPin, leaveMeasuredCore } from '../support/cores.mjs'
@@ -10,23 +10,24 @@ import { tables } from './tables.mjs'
 
 const LONGEST_RUN = 10 * 60_000
 
-const run = prepare('bench', { longest: LONGEST_RUN })
+const list = { type: 'string' }
+const run = prepare('bench', { longest: LONGEST_RUN, options: { rows: list, scenarios: list } })
 const { quick } = run
 const plan = quick
   ? { rounds: 1, warm: 80, measured: 200, first: 1_000, counted: 600 }
-  : { rounds: 6, warm: 120, measured: 400, first: 3_000, counted: 2_000 }
+  : { rounds: 9, warm: 120, measured: 300, first: 2_500, counted: 2_000 }
 
 // Only now: their packages may have come this moment.
 const { listRows } = await import('./rows.mjs')
 const { CONNECTIONS } = await import('./load.mjs')
 const { checkViews, countCommands, measure, startRow, warmUp } = await import('./row.mjs')
-const { scenarios } = await import('./scenarios.mjs')
+const scenarios = chosen('scenarios', (await import('./scenarios.mjs')).scenarios, 'name')
 
 leaveMeasuredCore()
 if (!canPin) run.say('no taskset or a single core: the server shares its core with the load')
 
 const rows = []
-for (const row of listRows()) rows.push(await startRow(row, run))
+for (const row of chosen('rows', listRows(), 'id')) rows.push(await startRow(row, run))
 run.say(`${rows.length} servers run, each with its sessions`)
 
 // Each server's code is compiled by its own load before anything counts.
@@ -45,17 +46,27 @@ for (const scenario of scenarios) {
 }
 for (const row of rows) await checkViews(row)
 
+/** Those that were asked for, or all. */
+function chosen(option, all, key) {
+  const names = run.values[option]?.split(',')
+  if (names === undefined) return all
+  const found = all.filter((item) => names.includes(item[key]))
+  if (found.length === names.length) return found
+  return run.fail(`--${option} takes ${all.map((item) => item[key]).join(', ')}`)
+}
+
 const figuresOf = (row, { name }) => {
   const bursts = row.bursts[name]
   const bare = rows.find(
     ({ system, framework }) => system === 'bare' && framework === row.framework,
   )
+  const isOver = bare !== undefined && row !== bare
   const of = (key) => summary(bursts.map((burst) => burst[key]))
-  const differences = bursts.map((burst, round) => burst.cpu - bare.bursts[name][round].cpu)
+  const differences = bursts.map((burst, round) => burst.cpu - bare?.bursts[name][round].cpu)
   const stores = row.redis !== undefined
   return {
     cpu: of('cpu'),
-    overhead: stores ? summary(differences) : undefined,
+    overhead: isOver ? summary(differences) : undefined,
     perSecond: of('perSecond'),
     busy: of('busy'),
     p50: of('p50'),
@@ -65,7 +76,7 @@ const figuresOf = (row, { name }) => {
   }
 }
 
-const version = rows.find(({ redis }) => redis !== undefined).redis.version
+const version = rows.find(({ redis }) => redis !== undefined)?.redis.version ?? 'no Redis'
 const measured = rows.map((row) => ({
   id: row.id,
   name: row.name,

@@ -6,6 +6,7 @@ import { CONNECTIONS, runBurst, sendRequests } from './load.mjs'
 import { writeShare } from './scenarios.mjs'
 
 const SESSIONS = { small: 480, large: 96 }
+const STORELESS = ['bare', 'dictionary']
 const SAMPLED_KEYS = 100
 const MONITOR_DELAY = 100
 
@@ -14,7 +15,7 @@ const MONITOR_DELAY = 100
  * @param startRedis absent for rows without sessions
  */
 export async function startRow(row, { startRedis, ends }) {
-  const redis = row.system === 'bare' ? undefined : await startRedis()
+  const redis = STORELESS.includes(row.system) ? undefined : await startRedis()
   const secret = randomBytes(32).toString('base64url')
   const options = { ...row, socket: redis?.socket, secret }
   const child = await startChild(new URL('server.mjs', import.meta.url), options, { pinned: true })

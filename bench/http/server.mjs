@@ -11,6 +11,7 @@ const frameworks = {
 }
 const systems = {
   bare: async () => (await import('./systems/bare.mjs')).bareSystem,
+  dictionary: async () => (await import('./systems/dictionary.mjs')).dictionarySystem,
   'express-session': async () =>
     (await import('./systems/express-session.mjs')).expressSessionSystem,
   'fastify-session': async () =>
