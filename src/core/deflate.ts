@@ -87,8 +87,7 @@ export function deflateFixed(bytes: Uint8Array): Uint8Array | undefined {
     let matched = 0
     let distance = 0
     if (position + SHORTEST_MATCH <= length) {
-      const hash = hashAt(bytes, position)
-      let candidate = (heads[hash] as number) - origin - 1
+      let candidate = enter(bytes, position)
       for (let tries = MOST_TRIES; candidate >= 0 && tries > 0 && matched < LONG_MATCH; tries--) {
         const size = matchLength(bytes, candidate, position)
         if (size > matched) {
@@ -98,35 +97,36 @@ export function deflateFixed(bytes: Uint8Array): Uint8Array | undefined {
         candidate = (before[candidate] as number) - origin - 1
       }
     }
-    const isMatch = matched >= SHORTEST_MATCH
-    const symbol = isMatch ? (LENGTH_SYMBOLS[matched] as number) : (bytes[position] as number)
-    bits |= (CODES[symbol] as number) << count
-    count += CODE_BITS[symbol] as number
-    if (isMatch) {
+    if (matched < SHORTEST_MATCH) {
+      const symbol = bytes[position++] as number
+      bits |= (CODES[symbol] as number) << count
+      count += CODE_BITS[symbol] as number
+    } else {
+      const symbol = LENGTH_SYMBOLS[matched] as number
+      bits |= (CODES[symbol] as number) << count
+      count += CODE_BITS[symbol] as number
       bits |= (LENGTH_EXTRAS[matched] as number) << count
       count += symbol < 265 || symbol === 285 ? 0 : (symbol - 261) >> 2
+      // Up to here at most 7 + 8 + 5 bits; the distance may have 12.
+      const index = DISTANCE_SYMBOLS[distance] as number
+      bits |= (DISTANCE_CODES[index] as number) << count
+      count += 5
       while (count >= 8) {
         out[end++] = bits
         bits >>>= 8
         count -= 8
       }
-      const index = DISTANCE_SYMBOLS[distance] as number
-      bits |= (DISTANCE_CODES[index] as number) << count
-      count += 5
       bits |= (distance - (DISTANCE_STARTS[index] as number)) << count
       count += index < 4 ? 0 : (index >> 1) - 1
+      const next = position + matched
+      const last = Math.min(next, length - SHORTEST_MATCH + 1)
+      for (position++; position < last; position++) enter(bytes, position)
+      position = next
     }
     while (count >= 8) {
       out[end++] = bits
       bits >>>= 8
       count -= 8
-    }
-    const next = position + (isMatch ? matched : 1)
-    for (; position < next; position++) {
-      if (position + SHORTEST_MATCH > length) continue
-      const hash = hashAt(bytes, position)
-      before[position] = heads[hash] as number
-      heads[hash] = origin + position + 1
     }
   }
   origin += length
@@ -139,10 +139,15 @@ export function deflateFixed(bytes: Uint8Array): Uint8Array | undefined {
   return position === length && end < length ? out.subarray(0, end) : undefined
 }
 
-function hashAt(bytes: Uint8Array, at: number): number {
+/** Notes what stands at a position. @returns the last position where the same may stand, or less than 0 */
+function enter(bytes: Uint8Array, at: number): number {
   const three =
     (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16)
-  return Math.imul(three, 0x9e37_79b1) >>> (32 - HASH_BITS)
+  const hash = Math.imul(three, 0x9e37_79b1) >>> (32 - HASH_BITS)
+  const head = heads[hash] as number
+  before[at] = head
+  heads[hash] = origin + at + 1
+  return head - origin - 1
 }
 
 function matchLength(bytes: Uint8Array, from: number, at: number): number {
