@@ -3,7 +3,7 @@ import type { LuaScript } from './scripts.generated.ts'
 import { type Argument, BYTES, type Wire } from './wire.ts'
 
 /** Runs a script by its SHA-1; by its text if the server does not know it (yet, or any more). */
-export async function evaluate(
+export function evaluate(
   wire: Wire,
   script: LuaScript,
   keys: readonly string[],
@@ -11,11 +11,10 @@ export async function evaluate(
   isWanted: () => boolean,
 ): Promise<unknown> {
   const rest = [String(keys.length), ...keys, ...args]
-  try {
-    return await wire.sendCommand(['EVALSHA', script.sha1, ...rest], BYTES)
-  } catch (error) {
-    if (!noScript(error) || !isWanted()) throw error
+  return wire.sendCommand(['EVALSHA', script.sha1, ...rest], BYTES).catch((error: unknown) => {
     // After a restart or SCRIPT FLUSH; nothing was carried out. EVAL makes it known again.
-    return wire.sendCommand(['EVAL', script.text, ...rest], BYTES)
-  }
+    if (noScript(error) && isWanted())
+      return wire.sendCommand(['EVAL', script.text, ...rest], BYTES)
+    throw error
+  })
 }

@@ -173,7 +173,7 @@ export class RedisEngine implements Engine, NearReads {
   }
 
   commit(id: SessionId, base: Stamp, record: Uint8Array, ttl: number): Promise<WriteResult> {
-    const args = [bytes(base), bytes(record), String(ttl)]
+    const args = [String(ttl), Buffer.concat([base, record])]
     return this.#write(scripts.commit, id, [recordKey(this.#prefix, id)], args, (hold, answer) => {
       const { near } = this.#linkOf(id)
       near.keep(id, hold, record, writtenLifetime(answer))
