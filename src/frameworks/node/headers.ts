@@ -1,4 +1,9 @@
-import type { OutgoingHttpHeader, ServerResponse } from 'node:http'
+import {
+  type OutgoingHttpHeader,
+  type ServerResponse,
+  validateHeaderName,
+  validateHeaderValue,
+} from 'node:http'
 
 /** Node's response, or a framework's own collection. */
 export interface Headers {
@@ -97,6 +102,24 @@ export function mergeHeadArguments(
   const pairs = Array.isArray(headers) ? grouped(headers) : Object.entries(headers)
   for (const [name, value] of pairs) response.setHeader(name, value as OutgoingHttpHeader)
   return reason === undefined ? [status] : [status, reason]
+}
+
+/**
+ * The arguments of a `writeHead` that has to wait, free of what the caller may change meanwhile. Wrong
+ * headers are refused now, as Node does.
+ */
+export function heldHeadArguments(
+  response: ServerResponse,
+  args: readonly unknown[],
+): readonly unknown[] {
+  const headers = args[1]
+  const isPlain = typeof headers === 'object' && headers !== null && !Array.isArray(headers)
+  if (args.length !== 2 || !isPlain) return mergeHeadArguments(response, args)
+  for (const [name, value] of Object.entries(headers)) {
+    validateHeaderName(name)
+    validateHeaderValue(name, value as string)
+  }
+  return [args[0], { ...headers }]
 }
 
 /** Flat (`[name, value, …]`) or in pairs; a name that stands there twice has two values. */

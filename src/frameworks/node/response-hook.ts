@@ -4,7 +4,12 @@ import type { Readable } from 'node:stream'
 import { isSojournError } from '../../core/errors.ts'
 import type { Exchange } from '../../core/exchange.ts'
 import { hasReason, headersSentError, lockHead } from './head-lock.ts'
-import { mergeHeadArguments, removeBodyHeaders, withSessionHeaders } from './headers.ts'
+import {
+  heldHeadArguments,
+  mergeHeadArguments,
+  removeBodyHeaders,
+  withSessionHeaders,
+} from './headers.ts'
 
 type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders'
 type Args = readonly unknown[]
@@ -102,8 +107,7 @@ class ResponseHook {
     if (this.#refused) return this.#discard(method)
     if (this.#held !== undefined) return this.#hold(this.#held, method, args)
     if (this.#mustWait(method)) {
-      // Wrong headers are refused in the handler, as Node does, and not when the commit is done.
-      const rest = method === 'writeHead' ? mergeHeadArguments(this.#response, args) : args
+      const rest = method === 'writeHead' ? heldHeadArguments(this.#response, args) : args
       this.#held = [[method, rest]]
       void this.#commit()
       return this.#discard(method)
@@ -243,8 +247,11 @@ class ResponseHook {
 
   #refuse(error: unknown, hasEnded: boolean): void {
     const response = this.#response
+    const head = this.#held?.find(([method]) => method === 'writeHead')
     this.#held = undefined
     if (response.destroyed || response.headersSent) return this.#cut(error)
+    // The error handler finds what was set, as it would have without us.
+    if (head !== undefined) mergeHeadArguments(response, head[1])
     this.#refused = true
     for (const source of this.#sources ?? []) source.unpipe(response)
     removeBodyHeaders(response)
