@@ -15,7 +15,7 @@ const run = prepare('bench', { longest: LONGEST_RUN, options: { rows: list, scen
 const { quick } = run
 const plan = quick
   ? { rounds: 1, warm: 80, measured: 200, first: 1_000, counted: 600 }
-  : { rounds: 9, warm: 120, measured: 300, first: 2_500, counted: 2_000 }
+  : { rounds: 7, warm: 300, measured: 300, first: 2_500, counted: 2_000 }
 
 // Only now: their packages may have come this moment.
 const { listRows } = await import('./rows.mjs')
