@@ -121,7 +121,7 @@ export class Attributes {
   /** Whether there is anything to commit. */
   get dirty(): boolean {
     if (this.#changes !== undefined) {
-      for (const [name, change] of this.#changes) if (!this.#same(name, change.value)) return true
+      for (const [name, change] of this.#changes) if (this.#counts(name, change)) return true
     }
     if (this.#drafts !== undefined) {
       for (const name of this.#drafts.keys()) if (this.#changed(name)) return true
@@ -138,7 +138,7 @@ export class Attributes {
       if (this.#changed(name)) delta.set(name, { value: draft.object })
     }
     for (const [name, change] of changes ?? []) {
-      if (!this.#same(name, change.value)) delta.set(name, change)
+      if (this.#counts(name, change)) delta.set(name, change)
       else this.#watch(name, change.value)
     }
     this.#inFlight = delta
@@ -209,6 +209,14 @@ export class Attributes {
     if (draft === undefined) return false
     const { object, seen } = draft
     return seen === undefined ? !this.#same(name, object) : !equalValues(object, seen)
+  }
+
+  /**
+   * An update counts even if it has made what was there: the value was read some time ago, and the store
+   * decides whether it is still so.
+   */
+  #counts(name: string, change: Change): boolean {
+    return change.rerun !== undefined || !this.#same(name, change.value)
   }
 
   #same(name: string, value: unknown): boolean {

@@ -120,6 +120,15 @@ describe('update', () => {
     expect(await user.sees()).toEqual({ n: 11 })
   })
 
+  it('I3 stores what it makes, also where an older reading has the same', async () => {
+    const { world, user } = await race({ n: 0 })
+    const early = (await user.request()).session
+    const other = setUp<Data>({}, undefined, world.clock, world.engine).browser(user.cookie)
+    await other.visit((s) => s.set('n', 60))
+    expect(await early.update('n', () => 0)).toBe(0)
+    expect(await other.sees()).toEqual({ n: 0 })
+  })
+
   it('makes a session where there is none, and stores what else is pending', async () => {
     const user = setUp<Data>().browser()
     await user.visit(async (s) => {
