@@ -55,7 +55,7 @@ function install(response: ServerResponse): HeadLock {
   // Each by name: faster than Object.assign.
   response.setHeader = locking.setHeader as ServerResponse['setHeader']
   response.appendHeader = locking.appendHeader as ServerResponse['appendHeader']
-  response.removeHeader = locking.removeHeader as ServerResponse['removeHeader']
+  response.removeHeader = locking.removeHeader
   Object.defineProperty(response, 'headersSent', headersSent)
   Object.defineProperty(response, 'writableEnded', writableEnded)
   return lock
