@@ -6,7 +6,7 @@ import {
   type NearCacheStats,
   type SessionId,
 } from './engine.ts'
-import { OptionError, SessionEndedError, StoreUnavailableError } from './errors.ts'
+import { OptionError, StoreUnavailableError } from './errors.ts'
 import { EventHub, type SessionEventName, type SessionListener } from './events.ts'
 import { type Exchange, type ExchangeRequest, openExchange } from './exchange.ts'
 import { refuseUnknown, type Settings } from './options.ts'
@@ -25,7 +25,12 @@ export interface OpenOptions {
 }
 
 export interface SessionsStats {
-  readonly nearCache: NearCacheStats | undefined
+  readonly nearCache: NearCacheStats
+}
+
+const NO_NEAR_CACHE: NearCacheStats = {
+  ...{ state: 'off', reason: 'the engine has none' },
+  ...{ entries: 0, bytes: 0, hits: 0, misses: 0, invalidations: 0, evictions: 0, age: undefined },
 }
 
 /** The sessions of an application. Made by `createSessions`; safe to share by all requests. */
@@ -130,23 +135,24 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     return ended !== undefined
   }
 
-  /** What the near cache of this process does; undefined for an engine that has none. */
+  /** What the near cache of this process does. */
   stats(): SessionsStats {
     const { engine } = this.#settings
-    return { nearCache: hasNearReads(engine) ? engine.nearCache : undefined }
+    return { nearCache: hasNearReads(engine) ? engine.nearCache : NO_NEAR_CACHE }
   }
 
   /**
    * Observes a session: `signal` of the answer fires within milliseconds of its end, on whichever node.
    * For sockets and streams that live longer than a request. Call `close` when they are gone.
    * @param target its public id, or a session that is stored
-   * @throws SessionEndedError for a session that is not stored, OptionError for what is no id
+   * @throws OptionError for a session that is not stored, and for what is no id
    */
   watch(target: SessionId | Watchable, options: WatchOptions = {}): Watch {
     refuseUnknown(options, ['onChange'])
-    const id = typeof target === 'string' ? target : target.id
-    if (id === undefined) throw new SessionEndedError('watch')
-    if (!isSessionId(id)) throw new OptionError('target', 'takes the id of a session')
+    const id: unknown = typeof target === 'string' ? target : (target as Watchable | null)?.id
+    if (typeof id !== 'string' || !isSessionId(id)) {
+      throw new OptionError('target', 'takes a session that is stored, or the id of one')
+    }
     const stamp = typeof target === 'string' ? undefined : target[STAMP]
     return new Watch(this.#repository.watches, id, stamp, options, (error) =>
       this.reportError('watch', error),

@@ -35,6 +35,8 @@ export async function sojournSystem({ socket, secret, framework, nearCache }) {
     redis: socket,
     secrets: [secret],
     cookie: { secure: false },
+    // A machine that runs all rows at once may be slow to start; nothing is measured by it.
+    commandTimeout: '5s',
     ...(nearCache ? {} : { nearCache: false }),
   })
   return { ...(await adapters[framework](sessions)), ready: () => sessions.ready() }

@@ -83,6 +83,7 @@ export class TrackedLink {
   close(): void {
     this.#heartbeat?.stop()
     this.#link.close()
+    this.near.turnOff('the engine is closed')
   }
 
   /** Any answer will do; TIME needs no permission that a link does not need anyway. */

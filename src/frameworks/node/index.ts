@@ -63,6 +63,8 @@ export async function sessionOfUpgrade<Data extends object>(
   options: ConnectionOptions = {},
 ): Promise<Session<Data>> {
   checkOptions(sessions, options, ['trustProxy'])
+  // Node leaves an upgraded socket without a listener: a client that resets it would end the process.
+  request.socket.on('error', () => request.socket.destroy())
   const facts = new NodeRequest(request, request, securityOf(options))
   const exchange = await sessions.exchange(request, facts)
   exchange.sendHeaders()

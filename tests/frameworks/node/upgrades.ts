@@ -51,6 +51,18 @@ export function upgradeCases(): void {
   }
 
   describe('the session of an upgrade', () => {
+    it('a client that resets the connection meanwhile harms nobody', async () => {
+      const { sessions, engine } = start()
+      const { token } = await known(sessions)
+      engine.delay = 20
+      const request = await upgrade(`session=${token}`)
+      const opening = sessionOfUpgrade(sessions, request)
+      // Without a listener this would be an uncaught exception.
+      request.socket.emit('error', Object.assign(new Error('read'), { code: 'ECONNRESET' }))
+      expect((await opening).get('n')).toBe(1)
+      expect(request.socket.destroyed).toBe(true)
+    })
+
     it('is that of the cookie, and keeps what is committed', async () => {
       const { sessions } = start()
       const { token } = await known(sessions)
