@@ -64,11 +64,12 @@ const LOGIN_OPTIONS = [...LIFETIME_OPTIONS, 'keep', 'device', 'address']
  */
 export class Session<Data extends object = Record<string, unknown>> {
   static {
-    // What `console.log` shows: names, no values, and not the token.
+    // What `console.log` shows: names, no values, and not the token. Only public members: with plain
+    // properties `this` is the proxy, which has no private ones.
     Object.defineProperty(Session.prototype, Symbol.for('nodejs.util.inspect.custom'), {
       value(this: Session<object>): object {
         const { id, principal } = this
-        return { session: id, principal, attributes: this.#state.attributes.names() }
+        return { session: id, principal, attributes: this.names() }
       },
     })
     Object.defineProperty(Session.prototype, STAMP, {

@@ -8,6 +8,7 @@ import { failureCases } from './cases/failures.ts'
 import { freshCases } from './cases/fresh.ts'
 import { headCases } from './cases/heads.ts'
 import { lateChangeCases } from './cases/late-changes.ts'
+import { secrecyCases } from './cases/secrecy.ts'
 import { signalCases } from './cases/signal.ts'
 import { strangeCookieCases } from './cases/strange-cookies.ts'
 import { streamingCases } from './cases/streaming.ts'
@@ -21,6 +22,7 @@ export function adapterSuite(adapter: Adapter): void {
   cachingCases(adapter)
   attributeCases(adapter)
   failureCases(adapter)
+  secrecyCases(adapter)
   signalCases(adapter)
   freshCases(adapter)
 }
