@@ -14,6 +14,8 @@ import { successorOf } from './trail.ts'
 export interface Watcher {
   /** The id under which the session stands now. */
   id: SessionId
+  /** Set when it does not want to be told any more, also by another that is told just now. */
+  isClosed?: boolean
   ended(): void
   changed(): void
 }
@@ -48,6 +50,7 @@ export class Watches {
   add(watcher: Watcher, stamp?: Stamp): () => void {
     this.#enter(watcher, stamp)
     return () => {
+      watcher.isClosed = true
       this.#watched.get(watcher.id)?.remove(watcher)
     }
   }
@@ -66,6 +69,7 @@ export class Watches {
         moved: (to, watchers) => {
           this.#watched.delete(id)
           for (const each of watchers) {
+            if (each.isClosed === true) continue
             each.id = to
             this.#enter(each, undefined)
             each.changed()
@@ -171,7 +175,7 @@ class Watched {
     if (stored === undefined || (trail !== undefined && successor === undefined)) {
       const watchers = this.#leave()
       this.#events.empty()
-      for (const watcher of watchers) watcher.ended()
+      for (const watcher of watchers) if (watcher.isClosed !== true) watcher.ended()
       return false
     }
     if (successor !== undefined) {

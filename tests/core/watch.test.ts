@@ -121,6 +121,17 @@ describe('sessions.watch', () => {
     expect(loads()).toBe(1)
   })
 
+  it('one that is closed by another that is told just now is not told', async () => {
+    const { sessions, other, session } = await hourLong()
+    const first = sessions.watch(session)
+    const second = sessions.watch(session)
+    first.signal.addEventListener('abort', () => second.close())
+    await settled()
+    await other.revoke(session.id ?? '')
+    await settled()
+    expect([first.signal.aborted, second.signal.aborted]).toEqual([true, false])
+  })
+
   it('an unreachable store is no sign-out', async () => {
     const { sessions, other, session, breakStore } = await hourLong()
     const watch = sessions.watch(session)

@@ -13,6 +13,9 @@ function deleteAndRestore<Name extends string>(
   object: { [name in Name]?: unknown },
   name: Name,
 ): void {
+  const own = Object.getOwnPropertyDescriptor(object, name)
+  // Somebody else has made it something that must stay as it is.
+  if (own?.configurable !== true || own.writable !== true) return
   const value = object[name]
   delete object[name]
   object[name] = value
