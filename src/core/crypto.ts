@@ -25,7 +25,15 @@ export const sha256: (data: Uint8Array) => Buffer =
     ? (data) => crypto.hash('sha256', data, 'buffer')
     : (data) => crypto.createHash('sha256').update(data).digest()
 
-export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Buffer {
+/** A key that is kept. Unlike bytes it shows nothing of itself, however it is printed. */
+export type SecretKey = crypto.KeyObject
+
+/** A copy: the bytes may be overwritten afterwards. */
+export function secretKey(bytes: Uint8Array): SecretKey {
+  return crypto.createSecretKey(bytes)
+}
+
+export function hmacSha256(key: Uint8Array | SecretKey, ...parts: readonly Uint8Array[]): Buffer {
   const mac = crypto.createHmac('sha256', key)
   for (const part of parts) mac.update(part)
   return mac.digest()

@@ -1,6 +1,7 @@
 import type { CookieProfile, CookieRequest } from './cookie.ts'
 import type { EventHub } from './events.ts'
 import type { Live, Loaded } from './live.ts'
+import { withProperties } from './properties.ts'
 import type { Repository } from './repository.ts'
 import { Session } from './session.ts'
 import { cookieEnd, SessionState } from './session-state.ts'
@@ -20,7 +21,8 @@ export interface ExchangeRequest extends CookieRequest {
  */
 export class Exchange<Data extends object> {
   static {
-    // It hangs on the request, and whoever logs that must not log the token.
+    // It hangs on the request, and whoever logs that must not log the token: nor is there a member that
+    // leads to it, for those who print what an object has and not what it says of itself.
     Object.defineProperty(Exchange.prototype, Symbol.for('nodejs.util.inspect.custom'), {
       value(this: Exchange<object>): object {
         return this.session
@@ -29,8 +31,7 @@ export class Exchange<Data extends object> {
   }
 
   readonly session: Session<Data>
-  /** For plain properties; see `withProperties`. */
-  readonly state: SessionState
+  readonly #state: SessionState
   readonly #profile: CookieProfile
   /** The token that opened the session, as the browser holds it. */
   readonly #presented: string | undefined
@@ -40,7 +41,7 @@ export class Exchange<Data extends object> {
   accessed = false
 
   constructor(state: SessionState, profile: CookieProfile, presented: string | undefined) {
-    this.state = state
+    this.#state = state
     this.session = new Session<Data>(state)
     this.#profile = profile
     this.#presented = presented
@@ -50,7 +51,7 @@ export class Exchange<Data extends object> {
   /** Whether the response has to wait: for a commit, or for operations that are still under way. */
   get dirty(): boolean {
     try {
-      return this.state.busy || this.state.dirty
+      return this.#state.busy || this.#state.dirty
     } catch {
       // A value that throws when it is compared: the commit refuses it, with an error to answer with.
       return true
@@ -59,11 +60,16 @@ export class Exchange<Data extends object> {
 
   /** Whether the application has been told before that a commit failed. */
   get failed(): boolean {
-    return this.state.failed
+    return this.#state.failed
+  }
+
+  /** The session with its attributes as plain properties, made anew at each call. */
+  withProperties(): object {
+    return withProperties(this.session, this.#state)
   }
 
   commit(): Promise<void> {
-    return this.state.commit()
+    return this.#state.commit()
   }
 
   /**
@@ -71,7 +77,7 @@ export class Exchange<Data extends object> {
    * @returns the Set-Cookie header, if one is needed
    */
   sendHeaders(): string | undefined {
-    const { state } = this
+    const state = this.#state
     const { cookie } = state.repository.settings
     state.headersSent = true
     const { live } = state
@@ -94,17 +100,22 @@ export class Exchange<Data extends object> {
 
   /** The response is over: the session's signal is not needed any more. */
   release(): void {
-    this.state.release()
+    this.#state.release()
   }
 
   /** The client has gone before any headers went out: a new session would be nobody's. */
   abandon(): void {
-    this.state.abandoned = true
+    this.#state.abandoned = true
   }
 
   /** Renews the idle timeout when it is due. Off the request's path: failures become an event. */
   afterResponse(onError: (error: unknown) => void): void {
-    if (this.state.touchDue) this.state.touch().catch(onError)
+    if (this.#state.touchDue) this.#state.touch().catch(onError)
+  }
+
+  /** What `JSON.stringify` shows of a request that it hangs on: the session's attributes. */
+  toJSON(): Record<string, unknown> {
+    return this.session.toJSON()
   }
 }
 

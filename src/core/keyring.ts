@@ -1,4 +1,4 @@
-import { deriveKey } from './crypto.ts'
+import { deriveKey, type SecretKey, secretKey } from './crypto.ts'
 import { OptionError } from './errors.ts'
 
 /** What one secret is used for; each use has a subkey of its own (HKDF, see protocol/README.md). */
@@ -6,9 +6,9 @@ export interface Key {
   /** Names the key in records without saying anything about the secret; unsigned 16 bit. */
   readonly id: number
   /** Signs tokens. */
-  readonly token: Uint8Array
+  readonly token: SecretKey
   /** Root of the per-session sealing keys. */
-  readonly seal: Uint8Array
+  readonly seal: SecretKey
 }
 
 /** The ordered secrets: the first signs and seals, the others still verify and open. */
@@ -25,7 +25,6 @@ const SHORTEST_SECRET = 32
  */
 export function createKeyring(secrets: readonly (string | Uint8Array)[]): Keyring {
   const keys: Key[] = []
-  const seen = new Set<string>()
   for (const [index, secret] of secrets.entries()) {
     const option = `secrets[${index}]`
     if (typeof secret !== 'string' && !(secret instanceof Uint8Array)) {
@@ -41,12 +40,12 @@ export function createKeyring(secrets: readonly (string | Uint8Array)[]): Keyrin
     }
     const key: Key = {
       id: deriveKey(bytes, 'sojourn/1/key-id').readUInt16BE(0),
-      token: deriveKey(bytes, 'sojourn/1/token'),
-      seal: deriveKey(bytes, 'sojourn/1/seal'),
+      token: secretKey(deriveKey(bytes, 'sojourn/1/token')),
+      seal: secretKey(deriveKey(bytes, 'sojourn/1/seal')),
     }
-    const mark = Buffer.from(key.token).toString('base64')
-    if (seen.has(mark)) throw new OptionError(option, 'is given twice')
-    seen.add(mark)
+    if (keys.some(({ token }) => token.equals(key.token))) {
+      throw new OptionError(option, 'is given twice')
+    }
     keys.push(key)
   }
   const primary = keys[0]

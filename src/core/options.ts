@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type Clock, systemClock } from './clock.ts'
 import { type Codec, codecs } from './codec.ts'
 import { type CookieOptions, CookiePolicy } from './cookie.ts'
-import { randomBytes } from './crypto.ts'
+import { randomBytes, type SecretKey, secretKey } from './crypto.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import type { Engine } from './engine.ts'
 import { OptionError } from './errors.ts'
@@ -68,7 +68,7 @@ export interface Settings {
   readonly merges: Merges
   readonly schema: DataSchema
   readonly cookie: CookiePolicy
-  readonly pepper: Uint8Array
+  readonly pepper: SecretKey
 }
 
 export const SESSIONS_OPTION_NAMES: readonly (keyof SessionsOptions<object>)[] = [
@@ -197,8 +197,8 @@ function sealOf(seal: unknown): SealMode {
   throw new OptionError('seal', "takes true, false or 'token'")
 }
 
-function pepperOf(pepper: unknown): Uint8Array {
-  if (typeof pepper === 'string') return Buffer.from(pepper)
-  if (pepper instanceof Uint8Array) return pepper
+function pepperOf(pepper: unknown): SecretKey {
+  if (typeof pepper === 'string') return secretKey(Buffer.from(pepper))
+  if (pepper instanceof Uint8Array) return secretKey(pepper)
   throw new OptionError('pepper', 'takes a string or bytes')
 }

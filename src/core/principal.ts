@@ -1,5 +1,5 @@
 import { codecs } from './codec.ts'
-import { gcmOpen, gcmSeal, hmacSha256, randomBytes } from './crypto.ts'
+import { gcmOpen, gcmSeal, hmacSha256, randomBytes, type SecretKey } from './crypto.ts'
 import type { SessionId } from './engine.ts'
 import { AttributeError } from './errors.ts'
 import type { Key, Keyring } from './keyring.ts'
@@ -19,7 +19,7 @@ export interface PrincipalName {
 }
 
 /** @throws AttributeError when it is not well-formed text of 1 to 1,024 bytes */
-export function namePrincipal(principal: string, pepper: Uint8Array): PrincipalName {
+export function namePrincipal(principal: string, pepper: Uint8Array | SecretKey): PrincipalName {
   const bytes = typeof principal === 'string' ? Buffer.from(principal) : undefined
   if (bytes === undefined || bytes.length === 0 || bytes.length > LONGEST_PRINCIPAL) {
     throw new AttributeError('principal', `takes a string of 1 to ${LONGEST_PRINCIPAL} bytes`)

@@ -1,4 +1,4 @@
-import { equalBytes, hmacSha256, randomBytes, sha256 } from './crypto.ts'
+import { equalBytes, hmacSha256, randomBytes, type SecretKey, sha256 } from './crypto.ts'
 import type { SessionId } from './engine.ts'
 import type { Keyring } from './keyring.ts'
 import { PARTITIONS, partitionTag } from './partitions.ts'
@@ -22,7 +22,7 @@ export interface Token {
 
 export interface DerivedKey {
   /** What it was derived from and for. */
-  readonly root: Uint8Array
+  readonly root: SecretKey
   readonly purpose: number
   readonly key: Uint8Array
 }
@@ -62,7 +62,7 @@ export function verifyToken(keyring: Keyring, bytes: Buffer): Token | undefined 
   return bytes.readUInt16BE(1) < PARTITIONS ? describe(bytes) : undefined
 }
 
-function mac(key: Uint8Array, bytes: Uint8Array): Buffer {
+function mac(key: SecretKey, bytes: Uint8Array): Buffer {
   return hmacSha256(key, bytes.subarray(0, MAC_OFFSET)).subarray(0, TOKEN_BYTES - MAC_OFFSET)
 }
 

@@ -1,7 +1,6 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { AttributeError } from '../../src/core/errors.ts'
-import { withProperties } from '../../src/core/properties.ts'
 import type { Session } from '../../src/core/session.ts'
 import { setUp } from './session-set-up.ts'
 
@@ -168,8 +167,8 @@ describe('attributes on top of a session', () => {
     await user.visit((s) => {
       for (const [name, value] of Object.entries(values)) s.set(name, value)
     })
-    const { session, state } = await user.request()
-    return { both: withProperties(session, state) as Session & Data, session }
+    const exchange = await user.request()
+    return { both: exchange.withProperties() as Session & Data, session: exchange.session }
   }
 
   it('are beside the members, whose methods work', async () => {

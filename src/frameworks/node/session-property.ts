@@ -1,4 +1,3 @@
-import { withProperties } from '../../core/properties.ts'
 import type { AnyExchange } from './response-hook.ts'
 
 const EXCHANGE: unique symbol = Symbol('sojourn.exchange')
@@ -21,5 +20,5 @@ export function sessionOf(request: object): object | undefined {
   const exchange = holder[EXCHANGE]
   if (exchange === undefined) return undefined
   exchange.accessed = true
-  return (holder[PROPERTIES] ??= withProperties(exchange.session, exchange.state))
+  return (holder[PROPERTIES] ??= exchange.withProperties())
 }
