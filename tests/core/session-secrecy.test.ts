@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { isSojournError, StoreUnavailableError } from '../../src/core/errors.ts'
 import { createKeyring } from '../../src/core/keyring.ts'
 import { parseToken } from '../../src/core/token.ts'
+import { asJson, compact, formsOfBytes, laidOpen } from '../support/printed.ts'
 import { type Browser, setUp } from './session-set-up.ts'
 
 type Data = Record<string, unknown>
@@ -164,14 +165,45 @@ describe('S07 what is announced and thrown', () => {
     for (const canary of [...tokens].flatMap(formsOfToken)) expect(output).not.toContain(canary)
   })
 
-  it('S07 session and sessions show neither token nor secret when they are logged', async () => {
+  it('S07 what an application holds shows neither token nor key when it is logged', async () => {
     const world = setUp<Data>({ secrets: [SECRET], pepper: PEPPER })
+    const { sessions } = world
     const user = world.browser()
     await user.visit((s) => s.set('a', 1))
-    const { session } = await user.request()
-    const output = logged([session, world.sessions, world.sessions.of('u1')])
-    for (const canary of [SECRET, PEPPER].flatMap(forms)) expect(output).not.toContain(canary)
-    for (const canary of formsOfToken(user.token ?? '')) expect(output).not.toContain(canary)
+    const exchange = await user.request()
+    const { session } = exchange
+    const watch = sessions.watch(session)
+    const held = [
+      ...[exchange, exchange.withProperties(), session, session.data, session.signal],
+      ...[sessions, sessions.of('u1'), watch],
+    ]
+    const output = [held, ...held].flatMap((thing) => [
+      ...[logged(thing), asJson(thing), laidOpen(thing), laidOpen(thing, true)],
+    ])
+    watch.close()
+    expect(JSON.stringify(exchange)).toBe('{"a":1}')
+    const keyring = createKeyring([SECRET])
+    const { token, seal } = keyring.primary
+    const secret = parseToken(keyring, user.token ?? '')?.secret ?? Buffer.alloc(0)
+    expect(secret).toHaveLength(24)
+    const texts = [SECRET, PEPPER, user.token ?? ''].map((text) => Buffer.from(text))
+    const text = compact(output.join('\n'))
+    for (const bytes of [...texts, secret, token.export(), seal.export()]) {
+      for (const form of formsOfBytes(bytes)) expect(text.includes(form), form).toBe(false)
+    }
+    for (const canary of [SECRET, PEPPER].flatMap(forms)) expect(text).not.toContain(canary)
+    for (const canary of formsOfToken(user.token ?? '')) expect(text).not.toContain(canary)
+  })
+
+  it('S07 keys show nothing of themselves', () => {
+    const keyring = createKeyring([SECRET])
+    const text = compact(`${asJson(keyring)} ${laidOpen(keyring)} ${laidOpen(keyring, true)}`)
+    expect(text).toContain('primary')
+    for (const { token, seal } of keyring.keys) {
+      for (const form of [token, seal].flatMap((key) => formsOfBytes(key.export()))) {
+        expect(text.includes(form), form).toBe(false)
+      }
+    }
   })
 
   it('S06 the store holds neither token nor secret nor value, but ids', async () => {

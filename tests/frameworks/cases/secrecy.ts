@@ -1,18 +1,20 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { createKeyring } from '../../../src/core/keyring.ts'
+import { parseToken } from '../../../src/core/token.ts'
+import { asJson, compact, formsOfBytes, laidOpen } from '../../support/printed.ts'
 import type { Adapter, Behaviour } from '../support/adapter.ts'
-import { open, SECRET } from '../support/world.ts'
+import { open, SECRET, type World } from '../support/world.ts'
 
-/** All that hangs on the request and the response because of us, as a careless logger prints it. */
-const printed = (...carriers: object[]): string =>
-  carriers
-    .flatMap((carrier) =>
-      Object.getOwnPropertySymbols(carrier)
-        .filter((symbol) => String(symbol.description).startsWith('sojourn'))
-        .map((symbol) => (carrier as Record<symbol, unknown>)[symbol]),
-    )
-    .map((value) => inspect(value, { depth: 12, showHidden: true }))
-    .join('\n')
+const PEPPER = 'canary pepper'
+
+/** All that hangs on the request and the response because of us. */
+const ours = (...carriers: object[]): unknown[] =>
+  carriers.flatMap((carrier) =>
+    Object.getOwnPropertySymbols(carrier)
+      .filter((symbol) => String(symbol.description).startsWith('sojourn'))
+      .map((symbol) => (carrier as Record<symbol, unknown>)[symbol]),
+  )
 
 const behaviours: Readonly<Record<string, Behaviour>> = {
   '/begin': ({ session, reply }) => {
@@ -20,11 +22,28 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
     return reply.text('begun')
   },
   '/print': ({ session, request, response, reply }) => {
-    const all = [printed(request, response), inspect(session), inspect(session, { depth: 12 })]
+    const all = [
+      ...ours(request, response).map((value) => inspect(value, { depth: 12, showHidden: true })),
+      ...[inspect(session), inspect(session, { depth: 12 })],
+    ]
     // Neither the whole request nor its session may make a logger fail.
     inspect(request, { depth: 12, showHidden: true })
     return reply.text(`${session.id} ${all.join('\n')}`)
   },
+}
+
+/** Token, keys and pepper, in each form in which they could be printed. */
+function secretsOf(token: string): string[] {
+  const keyring = createKeyring([SECRET])
+  const secret = parseToken(keyring, token)?.secret
+  if (secret === undefined) throw new Error('no token')
+  const { token: signing, seal } = keyring.primary
+  const bytes = [secret, signing.export(), seal.export()]
+  return [
+    token,
+    ...[SECRET, PEPPER].flatMap((text) => [compact(text), ...formsOfBytes(Buffer.from(text))]),
+    ...[...bytes, Buffer.from(token, 'base64url')].flatMap(formsOfBytes),
+  ]
 }
 
 export function secrecyCases(adapter: Adapter): void {
@@ -40,6 +59,41 @@ export function secrecyCases(adapter: Adapter): void {
       for (const canary of [browser.token ?? '', SECRET, 'canary value', 'keyring']) {
         expect(text).not.toContain(canary)
       }
+    })
+
+    it('S07 holds no secret when all is laid open that can be reached from it', async () => {
+      let world: World | undefined
+      let json: string[] = []
+      let opened: string[] = []
+      const layOpen: Behaviour = ({ session, key, request, response, reply }) => {
+        // What Node itself has put there, for the application to leave out.
+        delete request.headers.cookie
+        request.rawHeaders.length = 0
+        const roots = [key, request, response, session, world?.sessions, world?.sessions.of('u1')]
+        const own = ours(key, request, response)
+        expect(own.length).toBeGreaterThan(1)
+        json = [...roots, ...own].map(asJson)
+        opened = [...roots, ...own].map((thing) => laidOpen(thing))
+        // Of our own things also what is not enumerable; of a request that is half of Node.
+        opened.push(...[session, world?.sessions, ...own].map((thing) => laidOpen(thing, true)))
+        return reply.text('printed')
+      }
+      world = await open(
+        adapter,
+        { ...behaviours, '/open': layOpen },
+        { sessions: { pepper: PEPPER } },
+      )
+      const browser = world.browser()
+      await browser.get('/begin')
+      const { token = '' } = browser
+      expect((await browser.get('/open')).text).toBe('printed')
+      expect(browser.token).toBe(token)
+      // The search finds what is there: JSON tells the attributes.
+      expect(json.join('\n')).toContain('canary value')
+      expect(opened.join('\n')).toContain('IncomingMessage')
+      expect(opened.join('\n')).not.toContain('canary value')
+      const text = compact([...json, ...opened].join('\n'))
+      for (const secret of secretsOf(token)) expect(text.includes(secret), secret).toBe(false)
     })
   })
 }
