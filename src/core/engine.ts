@@ -1,6 +1,6 @@
 /**
  * The one contract between sessions and storage. An engine stores opaque records: all it knows of
- * their bytes is where the stamp stands. Every engine passes the suite in `sojourn/testing`.
+ * their bytes is where the stamp stands, and what a trail looks like. Every engine passes the suite in `sojourn/testing`.
  *
  * A session that is gone can never come back: only `create` and `rotate` bring a record into being.
  */
@@ -23,6 +23,14 @@ const STAMP_LENGTH = 8
 
 export function stampOf(record: Uint8Array): Stamp {
   return record.subarray(STAMP_OFFSET, STAMP_OFFSET + STAMP_LENGTH)
+}
+
+/**
+ * Whether the bytes are what is left at an id that was given up, instead of a session's record: of
+ * version 1 (byte 0), with the highest flag (byte 1).
+ */
+export function isTrail(record: Uint8Array): boolean {
+  return record[0] === 1 && (record[1] ?? 0) >= 0x80
 }
 
 export interface Stored {
@@ -70,11 +78,27 @@ export type WriteResult =
   /** There is no record under that id; nothing was written. */
   | { readonly status: 'gone' }
 
+export type DestroyResult =
+  /** With `spareTrail` carries the record that has been ended. */
+  | { readonly status: 'done'; readonly ended?: Uint8Array }
+  | Exclude<WriteResult, { status: 'done' }>
+
 /** What is left at an id that is given up: a forward to the successor, or a marker. */
 export interface Trail {
   readonly record: Uint8Array
   /** Lifetime, milliseconds. */
   readonly ttl: number
+}
+
+export interface DestroyOptions {
+  /** Removes the session's index entry as well. */
+  readonly ownerTag?: string
+  /** Only if this stamp is stored. */
+  readonly base?: Stamp
+  /** Any record, whoever has written it meanwhile, but no trail: that is answered as a conflict. */
+  readonly spareTrail?: boolean
+  /** Left at the id instead of nothing, if there was a record. */
+  readonly trail?: Trail
 }
 
 export interface ListedSession {
@@ -144,15 +168,10 @@ export interface Engine {
   ): Promise<WriteResult>
 
   /**
-   * Removes the record and, where the owner's tag is given, its index entry. With `base` only if the
-   * stored stamp is that one. With `trail` the id is left with it instead of nothing (only if there
-   * was a record). `gone` when there was none: the index entry is removed all the same. Who leaves
-   * a trail of a principal's session names the owner, or the trail is listed as a session.
+   * Removes the record. `gone` when there was none: the index entry is removed all the same. Who
+   * leaves a trail of a principal's session names the owner, or the trail is listed as a session.
    */
-  destroy(
-    id: SessionId,
-    options?: { readonly ownerTag?: string; readonly base?: Stamp; readonly trail?: Trail },
-  ): Promise<WriteResult>
+  destroy(id: SessionId, options?: DestroyOptions): Promise<DestroyResult>
 
   /** The principal's live sessions, oldest first. `partition` is the tag's own, 3 characters. */
   list(partition: string, ownerTag: string): Promise<ListedSession[]>

@@ -93,12 +93,12 @@ export class SessionTooLargeError extends SojournError {
   }
 }
 
-/** Other writers changed the session at each of the bounded retries. Nothing was written. */
+/** Other writers changed or moved the session at each of the bounded retries. Nothing was written. */
 export class SessionConflictError extends SojournError {
   constructor(attempts: number) {
     super(
       'ERR_SOJOURN_CONFLICT',
-      `other writers changed the session during each of ${attempts} attempts to commit; try again`,
+      `other writers changed the session during each of ${attempts} attempts; try again`,
       503,
     )
   }

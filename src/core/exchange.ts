@@ -149,8 +149,13 @@ export function openExchange<Data extends object>(
     if (token === undefined) events.emit('rejected', { id: undefined, reason: 'forged' })
     else tokens.push(token)
   }
-  if (tokens.length === 0) {
+  const [token] = tokens
+  if (token === undefined) {
     return new Exchange<Data>(new SessionState(repository, events, undefined), profile, undefined)
+  }
+  const live = fresh ? undefined : repository.reader.atHand(token)
+  if (live !== undefined) {
+    return new Exchange<Data>(new SessionState(repository, events, live), profile, token.text)
   }
   return loadFirst(repository, tokens, fresh).then(({ loaded, token }) => {
     if (loaded.status === 'live') {

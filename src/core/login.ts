@@ -1,11 +1,11 @@
 import { type Change as AttributeChange, applyDelta, type Delta } from './attributes.ts'
-import { SessionConflictError } from './errors.ts'
+import { SessionEndedError } from './errors.ts'
 import type { Live } from './live.ts'
 import { loginMeta } from './meta.ts'
 import type { PrincipalName } from './principal.ts'
 import { rebase } from './rebase.ts'
 import type { RecordHeader } from './record.ts'
-import { backOff, MOST_ATTEMPTS, type Repository } from './repository.ts'
+import type { Repository } from './repository.ts'
 import { createToken } from './token.ts'
 import { makeSuperseded } from './trail.ts'
 import { equalValues } from './values.ts'
@@ -15,6 +15,13 @@ import { equalValues } from './values.ts'
  * carries the former token can still be on its way.
  */
 const SUPERSEDED_FOR = 5 * 60_000
+
+/**
+ * So often the session before is ended only as it was read, and what others wrote is carried over
+ * first. Then whatever stands there is ended and carried over afterwards: a writer that never rests
+ * cannot keep anybody from signing in.
+ */
+const CAREFUL_ATTEMPTS = 6
 
 export interface LoginPlan {
   readonly name: PrincipalName
@@ -58,11 +65,21 @@ export async function login(
   const base = before?.attributes() ?? new Map<string, unknown>()
   const kept = pick(applyDelta(base, pending), plan.keep)
   const token = createToken(keyring, plan.name.partition)
-  const live = await repository.create(token, header, kept, meta)
-  return before === undefined ? live : supersede(repository, before, pending, plan.keep, live)
+  const created = await repository.create(token, header, kept, meta)
+  if (before === undefined) return created
+  try {
+    return await supersede(repository, before, pending, plan.keep, created)
+  } catch (error) {
+    // Signed in, and its token given to nobody.
+    await repository.destroy(created).catch(() => undefined)
+    throw error
+  }
 }
 
-/** Ends the session before the login, carrying over what parallel requests stored there meanwhile. */
+/**
+ * Ends the session before the login, carrying over what parallel requests stored there meanwhile.
+ * @throws SessionEndedError when the new session was revoked meanwhile; the one before is ended too
+ */
 async function supersede(
   repository: Repository,
   before: Live,
@@ -71,29 +88,37 @@ async function supersede(
   created: Live,
 ): Promise<Live> {
   const { engine, merges } = repository.settings
+  const trail = { record: makeSuperseded(), ttl: SUPERSEDED_FOR }
   let old = before
   let delta = pending
   let live = created
-  for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
+  const carryOver = async (theirs: Live): Promise<void> => {
+    delta = rebase(delta, old.attributes(), theirs.attributes(), merges)
+    old = theirs
+    const kept = pick(applyDelta(old.attributes(), delta), keep)
+    const missing = difference(live.attributes(), kept)
+    if (missing.size === 0) return
+    const stored = await repository.store(live, { delta: missing })
+    if (stored.status === 'live') {
+      live = stored.live
+      return
+    }
+    // Its token is known to nobody yet: a revocation of all the principal's sessions has ended it.
+    await repository.destroy(old, trail)
+    throw new SessionEndedError('login')
+  }
+  for (let attempt = 1; attempt <= CAREFUL_ATTEMPTS; attempt++) {
     const ownerTag = old.header.ownerTag
-    const result = await engine.destroy(old.token.id, {
-      base: old.stamp,
-      trail: { record: makeSuperseded(), ttl: SUPERSEDED_FOR },
-      ...(ownerTag === undefined ? {} : { ownerTag }),
-    })
+    const owned = ownerTag === undefined ? {} : { ownerTag }
+    const result = await engine.destroy(old.token.id, { base: old.stamp, trail, ...owned })
     if (result.status !== 'conflict') return live
     const theirs = await repository.reader.follow(old.token, result.stored)
-    if (theirs.status === 'none') return live
-    delta = rebase(delta, old.attributes(), theirs.live.attributes(), merges)
-    old = theirs.live
-    const kept = pick(applyDelta(old.attributes(), delta), keep)
-    const stored = await repository.store(live, { delta: difference(live.attributes(), kept) })
-    // The new token is known to nobody yet: only a revocation of everything can have ended it.
-    if (stored.status === 'ended') return live
-    live = stored.live
-    await backOff(attempt)
+    if (theirs.status === 'none') break
+    await carryOver(theirs.live)
   }
-  throw new SessionConflictError(MOST_ATTEMPTS)
+  const ended = await repository.destroy(old, trail)
+  if (ended.status === 'done' && ended.last !== undefined) await carryOver(ended.last)
+  return live
 }
 
 function pick(

@@ -1,6 +1,14 @@
 import { applyDelta, type Delta } from './attributes.ts'
 import { equalBytes } from './crypto.ts'
-import { type Owner, type SessionId, type Stamp, stampOf, type WriteResult } from './engine.ts'
+import {
+  type Owner,
+  type SessionId,
+  type Stamp,
+  type Stored,
+  stampOf,
+  type Trail,
+  type WriteResult,
+} from './engine.ts'
 import { SessionConflictError, StoreUnavailableError } from './errors.ts'
 import type { EventHub, SessionEvents } from './events.ts'
 import type { Live } from './live.ts'
@@ -37,6 +45,17 @@ export type EndReason = 'ended' | 'superseded'
 export type Written =
   | { readonly status: 'live'; readonly live: Live; readonly rebased: boolean }
   | { readonly status: 'ended'; readonly reason: EndReason }
+
+export type Destroyed =
+  | {
+      readonly status: 'done'
+      /** What it was at its end, if it opens. */
+      readonly last: Live | undefined
+    }
+  /** It had ended before. */
+  | { readonly status: 'gone' }
+  /** A login had replaced it. */
+  | { readonly status: 'superseded' }
 
 /** After so many conflicts in a row a commit gives up. */
 export const MOST_ATTEMPTS = 32
@@ -168,38 +187,46 @@ export class Repository {
         return { status: 'live', live: written, rebased: isRebased }
       }
       if (result.status === 'gone') return { status: 'ended', reason: 'ended' }
-      const theirs = await this.reader.follow(live.token, result.stored)
+      let { stored }: { stored: Stored | undefined } = result
+      // What was stored before a pause has been overtaken after it.
+      if (await backOff(attempt)) stored = await engine.load(live.token.id, { fresh: true })
+      const theirs = await this.reader.follow(live.token, stored)
       if (theirs.status === 'none') return ended(theirs.reason)
       isRebased = true
       rebaseOn(theirs.live)
-      await backOff(attempt)
     }
     throw new SessionConflictError(MOST_ATTEMPTS)
   }
 
   /**
-   * Ends a session, wherever a rotation under way may have moved it: a sign-out that reaches only
-   * the former id would leave the successor alive.
-   * @returns `gone` when it had ended before, `superseded` when a login had replaced it
+   * Ends a session, whatever others write to it meanwhile and wherever a rotation has moved it: a
+   * sign-out that reaches only the former id would leave the successor alive.
+   * @param trail left at its id
+   * @throws SessionConflictError after 32 rotations in a row that came in between
    */
-  async destroy(from: Live): Promise<'done' | 'gone' | 'superseded'> {
+  async destroy(from: Live, trail?: Trail): Promise<Destroyed> {
     const { engine } = this.settings
-    let live = from
+    const left = trail === undefined ? {} : { trail }
+    let { token } = from
+    const { ownerTag } = from.header
+    const owned = ownerTag === undefined ? {} : { ownerTag }
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
-      const { ownerTag } = live.header
-      const owned = ownerTag === undefined ? {} : { ownerTag }
-      const result = await engine.destroy(live.token.id, { base: live.stamp, ...owned })
-      if (result.status !== 'conflict') return result.status
-      const theirs = await this.reader.follow(live.token, result.stored)
+      const result = await engine.destroy(token.id, { spareTrail: true, ...left, ...owned })
+      if (result.status === 'gone') return result
+      if (result.status === 'done') {
+        const last =
+          result.ended && (await this.reader.follow(token, { record: result.ended, ttl: 1 }))
+        return { status: 'done', last: last?.status === 'live' ? last.live : undefined }
+      }
+      const theirs = await this.reader.follow(token, result.stored)
       if (theirs.status === 'none') {
         // The marker stays: it keeps late requests from overwriting the cookie of the login.
-        if (theirs.reason === 'superseded') return 'superseded'
-        // Nothing that opens: whatever it is goes.
-        const rest = await engine.destroy(live.token.id, owned)
-        return rest.status === 'done' ? 'done' : 'gone'
+        if (theirs.reason === 'superseded') return { status: 'superseded' }
+        // A forward to nothing that opens: it goes too.
+        const rest = await engine.destroy(token.id, { ...left, ...owned })
+        return rest.status === 'done' ? { status: 'done', last: undefined } : { status: 'gone' }
       }
-      live = theirs.live
-      await backOff(attempt)
+      token = theirs.live.token
     }
     throw new SessionConflictError(MOST_ATTEMPTS)
   }
@@ -273,9 +300,10 @@ function ended(reason: SessionEvents['rejected']['reason']): {
   return { status: 'ended', reason: reason === 'superseded' ? 'superseded' : 'ended' }
 }
 
-/** Waits a few random milliseconds once the first attempts have failed. */
-export async function backOff(attempt: number): Promise<void> {
-  if (attempt < BACK_OFF_AFTER) return
+/** Waits a few random milliseconds once the first attempts have failed. @returns whether it did */
+async function backOff(attempt: number): Promise<boolean> {
+  if (attempt < BACK_OFF_AFTER) return false
   const ms = Math.random() * Math.min(2 ** (attempt - BACK_OFF_AFTER), LONGEST_PAUSE)
   await new Promise((resolve) => setTimeout(resolve, ms))
+  return true
 }

@@ -1,9 +1,10 @@
-import { type Engine, type SessionId, stampOf } from './engine.ts'
-import { isTrail, readHeader } from './record.ts'
+import { type Engine, isTrail, type SessionId } from './engine.ts'
+import { SessionConflictError } from './errors.ts'
+import { readHeader } from './record.ts'
 import { isSessionId } from './token.ts'
 import { successorOf } from './trail.ts'
 
-/** Rotations within one grace make a chain of forwards; commits may come between as well. */
+/** Rotations within one grace make a chain of forwards. */
 const MOST_STEPS = 64
 
 /**
@@ -11,6 +12,7 @@ const MOST_STEPS = 64
  * only the forward would leave the session alive at its successor.
  * @param ownerTag only if the session is this principal's
  * @returns the id under which the session was ended, or nothing when there is none
+ * @throws SessionConflictError when rotations have led on 64 times: it may still be alive
  */
 export async function revokeById(
   engine: Engine,
@@ -31,14 +33,12 @@ export async function revokeById(
     }
     const owner = readHeader(record)?.ownerTag
     if (ownerTag !== undefined && owner !== ownerTag) return undefined
-    // By its stamp: what has been rotated or changed since is looked at again.
-    const base = stampOf(record)
-    const result = await engine.destroy(
-      id,
-      owner === undefined ? { base } : { base, ownerTag: owner },
-    )
+    // Whatever has been written meanwhile: an id keeps its owner. Of a rotation the forward is followed.
+    const owned = owner === undefined ? {} : { ownerTag: owner }
+    const result = await engine.destroy(id, { spareTrail: true, ...owned })
     if (result.status === 'done') return id
     stored = result.status === 'conflict' ? result.stored : undefined
   }
+  if (stored !== undefined) throw new SessionConflictError(MOST_STEPS)
   return undefined
 }

@@ -1,11 +1,11 @@
 import { equalBytes } from './crypto.ts'
-import { hasNearReads, type NearReads, type Stored, stampOf } from './engine.ts'
+import { hasNearReads, isTrail, type NearReads, type Stored, stampOf } from './engine.ts'
 import type { EventHub } from './events.ts'
 import { Generations } from './generations.ts'
 import type { Live, Loaded } from './live.ts'
 import type { Meta } from './meta.ts'
 import type { Settings } from './options.ts'
-import { isTrail, openRecord, type RecordHeader, type SizedRecord } from './record.ts'
+import { openRecord, type RecordHeader, type SizedRecord } from './record.ts'
 import { migrateData } from './schema.ts'
 import type { Token } from './token.ts'
 import { readTrail } from './trail.ts'
@@ -25,8 +25,11 @@ const MOST_FORWARDS = 8
  */
 const MEMO_BYTES = 1_000
 const OBJECT_FACTOR = 3.5
-/** Tokens that have opened a session lately: to verify one anew costs ten times a look at a record. */
-const MOST_TOKENS = 50_000
+/**
+ * Tokens that have opened a session lately: to verify one anew costs ten times a look at a record. As
+ * many as a near cache holds sessions, if nobody says otherwise.
+ */
+const MOST_TOKENS = 100_000
 
 /** Sessions out of the engine, or from what it holds near: verifying, following, opening. */
 export class SessionReader {
@@ -47,16 +50,20 @@ export class SessionReader {
     return token && this.#peek(token)
   }
 
+  /** The session of a verified token, if its record is at hand. No I/O. */
+  atHand(token: Token): Live | undefined {
+    const live = this.#peek(token)
+    if (live !== undefined) this.#tokens.set(token.text, token)
+    return live
+  }
+
   /**
    * Follows forwards: the token of the answer may be a successor of the one asked for.
    * @param fresh from the store, whatever is at hand
    */
   async load(token: Token, fresh = false): Promise<Loaded> {
-    const held = fresh ? undefined : this.#peek(token)
-    if (held !== undefined) {
-      this.#tokens.set(token.text, token)
-      return { status: 'live', live: held }
-    }
+    const held = fresh ? undefined : this.atHand(token)
+    if (held !== undefined) return { status: 'live', live: held }
     const stored = await this.#settings.engine.load(token.id, { fresh })
     const loaded = await this.follow(token, stored, fresh)
     if (loaded.status === 'none') {

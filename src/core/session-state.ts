@@ -40,6 +40,7 @@ export class SessionState {
   #running = 0
   /** Made when somebody asks for the signal. */
   #ending: Ending | undefined
+  #released = false
 
   constructor(
     repository: Repository,
@@ -85,13 +86,15 @@ export class SessionState {
     if (this.#ending === undefined) {
       this.#ending = new Ending(this.repository.watches)
       if (this.#ended !== undefined || this.#loggedOut) this.#ending.fire()
+      else if (this.#released) this.#ending.release()
       else this.#ending.follow(this.#live)
     }
     return this.#ending.signal
   }
 
-  /** The signal is not needed any more. */
+  /** The signal is not needed any more, also one that is asked for later. */
   release(): void {
+    this.#released = true
     this.#ending?.release()
   }
 
@@ -150,6 +153,10 @@ export class SessionState {
       try {
         live = await login(this.repository, before, delta, plan)
       } catch (error) {
+        if (error instanceof SessionEndedError) {
+          this.#end(delta, 'ended')
+          throw error
+        }
         this.#giveBack()
         this.#ending?.follow(before)
         throw error
@@ -171,11 +178,11 @@ export class SessionState {
       const live = this.#live
       if (live !== undefined) {
         const destroyed = await this.repository.destroy(live)
-        if (destroyed === 'done') {
+        if (destroyed.status === 'done') {
           this.#events.emit('logout', { id: live.token.id, principal: principalOf(live.meta) })
         }
         // A login elsewhere was first, and its cookie is not this request's to touch.
-        if (destroyed === 'superseded') this.#ended = 'superseded'
+        if (destroyed.status === 'superseded') this.#ended = 'superseded'
         else this.#loggedOut = true
       }
       this.#ending?.fire()

@@ -2,12 +2,11 @@ import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { codecs } from '../../src/core/codec.ts'
-import { stampOf } from '../../src/core/engine.ts'
+import { isTrail, stampOf } from '../../src/core/engine.ts'
 import { AttributeError, SessionTooLargeError } from '../../src/core/errors.ts'
 import { createKeyring } from '../../src/core/keyring.ts'
 import {
   encodeRecord,
-  isTrail,
   nextRevision,
   openRecord,
   type RecordHeader,

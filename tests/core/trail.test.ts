@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { stampOf } from '../../src/core/engine.ts'
+import { isTrail, stampOf } from '../../src/core/engine.ts'
 import { createKeyring, type Keyring } from '../../src/core/keyring.ts'
-import { isTrail, openRecord } from '../../src/core/record.ts'
+import { openRecord } from '../../src/core/record.ts'
 import { createToken, type Token } from '../../src/core/token.ts'
 import { makeForward, makeSuperseded, readTrail } from '../../src/core/trail.ts'
 

@@ -1,8 +1,10 @@
 import { type Clock, systemClock } from '../../core/clock.ts'
 import {
   type CreateResult,
+  type DestroyResult,
   type Engine,
   type ExpiryEvents,
+  isTrail,
   type NearReads,
   type SessionId,
   type Stamp,
@@ -177,13 +179,18 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
       }),
 
     // A record's index entry always goes with it, so the owner's tag is not needed here.
-    destroy: (id, { base, trail } = {}) =>
-      call((now) => {
+    destroy: (id, { base, spareTrail, trail } = {}) =>
+      call((now): DestroyResult => {
         checkLifetimes(trail?.ttl)
-        return write(id, base, now, (entry) => {
-          store.remove(entry)
+        const entry = store.find(id, now)
+        const record = spareTrail === true ? entry?.record : undefined
+        if (entry !== undefined && record !== undefined && isTrail(record))
+          return conflict(entry, now)
+        const result = write(id, base, now, (found) => {
+          store.remove(found)
           if (trail !== undefined) store.add(id, new Uint8Array(trail.record), now + trail.ttl)
         })
+        return record === undefined ? result : { status: 'done', ended: record }
       }),
 
     list: (partition, ownerTag) =>

@@ -1,4 +1,4 @@
-import type { Held, Owner, SessionId } from '../../core/engine.ts'
+import { type Held, isTrail, type Owner, type SessionId } from '../../core/engine.ts'
 import { ExpiryHeap } from './expiry-heap.ts'
 
 /** The sessions of one principal. */
@@ -162,6 +162,7 @@ export class RecordStore {
 
   #expire(entry: Entry): void {
     this.remove(entry)
+    // What a rotation or a login leaves at an id is no session.
     if (isTrail(entry.record)) return
     this.expired += 1
     this.#onExpired(entry.id)
@@ -171,11 +172,6 @@ export class RecordStore {
 export interface Listed {
   readonly entry: Entry
   readonly descriptor: Uint8Array
-}
-
-/** What a rotation or a logout leaves at an id is no session: its end is no event. */
-function isTrail(record: Uint8Array): boolean {
-  return (record[1] ?? 0) >= 0x80
 }
 
 function indexKey(partitionOrId: string, tag: string): string {

@@ -37,6 +37,11 @@ export function writeResult(answer: unknown): WriteResult {
   }
 }
 
+/** The record that `destroy` has ended, where it was to spare trails. */
+export function endedRecord(answer: unknown): Uint8Array | undefined {
+  return (answer as [number, number, Buffer?])[2]
+}
+
 export function createResult(answer: unknown, partition: string): CreateResult {
   const [code, , evicted] = answer as [number, number, Buffer[]]
   switch (code) {

@@ -1,6 +1,8 @@
 import { type Clock, systemClock } from '../../core/clock.ts'
 import type {
   CreateResult,
+  DestroyOptions,
+  DestroyResult,
   Engine,
   Held,
   Limit,
@@ -18,6 +20,7 @@ import type {
 import { OptionError } from '../../core/errors.ts'
 import {
   createResult,
+  endedRecord,
   GONE,
   idOf,
   lifetime,
@@ -218,20 +221,21 @@ export class RedisEngine implements Engine, NearReads {
     }
   }
 
-  async destroy(
-    id: SessionId,
-    options: { readonly ownerTag?: string; readonly base?: Stamp; readonly trail?: Trail } = {},
-  ): Promise<WriteResult> {
-    const { ownerTag, base, trail } = options
+  async destroy(id: SessionId, options: DestroyOptions = {}): Promise<DestroyResult> {
+    const { ownerTag, base, spareTrail, trail } = options
     const { near } = this.#linkOf(id)
     const keys = [recordKey(this.#prefix, id)]
     if (ownerTag !== undefined) keys.push(indexKey(this.#prefix, partitionOf(id), ownerTag))
     const args: Argument[] = trailArguments(trail)
     if (base !== undefined) args.push(bytes(base))
-    return this.#write(scripts.destroy, id, keys, args, (hold) => {
+    else if (spareTrail === true) args.push('record')
+    let ended: Uint8Array | undefined
+    const result = await this.#write(scripts.destroy, id, keys, args, (hold, answer) => {
+      ended = endedRecord(answer)
       near.release(id, hold)
       near.notify(id)
     })
+    return ended === undefined ? result : { status: 'done', ended }
   }
 
   async list(partition: string, ownerTag: string): Promise<ListedSession[]> {

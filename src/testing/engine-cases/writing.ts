@@ -1,6 +1,8 @@
+import assert from 'node:assert/strict'
 import { stampOf } from '../../core/engine.ts'
 import {
   assertAbsent,
+  assertBytes,
   assertConflict,
   assertDone,
   assertGone,
@@ -11,7 +13,7 @@ import {
   MINUTE,
   SECOND,
 } from '../engine-case.ts'
-import { testId, testRecord, testTrail } from '../test-records.ts'
+import { testId, testPrincipal, testRecord, testTrail } from '../test-records.ts'
 
 /** `commit`, `touch` and `destroy` of one session. */
 export const writingCases: readonly EngineCase[] = [
@@ -172,6 +174,34 @@ export const writingCases: readonly EngineCase[] = [
       await assertAbsent(engine, to)
       await advance(MINUTE)
       await assertStaysGone(engine, id, stampOf(record), { id: to, record: testRecord(2) })
+    },
+  },
+  {
+    title: 'destroy that spares trails ends whatever was written, and answers with it',
+    async run({ engine, second }) {
+      const [id, one, two] = [testId(), testRecord(1), testRecord(2)]
+      await engine.create(id, one, HOUR)
+      assertDone(await second.commit(id, stampOf(one), two, HOUR))
+      const trail = testTrail(MINUTE)
+      const result = await engine.destroy(id, { spareTrail: true, trail })
+      assert.ok(result.status === 'done' && result.ended !== undefined)
+      assertBytes(result.ended, two, 'record that was ended')
+      await assertStored(second, id, trail.record, MINUTE)
+      assertConflict(await engine.destroy(id, { spareTrail: true }), trail.record, MINUTE)
+      await assertStored(second, id, trail.record, MINUTE)
+      assertGone(await engine.destroy(testId(), { spareTrail: true, trail }))
+    },
+  },
+  {
+    title: 'destroy that spares trails removes the index entry',
+    async run({ engine }) {
+      const who = testPrincipal()
+      const id = who.id()
+      await engine.create(id, testRecord(1), HOUR, who.owner(1))
+      const result = await engine.destroy(id, { spareTrail: true, ownerTag: who.tag })
+      assert.equal(result.status, 'done')
+      assert.deepEqual(await engine.list(who.partition, who.tag), [])
+      await assertAbsent(engine, id)
     },
   },
   {
