@@ -191,11 +191,6 @@ export type Opened =
     }
   | { readonly status: 'rejected'; readonly reason: RejectReason }
 
-/** Whether the bytes are what is left at an id that was given up, instead of a session's record. */
-export function isTrail(record: Uint8Array): boolean {
-  return record[0] === RECORD_VERSION && ((record[1] ?? 0) & TRAIL_FLAG) !== 0
-}
-
 /** Reads the clear header without opening the record: it is not authenticated then. */
 export function readHeader(record: Uint8Array): RecordHeader | undefined {
   const flags = record[1] ?? 0
