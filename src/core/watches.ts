@@ -1,13 +1,14 @@
+import { Bursts } from './bursts.ts'
 import { equalBytes } from './crypto.ts'
 import {
   type Engine,
   hasNearReads,
+  isTrail,
   type SessionId,
   type Stamp,
   type Stored,
   stampOf,
 } from './engine.ts'
-import { isTrail } from './record.ts'
 import { successorOf } from './trail.ts'
 
 /** Whom to tell. Neither may throw. */
@@ -20,7 +21,7 @@ export interface Watcher {
   changed(): void
 }
 
-/** After so long a store that could not be asked is asked again, milliseconds. */
+/** A store that could not be asked is asked again after so long, or up to twice as long, milliseconds. */
 const RETRY = 1_000
 /** Where the store does not tell of changes it is asked so often, milliseconds. */
 const POLL = 1_000
@@ -28,6 +29,7 @@ const POLL = 1_000
 const LONGEST_TIMER = 2 ** 31 - 1
 /** After a lost connection all watched sessions are asked for again: so many at once, then a pause. */
 const BURST = 100
+/** Milliseconds. */
 const BURST_PAUSE = 10
 
 /**
@@ -37,7 +39,7 @@ const BURST_PAUSE = 10
 export class Watches {
   readonly #engine: Engine
   readonly #watched = new Map<SessionId, Watched>()
-  #started = 0
+  readonly #bursts = new Bursts(BURST, BURST_PAUSE)
 
   constructor(engine: Engine) {
     this.#engine = engine
@@ -64,8 +66,7 @@ export class Watches {
     const { id } = watcher
     let watched = this.#watched.get(id)
     if (watched === undefined) {
-      watched = new Watched(this.#engine, id, stamp, {
-        turn: () => this.#turn(),
+      watched = new Watched(this.#engine, this.#bursts, id, stamp, {
         moved: (to, watchers) => {
           this.#watched.delete(id)
           for (const each of watchers) {
@@ -81,20 +82,9 @@ export class Watches {
     }
     watched.add(watcher, stamp)
   }
-
-  /** Milliseconds to wait before the store is asked, so that a fleet does not ask for everything at once. */
-  #turn(): number {
-    if (this.#started === 0) {
-      setImmediate(() => {
-        this.#started = 0
-      })
-    }
-    return Math.floor(this.#started++ / BURST) * BURST_PAUSE
-  }
 }
 
 interface WatchedEvents {
-  turn(): number
   /** A rotation: the session goes on under another id. */
   moved(to: SessionId, watchers: readonly Watcher[]): void
   empty(): void
@@ -103,18 +93,27 @@ interface WatchedEvents {
 /** One session. */
 class Watched {
   readonly #engine: Engine
+  readonly #bursts: Bursts
   readonly #id: SessionId
   readonly #events: WatchedEvents
   readonly #watchers = new Set<Watcher>()
   readonly #unwatch: (() => void) | undefined
   #stamp: Stamp | undefined
+  readonly #turn = (): void => void this.#load()
   #timer: NodeJS.Timeout | undefined
   #asking = false
   #again = false
   #closed = false
 
-  constructor(engine: Engine, id: SessionId, stamp: Stamp | undefined, events: WatchedEvents) {
+  constructor(
+    engine: Engine,
+    bursts: Bursts,
+    id: SessionId,
+    stamp: Stamp | undefined,
+    events: WatchedEvents,
+  ) {
     this.#engine = engine
+    this.#bursts = bursts
     this.#id = id
     this.#stamp = stamp
     this.#events = events
@@ -140,32 +139,31 @@ class Watched {
     this.#closed = true
     this.#unwatch?.()
     clearTimeout(this.#timer)
+    this.#bursts.delete(this.#turn)
   }
 
+  /** In its turn, and after the answer that is under way. */
   #ask(): void {
-    if (this.#asking) {
-      this.#again = true
-      return
-    }
-    this.#asking = true
-    this.#later(this.#events.turn(), () => void this.#run())
+    clearTimeout(this.#timer)
+    if (this.#asking) this.#again = true
+    else this.#bursts.add(this.#turn)
   }
 
-  async #run(): Promise<void> {
-    do {
-      this.#again = false
-      let stored: Stored | undefined
-      try {
-        // Read through the connection on which the store tells of changes, so that it tells of the next.
-        stored = await this.#engine.load(this.#id, { fresh: true })
-      } catch {
-        if (!this.#closed) this.#later(RETRY, () => void this.#run())
-        return
-      }
-      if (this.#closed) return
-      if (!this.#goesOn(stored)) return
-    } while (this.#again)
+  async #load(): Promise<void> {
+    this.#asking = true
+    this.#again = false
+    let answer: { readonly stored: Stored | undefined } | undefined
+    try {
+      // Read through the connection on which the store tells of changes, so that it tells of the next.
+      answer = { stored: await this.#engine.load(this.#id, { fresh: true }) }
+    } catch {
+      // No end. An engine that tells of changes also tells when it can be asked again.
+    }
     this.#asking = false
+    if (this.#closed) return
+    if (answer === undefined) this.#askIn(RETRY * (1 + Math.random()))
+    else if (!this.#goesOn(answer.stored)) return
+    if (this.#again) this.#ask()
   }
 
   /** @returns whether there is anything left to watch here */
@@ -194,7 +192,7 @@ class Watched {
   #lookAgainIn(ttl: number): void {
     const isTold = hasNearReads(this.#engine) && this.#engine.nearCache.state !== 'off'
     const pause = isTold ? ttl + 1 : Math.min(ttl + 1, POLL)
-    this.#later(pause, () => this.#ask())
+    this.#askIn(pause)
   }
 
   #leave(): Watcher[] {
@@ -204,10 +202,9 @@ class Watched {
     return watchers
   }
 
-  #later(ms: number, work: () => void): void {
+  #askIn(ms: number): void {
     clearTimeout(this.#timer)
-    if (ms === 0) return queueMicrotask(work)
-    this.#timer = setTimeout(work, Math.min(ms, LONGEST_TIMER))
+    this.#timer = setTimeout(() => this.#ask(), Math.min(ms, LONGEST_TIMER))
     this.#timer.unref()
   }
 }

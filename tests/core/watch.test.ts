@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { SessionEndedError } from '../../src/core/errors.ts'
+import { manyWatched, mostWithin } from './watch-crowd.ts'
 import { hourLong, type Sessions } from './watch-set-up.ts'
 
 /** Everything that is under way has come to its end. */
@@ -132,6 +133,22 @@ describe('sessions.watch', () => {
     expect([first.signal.aborted, second.signal.aborted]).toEqual([true, false])
   })
 
+  it('one that is closed by another that is told of a rotation just now is not told', async () => {
+    const { sessions, other, session } = await hourLong()
+    const second = vi.fn<() => void>()
+    const first = sessions.watch(session, { onChange: () => closed.close() })
+    const closed = sessions.watch(session, { onChange: second })
+    await settled()
+    const far = await other.open(session.token)
+    await far.rotate()
+    await settled()
+    expect([first.id, closed.id]).toEqual([far.id, session.id])
+    await far.logout()
+    await settled()
+    expect([first.signal.aborted, closed.signal.aborted]).toEqual([true, false])
+    expect(second).not.toHaveBeenCalled()
+  })
+
   it('an unreachable store is no sign-out', async () => {
     const { sessions, other, session, breakStore } = await hourLong()
     const watch = sessions.watch(session)
@@ -151,6 +168,41 @@ describe('sessions.watch', () => {
     expect(() => sessions.watch(nobody)).toThrow(/target/)
     expect(() => sessions.watch(undefined as never)).toThrow(/target/)
     expect(() => sessions.watch('x', { onchange: () => undefined } as object)).toThrow(/onchange/)
+  })
+})
+
+describe('1,000 watches', () => {
+  it.each([
+    ['it is told of its return', true, 100],
+    ['nobody tells of its return', false, 2_100],
+  ])('ask the store in bursts after an outage, when %s', async (_, isTold, within) => {
+    const { loads, holdOff, failAll, heal, tell } = await manyWatched(1_000)
+    // All fail in the same moment, as those do that have waited for a connection.
+    holdOff()
+    tell()
+    await vi.advanceTimersByTimeAsync(500)
+    failAll()
+    await vi.advanceTimersByTimeAsync(500)
+    heal()
+    loads.length = 0
+    if (isTold) tell()
+    await vi.advanceTimersByTimeAsync(within)
+    expect(new Set(loads.map(({ id }) => id)).size).toBe(1_000)
+    expect(mostWithin(10, loads)).toBeLessThanOrEqual(100)
+    expect(loads).toHaveLength(1_000)
+  })
+
+  it('are asked for once more by turns, when all are told of while they are asked for', async () => {
+    const { loads, holdOff, heal, tell } = await manyWatched(1_000)
+    holdOff()
+    tell()
+    await vi.advanceTimersByTimeAsync(500)
+    tell()
+    loads.length = 0
+    heal()
+    await vi.advanceTimersByTimeAsync(100)
+    expect(loads).toHaveLength(1_000)
+    expect(mostWithin(10, loads)).toBeLessThanOrEqual(100)
   })
 })
 
@@ -215,6 +267,15 @@ describe('session.signal', () => {
     await other.revoke(session.id ?? '')
     await settled()
     expect(signal.aborted).toBe(false)
+  })
+
+  it('asked for after the response it watches nothing', async () => {
+    const { sessions, request, loads } = await hourLong()
+    const exchange = await sessions.exchange({}, request)
+    exchange.release()
+    expect(exchange.session.signal.aborted).toBe(false)
+    await settled()
+    expect(loads()).toBe(0)
   })
 })
 
