@@ -47,7 +47,9 @@ export class Attributes {
     const draft = this.#drafts?.get(name)
     if (draft !== undefined) return draft.object
     const value = this.#base().get(name)
-    if (typeof value !== 'object' || value === null || freezeValue(value)) return value
+    if (typeof value !== 'object' || value === null) return value
+    // Of a value of our own the outermost object is frozen last.
+    if (Object.isFrozen(value) || freezeValue(value)) return value
     this.#views ??= new Map()
     if (!this.#views.has(name)) this.#views.set(name, cloneValue(value))
     return this.#views.get(name)

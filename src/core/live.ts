@@ -12,6 +12,8 @@ export interface Live {
   readonly meta: Meta
   /** Shared by all requests that read the same record: what is handed out is frozen, or a copy. */
   readonly attributes: () => ReadonlyMap<string, unknown>
+  /** They hold objects that a migration has made and nobody can copy: for this request alone. */
+  readonly unshared?: true
   /** Moves with each touch where the engine holds the record. */
   readonly lease: Lease
 }

@@ -182,7 +182,8 @@ export class Repository {
         throw error
       }
       if (result.status === 'done') {
-        const attributesKnown = holdsObjects(delta) ? undefined : attributes
+        const isOurs = live.unshared !== true && !holdsObjects(delta)
+        const attributesKnown = isOurs ? attributes : undefined
         const written = this.reader.written(token, header, meta, encoded, ttl, attributesKnown)
         return { status: 'live', live: written, rebased: isRebased }
       }

@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { OptionError, SchemaError } from './errors.ts'
-import { checkAttributeName, cloneValue, kindOf, refusal } from './values.ts'
+import { AttributeError, OptionError, SchemaError } from './errors.ts'
+import { checkAttributeName, cloneValue, kindOf, refusal, ValueError } from './values.ts'
 
 /** Makes the data of version n + 1 from that of version n, at once. May change and return its argument. */
 export type Migration = (data: Record<string, unknown>) => object & { readonly then?: never }
@@ -60,7 +60,9 @@ export function createDataSchema(options: {
 
 /**
  * The attributes in the present version, or nothing when no step leads there. Data of a newer
- * version is taken as it is: during a roll-out old nodes must not sign people out.
+ * version is taken as it is: during a roll-out old nodes must not sign people out. What the steps
+ * return is copied: it may be the application's own constants, frozen at the outside at most, and
+ * attributes are frozen and shared by requests.
  */
 export function migrateData(
   schema: DataSchema,
@@ -82,9 +84,18 @@ export function migrateData(
   const migrated = new Map<string, unknown>()
   for (const [name, value] of Object.entries(data)) {
     checkAttributeName(name)
-    if (value !== undefined) migrated.set(name, value)
+    if (value !== undefined) migrated.set(name, copyOf(name, value))
   }
   return migrated
+}
+
+/** @throws AttributeError when it is nested too deep to be stored */
+function copyOf(name: string, value: unknown): unknown {
+  try {
+    return cloneValue(value)
+  } catch (error) {
+    throw error instanceof ValueError ? new AttributeError(name, error.message) : error
+  }
 }
 
 /**
@@ -108,9 +119,11 @@ export async function validateData(
   if (issues.length > 0) throw new SchemaError(issues)
 }
 
-/** A validator that changes what it checks must not reach what other requests read. */
+/**
+ * A validator that changes what it checks must not reach what other requests read, nor what the
+ * application has set, which is frozen at the outside at most.
+ */
 function unshared(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
   try {
     return cloneValue(value)
   } catch {

@@ -154,7 +154,8 @@ export class SessionReader {
     }
     // What a migration makes may hold objects that requests cannot share: then it is made anew for each.
     const isShared = current === opened.attributes || [...current.values()].every(freezeValue)
-    return { status: 'live', live: isShared ? this.#remember(live, opened.payloadBytes) : live }
+    if (!isShared) return { status: 'live', live: { ...live, unshared: true } }
+    return { status: 'live', live: this.#remember(live, opened.payloadBytes) }
   }
 
   readonly #reportMigration = (error: unknown): void => {

@@ -242,12 +242,12 @@ function equalObjects(
 }
 
 /**
- * Makes a decoded value read-only, all of it and the outermost object last, and says whether it could. When the tree holds
- * something that cannot be made read-only (Map, Set, Date, Uint8Array, an instance of a class)
- * nothing is frozen and the answer is false: hand out a copy instead.
+ * Makes a value of our own (decoded or copied) read-only, all of it and the outermost object last,
+ * and says whether it could. When the tree holds something that cannot be made read-only (Map, Set,
+ * Date, Uint8Array, an instance of a class) nothing is frozen and the answer is false: hand out a copy
+ * instead.
  */
 export function freezeValue(value: unknown): boolean {
-  if (Object.isFrozen(value)) return true
   if (!isFreezable(value, 0)) return false
   freeze(value)
   return true

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Exchange } from '../../src/core/exchange.ts'
 import type { Migration } from '../../src/core/schema.ts'
 import { type MemoryEngine, memoryEngine } from '../../src/engines/memory/memory-engine.ts'
 import { type ManualClock, manualClock } from '../../src/testing/index.ts'
@@ -94,6 +95,131 @@ describe('migration', () => {
     expect(node.announced('error')).toEqual([{ operation: 'migrate', error: expect.any(Error) }])
     expect(node.announced('rejected')).toMatchObject([{ reason: 'schema' }])
     expect(fleet.engine.stats().records).toBe(1)
+  })
+})
+
+describe('what a migration returns', () => {
+  /** Three requests with a session of before, which the first of them migrates. */
+  async function requestsOf(step: Migration): Promise<Exchange<Data>[]> {
+    const fleet = new Fleet()
+    const { cookie } = await sessionOf(fleet.node(1))
+    const node = fleet.node(2, { 1: step })
+    const open = (): Promise<Exchange<Data>> => node.browser(cookie).request()
+    return [await open(), await open(), await open()]
+  }
+
+  it.each<[string, () => object]>([
+    ['frozen at the outside', () => Object.freeze({ list: ['a'], deep: { n: 1 } })],
+    ['frozen all the way down', () => Object.freeze({ list: Object.freeze(['a']) })],
+    ['not frozen', () => ({ list: ['a'] })],
+    [
+      'frozen, with a getter',
+      () => {
+        const list = ['a']
+        return Object.freeze({
+          get list() {
+            return list
+          },
+        })
+      },
+    ],
+  ])('%s is not changed inside by one request for another', async (_, make) => {
+    const constant = make() as { list: string[] }
+    const [one, two, three] = await requestsOf((data) => ({ ...data, constant }))
+    if (one === undefined || two === undefined || three === undefined) throw new Error('too few')
+    const seen = two.session.get('constant') as { list: string[] }
+    expect(seen.list).toEqual(['a'])
+    // By whatever way it is had.
+    const tries = [one.session.get('constant'), one.session.data['constant'], constant]
+    for (const part of tries as { list: string[] }[]) {
+      try {
+        part.list.push('of one request')
+      } catch {
+        // Frozen: as good.
+      }
+    }
+    expect(seen.list).toEqual(['a'])
+    expect((three.session.get('constant') as { list: string[] }).list).toEqual(['a'])
+    expect(Object.isFrozen(seen) && Object.isFrozen(seen.list)).toBe(true)
+  })
+
+  it('may be constants of the application, which stay as they are', async () => {
+    const constants = { limits: { list: [1], deep: { n: 1 } }, top: [{ a: 1 }] }
+    const before = structuredClone(constants)
+    const requests = await requestsOf((data) => ({ ...data, ...constants, cart: constants.top }))
+    for (const { session } of requests) {
+      expect(session.toJSON()).toEqual({ ...constants, cart: constants.top })
+      session.data['limits'] = 1
+      ;(session.data['cart'] as { a: number }[])[0] = { a: 2 }
+      await session.commit()
+    }
+    expect(constants).toEqual(before)
+    const objects = [constants.limits, constants.limits.list, constants.limits.deep]
+    for (const object of [...objects, constants.top, ...constants.top]) {
+      expect(Object.isFrozen(object)).toBe(false)
+    }
+  })
+
+  class Point {
+    x = 1
+  }
+
+  it.each<[string, () => unknown]>([
+    ['an instance of a class', () => new Point()],
+    ['a frozen one, with something inside', () => Object.freeze({ p: new Point() })],
+    ['one frozen itself', () => Object.freeze(Object.assign(new Point(), { inside: { x: 1 } }))],
+    ['a Map', () => new Map([['p', { x: 1 }]])],
+  ])('is made anew for each request when it holds %s', async (_, make) => {
+    let runs = 0
+    const step: Migration = (data) => ({ ...data, part: make(), runs: ++runs })
+    const requests = await requestsOf(step)
+    const parts = requests.map(({ session }) => session.get('part'))
+    expect(new Set(parts).size).toBe(3)
+    expect(runs).toBe(3)
+  })
+
+  it('is not shared after a commit either, which stores it as what it is then', async () => {
+    const fleet = new Fleet()
+    const { cookie } = await sessionOf(fleet.node(1))
+    const node = fleet.node(2, { 1: (data) => ({ ...data, point: new Point() }) })
+    const user = node.browser(cookie)
+    const one = await user.request()
+    const mine = one.session.get('point') as Point
+    one.session.set('n', 1)
+    await user.respond(one)
+    mine.x = 2
+    const { session } = await user.request()
+    expect(session.get('point')).toEqual({ x: 1 })
+    expect(session.get('point')).not.toBeInstanceOf(Point)
+    expect(one.session.get('point')).toEqual({ x: 1 })
+  })
+
+  it.each<[string, () => object]>([
+    [
+      'contains itself',
+      () => {
+        const data: Data = {}
+        data['self'] = data
+        return data
+      },
+    ],
+    [
+      'throws when it is read',
+      () => ({
+        part: {
+          get inside(): never {
+            throw new Error('no')
+          },
+        },
+      }),
+    ],
+  ])('gives no session and an error event when it %s', async (_, step) => {
+    const fleet = new Fleet()
+    const { cookie } = await sessionOf(fleet.node(1))
+    const node = fleet.node(2, { 1: step as Migration })
+    const { session } = await node.browser(cookie).request()
+    expect(session.isNew).toBe(true)
+    expect(node.announced('error')).toEqual([{ operation: 'migrate', error: expect.any(Error) }])
   })
 })
 
