@@ -132,6 +132,25 @@ describe('any schema', () => {
     expect(await user.sees()).toEqual({ n: '7' })
   })
 
+  it('does not reach what the application has set, nor what other requests read', async () => {
+    const schema = z.looseObject({}).refine((data) => {
+      const { list } = data['limits'] as { list: string[] }
+      if (!Object.isFrozen(list)) list.push('of the validator')
+      return true
+    })
+    const { browser } = setUp({ schema })
+    const user = browser()
+    const limits = Object.freeze({ list: ['a'] })
+    await user.visit((s) => s.set('limits', limits))
+    expect(limits).toEqual({ list: ['a'] })
+    await user.visit((s) => {
+      s.get('limits')
+      s.set('n', 1)
+    })
+    await user.visit((s) => s.set('n', 2))
+    expect(await user.sees()).toEqual({ limits: { list: ['a'] }, n: 2 })
+  })
+
   it('that is strict names what it does not know', async () => {
     const { sessions } = setUp({
       schema: v.strictObject({ a: v.optional(v.number()) }),

@@ -227,6 +227,14 @@ describe('freezeValue', () => {
     for (const object of objectsIn(value)) expect(Object.isFrozen(object)).toBe(true)
   })
 
+  it('does not believe that what is frozen at the outside is so inside', () => {
+    const value = Object.freeze({ list: Object.freeze([{ a: 1 }]) })
+    expect(freezeValue(value)).toBe(true)
+    expect(Object.isFrozen(value.list[0])).toBe(true)
+    expect(freezeValue(Object.freeze({ at: new Date(1) }))).toBe(false)
+    expect(freezeValue(Object.freeze(new Point()))).toBe(false)
+  })
+
   it.each([null, 'x', 1, undefined, [], {}])('needs to do nothing much for %j', (value) => {
     expect(freezeValue(value)).toBe(true)
   })
