@@ -19,7 +19,7 @@ const layers = {
 /** Files above the layers: they put the parts together and may import all of them. */
 const assembly = ['index.ts', 'create-sessions.ts']
 /** The only packages that core may import. */
-const corePackages = ['@msgpack/msgpack', '@standard-schema/spec']
+const corePackages = ['@standard-schema/spec']
 /** The one folder in frameworks that the others may import. */
 const sharedFramework = 'node'
 

@@ -18,26 +18,83 @@
  * written as bigints. Text is UTF-8 without a byte order mark; escaped lone surrogates are
  * malformed. Bounds as in MessagePack, tags not counted as levels.
  */
-import type { Format } from './codec.ts'
-import { isWellFormed, MAX_DEPTH, MAX_NODES, MalformedPayloadError, setOwn } from './values.ts'
+import type { Format, Writer } from './codec.ts'
+import {
+  isWellFormed,
+  MAX_DEPTH,
+  MAX_NODES,
+  MalformedPayloadError,
+  setOwn,
+  ValueError,
+} from './values.ts'
 
 export const jsonFormat: Format = {
-  number: (value) =>
-    Number.isFinite(value) && !Object.is(value, -0) ? value : { $number: numberText(value) },
-  bigint: (value) => ({ $bigint: value.toString() }),
-  date: (ms) => ({ $date: ms }),
-  bytes: (value) => ({ $bytes: base64(value) }),
-  map(flat) {
-    const entries: unknown[] = []
-    for (let i = 0; i < flat.length; i += 2) entries.push([flat[i], flat[i + 1]])
-    return { $map: entries }
-  },
-  set: (members) => ({ $set: members }),
-  object: (properties, count, last) =>
-    count === 1 && last.startsWith('$') ? { $object: properties } : properties,
-
-  write: (prepared) => new TextEncoder().encode(JSON.stringify(prepared)),
+  writer: () => new JsonWriter(),
   read: (bytes) => ({ parsed: parse(bytes), revive: (part) => new Revival().value(part, 0) }),
+}
+
+/** Makes what `JSON.stringify` writes. */
+class JsonWriter implements Writer<unknown> {
+  literal(value: boolean | null): unknown {
+    return value
+  }
+
+  number(value: number): unknown {
+    return Number.isFinite(value) && !Object.is(value, -0) ? value : { $number: numberText(value) }
+  }
+
+  text(value: string): string {
+    if (!isWellFormed(value)) throw new ValueError('surrogate')
+    return value
+  }
+
+  bigint(value: bigint): unknown {
+    return { $bigint: value.toString() }
+  }
+
+  date(ms: number): unknown {
+    return { $date: ms }
+  }
+
+  bytes(value: Uint8Array): unknown {
+    return { $bytes: base64(value) }
+  }
+
+  openList(): unknown[] {
+    return []
+  }
+
+  item(list: unknown[], item: unknown): void {
+    list.push(item)
+  }
+
+  closeList(list: unknown[], kind: 'array' | 'map' | 'set'): unknown {
+    if (kind === 'array') return list
+    if (kind === 'set') return { $set: list }
+    const entries: unknown[] = []
+    for (let i = 0; i < list.length; i += 2) entries.push([list[i], list[i + 1]])
+    return { $map: entries }
+  }
+
+  openObject(): Record<string, unknown> {
+    return {}
+  }
+
+  key(key: string): void {
+    this.text(key)
+  }
+
+  property(object: Record<string, unknown>, key: string, value: unknown): void {
+    setOwn(object, key, value)
+  }
+
+  closeObject(object: object, _most: number, count: number, last: string): unknown {
+    return count === 1 && last.startsWith('$') ? { $object: object } : object
+  }
+
+  finish(payload: unknown): Uint8Array {
+    return new TextEncoder().encode(JSON.stringify(payload))
+  }
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

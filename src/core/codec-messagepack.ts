@@ -20,54 +20,19 @@
  * (containers, elements, values of properties, keys, members), in one attribute.
  */
 import { isUtf8 } from 'node:buffer'
-import {
-  decodeTimestampToTimeSpec,
-  Encoder,
-  EXT_TIMESTAMP,
-  ExtData,
-  type ExtensionCodecType,
-  encodeTimeSpecToTimestamp,
-} from '@msgpack/msgpack'
 import type { Format } from './codec.ts'
+import {
+  EXT_BIGINT,
+  EXT_MAP,
+  EXT_NEGATIVE_ZERO,
+  EXT_SET,
+  EXT_TIMESTAMP,
+  MessagePackWriter,
+} from './messagepack-writer.ts'
 import { MAX_DEPTH, MAX_NODES, MalformedPayloadError, setOwn } from './values.ts'
 
-const EXT_MAP = 1
-const EXT_SET = 2
-const EXT_BIGINT = 3
-const EXT_NEGATIVE_ZERO = 4
-
-/** Extensions come from the walk in `codec.ts` ready-made. */
-const extensionCodec: ExtensionCodecType<undefined> = {
-  tryToEncode: (object) => (object instanceof ExtData ? object : null),
-  decode: () => fail('not used for reading'),
-}
-
-// The walk has bounded the depth; the list and the map around the attributes come on top of it.
-const newEncoder = (): Encoder => new Encoder({ extensionCodec, maxDepth: MAX_DEPTH + 3 })
-let encoder = newEncoder()
-
-function encode(value: unknown): Uint8Array {
-  const bytes = encoder.encode(value)
-  // An encoder keeps the largest buffer that it ever needed.
-  if (bytes.length > 65_536) encoder = newEncoder()
-  return bytes
-}
-
 export const messagePackFormat: Format = {
-  number: (value) =>
-    Object.is(value, -0) ? new ExtData(EXT_NEGATIVE_ZERO, new Uint8Array()) : value,
-  bigint: (value) => new ExtData(EXT_BIGINT, bigintToBytes(value)),
-  date(ms) {
-    const sec = Math.floor(ms / 1000)
-    const timestamp = encodeTimeSpecToTimestamp({ sec, nsec: (ms - sec * 1000) * 1e6 })
-    return new ExtData(EXT_TIMESTAMP, timestamp)
-  },
-  bytes: (value) => value,
-  map: (flat) => new ExtData(EXT_MAP, encode(flat)),
-  set: (members) => new ExtData(EXT_SET, encode(members)),
-  object: (properties) => properties,
-
-  write: encode,
+  writer: () => new MessagePackWriter(),
   read: (bytes) => ({ parsed: new Reader(bytes).payload(), revive: (part) => part }),
 }
 
@@ -304,22 +269,27 @@ function safe(value: bigint): bigint | number {
   return Number.isSafeInteger(number) ? number : value
 }
 
+/** Seconds in 32 bits; nanoseconds in 30 and seconds in 34; nanoseconds in 32 and signed seconds in 64. */
 function timestamp(bytes: Uint8Array): Date {
-  if (![4, 8, 12].includes(bytes.length)) fail('a timestamp of the wrong length')
-  const { sec, nsec } = decodeTimestampToTimeSpec(bytes)
-  const date = new Date(sec * 1000 + Math.floor(nsec / 1e6))
-  return nsec < 1e9 && !Number.isNaN(date.getTime()) ? date : fail('a timestamp out of range')
-}
-
-function bigintToBytes(value: bigint): Uint8Array {
-  // The bits of a negative number are those of its complement, inverted.
-  const magnitude = value < 0n ? ~value : value
-  let hex = magnitude.toString(16)
-  if (hex.length % 2 === 1) hex = `0${hex}`
-  // The first bit is the sign's.
-  if (Number.parseInt(hex.slice(0, 2), 16) > 0x7f) hex = `00${hex}`
-  const bytes = new Uint8Array(Buffer.from(hex, 'hex'))
-  return value < 0n ? bytes.map((byte) => ~byte) : bytes
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let seconds: number
+  let nanoseconds = 0
+  if (bytes.length === 4) {
+    seconds = view.getUint32(0)
+  } else if (bytes.length === 8) {
+    const high = view.getUint32(0)
+    nanoseconds = high >>> 2
+    seconds = (high & 3) * 2 ** 32 + view.getUint32(4)
+  } else if (bytes.length === 12) {
+    nanoseconds = view.getUint32(0)
+    seconds = Number(view.getBigInt64(4))
+  } else {
+    return fail('a timestamp of the wrong length')
+  }
+  const date = new Date(seconds * 1000 + Math.floor(nanoseconds / 1e6))
+  return nanoseconds < 1e9 && !Number.isNaN(date.getTime())
+    ? date
+    : fail('a timestamp out of range')
 }
 
 function bigintFromBytes(bytes: Uint8Array): bigint {

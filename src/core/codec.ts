@@ -9,7 +9,6 @@ import { messagePackFormat } from './codec-messagepack.ts'
 import { AttributeError } from './errors.ts'
 import {
   checkAttributeName,
-  isWellFormed,
   type Kind,
   kindOf,
   MAX_DEPTH,
@@ -17,7 +16,6 @@ import {
   MalformedPayloadError,
   nameProblem,
   refusal,
-  setOwn,
   ValueError,
 } from './values.ts'
 
@@ -38,34 +36,51 @@ export interface Codec {
   encodedSize(value: unknown): number
 }
 
-/**
- * What differs between the formats. The walk over a value is the same for all; the methods stand
- * for the kinds that a format may have to write as something else.
- */
+/** What differs between the formats. The walk over a value is the same for all. */
 export interface Format {
-  number(value: number): unknown
-  bigint(value: bigint): unknown
-  date(ms: number): unknown
-  bytes(value: Uint8Array): unknown
-  /** Entries are written already: key, value, key, value, … */
-  map(flat: unknown[]): unknown
-  set(members: unknown[]): unknown
-  /** `count` properties, the last of them named `last`. */
-  object(properties: Record<string, unknown>, count: number, last: string): unknown
-
-  write(prepared: unknown): Uint8Array
+  /** For one payload; one that is not finished, because a value was refused, is not used again. */
+  writer(): Writer<unknown>
   /** The payload as the format's parser has it, and what makes one attribute's value of its part. */
   read(bytes: Uint8Array): { parsed: unknown; revive: (part: unknown) => unknown }
 }
 
-/** The walk over an attribute's value: checks everything and builds what the format writes. */
-class Preparation {
-  private readonly format: Format
+/**
+ * Takes what a walk finds, in its order. What a method answers stands for the value: a primitive as
+ * it is stored, by which keys are told apart, or an object.
+ */
+export interface Writer<Open> {
+  literal(value: boolean | null): unknown
+  number(value: number): unknown
+  /** Throws ValueError when there is a lone surrogate in it. */
+  text(value: string): unknown
+  bigint(value: bigint): unknown
+  date(ms: number): unknown
+  bytes(value: Uint8Array): unknown
+
+  /** A list of `count` items, or what is written as one: a Map (key, value, key, …) or a Set. */
+  openList(count: number): Open
+  item(list: Open, item: unknown): void
+  closeList(list: Open, kind: 'array' | 'map' | 'set'): unknown
+
+  /** Of at most so many properties. */
+  openObject(most: number): Open
+  /** Comes before the property's value is written. Throws ValueError as `text` does. */
+  key(key: string): void
+  property(object: Open, key: string, value: unknown): void
+  /** So many properties there were in fact. @param last the name of the last; '' where names are no keys of a value */
+  closeObject(object: Open, most: number, count: number, last: string): unknown
+
+  finish(payload: unknown): Uint8Array
+}
+
+/** The walk over an attribute's value: checks everything and hands it to the writer. */
+class Walk {
+  private readonly writer: Writer<unknown>
   private readonly ancestors: object[] = []
   private nodes = 0
 
-  constructor(format: Format) {
-    this.format = format
+  constructor(writer: Writer<unknown>) {
+    this.writer = writer
   }
 
   /** Throws ValueError, after which this walk is not used again. */
@@ -82,17 +97,17 @@ class Preparation {
     if (++this.nodes > MAX_NODES) throw new ValueError('nodes')
     switch (typeof value) {
       case 'string':
-        return wellFormed(value)
+        return this.writer.text(value)
       case 'number':
-        return this.format.number(value)
+        return this.writer.number(value)
       case 'boolean':
-        return value
+        return this.writer.literal(value)
       case 'undefined':
-        return null
+        return this.writer.literal(null)
       case 'bigint':
-        return this.format.bigint(value)
+        return this.writer.bigint(value)
       case 'object':
-        return value === null ? null : this.object(value)
+        return value === null ? this.writer.literal(null) : this.object(value)
       case 'function':
         throw new ValueError('function')
       default:
@@ -102,35 +117,33 @@ class Preparation {
 
   private object(value: object, replacement = false): unknown {
     const kind = kindOf(value)
-    if (kind === 'bytes') return this.format.bytes(value as Uint8Array)
+    if (kind === 'bytes') return this.writer.bytes(value as Uint8Array)
     if (kind === 'date') return this.date(value as Date)
     if (this.ancestors.includes(value)) throw new ValueError('cycle')
     if (this.ancestors.length === MAX_DEPTH) throw new ValueError('depth')
     this.ancestors.push(value)
-    const prepared = this.container(kind, value, replacement)
+    const written = this.container(kind, value, replacement)
     this.ancestors.pop()
-    return prepared
+    return written
   }
 
   private date(value: Date): unknown {
     const ms = Date.prototype.getTime.call(value)
     if (Number.isNaN(ms)) throw new ValueError('invalid-date')
-    return this.format.date(ms)
+    return this.writer.date(ms)
   }
 
   private container(kind: Kind, value: object, replacement: boolean): unknown {
     switch (kind) {
       case 'array':
-        return this.list(value as unknown[], (i) => `[${i}]`)
+        return this.list(value as unknown[], kind, (i) => `[${i}]`)
       case 'map': {
         const flat = [...(value as Map<unknown, unknown>)].flat()
         const step = (i: number): string => `[${i % 2 === 0 ? 'key' : 'value'} ${i >> 1}]`
-        return this.format.map(distinct(this.list(flat, step), 2))
+        return this.list(flat, kind, step)
       }
-      case 'set': {
-        const step = (i: number): string => `[member ${i}]`
-        return this.format.set(distinct(this.list([...(value as Set<unknown>)], step), 1))
-      }
+      case 'set':
+        return this.list([...(value as Set<unknown>)], kind, (i) => `[member ${i}]`)
       default: {
         const problem = kind === 'other' ? refusal(value) : undefined
         if (problem !== undefined) throw new ValueError(problem)
@@ -144,51 +157,68 @@ class Preparation {
     }
   }
 
-  private list(items: readonly unknown[], step: (index: number) => string): unknown[] {
-    const prepared: unknown[] = []
+  private list(
+    items: readonly unknown[],
+    kind: 'array' | 'map' | 'set',
+    step: (index: number) => string,
+  ): unknown {
+    const { writer } = this
+    const keys = kind === 'array' ? undefined : new Keys()
+    const list = writer.openList(items.length)
     let i = 0
     try {
       // By index: holes must become null.
-      for (; i < items.length; i++) prepared.push(this.value(items[i]))
+      for (; i < items.length; i++) {
+        const item = this.value(items[i])
+        if (kind === 'set' || (kind === 'map' && i % 2 === 0)) keys?.add(item)
+        writer.item(list, item)
+      }
     } catch (error) {
       throw within(error, step(i))
     }
-    return prepared
+    keys?.check()
+    return writer.closeList(list, kind)
   }
 
   private properties(value: object): unknown {
-    const prepared: Record<string, unknown> = {}
+    const { writer } = this
+    const keys = Object.keys(value)
+    const object = writer.openObject(keys.length)
     let count = 0
     let last = ''
     let at: string | undefined
     try {
-      for (const key of Object.keys(value)) {
+      for (const key of keys) {
         at = key
         const item = (value as Record<string, unknown>)[key]
         if (item === undefined) continue
-        setOwn(prepared, wellFormed(key), this.value(item))
+        writer.key(key)
+        writer.property(object, key, this.value(item))
         count++
         last = key
       }
     } catch (error) {
       throw within(error, at === undefined ? '' : property(at))
     }
-    return this.format.object(prepared, count, last)
+    return writer.closeObject(object, keys.length, count, last)
   }
 }
 
-function wellFormed(text: string): string {
-  if (!isWellFormed(text)) throw new ValueError('surrogate')
-  return text
-}
-
 /** Keys that differ can be the same once stored (two ObjectIds, undefined and null): an entry lost. */
-function distinct(prepared: unknown[], stride: 1 | 2): unknown[] {
-  const keys = prepared.filter(
-    (key, i) => i % stride === 0 && (typeof key !== 'object' || key === null),
-  )
-  if (new Set(keys).size !== keys.length) throw new ValueError('duplicate')
-  return prepared
+class Keys {
+  private readonly seen = new Set<unknown>()
+  private count = 0
+
+  /** @param key as the writer has answered; objects are never the same */
+  add(key: unknown): void {
+    if (typeof key === 'object' && key !== null) return
+    this.seen.add(key)
+    this.count++
+  }
+
+  check(): void {
+    if (this.seen.size !== this.count) throw new ValueError('duplicate')
+  }
 }
 
 function within(error: unknown, step: string): ValueError {
@@ -213,19 +243,22 @@ function refused(name: string, error: unknown): unknown {
   return new AttributeError(name, place + error.message, { cause: error })
 }
 
-function prepareAll(format: Format, values: ReadonlyMap<string, unknown>): Record<string, unknown> {
-  const prepared: Record<string, unknown> = {}
-  const preparation = new Preparation(format)
+function writeAll(writer: Writer<unknown>, values: ReadonlyMap<string, unknown>): unknown {
+  const walk = new Walk(writer)
+  const object = writer.openObject(values.size)
+  let count = 0
   for (const [name, value] of values) {
     checkAttributeName(name)
     if (value === undefined) continue
+    writer.key(name)
     try {
-      prepared[name] = preparation.attribute(value)
+      writer.property(object, name, walk.attribute(value))
     } catch (error) {
       throw refused(name, error)
     }
+    count++
   }
-  return prepared
+  return writer.closeObject(object, values.size, count, '')
 }
 
 function reviveAll(part: unknown, revive: (part: unknown) => unknown): Map<string, unknown> {
@@ -246,9 +279,11 @@ function makeCodec(id: CodecId, name: CodecName, format: Format): Codec {
     id,
     name,
     encode(attributes, meta) {
-      const maps = [prepareAll(format, attributes)]
-      if (meta.size > 0) maps.push(prepareAll(format, meta))
-      return format.write(maps)
+      const writer = format.writer()
+      const maps = writer.openList(meta.size > 0 ? 2 : 1)
+      writer.item(maps, writeAll(writer, attributes))
+      if (meta.size > 0) writer.item(maps, writeAll(writer, meta))
+      return writer.finish(writer.closeList(maps, 'array'))
     },
     decode(bytes) {
       try {
@@ -264,7 +299,8 @@ function makeCodec(id: CodecId, name: CodecName, format: Format): Codec {
       }
     },
     encodedSize(value) {
-      return format.write(new Preparation(format).attribute(value)).length
+      const writer = format.writer()
+      return writer.finish(new Walk(writer).attribute(value)).length
     },
   }
 }

@@ -519,11 +519,52 @@ describe('messagepack: the bytes', () => {
         const stored = roundTrip(codec, value)
         const theirs = reference.decode(encodeOne(codec, stored))
         expect(isDeepStrictEqual(theirs, [{ a: stored }])).toBe(true)
+        expect(hexOf(encodeOne(codec, value))).toBe(hexOf(referenceEncode([{ a: value }])))
         const ours = codec.decode(referenceEncode([{ a: value }])).attributes.get('a')
         expect(JSON.stringify(ours)).toBe(JSON.stringify(value))
       }),
       { numRuns: 300 },
     )
+  })
+
+  it('writes each value in the shortest form, as the library does', () => {
+    const sizes = [0, 1, 15, 16, 31, 32, 48, 49, 127, 128, 255, 256, 1100, 65_535, 65_536]
+    const object = (size: number): object =>
+      Object.fromEntries(Array.from({ length: size }, (_, i) => [`k${i}`, i]))
+    const integers = [0, 5, 7, 8, 15, 16, 31, 32, 52].flatMap((bits) =>
+      [-1, 0, 1].flatMap((near) => [2 ** bits + near, -(2 ** bits) + near]),
+    )
+    const values = [
+      ...integers.map((value) => value || 0),
+      ...[Number.NaN, Number.POSITIVE_INFINITY, 2 ** 60, 0.1, Number.MIN_VALUE],
+      ...sizes.flatMap((size) => ['a'.repeat(size), 'é'.repeat(size), '👍'.repeat(size)]),
+      ...sizes.flatMap((size) => [new Array(size).fill(1), new Uint8Array(size), object(size)]),
+      ...[0, 1, 999, 1000, 2 ** 32, 2 ** 34].flatMap((s) => [
+        s * 1000,
+        s * 1000 - 1,
+        s * -1000 - 1,
+      ]),
+    ]
+    for (const value of values) {
+      expect(hexOf(encodeOne(codec, value))).toBe(hexOf(referenceEncode([{ a: value }])))
+    }
+    for (const ms of [0, 1, 999, 1e12, 2 ** 32 * 1000, 2 ** 34 * 1000, 8.64e15, -8.64e15]) {
+      const date = new Date(ms)
+      expect(hexOf(encodeOne(codec, date))).toBe(hexOf(referenceEncode([{ a: date }])))
+    }
+  })
+
+  it.each([2, 16, 17, 65_536, 65_537])('of %i properties one is left out', (count) => {
+    const names = Array.from({ length: count }, (_, i) => `k${i}`)
+    const value = Object.fromEntries(names.map((name, i) => [name, i === 1 ? undefined : i]))
+    const rest = Object.fromEntries(names.toSpliced(1, 1).map((name) => [name, value[name]]))
+    expect(hexOf(encodeOne(codec, [value, 1]))).toBe(hexOf(referenceEncode([{ a: [rest, 1] }])))
+  })
+
+  it('a value that was refused leaves nothing behind', () => {
+    const before = encodeOne(codec, { x: 'y' })
+    expect(refusal(codec, { x: ['z', Symbol('s')] }).problem).toBe('symbol')
+    expect(hexOf(encodeOne(codec, { x: 'y' }))).toBe(hexOf(before))
   })
 
   it.each<[string, string]>([
