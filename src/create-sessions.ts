@@ -20,7 +20,10 @@ export interface CreateSessionsOptions<Data extends object> extends SessionsOpti
    * the embedded engine, in this process.
    */
   readonly redis?: string | RedisOptions | undefined
-  /** An engine of your own making, or one shared by several `Sessions` of a process. */
+  /**
+   * An engine of your own making, or one shared by several `Sessions` of a process: it is closed with
+   * the last of them.
+   */
   readonly engine?: Engine
   /** First part of every key in Redis. Default `'sj'`. */
   readonly prefix?: string

@@ -33,6 +33,9 @@ const NO_NEAR_CACHE: NearCacheStats = {
   ...{ entries: 0, bytes: 0, hits: 0, misses: 0, invalidations: 0, evictions: 0, age: undefined },
 }
 
+/** How many `Sessions` that are not closed use an engine: the last of them closes it. */
+const users = new WeakMap<Engine, number>()
+
 /** The sessions of an application. Made by `createSessions`; safe to share by all requests. */
 export class Sessions<Data extends object = Record<string, unknown>> {
   readonly #settings: Settings
@@ -40,7 +43,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   readonly #repository: Repository
   /** Where a request carries its exchange. Faster than a WeakMap, which also burdens each collection. */
   readonly #slot = Symbol('sojourn')
-  #closed = false
+  #closing: Promise<void> | undefined
   readonly #unsubscribe: (() => void) | undefined
 
   /** Use `createSessions`. */
@@ -48,6 +51,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     this.#settings = settings
     this.#repository = new Repository(settings, this.#events)
     const { engine } = settings
+    users.set(engine, (users.get(engine) ?? 0) + 1)
     this.#unsubscribe = hasExpiryEvents(engine)
       ? engine.onExpired((id) => this.#events.emit('expired', { id }))
       : undefined
@@ -70,19 +74,28 @@ export class Sessions<Data extends object = Record<string, unknown>> {
       try {
         return await engine.ready()
       } catch (error) {
-        const isPassing = error instanceof StoreUnavailableError && !this.#closed
+        const isPassing = error instanceof StoreUnavailableError && this.#closing === undefined
         if (!isPassing || clock.monotonic() >= end) throw error
       }
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
   }
 
-  /** Ends connections and timers. Idempotent. */
-  async close(): Promise<void> {
-    this.#closed = true
+  /**
+   * Ends connections and timers. An engine that several `Sessions` share is closed with the last of
+   * them. Idempotent.
+   */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
     this.#unsubscribe?.()
     this.#repository.watches.close()
-    await this.#settings.engine.close()
+    const { engine } = this.#settings
+    const others = (users.get(engine) ?? 1) - 1
+    users.set(engine, others)
+    if (others === 0) await engine.close()
   }
 
   /** Subscribes to events of this process. @returns a function that ends the subscription */
