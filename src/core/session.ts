@@ -134,7 +134,9 @@ export class Session<Data extends object = Record<string, unknown>> {
 
   /**
    * Fires within milliseconds when the session ends anywhere: logout, revocation, expiry. For streams
-   * and long work of a request; it stops with the response. Elsewhere use `sessions.watch`.
+   * and long work of a request; it stops with the response, that of a WebSocket's handshake with the
+   * socket. Of a session that `sessions.open` gave it is watched until the session ends, for nobody says
+   * when you are done: use `sessions.watch`, which has a `close`.
    */
   get signal(): AbortSignal {
     return this.#state.signal

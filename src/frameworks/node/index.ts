@@ -68,6 +68,9 @@ export async function sessionOfUpgrade<Data extends object>(
   const facts = new NodeRequest(request, request, securityOf(options))
   const exchange = await sessions.exchange(request, facts)
   exchange.sendHeaders()
+  // The session's signal lasts as long as the socket.
+  if (request.socket.destroyed) exchange.release()
+  else request.socket.once('close', () => exchange.release())
   exchange.afterResponse((error) => sessions.reportError('touch', error))
   return exchange.session
 }

@@ -103,6 +103,24 @@ export function upgradeCases(): void {
       }
     })
 
+    it.each(['later', 'already'])('its signal stops with the socket, closed %s', async (when) => {
+      const { sessions } = start()
+      const { token, id = '' } = await known(sessions)
+      const request = await upgrade(`session=${token}`)
+      const other = await sessionOfUpgrade(sessions, await upgrade(`session=${token}`))
+      const closed = once(request.socket, 'close')
+      if (when === 'already') {
+        request.socket.destroy()
+        await closed
+      }
+      const { signal } = await sessionOfUpgrade(sessions, request)
+      request.socket.destroy()
+      await closed
+      await sessions.revoke(id)
+      await expect.poll(() => other.signal.aborted).toBe(true)
+      expect(signal.aborted).toBe(false)
+    })
+
     it('is renewed by it when that is due', async () => {
       const { sessions, engine, clock } = start()
       const { token } = await known(sessions)
