@@ -51,13 +51,17 @@ class Watch {
   }
 }
 
-/** Hits later than `maxStaleness` after what should have ended them. */
+/** Hits later than `maxStaleness` after what should have ended them. @throws where nobody says when that was */
 function tooLate(
   lastHit: ReadonlyMap<string, number>,
   endedAt: ReadonlyMap<string, number>,
 ): number[] {
   return [...lastHit]
-    .map(([token, at]) => at - (endedAt.get(token) ?? Number.POSITIVE_INFINITY))
+    .map(([token, at]) => {
+      const end = endedAt.get(token)
+      if (end === undefined) throw new Error('served, and nobody says when it has ended')
+      return at - end
+    })
     .filter((late) => late > MAX_STALENESS)
 }
 

@@ -119,6 +119,40 @@ export function expressMounting(version: ExpressVersion): void {
     })
   })
 
+  describe('behind middleware that has made something of the url', () => {
+    const made: Record<string, (url: string, set: (url: string) => void) => PropertyDescriptor> = {
+      'a property that cannot be configured': (url) => ({
+        ...{ value: url, configurable: false, enumerable: true, writable: true },
+      }),
+      'a property that cannot be written': (url) => ({
+        ...{ value: url, configurable: true, enumerable: true, writable: false },
+      }),
+      'an accessor': (url, set) => ({
+        ...{ get: () => url, set, configurable: true, enumerable: true },
+      }),
+    }
+
+    it.each(Object.keys(made))('%s: it stays that', async (kind) => {
+      const seen: (string | PropertyDescriptor | undefined)[] = []
+      let before: PropertyDescriptor | undefined
+      const { browser } = await site(version, (app, sessions) => {
+        app.use((req, _, next) => {
+          before = made[kind]?.(req.url, (url) => seen.push(url))
+          Object.defineProperty(req, 'url', before ?? {})
+          next()
+        })
+        app.use(expressSessions(sessions))
+        app.get('/', (req, res) => {
+          count(req)
+          seen.push(Object.getOwnPropertyDescriptor(req, 'url'))
+          res.send('counted')
+        })
+      })
+      expect(await browser.get('/')).toMatchObject({ status: 200, seen: { n: 1 } })
+      expect(seen).toEqual([before])
+    })
+  })
+
   describe('over TLS', () => {
     it('without a proxy: the cookie is Secure, on loopback too', async () => {
       const { browser } = await site(version, (app, sessions) => {
