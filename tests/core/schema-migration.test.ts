@@ -216,7 +216,7 @@ describe('what a migration returns', () => {
   ])('gives no session and an error event when it %s', async (_, step) => {
     const fleet = new Fleet()
     const { cookie } = await sessionOf(fleet.node(1))
-    const node = fleet.node(2, { 1: step as Migration })
+    const node = fleet.node(2, { 1: step })
     const { session } = await node.browser(cookie).request()
     expect(session.isNew).toBe(true)
     expect(node.announced('error')).toEqual([{ operation: 'migrate', error: expect.any(Error) }])

@@ -188,9 +188,8 @@ describe('S07 what is announced and thrown', () => {
     expect(secret).toHaveLength(24)
     const texts = [SECRET, PEPPER, user.token ?? ''].map((text) => Buffer.from(text))
     const text = compact(output.join('\n'))
-    for (const bytes of [...texts, secret, token.export(), seal.export()]) {
-      for (const form of formsOfBytes(bytes)) expect(text.includes(form), form).toBe(false)
-    }
+    const bytes = [...texts, secret, token.export(), seal.export()].flatMap(formsOfBytes)
+    expect(bytes.filter((form) => text.includes(form))).toEqual([])
     for (const canary of [SECRET, PEPPER].flatMap(forms)) expect(text).not.toContain(canary)
     for (const canary of formsOfToken(user.token ?? '')) expect(text).not.toContain(canary)
   })
@@ -199,11 +198,9 @@ describe('S07 what is announced and thrown', () => {
     const keyring = createKeyring([SECRET])
     const text = compact(`${asJson(keyring)} ${laidOpen(keyring)} ${laidOpen(keyring, true)}`)
     expect(text).toContain('primary')
-    for (const { token, seal } of keyring.keys) {
-      for (const form of [token, seal].flatMap((key) => formsOfBytes(key.export()))) {
-        expect(text.includes(form), form).toBe(false)
-      }
-    }
+    const { token, seal } = keyring.primary
+    const bytes = [token.export(), seal.export()].flatMap(formsOfBytes)
+    expect(bytes.filter((form) => text.includes(form))).toEqual([])
   })
 
   it('S06 the store holds neither token nor secret nor value, but ids', async () => {
