@@ -3,8 +3,8 @@ export class Bursts {
   readonly #size: number
   readonly #pause: number
   readonly #waiting = new Set<() => void>()
+  /** Of this burst. */
   #left: number
-  #timer: NodeJS.Timeout | undefined
 
   /** @param pause milliseconds from the beginning of one burst to that of the next */
   constructor(size: number, pause: number) {
@@ -26,15 +26,14 @@ export class Bursts {
   #run(): void {
     for (const work of this.#waiting) {
       if (this.#left === 0) return
+      if (this.#left === this.#size) setTimeout(() => this.#next(), this.#pause).unref()
       this.#left--
-      this.#timer ??= setTimeout(() => this.#next(), this.#pause).unref()
       this.#waiting.delete(work)
       work()
     }
   }
 
   #next(): void {
-    this.#timer = undefined
     this.#left = this.#size
     this.#run()
   }
