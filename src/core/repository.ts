@@ -58,7 +58,7 @@ export type Destroyed =
   | { readonly status: 'superseded' }
 
 /** After so many conflicts in a row a commit gives up. */
-export const MOST_ATTEMPTS = 32
+const MOST_ATTEMPTS = 32
 /** From this attempt on writers step out of each other's way, for random and growing milliseconds. */
 const BACK_OFF_AFTER = 4
 const LONGEST_PAUSE = 64

@@ -8,13 +8,14 @@ const { redis } = argument() as { readonly redis: string }
 const sessions = createSessions<{ n: number }>({ redis, secrets: [SECRET] })
 await sessions.ready()
 
-let token = ''
+/** The session to write to; another than the one at work: that one is left. */
+const wanted = { token: '' }
 
 /** Until the session ends, or another is begun with. */
 async function write(given: string): Promise<void> {
-  token = given
+  wanted.token = given
   const session = await sessions.open(given)
-  while (token === given) {
+  while (wanted.token === given) {
     try {
       await session.update('n', (n = 0) => n + 1)
     } catch (error) {
@@ -25,7 +26,7 @@ async function write(given: string): Promise<void> {
 }
 
 function stop(): void {
-  token = ''
+  wanted.token = ''
 }
 
 answer({ write, stop })
