@@ -12,7 +12,7 @@ it('another process that writes to a session without rest keeps nobody from sign
 
   for (let round = 0; round < ROUNDS; round++) {
     const token = await signIn(sessions, { n: 0 }, 'ada')
-    const writing = writer.ask<void>('write', token)
+    const writing = writer.ask<void>('writeUntilItEnds', token)
     await until('it writes', async () => ((await sessions.open(token)).get('n') ?? 0) > 3)
     const session = await sessions.open(token)
     const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {

@@ -8,14 +8,9 @@ const { redis } = argument() as { readonly redis: string }
 const sessions = createSessions<{ n: number }>({ redis, secrets: [SECRET] })
 await sessions.ready()
 
-/** The session to write to; another than the one at work: that one is left. */
-const wanted = { token: '' }
-
-/** Until the session ends, or another is begun with. */
-async function write(given: string): Promise<void> {
-  wanted.token = given
-  const session = await sessions.open(given)
-  while (wanted.token === given) {
+async function writeUntilItEnds(token: string): Promise<void> {
+  const session = await sessions.open(token)
+  for (;;) {
     try {
       await session.update('n', (n = 0) => n + 1)
     } catch (error) {
@@ -25,8 +20,4 @@ async function write(given: string): Promise<void> {
   }
 }
 
-function stop(): void {
-  wanted.token = ''
-}
-
-answer({ write, stop })
+answer({ writeUntilItEnds })
