@@ -1,7 +1,7 @@
 -- commit: replaces a record if nobody else has in the meantime (compare-and-set on the stamp).
 --
 -- KEYS[1]  record
--- ARGV[1]  lifetime of the new record, ms
+-- ARGV[1]  lifetime of the new record, ms; '': the lifetime stays as it is
 -- ARGV[2]  base, 8 bytes: the stamp the caller read, bytes 2 to 9 of the record; then the new record
 --
 -- answer   {1, ttl}           done
@@ -18,5 +18,9 @@ if stamp ~= string.sub(ARGV[2], 1, 8) or #stamp ~= 8 then
   if not record then return {3} end
   return {2, record, redis.call('PTTL', KEYS[1])}
 end
-redis.call('SET', KEYS[1], string.sub(ARGV[2], 9), 'PX', ARGV[1])
+if ARGV[1] == '' then
+  redis.call('SET', KEYS[1], string.sub(ARGV[2], 9), 'KEEPTTL')
+else
+  redis.call('SET', KEYS[1], string.sub(ARGV[2], 9), 'PX', ARGV[1])
+end
 return {1, redis.call('PTTL', KEYS[1])}

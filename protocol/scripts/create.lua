@@ -5,14 +5,21 @@
 -- KEYS[2]  index of the owner, `<prefix>:{<tag>}:p:<22 characters>`; absent without an owner
 -- ARGV[1]  the record
 -- ARGV[2]  its lifetime, ms
--- ARGV[3]  descriptor of the index entry; its bytes 1 to 6 are the creation time (u48, big endian)
+-- ARGV[3]  descriptor of the index entry (protocol/README.md, 8): bytes 1 to 6 are the creation time,
+--          7 to 12 the idle timeout (u48, big endian, ms), 13 to 16 the kind
 -- ARGV[4]  ms the index has to live at least
 -- ARGV[5]  how many sessions the owner may have, 0: no limit
--- ARGV[6]  1: at the limit the oldest make room, 0: the new one is rejected
+-- ARGV[6]  how many of the descriptor's kind, 0: no limit of its own
+-- ARGV[7]  at the limit 0: the new one is rejected, 1: the oldest make room, 2: the longest unused do
+-- ARGV[8]  the id (22 characters) of a session that ends with this login, or '': it neither counts
+--          nor makes room; where a forward stands, its successor
+-- ARGV[9]  1: looks through a crowded index all the same
 --
 -- answer   {1, ttl, {id, …}}  created; the ids (22 characters) that were evicted
 --          {4}                exists: a record stands under that key; nothing was written
---          {5}                rejected: the limit is reached; nothing was stored
+--          {5, kind}          rejected: a limit is reached, with kind 1 that of its kind; nothing was stored
+--          {6}                crowded: with a limit, so large an index is not looked through in one step;
+--                             nothing was written
 --
 -- Records of the same principal are reached by keys built from KEYS[1]: same prefix, same tag, so
 -- the same slot by construction. Only so can limit and login be one step.
@@ -29,24 +36,35 @@ end
 
 local SMALL = 100 -- an index up to here is looked through at each login
 local SAMPLE = 50 -- of a larger one so many entries: more than one new entry can outgrow
+local CROWD = 2000 -- a larger one would hold up the server
 
 local base, own = string.sub(KEYS[1], 1, -23), string.sub(KEYS[1], -22)
-local max = tonumber(ARGV[5])
+local max, maxOfKind = tonumber(ARGV[5] or 0), tonumber(ARGV[6] or 0)
 local size = redis.call('HLEN', KEYS[2])
-local dead, live = {}, 0
-local entries = {}
+if max > 0 and size > CROWD and ARGV[9] ~= '1' then return {6} end
 
-if size <= SMALL or (max > 0 and size >= max) then
+local least = maxOfKind > 0 and math.min(max, maxOfKind) or max
+local dead, live, ofKind = {}, {}, 0
+if size <= SMALL or (max > 0 and size >= least) then
+  local kind = string.sub(ARGV[3], 14, 17)
+  local leaving = ARGV[8] or ''
+  -- Rotated meanwhile: a forward has its successor's id, tag and 22 characters, in bytes 16 to 40.
+  local tag = string.match(base, '{(.-)}:s:$')
+  for _ = 1, leaving == '' and 0 or 8 do
+    local head = redis.call('GETRANGE', base .. leaving, 0, 40)
+    if string.sub(head, 1, 2) ~= '\1\128' or string.sub(head, 17, 19) ~= tag then break end
+    leaving = string.sub(head, 20, 41)
+  end
   local all = redis.call('HGETALL', KEYS[2])
   for i = 1, #all, 2 do
-    if redis.call('EXISTS', base .. all[i]) == 0 then
-      if all[i] ~= own then dead[#dead + 1] = all[i] end
-    else
-      local descriptor = all[i + 1]
-      -- A number, not the bytes: strings compare by locale.
-      local created = #descriptor >= 7 and struct.unpack('>I6', descriptor, 2) or 0
-      live = live + 1
-      entries[live] = {all[i], created}
+    local id, descriptor = all[i], all[i + 1]
+    local ttl = redis.call('PTTL', base .. id)
+    if ttl == -2 then
+      if id ~= own then dead[#dead + 1] = id end
+    elseif id ~= leaving then
+      local isOfKind = string.sub(descriptor, 14, 17) == kind
+      if isOfKind then ofKind = ofKind + 1 end
+      live[#live + 1] = {id, isOfKind, descriptor, ttl}
     end
   end
 else
@@ -62,19 +80,42 @@ local function forget(ids)
   end
 end
 
-local surplus = max > 0 and live + 1 - max or 0
-if surplus > 0 and ARGV[6] ~= '1' then
+local surplus = max > 0 and #live + 1 - max or 0
+local surplusOfKind = maxOfKind > 0 and ofKind + 1 - maxOfKind or 0
+if (surplus > 0 or surplusOfKind > 0) and ARGV[7] == '0' then
   forget(dead)
-  return {5}
+  return {5, surplusOfKind > 0 and 1 or 0}
 end
 
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 local evicted = {}
-if surplus > 0 then
-  table.sort(entries, function(a, b) return a[2] < b[2] end)
-  for i = 1, math.min(surplus, live) do
-    evicted[i] = entries[i][1]
-    redis.call('DEL', base .. evicted[i])
+if surplus > 0 or surplusOfKind > 0 then
+  -- Numbers, not the bytes: strings compare by locale.
+  for _, session in ipairs(live) do
+    local descriptor, ttl = session[3], session[4]
+    local created, idle = 0, 0
+    if #descriptor >= 13 then created, idle = struct.unpack('>I6I6', descriptor, 2) end
+    session[5] = created
+    -- Since its last use a session has lost what its lifetime lacks to the idle timeout.
+    if ARGV[7] == '2' then session[5] = ttl == -1 and math.huge or ttl - idle end
+  end
+  table.sort(live, function(a, b) return a[5] < b[5] end)
+  local function evict(session)
+    redis.call('DEL', base .. session[1])
+    evicted[#evicted + 1] = session[1]
+    session[1] = nil
+    surplus = surplus - 1
+  end
+  for _, session in ipairs(live) do
+    if surplusOfKind <= 0 then break end
+    if session[2] then
+      evict(session)
+      surplusOfKind = surplusOfKind - 1
+    end
+  end
+  for _, session in ipairs(live) do
+    if surplus <= 0 then break end
+    if session[1] then evict(session) end
   end
 end
 

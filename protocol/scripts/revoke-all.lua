@@ -1,9 +1,10 @@
--- revoke-all: ends all of a principal's sessions but one.
+-- revoke-all: ends all of a principal's sessions but one. Of very many it ends some; to be called
+-- again while any are left: the last call is one step, and ends whatever there is at that moment.
 --
 -- KEYS[1]  index of the owner, `<prefix>:{<tag>}:p:<22 characters>`
--- ARGV[1]  the id (22 characters) that stays, or '' for none
+-- ARGV[1]  the id (22 characters) that stays, or '' for none; where a forward stands, its successor stays
 --
--- answer   {id, …}   ids (22 characters) whose records were live
+-- answer   {left, {id, …}}   left 1: call again; ids (22 characters) whose records were live
 --
 -- Records are reached by keys built from KEYS[1]: same prefix, same tag, so the same slot by
 -- construction. Only so does no login slip between two steps.
@@ -12,22 +13,37 @@
 -- a refusal in between leaves what is still live in it. One DEL a record: its answer tells whether
 -- the record was live, and no call outgrows the bounded Lua stack.
 
+local STEP = 1000 -- more would hold up the server
+
 local base = string.sub(KEYS[1], 1, -25) .. 's:'
-local ids = redis.call('HKEYS', KEYS[1])
+local spared = ARGV[1]
+-- Rotated meanwhile: a forward has its successor's id, tag and 22 characters, in bytes 16 to 40.
+local tag = string.match(base, '{(.-)}:s:$')
+for _ = 1, spared == '' and 0 or 8 do
+  local head = redis.call('GETRANGE', base .. spared, 0, 40)
+  if string.sub(head, 1, 2) ~= '\1\128' or string.sub(head, 17, 19) ~= tag then break end
+  spared = string.sub(head, 20, 41)
+end
+
+local left = redis.call('HLEN', KEYS[1]) > STEP and 1 or 0
+local ids
+if left == 1 then
+  ids = redis.call('HRANDFIELD', KEYS[1], STEP)
+else
+  ids = redis.call('HKEYS', KEYS[1])
+end
 local ended, rest, kept = {}, {}, false
 for _, id in ipairs(ids) do
-  if id == ARGV[1] then
+  if id == spared then
     kept = true
   else
     rest[#rest + 1] = id
     if redis.call('DEL', base .. id) == 1 then ended[#ended + 1] = id end
   end
 end
-if kept then
-  for i = 1, #rest, 1000 do
-    redis.call('HDEL', KEYS[1], unpack(rest, i, math.min(i + 999, #rest)))
-  end
+if kept or left == 1 then
+  if #rest > 0 then redis.call('HDEL', KEYS[1], unpack(rest)) end
 else
   redis.call('DEL', KEYS[1])
 end
-return ended
+return {left, ended}

@@ -52,24 +52,60 @@ export interface Held {
 export interface Owner {
   /** 22 characters (base64url of 16 bytes): one-way name of the principal; same partition as the id. */
   readonly tag: string
-  /** Opaque; its 6 bytes from 1 on are the creation time (unsigned, big endian, ms since the epoch). */
+  /**
+   * Sealed but for its head: `descriptorHead` reads what an engine needs of it, and nothing else of it
+   * means anything to an engine.
+   */
   readonly descriptor: Uint8Array
   /** Milliseconds until the absolute deadline: the index lives at least that long. */
   readonly ttl: number
 }
 
+/** The clear part of a descriptor: version (1 byte), then these. */
+export interface DescriptorHead {
+  /** 6 bytes from 1 on, unsigned, big endian: milliseconds since the epoch. */
+  readonly createdAt: number
+  /** 6 bytes from 7 on: the idle timeout, milliseconds. */
+  readonly idleTimeout: number
+  /** 4 bytes from 13 on, as a number: sessions of one kind have the same; 0: of no kind. */
+  readonly kind: number
+}
+
+/** Zeros for what a shorter one lacks. */
+export function descriptorHead(descriptor: Uint8Array): DescriptorHead {
+  const head = Buffer.alloc(17)
+  head.set(descriptor.subarray(0, 17))
+  return {
+    createdAt: head.readUIntBE(1, 6),
+    idleTimeout: head.readUIntBE(7, 6),
+    kind: head.readUInt32BE(13),
+  }
+}
+
+/** What happens at the limit: the oldest makes room, the longest unused does, or the new one is refused. */
+export type LimitPolicy = 'evict-oldest' | 'evict-idle' | 'reject'
+
 /** How many sessions a principal may have, and what happens to one more. */
 export interface Limit {
+  /** Of all of them, 1 to 1,000. */
   readonly max: number
-  readonly policy: 'evict-oldest' | 'reject'
+  /** Of those that are of the same kind as the new one, by their descriptors. 1 or more. */
+  readonly maxOfKind?: number
+  /** `evict-idle` goes by idle timeout (descriptor) minus remaining lifetime. */
+  readonly policy: LimitPolicy
+  /**
+   * The same principal's session that ends with this login: it neither counts nor makes room, nor
+   * does its successor where it has been rotated meanwhile and left a forward.
+   */
+  readonly replaces?: SessionId
 }
 
 export type CreateResult =
   | { readonly status: 'created'; readonly evicted: readonly SessionId[] }
   /** A record stands under that id already; nothing was written. */
   | { readonly status: 'exists' }
-  /** The limit is reached and its policy is `reject`; nothing was written. */
-  | { readonly status: 'rejected' }
+  /** A limit is reached, that of the kind or that of all, and its policy is `reject`; nothing was written. */
+  | { readonly status: 'rejected'; readonly limit: 'kind' | 'all' }
 
 export type WriteResult =
   | { readonly status: 'done' }
@@ -114,8 +150,8 @@ export interface LoadOptions {
 }
 
 /**
- * All lifetimes are whole milliseconds ≥ 1. Every method is atomic on its own and rejects with
- * `StoreUnavailableError` or `StoreRefusedError` only.
+ * All lifetimes are whole milliseconds ≥ 1. Every method is atomic on its own but where it says
+ * otherwise, and rejects with `StoreUnavailableError` or `StoreRefusedError` only.
  */
 export interface Engine {
   /** For messages and statistics: `memory`, `redis`. */
@@ -136,7 +172,8 @@ export interface Engine {
 
   /**
    * Stores a new record. With an owner it also enters it in the principal's index, removes dead
-   * entries (of a large index some at each call) and enforces the limit, in the same step.
+   * entries (of a large index some at each call) and enforces the limit, in the same step. Where there
+   * are far more sessions than the limit, some may be evicted before.
    */
   create(
     id: SessionId,
@@ -146,8 +183,16 @@ export interface Engine {
     limit?: Limit,
   ): Promise<CreateResult>
 
-  /** Replaces the record and its lifetime if the stored stamp is `base`. */
-  commit(id: SessionId, base: Stamp, record: Uint8Array, ttl: number): Promise<WriteResult>
+  /**
+   * Replaces the record and its lifetime if the stored stamp is `base`.
+   * @param ttl `undefined`: the lifetime stays as it is
+   */
+  commit(
+    id: SessionId,
+    base: Stamp,
+    record: Uint8Array,
+    ttl: number | undefined,
+  ): Promise<WriteResult>
 
   /** Sets the lifetime if the stored stamp is `base`; the record stays as it is. */
   touch(id: SessionId, base: Stamp, ttl: number): Promise<WriteResult>
@@ -173,10 +218,19 @@ export interface Engine {
    */
   destroy(id: SessionId, options?: DestroyOptions): Promise<DestroyResult>
 
-  /** The principal's live sessions, oldest first. `partition` is the tag's own, 3 characters. */
+  /**
+   * The principal's live sessions, oldest first. `partition` is the tag's own, 3 characters. Of more
+   * than 500 an engine may read page after page: one that is rotated meanwhile may then be missing, or
+   * listed under both ids.
+   */
   list(partition: string, ownerTag: string): Promise<ListedSession[]>
 
-  /** Ends all of a principal's sessions but `except`, in one step; answers with the ids that were live. */
+  /**
+   * Ends all of a principal's sessions but `except`, and answers with the ids that were live. One that
+   * was rotated and has left a forward stands for its successor. Of more than 1,000 an engine may end
+   * some at a time; in the last step it ends all that are there, so that none survives that was there
+   * when it was called.
+   */
   revokeAll(partition: string, ownerTag: string, except?: SessionId): Promise<SessionId[]>
 
   /** Ends connections and timers. Calls under way reject; further calls reject. Idempotent. */

@@ -22,11 +22,30 @@ export function testTrail(ttl: number, payload: string | Uint8Array = ''): Trail
   return { record: recordBytes(0x80, 0xffff_ffff, payload), ttl }
 }
 
-/** An index entry's bytes: version, creation time (ms since the epoch, 48 bit), label. */
-export function testDescriptor(created: number, label: string | Uint8Array = ''): Uint8Array {
-  const head = Buffer.alloc(7)
+/** What a rotation leaves at an id: leads to the successor. */
+export function testForward(ttl: number, successor: SessionId): Trail {
+  return testTrail(ttl, Buffer.from(`kk${successor}${'sealed'.repeat(10)}`))
+}
+
+export interface TestDescriptorOptions {
+  /** Milliseconds; an hour unless given. */
+  readonly idleTimeout?: number
+  /** Sessions of one kind have the same number; 0, as unless given: of no kind. */
+  readonly kind?: number
+  readonly label?: string | Uint8Array
+}
+
+/**
+ * An index entry's bytes: version, creation time (ms since the epoch, 48 bit), idle timeout (48 bit),
+ * kind (32 bit), label.
+ */
+export function testDescriptor(created: number, options: TestDescriptorOptions = {}): Uint8Array {
+  const { idleTimeout = 3_600_000, kind = 0, label = '' } = options
+  const head = Buffer.alloc(17)
   head.writeUInt8(1, 0)
   head.writeUIntBE(created, 1, 6)
+  head.writeUIntBE(idleTimeout, 7, 6)
+  head.writeUInt32BE(kind, 13)
   return Uint8Array.from([...head, ...Buffer.from(label)])
 }
 
@@ -37,7 +56,7 @@ export interface TestPrincipal {
   /** A new session id in the principal's partition. */
   id(): SessionId
   /** What `create` and `rotate` take. `ttl`: milliseconds to the absolute deadline, a day unless given. */
-  owner(created: number, ttl?: number): Owner
+  owner(created: number, ttl?: number, options?: TestDescriptorOptions): Owner
 }
 
 export function testPrincipal(partition: string = TEST_PARTITION): TestPrincipal {
@@ -46,7 +65,9 @@ export function testPrincipal(partition: string = TEST_PARTITION): TestPrincipal
     partition,
     tag,
     id: () => testId(partition),
-    owner: (created, ttl = 86_400_000) => ({ tag, descriptor: testDescriptor(created), ttl }),
+    owner: (created, ttl = 86_400_000, options = {}) => {
+      return { tag, descriptor: testDescriptor(created, options), ttl }
+    },
   }
 }
 

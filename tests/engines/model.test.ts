@@ -30,7 +30,15 @@ const OWNERS = [undefined, undefined, 0, 0, 0, 0, 1, 1] as const
 
 type Operation =
   | { kind: 'load'; id: number }
-  | { kind: 'create'; id: number; ttl: number; created: number; limit: Limit | undefined }
+  | {
+      kind: 'create'
+      id: number
+      ttl: number
+      created: number
+      kindOf: number
+      limit: Limit | undefined
+      replaces: number | undefined
+    }
   | { kind: 'commit'; id: number; stamp: Base; ttl: number; bytes: Uint8Array }
   | { kind: 'touch'; id: number; stamp: Base; ttl: number }
   | { kind: 'rotate'; id: number; to: number; stamp: Base; ttl: number; trail: number | undefined }
@@ -59,7 +67,8 @@ const base = fc.oneof(
 const limit = fc.option(
   fc.record({
     max: fc.integer({ min: 1, max: 3 }),
-    policy: fc.constantFrom('evict-oldest' as const, 'reject' as const),
+    maxOfKind: fc.integer({ min: 1, max: 4 }),
+    policy: fc.constantFrom('evict-oldest' as const, 'evict-idle' as const, 'reject' as const),
   }),
   { nil: undefined },
 )
@@ -72,7 +81,12 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('load' as const), id }) },
   {
     weight: 6,
-    arbitrary: fc.record({ kind: fc.constant('create' as const), id, ttl, created, limit }),
+    arbitrary: fc.record({
+      kind: fc.constant('create' as const),
+      ...{ id, ttl, created, limit },
+      kindOf: fc.nat({ max: 2 }),
+      replaces: fc.option(id, { nil: undefined }),
+    }),
   },
   {
     weight: 4,
@@ -135,11 +149,15 @@ function scenario() {
   let revision = 0
   let descriptors = 0
 
-  function ownerOf(index: number, at: number): Owner | undefined {
+  function ownerOf(index: number, at: number, kind = 0): Owner | undefined {
     const owner = OWNERS[index]
     if (owner === undefined) return undefined
-    // Ties in age may be broken either way: no two descriptors have the same time.
-    const descriptor = testDescriptor((at * 1_024 + (descriptors += 1)) % 2 ** 48)
+    descriptors += 1
+    // Ties may be broken either way: no two descriptors have the same time, and no two of the same
+    // history's 60 are unused for as long, to far more than the time that really passes.
+    const created = (at * 1_024 + descriptors) % 2 ** 48
+    const idleTimeout = 100 * MINUTE + (descriptors % 64) * 900
+    const descriptor = testDescriptor(created, { kind, idleTimeout })
     // Longer than any session here can be kept alive, as an absolute deadline is.
     return { tag: people[owner].tag, descriptor, ttl: 10_000 * MINUTE }
   }
@@ -179,8 +197,10 @@ function callOf(
     case 'load':
       return (engine) => engine.load(at)
     case 'create': {
-      const [bytes, owner] = [record(op.id), ownerOf(op.id, op.created)]
-      return (engine) => engine.create(at, bytes, op.ttl * MINUTE, owner, op.limit)
+      const [bytes, owner] = [record(op.id), ownerOf(op.id, op.created, op.kindOf)]
+      const replaces = op.replaces === undefined ? undefined : ids[op.replaces]
+      const limit = op.limit && { ...op.limit, ...(replaces !== undefined && { replaces }) }
+      return (engine) => engine.create(at, bytes, op.ttl * MINUTE, owner, limit)
     }
     case 'commit': {
       const bytes = record(op.id, op.bytes)

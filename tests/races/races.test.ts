@@ -35,7 +35,7 @@ function careless(engine: Engine): Engine {
   const bugs: Partial<Engine> = {
     async commit(id, _base, record, ttl) {
       await engine.destroy(id)
-      await engine.create(id, record, ttl)
+      await engine.create(id, record, ttl ?? 60_000)
       return { status: 'done' }
     },
     rotate: (from, base, to, record, ttl, { owner } = {}) =>

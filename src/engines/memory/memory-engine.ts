@@ -2,9 +2,11 @@ import { type Clock, systemClock } from '../../core/clock.ts'
 import {
   type CreateResult,
   type DestroyResult,
+  descriptorHead,
   type Engine,
   type ExpiryEvents,
   isTrail,
+  type ListedSession,
   type NearReads,
   type SessionId,
   type Stamp,
@@ -13,6 +15,8 @@ import {
   type WriteResult,
 } from '../../core/engine.ts'
 import { OptionError, StoreRefusedError, StoreUnavailableError } from '../../core/errors.ts'
+import { successorOf } from '../../core/trail.ts'
+import { excess } from '../limits.ts'
 import { Watchers } from '../watchers.ts'
 import { type Entry, type MutableHeld, RecordStore } from './record-store.ts'
 import { startSweeper } from './sweeper.ts'
@@ -41,6 +45,8 @@ export interface MemoryEngine extends Engine, ExpiryEvents, NearReads {
   stats(): MemoryEngineStats
 }
 
+/** As many as the scripts of the Redis engine follow. */
+const MOST_FORWARDS = 8
 /** Expired records that any call clears away beside its own work. */
 const SWEEP_PER_CALL = 4
 
@@ -109,6 +115,30 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
     return { status: 'done' }
   }
 
+  /** The live sessions of a principal, oldest first; their descriptors are the store's own. */
+  function listed(partition: string, ownerTag: string, now: number): ListedSession[] {
+    return store.sessionsOf(partition, ownerTag, now).map(({ entry, descriptor }) => {
+      return { id: entry.id, descriptor, ttl: remaining(entry, now) }
+    })
+  }
+
+  function end(id: SessionId, now: number): void {
+    const entry = store.find(id, now)
+    if (entry !== undefined) store.remove(entry)
+  }
+
+  /** Where the forwards lead that rotations have left. */
+  function leadsTo(from: SessionId, now: number): SessionId {
+    let id = from
+    for (let hops = 0; hops < MOST_FORWARDS; hops++) {
+      const entry = store.find(id, now)
+      const successor = entry && successorOf(entry.record)
+      if (successor === undefined) break
+      id = successor
+    }
+    return id
+  }
+
   return {
     name: 'memory',
 
@@ -127,14 +157,17 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
       call((now): CreateResult => {
         checkLifetimes(ttl, owner?.ttl)
         if (store.find(id, now) !== undefined) return { status: 'exists' }
-        const evicted: SessionId[] = []
+        let evicted: readonly SessionId[] = []
         if (owner !== undefined && limit !== undefined) {
-          const live = store.sessionsOf(id.slice(0, 3), owner.tag, now)
-          if (limit.policy === 'reject' && live.length >= limit.max) return { status: 'rejected' }
-          for (const { entry } of live.slice(0, Math.max(0, live.length + 1 - limit.max))) {
-            store.remove(entry)
-            evicted.push(entry.id)
+          const leaving = limit.replaces && leadsTo(limit.replaces, now)
+          const others = listed(id.slice(0, 3), owner.tag, now).filter((s) => s.id !== leaving)
+          const { kind } = descriptorHead(owner.descriptor)
+          const passed = excess(others, limit, kind, 1)
+          if (limit.policy === 'reject' && passed.limit !== undefined) {
+            return { status: 'rejected', limit: passed.limit }
           }
+          evicted = passed.surplus
+          for (const each of evicted) end(each, now)
         }
         store.makeRoom(1, now)
         const entry = store.add(id, new Uint8Array(record), now + ttl)
@@ -148,7 +181,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
         return write(id, base, now, (entry) => {
           entry.record = new Uint8Array(record)
           entry.held = undefined
-          store.setDeadline(entry, now + ttl)
+          if (ttl !== undefined) store.setDeadline(entry, now + ttl)
           watchers.notify(id)
         })
       }),
@@ -195,20 +228,17 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
 
     list: (partition, ownerTag) =>
       call((now) =>
-        store.sessionsOf(partition, ownerTag, now).map(({ entry, descriptor }) => ({
-          id: entry.id,
-          descriptor: new Uint8Array(descriptor),
-          ttl: remaining(entry, now),
-        })),
+        listed(partition, ownerTag, now).map((session) => {
+          return { ...session, descriptor: new Uint8Array(session.descriptor) }
+        }),
       ),
 
     revokeAll: (partition, ownerTag, except) =>
       call((now) => {
-        const ended = store
-          .sessionsOf(partition, ownerTag, now)
-          .filter(({ entry }) => entry.id !== except)
-        for (const { entry } of ended) store.remove(entry)
-        return ended.map(({ entry }) => entry.id)
+        const spared = except && leadsTo(except, now)
+        const ended = listed(partition, ownerTag, now).filter(({ id }) => id !== spared)
+        for (const { id } of ended) end(id, now)
+        return ended.map(({ id }) => id)
       }),
 
     peek: (id) => {

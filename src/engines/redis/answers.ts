@@ -1,4 +1,10 @@
-import type { CreateResult, ListedSession, SessionId, WriteResult } from '../../core/engine.ts'
+import {
+  type CreateResult,
+  descriptorHead,
+  type ListedSession,
+  type SessionId,
+  type WriteResult,
+} from '../../core/engine.ts'
 
 /** First item of a script's answer; the call sheet at the top of each `protocol/scripts/*.lua`. */
 export const Answer = {
@@ -10,8 +16,10 @@ export const Answer = {
   gone: 3,
   /** `create`: a record stands under that id already. */
   exists: 4,
-  /** `create`: the owner's session limit is reached. */
+  /** `create`: a session limit of the owner is reached. Followed by 1 where it is that of the kind. */
   rejected: 5,
+  /** `create`: the owner's index is too large to be looked through in one step. */
+  crowded: 6,
 } as const
 
 /** The lifetime behind `done`, milliseconds. */
@@ -42,35 +50,59 @@ export function endedRecord(answer: unknown): Uint8Array | undefined {
   return (answer as [number, number, Buffer?])[2]
 }
 
-export function createResult(answer: unknown, partition: string): CreateResult {
-  const [code, , evicted] = answer as [number, number, Buffer[]]
+/** Nothing where the index is crowded. */
+export function createResult(answer: unknown, partition: string): CreateResult | undefined {
+  const [code, second, evicted] = answer as [number, number, Buffer[]]
   switch (code) {
     case Answer.done:
-      return { status: 'created', evicted: evicted.map((id) => idOf(partition, id)) }
+      return { status: 'created', evicted: idsOf(evicted, partition) }
     case Answer.exists:
       return { status: 'exists' }
     case Answer.rejected:
-      return { status: 'rejected' }
+      return { status: 'rejected', limit: second === 1 ? 'kind' : 'all' }
+    case Answer.crowded:
+      return undefined
     default:
       throw new Error('unknown answer of a script')
   }
 }
 
-/** Oldest first. Sorted here, because the server's time is dearer than ours. */
-export function listedSessions(answer: unknown, partition: string): ListedSession[] {
-  const flat = answer as Array<Buffer & number>
-  const found: Array<{ readonly session: ListedSession; readonly created: number }> = []
+/** Of `list`: where the next page begins, and this page's sessions. */
+export function listedPage(
+  answer: unknown,
+  partition: string,
+): { readonly cursor: string; readonly sessions: ListedSession[] } {
+  const [cursor, flat] = answer as [Buffer, Array<Buffer & number>]
+  const sessions: ListedSession[] = []
   for (let i = 0; i + 2 < flat.length; i += 3) {
     const [id, descriptor, ttl] = flat.slice(i, i + 3) as unknown as [Buffer, Buffer, number]
-    found.push({
-      session: { id: idOf(partition, id), descriptor, ttl: lifetime(ttl) },
-      created: descriptor.length < 7 ? 0 : descriptor.readUIntBE(1, 6),
-    })
+    sessions.push({ id: idOf(partition, id), descriptor, ttl: lifetime(ttl) })
   }
+  return { cursor: cursor.toString('latin1'), sessions }
+}
+
+/** Sorted here, because the server's time is dearer than ours. */
+export function oldestFirst(sessions: Iterable<ListedSession>): ListedSession[] {
+  const found = Array.from(sessions, (session) => {
+    return { session, created: descriptorHead(session.descriptor).createdAt }
+  })
   return found.sort((a, b) => a.created - b.created).map(({ session }) => session)
 }
 
-export function idOf(partition: string, id: Buffer): SessionId {
+/** Of `revoke-all`: whether it has to be called again, and whom this call has ended. */
+export function revokedStep(
+  answer: unknown,
+  partition: string,
+): { readonly isLast: boolean; readonly ended: SessionId[] } {
+  const [left, ids] = answer as [number, Buffer[]]
+  return { isLast: left === 0, ended: idsOf(ids, partition) }
+}
+
+export function idsOf(answer: unknown, partition: string): SessionId[] {
+  return (answer as Buffer[]).map((id) => idOf(partition, id))
+}
+
+function idOf(partition: string, id: Buffer): SessionId {
   return partition + id.toString('latin1')
 }
 

@@ -1,30 +1,34 @@
 import { type Clock, systemClock } from '../../core/clock.ts'
-import type {
-  CreateResult,
-  DestroyOptions,
-  DestroyResult,
-  Engine,
-  Held,
-  Limit,
-  ListedSession,
-  LoadOptions,
-  NearCacheStats,
-  NearReads,
-  Owner,
-  SessionId,
-  Stamp,
-  Stored,
-  Trail,
-  WriteResult,
+import {
+  type CreateResult,
+  type DestroyOptions,
+  type DestroyResult,
+  descriptorHead,
+  type Engine,
+  type Held,
+  type Limit,
+  type ListedSession,
+  type LoadOptions,
+  type NearCacheStats,
+  type NearReads,
+  type Owner,
+  type SessionId,
+  type Stamp,
+  type Stored,
+  type Trail,
+  type WriteResult,
 } from '../../core/engine.ts'
 import { OptionError } from '../../core/errors.ts'
+import { excess } from '../limits.ts'
 import {
   createResult,
   endedRecord,
   GONE,
-  idOf,
+  idsOf,
   lifetime,
-  listedSessions,
+  listedPage,
+  oldestFirst,
+  revokedStep,
   writeResult,
   writtenLifetime,
 } from './answers.ts'
@@ -38,6 +42,12 @@ import { TrackedLink, type TrackedLinkOptions } from './tracked-link.ts'
 import { type Argument, BYTES } from './wire.ts'
 
 export type { RedisOptions } from './options.ts'
+
+/** As `create` numbers them. */
+const POLICIES = { reject: '0', 'evict-oldest': '1', 'evict-idle': '2' } as const
+/** From this attempt on a crowded index is looked through at once: better late than no login. */
+const CROWDED_ATTEMPTS = 3
+const EVICTED_AT_ONCE = 1_000
 
 export interface RedisEngineOptions {
   /** A URL, the path of a unix socket, or more: see RedisOptions. */
@@ -148,35 +158,79 @@ export class RedisEngine implements Engine, NearReads {
     owner?: Owner,
     limit?: Limit,
   ): Promise<CreateResult> {
+    const partition = partitionOf(id)
     const { near } = this.#linkOf(id)
     const keys = [recordKey(this.#prefix, id)]
     const args: Argument[] = [bytes(record), String(ttl)]
     if (owner !== undefined) {
-      keys.push(indexKey(this.#prefix, partitionOf(id), owner.tag))
-      const evict = limit?.policy === 'evict-oldest' ? '1' : '0'
-      args.push(bytes(owner.descriptor), String(owner.ttl), String(limit?.max ?? 0), evict)
+      keys.push(indexKey(this.#prefix, partition, owner.tag))
+      args.push(bytes(owner.descriptor), String(owner.ttl))
+      if (limit !== undefined) args.push(...limitArguments(limit, partition))
     }
-    const hold = near.hold(id)
-    try {
-      const answer = await this.#run(scripts.create, id, keys, args)
-      const result = createResult(answer, partitionOf(id))
-      if (result.status === 'created') {
-        near.keep(id, hold, record, writtenLifetime(answer))
-        for (const evicted of result.evicted) near.drop(evicted)
-      } else {
+    const evicted: SessionId[] = []
+    for (let attempt = 1; ; attempt++) {
+      const hold = near.hold(id)
+      try {
+        if (attempt === CROWDED_ATTEMPTS) args.push('1')
+        const answer = await this.#run(scripts.create, id, keys, args)
+        const result = createResult(answer, partition)
+        if (result?.status === 'created') {
+          near.keep(id, hold, record, writtenLifetime(answer))
+          for (const other of result.evicted) near.drop(other)
+          evicted.push(...result.evicted)
+          return { status: 'created', evicted }
+        }
         near.release(id, hold)
+        if (result !== undefined) return result
+        if (owner === undefined || limit === undefined) throw new Error('no limit, and crowded')
+        const room = await this.#makeRoom(partition, owner, limit)
+        if (room.status === 'rejected') return room
+        evicted.push(...room.evicted)
+      } catch (error) {
+        // It may be carried out all the same, and nobody tells us which sessions it has evicted.
+        if (limit === undefined) near.drop(id)
+        else near.clear()
+        throw error
       }
-      return result
-    } catch (error) {
-      // It may be carried out all the same, and nobody tells us which sessions it has evicted.
-      if (limit === undefined) near.drop(id)
-      else near.clear()
-      throw error
     }
   }
 
-  commit(id: SessionId, base: Stamp, record: Uint8Array, ttl: number): Promise<WriteResult> {
-    const args = [String(ttl), Buffer.concat([base, record])]
+  /**
+   * Brings an index that is too large to be looked through in one step down to the limit, page by
+   * page: dead entries go, then those that are too many already, whoever else logs in.
+   */
+  async #makeRoom(
+    partition: string,
+    owner: Owner,
+    limit: Limit,
+  ): Promise<Extract<CreateResult, { status: 'created' | 'rejected' }>> {
+    const sessions = await this.list(partition, owner.tag)
+    const others = sessions.filter(({ id }) => id !== limit.replaces)
+    const { kind } = descriptorHead(owner.descriptor)
+    if (limit.policy === 'reject') {
+      const passed = excess(others, limit, kind, 1).limit
+      if (passed !== undefined) return { status: 'rejected', limit: passed }
+      return { status: 'created', evicted: [] }
+    }
+    const evicted: SessionId[] = []
+    const { surplus } = excess(others, limit, kind, 0)
+    for (let i = 0; i < surplus.length; i += EVICTED_AT_ONCE) {
+      const args = surplus.slice(i, i + EVICTED_AT_ONCE).map((id) => id.slice(3))
+      const keys = [indexKey(this.#prefix, partition, owner.tag)]
+      const ended = idsOf(await this.#run(scripts.evict, partition, keys, args), partition)
+      for (const id of ended) this.#linkOf(id).near.drop(id)
+      evicted.push(...ended)
+    }
+    return { status: 'created', evicted }
+  }
+
+  commit(
+    id: SessionId,
+    base: Stamp,
+    record: Uint8Array,
+    ttl: number | undefined,
+  ): Promise<WriteResult> {
+    const args = [ttl === undefined ? '' : String(ttl), Buffer.concat([base, record])]
     return this.#write(scripts.commit, id, [recordKey(this.#prefix, id)], args, (hold, answer) => {
       const { near } = this.#linkOf(id)
       near.keep(id, hold, record, writtenLifetime(answer))
@@ -240,19 +294,29 @@ export class RedisEngine implements Engine, NearReads {
 
   async list(partition: string, ownerTag: string): Promise<ListedSession[]> {
     const keys = [indexKey(this.#prefix, partition, ownerTag)]
-    return listedSessions(await this.#run(scripts.list, partition, keys, []), partition)
+    const found = new Map<SessionId, ListedSession>()
+    let cursor = '0'
+    do {
+      const page = listedPage(await this.#run(scripts.list, partition, keys, [cursor]), partition)
+      for (const session of page.sessions) found.set(session.id, session)
+      cursor = page.cursor
+    } while (cursor !== '0')
+    return oldestFirst(found.values())
   }
 
   async revokeAll(partition: string, ownerTag: string, except?: SessionId): Promise<SessionId[]> {
     const { near } = this.#linkOf(partition)
     const keys = [indexKey(this.#prefix, partition, ownerTag)]
-    // An id of another partition is not in this index; its last 22 characters could be, by malice.
-    const kept = except !== undefined && partitionOf(except) === partition ? except.slice(3) : ''
+    const args = [hashWithin(partition, except)]
+    const ended: SessionId[] = []
     try {
-      const answer = await this.#run(scripts['revoke-all'], partition, keys, [kept])
-      const ended = (answer as Buffer[]).map((id) => idOf(partition, id))
-      for (const id of ended) near.drop(id)
-      return ended
+      for (;;) {
+        const answer = await this.#run(scripts['revoke-all'], partition, keys, args)
+        const step = revokedStep(answer, partition)
+        for (const id of step.ended) near.drop(id)
+        ended.push(...step.ended)
+        if (step.isLast) return ended
+      }
     } catch (error) {
       // It may have been carried out, and then nobody tells us which sessions it has ended.
       near.clear()
@@ -303,6 +367,19 @@ export class RedisEngine implements Engine, NearReads {
       evaluate(wire, script, keys, args, isWanted),
     )
   }
+}
+
+function limitArguments(limit: Limit, partition: string): Argument[] {
+  const { max, maxOfKind = 0, policy, replaces } = limit
+  return [String(max), String(maxOfKind), POLICIES[policy], hashWithin(partition, replaces)]
+}
+
+/**
+ * The last 22 characters of an id; '' for none, and for one of another partition: it is not in this
+ * index, and its last 22 characters could be, by malice.
+ */
+function hashWithin(partition: string, id: SessionId | undefined): string {
+  return id !== undefined && partitionOf(id) === partition ? id.slice(3) : ''
 }
 
 function trailArguments(trail: Trail | undefined): Argument[] {

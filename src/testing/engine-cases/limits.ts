@@ -9,7 +9,13 @@ import {
   MINUTE,
   SECOND,
 } from '../engine-case.ts'
-import { type TestPrincipal, testPrincipal, testRecord, testTrail } from '../test-records.ts'
+import {
+  type TestPrincipal,
+  testForward,
+  testPrincipal,
+  testRecord,
+  testTrail,
+} from '../test-records.ts'
 
 /** `create` with a limit, and principals with very many sessions. */
 export const limitCases: readonly EngineCase[] = [
@@ -68,7 +74,7 @@ export const limitCases: readonly EngineCase[] = [
       const refused = who.id()
       const limit: Limit = { max: 2, policy: 'reject' }
       const result = await engine.create(refused, testRecord(1), HOUR, who.owner(3), limit)
-      assert.deepEqual(result, { status: 'rejected' })
+      assert.deepEqual(result, { status: 'rejected', limit: 'all' })
       await assertAbsent(second, refused)
       for (const { id, record } of sessions) await assertStored(second, id, record, HOUR)
       assert.deepEqual(
@@ -108,6 +114,122 @@ export const limitCases: readonly EngineCase[] = [
     },
   },
   {
+    title: 'evict-idle: one more session ends the longest unused, whenever it was created',
+    async run({ engine, second, advance }) {
+      const who = testPrincipal()
+      // Unused for 50 minutes, then for 20: of the shorter idle timeout less is left.
+      const long = { id: who.id(), record: testRecord(1) }
+      const short = { id: who.id(), record: testRecord(1) }
+      const used = { id: who.id(), record: testRecord(1) }
+      const day = { idleTimeout: 24 * HOUR }
+      await engine.create(used.id, used.record, HOUR, who.owner(1))
+      await engine.create(long.id, long.record, 24 * HOUR, who.owner(2, 48 * HOUR, day))
+      await advance(30 * MINUTE)
+      const half = { idleTimeout: 30 * MINUTE }
+      await engine.create(short.id, short.record, 30 * MINUTE, who.owner(3, 48 * HOUR, half))
+      await advance(20 * MINUTE)
+      await engine.touch(used.id, stampOf(used.record), HOUR)
+      await advance(MINUTE)
+      const limit: Limit = { max: 3, policy: 'evict-idle' }
+      for (const idle of [long, short, used]) {
+        const { id, evicted } = await create(engine, who, 4, limit)
+        assert.deepEqual(evicted, [idle.id])
+        await assertAbsent(second, idle.id)
+        assert.ok((await ids(second, who)).includes(id))
+        await advance(MINUTE)
+      }
+    },
+  },
+  {
+    title: 'a limit of the kind counts and evicts that kind only',
+    async run({ engine }) {
+      const who = testPrincipal()
+      const [web, phone] = [0x01020304, 0xfffefdfc]
+      const old = await sessionOf(engine, who, 1, 0)
+      const phones = [
+        await sessionOf(engine, who, 2, phone),
+        await sessionOf(engine, who, 3, phone),
+      ]
+      const browser = await sessionOf(engine, who, 4, web)
+      const limit: Limit = { max: 10, maxOfKind: 2, policy: 'evict-oldest' }
+      const third = await createOf(engine, who, 5, phone, limit)
+      assert.deepEqual(third.evicted, [phones[0]])
+      const second = await createOf(engine, who, 6, web, limit)
+      assert.deepEqual(second.evicted, [])
+      assert.deepEqual(await ids(engine, who), [old, phones[1], browser, third.id, second.id])
+    },
+  },
+  {
+    title: 'a limit of the kind and that of all: what the kind gives up counts for both',
+    async run({ engine }) {
+      const who = testPrincipal()
+      const kinds = [1, 2, 2, 1, 1]
+      const sessions: SessionId[] = []
+      for (const [i, kind] of kinds.entries()) {
+        sessions.push(await sessionOf(engine, who, i + 1, kind))
+      }
+      const limit: Limit = { max: 4, maxOfKind: 2, policy: 'evict-oldest' }
+      const { id, evicted } = await createOf(engine, who, 9, 2, limit)
+      // The oldest of kind 2, and for the limit of all the oldest whatever its kind.
+      assert.deepEqual([...evicted].sort(), [sessions[0], sessions[1]].sort())
+      assert.deepEqual(await ids(engine, who), [...sessions.slice(2), id])
+    },
+  },
+  {
+    title: 'reject says which limit is reached',
+    async run({ engine }) {
+      const who = testPrincipal()
+      await sessionOf(engine, who, 1, 1)
+      await sessionOf(engine, who, 2, 2)
+      const attempt = (kind: number, max: number): Promise<unknown> => {
+        const limit: Limit = { max, maxOfKind: 1, policy: 'reject' }
+        const owner = who.owner(3, HOUR, { kind })
+        return engine.create(who.id(), testRecord(1), HOUR, owner, limit)
+      }
+      assert.deepEqual(await attempt(1, 5), { status: 'rejected', limit: 'kind' })
+      assert.deepEqual(await attempt(3, 2), { status: 'rejected', limit: 'all' })
+      assert.deepEqual(await attempt(3, 3), { status: 'created', evicted: [] })
+    },
+  },
+  {
+    title: 'the session that is replaced neither counts nor makes room, wherever it has moved',
+    async run({ engine }) {
+      for (const isMoved of [false, true]) {
+        const who = testPrincipal()
+        const [replaced, other] = await logins(engine, who, [1, 2])
+        let leaving = replaced!.id
+        for (let hop = 0; isMoved && hop < 2; hop += 1) {
+          const [to, base] = [who.id(), stampOf(replaced!.record)]
+          const options = { owner: who.owner(1), trail: testForward(HOUR, to) }
+          await engine.rotate(leaving, base, to, replaced!.record, HOUR, options)
+          leaving = to
+        }
+        const limit: Limit = { max: 2, policy: 'reject', replaces: replaced!.id }
+        const next = await create(engine, who, 3, limit)
+        const evicting: Limit = { ...limit, policy: 'evict-oldest' }
+        const { id, evicted } = await create(engine, who, 4, evicting)
+        assert.deepEqual(evicted, [other!.id])
+        assert.deepEqual(await ids(engine, who), [leaving, next.id, id])
+      }
+    },
+  },
+  {
+    title: "a replaced session that is not the principal's is no exception",
+    async run({ engine }) {
+      const [who, neighbour] = [testPrincipal(), testPrincipal()]
+      const [mine] = await logins(engine, who, [1])
+      const [theirs] = await logins(engine, neighbour, [1])
+      const limits = [theirs!.id, `AAB${mine!.id.slice(3)}`, who.id()].map((replaces): Limit => {
+        return { max: 1, policy: 'reject', replaces }
+      })
+      for (const limit of limits) {
+        const owner = who.owner(2)
+        const result = await engine.create(who.id(), testRecord(1), HOUR, owner, limit)
+        assert.equal(result.status, 'rejected')
+      }
+    },
+  },
+  {
     title: "a limit counts one principal's sessions, not its neighbours'",
     async run({ engine }) {
       const [who, neighbour] = [testPrincipal(), testPrincipal()]
@@ -130,6 +252,20 @@ export const limitCases: readonly EngineCase[] = [
       assert.deepEqual([...evicted].sort(), all.slice(0, -1).sort())
       assert.deepEqual(await ids(second, who), [all.at(-1), id])
       await assertAbsent(engine, all[0]!)
+    },
+  },
+  {
+    title: 'a principal with 9,000 sessions: reject counts them all, also where most are dead',
+    async run({ engine, advance }) {
+      const who = testPrincipal()
+      const limit: Limit = { max: 3, policy: 'reject' }
+      await crowd(engine, who)
+      const refused = await engine.create(who.id(), testRecord(1), HOUR, who.owner(1), limit)
+      assert.deepEqual(refused, { status: 'rejected', limit: 'all' })
+      await advance(HOUR + SECOND)
+      const { id, evicted } = await create(engine, who, 2, limit)
+      assert.deepEqual(evicted, [])
+      assert.deepEqual(await ids(engine, who), [id])
     },
   },
   {
@@ -171,17 +307,40 @@ async function crowd(engine: Engine, who: TestPrincipal): Promise<SessionId[]> {
   return all
 }
 
-async function create(
+function create(
   engine: Engine,
   who: TestPrincipal,
   created: number,
   limit: Limit,
 ): Promise<{ readonly id: SessionId; readonly evicted: readonly SessionId[] }> {
+  return createOf(engine, who, created, 0, limit)
+}
+
+async function createOf(
+  engine: Engine,
+  who: TestPrincipal,
+  created: number,
+  kind: number,
+  limit: Limit,
+): Promise<{ readonly id: SessionId; readonly evicted: readonly SessionId[] }> {
   const id = who.id()
-  const result = await engine.create(id, testRecord(1), HOUR, who.owner(created), limit)
+  const owner = who.owner(created, 24 * HOUR, { kind })
+  const result = await engine.create(id, testRecord(1), HOUR, owner, limit)
   assert.equal(result.status, 'created')
   assert.ok(result.status === 'created')
   return { id, evicted: result.evicted }
+}
+
+/** A session of a kind, without a limit. */
+async function sessionOf(
+  engine: Engine,
+  who: TestPrincipal,
+  created: number,
+  kind: number,
+): Promise<SessionId> {
+  const id = who.id()
+  await engine.create(id, testRecord(1), HOUR, who.owner(created, HOUR, { kind }))
+  return id
 }
 
 async function ids(engine: Engine, who: TestPrincipal): Promise<SessionId[]> {

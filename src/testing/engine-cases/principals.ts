@@ -14,7 +14,13 @@ import {
   MINUTE,
   SECOND,
 } from '../engine-case.ts'
-import { type TestPrincipal, testPrincipal, testRecord, testTrail } from '../test-records.ts'
+import {
+  type TestPrincipal,
+  testForward,
+  testPrincipal,
+  testRecord,
+  testTrail,
+} from '../test-records.ts'
 
 /** The index of a principal: `list`, `revokeAll`, and what the other calls do to it. */
 export const principalCases: readonly EngineCase[] = [
@@ -198,6 +204,22 @@ export const principalCases: readonly EngineCase[] = [
       for (const { id } of others) await assertAbsent(engine, id)
       await assertStored(engine, spared.id, spared.record, HOUR)
       assert.deepEqual(await ids(engine, who), [spared.id])
+    },
+  },
+  {
+    title: 'S18 revokeAll spares the successor where the one it is told to has been rotated',
+    async run({ engine, second }) {
+      const who = testPrincipal()
+      const [session, other] = await fill(engine, who, 2)
+      const [from, base] = [session!.id, stampOf(session!.record)]
+      const [to, last] = [who.id(), who.id()]
+      const first = { owner: who.owner(1), trail: testForward(HOUR, to) }
+      await engine.rotate(from, base, to, session!.record, HOUR, first)
+      const then = { owner: who.owner(1), trail: testForward(HOUR, last) }
+      await engine.rotate(to, base, last, session!.record, HOUR, then)
+      assert.deepEqual(await second.revokeAll(who.partition, who.tag, from), [other!.id])
+      assert.deepEqual(await ids(engine, who), [last])
+      await assertStored(second, last, session!.record, HOUR)
     },
   },
   {

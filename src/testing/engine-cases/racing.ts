@@ -132,6 +132,25 @@ export const racingCases: readonly EngineCase[] = [
     },
   },
   {
+    title: '20 parallel logins that replace the same session, limit 2: two live once it has ended',
+    async run(harness) {
+      const who = testPrincipal()
+      const [replaced, other] = [who.id(), who.id()]
+      await harness.engine.create(replaced, testRecord(1), HOUR, who.owner(1))
+      await harness.engine.create(other, testRecord(1), HOUR, who.owner(2))
+      const limit = { max: 2, policy: 'evict-oldest', replaces: replaced } as const
+      await parallel(
+        harness,
+        many(20, () => who.id()),
+        async (engine, id, i) => {
+          await engine.create(id, testRecord(1), HOUR, who.owner(i + 3), limit)
+          await engine.destroy(replaced, { ownerTag: who.tag, trail: testTrail(HOUR) })
+        },
+      )
+      assert.equal((await harness.second.list(who.partition, who.tag)).length, 2)
+    },
+  },
+  {
     title: 'writers against destroy: whoever comes late finds it gone, and nothing comes back',
     async run(harness) {
       await Promise.all(

@@ -104,7 +104,7 @@ export const rotatingCases: readonly EngineCase[] = [
       const [from, to, one, two] = [who.id(), who.id(), testRecord(1), testRecord(2)]
       await engine.create(from, one, HOUR, who.owner(10))
       const trail = testTrail(5 * MINUTE)
-      const owner = { ...who.owner(10), descriptor: testDescriptor(10, 'new label') }
+      const owner = { ...who.owner(10), descriptor: testDescriptor(10, { label: 'new label' }) }
       assertDone(await engine.rotate(from, stampOf(one), to, two, 30 * MINUTE, { trail, owner }))
       const listed = await second.list(who.partition, who.tag)
       assert.deepEqual(

@@ -123,7 +123,7 @@ export const storingCases: readonly EngineCase[] = [
       for (const filler of [0x00, 0x0a, 0x0d, 0x22, 0x5c, 0x7f, 0x80, 0xc3, 0xff]) {
         const id = who.id()
         const record = testRecord(1, all).fill(filler, 2, 14)
-        const descriptor = testDescriptor(filler, all)
+        const descriptor = testDescriptor(filler, { label: all })
         await engine.create(id, record, HOUR, { tag: who.tag, descriptor, ttl: HOUR })
         await assertStored(second, id, record)
         const listed = (await second.list(who.partition, who.tag)).find((entry) => entry.id === id)

@@ -33,6 +33,20 @@ export const writingCases: readonly EngineCase[] = [
     },
   },
   {
+    title: 'commit without a lifetime leaves the one that is there',
+    async run({ engine, second, advance }) {
+      const [id, one, two] = [testId(), testRecord(1), testRecord(2, 'two')]
+      await engine.create(id, one, 30 * MINUTE)
+      await advance(10 * MINUTE)
+      assertDone(await second.commit(id, stampOf(one), two, undefined))
+      await assertStored(engine, id, two, 20 * MINUTE)
+      await assertStored(second, id, two, 20 * MINUTE)
+      await advance(20 * MINUTE)
+      await assertAbsent(engine, id)
+      await assertStaysGone(engine, id, stampOf(two), { id: testId(), record: testRecord(3) })
+    },
+  },
+  {
     title: 'commit on a stale stamp writes nothing and answers with what is stored',
     async run({ engine, second }) {
       const [id, one, two] = [testId(), testRecord(1), testRecord(2, 'winner')]

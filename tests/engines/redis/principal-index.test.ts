@@ -132,7 +132,10 @@ describe('limit', () => {
         status: 'created',
       })
     }
-    expect(await engine.create(c, record(1), 60_000, owner, limit)).toEqual({ status: 'rejected' })
+    expect(await engine.create(c, record(1), 60_000, owner, limit)).toEqual({
+      status: 'rejected',
+      limit: 'all',
+    })
     expect(await engine.load(c)).toBeUndefined()
     await expire(a)
     expect(await engine.create(c, record(1), 60_000, owner, limit)).toMatchObject({

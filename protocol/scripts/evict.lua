@@ -1,0 +1,18 @@
+-- evict: ends some of a principal's sessions, those of an index that `create` has found crowded.
+--
+-- KEYS[1]  index of the owner, `<prefix>:{<tag>}:p:<22 characters>`
+-- ARGV[1]  an id (22 characters), as are all that follow; at most 1,000
+--
+-- answer   {id, …}   ids whose records were live
+--
+-- Records are reached by keys built from KEYS[1]: same prefix, same tag, so the same slot by
+-- construction. The index goes after the records, so that a refusal in between leaves what is still
+-- live in it.
+
+local base = string.sub(KEYS[1], 1, -25) .. 's:'
+local ended = {}
+for _, id in ipairs(ARGV) do
+  if redis.call('DEL', base .. id) == 1 then ended[#ended + 1] = id end
+end
+redis.call('HDEL', KEYS[1], unpack(ARGV))
+return ended
