@@ -44,8 +44,14 @@ export class Generations<Value> {
   }
 
   set(key: string, value: Value): void {
-    this.delete(key)
     const weight = this.#weigh(value)
+    const former = this.#young.get(key)
+    // In its place, where it fits: a key deleted and set again makes a Map build itself anew.
+    if (former !== undefined && this.#reweigh(this.#weigh(former), weight)) {
+      this.#young.set(key, value)
+      return
+    }
+    this.delete(key)
     if (weight > this.#halfWeight) {
       this.evicted++
       return
@@ -58,9 +64,13 @@ export class Generations<Value> {
 
   /** Changes a value that is in here, its weight too. */
   update(key: string, value: Value, change: () => void): void {
+    // Asked for, it is a young one.
     if (this.get(key) !== value) return
-    this.delete(key)
+    const before = this.#weigh(value)
     change()
+    if (this.#reweigh(before, this.#weigh(value))) return
+    this.#young.delete(key)
+    this.#youngWeight -= before
     this.set(key, value)
   }
 
@@ -82,6 +92,14 @@ export class Generations<Value> {
     this.#old = new Map()
     this.#youngWeight = 0
     this.#oldWeight = 0
+  }
+
+  /** Of one that is young. @returns whether there is room for it as it is now */
+  #reweigh(before: number, now: number): boolean {
+    const weight = this.#youngWeight - before + now
+    if (now > this.#halfWeight || weight > this.#halfWeight) return false
+    this.#youngWeight = weight
+    return true
   }
 
   #age(): void {

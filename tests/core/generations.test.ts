@@ -2,10 +2,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Generations } from '../../src/core/generations.ts'
 
+type Kind = 'set' | 'get' | 'delete' | 'update'
+
 describe('Generations', () => {
   it('I6 never holds more than its bounds, and always what was asked for lately', () => {
     const act = fc.record({
-      kind: fc.constantFrom<'set' | 'get' | 'delete'>('set', 'get', 'delete'),
+      kind: fc.constantFrom<Kind>('set', 'get', 'delete', 'update'),
       key: fc.integer({ min: 0, max: 30 }).map((n) => `k${n}`),
       size: fc.integer({ min: 1, max: 12 }),
     })
@@ -20,11 +22,18 @@ describe('Generations', () => {
           const before = cache.get(key)
           if (kind === 'set') cache.set(key, value)
           if (kind === 'delete') cache.delete(key)
-          const expected = { set: value, delete: undefined, get: before }[kind]
+          if (kind === 'update' && before !== undefined) {
+            cache.update(key, before, () => {
+              before.size = size
+            })
+          }
+          const expected = { set: value, delete: undefined, get: before, update: before }[kind]
           expect(cache.get(key)).toBe(expected)
           expect(cache.size).toBeLessThanOrEqual(10)
           expect(cache.weight).toBeLessThanOrEqual(40)
         }
+        for (let n = 0; n <= 30; n++) cache.delete(`k${n}`)
+        expect([cache.size, cache.weight]).toEqual([0, 0])
       }),
     )
   })
