@@ -73,7 +73,7 @@ console.log(`
 
   Node A   ${nodes[0].origin}
   Node B   ${nodes[1].origin}
-  Store    ${store}
+  Store    ${store}${redis ? '' : '; SOJOURN_REDIS_URL=redis://localhost keeps them in Redis'}
 
   Sign in on one node, open the other. Ctrl-C ends.
 `)
