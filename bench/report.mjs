@@ -3,10 +3,11 @@
 // report of `npm run bench`, and so on.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { tables as growth } from './growth/tables.mjs'
-import { tables as http } from './http/tables.mjs'
-import { tables as micro } from './micro/tables.mjs'
-import { tables as staleness } from './staleness/tables.mjs'
+import * as growth from './growth/tables.mjs'
+import { inShort } from './http/in-short.mjs'
+import * as http from './http/tables.mjs'
+import * as micro from './micro/tables.mjs'
+import * as staleness from './staleness/tables.mjs'
 import { renderChecks, renderTables } from './support/markdown.mjs'
 
 const kinds = {
@@ -17,9 +18,10 @@ const kinds = {
 }
 
 function render(report) {
-  const tables = renderTables(kinds[report.kind](report))
-  if (report.checks === undefined) return tables
-  return `${tables}\n\n\`\`\`text\n${renderChecks(report.checks)}\n\`\`\``
+  const parts = report.kind === 'bench' ? [inShort(report)] : []
+  parts.push(renderTables(kinds[report.kind].tables(report)))
+  if (report.checks !== undefined) parts.push(`\`\`\`text\n${renderChecks(report.checks)}\n\`\`\``)
+  return parts.join('\n\n')
 }
 
 function replaceBlock(document, kind, content) {
@@ -41,6 +43,9 @@ if (positionals.length === 0) {
 for (const file of positionals) {
   const report = JSON.parse(readFileSync(file, 'utf8'))
   if (kinds[report.kind] === undefined) throw new Error(`${file} is not a benchmark's report`)
+  if (report.format !== kinds[report.kind].FORMAT) {
+    throw new Error(`${file} was written by another version of the benchmark: measure again`)
+  }
   const content = render(report)
   if (values.into === undefined) console.log(`${content}\n`)
   else {

@@ -9,6 +9,9 @@ const SESSIONS = { small: 480, large: 96 }
 const STORELESS = ['bare', 'dictionary']
 const SAMPLED_KEYS = 100
 const MONITOR_DELAY = 100
+/** A burst with fewer says nothing of the server: the machine has stood still. */
+const LEAST_REQUESTS = 100
+const MOST_STALLS = 10
 
 /**
  * Starts the row's process and makes its sessions through its own code.
@@ -69,8 +72,22 @@ export async function warmUp(row, scenario, requests) {
   await sendRequests(row, scenario, cookiesOf(row, scenario), requests)
 }
 
-/** One measured burst; its figures are kept with the row. */
+/**
+ * One measured burst; its figures are kept with the row.
+ * @throws Error when the server does not come to answer
+ */
 export async function measure(row, scenario, times) {
+  for (let stalls = 0; stalls < MOST_STALLS; stalls++) {
+    const figures = await measureOnce(row, scenario, times)
+    if (figures === undefined) continue
+    row.bursts[scenario.name] ??= []
+    row.bursts[scenario.name].push(figures)
+    return
+  }
+  throw new Error(`${row.name}, ${scenario.name}: hardly a request is answered`)
+}
+
+async function measureOnce(row, scenario, times) {
   const mark = async () => ({
     ...(await row.child.ask('mark')),
     redisCpu: row.redis === undefined ? 0 : await cpuOf(row.redis),
@@ -78,18 +95,18 @@ export async function measure(row, scenario, times) {
   const burst = await runBurst(row, scenario, cookiesOf(row, scenario), { ...times, mark })
   const { before, after, latency } = burst
   const requests = after.requests - before.requests
+  if (writeShare[scenario.name] > 0) row.writeBursts += 1
+  if (requests < LEAST_REQUESTS) return undefined
   const cpu = after.cpu.user + after.cpu.system - before.cpu.user - before.cpu.system
   const ms = after.at - before.at
-  if (writeShare[scenario.name] > 0) row.writeBursts += 1
-  row.bursts[scenario.name] ??= []
-  row.bursts[scenario.name].push({
+  return {
     cpu: cpu / requests,
     perSecond: (requests / ms) * 1_000,
     busy: cpu / 1_000 / ms,
     p50: latency[0],
     p99: latency[1],
     redisCpu: row.redis === undefined ? undefined : (after.redisCpu - before.redisCpu) / requests,
-  })
+  }
 }
 
 /** Microseconds. */

@@ -1,5 +1,8 @@
 import { figure, range } from '../support/markdown.mjs'
 
+/** Of the report; a table of another would be wrong or have holes. */
+export const FORMAT = 2
+
 const titles = {
   read: 'Read: two attributes',
   write: 'Write: one attribute plus one',
@@ -36,6 +39,18 @@ export function tables({ rows, scenarios, setting }) {
       ]
     }),
   }))
+  const nameOf = (floor) => rows.find(({ id }) => id === floor)?.name
+  const express = {
+    title: 'Express: over the framework with objects in the same mode, CPU µs a request',
+    head: ['server', 'over', ...scenarios],
+    rows: rows
+      .filter(({ framework, floor }) => framework === 'express' && nameOf(floor) !== undefined)
+      .map(({ name, floor, figures }) => [
+        name,
+        nameOf(floor),
+        ...scenarios.map((scenario) => range(figures[scenario].overFloor, 1)),
+      ]),
+  }
   const memory = {
     title: 'Bytes a session in Redis',
     head: ['server', '`MEMORY USAGE` of the key'],
@@ -44,5 +59,5 @@ export function tables({ rows, scenarios, setting }) {
       .map(({ name, bytes }) => [name, figure(bytes)]),
     note: setting,
   }
-  return [...perScenario, memory]
+  return [...perScenario, ...(express.rows.length > 0 ? [express] : []), memory]
 }

@@ -38,7 +38,8 @@ export function range(summary, decimals = 0) {
   return `${middle} (${figure(min, decimals)}–${figure(max, decimals)})`
 }
 
-/** Whether what was promised holds. @param checks `text`, `ok` */
+/** Whether what was promised holds. @param checks `text`, `ok`: null where that was not asked */
 export function renderChecks(checks) {
-  return checks.map(({ text, ok }) => `${ok ? 'ok    ' : 'MISSED'} ${text}`).join('\n')
+  const word = (ok) => (ok === null ? '–     ' : ok ? 'ok    ' : 'MISSED')
+  return checks.map(({ text, ok }) => `${word(ok)} ${text}`).join('\n')
 }

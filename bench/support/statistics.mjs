@@ -1,7 +1,8 @@
-/** @returns the middle of the figures and between what they lie */
+/** @returns the middle of the figures, between what they lie, and between what half of them do */
 export function summary(figures) {
   const sorted = figures.toSorted((a, b) => a - b)
-  return { median: quantile(sorted, 0.5), min: sorted[0], max: sorted.at(-1) }
+  const [low, median, high] = [0.25, 0.5, 0.75].map((q) => quantile(sorted, q))
+  return { median, low, high, min: sorted[0], max: sorted.at(-1) }
 }
 
 /** Between two figures the quantile is interpolated. */
