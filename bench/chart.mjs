@@ -1,5 +1,6 @@
 // Draws what `npm run bench:growth -- --json FILE` has written: `node bench/chart.mjs FILE docs/growth.svg`.
 import { readFileSync, writeFileSync } from 'node:fs'
+import { FORMAT } from './growth/tables.mjs'
 import { plot } from './support/plot.mjs'
 
 const [from, to] = process.argv.slice(2)
@@ -7,7 +8,10 @@ if (to === undefined) {
   console.error('usage: node bench/chart.mjs FILE.json FILE.svg')
   process.exit(1)
 }
-const { memory, fleet } = JSON.parse(readFileSync(from, 'utf8'))
+const { format, memory, fleet } = JSON.parse(readFileSync(from, 'utf8'))
+if (format !== FORMAT) {
+  throw new Error(`${from} was written by another version of the benchmark: measure again`)
+}
 
 const sessions = { label: 'distinct sessions that the node has read', log: true }
 const writes = { label: 'writes a second, of all nodes together' }
@@ -15,6 +19,8 @@ const perSession = (name, value) => ({
   name,
   points: memory.map((point) => [point.sessions, value(point)]),
 })
+// Of a node that answers hardly any at once there is no time.
+const timed = perSession('median', ({ hits }) => hits.time && hits.time.median / 1e3)
 const perFleet = (value) =>
   [...new Set(fleet.map(({ nodes }) => nodes))].map((nodes) => ({
     name: nodes === 1 ? '1 node' : `${nodes} nodes`,
@@ -37,7 +43,7 @@ const panels = [
     title: 'A hit of the near cache',
     x: sessions,
     y: { label: 'µs from the cookie to an attribute' },
-    lines: [perSession('median', ({ hit }) => hit.median / 1e3)],
+    lines: [{ ...timed, points: timed.points.filter(([, value]) => value !== undefined) }],
   },
   {
     title: 'Invalidations, every node holding every session',

@@ -7,7 +7,7 @@ import { prepare } from '../support/run.mjs'
 import { fitCost } from './cost.mjs'
 import { measureFleet } from './fleet.mjs'
 import { measureMemory } from './memory.mjs'
-import { tables } from './tables.mjs'
+import { FORMAT, tables } from './tables.mjs'
 
 const LONGEST_RUN = 15 * 60_000
 
@@ -42,7 +42,7 @@ const fleet = await measureFleet({
 })
 const setting = `${redis.version}, Node ${process.versions.node}.`
 const report = run.report({
-  ...{ quick: run.quick, setting, memory, fleet },
+  ...{ format: FORMAT, quick: run.quick, setting, memory, fleet },
   cost: fitCost(fleet),
 })
 console.log(renderTables(tables(report)))

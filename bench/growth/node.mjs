@@ -2,15 +2,12 @@
 import { createSessions } from '../../dist/index.js'
 import { answer } from '../support/child.mjs'
 import { sample } from '../support/sample.mjs'
+import { measureHits } from './hits.mjs'
 import { createTokenFile, readTokens } from './token-file.mjs'
 import { runTraffic } from './traffic.mjs'
 
 const AT_ONCE = 64
 const CHUNK = 4_096
-const HIT_SESSIONS = 1_000
-const HIT_ROUNDS = 200
-/** Rounds in which the code is still being compiled. */
-const FIRST_ROUNDS = 50
 
 const { redis, secret } = JSON.parse(process.argv[2])
 const sessions = createSessions({
@@ -69,25 +66,14 @@ answer(
       const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage()
       return { rss, heapUsed, external, arrayBuffers, nearCache: sessions.stats().nearCache }
     },
-    /** @returns nanoseconds from the cookie header to an attribute, of the sessions read last */
-    async hitTime({ file, count }) {
-      const chosen = Math.min(HIT_SESSIONS, count)
-      const tokens = readTokens(file, count - chosen, chosen)
-      const requests = tokens.map(requestOf)
-      await read(tokens)
-      const times = []
-      for (let round = 0; round < FIRST_ROUNDS + HIT_ROUNDS; round++) {
-        const start = process.hrtime.bigint()
-        for (const request of requests) {
-          const answered = sessions.exchange({}, request)
-          if (answered instanceof Promise) throw new Error('a hit was answered with a promise')
-          answered.session.get('theme')
-        }
-        times.push(Number(process.hrtime.bigint() - start) / chosen)
-        // The heartbeat has to come through.
-        await new Promise((resolve) => setTimeout(resolve, 5))
-      }
-      return times.slice(FIRST_ROUNDS)
+    /** Of the sessions that are held after `readAll`. */
+    hits({ file, count }) {
+      const { entries } = sessions.stats().nearCache
+      const held = Math.min(entries, count)
+      const requests = readTokens(file, count - held, held)
+        .map(requestOf)
+        .toReversed()
+      return measureHits(sessions, requests, () => sessions.stats().nearCache.misses)
     },
     traffic: (options) => runTraffic(sessions, requestOf, options),
     stats: () => sessions.stats().nearCache,
