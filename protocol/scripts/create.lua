@@ -36,7 +36,7 @@ end
 
 local SMALL = 100 -- an index up to here is looked through at each login
 local SAMPLE = 50 -- of a larger one so many entries: more than one new entry can outgrow
-local CROWD = 2000 -- a larger one would hold up the server
+local CROWD = 1500 -- a larger one would hold up the server
 
 local base, own = string.sub(KEYS[1], 1, -23), string.sub(KEYS[1], -22)
 local max, maxOfKind = tonumber(ARGV[5] or 0), tonumber(ARGV[6] or 0)

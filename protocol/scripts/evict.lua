@@ -1,7 +1,7 @@
 -- evict: ends some of a principal's sessions, those of an index that `create` has found crowded.
 --
 -- KEYS[1]  index of the owner, `<prefix>:{<tag>}:p:<22 characters>`
--- ARGV[1]  an id (22 characters), as are all that follow; at most 1,000
+-- ARGV[1]  an id (22 characters), as are all that follow; at most 500
 --
 -- answer   {id, …}   ids whose records were live
 --

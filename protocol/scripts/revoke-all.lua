@@ -13,7 +13,7 @@
 -- a refusal in between leaves what is still live in it. One DEL a record: its answer tells whether
 -- the record was live, and no call outgrows the bounded Lua stack.
 
-local STEP = 1000 -- more would hold up the server
+local STEP = 500 -- more would hold up the server
 
 local base = string.sub(KEYS[1], 1, -25) .. 's:'
 local spared = ARGV[1]

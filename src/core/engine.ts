@@ -227,7 +227,7 @@ export interface Engine {
 
   /**
    * Ends all of a principal's sessions but `except`, and answers with the ids that were live. One that
-   * was rotated and has left a forward stands for its successor. Of more than 1,000 an engine may end
+   * was rotated and has left a forward stands for its successor. Of more than 500 an engine may end
    * some at a time; in the last step it ends all that are there, so that none survives that was there
    * when it was called.
    */

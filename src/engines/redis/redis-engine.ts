@@ -47,7 +47,7 @@ export type { RedisOptions } from './options.ts'
 const POLICIES = { reject: '0', 'evict-oldest': '1', 'evict-idle': '2' } as const
 /** From this attempt on a crowded index is looked through at once: better late than no login. */
 const CROWDED_ATTEMPTS = 3
-const EVICTED_AT_ONCE = 1_000
+const EVICTED_AT_ONCE = 500
 
 export interface RedisEngineOptions {
   /** A URL, the path of a unix socket, or more: see RedisOptions. */

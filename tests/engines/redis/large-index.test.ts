@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type RedisEngine, redisEngine } from '../../../src/engines/redis/redis-engine.ts'
+import { type RedisServer, startRedis } from '../../support/redis-server.ts'
+import { newId, newOwner, PARTITION, populate, record } from './fixtures.ts'
+
+const MANY = 20_000
+/** What one call may look at or end; the scripts say the same. */
+const MOST_OF_A_PAGE = 700
+const MOST_LOOKED_AT = 1_500
+
+let server: RedisServer
+let engine: RedisEngine
+
+beforeAll(async () => {
+  server = await startRedis({ args: ['--latency-tracking-info-percentiles', '100'] })
+  engine = redisEngine({ redis: server.url, commandTimeout: 10_000, nearCache: false })
+  await engine.ready()
+})
+afterAll(async () => {
+  await engine.close()
+  await server.stop()
+})
+beforeEach(async () => {
+  await server.cli('FLUSHALL')
+})
+
+interface Calls {
+  /** Of scripts. */
+  readonly count: number
+  /** Milliseconds of the server's time for the longest; printed, and not asserted: machines differ. */
+  readonly longest: number
+  /** The most commands that one of them has carried out on keys of their own. */
+  readonly most: number
+}
+
+/** What the server has to do for `work`, script by script. */
+async function callsOf(title: string, work: () => Promise<unknown>): Promise<Calls> {
+  await server.cli('CONFIG', 'RESETSTAT')
+  await work()
+  const info = await server.cli('INFO', 'everything')
+  const number = (pattern: string): number => Number(new RegExp(pattern).exec(info)?.[1] ?? 0)
+  const count = number('cmdstat_evalsha:calls=(\\d+)')
+  const commands = ['del', 'pttl', 'exists', 'hdel'].map((name) =>
+    number(`cmdstat_${name}:calls=(\\d+)`),
+  )
+  const longest = number('latency_percentiles_usec_evalsha:p100=([\\d.]+)') / 1_000
+  console.info(`${title}: ${count} calls, the longest ${longest.toFixed(1)} ms`)
+  return { count, longest, most: Math.max(...commands) / count }
+}
+
+describe('a principal with 20,000 sessions holds up the server in no call', () => {
+  it('S17 list', async () => {
+    const owner = newOwner()
+    await populate(server, owner.tag, MANY)
+    const calls = await callsOf('list', async () => {
+      expect(await engine.list(PARTITION, owner.tag)).toHaveLength(MANY)
+    })
+    expect(calls.count).toBeGreaterThanOrEqual(MANY / MOST_OF_A_PAGE)
+    expect(calls.most).toBeLessThanOrEqual(MOST_OF_A_PAGE)
+  })
+
+  it('S17 revokeAll', async () => {
+    const owner = newOwner()
+    const ids = await populate(server, owner.tag, MANY)
+    const calls = await callsOf('revokeAll', async () => {
+      expect(await engine.revokeAll(PARTITION, owner.tag)).toHaveLength(MANY)
+    })
+    expect(calls.count).toBeGreaterThanOrEqual(MANY / MOST_OF_A_PAGE)
+    expect(calls.most).toBeLessThanOrEqual(MOST_OF_A_PAGE + 1)
+    expect(await engine.load(ids[0] as string)).toBeUndefined()
+    expect(await server.cli('DBSIZE')).toBe('0')
+  })
+
+  it.each(['evict-oldest', 'evict-idle', 'reject'] as const)('S19 login, %s', async (policy) => {
+    const owner = newOwner()
+    await populate(server, owner.tag, MANY)
+    const calls = await callsOf(`login, ${policy}`, async () => {
+      const limit = { max: 1_000, policy } as const
+      const result = await engine.create(newId(), record(1), 60_000, owner, limit)
+      expect(result.status).toBe(policy === 'reject' ? 'rejected' : 'created')
+      if (result.status === 'created') expect(result.evicted).toHaveLength(MANY - 999)
+    })
+    expect(calls.count).toBeGreaterThan(10)
+    expect(calls.most).toBeLessThanOrEqual(MOST_LOOKED_AT)
+  })
+
+  it.each(['evict-oldest', 'evict-idle'] as const)(
+    'S19 login at the largest index that is looked through, %s',
+    async (policy) => {
+      const owner = newOwner()
+      await populate(server, owner.tag, MOST_LOOKED_AT)
+      const calls = await callsOf(`login, ${policy}, 1,500 in one step`, async () => {
+        await engine.create(newId(), record(1), 60_000, owner, { max: 1_000, policy })
+      })
+      expect(calls.count).toBeLessThanOrEqual(2)
+    },
+  )
+})
