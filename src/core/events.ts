@@ -11,10 +11,14 @@ export interface SessionEvents {
     readonly id: SessionId
     readonly previousId: SessionId | undefined
     readonly principal: string
+    readonly device: string | undefined
+    readonly address: string | undefined
   }
   rotated: { readonly id: SessionId; readonly previousId: SessionId }
   logout: { readonly id: SessionId; readonly principal: string | undefined }
   revoked: { readonly id: SessionId; readonly principal: string | undefined }
+  /** A login (`by` is its session) has ended it: the principal had as many as `maxSessions` allows. */
+  evicted: { readonly id: SessionId; readonly principal: string; readonly by: SessionId }
   expired: { readonly id: SessionId }
   /** Another writer was first; the changes were rebased and tried again. */
   conflict: { readonly id: SessionId }
@@ -43,12 +47,16 @@ export const sessionEventNames: readonly SessionEventName[] = [
   'rotated',
   'logout',
   'revoked',
+  'evicted',
   'expired',
   'conflict',
   'rejected',
   'dropped',
   'error',
 ]
+
+/** Keeps events. @returns when this one is kept; nothing for one that is not to be kept. Never rejects. */
+export type EventKeeper = (name: SessionEventName, event: object) => Promise<void> | undefined
 export type SessionListener<Name extends SessionEventName> = (event: SessionEvents[Name]) => void
 
 /** Local listeners. One that throws, at once or later, is reported as a warning and harms neither request nor others. */
@@ -56,6 +64,13 @@ export class EventHub {
   readonly #listeners = new Map<SessionEventName, Set<(event: never) => void>>()
 
   readonly #reported = new Set<string>()
+
+  #keeper: EventKeeper | undefined
+
+  /** From now on `keeper` is handed each event, in order. */
+  keep(keeper: EventKeeper): void {
+    this.#keeper = keeper
+  }
 
   /**
    * @returns a function that ends the subscription
@@ -73,7 +88,24 @@ export class EventHub {
     }
   }
 
+  /** Nobody waits until it is kept; a later `record` is waited for together with it. */
   emit<Name extends SessionEventName>(name: Name, event: SessionEvents[Name]): void {
+    void this.record(name, event)
+  }
+
+  /**
+   * Tells the listeners at once.
+   * @returns when this event, and all those before, are kept; nothing where nothing has to be waited for
+   */
+  record<Name extends SessionEventName>(
+    name: Name,
+    event: SessionEvents[Name],
+  ): Promise<void> | undefined {
+    this.#tell(name, event)
+    return this.#keeper?.(name, event)
+  }
+
+  #tell<Name extends SessionEventName>(name: Name, event: SessionEvents[Name]): void {
     const listeners = this.#listeners.get(name)
     if (listeners === undefined || listeners.size === 0) {
       if (name === 'error') this.#unheard(event as SessionEvents['error'])

@@ -56,15 +56,19 @@ export class PrincipalSessions {
   async revoke(id: SessionId): Promise<boolean> {
     const { tag, principal } = this.#name
     const ended = await revokeById(this.#settings.engine, id, tag)
-    if (ended !== undefined) this.#events.emit('revoked', { id: ended, principal })
-    return ended !== undefined
+    if (ended === undefined) return false
+    await this.#events.record('revoked', { id: ended, principal })
+    return true
   }
 
   /** Ends all of them in one step, or all but one. @returns how many were live */
   async revokeAll(options: { readonly except?: SessionId | undefined } = {}): Promise<number> {
     const { tag, partitionTag, principal } = this.#name
     const ids = await this.#settings.engine.revokeAll(partitionTag, tag, options.except)
-    for (const id of ids) this.#events.emit('revoked', { id, principal })
+    // Entries keep their order: the last stands for those before it.
+    let entry: Promise<void> | undefined
+    for (const id of ids) entry = this.#events.record('revoked', { id, principal })
+    await entry
     return ids.length
   }
 }

@@ -164,10 +164,12 @@ export class SessionState {
       this.#ended = undefined
       this.#lifetime = undefined
       this.#become(live, true)
-      this.#events.emit('login', {
+      await this.#events.record('login', {
         id: live.token.id,
         previousId: before?.token.id,
         principal: plan.name.principal,
+        device: plan.device,
+        address: plan.address,
       })
     })
   }
@@ -176,10 +178,12 @@ export class SessionState {
   logout(): Promise<void> {
     return this.#next(async () => {
       const live = this.#live
+      let entry: Promise<void> | undefined
       if (live !== undefined) {
         const destroyed = await this.repository.destroy(live)
         if (destroyed.status === 'done') {
-          this.#events.emit('logout', { id: live.token.id, principal: principalOf(live.meta) })
+          const event = { id: live.token.id, principal: principalOf(live.meta) }
+          entry = this.#events.record('logout', event)
         }
         // A login elsewhere was first, and its cookie is not this request's to touch.
         if (destroyed.status === 'superseded') this.#ended = 'superseded'
@@ -189,6 +193,7 @@ export class SessionState {
       this.#become(undefined, true)
       this.#attributes = new Attributes(none)
       this.#lifetime = undefined
+      await entry
     })
   }
 
@@ -237,7 +242,7 @@ export class SessionState {
     }
     this.#lifetime = undefined
     this.#become(live, false)
-    this.#events.emit('created', { id: live.token.id })
+    return this.#events.record('created', { id: live.token.id })
   }
 
   #create(attributes: ReadonlyMap<string, unknown>): Promise<Live> {
@@ -276,12 +281,14 @@ export class SessionState {
     this.#lifetime = undefined
     this.#become(written.live, written.rebased)
     const { id } = written.live.token
+    let entry: Promise<void> | undefined
     if (moved !== undefined && id !== live.token.id) {
-      this.#events.emit('rotated', { id, previousId: live.token.id })
+      entry = this.#events.record('rotated', { id, previousId: live.token.id })
     }
     if (delta.size > 0) {
-      this.#events.emit('changed', { id, attributes: [...delta.keys()] })
+      entry = this.#events.record('changed', { id, attributes: [...delta.keys()] }) ?? entry
     }
+    return entry
   }
 
   #become(live: Live | undefined, rebased: boolean): void {
