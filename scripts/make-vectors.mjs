@@ -34,7 +34,7 @@ write(
   {
     secrets: SECRETS.map((secret, i) => {
       const { id, token, seal } = keyring.keys[i]
-      return { secret, keyId: id, tokenKey: hex(token), sealKey: hex(seal) }
+      return { secret, keyId: id, tokenKey: hex(token.export()), sealKey: hex(seal.export()) }
     }),
     partitionTags: Array.from({ length: PARTITIONS }, (_, number) => partitionTag(number)),
     principals: [
@@ -287,28 +287,33 @@ const descriptor = {
   createdAt: header.createdAt,
   deadline: header.deadline,
   idleTimeout: header.idleTimeout,
+  principal: 'user-1',
 }
 write(
   'descriptors',
-  'Under the two secrets of keys.json: entries of the index of the principal `user-1`, no pepper.',
+  'Under the two secrets of keys.json: entries of the index of the principal `user-1`. The name is the one ' +
+    'without a pepper; `pepper` is for the kind tag alone.',
   {
     ownerTag: owner.tag,
     opens: [
-      { device: 'Firefox on Linux', address: '192.0.2.1' },
-      { device: null, address: null },
-    ].map(({ device, address }) => ({
-      sessionId: mine.id,
-      descriptor: hex(
-        sealDescriptor(keyring, owner.tag, mine.id, {
-          ...descriptor,
-          device: device ?? undefined,
-          address: address ?? undefined,
-        }),
-      ),
-      ...descriptor,
-      device,
-      address,
-    })),
+      { pepper: '', kind: 'web', device: 'Firefox on Linux', address: '192.0.2.1' },
+      { pepper: 'a pepper', kind: 'web', device: null, address: null },
+      { pepper: '', kind: null, device: null, address: null },
+    ].map(({ pepper, kind, device, address }) => {
+      const sealed = sealDescriptor({ keyring, pepper: Buffer.from(pepper) }, owner.tag, mine.id, {
+        ...descriptor,
+        kind: kind ?? undefined,
+        device: device ?? undefined,
+        address: address ?? undefined,
+      })
+      return {
+        sessionId: mine.id,
+        descriptor: hex(sealed),
+        pepper,
+        kindTag: hex(sealed.subarray(13, 17)),
+        ...{ ...descriptor, kind, device, address },
+      }
+    }),
   },
 )
 

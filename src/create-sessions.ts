@@ -1,13 +1,9 @@
 import { type Duration, parseDuration } from './core/duration.ts'
 import type { Engine } from './core/engine.ts'
 import { OptionError } from './core/errors.ts'
-import {
-  checkOptions,
-  refuseUnknown,
-  SESSIONS_OPTION_NAMES,
-  type SessionsOptions,
-} from './core/options.ts'
+import { checkOptions, SESSIONS_OPTION_NAMES, type SessionsOptions } from './core/options.ts'
 import { Sessions } from './core/sessions.ts'
+import { refuseUnknown } from './core/unknown-options.ts'
 import { memoryEngine } from './engines/memory/memory-engine.ts'
 import { checkPrefix } from './engines/redis/keys.ts'
 import { type NearCacheOptions, nearCacheLimits } from './engines/redis/near-cache-options.ts'

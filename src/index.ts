@@ -7,6 +7,7 @@ export type {
   ExpiryEvents,
   Held,
   Limit,
+  LimitPolicy,
   ListedSession,
   LoadOptions,
   NearCacheStats,
@@ -22,10 +23,12 @@ export {
   AttributeError,
   HeadersSentError,
   isSojournError,
+  NotSignedInError,
   OptionError,
   SchemaError,
   SessionConflictError,
   SessionEndedError,
+  SessionLimitError,
   SessionTooLargeError,
   SojournError,
   type SojournErrorCode,
@@ -38,6 +41,7 @@ export {
   type SessionListener,
   sessionEventNames,
 } from './core/events.ts'
+export type { LimitedLogin, MaxSessions, SessionLimit } from './core/limit.ts'
 export { counter, fields, type Merge, union } from './core/merge.ts'
 export type { SessionsOptions } from './core/options.ts'
 export type { PrincipalSessions, SessionInfo } from './core/principal-sessions.ts'

@@ -13,6 +13,8 @@ export type SojournErrorCode =
   | 'ERR_SOJOURN_TOO_LARGE'
   | 'ERR_SOJOURN_CONFLICT'
   | 'ERR_SOJOURN_ENDED'
+  | 'ERR_SOJOURN_SESSION_LIMIT'
+  | 'ERR_SOJOURN_NOT_SIGNED_IN'
   | 'ERR_SOJOURN_HEADERS_SENT'
   | 'ERR_SOJOURN_STORE_UNAVAILABLE'
   | 'ERR_SOJOURN_STORE_REFUSED'
@@ -112,6 +114,32 @@ export class SessionEndedError extends SojournError {
       `${operation}: this session has ended; start with a new request`,
       409,
     )
+  }
+}
+
+/** The principal has as many sessions as it may, and the limit's policy is `reject`. Nothing was written. */
+export class SessionLimitError extends SojournError {
+  readonly max: number
+  /** The kind of client whose own limit it is; absent: that of all sessions. */
+  readonly kind: string | undefined
+
+  constructor(max: number, kind?: string) {
+    const which = kind === undefined ? '' : ` of kind ${quote(kind)}`
+    super(
+      'ERR_SOJOURN_SESSION_LIMIT',
+      `login: the principal has ${max} session${max === 1 ? '' : 's'}${which} already, and may have no more; ` +
+        'one has to be ended first',
+      409,
+    )
+    this.max = max
+    this.kind = kind
+  }
+}
+
+/** The operation is for a principal's session, and this one is nobody's. */
+export class NotSignedInError extends SojournError {
+  constructor(operation: string) {
+    super('ERR_SOJOURN_NOT_SIGNED_IN', `${operation}: nobody is signed in; login comes first`, 401)
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Change as AttributeChange, applyDelta, type Delta } from './attributes.ts'
+import type { Limit } from './engine.ts'
 import { SessionEndedError } from './errors.ts'
 import type { Live } from './live.ts'
 import { loginMeta } from './meta.ts'
@@ -27,6 +28,8 @@ export interface LoginPlan {
   readonly name: PrincipalName
   /** Names of the attributes that go along. */
   readonly keep: readonly string[]
+  readonly kind: string | undefined
+  readonly limit: Limit | undefined
   readonly device: string | undefined
   readonly address: string | undefined
   readonly persistent: boolean
@@ -58,6 +61,7 @@ export async function login(
   const meta = loginMeta({
     principal: plan.name.principal,
     authenticatedAt: now,
+    kind: plan.kind,
     device: plan.device,
     address: plan.address,
     persistent: plan.persistent,
@@ -65,7 +69,10 @@ export async function login(
   const base = before?.attributes() ?? new Map<string, unknown>()
   const kept = pick(applyDelta(base, pending), plan.keep)
   const token = createToken(keyring, plan.name.partition)
-  const created = await repository.create(token, header, kept, meta)
+  // The same principal's, which this login ends, is not one too many.
+  const isReplaced = before !== undefined && before.header.ownerTag === plan.name.tag
+  const limit = isReplaced && plan.limit ? { ...plan.limit, replaces: before.token.id } : plan.limit
+  const created = await repository.create(token, header, kept, meta, limit)
   if (before === undefined) return created
   try {
     return await supersede(repository, before, pending, plan.keep, created)

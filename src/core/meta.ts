@@ -11,10 +11,12 @@ const AUTHENTICATED_AT = 'a'
 const DEVICE = 'd'
 const ADDRESS = 'i'
 const PERSISTENT = 'k'
+const KIND = 'c'
 
 export interface LoginMeta {
   readonly principal: string
   readonly authenticatedAt: number
+  readonly kind: string | undefined
   readonly device: string | undefined
   readonly address: string | undefined
   readonly persistent: boolean
@@ -25,6 +27,7 @@ export function loginMeta(login: LoginMeta): Meta {
     [PRINCIPAL, login.principal],
     [AUTHENTICATED_AT, login.authenticatedAt],
   ])
+  if (login.kind !== undefined) meta.set(KIND, login.kind)
   if (login.device !== undefined) meta.set(DEVICE, login.device)
   if (login.address !== undefined) meta.set(ADDRESS, login.address)
   if (login.persistent) meta.set(PERSISTENT, true)
@@ -32,6 +35,8 @@ export function loginMeta(login: LoginMeta): Meta {
 }
 
 export const principalOf = (meta: Meta): string | undefined => text(meta, PRINCIPAL)
+/** Of client, as the login has named it. */
+export const kindOf = (meta: Meta): string | undefined => text(meta, KIND)
 export const deviceOf = (meta: Meta): string | undefined => text(meta, DEVICE)
 export const addressOf = (meta: Meta): string | undefined => text(meta, ADDRESS)
 export const isPersistent = (meta: Meta): boolean => meta.get(PERSISTENT) === true

@@ -7,10 +7,12 @@ import { type Duration, parseDuration } from './duration.ts'
 import type { Engine } from './engine.ts'
 import { OptionError } from './errors.ts'
 import { createKeyring, type Keyring } from './keyring.ts'
+import { type LimitOf, limitOf, type MaxSessions } from './limit.ts'
 import type { Merge } from './merge.ts'
 import type { Merges } from './rebase.ts'
 import type { RecordSettings, SealMode } from './record.ts'
 import { createDataSchema, type DataSchema, type Migration } from './schema.ts'
+import { refuseUnknown } from './unknown-options.ts'
 
 /** Options of `createSessions` that do not depend on the engine. All are checked at once. */
 export interface SessionsOptions<Data extends object> {
@@ -52,6 +54,11 @@ export interface SessionsOptions<Data extends object> {
    * Must stay the same for as long as sessions live.
    */
   readonly pepper?: string | Uint8Array
+  /**
+   * How many sessions a principal may have at once: `5`, `{ max: 5, policy: 'reject', kinds: { mobile: 2 } }`,
+   * or a function of the login. Default: no limit. See `SessionLimit`.
+   */
+  readonly maxSessions?: MaxSessions | undefined
   readonly clock?: Clock
 }
 
@@ -69,6 +76,7 @@ export interface Settings {
   readonly schema: DataSchema
   readonly cookie: CookiePolicy
   readonly pepper: SecretKey
+  readonly limitOf: LimitOf
 }
 
 export const SESSIONS_OPTION_NAMES: readonly (keyof SessionsOptions<object>)[] = [
@@ -87,6 +95,7 @@ export const SESSIONS_OPTION_NAMES: readonly (keyof SessionsOptions<object>)[] =
   'migrate',
   'cookie',
   'pepper',
+  'maxSessions',
   'clock',
 ]
 const COOKIE_NAMES: readonly (keyof CookieOptions)[] = [
@@ -150,14 +159,7 @@ export function checkOptions<Data extends object>(
     schema: createDataSchema(options),
     cookie: new CookiePolicy(cookie),
     pepper: pepperOf(options.pepper ?? ''),
-  }
-}
-
-/** @throws OptionError for a name that is not known: a misspelt option must not be silently ignored */
-export function refuseUnknown(options: object, known: readonly string[], prefix = ''): void {
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue
-    throw new OptionError(prefix + name, `is not known; known are ${known.join(', ')}`)
+    limitOf: limitOf(options.maxSessions),
   }
 }
 

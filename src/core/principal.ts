@@ -39,36 +39,45 @@ export interface Descriptor {
   readonly createdAt: number
   readonly deadline: number
   readonly idleTimeout: number
+  readonly principal: string
+  /** Of client, as the login has named it. */
+  readonly kind: string | undefined
   readonly device: string | undefined
   readonly address: string | undefined
 }
 
 /*
- * version (1), created (6), key id (2), nonce (12), then AES-256-GCM of a MessagePack payload.
- * The creation time stands clear, because the engine evicts the oldest by it.
+ * version (1), created (6), idle timeout (6), kind tag (4), key id (2), nonce (12), then AES-256-GCM of
+ * a MessagePack payload. What the engine counts and evicts by stands clear (`descriptorHead`).
  */
 const VERSION = 1
-const KEY_ID_OFFSET = 7
-const NONCE_OFFSET = 9
-const SEALED_OFFSET = 21
+const IDLE_OFFSET = 7
+const KIND_OFFSET = 13
+const KIND_BYTES = 4
+const KEY_ID_OFFSET = 17
+const NONCE_OFFSET = 19
+const SEALED_OFFSET = 31
 /** Keeps these keys apart from those of records and forwards. */
 const DESCRIPTOR_PURPOSE = 4
 
 export function sealDescriptor(
-  keyring: Keyring,
+  { keyring, pepper }: { readonly keyring: Keyring; readonly pepper: Uint8Array | SecretKey },
   ownerTag: string,
   id: SessionId,
   descriptor: Descriptor,
 ): Uint8Array {
   const content = new Map<string, unknown>([
     ['x', descriptor.deadline],
-    ['t', descriptor.idleTimeout],
+    ['p', descriptor.principal],
   ])
+  if (descriptor.kind !== undefined) content.set('c', descriptor.kind)
   if (descriptor.device !== undefined) content.set('d', descriptor.device)
   if (descriptor.address !== undefined) content.set('i', descriptor.address)
   const start = Buffer.alloc(SEALED_OFFSET)
   start[0] = VERSION
   start.writeUIntBE(descriptor.createdAt, 1, 6)
+  start.writeUIntBE(descriptor.idleTimeout, IDLE_OFFSET, 6)
+  if (descriptor.kind !== undefined) start.set(kindTag(pepper, descriptor.kind), KIND_OFFSET)
   start.writeUInt16BE(keyring.primary.id, KEY_ID_OFFSET)
   start.set(randomBytes(12), NONCE_OFFSET)
   const nonce = start.subarray(NONCE_OFFSET)
@@ -97,17 +106,26 @@ export function openDescriptor(
     )
     if (plain === undefined) continue
     const content = codecs.messagepack.decode(plain).attributes
-    const device = content.get('d')
-    const address = content.get('i')
+    const text = (name: string): string | undefined => {
+      const value = content.get(name)
+      return typeof value === 'string' ? value : undefined
+    }
     return {
       createdAt: start.readUIntBE(1, 6),
       deadline: Number(content.get('x')),
-      idleTimeout: Number(content.get('t')),
-      device: typeof device === 'string' ? device : undefined,
-      address: typeof address === 'string' ? address : undefined,
+      idleTimeout: start.readUIntBE(IDLE_OFFSET, 6),
+      principal: String(content.get('p')),
+      kind: text('c'),
+      device: text('d'),
+      address: text('i'),
     }
   }
   return undefined
+}
+
+/** Names a kind of client to the engine; one-way, as the principal's name is. */
+function kindTag(pepper: Uint8Array | SecretKey, kind: string): Buffer {
+  return hmacSha256(pepper, Buffer.from(`kind\0${kind}`)).subarray(0, KIND_BYTES)
 }
 
 function descriptorKey(key: Key, ownerTag: string): Buffer {

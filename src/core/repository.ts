@@ -1,6 +1,7 @@
 import { applyDelta, type Delta } from './attributes.ts'
 import { equalBytes } from './crypto.ts'
 import {
+  type Limit,
   type Owner,
   type SessionId,
   type Stamp,
@@ -9,10 +10,10 @@ import {
   type Trail,
   type WriteResult,
 } from './engine.ts'
-import { SessionConflictError, StoreUnavailableError } from './errors.ts'
+import { SessionConflictError, SessionLimitError, StoreUnavailableError } from './errors.ts'
 import type { EventHub, SessionEvents } from './events.ts'
 import type { Live } from './live.ts'
-import { addressOf, deviceOf, type Meta, withPersistent } from './meta.ts'
+import { addressOf, deviceOf, kindOf, type Meta, principalOf, withPersistent } from './meta.ts'
 import type { Settings } from './options.ts'
 import { sealDescriptor } from './principal.ts'
 import { rebase } from './rebase.ts'
@@ -99,19 +100,30 @@ export class Repository {
     return schema.validate === undefined ? encode() : validateData(schema, attributes).then(encode)
   }
 
-  /** Stores a new session. */
+  /**
+   * Stores a new session. Those of the principal that have to make room are ended, and announced.
+   * @throws SessionLimitError where the limit refuses it; nothing is written then
+   */
   async create(
     token: Token,
     header: RecordHeader,
     attributes: ReadonlyMap<string, unknown>,
     meta: Meta,
+    limit?: Limit,
   ): Promise<Live> {
     const encoded = await this.#encode(token, header, attributes, meta)
     const ttl = this.timeToLive(header)
     const owner = this.#ownerOf(token.id, header, meta)
-    const created = await this.settings.engine.create(token.id, encoded.record, ttl, owner)
-    // 192 random bits do not come twice, and no limit is asked for.
+    const created = await this.settings.engine.create(token.id, encoded.record, ttl, owner, limit)
+    if (created.status === 'rejected' && limit !== undefined) {
+      const { max, maxOfKind = max } = limit
+      if (created.limit === 'all') throw new SessionLimitError(max)
+      throw new SessionLimitError(maxOfKind, kindOf(meta))
+    }
+    // 192 random bits do not come twice.
     if (created.status !== 'created') throw new TypeError(`create was answered ${created.status}`)
+    const principal = principalOf(meta) ?? ''
+    for (const id of created.evicted) this.#events.emit('evicted', { id, principal, by: token.id })
     return this.reader.written(token, header, meta, encoded, ttl)
   }
 
@@ -250,12 +262,14 @@ export class Repository {
 
   /** The owner as the engine's index needs it; empty for a session of nobody. */
   #ownerOf(id: SessionId, header: RecordHeader, meta: Meta): Owner | undefined {
-    const { keyring, engine } = this.settings
+    const { engine } = this.settings
     if (header.ownerTag === undefined) return undefined
-    const descriptor = sealDescriptor(keyring, header.ownerTag, id, {
+    const descriptor = sealDescriptor(this.settings, header.ownerTag, id, {
       createdAt: header.createdAt,
       deadline: header.deadline,
       idleTimeout: header.idleTimeout,
+      principal: principalOf(meta) ?? '',
+      kind: kindOf(meta),
       device: deviceOf(meta),
       address: addressOf(meta),
     })

@@ -1,12 +1,14 @@
 import { type Duration, parseDuration } from './duration.ts'
 import type { SessionId, Stamp } from './engine.ts'
 import { AttributeError, OptionError } from './errors.ts'
+import { limitOf, type MaxSessions } from './limit.ts'
 import { authenticatedAtOf, principalOf } from './meta.ts'
-import { refuseUnknown } from './options.ts'
 import { namePrincipal } from './principal.ts'
 import { withProperties } from './properties.ts'
 import type { Lifetime } from './repository.ts'
 import type { SessionState } from './session-state.ts'
+import { refuseUnknown } from './unknown-options.ts'
+import { isWellFormed } from './values.ts'
 
 /** What `get` gives: the value, not to be changed in place. */
 export type View<V> = V extends
@@ -42,6 +44,10 @@ export interface LoginOptions<Data extends object> extends LifetimeOptions {
   readonly device?: string | undefined
   /** For lists of devices: the client's network address. */
   readonly address?: string | undefined
+  /** Of client, for `maxSessions.kinds` and lists of devices: `'mobile'`, `'web'`. 1 to 64 characters. */
+  readonly kind?: string | undefined
+  /** Instead of the option of the same name. */
+  readonly maxSessions?: MaxSessions | undefined
 }
 
 /** For `sessions.watch`; a symbol, so that it is reached through plain properties too. */
@@ -56,7 +62,8 @@ export interface Watchable {
 
 const LONGEST_LABEL = 256
 const LIFETIME_OPTIONS = ['idleTimeout', 'absoluteTimeout', 'persistent']
-const LOGIN_OPTIONS = [...LIFETIME_OPTIONS, 'keep', 'device', 'address']
+const LONGEST_KIND = 64
+const LOGIN_OPTIONS = [...LIFETIME_OPTIONS, 'keep', 'device', 'address', 'kind', 'maxSessions']
 
 /**
  * One request's view of a session. Attributes are read at once and written together by `commit`,
@@ -235,7 +242,8 @@ export class Session<Data extends object = Record<string, unknown>> {
    * Signs a principal in: a new token always, the old one refused at once (OWASP ASVS 7.2.4), all
    * attributes but those of `keep` dropped.
    * @throws AttributeError for a principal that is not a string of 1 to 1,024 bytes, HeadersSentError,
-   * OptionError for a wrong lifetime, and as `commit`
+   * OptionError for a wrong lifetime or limit, SessionLimitError when the principal has too many sessions
+   * and the policy is `'reject'` (this session and its changes then stay as they are), and as `commit`
    */
   async login(principal: string, options: LoginOptions<Data> = {}): Promise<void> {
     const { settings } = this.#state.repository
@@ -246,8 +254,17 @@ export class Session<Data extends object = Record<string, unknown>> {
     if (idleTimeout > absoluteTimeout) {
       throw new OptionError('idleTimeout', 'is longer than absoluteTimeout; give both to login')
     }
+    const name = namePrincipal(principal, settings.pepper)
+    const kind = kindOf(options.kind)
+    const { maxSessions } = options
+    const limit = (maxSessions === undefined ? settings.limitOf : limitOf(maxSessions))({
+      principal,
+      kind,
+    })
     await this.#state.login({
-      name: namePrincipal(principal, settings.pepper),
+      name,
+      kind,
+      limit,
       keep: keptNames(options.keep ?? []),
       device: labelOf('device', options.device),
       address: labelOf('address', options.address),
@@ -299,6 +316,14 @@ export class Session<Data extends object = Record<string, unknown>> {
 function keptNames(keep: unknown): readonly string[] {
   if (Array.isArray(keep)) return keep as string[]
   throw new OptionError('keep', 'takes a list of attribute names')
+}
+
+function kindOf(kind: unknown): string | undefined {
+  if (kind === undefined) return undefined
+  const isText = typeof kind === 'string' && kind.length > 0 && kind.length <= LONGEST_KIND
+  // Lone surrogates all become the same character in UTF-8: two kinds would be one.
+  if (isText && isWellFormed(kind)) return kind
+  throw new OptionError('kind', `takes a text of 1 to ${LONGEST_KIND} characters`)
 }
 
 function labelOf(option: string, label: unknown): string | undefined {

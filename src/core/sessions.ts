@@ -9,7 +9,7 @@ import {
 import { OptionError, StoreUnavailableError } from './errors.ts'
 import { EventHub, type SessionEventName, type SessionListener } from './events.ts'
 import { type Exchange, type ExchangeRequest, openExchange } from './exchange.ts'
-import { refuseUnknown, type Settings } from './options.ts'
+import type { Settings } from './options.ts'
 import { namePrincipal } from './principal.ts'
 import { PrincipalSessions } from './principal-sessions.ts'
 import { Repository } from './repository.ts'
@@ -17,6 +17,7 @@ import { revokeById } from './revoke.ts'
 import { Session, STAMP, type Watchable } from './session.ts'
 import { SessionState } from './session-state.ts'
 import { isSessionId, parseToken } from './token.ts'
+import { refuseUnknown } from './unknown-options.ts'
 import { Watch, type WatchOptions } from './watch.ts'
 
 export interface OpenOptions {

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { descriptorHead } from '../../src/core/engine.ts'
 import { AttributeError } from '../../src/core/errors.ts'
 import { createKeyring } from '../../src/core/keyring.ts'
 import { PARTITIONS, partitionTag } from '../../src/core/partitions.ts'
@@ -16,6 +17,7 @@ const NO_PEPPER = new Uint8Array(0)
 const A = 'A'.repeat(32)
 const B = 'B'.repeat(32)
 const keyring = createKeyring([A])
+const names = { keyring, pepper: NO_PEPPER }
 const id = createToken(keyring, 5).id
 
 describe('namePrincipal', () => {
@@ -92,32 +94,47 @@ describe('a descriptor', () => {
     createdAt: Date.UTC(2025, 0, 1),
     deadline: Date.UTC(2025, 0, 2),
     idleTimeout: 1_800_000,
+    principal: 'user-7',
+    kind: 'web',
     device: 'Firefox on Linux',
     address: '2001:db8::1',
   }
 
   it('opens to what was sealed', () => {
-    const bare: Descriptor = { ...full, device: undefined, address: undefined }
-    const later: Descriptor = { ...full, createdAt: 2 ** 48 - 1, device: '', address: 'é\u{1f600}' }
+    const bare: Descriptor = { ...full, kind: undefined, device: undefined, address: undefined }
+    const text = { principal: 'ü', kind: '\u{1f600}', device: '', address: 'é\u{1f600}' }
+    const most = 2 ** 48 - 1
+    const later: Descriptor = { createdAt: most, deadline: most, idleTimeout: most, ...text }
     for (const descriptor of [full, bare, later]) {
-      const sealed = sealDescriptor(keyring, tag, id, descriptor)
+      const sealed = sealDescriptor(names, tag, id, descriptor)
       expect(openDescriptor(keyring, tag, id, sealed)).toEqual(descriptor)
     }
   })
 
-  it('has the creation time where engines look for it', () => {
-    const sealed = Buffer.from(sealDescriptor(keyring, tag, id, full))
-    expect(sealed.readUIntBE(1, 6)).toBe(full.createdAt)
+  it('has creation time, idle timeout and kind where engines look for them', () => {
+    const sealed = sealDescriptor(names, tag, id, full)
+    const kind = createHmac('sha256', '').update('kind\0web').digest().readUInt32BE()
+    const { createdAt, idleTimeout } = full
+    expect(descriptorHead(sealed)).toEqual({ createdAt, idleTimeout, kind })
+    const none = sealDescriptor(names, tag, id, { ...full, kind: undefined })
+    expect(descriptorHead(none).kind).toBe(0)
   })
 
-  it('S07 shows neither device nor address', () => {
-    const sealed = Buffer.from(sealDescriptor(keyring, tag, id, full)).toString('latin1')
-    expect(sealed).not.toContain('Firefox')
-    expect(sealed).not.toContain('2001')
+  it('S07 shows neither principal nor kind, device or address', () => {
+    const sealed = Buffer.from(sealDescriptor(names, tag, id, full)).toString('latin1')
+    for (const text of ['user-7', 'web', 'Firefox', '2001']) expect(sealed).not.toContain(text)
+  })
+
+  it('S07 has another kind tag under another pepper', () => {
+    const tags = ['', 'a', 'b'].map((pepper) => {
+      const peppered = { keyring, pepper: Buffer.from(pepper) }
+      return descriptorHead(sealDescriptor(peppered, tag, id, full)).kind
+    })
+    expect(new Set(tags).size).toBe(3)
   })
 
   it('S25 does not open when any bit of it is changed, when it is cut or lengthened', () => {
-    const sealed = sealDescriptor(keyring, tag, id, full)
+    const sealed = sealDescriptor(names, tag, id, full)
     for (let bit = 0; bit < sealed.length * 8; bit++) {
       const changed = new Uint8Array(sealed)
       changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7))
@@ -130,20 +147,20 @@ describe('a descriptor', () => {
   })
 
   it('S25 does not open for another session or another principal', () => {
-    const sealed = sealDescriptor(keyring, tag, id, full)
+    const sealed = sealDescriptor(names, tag, id, full)
     const other = namePrincipal('user-8', NO_PEPPER).tag
     expect(openDescriptor(keyring, other, id, sealed)).toBeUndefined()
     expect(openDescriptor(keyring, tag, createToken(keyring, 5).id, sealed)).toBeUndefined()
   })
 
   it('S26 opens under former secrets, not under removed ones', () => {
-    const sealed = sealDescriptor(keyring, tag, id, full)
+    const sealed = sealDescriptor(names, tag, id, full)
     expect(openDescriptor(createKeyring([B, A]), tag, id, sealed)).toEqual(full)
     expect(openDescriptor(createKeyring([B]), tag, id, sealed)).toBeUndefined()
   })
 
   it('is sealed anew each time', () => {
-    const [one, two] = [1, 2].map(() => sealDescriptor(keyring, tag, id, full))
+    const [one, two] = [1, 2].map(() => sealDescriptor(names, tag, id, full))
     expect(Buffer.from(one ?? []).equals(two ?? new Uint8Array())).toBe(false)
   })
 

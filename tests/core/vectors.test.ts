@@ -64,9 +64,13 @@ interface Descriptors {
   opens: {
     sessionId: string
     descriptor: string
+    pepper: string
+    kindTag: string
     createdAt: number
     deadline: number
     idleTimeout: number
+    principal: string
+    kind: string | null
     device: string | null
     address: string | null
   }[]
@@ -227,11 +231,13 @@ describe('trails', () => {
 })
 
 describe('descriptors', () => {
-  it.each(descriptors.opens)('device $device', (vector) => {
-    const { sessionId, descriptor, ...expected } = vector
+  it.each(descriptors.opens)('kind $kind, device $device', (vector) => {
+    const { sessionId, descriptor, pepper, kindTag, ...expected } = vector
     const opened = openDescriptor(keyring, descriptors.ownerTag, sessionId, unhex(descriptor))
-    expect({ ...opened, device: opened?.device ?? null, address: opened?.address ?? null }).toEqual(
-      expected,
-    )
+    const { kind = null, device = null, address = null } = opened ?? {}
+    expect({ ...opened, kind, device, address }).toEqual(expected)
+    const mac = createHmac('sha256', pepper).update(`kind\0${kind}`).digest()
+    expect(kindTag).toBe(kind === null ? '00000000' : mac.subarray(0, 4).toString('hex'))
+    expect(unhex(descriptor).subarray(13, 17).toString('hex')).toBe(kindTag)
   })
 })

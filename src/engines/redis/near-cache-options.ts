@@ -1,6 +1,6 @@
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { OptionError } from '../../core/errors.ts'
-import { refuseUnknown } from '../../core/options.ts'
+import { refuseUnknown } from '../../core/unknown-options.ts'
 import type { NearCacheLimits } from './near-cache.ts'
 
 export interface NearCacheOptions {

@@ -1,7 +1,7 @@
 import { OptionError } from '../../core/errors.ts'
 import type { ExchangeRequest } from '../../core/exchange.ts'
-import { refuseUnknown } from '../../core/options.ts'
 import type { OpenOptions, Sessions } from '../../core/sessions.ts'
+import { refuseUnknown } from '../../core/unknown-options.ts'
 import type { AnyExchange } from './response-hook.ts'
 
 export interface MountOptions<Source extends object> {

@@ -1,0 +1,9 @@
+import { OptionError } from './errors.ts'
+
+/** @throws OptionError for a name that is not known: a misspelt option must not be silently ignored */
+export function refuseUnknown(options: object, known: readonly string[], prefix = ''): void {
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue
+    throw new OptionError(prefix + name, `is not known; known are ${known.join(', ')}`)
+  }
+}
