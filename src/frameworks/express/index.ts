@@ -47,10 +47,10 @@ export function expressSessions<Data extends object>(
 ): ExpressMiddleware {
   checkOptions(sessions, options, ['fresh'])
   return (request, response, next) => {
-    if (!sessions.has(request)) {
-      toDictionary(request, 'url')
-      toDictionary(response, 'req')
-    }
+    // Before anything is asked of the request: until then each look for what is not there takes 0.5 µs, more
+    // than doing this again where it is mounted twice.
+    toDictionary(request, 'url')
+    toDictionary(response, 'req')
     const facts = new NodeRequest(request, request, isSecure)
     const start = (exchange: Exchange<Data>): void => {
       defineSession(request, exchange)
