@@ -6,6 +6,8 @@ export type {
   Engine,
   ExpiryEvents,
   Held,
+  InsightSample,
+  Insights,
   Limit,
   LimitPolicy,
   ListedSession,
@@ -42,6 +44,8 @@ export {
   sessionEventNames,
 } from './core/events.ts'
 export type { LimitedLogin, MaxSessions, SessionLimit } from './core/limit.ts'
+export type { DurationBucket, Durations, Percentiles } from './core/gap-histogram.ts'
+export type { InsightOptions, SessionsInsight } from './core/insight.ts'
 export { counter, fields, type Merge, union } from './core/merge.ts'
 export type { SessionsOptions } from './core/options.ts'
 export type { PrincipalSessions, SessionInfo } from './core/principal-sessions.ts'

@@ -302,3 +302,26 @@ export interface ExpiryEvents {
 export function hasExpiryEvents(engine: Engine): engine is Engine & ExpiryEvents {
   return 'onExpired' in engine
 }
+
+/** Optional ability: the engine counts for `sessions.insight()`, and samples. Not on a request's path. */
+export interface Insights {
+  /** Adds to the counters of today (UTC, by the engine's clock). @param counts by a counter's number */
+  addGaps(counts: ReadonlyMap<number, number>): Promise<void>
+
+  /** Sums of the counters of the last so many days, today among them. @param days at most 14 */
+  gaps(days: number): Promise<ReadonlyMap<number, number>>
+
+  /** Lifetimes of sessions that were chosen without regard to them. @param most how many, 0 or more */
+  sampleTtls(most: number): Promise<InsightSample>
+}
+
+export interface InsightSample {
+  /** Remaining lifetimes, milliseconds. */
+  readonly ttls: readonly number[]
+  /** Whether those are all sessions that there are. */
+  readonly complete: boolean
+}
+
+export function hasInsights(engine: Engine): engine is Engine & Insights {
+  return 'sampleTtls' in engine
+}

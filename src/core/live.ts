@@ -14,13 +14,13 @@ export interface Live {
   readonly attributes: () => ReadonlyMap<string, unknown>
   /** They hold objects that a migration has made and nobody can copy: for this request alone. */
   readonly unshared?: true
-  /** Moves with each touch where the engine holds the record. */
+  /** Moves with each touch. */
   readonly lease: Lease
 }
 
 export interface Lease {
   /** When the store lets it go if nobody comes, milliseconds since the epoch by the engine's clock. */
-  readonly expiresAt: number
+  expiresAt: number
 }
 
 export type Loaded =

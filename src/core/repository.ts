@@ -12,6 +12,7 @@ import {
 } from './engine.ts'
 import { SessionConflictError, SessionLimitError, StoreUnavailableError } from './errors.ts'
 import type { EventHub, SessionEvents } from './events.ts'
+import { Insight } from './insight.ts'
 import type { Live } from './live.ts'
 import { addressOf, deviceOf, kindOf, type Meta, principalOf, withPersistent } from './meta.ts'
 import type { Settings } from './options.ts'
@@ -68,6 +69,7 @@ export class Repository {
   readonly settings: Settings
   readonly watches: Watches
   readonly reader: SessionReader
+  readonly insight: Insight
   readonly #events: EventHub
   readonly #turns = new Turns<Written>()
   readonly #touching = new Set<SessionId>()
@@ -77,6 +79,7 @@ export class Repository {
     this.watches = new Watches(settings.engine)
     this.#events = events
     this.reader = new SessionReader(settings, events)
+    this.insight = new Insight(settings.engine, events)
   }
 
   /** Milliseconds until the record ends if nobody comes; 0 or less when its deadline has passed. */
@@ -194,6 +197,7 @@ export class Repository {
         throw error
       }
       if (result.status === 'done') {
+        this.insight.renewed(live.header, live.lease.expiresAt)
         const isOurs = live.unshared !== true && !holdsObjects(delta)
         const attributesKnown = isOurs ? attributes : undefined
         const written = this.reader.written(token, header, meta, encoded, ttl, attributesKnown)
@@ -249,12 +253,19 @@ export class Repository {
    * one that is being touched by another request need not be touched twice.
    */
   async touch(live: Live): Promise<void> {
+    const { header, lease } = live
     const { id } = live.token
-    const ttl = this.timeToLive(live.header)
+    const ttl = this.timeToLive(header)
     if (ttl < 1 || this.#touching.has(id)) return
     this.#touching.add(id)
     try {
-      await this.settings.engine.touch(id, live.stamp, ttl)
+      const { expiresAt } = lease
+      const now = this.settings.engine.now()
+      const result = await this.settings.engine.touch(id, live.stamp, ttl)
+      if (result.status !== 'done') return
+      this.insight.renewed(header, expiresAt)
+      // Where the engine holds the record it has moved by itself.
+      if (lease.expiresAt === expiresAt) lease.expiresAt = now + ttl
     } finally {
       this.#touching.delete(id)
     }

@@ -9,6 +9,7 @@ import {
 import { OptionError, StoreUnavailableError } from './errors.ts'
 import { EventHub, type SessionEventName, type SessionListener } from './events.ts'
 import { type Exchange, type ExchangeRequest, openExchange } from './exchange.ts'
+import type { InsightOptions, SessionsInsight } from './insight.ts'
 import type { Settings } from './options.ts'
 import { namePrincipal } from './principal.ts'
 import { PrincipalSessions } from './principal-sessions.ts'
@@ -93,6 +94,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   async #close(): Promise<void> {
     this.#unsubscribe?.()
     this.#repository.watches.close()
+    await this.#repository.insight.close()
     const { engine } = this.#settings
     const others = (users.get(engine) ?? 1) - 1
     users.set(engine, others)
@@ -153,6 +155,15 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   stats(): SessionsStats {
     const { engine } = this.#settings
     return { nearCache: hasNearReads(engine) ? engine.nearCache : NO_NEAR_CACHE }
+  }
+
+  /**
+   * How long people are away between two requests, on all nodes, and how much is left of the sessions that
+   * there are. For advice on the idle timeout; takes about a second of waiting.
+   * @throws OptionError, also for an engine that counts nothing; StoreUnavailableError, StoreRefusedError
+   */
+  insight(options: InsightOptions = {}): Promise<SessionsInsight> {
+    return this.#repository.insight.read(options)
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { EngineCase } from './engine-case.ts'
+import { insightCases } from './engine-cases/insights.ts'
 import { limitCases } from './engine-cases/limits.ts'
 import { nearReadCases } from './engine-cases/near-reads.ts'
 import { principalCases } from './engine-cases/principals.ts'
@@ -35,5 +36,6 @@ export function engineSuite(): EngineCase[] {
     ...racingCases,
     ...servingCases,
     ...nearReadCases,
+    ...insightCases,
   ]
 }

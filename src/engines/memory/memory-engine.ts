@@ -5,6 +5,7 @@ import {
   descriptorHead,
   type Engine,
   type ExpiryEvents,
+  type Insights,
   isTrail,
   type ListedSession,
   type NearReads,
@@ -18,6 +19,7 @@ import { OptionError, StoreRefusedError, StoreUnavailableError } from '../../cor
 import { successorOf } from '../../core/trail.ts'
 import { excess } from '../limits.ts'
 import { Watchers } from '../watchers.ts'
+import { DayCounters, sampleOf } from './insight.ts'
 import { type Entry, type MutableHeld, RecordStore } from './record-store.ts'
 import { startSweeper } from './sweeper.ts'
 
@@ -41,7 +43,7 @@ export interface MemoryEngineStats {
   readonly expired: number
 }
 
-export interface MemoryEngine extends Engine, ExpiryEvents, NearReads {
+export interface MemoryEngine extends Engine, ExpiryEvents, Insights, NearReads {
   stats(): MemoryEngineStats
 }
 
@@ -66,6 +68,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
 
   const listeners = new Set<{ readonly tell: (id: SessionId) => void }>()
   const watchers = new Watchers()
+  const counters = new DayCounters()
   const store = new RecordStore(maxSessions, announce, (id) => watchers.notify(id))
   let hits = 0
   let misses = 0
@@ -280,6 +283,19 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
       listeners.add(subscription)
       return () => void listeners.delete(subscription)
     },
+
+    addGaps: (counts) => call(() => counters.add(clock.now(), counts)),
+
+    gaps: (days) => call(() => counters.sum(clock.now(), days)),
+
+    sampleTtls: (most) =>
+      call((now) => {
+        const live = store.sessions(now)
+        return sampleOf(
+          live.map((entry) => remaining(entry, now)),
+          most,
+        )
+      }),
 
     stats: () => ({
       records: store.size,

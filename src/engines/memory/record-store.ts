@@ -142,6 +142,11 @@ export class RecordStore {
     return listed.sort(byCreation)
   }
 
+  /** All that are live, in the order in which they were made. */
+  sessions(now: number): Entry[] {
+    return [...this.#entries.values()].filter((e) => e.deadline > now && !isTrail(e.record))
+  }
+
   clear(): void {
     this.#entries.clear()
     this.#heap.clear()

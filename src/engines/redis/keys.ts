@@ -1,5 +1,6 @@
 import type { SessionId } from '../../core/engine.ts'
 import { OptionError } from '../../core/errors.ts'
+import { partitionTag } from '../../core/partitions.ts'
 
 const TAG_LENGTH = 3
 const HASH_LENGTH = 22
@@ -22,6 +23,12 @@ export function recordIdOf(prefix: string, key: string | Buffer): SessionId | un
 /** `<prefix>:{<tag>}:p:<22 characters>`: the hash that lists a principal's sessions. */
 export function indexKey(prefix: string, partition: string, ownerTag: string): string {
   return `${prefix}:{${partition}}:p:${ownerTag}`
+}
+
+/** `<prefix>:{<tag of partition 0>}:g:<yyyymmdd>`: counters of one day. @param now ms since the epoch */
+export function gapsKey(prefix: string, now: number): string {
+  const day = new Date(now).toISOString().slice(0, 10).replaceAll('-', '')
+  return `${prefix}:{${partitionTag(0)}}:g:${day}`
 }
 
 /** The partition tag at the front of a session id: names the slot of all keys beside it. */

@@ -6,6 +6,8 @@ import {
   descriptorHead,
   type Engine,
   type Held,
+  type InsightSample,
+  type Insights,
   type Limit,
   type ListedSession,
   type LoadOptions,
@@ -33,6 +35,7 @@ import {
   writtenLifetime,
 } from './answers.ts'
 import { evaluate } from './evaluate.ts'
+import { RedisInsight } from './insight.ts'
 import { checkPrefix, indexKey, partitionOf, recordKey } from './keys.ts'
 import type { Hold } from './near-cache.ts'
 import { type NearCacheOptions, nearCacheLimits } from './near-cache-options.ts'
@@ -78,14 +81,16 @@ export function redisEngine(options: RedisEngineOptions): RedisEngine {
 }
 
 /** Every session is a string, every principal with sessions a hash; see protocol/README.md. */
-export class RedisEngine implements Engine, NearReads {
+export class RedisEngine implements Engine, NearReads, Insights {
   readonly name = 'redis'
   readonly #prefix: string
   readonly #link: TrackedLink
+  readonly #insight: RedisInsight
 
   constructor(options: TrackedLinkOptions) {
     this.#prefix = options.prefix
     this.#link = new TrackedLink(options)
+    this.#insight = new RedisInsight(this.#link, options)
   }
 
   now(): number {
@@ -324,8 +329,21 @@ export class RedisEngine implements Engine, NearReads {
     }
   }
 
+  addGaps(counts: ReadonlyMap<number, number>): Promise<void> {
+    return this.#insight.addGaps(counts)
+  }
+
+  gaps(days: number): Promise<ReadonlyMap<number, number>> {
+    return this.#insight.gaps(days)
+  }
+
+  sampleTtls(most: number): Promise<InsightSample> {
+    return this.#insight.sampleTtls(most)
+  }
+
   async close(): Promise<void> {
     this.#link.close()
+    this.#insight.close()
   }
 
   /** The link to the master of a partition. With a Sentinel or a Cluster there will be a choice. */

@@ -7,7 +7,7 @@ export interface LuaScript {
   readonly sha1: string
 }
 
-export const scripts: Readonly<Record<"commit" | "create" | "destroy" | "evict" | "list" | "revoke-all" | "rotate" | "touch", LuaScript>> = {
+export const scripts: Readonly<Record<"commit" | "create" | "destroy" | "evict" | "gaps" | "list" | "revoke-all" | "rotate" | "touch", LuaScript>> = {
   "commit": {
     name: "commit",
     text: "-- commit: replaces a record if nobody else has in the meantime (compare-and-set on the stamp).\n--\n-- KEYS[1]  record\n-- ARGV[1]  lifetime of the new record, ms; '': the lifetime stays as it is\n-- ARGV[2]  base, 8 bytes: the stamp the caller read, bytes 2 to 9 of the record; then the new record\n--\n-- answer   {1, ttl}           done\n--          {2, record, ttl}   conflict: another stamp is stored; nothing was written\n--          {3}                gone: there is no record; nothing was written\n--\n-- The trailing PTTL makes the server track the key again for this connection's near cache, which\n-- an own write ends. A stamp counts only whole: of a key that is not there GETRANGE answers ''.\n-- Base and record are one argument because each binary one costs the client two more pieces to write.\n\nlocal stamp = redis.call('GETRANGE', KEYS[1], 2, 9)\nif stamp ~= string.sub(ARGV[2], 1, 8) or #stamp ~= 8 then\n  local record = redis.call('GET', KEYS[1])\n  if not record then return {3} end\n  return {2, record, redis.call('PTTL', KEYS[1])}\nend\nif ARGV[1] == '' then\n  redis.call('SET', KEYS[1], string.sub(ARGV[2], 9), 'KEEPTTL')\nelse\n  redis.call('SET', KEYS[1], string.sub(ARGV[2], 9), 'PX', ARGV[1])\nend\nreturn {1, redis.call('PTTL', KEYS[1])}\n",
@@ -27,6 +27,11 @@ export const scripts: Readonly<Record<"commit" | "create" | "destroy" | "evict" 
     name: "evict",
     text: "-- evict: ends some of a principal's sessions, those of an index that `create` has found crowded.\n--\n-- KEYS[1]  index of the owner, `<prefix>:{<tag>}:p:<22 characters>`\n-- ARGV[1]  an id (22 characters), as are all that follow; at most 500\n--\n-- answer   {id, …}   ids whose records were live\n--\n-- Records are reached by keys built from KEYS[1]: same prefix, same tag, so the same slot by\n-- construction. The index goes after the records, so that a refusal in between leaves what is still\n-- live in it.\n\nlocal base = string.sub(KEYS[1], 1, -25) .. 's:'\nlocal ended = {}\nfor _, id in ipairs(ARGV) do\n  if redis.call('DEL', base .. id) == 1 then ended[#ended + 1] = id end\nend\nredis.call('HDEL', KEYS[1], unpack(ARGV))\nreturn ended\n",
     sha1: "6597c8a0c9110181d7ada40c04b9623f9eb2a775",
+  },
+  "gaps": {
+    name: "gaps",
+    text: "-- gaps: adds to the counters of how long people were away.\n--\n-- KEYS[1]  counters of one day, a hash\n-- ARGV[1]  lifetime of the key from now on, ms\n-- ARGV[2]  number of a bucket\n-- ARGV[3]  what is added to it; and so on in pairs\n--\n-- answer   1\n\n-- Before the counters: should PEXPIRE be forbidden, the script ends here and not after HINCRBY.\nlocal lasts = redis.call('PEXPIRE', KEYS[1], ARGV[1])\nfor i = 2, #ARGV, 2 do\n  redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1])\n  if lasts == 0 then lasts = redis.call('PEXPIRE', KEYS[1], ARGV[1]) end\nend\nreturn 1\n",
+    sha1: "568317bc7aac0ef325eada20505c9bec5dd5f68b",
   },
   "list": {
     name: "list",

@@ -1,0 +1,128 @@
+import { RESP_TYPES } from '@redis/client'
+import { type InsightSample, type Insights, isTrail } from '../../core/engine.ts'
+import { closedError } from './errors.ts'
+import { evaluate } from './evaluate.ts'
+import { gapsKey, recordKey } from './keys.ts'
+import { Link } from './link.ts'
+import { scripts } from './scripts.generated.ts'
+import type { TrackedLink, TrackedLinkOptions } from './tracked-link.ts'
+import { BYTES } from './wire.ts'
+
+const DAY = 86_400_000
+/** A day's counters are read for 14 days. */
+const KEPT = 15 * DAY
+/** Keys that one step of a sample looks at: well under a millisecond of the server's time. */
+const PAGE = 500
+/** Milliseconds between two steps, so that a sample takes a few hundredths of the server's time. */
+const PAUSE = 20
+/** Where others' keys are many a sample gives up after so many times as many keys as it is to find. */
+const MOST_PER_SESSION = 10
+
+const ANY = '???*'
+
+/** Field, value, field, value, …: whatever the protocol's version calls a hash. */
+const FLAT: object = Object.freeze({
+  typeMapping: Object.freeze({ [RESP_TYPES.MAP]: Array }),
+})
+
+/**
+ * Counters of one day a key, and samples. Those are taken on a connection of their own: on the other the
+ * server would track for the near cache whatever is looked at, and requests would wait behind it.
+ */
+export class RedisInsight implements Insights {
+  readonly #link: TrackedLink
+  readonly #prefix: string
+  readonly #options: TrackedLinkOptions
+  readonly #open = new Set<Link>()
+  #closed = false
+
+  constructor(link: TrackedLink, options: TrackedLinkOptions) {
+    this.#link = link
+    this.#prefix = options.prefix
+    this.#options = options
+  }
+
+  async addGaps(counts: ReadonlyMap<number, number>): Promise<void> {
+    const args = [String(KEPT), ...[...counts].flat().map(String)]
+    await this.#link.call('insight', (wire, isWanted) =>
+      evaluate(wire, scripts.gaps, [this.#keyOf(0)], args, isWanted),
+    )
+  }
+
+  async gaps(days: number): Promise<ReadonlyMap<number, number>> {
+    const answers = await this.#link.call('insight', (wire) => {
+      const keys = Array.from({ length: days }, (_, ago) => this.#keyOf(ago))
+      return Promise.all(keys.map((key) => wire.sendCommand(['HGETALL', key], FLAT)))
+    })
+    const sums = new Map<number, number>()
+    for (const answer of answers as string[][]) {
+      for (let i = 0; i + 1 < answer.length; i += 2) {
+        const bucket = Number(answer[i])
+        sums.set(bucket, (sums.get(bucket) ?? 0) + Number(answer[i + 1]))
+      }
+    }
+    return sums
+  }
+
+  /** To be asked on a connection: before, the server's date is not known. */
+  #keyOf(daysAgo: number): string {
+    return gapsKey(this.#prefix, this.#link.now() - daysAgo * DAY)
+  }
+
+  /** In the order of the server's hash table, which knows nothing of lifetimes. */
+  sampleTtls(most: number): Promise<InsightSample> {
+    return this.#apart(async (link) => {
+      const ttls: number[] = []
+      let cursor = '0'
+      for (let seen = 0; seen < most * MOST_PER_SESSION && ttls.length < most; seen += PAGE) {
+        if (seen > 0) await new Promise((resolve) => setTimeout(resolve, PAUSE))
+        const page = ['SCAN', cursor, 'MATCH', recordKey(this.#prefix, ANY), 'COUNT', String(PAGE)]
+        const [next, keys] = (await link.call('insight', (wire) => wire.sendCommand(page))) as [
+          string,
+          string[],
+        ]
+        ttls.push(...(await this.#ttlsOf(link, keys)))
+        cursor = next
+        if (cursor === '0') break
+      }
+      const isWhole = cursor === '0' && most > 0 && ttls.length <= most
+      return { ttls: ttls.slice(0, most), complete: isWhole }
+    })
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const link of this.#open) link.close()
+  }
+
+  /** Of those that hold a session, and no trail. */
+  async #ttlsOf(link: Link, keys: readonly string[]): Promise<number[]> {
+    if (keys.length === 0) return []
+    const answers = (await link.call('insight', (wire) =>
+      Promise.all(
+        keys.flatMap((key) => [
+          wire.sendCommand(['GETRANGE', key, '0', '1'], BYTES),
+          wire.sendCommand(['PTTL', key]),
+        ]),
+      ),
+    )) as (Buffer & number)[]
+    const ttls: number[] = []
+    for (let i = 0; i + 1 < answers.length; i += 2) {
+      const [head, ttl] = [answers[i] as Buffer, answers[i + 1] as number]
+      if (ttl > 0 && !isTrail(head)) ttls.push(ttl)
+    }
+    return ttls
+  }
+
+  async #apart<T>(work: (link: Link) => Promise<T>): Promise<T> {
+    if (this.#closed) throw closedError('insight', false)
+    const link = new Link(this.#options)
+    this.#open.add(link)
+    try {
+      return await work(link)
+    } finally {
+      this.#open.delete(link)
+      link.close()
+    }
+  }
+}
