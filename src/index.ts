@@ -1,3 +1,4 @@
+export type { ChangedSessions } from './core/change-all.ts'
 export { type Clock, systemClock } from './core/clock.ts'
 export type { CookieOptions } from './core/cookie.ts'
 export type { Duration } from './core/duration.ts'
@@ -48,7 +49,12 @@ export type { DurationBucket, Durations, Percentiles } from './core/gap-histogra
 export type { InsightOptions, SessionsInsight } from './core/insight.ts'
 export { counter, fields, type Merge, union } from './core/merge.ts'
 export type { SessionsOptions } from './core/options.ts'
-export type { PrincipalSessions, SessionInfo } from './core/principal-sessions.ts'
+export type {
+  OwnSessions,
+  PrincipalSessions,
+  SessionInfo,
+  SignedIn,
+} from './core/principal-sessions.ts'
 export type { RejectReason } from './core/record.ts'
 export type { Migration } from './core/schema.ts'
 export type { LifetimeOptions, LoginOptions, Session, View } from './core/session.ts'

@@ -1,8 +1,13 @@
+import type { Change } from './attributes.ts'
+import { type ChangedSessions, changeAll, type DeltaOf } from './change-all.ts'
 import type { SessionId } from './engine.ts'
+import { SessionEndedError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import type { Settings } from './options.ts'
 import { openDescriptor, type PrincipalName } from './principal.ts'
 import { revokeById } from './revoke.ts'
+import { checkedUpdate } from './update.ts'
+import { checkAttributeName, cloneValue } from './values.ts'
 
 /** A session as its owner sees it. Times are milliseconds since the epoch. */
 export interface SessionInfo {
@@ -13,21 +18,33 @@ export interface SessionInfo {
   readonly lastActiveAt: number | undefined
   readonly expiresAt: number
   readonly deadline: number | undefined
+  /** Whether it is the session that was given to `sessions.of`. */
+  readonly current: boolean
+  /** Of client, as the login has named it. */
+  readonly kind: string | undefined
   readonly device: string | undefined
   readonly address: string | undefined
 }
 
+/** A session, whatever the type of its data. */
+export interface SignedIn {
+  readonly id: SessionId | undefined
+  readonly principal: string | undefined
+}
+
 /** All sessions of one principal, on every node. */
-export class PrincipalSessions {
+export class PrincipalSessions<Data extends object = Record<string, unknown>> {
   readonly #settings: Settings
   readonly #events: EventHub
   readonly #name: PrincipalName
+  readonly #own: SignedIn | undefined
 
   /** Use `sessions.of(principal)`. */
-  constructor(settings: Settings, events: EventHub, name: PrincipalName) {
+  constructor(settings: Settings, events: EventHub, name: PrincipalName, own?: SignedIn) {
     this.#settings = settings
     this.#events = events
     this.#name = name
+    this.#own = own
   }
 
   /** Oldest first. */
@@ -36,6 +53,7 @@ export class PrincipalSessions {
     const { tag, partitionTag } = this.#name
     const now = engine.now()
     const listed = await engine.list(partitionTag, tag)
+    const own = this.#own?.id
     return listed.map(({ id, descriptor, ttl }) => {
       const opened = openDescriptor(keyring, tag, id, descriptor)
       const expiresAt = now + ttl
@@ -46,10 +64,18 @@ export class PrincipalSessions {
         lastActiveAt: opened && Math.max(opened.createdAt, expiresAt - opened.idleTimeout),
         expiresAt,
         deadline: opened?.deadline,
+        current: id === own,
+        kind: opened?.kind,
         device: opened?.device,
         address: opened?.address,
       }
     })
+  }
+
+  /** How many are live. */
+  async count(): Promise<number> {
+    const { tag, partitionTag } = this.#name
+    return (await this.#settings.engine.list(partitionTag, tag)).length
   }
 
   /** Ends one of them, also by its id of before a rotation. @returns false when there is no such session */
@@ -61,7 +87,11 @@ export class PrincipalSessions {
     return true
   }
 
-  /** Ends all of them in one step, or all but one. @returns how many were live */
+  /**
+   * Ends all of them, or all but one: whoever signed in before the call has no session after it.
+   * @param options `except`: its id, also of before a rotation
+   * @returns how many were live
+   */
   async revokeAll(options: { readonly except?: SessionId | undefined } = {}): Promise<number> {
     const { tag, partitionTag, principal } = this.#name
     const ids = await this.#settings.engine.revokeAll(partitionTag, tag, options.except)
@@ -70,5 +100,73 @@ export class PrincipalSessions {
     for (const id of ids) entry = this.#events.record('revoked', { id, principal })
     await entry
     return ids.length
+  }
+
+  /**
+   * Changes an attribute of all of them, of each atomically, as `session.update` does: for what
+   * belongs to the principal, such as roles. Nobody's idle timeout is renewed. Who signs in
+   * meanwhile may not have it: change it first where the login reads it.
+   * @param make gets a copy of a session's value that it may change, and returns the new value; runs
+   * again when another writer was first
+   * @throws as `session.update`; what was changed before the failure stays changed
+   */
+  update<Name extends keyof Data & string>(
+    name: Name,
+    make: (value: Data[Name] | undefined) => Data[Name],
+  ): Promise<ChangedSessions> {
+    return this.#change(() => {
+      checkAttributeName(name)
+      const checked = checkedUpdate(name, make)
+      return (attributes) => new Map([[name, { value: checked(cloneValue(attributes.get(name))) }]])
+    })
+  }
+
+  /**
+   * Sets attributes of all of them, as `update`; `undefined` deletes one.
+   * @throws as `session.commit`; what was changed before the failure stays changed
+   */
+  set(
+    values: { readonly [Name in keyof Data]?: Data[Name] | undefined },
+  ): Promise<ChangedSessions> {
+    return this.#change(() => {
+      const delta = new Map<string, Change>()
+      for (const [name, value] of Object.entries(values)) {
+        checkAttributeName(name)
+        delta.set(name, { value })
+      }
+      return () => delta
+    })
+  }
+
+  async #change(deltaOf: () => DeltaOf): Promise<ChangedSessions> {
+    return changeAll(this.#settings, this.#events, this.#name, deltaOf())
+  }
+}
+
+/** The sessions of the principal whose session this request has. */
+export class OwnSessions<
+  Data extends object = Record<string, unknown>,
+> extends PrincipalSessions<Data> {
+  readonly #own: SignedIn
+  readonly #principal: string
+
+  /** Use `sessions.of(session)`. */
+  constructor(settings: Settings, events: EventHub, name: PrincipalName, own: SignedIn) {
+    super(settings, events, name, own)
+    this.#own = own
+    this.#principal = name.principal
+  }
+
+  /**
+   * Ends all but this one: "sign out everywhere else".
+   * @returns how many were live
+   * @throws SessionEndedError when this one has been signed out since
+   */
+  async revokeOthers(): Promise<number> {
+    const { id, principal } = this.#own
+    if (id === undefined || principal !== this.#principal) {
+      throw new SessionEndedError('revokeOthers')
+    }
+    return this.revokeAll({ except: id })
   }
 }

@@ -60,7 +60,7 @@ export type Destroyed =
   | { readonly status: 'superseded' }
 
 /** After so many conflicts in a row a commit gives up. */
-const MOST_ATTEMPTS = 32
+export const MOST_ATTEMPTS = 32
 /** From this attempt on writers step out of each other's way, for random and growing milliseconds. */
 const BACK_OFF_AFTER = 4
 const LONGEST_PAUSE = 64
@@ -327,7 +327,7 @@ function ended(reason: SessionEvents['rejected']['reason']): {
 }
 
 /** Waits a few random milliseconds once the first attempts have failed. @returns whether it did */
-async function backOff(attempt: number): Promise<boolean> {
+export async function backOff(attempt: number): Promise<boolean> {
   if (attempt < BACK_OFF_AFTER) return false
   const ms = Math.random() * Math.min(2 ** (attempt - BACK_OFF_AFTER), LONGEST_PAUSE)
   await new Promise((resolve) => setTimeout(resolve, ms))

@@ -1,6 +1,6 @@
 import { type Duration, parseDuration } from './duration.ts'
 import type { SessionId, Stamp } from './engine.ts'
-import { AttributeError, OptionError } from './errors.ts'
+import { OptionError } from './errors.ts'
 import { limitOf, type MaxSessions } from './limit.ts'
 import { authenticatedAtOf, principalOf } from './meta.ts'
 import { namePrincipal } from './principal.ts'
@@ -8,6 +8,7 @@ import { withProperties } from './properties.ts'
 import type { Lifetime } from './repository.ts'
 import type { SessionState } from './session-state.ts'
 import { refuseUnknown } from './unknown-options.ts'
+import { checkedUpdate } from './update.ts'
 import { isWellFormed } from './values.ts'
 
 /** What `get` gives: the value, not to be changed in place. */
@@ -190,16 +191,7 @@ export class Session<Data extends object = Record<string, unknown>> {
     name: Name,
     make: (value: Data[Name] | undefined) => Data[Name],
   ): Promise<View<Data[Name]>> {
-    const checked = (value: unknown): unknown => {
-      const made: unknown = make(value as Data[Name] | undefined)
-      if (made === undefined) throw new AttributeError(name, 'the update returned undefined')
-      if (made instanceof Promise) {
-        made.catch(() => undefined)
-        throw new AttributeError(name, 'the update is asynchronous; it runs again on conflict')
-      }
-      return made
-    }
-    return (await this.#state.update(name, checked)) as View<Data[Name]>
+    return (await this.#state.update(name, checkedUpdate(name, make))) as View<Data[Name]>
   }
 
   /** The attributes as plain properties: changes in place are noticed at the commit. */

@@ -6,13 +6,13 @@ import {
   type NearCacheStats,
   type SessionId,
 } from './engine.ts'
-import { OptionError, StoreUnavailableError } from './errors.ts'
+import { NotSignedInError, OptionError, StoreUnavailableError } from './errors.ts'
 import { EventHub, type SessionEventName, type SessionListener } from './events.ts'
 import { type Exchange, type ExchangeRequest, openExchange } from './exchange.ts'
 import type { InsightOptions, SessionsInsight } from './insight.ts'
 import type { Settings } from './options.ts'
 import { namePrincipal } from './principal.ts'
-import { PrincipalSessions } from './principal-sessions.ts'
+import { OwnSessions, PrincipalSessions, type SignedIn } from './principal-sessions.ts'
 import { Repository } from './repository.ts'
 import { revokeById } from './revoke.ts'
 import { Session, STAMP, type Watchable } from './session.ts'
@@ -135,10 +135,23 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     return new Session<Data>(state)
   }
 
-  /** The sessions of one principal. @throws AttributeError when it is not a string of 1 to 1,024 bytes */
-  of(principal: string): PrincipalSessions {
-    const name = namePrincipal(principal, this.#settings.pepper)
-    return new PrincipalSessions(this.#settings, this.#events, name)
+  /**
+   * The sessions of one principal.
+   * @param target the principal, or a session of theirs: then it is known which one is `current`
+   * @throws AttributeError for a principal that is not a string of 1 to 1,024 bytes, NotSignedInError for
+   * a session of nobody
+   */
+  of(target: string): PrincipalSessions<Data>
+  of(target: SignedIn): OwnSessions<Data>
+  of(target: string | SignedIn): PrincipalSessions<Data> {
+    const { pepper } = this.#settings
+    if (typeof target !== 'object' || target === null) {
+      const name = namePrincipal(target, pepper)
+      return new PrincipalSessions<Data>(this.#settings, this.#events, name)
+    }
+    if (target.principal === undefined) throw new NotSignedInError('sessions.of')
+    const name = namePrincipal(target.principal, pepper)
+    return new OwnSessions<Data>(this.#settings, this.#events, name, target)
   }
 
   /**
