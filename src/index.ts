@@ -1,8 +1,27 @@
 export type { ChangedSessions } from './core/change-all.ts'
+export type { Audit, AuditHandler, ListOptions, ReadOptions } from './core/audit.ts'
+export type {
+  AuditEntry,
+  AuditedEvent,
+  ReadableEntry,
+  UnreadableEntry,
+} from './core/audit-entry.ts'
+export type {
+  AuditBatch,
+  AuditConsumer,
+  AuditLog,
+  AuditRange,
+  AuditRecord,
+  ConsumerOptions,
+  StoredAuditRecord,
+} from './core/audit-log.ts'
+export type { AuditOptions } from './core/audit-options.ts'
+export type { AuditReading } from './core/audit-reader.ts'
 export { type Clock, systemClock } from './core/clock.ts'
 export type { CookieOptions } from './core/cookie.ts'
 export type { Duration } from './core/duration.ts'
 export type {
+  Audits,
   CreateResult,
   Engine,
   ExpiryEvents,

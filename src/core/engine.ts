@@ -1,3 +1,5 @@
+import type { AuditLog } from './audit-log.ts'
+
 /**
  * The one contract between sessions and storage. An engine stores opaque records: all it knows of
  * their bytes is where the stamp stands, and what a trail looks like. Every engine passes the suite in `sojourn/testing`.
@@ -324,4 +326,13 @@ export interface InsightSample {
 
 export function hasInsights(engine: Engine): engine is Engine & Insights {
   return 'sampleTtls' in engine
+}
+
+/** Optional ability: the engine keeps an audit. */
+export interface Audits {
+  readonly audit: AuditLog
+}
+
+export function hasAudit(engine: Engine): engine is Engine & Audits {
+  return 'audit' in engine
 }

@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { type AuditOptions, type AuditSettings, checkAudit } from './audit-options.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Codec, codecs } from './codec.ts'
 import { type CookieOptions, CookiePolicy } from './cookie.ts'
@@ -55,6 +56,11 @@ export interface SessionsOptions<Data extends object> {
    */
   readonly pepper?: string | Uint8Array
   /**
+   * Sign-ins, sign-outs, revocations and what else happens to sessions are kept in the store, sealed:
+   * docs/events.md. Default `false`.
+   */
+  readonly audit?: boolean | AuditOptions
+  /**
    * How many sessions a principal may have at once: `5`, `{ max: 5, policy: 'reject', kinds: { mobile: 2 } }`,
    * or a function of the login. Default: no limit. See `SessionLimit`.
    */
@@ -77,6 +83,7 @@ export interface Settings {
   readonly cookie: CookiePolicy
   readonly pepper: SecretKey
   readonly limitOf: LimitOf
+  readonly audit: AuditSettings
 }
 
 export const SESSIONS_OPTION_NAMES: readonly (keyof SessionsOptions<object>)[] = [
@@ -96,6 +103,7 @@ export const SESSIONS_OPTION_NAMES: readonly (keyof SessionsOptions<object>)[] =
   'cookie',
   'pepper',
   'maxSessions',
+  'audit',
   'clock',
 ]
 const COOKIE_NAMES: readonly (keyof CookieOptions)[] = [
@@ -160,6 +168,7 @@ export function checkOptions<Data extends object>(
     cookie: new CookiePolicy(cookie),
     pepper: pepperOf(options.pepper ?? ''),
     limitOf: limitOf(options.maxSessions),
+    audit: checkAudit(options.audit ?? false),
   }
 }
 

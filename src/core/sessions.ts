@@ -1,3 +1,4 @@
+import { Audit } from './audit.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import {
   type Engine,
@@ -47,10 +48,12 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   readonly #slot = Symbol('sojourn')
   #closing: Promise<void> | undefined
   readonly #unsubscribe: (() => void) | undefined
+  readonly #audit: Audit
 
   /** Use `createSessions`. */
   constructor(settings: Settings) {
     this.#settings = settings
+    this.#audit = new Audit(settings, this.#events)
     this.#repository = new Repository(settings, this.#events)
     const { engine } = settings
     users.set(engine, (users.get(engine) ?? 0) + 1)
@@ -94,6 +97,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   async #close(): Promise<void> {
     this.#unsubscribe?.()
     this.#repository.watches.close()
+    await this.#audit.close()
     await this.#repository.insight.close()
     const { engine } = this.#settings
     const others = (users.get(engine) ?? 1) - 1
@@ -160,8 +164,14 @@ export class Sessions<Data extends object = Record<string, unknown>> {
    */
   async revoke(id: SessionId): Promise<boolean> {
     const ended = await revokeById(this.#settings.engine, id)
-    if (ended !== undefined) this.#events.emit('revoked', { id: ended, principal: undefined })
-    return ended !== undefined
+    if (ended === undefined) return false
+    await this.#events.record('revoked', { id: ended, principal: undefined })
+    return true
+  }
+
+  /** What has happened to the sessions of all nodes, where they have the option `audit`. */
+  get audit(): Audit {
+    return this.#audit
   }
 
   /** What the near cache of this process does. */

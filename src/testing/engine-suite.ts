@@ -1,4 +1,5 @@
 import type { EngineCase } from './engine-case.ts'
+import { auditCases } from './engine-cases/audits.ts'
 import { insightCases } from './engine-cases/insights.ts'
 import { limitCases } from './engine-cases/limits.ts'
 import { nearReadCases } from './engine-cases/near-reads.ts'
@@ -36,6 +37,7 @@ export function engineSuite(): EngineCase[] {
     ...racingCases,
     ...servingCases,
     ...nearReadCases,
+    ...auditCases,
     ...insightCases,
   ]
 }

@@ -17,10 +17,10 @@ interface Entry extends StoredAuditRecord {
   readonly sequence: number
 }
 
-/** What is handed out and not acknowledged: since when, by the monotonic clock. */
 interface Group {
   /** The entry up to which all are handed out. */
   last: Entry | undefined
+  /** Handed out and not acknowledged; since when, by the monotonic clock. */
   readonly pending: Map<string, { readonly entry: Entry; since: number }>
 }
 
@@ -28,6 +28,8 @@ interface Group {
 export class AuditList implements AuditLog {
   readonly #clock: Clock
   #entries: Entry[] = []
+  /** Milliseconds; what the last batch said. */
+  #retention = Number.POSITIVE_INFINITY
   readonly #groups = new Map<string, Group>()
   /** By writer: the number of the last batch. */
   readonly #numbers = new Map<string, number>()
@@ -50,14 +52,16 @@ export class AuditList implements AuditLog {
       const sequence = last?.millis === millis ? last.sequence + 1 : 0
       this.#entries.push({ ...record, position: `${millis}-${sequence}`, millis, sequence })
     }
-    const oldest = this.#entries.findIndex(({ millis }) => millis > now - batch.retention)
-    const surplus = Math.max(this.#entries.length - batch.maxLength, oldest)
+    const surplus = this.#entries.length - batch.maxLength
     if (surplus > 0) this.#entries = this.#entries.slice(surplus)
+    this.#retention = batch.retention
+    this.#expire()
     this.#wakeAll()
   }
 
   async list({ count, from = 0, after }: AuditRange): Promise<StoredAuditRecord[]> {
     if (this.#closed) throw closed()
+    this.#expire()
     const [millis = -1, sequence = 0] = after?.split('-').map(Number) ?? []
     const isAfter = (entry: Entry): boolean => isLater(entry, { millis, sequence })
     return this.#entries
@@ -104,6 +108,7 @@ export class AuditList implements AuditLog {
   }
 
   #take(group: Group, count: number, idle: number): Entry[] {
+    this.#expire()
     const now = this.#clock.monotonic()
     const left = [...group.pending.values()].filter(({ since }) => now - since >= idle)
     const { last } = group
@@ -116,6 +121,12 @@ export class AuditList implements AuditLog {
     if (left.length === 0) group.last = found.at(-1) ?? last
     for (const entry of found) group.pending.set(entry.position, { entry, since: now })
     return found
+  }
+
+  #expire(): void {
+    const oldest = this.#clock.now() - this.#retention
+    if ((this.#entries[0]?.millis ?? oldest + 1) > oldest) return
+    this.#entries = this.#entries.filter(({ millis }) => millis > oldest)
   }
 
   #wakeAll(): void {

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../../core/clock.ts'
 import {
+  type Audits,
   type CreateResult,
   type DestroyResult,
   descriptorHead,
@@ -19,6 +20,7 @@ import { OptionError, StoreRefusedError, StoreUnavailableError } from '../../cor
 import { successorOf } from '../../core/trail.ts'
 import { excess } from '../limits.ts'
 import { Watchers } from '../watchers.ts'
+import { AuditList } from './audit-list.ts'
 import { DayCounters, sampleOf } from './insight.ts'
 import { type Entry, type MutableHeld, RecordStore } from './record-store.ts'
 import { startSweeper } from './sweeper.ts'
@@ -43,7 +45,7 @@ export interface MemoryEngineStats {
   readonly expired: number
 }
 
-export interface MemoryEngine extends Engine, ExpiryEvents, Insights, NearReads {
+export interface MemoryEngine extends Engine, Audits, ExpiryEvents, Insights, NearReads {
   stats(): MemoryEngineStats
 }
 
@@ -68,6 +70,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
 
   const listeners = new Set<{ readonly tell: (id: SessionId) => void }>()
   const watchers = new Watchers()
+  const audit = new AuditList(clock)
   const counters = new DayCounters()
   const store = new RecordStore(maxSessions, announce, (id) => watchers.notify(id))
   let hits = 0
@@ -144,6 +147,8 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
 
   return {
     name: 'memory',
+
+    audit,
 
     now: () => clock.now(),
 
@@ -276,6 +281,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
       closed = true
       sweeper.stop()
       store.clear()
+      audit.close()
     },
 
     onExpired: (listener) => {

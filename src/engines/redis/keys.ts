@@ -31,6 +31,16 @@ export function gapsKey(prefix: string, now: number): string {
   return `${prefix}:{${partitionTag(0)}}:g:${day}`
 }
 
+/** `<prefix>:{<tag of partition 0>}:a`: the audit. */
+export function auditKey(prefix: string): string {
+  return `${prefix}:{${partitionTag(0)}}:a`
+}
+
+/** `<prefix>:{<tag of partition 0>}:a:<writer>`: the number of a writer's last batch. */
+export function auditWriterKey(prefix: string, writer: string): string {
+  return `${auditKey(prefix)}:${writer}`
+}
+
 /** The partition tag at the front of a session id: names the slot of all keys beside it. */
 export function partitionOf(id: SessionId): string {
   return id.slice(0, TAG_LENGTH)

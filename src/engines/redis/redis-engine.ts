@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../../core/clock.ts'
 import {
+  type Audits,
   type CreateResult,
   type DestroyOptions,
   type DestroyResult,
@@ -34,6 +35,7 @@ import {
   writeResult,
   writtenLifetime,
 } from './answers.ts'
+import { AuditStream } from './audit-stream.ts'
 import { evaluate } from './evaluate.ts'
 import { RedisInsight } from './insight.ts'
 import { checkPrefix, indexKey, partitionOf, recordKey } from './keys.ts'
@@ -81,8 +83,9 @@ export function redisEngine(options: RedisEngineOptions): RedisEngine {
 }
 
 /** Every session is a string, every principal with sessions a hash; see protocol/README.md. */
-export class RedisEngine implements Engine, NearReads, Insights {
+export class RedisEngine implements Engine, NearReads, Insights, Audits {
   readonly name = 'redis'
+  readonly audit: AuditStream
   readonly #prefix: string
   readonly #link: TrackedLink
   readonly #insight: RedisInsight
@@ -91,6 +94,7 @@ export class RedisEngine implements Engine, NearReads, Insights {
     this.#prefix = options.prefix
     this.#link = new TrackedLink(options)
     this.#insight = new RedisInsight(this.#link, options)
+    this.audit = new AuditStream(this.#link, options)
   }
 
   now(): number {
@@ -344,6 +348,7 @@ export class RedisEngine implements Engine, NearReads, Insights {
   async close(): Promise<void> {
     this.#link.close()
     this.#insight.close()
+    this.audit.close()
   }
 
   /** The link to the master of a partition. With a Sentinel or a Cluster there will be a choice. */

@@ -1,0 +1,193 @@
+import { RESP_TYPES } from '@redis/client'
+import type {
+  AuditBatch,
+  AuditConsumer,
+  AuditLog,
+  AuditRange,
+  ConsumerOptions,
+  StoredAuditRecord,
+} from '../../core/audit-log.ts'
+import type { Clock } from '../../core/clock.ts'
+import { StoreRefusedError } from '../../core/errors.ts'
+import { closedError } from './errors.ts'
+import { evaluate } from './evaluate.ts'
+import { auditKey, auditWriterKey } from './keys.ts'
+import { Link } from './link.ts'
+import { type LuaScript, scripts } from './scripts.generated.ts'
+import type { TrackedLink, TrackedLinkOptions } from './tracked-link.ts'
+import type { Argument } from './wire.ts'
+
+/** How long a writer's last number is remembered: longer than it goes on trying to write one batch. */
+const WRITER_REMEMBERED = 24 * 3_600_000
+/** A consumer waits for entries so long at once. Milliseconds. */
+const LONGEST_WAIT = 2_000
+/** Between two looks for entries that another consumer has left. Milliseconds. */
+const SHORTEST_BETWEEN_CLAIMS = 100
+const FIRST = '0-0'
+
+/** Bytes for strings, lists for maps: XREADGROUP answers a map. */
+const LISTS: object = Object.freeze({
+  typeMapping: Object.freeze({ [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.MAP]: Array }),
+})
+
+/** The audit as a stream. Its entries' fields are in protocol/README.md. */
+export class AuditStream implements AuditLog {
+  readonly #link: TrackedLink
+  readonly #options: TrackedLinkOptions
+  readonly #key: string
+  readonly #consumers = new Set<AuditConsumer>()
+  #closed = false
+
+  constructor(link: TrackedLink, options: TrackedLinkOptions) {
+    this.#link = link
+    this.#options = options
+    this.#key = auditKey(options.prefix)
+  }
+
+  async append(batch: AuditBatch): Promise<void> {
+    const { writer, number, records, maxLength, retention } = batch
+    const keys = [this.#key, auditWriterKey(this.#options.prefix, writer)]
+    const args: Argument[] = [number, maxLength, retention, WRITER_REMEMBERED].map(String)
+    for (const { event, at, details } of records) {
+      args.push(event, String(at), Buffer.from(details.buffer, details.byteOffset, details.length))
+    }
+    await run(this.#link, scripts.audit, keys, args)
+  }
+
+  async list({ count, from, after }: AuditRange): Promise<StoredAuditRecord[]> {
+    const start = after === undefined ? String(from ?? '-') : `(${after}`
+    const range = ['XRANGE', this.#key, start, '+', 'COUNT', String(count)]
+    const answer = this.#link.call('audit', (wire) => wire.sendCommand(range, LISTS))
+    const records = recordsOf(await answer)
+    return from === undefined ? records : records.filter(({ position }) => millis(position) >= from)
+  }
+
+  consumer(options: ConsumerOptions): AuditConsumer {
+    if (this.#closed) throw closedError('audit-read', false)
+    const consumer = new StreamConsumer(this.#options, this.#key, options, () =>
+      this.#consumers.delete(consumer),
+    )
+    this.#consumers.add(consumer)
+    return consumer
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const consumer of [...this.#consumers]) consumer.close()
+  }
+}
+
+/** On a connection of its own, because it blocks. */
+class StreamConsumer implements AuditConsumer {
+  readonly #link: Link
+  readonly #key: string
+  readonly #options: ConsumerOptions
+  readonly #clock: Clock
+  readonly #onClose: () => void
+  readonly #wait: number
+  #isOpen = false
+  #cursor = FIRST
+  /** When to look for what others have left, by the monotonic clock. */
+  #claimAt = Number.NEGATIVE_INFINITY
+
+  constructor(
+    stream: TrackedLinkOptions,
+    key: string,
+    options: ConsumerOptions,
+    onClose: () => void,
+  ) {
+    const { target, clock, commandTimeout } = stream
+    this.#link = new Link({ target, clock, commandTimeout: LONGEST_WAIT + commandTimeout })
+    this.#key = key
+    this.#options = options
+    this.#clock = clock
+    this.#onClose = onClose
+    this.#wait = Math.max(SHORTEST_BETWEEN_CLAIMS, Math.floor(options.idle / 2))
+  }
+
+  async next(count: number): Promise<StoredAuditRecord[]> {
+    try {
+      if (!this.#isOpen) await this.#open()
+      const left = await this.#claim(count)
+      return left.length > 0 ? left : await this.#read(count)
+    } catch (error) {
+      // The stream has expired or was deleted: the group went with it.
+      if (!(error instanceof StoreRefusedError && error.reason === 'NOGROUP')) throw error
+      this.#isOpen = false
+      return []
+    }
+  }
+
+  async acknowledge(position: string): Promise<void> {
+    const { group } = this.#options
+    await this.#send('audit-read', ['XACK', this.#key, group, position])
+  }
+
+  close(): void {
+    this.#link.close()
+    this.#onClose()
+  }
+
+  async #open(): Promise<void> {
+    const { group, retention } = this.#options
+    await run(this.#link, scripts['audit-group'], [this.#key], [group, String(retention)])
+    this.#isOpen = true
+  }
+
+  /** What a consumer that is gone, or a handler that threw, has left. */
+  async #claim(count: number): Promise<StoredAuditRecord[]> {
+    if (this.#clock.monotonic() < this.#claimAt) return []
+    const { group, consumer, idle } = this.#options
+    const from = ['XAUTOCLAIM', this.#key, group, consumer, String(idle), this.#cursor]
+    const answer = await this.#send('audit-read', [...from, 'COUNT', String(count)])
+    const [cursor, entries] = answer as [Buffer, unknown]
+    this.#cursor = cursor.toString('latin1')
+    const isThrough = this.#cursor === FIRST
+    if (isThrough) this.#claimAt = this.#clock.monotonic() + this.#wait
+    return recordsOf(entries)
+  }
+
+  async #read(count: number): Promise<StoredAuditRecord[]> {
+    const { group, consumer } = this.#options
+    // 0 would be for ever.
+    const untilClaim = Math.ceil(this.#claimAt - this.#clock.monotonic())
+    const wait = Math.max(1, Math.min(LONGEST_WAIT, untilClaim))
+    const how = ['COUNT', String(count), 'BLOCK', String(wait), 'STREAMS', this.#key, '>']
+    const answer = await this.#send('audit-read', ['XREADGROUP', 'GROUP', group, consumer, ...how])
+    // [key, entries], or null when none came.
+    return answer === null ? [] : recordsOf((answer as unknown[])[1])
+  }
+
+  #send(operation: string, command: readonly string[]): Promise<unknown> {
+    return this.#link.call(operation, (wire) => wire.sendCommand(command, LISTS))
+  }
+}
+
+function run(
+  link: Pick<Link, 'call'>,
+  script: LuaScript,
+  keys: readonly string[],
+  args: readonly Argument[],
+): Promise<unknown> {
+  return link.call(script.name, (wire, isWanted) => evaluate(wire, script, keys, args, isWanted))
+}
+
+/** Of what others have put into the stream as much as can be made of it. */
+function recordsOf(answer: unknown): StoredAuditRecord[] {
+  return (answer as Array<[Buffer, Buffer[]]>).map(([position, flat]) => {
+    const fields = new Map<string, Buffer>()
+    for (let i = 0; i + 1 < flat.length; i += 2) {
+      fields.set(String(flat[i]), flat[i + 1] ?? Buffer.alloc(0))
+    }
+    return {
+      position: position.toString('latin1'),
+      event: String(fields.get('e') ?? ''),
+      at: Number(fields.get('t') ?? 0),
+      details: fields.get('d') ?? Buffer.alloc(0),
+    }
+  })
+}
+
+function millis(position: string): number {
+  return Number(position.slice(0, position.indexOf('-')))
+}

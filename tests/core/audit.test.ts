@@ -1,0 +1,219 @@
+import { describe, expect, it } from 'vitest'
+import { openEntry, sealEntry } from '../../src/core/audit-entry.ts'
+import type { AuditLog } from '../../src/core/audit-log.ts'
+import type { Engine } from '../../src/core/engine.ts'
+import { OptionError } from '../../src/core/errors.ts'
+import { createKeyring } from '../../src/core/keyring.ts'
+import {
+  type AuditEntry,
+  type AuditOptions,
+  createSessions,
+  memoryEngine,
+} from '../../src/index.ts'
+import { until } from '../support/requests.ts'
+import { MINUTE, setUp } from './session-set-up.ts'
+
+const DETAILS = { device: 'Firefox on Linux', address: '192.0.2.1' }
+const names = (entries: readonly AuditEntry[]): string[] => entries.map(({ event }) => event)
+
+describe('what is kept', () => {
+  it('what happens to sessions, with what listeners are told', async () => {
+    const { sessions, seen, clock } = setUp({ audit: true })
+    const session = await sessions.open()
+    session.set('n', 1)
+    await session.commit()
+    await session.login('ada', { keep: ['n'], ...DETAILS })
+    await session.rotate()
+    session.set('n', 2)
+    await session.commit()
+    await session.logout()
+    const two = [await sessions.open(), await sessions.open()]
+    for (const each of two) await each.login('eve')
+    await sessions.revoke(two[0]?.id ?? '')
+    await sessions.of('eve').revokeAll()
+    const entries = await sessions.audit.list()
+    expect(names(entries)).toEqual([
+      'created',
+      'login',
+      'rotated',
+      'logout',
+      'login',
+      'login',
+      'revoked',
+      'revoked',
+    ])
+    const told = seen.filter(({ name }) => name !== 'changed')
+    expect(entries).toEqual(
+      told.map(({ name, event }) => ({
+        ...{ event: name, at: clock.now(), unreadable: false },
+        position: expect.stringMatching(/^\d+-\d+$/),
+        details: event,
+      })),
+    )
+    expect(entries[1]).toMatchObject({ details: { principal: 'ada', ...DETAILS } })
+  })
+
+  it('sessions that expire', async () => {
+    const { sessions, clock } = setUp({ audit: true })
+    const session = await sessions.open()
+    await session.login('ada')
+    const { id } = session
+    clock.advance(31 * MINUTE)
+    await sessions.engine.load(id ?? '')
+    await until('expired', async () => names(await sessions.audit.list()).includes('expired'))
+  })
+
+  it('only the events that are named, and of those also the daily ones', async () => {
+    const { sessions } = setUp({ audit: { events: ['changed', 'logout'] } })
+    const session = await sessions.open()
+    session.set('n', 1)
+    await session.commit()
+    session.set('n', 2)
+    await session.commit()
+    await session.logout()
+    const entries = await sessions.audit.list()
+    expect(names(entries)).toEqual(['changed', 'logout'])
+    expect(entries[0]).toMatchObject({ details: { attributes: ['n'] } })
+  })
+
+  it('nothing without the option, and an audit can be read all the same', async () => {
+    const { sessions } = setUp()
+    await (await sessions.open()).login('ada')
+    expect(await sessions.audit.list()).toEqual([])
+  })
+
+  it('is listed from a time on, after an entry, and so many', async () => {
+    const { sessions, clock } = setUp({ audit: true })
+    for (const principal of ['a', 'b', 'c', 'd']) {
+      await (await sessions.open()).login(principal)
+      clock.advance(10)
+    }
+    const all = await sessions.audit.list()
+    expect(await sessions.audit.list({ from: all[2]?.at ?? 0 })).toEqual(all.slice(2))
+    expect(await sessions.audit.list({ after: all[0]?.position ?? '', count: 2 })).toEqual(
+      all.slice(1, 3),
+    )
+  })
+
+  it.each<[string, AuditOptions]>([
+    ['audit.maxLength', { maxLength: 0 }],
+    ['audit.retention', { retention: '0s' }],
+    ['audit.events', { events: ['error' as 'login'] }],
+    ['audit.keep', { keep: true } as AuditOptions],
+    ['audit', 'yes' as unknown as AuditOptions],
+  ])('%s is checked at the start', (option, audit) => {
+    expect(() => createSessions({ audit })).toThrow(expect.objectContaining({ option }))
+  })
+
+  it('an engine that keeps none is refused at the start', async () => {
+    const { audit: _, ...engine } = memoryEngine()
+    const options = {
+      engine: engine as Engine,
+      secrets: ['a secret for tests, of 32 bytes or more'],
+    }
+    expect(() => createSessions({ ...options, audit: true })).toThrow(OptionError)
+    const sessions = createSessions(options)
+    await expect(sessions.audit.list()).rejects.toThrow(OptionError)
+    await sessions.close()
+  })
+})
+
+describe('operations wait for their entry', () => {
+  /** Entries are not written before `release`. */
+  function held(audit: boolean) {
+    const waiting: (() => void)[] = []
+    const world = setUp({ audit }, ({ audit: log, ...engine }) => {
+      const slow: AuditLog = {
+        list: (range) => log.list(range),
+        consumer: (options) => log.consumer(options),
+        append: async (batch) => {
+          await new Promise<void>((resolve) => void waiting.push(resolve))
+          await log.append(batch)
+        },
+      }
+      return Object.assign(engine, { audit: slow })
+    })
+    return { ...world, release: () => void waiting.splice(0).forEach((resolve) => resolve()) }
+  }
+
+  it('sign-in, rotation, sign-out, creation and revocation resolve when it is written', async () => {
+    const { sessions, release } = held(true)
+    const session = await sessions.open()
+    const acts: [string, () => Promise<unknown>][] = [
+      ['login', () => session.login('ada')],
+      ['rotated', () => session.rotate()],
+      ['revoked', () => sessions.revoke(session.id ?? '')],
+      ['login', () => session.login('ada')],
+      ['revoked', () => sessions.of('ada').revoke(session.id ?? '')],
+      ['login', () => session.login('ada')],
+      ['revoked', () => sessions.of('ada').revokeAll()],
+      ['login', () => session.login('ada')],
+      ['logout', () => session.logout()],
+      [
+        'created',
+        () => {
+          session.set('n', 1)
+          return session.commit()
+        },
+      ],
+    ]
+    const kept: string[] = []
+    for (const [event, act] of acts) {
+      let isDone = false
+      const acting = act().then(() => {
+        isDone = true
+      })
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      expect([event, isDone]).toEqual([event, false])
+      release()
+      await acting
+      kept.push(event)
+      expect(names(await sessions.audit.list())).toEqual(kept)
+    }
+  })
+
+  it('listeners do not', async () => {
+    const { sessions, announced, release } = held(true)
+    const session = await sessions.open()
+    const login = session.login('ada')
+    await until('told', () => announced('login').length === 1)
+    release()
+    await login
+  })
+})
+
+describe('entries', () => {
+  const secrets = ['a secret for tests, of 32 bytes or more', 'another secret, of 32 bytes or more']
+  const keyring = createKeyring(secrets)
+  const sealed = sealEntry(keyring, 'login', 1_732_440_000_000, { id: 'x', ...DETAILS })
+  const stored = { ...sealed, position: '1-0' }
+
+  it('S15 hold no name in clear', () => {
+    const bytes = Buffer.from(sealed.details).toString('latin1')
+    for (const text of Object.values(DETAILS)) expect(bytes).not.toContain(text)
+  })
+
+  it('open under a former secret', () => {
+    const later = createKeyring(['a third secret, of 32 bytes or more', ...secrets])
+    expect(openEntry(later, stored)).toMatchObject({ unreadable: false, details: DETAILS })
+  })
+
+  it.each([
+    ['another event', { ...stored, event: 'logout' }],
+    ['another time', { ...stored, at: stored.at + 1 }],
+    ['no time at all', { ...stored, at: Number.NaN }],
+    ['no details', { ...stored, details: new Uint8Array(0) }],
+    ['another version', { ...stored, details: Buffer.from(sealed.details).fill(2, 0, 1) }],
+  ])('with %s are unreadable', (_, entry) => {
+    const { position, event, at } = entry
+    expect(openEntry(keyring, entry)).toEqual({ position, event, at, unreadable: true })
+  })
+
+  it('S25 damaged at any byte are unreadable', () => {
+    for (let at = 0; at < sealed.details.length; at++) {
+      const details = Buffer.from(sealed.details)
+      details[at] = (details[at] ?? 0) ^ 0x80
+      expect(openEntry(keyring, { ...stored, details }).unreadable).toBe(true)
+    }
+  })
+})
