@@ -1,4 +1,3 @@
-export type { ChangedSessions } from './core/change-all.ts'
 export type { Audit, AuditHandler, ListOptions, ReadOptions } from './core/audit.ts'
 export type {
   AuditEntry,
@@ -17,6 +16,7 @@ export type {
 } from './core/audit-log.ts'
 export type { AuditOptions } from './core/audit-options.ts'
 export type { AuditReading } from './core/audit-reader.ts'
+export type { ChangedSessions } from './core/change-all.ts'
 export { type Clock, systemClock } from './core/clock.ts'
 export type { CookieOptions } from './core/cookie.ts'
 export type { Duration } from './core/duration.ts'
@@ -63,9 +63,9 @@ export {
   type SessionListener,
   sessionEventNames,
 } from './core/events.ts'
-export type { LimitedLogin, MaxSessions, SessionLimit } from './core/limit.ts'
 export type { DurationBucket, Durations, Percentiles } from './core/gap-histogram.ts'
 export type { InsightOptions, SessionsInsight } from './core/insight.ts'
+export type { LimitedLogin, MaxSessions, SessionLimit } from './core/limit.ts'
 export { counter, fields, type Merge, union } from './core/merge.ts'
 export type { SessionsOptions } from './core/options.ts'
 export type {
