@@ -2,6 +2,7 @@
 // files are what other implementations, and our own tests, are held against.
 // Usage: npm run build && node scripts/make-vectors.mjs
 import { writeFileSync } from 'node:fs'
+import { sealEntry } from '../dist/core/audit-entry.js'
 import { codecs } from '../dist/core/codec.js'
 import { hmacSha256 } from '../dist/core/crypto.js'
 import { createKeyring } from '../dist/core/keyring.js'
@@ -316,6 +317,37 @@ write(
     }),
   },
 )
+
+const audited = (ring, event, details) => {
+  const entry = sealEntry(ring, event, header.createdAt, details)
+  return { event, at: entry.at, details: hex(entry.details) }
+}
+const signIn = {
+  id: mine.id,
+  principal: 'user-1',
+  device: 'Firefox on Linux',
+  address: '192.0.2.1',
+}
+const names = { id: mine.id, attributes: ['theme', 'cart'] }
+const kept = audited(keyring, 'login', signIn)
+write('audit', 'Under the two secrets of keys.json: entries of the audit. `at` is the field `t`.', {
+  opens: [
+    { why: 'a sign-in', ...kept, content: signIn },
+    { why: 'a list', ...audited(keyring, 'changed', names), content: names },
+    {
+      why: 'under the former secret',
+      ...audited(former, 'logout', { id: mine.id }),
+      content: { id: mine.id },
+    },
+  ],
+  refused: [
+    { why: 'another event', ...kept, event: 'logout' },
+    { why: 'another time', ...kept, at: kept.at + 1 },
+    { why: 'a secret that is not ours', ...audited(stranger, 'login', signIn) },
+    { why: 'version 2', ...kept, details: `02${kept.details.slice(2)}` },
+    { why: 'empty', ...kept, details: '' },
+  ],
+})
 
 /** A token that the library does not make, with a MAC that is right. */
 function byHand(edit) {

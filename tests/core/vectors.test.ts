@@ -6,6 +6,7 @@ import { createDecipheriv, createHash, createHmac, hkdfSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { inflateRawSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+import { openEntry } from '../../src/core/audit-entry.ts'
 import { codecs } from '../../src/core/codec.ts'
 import { createKeyring } from '../../src/core/keyring.ts'
 import { partitionTag } from '../../src/core/partitions.ts'
@@ -59,6 +60,16 @@ interface Trails {
   superseded: { from: string; trail: string }[]
   refused: { why: string; from: string; trail: string }[]
 }
+interface AuditVector {
+  why: string
+  event: string
+  at: number
+  details: string
+}
+interface Audit {
+  opens: (AuditVector & { content: unknown })[]
+  refused: AuditVector[]
+}
 interface Descriptors {
   ownerTag: string
   opens: {
@@ -86,6 +97,7 @@ const tokens = read('tokens') as Tokens
 const records = read('records') as Records
 const trails = read('trails') as Trails
 const descriptors = read('descriptors') as Descriptors
+const audit = read('audit') as Audit
 const keyring = createKeyring(keys.secrets.map(({ secret }) => secret))
 const unhex = (text: string): Buffer => Buffer.from(text, 'hex')
 
@@ -239,5 +251,40 @@ describe('descriptors', () => {
     const mac = createHmac('sha256', pepper).update(`kind\0${kind}`).digest()
     expect(kindTag).toBe(kind === null ? '00000000' : mac.subarray(0, 4).toString('hex'))
     expect(unhex(descriptor).subarray(13, 17).toString('hex')).toBe(kindTag)
+  })
+})
+
+describe('audit', () => {
+  const stored = ({ event, at, details }: AuditVector): Parameters<typeof openEntry>[1] => ({
+    ...{ position: '1-0', event, at },
+    details: unhex(details),
+  })
+
+  it.each(audit.opens)('opens: $why', (vector) => {
+    expect(openEntry(keyring, stored(vector))).toMatchObject({
+      unreadable: false,
+      details: vector.content,
+    })
+  })
+
+  it.each(audit.opens)('opens by the written protocol alone: $why', (vector) => {
+    const bytes = unhex(vector.details)
+    const { sealKey } = keys.secrets.find(({ keyId }) => keyId === bytes.readUInt16BE(1)) ?? {}
+    const at = Buffer.alloc(6)
+    at.writeUIntBE(vector.at, 0, 6)
+    const purpose = Buffer.concat([Buffer.of(5), at])
+    const key = createHmac('sha256', unhex(sealKey ?? ''))
+      .update(purpose)
+      .digest()
+    const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(3, 15))
+    decipher.setAAD(Buffer.concat([bytes.subarray(0, 15), Buffer.from(vector.event)]))
+    decipher.setAuthTag(bytes.subarray(-16))
+    const plain = Buffer.concat([decipher.update(bytes.subarray(15, -16)), decipher.final()])
+    const { attributes } = codecs.messagepack.decode(plain)
+    expect(Object.fromEntries(attributes)).toEqual(vector.content)
+  })
+
+  it.each(audit.refused)('refused: $why', (vector) => {
+    expect(openEntry(keyring, stored(vector)).unreadable).toBe(true)
   })
 })
