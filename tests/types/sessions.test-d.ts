@@ -1,9 +1,13 @@
 import { type } from 'arktype'
 import {
+  type ChangedSessions,
   counter,
   createSessions,
   fields,
+  type OwnSessions,
+  type PrincipalSessions,
   type Session,
+  type SessionInfo,
   type Sessions,
   union,
   type View,
@@ -228,5 +232,85 @@ describe('createSessions', () => {
     })
     // @ts-expect-error: no such event
     sessions.on('logon', () => undefined)
+  })
+})
+
+describe('sessions of a principal', () => {
+  it('know which session is the own one only where they are of a session', () => {
+    expectTypeOf(sessions.of('u1')).toEqualTypeOf<PrincipalSessions<Data>>()
+    expectTypeOf(sessions.of(session)).toEqualTypeOf<OwnSessions<Data>>()
+    expectTypeOf(sessions.of(session).list()).resolves.toEqualTypeOf<SessionInfo[]>()
+    expectTypeOf(sessions.of(session).revokeOthers()).resolves.toEqualTypeOf<number>()
+    // @ts-expect-error: whose others?
+    void sessions.of('u1').revokeOthers()
+    // @ts-expect-error: a principal that may be absent
+    void sessions.of(session.principal)
+  })
+
+  it('take attributes as a session does, of which each may be left out', () => {
+    const all = sessions.of('u1')
+    expectTypeOf(
+      all.set({ theme: 'dark', cart: undefined }),
+    ).resolves.toEqualTypeOf<ChangedSessions>()
+    expectTypeOf(all.update('visits', (n = 0) => n + 1)).resolves.toEqualTypeOf<ChangedSessions>()
+    // @ts-expect-error: no such value
+    void all.set({ theme: 'pink' })
+    // @ts-expect-error: no such attribute
+    void all.set({ colour: 'dark' })
+    // @ts-expect-error: no such attribute
+    void all.update('colour', () => 'dark')
+    // @ts-expect-error: the attribute may be absent
+    void all.update('visits', (n) => n + 1)
+    // @ts-expect-error: it cannot be asynchronous
+    void all.update('visits', async (n = 0) => n + 1)
+    void createSessions()
+      .of('u1')
+      .set({ anything: { at: 'all' } })
+  })
+
+  it('have limits that can be', () => {
+    createSessions({ maxSessions: 5 })
+    createSessions({ maxSessions: { max: 5, policy: 'evict-idle', kinds: { mobile: 2 } } })
+    createSessions({
+      maxSessions: (login) => {
+        expectTypeOf(login).toEqualTypeOf<{
+          readonly principal: string
+          readonly kind: string | undefined
+        }>()
+        return login.kind === undefined ? undefined : { max: 1, policy: 'reject' }
+      },
+    })
+    void session.login('u1', { kind: 'mobile', maxSessions: 3 })
+    // @ts-expect-error: no such policy
+    createSessions({ maxSessions: { max: 5, policy: 'evict' } })
+    // @ts-expect-error: how many of all?
+    createSessions({ maxSessions: { kinds: { mobile: 1 } } })
+    // @ts-expect-error: it cannot be asynchronous
+    createSessions({ maxSessions: async () => 5 })
+  })
+
+  it('are told of by events', () => {
+    sessions.on('evicted', (event) => {
+      expectTypeOf(event).toEqualTypeOf<{
+        readonly id: string
+        readonly principal: string
+        readonly by: string
+      }>()
+    })
+  })
+
+  it('types entries of the audit by their events', () => {
+    createSessions({ audit: { events: ['login', 'changed'], retention: '30d' } })
+    // @ts-expect-error: an error is not kept
+    createSessions({ audit: { events: ['error'] } })
+    sessions.audit.read({ group: 'g', consumer: 'c' }, (entry) => {
+      // @ts-expect-error: it may be unreadable
+      void entry.details
+      if (entry.unreadable || entry.event !== 'login') return
+      expectTypeOf(entry.details.principal).toEqualTypeOf<string>()
+      expectTypeOf(entry.at).toEqualTypeOf<number>()
+    })
+    // @ts-expect-error: the consumer is missing
+    sessions.audit.read({ group: 'g' }, () => undefined)
   })
 })
