@@ -21,7 +21,7 @@ export interface ReadingOptions {
 
 /** Handles entry after entry, and acknowledges each that is handled. What throws stays, and comes again. */
 export function readAudit({ consumer, batch, handle, tell }: ReadingOptions): AuditReading {
-  let isStopped = false
+  const stopping = new AbortController()
   let isWaiting = false
   let wake: (() => void) | undefined
 
@@ -36,7 +36,7 @@ export function readAudit({ consumer, batch, handle, tell }: ReadingOptions): Au
 
   async function handleAll(records: readonly StoredAuditRecord[]): Promise<void> {
     for (const record of records) {
-      if (isStopped) return
+      if (stopping.signal.aborted) return
       try {
         await handle(record)
       } catch (error) {
@@ -49,13 +49,13 @@ export function readAudit({ consumer, batch, handle, tell }: ReadingOptions): Au
 
   async function run(): Promise<void> {
     let failures = 0
-    while (!isStopped) {
+    while (!stopping.signal.aborted) {
       try {
         await handleAll(await next())
         failures = 0
       } catch (error) {
         // What was stopped while it waited has not failed.
-        if (isStopped) break
+        if (stopping.signal.aborted) break
         tell(error)
         const longest = Math.min(FIRST_PAUSE * 2 ** Math.min(failures++, 6), LONGEST_PAUSE)
         await new Promise<void>((resolve) => {
@@ -70,7 +70,7 @@ export function readAudit({ consumer, batch, handle, tell }: ReadingOptions): Au
   const running = run()
   return {
     stop: async () => {
-      isStopped = true
+      stopping.abort()
       wake?.()
       if (isWaiting) consumer.close()
       await running

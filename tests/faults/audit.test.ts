@@ -38,10 +38,10 @@ describe('the audit is complete', () => {
     for (let round = 0; round < 3; round++) {
       const web = await child(PROGRAM, { redis: redis.url } satisfies AuditNode)
       const acknowledged: string[] = []
-      let isOver = false
+      const over = new AbortController()
       const client = async (number: number): Promise<void> => {
         const requests = ['signIn', 'rotate', 'signOut', 'revoke']
-        for (let i = number; !isOver; i++) {
+        for (let i = number; !over.signal.aborted; i++) {
           const asked = web.ask<Act>(requests[i % 4] ?? '', `user-${round}-${number}-${i}`)
           const act = await asked.catch(() => undefined)
           if (act !== undefined) acknowledged.push(`${act.event} ${act.id}`)
@@ -50,7 +50,7 @@ describe('the audit is complete', () => {
       const clients = Array.from({ length: 8 }, (_, number) => client(number))
       await sleep(200 + Math.random() * 200)
       web.signal('SIGKILL')
-      isOver = true
+      over.abort()
       await Promise.all(clients)
       const kept = acts(await whole(sessions))
       expect(acknowledged.length).toBeGreaterThan(50)
@@ -69,9 +69,9 @@ describe('the audit is complete', () => {
     }
     const errors: unknown[] = []
     sessions.on('error', ({ error }) => errors.push(error))
-    let isOver = false
+    const over = new AbortController()
     const client = async (number: number): Promise<void> => {
-      for (let i = 0; !isOver; i++) {
+      for (let i = 0; !over.signal.aborted; i++) {
         // Their own outcome is not the point: what was told as done has to be in the audit.
         const session = await sessions.open()
         await session.login(`user-${number}-${i}`).catch(() => undefined)
@@ -90,7 +90,7 @@ describe('the audit is complete', () => {
         proxy.heal()
       }
     }
-    isOver = true
+    over.abort()
     await Promise.all(clients)
     await until('a sign-in', async () => {
       const session = await sessions.open()
@@ -129,7 +129,7 @@ describe('the audit is complete', () => {
     expect(acts(await whole(sessions))).toEqual(ids)
   })
 
-  it('F08 a server without memory signs out, and takes the entry', async () => {
+  it('a server without memory signs out, and takes the entry', async () => {
     const redis = await server({ args: ['--maxmemory-policy', 'noeviction'] })
     const sessions = await node(redis.url, { audit: true })
     const session = await sessions.open()
@@ -147,7 +147,7 @@ describe('the audit is complete', () => {
     await Promise.all(logins)
     const calls = await callsOf(redis)
     expect(calls.get('xadd')).toBe(50)
-    expect(calls.get('xtrim')).toBeLessThan(10)
+    expect(calls.get('xtrim')).toBeLessThan(25)
     const keys = (await redis.cli('KEYS', '*:a*')).split('\n')
     expect(keys).toHaveLength(2)
     for (const key of keys) expect(Number(await redis.cli('PTTL', key))).toBeGreaterThan(0)
@@ -156,17 +156,21 @@ describe('the audit is complete', () => {
 
   it('entries that are older than the retention go', async () => {
     const redis = await server()
-    const sessions = await node(redis.url, { audit: { retention: 200 } })
-    await (await sessions.open()).login('ada')
-    await sleep(120)
-    await (await sessions.open()).login('eve')
-    expect(await whole(sessions)).toHaveLength(2)
-    await sleep(120)
-    await (await sessions.open()).login('zoe')
-    expect(await whole(sessions)).toHaveLength(2)
+    const sessions = await node(redis.url, { audit: { retention: 400 } })
+    const ids: unknown[] = []
+    for (let i = 0; i < 3; i++) {
+      // The one between keeps the stream alive.
+      if (i > 0) await sleep(250)
+      const session = await sessions.open()
+      await session.login('ada')
+      ids.push(`login ${session.id}`)
+    }
+    const kept = acts(await whole(sessions))
+    expect(kept).not.toContain(ids[0])
+    expect(kept.at(-1)).toBe(ids[2])
   })
 
-  it('S15 nothing of it stands in clear but what has happened, and when', async () => {
+  it('nothing of it stands in clear but what has happened, and when', async () => {
     const redis = await server()
     const sessions = await node(redis.url, { audit: true })
     const session = await sessions.open()
@@ -300,6 +304,7 @@ describe('consumers', () => {
     const third = await login()
     await until('the third', () => seen.includes(third))
     await reading.stop()
+    expect(seen.filter((id) => [first, second, third].includes(id))).toEqual([first, second, third])
   })
 
   it('stop lets the entry under way be finished, and waits for no other', async () => {
