@@ -7,7 +7,8 @@ import { deviceLabel, OTHER_DEVICES } from './device.mjs'
 import { shortId } from './feed.mjs'
 import { signOutEverywhere } from './sign-out.mjs'
 
-const MOST_DEVICES = 12
+const MOST_DEVICES = 5
+const POLICIES = /** @type {const} */ (['evict-oldest', 'evict-idle', 'reject'])
 const LONGEST_NAME = 40
 const SLOWEST = 1_000
 /** @type {import('sojourn').LifetimeOptions} */
@@ -64,7 +65,8 @@ export function routes(node, nodes) {
   })
 
   router.post('/login', async (req, res) => {
-    const { name, remember } = req.body
+    const { name, remember, policy: asked } = req.body
+    const policy = POLICIES.find((known) => known === asked) ?? 'evict-oldest'
     const principal = typeof name === 'string' ? name.trim() : ''
     if (principal === '' || principal.length > LONGEST_NAME) {
       throw new Refusal(400, 'ERR_NAME', `A name has 1 to ${LONGEST_NAME} characters.`)
@@ -75,6 +77,7 @@ export function routes(node, nodes) {
       device: req.get('User-Agent'),
       address: req.ip,
       keep: ['cart', 'visits', 'remembered'],
+      maxSessions: { max: MOST_DEVICES, policy },
       ...(remember === true ? REMEMBERED : {}),
     })
     res.json({ principal })
@@ -122,16 +125,14 @@ export function routes(node, nodes) {
   })
 
   router.get('/devices', async (req, res) => {
-    const principal = principalOf(req)
-    const listed = await sessions.of(principal).list()
-    const own = sessions.from(req).id
+    principalOf(req)
+    const listed = await sessions.of(sessions.from(req)).list()
     res.json({
-      devices: listed.map(({ id, device, ...times }) => ({
-        ...times,
-        id,
-        shown: shortId(id),
+      most: MOST_DEVICES,
+      devices: listed.map(({ device, ...info }) => ({
+        ...info,
+        shown: shortId(info.id),
         device: deviceLabel(device),
-        current: id === own,
       })),
     })
   })
@@ -139,12 +140,9 @@ export function routes(node, nodes) {
   // A real sign-in over HTTP on the other node, as another device would do it. Its cookie ends here.
   router.post('/devices', async (req, res) => {
     const principal = principalOf(req)
-    const { length } = await sessions.of(principal).list()
-    if (length >= MOST_DEVICES) {
-      throw new Refusal(409, 'ERR_DEVICES', `${MOST_DEVICES} devices are enough: end some first.`)
-    }
+    const count = await sessions.of(principal).count()
     const other = otherNode()
-    const userAgent = OTHER_DEVICES[(length - 1) % OTHER_DEVICES.length]
+    const userAgent = OTHER_DEVICES[(count - 1) % OTHER_DEVICES.length]
     const answer = await fetch(`http://127.0.0.1:${other.port}/api/login`, {
       method: 'POST',
       headers: {
@@ -152,7 +150,7 @@ export function routes(node, nodes) {
         'User-Agent': userAgent,
         Origin: other.origin,
       },
-      body: JSON.stringify({ name: principal }),
+      body: JSON.stringify({ name: principal, policy: req.body.policy }),
       signal: AbortSignal.timeout(5_000),
     })
     const body = await answer.json()
@@ -166,9 +164,8 @@ export function routes(node, nodes) {
   })
 
   router.post('/devices/end-others', async (req, res) => {
-    const principal = principalOf(req)
-    const ended = await sessions.of(principal).revokeAll({ except: sessions.from(req).id })
-    res.json({ ended })
+    principalOf(req)
+    res.json({ ended: await sessions.of(sessions.from(req)).revokeOthers() })
   })
 
   router.post('/sign-out-everywhere', async (req, res) => {

@@ -142,6 +142,25 @@ describe.each(['embedded', 'redis'] as const)('the demonstration, %s', (engine) 
     expect(await browser.devices(demo.b)).toHaveLength(1)
   })
 
+  test('at most five devices: another is refused, or the oldest makes room', async () => {
+    const browser = new Browser()
+    await browser.post(demo.a, 'login', { name: 'Limited' })
+    const add = (policy: string) => browser.post(demo.a, 'devices', { policy })
+    for (let i = 0; i < 4; i += 1) expect((await add('reject')).status).toBe(200)
+    const refused = await add('reject')
+    expect([refused.status, refused.body['code']]).toEqual([409, 'ERR_SOJOURN_SESSION_LIMIT'])
+    // In the own browser a login replaces the own session.
+    const again = await browser.post(demo.b, 'login', { name: 'Limited', policy: 'reject' })
+    expect(again.status).toBe(200)
+    const [oldest] = await browser.devices(demo.b)
+    expect(oldest?.current).toBe(false)
+    expect((await add('evict-oldest')).status).toBe(200)
+    const devices = await browser.devices(demo.a)
+    expect(devices).toHaveLength(5)
+    expect(devices.map(({ id }) => id)).not.toContain(oldest?.id)
+    expect((await browser.state(demo.b)).session?.principal).toBe('Limited')
+  })
+
   test('a session of somebody else cannot be ended', async () => {
     const [mine, theirs] = [new Browser(), new Browser()]
     await mine.post(demo.a, 'login', { name: 'Victim' })

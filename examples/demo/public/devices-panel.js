@@ -7,7 +7,7 @@ export function startDevicesPanel() {
   $('add-device').addEventListener('click', () => {
     const done = ({ device, node }) =>
       `${device} has signed in on node ${node}; its cookie never came here.`
-    void act('devices', {}, done)
+    void act('devices', { policy: $('at-limit').value }, done)
   })
   $('end-others').addEventListener('click', () => {
     const done = ({ ended }) => `${plural(ended, 'other device')} signed out.`
@@ -65,7 +65,7 @@ function show() {
   setText(
     $('devices-note'),
     signedIn
-      ? `${plural(devices.length, 'session')} of ${own().session.principal}`
+      ? `${plural(devices.length, 'session')} of ${own().session.principal}, at most ${state.most}`
       : known
         ? 'Sign in to see where you are signed in.'
         : '',

@@ -14,6 +14,7 @@ const MARKS = {
   rejected: '×',
   logout: '□',
   revoked: '■',
+  evicted: '▣',
   expired: '◌',
   dropped: '▲',
 }

@@ -7,6 +7,8 @@ export const state = {
   /** By node: { ok, data, ms } or { ok: false, error } */
   nodes: {},
   devices: undefined,
+  /** So many devices may be signed in. */
+  most: undefined,
   problem: undefined,
   /** Server's clock minus ours, milliseconds. */
   skew: 0,
@@ -65,8 +67,8 @@ async function refreshDevices(mine) {
     return
   }
   try {
-    const { devices } = await call(here, 'devices')
-    if (mine === turn) state.devices = devices
+    const { devices, most } = await call(here, 'devices')
+    if (mine === turn) Object.assign(state, { devices, most })
   } catch (error) {
     if (mine === turn && error.status !== 401) setProblem(error)
   }
