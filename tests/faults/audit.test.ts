@@ -48,12 +48,12 @@ describe('the audit is complete', () => {
         }
       }
       const clients = Array.from({ length: 8 }, (_, number) => client(number))
-      await sleep(200 + Math.random() * 200)
+      await until('some acts', () => acknowledged.length > 100, 15_000)
+      await sleep(Math.random() * 50)
       web.signal('SIGKILL')
       over.abort()
       await Promise.all(clients)
       const kept = acts(await whole(sessions))
-      expect(acknowledged.length).toBeGreaterThan(50)
       expect(acknowledged.filter((act) => !kept.includes(act))).toEqual([])
       expect(repeated(kept)).toBe(0)
     }
@@ -148,7 +148,7 @@ describe('the audit is complete', () => {
     const calls = await callsOf(redis)
     expect(calls.get('xadd')).toBe(50)
     expect(calls.get('xtrim')).toBeLessThan(25)
-    const keys = (await redis.cli('KEYS', '*:a*')).split('\n')
+    const keys = (await redis.cli('KEYS', 'sj:{06S}:a*')).split('\n')
     expect(keys).toHaveLength(2)
     for (const key of keys) expect(Number(await redis.cli('PTTL', key))).toBeGreaterThan(0)
     expect(Number(await redis.cli('PTTL', 'sj:{06S}:a'))).toBeLessThanOrEqual(3_600_000)
@@ -176,7 +176,8 @@ describe('the audit is complete', () => {
     const session = await sessions.open()
     await session.login('ada@example.org', { device: 'Firefox on Linux', address: '192.0.2.77' })
     const raw = await redis.cli('XRANGE', 'sj:{06S}:a', '-', '+')
-    expect(raw.split('\n').filter((_, at) => at !== 6)).toEqual([
+    // What is sealed may hold any byte.
+    expect(raw.split('\n').slice(0, 6)).toEqual([
       ...[expect.stringMatching(/^\d+-0$/), 'e', 'login'],
       ...['t', expect.stringMatching(/^\d+$/), 'd'],
     ])
@@ -189,9 +190,10 @@ describe('the audit is complete', () => {
 describe('consumers', () => {
   async function filled(count: number) {
     const redis = await server()
-    const sessions = await node(redis.url, { audit: true })
-    const sign = async (): Promise<unknown> => (await sessions.open()).login('ada')
-    await Promise.all(Array.from({ length: count }, sign))
+    const sessions = await node(redis.url, { audit: true, commandTimeout: '20s' })
+    const signIn = async (_: unknown, number: number): Promise<unknown> =>
+      (await sessions.open()).login(`user-${number}`)
+    await Promise.all(Array.from({ length: count }, signIn))
     return { redis, sessions, positions: (await whole(sessions)).map(({ position }) => position) }
   }
 
