@@ -11,7 +11,7 @@ import { BYTES } from './wire.ts'
 const DAY = 86_400_000
 /** A day's counters are read for 14 days. */
 const KEPT = 15 * DAY
-/** Keys that one step of a sample looks at: well under a millisecond of the server's time. */
+/** Keys that one step of a sample looks at: about a millisecond of the server's time. */
 const PAGE = 500
 /** Milliseconds between two steps, so that a sample takes a few hundredths of the server's time. */
 const PAUSE = 20
