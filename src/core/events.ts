@@ -15,11 +15,25 @@ export interface SessionEvents {
     readonly address: string | undefined
   }
   rotated: { readonly id: SessionId; readonly previousId: SessionId }
+  /** The principal has authenticated again. Comes after `rotated`: the former token is refused from then on. */
+  'step-up': {
+    readonly id: SessionId
+    readonly previousId: SessionId
+    readonly principal: string
+    readonly level: number
+  }
   logout: { readonly id: SessionId; readonly principal: string | undefined }
   revoked: { readonly id: SessionId; readonly principal: string | undefined }
   /** A login (`by` is its session) has ended it: the principal had as many as `maxSessions` allows. */
   evicted: { readonly id: SessionId; readonly principal: string; readonly by: SessionId }
-  expired: { readonly id: SessionId }
+  /** Its time was over. Whose it was is there where the store still knows. */
+  expired: {
+    readonly id: SessionId
+    readonly principal?: string
+    readonly kind?: string
+    readonly device?: string
+    readonly address?: string
+  }
   /** Another writer was first; the changes were rebased and tried again. */
   conflict: { readonly id: SessionId }
   /** A cookie was presented that opens no session. */
@@ -45,6 +59,7 @@ export const sessionEventNames: readonly SessionEventName[] = [
   'changed',
   'login',
   'rotated',
+  'step-up',
   'logout',
   'revoked',
   'evicted',
@@ -55,8 +70,15 @@ export const sessionEventNames: readonly SessionEventName[] = [
   'error',
 ]
 
-/** Keeps events. @returns when this one is kept; nothing for one that is not to be kept. Never rejects. */
-export type EventKeeper = (name: SessionEventName, event: object) => Promise<void> | undefined
+/**
+ * Keeps events. @returns when this one is kept; nothing for one that is not to be kept. Rejects only with
+ * `isToldAgain`, when it is not kept.
+ */
+export type EventKeeper = (
+  name: SessionEventName,
+  event: object,
+  isToldAgain?: boolean,
+) => Promise<void> | undefined
 export type SessionListener<Name extends SessionEventName> = (event: SessionEvents[Name]) => void
 
 /** Local listeners. One that throws, at once or later, is reported as a warning and harms neither request nor others. */
@@ -103,6 +125,27 @@ export class EventHub {
   ): Promise<void> | undefined {
     this.#tell(name, event)
     return this.#keeper?.(name, event)
+  }
+
+  /**
+   * For what can be told again: waits for listeners that are slow. Rejects when one has failed, which is
+   * reported as ever, or when the event is not kept.
+   * @param isKept whether it is to be kept at all
+   */
+  async deliver<Name extends SessionEventName>(
+    name: Name,
+    event: SessionEvents[Name],
+    isKept: boolean,
+  ): Promise<void> {
+    const told = [...(this.#listeners.get(name) ?? [])].map(async (listener) => {
+      try {
+        await (listener as (event: SessionEvents[Name]) => unknown)(event)
+      } catch (error) {
+        warn(name, error)
+        throw error
+      }
+    })
+    await Promise.all([...told, isKept ? this.#keeper?.(name, event, true) : undefined])
   }
 
   #tell<Name extends SessionEventName>(name: Name, event: SessionEvents[Name]): void {

@@ -1,4 +1,4 @@
-import type { Stamp } from './engine.ts'
+import type { SessionId, Stamp } from './engine.ts'
 import type { SessionEvents } from './events.ts'
 import type { Meta } from './meta.ts'
 import type { RecordHeader } from './record.ts'
@@ -25,4 +25,9 @@ export interface Lease {
 
 export type Loaded =
   | { readonly status: 'live'; readonly live: Live }
-  | { readonly status: 'none'; readonly reason: SessionEvents['rejected']['reason'] }
+  | {
+      readonly status: 'none'
+      readonly reason: SessionEvents['rejected']['reason']
+      /** Of `superseded`: where the same session goes on, for those who have its token. */
+      readonly successor?: SessionId | undefined
+    }

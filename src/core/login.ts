@@ -8,14 +8,8 @@ import { rebase } from './rebase.ts'
 import type { RecordHeader } from './record.ts'
 import type { Repository } from './repository.ts'
 import { createToken } from './token.ts'
-import { makeSuperseded } from './trail.ts'
+import { makeSuperseded, SUPERSEDED_FOR } from './trail.ts'
 import { equalValues } from './values.ts'
-
-/**
- * How long the former id remembers that a login has superseded it: longer than a request that
- * carries the former token can still be on its way.
- */
-const SUPERSEDED_FOR = 5 * 60_000
 
 /**
  * So often the session before is ended only as it was read, and what others wrote is carried over
@@ -28,6 +22,7 @@ export interface LoginPlan {
   readonly name: PrincipalName
   /** Names of the attributes that go along. */
   readonly keep: readonly string[]
+  readonly level: number | undefined
   readonly kind: string | undefined
   readonly limit: Limit | undefined
   readonly device: string | undefined
@@ -61,6 +56,7 @@ export async function login(
   const meta = loginMeta({
     principal: plan.name.principal,
     authenticatedAt: now,
+    level: plan.level,
     kind: plan.kind,
     device: plan.device,
     address: plan.address,

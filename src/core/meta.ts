@@ -12,10 +12,13 @@ const DEVICE = 'd'
 const ADDRESS = 'i'
 const PERSISTENT = 'k'
 const KIND = 'c'
+const LEVEL = 'l'
 
 export interface LoginMeta {
   readonly principal: string
   readonly authenticatedAt: number
+  /** Of authentication, on the application's own scale. */
+  readonly level: number | undefined
   readonly kind: string | undefined
   readonly device: string | undefined
   readonly address: string | undefined
@@ -27,6 +30,7 @@ export function loginMeta(login: LoginMeta): Meta {
     [PRINCIPAL, login.principal],
     [AUTHENTICATED_AT, login.authenticatedAt],
   ])
+  if (login.level !== undefined) meta.set(LEVEL, login.level)
   if (login.kind !== undefined) meta.set(KIND, login.kind)
   if (login.device !== undefined) meta.set(DEVICE, login.device)
   if (login.address !== undefined) meta.set(ADDRESS, login.address)
@@ -42,9 +46,12 @@ export const addressOf = (meta: Meta): string | undefined => text(meta, ADDRESS)
 export const isPersistent = (meta: Meta): boolean => meta.get(PERSISTENT) === true
 
 /** Milliseconds since the epoch. */
-export function authenticatedAtOf(meta: Meta): number | undefined {
-  const value = meta.get(AUTHENTICATED_AT)
-  return typeof value === 'number' ? value : undefined
+export const authenticatedAtOf = (meta: Meta): number | undefined => number(meta, AUTHENTICATED_AT)
+export const levelOf = (meta: Meta): number | undefined => number(meta, LEVEL)
+
+/** The principal has authenticated once more. @param at milliseconds since the epoch */
+export function withStepUp(meta: Meta, level: number, at: number): Meta {
+  return new Map(meta).set(LEVEL, level).set(AUTHENTICATED_AT, at)
 }
 
 export function withPersistent(meta: Meta, persistent: boolean): Meta {
@@ -52,6 +59,11 @@ export function withPersistent(meta: Meta, persistent: boolean): Meta {
   if (persistent) changed.set(PERSISTENT, true)
   else changed.delete(PERSISTENT)
   return changed
+}
+
+function number(meta: Meta, name: string): number | undefined {
+  const value = meta.get(name)
+  return typeof value === 'number' ? value : undefined
 }
 
 function text(meta: Meta, name: string): string | undefined {

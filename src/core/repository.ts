@@ -19,10 +19,11 @@ import type { Settings } from './options.ts'
 import { sealDescriptor } from './principal.ts'
 import { rebase } from './rebase.ts'
 import { encodeRecordSized, nextRevision, type RecordHeader, type SizedRecord } from './record.ts'
+import { revokeById } from './revoke.ts'
 import { validateData } from './schema.ts'
 import { SessionReader } from './session-reader.ts'
 import { createToken, type Token } from './token.ts'
-import { makeForward } from './trail.ts'
+import { makeForward, makeSuperseded, SUPERSEDED_FOR } from './trail.ts'
 import { Turns } from './turns.ts'
 import { Watches } from './watches.ts'
 
@@ -38,9 +39,16 @@ export interface Lifetime {
 export interface Change {
   readonly delta: Delta
   readonly lifetime?: Lifetime | undefined
+  readonly changeMeta?: ((meta: Meta) => Meta) | undefined
   /** Stamps of this request's writes whose outcome is unknown; grows here when another one is. */
   readonly unknown?: Stamp[]
 }
+
+/**
+ * What becomes of those who come with the former token: they are led to the successor, or refused at
+ * once, as after a login.
+ */
+export type Rotation = 'forward' | 'supersede'
 
 export type EndReason = 'ended' | 'superseded'
 
@@ -136,7 +144,7 @@ export class Repository {
    * @throws SessionConflictError after 32 conflicts, and AttributeError, SessionTooLargeError, SchemaError,
    * StoreUnavailableError, StoreRefusedError
    */
-  store(from: Live, change: Change, rotation?: { grace: number }): Promise<Written> {
+  store(from: Live, change: Change, rotation?: Rotation): Promise<Written> {
     return this.#turns.take(from.token.id, (latest) => {
       const known = latest?.status === 'live' ? latest.live : this.reader.known(from.token)
       return this.#store(from, known, change, rotation)
@@ -148,7 +156,7 @@ export class Repository {
     from: Live,
     known: Live | undefined,
     change: Change,
-    rotation: { grace: number } | undefined,
+    rotation: Rotation | undefined,
   ): Promise<Written> {
     const { engine, keyring, merges } = this.settings
     let live = from
@@ -159,7 +167,7 @@ export class Repository {
       // Rotated by another request meanwhile: both go on with the one successor, for two of them would
       // leave the browser with the one whose answer comes last.
       const isMoved = theirs.token.id !== live.token.id
-      if (isMoved && change.lifetime === undefined) rotate = undefined
+      if (isMoved && rotate === 'forward' && change.lifetime === undefined) rotate = undefined
       // An own write whose answer was lost holds the changes already: to merge them again would count
       // them twice.
       const isOwn = change.unknown?.some((stamp) => equalBytes(stamp, theirs.stamp)) === true
@@ -177,7 +185,8 @@ export class Repository {
         return { status: 'ended', reason: 'ended' }
       }
       const persistent = change.lifetime?.persistent
-      const meta = persistent === undefined ? live.meta : withPersistent(live.meta, persistent)
+      const lasting = persistent === undefined ? live.meta : withPersistent(live.meta, persistent)
+      const meta = change.changeMeta?.(lasting) ?? lasting
       const attributes = applyDelta(live.attributes(), delta)
       const token = rotate === undefined ? live.token : createToken(keyring, live.token.partition)
       const encoding = this.#encode(token, header, attributes, meta)
@@ -188,7 +197,7 @@ export class Repository {
         result = await (rotate === undefined
           ? engine.commit(token.id, live.stamp, record, ttl)
           : engine.rotate(live.token.id, live.stamp, token.id, record, ttl, {
-              trail: { record: makeForward(keyring, live.token, token), ttl: rotate.grace },
+              trail: this.#trail(rotate, live.token, token),
               ...this.#owned(token.id, header, meta),
             }))
       } catch (error) {
@@ -238,7 +247,14 @@ export class Repository {
       const theirs = await this.reader.follow(token, result.stored)
       if (theirs.status === 'none') {
         // The marker stays: it keeps late requests from overwriting the cookie of the login.
-        if (theirs.reason === 'superseded') return { status: 'superseded' }
+        if (theirs.reason === 'superseded') {
+          // After a step-up it goes on all the same, under a token that this one does not lead to.
+          const { successor } = theirs
+          const ended = successor && (await revokeById(engine, successor, ownerTag))
+          return ended === undefined
+            ? { status: 'superseded' }
+            : { status: 'done', last: undefined }
+        }
         // A forward to nothing that opens: it goes too.
         const rest = await engine.destroy(token.id, { ...left, ...owned })
         return rest.status === 'done' ? { status: 'done', last: undefined } : { status: 'gone' }
@@ -286,6 +302,13 @@ export class Repository {
     })
     const ttl = Math.max(1, header.deadline - engine.now())
     return { tag: header.ownerTag, descriptor, ttl }
+  }
+
+  #trail(rotation: Rotation, from: Token, to: Token): Trail {
+    const { keyring, rotationGrace } = this.settings
+    return rotation === 'supersede'
+      ? { record: makeSuperseded(to.id), ttl: SUPERSEDED_FOR }
+      : { record: makeForward(keyring, from, to), ttl: rotationGrace }
   }
 
   #nextHeader(header: RecordHeader, lifetime: Lifetime = {}): RecordHeader {

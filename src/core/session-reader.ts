@@ -8,7 +8,7 @@ import type { Settings } from './options.ts'
 import { openRecord, type RecordHeader, type SizedRecord } from './record.ts'
 import { migrateData } from './schema.ts'
 import type { Token } from './token.ts'
-import { readTrail } from './trail.ts'
+import { readTrail, successorOf } from './trail.ts'
 import { freezeValue } from './values.ts'
 
 /** What a reader has made of a record that the engine holds. */
@@ -115,7 +115,9 @@ export class SessionReader {
       if (stored === undefined) return { status: 'none', reason: 'absent' }
       if (!isTrail(stored.record)) return this.#open(token, stored)
       const trail = readTrail(this.#settings.keyring, token, stored.record)
-      if (trail.kind === 'superseded') return { status: 'none', reason: 'superseded' }
+      if (trail.kind === 'superseded') {
+        return { status: 'none', reason: 'superseded', successor: successorOf(stored.record) }
+      }
       if (trail.kind === 'unreadable') return { status: 'none', reason: 'damaged' }
       token = trail.token
       stored = await this.#settings.engine.load(token.id, { fresh })

@@ -1,12 +1,19 @@
 import { Attributes, applyDelta, type Delta } from './attributes.ts'
 import { Ending } from './ending.ts'
 import type { Stamp } from './engine.ts'
-import { HeadersSentError, SessionEndedError } from './errors.ts'
+import { HeadersSentError, NotSignedInError, SessionEndedError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import type { Live } from './live.ts'
 import { type LoginPlan, login } from './login.ts'
-import { isPersistent, NO_META, principalOf, withPersistent } from './meta.ts'
-import type { Lifetime, Repository, Written } from './repository.ts'
+import {
+  isPersistent,
+  type Meta,
+  NO_META,
+  principalOf,
+  withPersistent,
+  withStepUp,
+} from './meta.ts'
+import type { Lifetime, Repository, Rotation, Written } from './repository.ts'
 import { createToken } from './token.ts'
 
 const NOTHING: ReadonlyMap<string, unknown> = new Map()
@@ -126,7 +133,7 @@ export class SessionState {
     })
   }
 
-  rotate(grace: number): Promise<void> {
+  rotate(): Promise<void> {
     return this.#next(async () => {
       this.#needHeaders('rotate')
       if (this.#ended !== undefined) throw new SessionEndedError('rotate')
@@ -137,8 +144,23 @@ export class SessionState {
       const isRotated = this.#forwarded
       this.#forwarded = false
       if (isRotated) return this.#commit()
-      await this.#store(before, { grace })
+      await this.#store(before, 'forward')
       if (this.#live === undefined) throw new SessionEndedError('rotate')
+    })
+  }
+
+  stepUp(level: number): Promise<void> {
+    return this.#next(async () => {
+      this.#needHeaders('stepUp')
+      if (this.#ended !== undefined) throw new SessionEndedError('stepUp')
+      const before = this.#live
+      const principal = before && principalOf(before.meta)
+      if (before === undefined || principal === undefined) throw new NotSignedInError('stepUp')
+      const at = Math.floor(this.repository.settings.engine.now())
+      await this.#store(before, 'supersede', (meta) => withStepUp(meta, level, at))
+      if (this.#live === undefined) throw new SessionEndedError('stepUp')
+      const { id } = this.#live.token
+      await this.#events.record('step-up', { id, previousId: before.token.id, principal, level })
     })
   }
 
@@ -261,17 +283,15 @@ export class SessionState {
     return this.repository.create(createToken(keyring), header, attributes, meta)
   }
 
-  async #store(live: Live, rotate?: { grace: number }): Promise<void> {
+  async #store(live: Live, rotation?: Rotation, changeMeta?: (meta: Meta) => Meta): Promise<void> {
     const delta = this.#attributes.take()
     const lifetime = this.#lifetime
     // The index entry of a principal's session carries its lifetime; a rotation writes it anew.
-    const moved =
-      lifetime !== undefined && live.header.ownerTag !== undefined
-        ? { grace: this.repository.settings.rotationGrace }
-        : rotate
+    const isOwned = live.header.ownerTag !== undefined
+    const moved = rotation ?? (lifetime !== undefined && isOwned ? 'forward' : undefined)
     let written: Written
     try {
-      const change = { delta, lifetime, unknown: (this.#unknown ??= []) }
+      const change = { delta, lifetime, changeMeta, unknown: (this.#unknown ??= []) }
       written = await this.repository.store(live, change, moved)
     } catch (error) {
       this.#giveBack()

@@ -2,7 +2,7 @@ import { type Duration, parseDuration } from './duration.ts'
 import type { SessionId, Stamp } from './engine.ts'
 import { OptionError } from './errors.ts'
 import { limitOf, type MaxSessions } from './limit.ts'
-import { authenticatedAtOf, principalOf } from './meta.ts'
+import { authenticatedAtOf, levelOf, principalOf } from './meta.ts'
 import { namePrincipal } from './principal.ts'
 import { withProperties } from './properties.ts'
 import type { Lifetime } from './repository.ts'
@@ -47,6 +47,11 @@ export interface LoginOptions<Data extends object> extends LifetimeOptions {
   readonly address?: string | undefined
   /** Of client, for `maxSessions.kinds` and lists of devices: `'mobile'`, `'web'`. 1 to 64 characters. */
   readonly kind?: string | undefined
+  /**
+   * How well the principal is known now, on your own scale of 0 to 255: 1 by a password, 2 by a second
+   * factor, as NIST's AAL 1 to 3. For `session.level`.
+   */
+  readonly level?: number | undefined
   /** Instead of the option of the same name. */
   readonly maxSessions?: MaxSessions | undefined
 }
@@ -64,7 +69,11 @@ export interface Watchable {
 const LONGEST_LABEL = 256
 const LIFETIME_OPTIONS = ['idleTimeout', 'absoluteTimeout', 'persistent']
 const LONGEST_KIND = 64
-const LOGIN_OPTIONS = [...LIFETIME_OPTIONS, 'keep', 'device', 'address', 'kind', 'maxSessions']
+const LOGIN_OPTIONS = [
+  ...LIFETIME_OPTIONS,
+  ...['keep', 'device', 'address', 'kind', 'level', 'maxSessions'],
+]
+const HIGHEST_LEVEL = 255
 
 /**
  * One request's view of a session. Attributes are read at once and written together by `commit`,
@@ -119,10 +128,28 @@ export class Session<Data extends object = Record<string, unknown>> {
     return live && principalOf(live.meta)
   }
 
-  /** When the principal last signed in, milliseconds since the epoch. */
+  /** When the principal last authenticated, by `login` or `stepUp`, milliseconds since the epoch. */
   get authenticatedAt(): number | undefined {
     const { live } = this.#state
     return live && authenticatedAtOf(live.meta)
+  }
+
+  /**
+   * Whether the principal has authenticated so lately: what is worth asking for the password again
+   * asks this first (OWASP ASVS 7.5). `false` for nobody's session.
+   * @param duration milliseconds or `'5m'`
+   * @throws OptionError
+   */
+  authenticatedWithin(duration: Duration): boolean {
+    const within = parseDuration('duration', duration)
+    const at = this.authenticatedAt
+    return at !== undefined && this.#state.repository.settings.engine.now() - at <= within
+  }
+
+  /** How well the principal is known, as `login` or `stepUp` has said; absent where neither has. */
+  get level(): number | undefined {
+    const { live } = this.#state
+    return live && levelOf(live.meta)
   }
 
   /** Milliseconds since the epoch. */
@@ -255,6 +282,7 @@ export class Session<Data extends object = Record<string, unknown>> {
     })
     await this.#state.login({
       name,
+      level: options.level === undefined ? undefined : checkLevel(options.level),
       kind,
       limit,
       keep: keptNames(options.keep ?? []),
@@ -264,6 +292,17 @@ export class Session<Data extends object = Record<string, unknown>> {
       idleTimeout,
       absoluteTimeout,
     })
+  }
+
+  /**
+   * The principal has authenticated again, at this level: a new token for the same session, the old one
+   * refused at once, as after a login (OWASP ASVS 7.2.4). Attributes and lifetimes stay; pending changes
+   * are stored in the same step.
+   * @param level 0 to 255, on the scale of `login`
+   * @throws NotSignedInError, OptionError, HeadersSentError, SessionEndedError, and as `commit`
+   */
+  async stepUp(level: number): Promise<void> {
+    await this.#state.stepUp(checkLevel(level))
   }
 
   /** Ends the session on every node. What is set afterwards makes a new one. */
@@ -277,7 +316,7 @@ export class Session<Data extends object = Record<string, unknown>> {
    * @throws HeadersSentError, SessionEndedError, and as `commit`
    */
   rotate(): Promise<void> {
-    return this.#state.rotate(this.#state.repository.settings.rotationGrace)
+    return this.#state.rotate()
   }
 
   /**
@@ -316,6 +355,12 @@ function kindOf(kind: unknown): string | undefined {
   // Lone surrogates all become the same character in UTF-8: two kinds would be one.
   if (isText && isWellFormed(kind)) return kind
   throw new OptionError('kind', `takes a text of 1 to ${LONGEST_KIND} characters`)
+}
+
+function checkLevel(level: unknown): number {
+  const isLevel = Number.isInteger(level) && (level as number) >= 0
+  if (isLevel && (level as number) <= HIGHEST_LEVEL) return level as number
+  throw new OptionError('level', `takes a whole number from 0 to ${HIGHEST_LEVEL}`)
 }
 
 function labelOf(option: string, label: unknown): string | undefined {

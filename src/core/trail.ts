@@ -11,15 +11,17 @@ import { isSessionId, type Token, tokenBytes, verifyToken } from './token.ts'
  * Forward (flags 0x80), after a rotation: key id (2), the successor's public id (25), so that a
  * revocation by the former id reaches it, and the successor's token, sealed under a key that only the
  * holder of the former token can make: AES-256-GCM of the 36 bytes.
- * Superseded (flags 0x81), after a login: says only that the id must not be used again, so that a
- * late request with the former token does not overwrite the new cookie.
+ * Superseded (flags 0x81), after a login or a step-up: the id must not be used again, and a late request
+ * with the former token must not overwrite the new cookie. After a step-up, which is the same session,
+ * two zero bytes and the successor's public id follow.
  */
 const FORWARD = TRAIL_FLAG
 const SUPERSEDED = TRAIL_FLAG | 1
 const KEY_ID_OFFSET = NONCE_END
 const ID_OFFSET = KEY_ID_OFFSET + 2
 const ID_LENGTH = 25
-const SEALED_OFFSET = ID_OFFSET + ID_LENGTH
+const SUCCESSOR_END = ID_OFFSET + ID_LENGTH
+const SEALED_OFFSET = SUCCESSOR_END
 /** Keeps these keys apart from those of records, whose first byte is the sealing mode. */
 const FORWARD_PURPOSE = 3
 
@@ -29,8 +31,18 @@ export type Trailed =
   /** A forward that does not open, or a kind that this version does not know. */
   | { readonly kind: 'unreadable' }
 
-export function makeSuperseded(): Uint8Array {
-  return head(SUPERSEDED, NONCE_END)
+/**
+ * How long the former id remembers that a login has superseded it, milliseconds: longer than a request
+ * that carries the former token can still be on its way.
+ */
+export const SUPERSEDED_FOR: number = 5 * 60_000
+
+/** @param successor where the same session goes on; absent: it does not */
+export function makeSuperseded(successor?: SessionId): Uint8Array {
+  if (successor === undefined) return head(SUPERSEDED, NONCE_END)
+  const bytes = head(SUPERSEDED, SUCCESSOR_END)
+  bytes.write(successor, ID_OFFSET, ID_LENGTH, 'ascii')
+  return bytes
 }
 
 /** A forward at `from` that leads its holder to `to`. */
@@ -50,7 +62,8 @@ export function makeForward(keyring: Keyring, from: Token, to: Token): Uint8Arra
 /** Reads the trail found at the id of `from`. */
 export function readTrail(keyring: Keyring, from: Token, trail: Uint8Array): Trailed {
   const bytes = Buffer.from(trail)
-  if (bytes[1] === SUPERSEDED && bytes.length === NONCE_END) return { kind: 'superseded' }
+  const isMarker = bytes.length === NONCE_END || bytes.length === SUCCESSOR_END
+  if (bytes[1] === SUPERSEDED && isMarker) return { kind: 'superseded' }
   if (bytes[1] !== FORWARD || bytes.length <= SEALED_OFFSET) return { kind: 'unreadable' }
   const start = bytes.subarray(0, SEALED_OFFSET)
   const nonce = start.subarray(NONCE_OFFSET, NONCE_END)
@@ -65,10 +78,12 @@ export function readTrail(keyring: Keyring, from: Token, trail: Uint8Array): Tra
   return { kind: 'unreadable' }
 }
 
-/** The public id that a forward leads to; readable without the token, and not authenticated then. */
+/** The public id under which the session goes on; readable without the token, and not authenticated then. */
 export function successorOf(trail: Uint8Array): SessionId | undefined {
-  if (trail[1] !== FORWARD || trail.length <= SEALED_OFFSET) return undefined
-  const id = Buffer.from(trail.subarray(ID_OFFSET, SEALED_OFFSET)).toString('latin1')
+  const isForward = trail[1] === FORWARD && trail.length > SEALED_OFFSET
+  const isMarker = trail[1] === SUPERSEDED && trail.length === SUCCESSOR_END
+  if (trail[0] !== RECORD_VERSION || !(isForward || isMarker)) return undefined
+  const id = Buffer.from(trail.subarray(ID_OFFSET, SUCCESSOR_END)).toString('latin1')
   return isSessionId(id) ? id : undefined
 }
 

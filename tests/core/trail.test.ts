@@ -4,7 +4,7 @@ import { isTrail, stampOf } from '../../src/core/engine.ts'
 import { createKeyring, type Keyring } from '../../src/core/keyring.ts'
 import { openRecord } from '../../src/core/record.ts'
 import { createToken, type Token } from '../../src/core/token.ts'
-import { makeForward, makeSuperseded, readTrail } from '../../src/core/trail.ts'
+import { makeForward, makeSuperseded, readTrail, successorOf } from '../../src/core/trail.ts'
 
 const A = 'A'.repeat(32)
 const B = 'B'.repeat(32)
@@ -104,6 +104,13 @@ describe('a marker of a login', () => {
     expect(kind(createKeyring([B]), to, makeSuperseded())).toBe('superseded')
   })
 
+  it('of a step-up names the successor, and leads nobody there', () => {
+    const marker = makeSuperseded(to.id)
+    expect(kind(keyring, from, marker)).toBe('superseded')
+    expect(successorOf(marker)).toBe(to.id)
+    expect(successorOf(makeSuperseded())).toBeUndefined()
+  })
+
   it('does not pass for a forward, nor the reverse', () => {
     const forward = new Uint8Array(makeForward(keyring, from, to))
     forward[1] = 0x81
@@ -136,7 +143,8 @@ describe('every trail', () => {
     fc.assert(
       fc.property(start, fc.uint8Array({ maxLength: 90 }), (head, rest) => {
         const found = kind(keyring, from, Uint8Array.from([...head, ...rest]))
-        expect(found).toBe(head[1] === 0x81 && rest.length === 12 ? 'superseded' : 'unreadable')
+        const isMarker = head[1] === 0x81 && [12, 39].includes(rest.length)
+        expect(found).toBe(isMarker ? 'superseded' : 'unreadable')
       }),
       { numRuns: 2_000 },
     )

@@ -1,6 +1,7 @@
 /** What every framework adapter has to do, over HTTP. */
 import { abortCases } from './cases/aborts.ts'
 import { attributeCases } from './cases/attributes.ts'
+import { authenticationCases } from './cases/authentication.ts'
 import { cachingCases } from './cases/caching.ts'
 import { cookieCases } from './cases/cookies.ts'
 import { endingCases, nodeEndings, replyEndings } from './cases/endings.ts'
@@ -21,6 +22,7 @@ export function adapterSuite(adapter: Adapter): void {
   strangeCookieCases(adapter)
   cachingCases(adapter)
   attributeCases(adapter)
+  authenticationCases(adapter)
   failureCases(adapter)
   secrecyCases(adapter)
   signalCases(adapter)
