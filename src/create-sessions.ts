@@ -1,10 +1,11 @@
 import { type Duration, parseDuration } from './core/duration.ts'
-import type { Engine } from './core/engine.ts'
+import type { Engine, ExpiryEvents } from './core/engine.ts'
 import { OptionError } from './core/errors.ts'
 import { checkOptions, SESSIONS_OPTION_NAMES, type SessionsOptions } from './core/options.ts'
 import { Sessions } from './core/sessions.ts'
 import { refuseUnknown } from './core/unknown-options.ts'
 import { memoryEngine } from './engines/memory/memory-engine.ts'
+import { checkExpiry } from './engines/redis/expiry.ts'
 import { checkPrefix } from './engines/redis/keys.ts'
 import { type NearCacheOptions, nearCacheLimits } from './engines/redis/near-cache-options.ts'
 import type { RedisOptions } from './engines/redis/options.ts'
@@ -30,9 +31,15 @@ export interface CreateSessionsOptions<Data extends object> extends SessionsOpti
    * Default `true`; `false`: every read goes to Redis; an object sets its bounds.
    */
   readonly nearCache?: boolean | NearCacheOptions
+  /**
+   * Whether sessions that expire in Redis are told of by the event `expired`: docs/events.md. The same on
+   * all nodes. `'reliable'`: each one at least once, to one node that listens. `'notify'`: by the server's
+   * notifications, to every node at most once. Default `'off'`; the embedded engine always tells.
+   */
+  readonly expiry?: ExpiryEvents['expiry']
 }
 
-const ENGINE_OPTION_NAMES = ['redis', 'engine', 'prefix', 'commandTimeout', 'nearCache']
+const ENGINE_OPTION_NAMES = ['redis', 'engine', 'prefix', 'commandTimeout', 'nearCache', 'expiry']
 const LONGEST_COMMAND = 60_000
 
 /**
@@ -69,6 +76,7 @@ export function createSessions<Data extends object = Record<string, unknown>>(
   )
   const { nearCache = true } = options
   nearCacheLimits(nearCache)
+  const expiry = checkExpiry(options.expiry)
   // Checked before the engine is made: a wrong option must not leave a connection behind.
   const embedded = given === undefined && redis === undefined
   const settings = checkOptions(options, embedded)
@@ -81,6 +89,7 @@ export function createSessions<Data extends object = Record<string, unknown>>(
           redis,
           commandTimeout,
           nearCache,
+          expiry,
           ...shared,
           ...(prefix === undefined ? {} : { prefix }),
         }))

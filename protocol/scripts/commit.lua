@@ -3,6 +3,8 @@
 -- KEYS[1]  record
 -- ARGV[1]  lifetime of the new record, ms; '': the lifetime stays as it is
 -- ARGV[2]  base, 8 bytes: the stamp the caller read, bytes 2 to 9 of the record; then the new record
+-- ARGV[3]  'x': the expiry of this session of nobody is told of (`claim`), and may come sooner than it was set
+--          to; absent in the usual case
 --
 -- answer   {1, ttl}           done
 --          {2, record, ttl}   conflict: another stamp is stored; nothing was written
@@ -22,5 +24,13 @@ if ARGV[1] == '' then
   redis.call('SET', KEYS[1], string.sub(ARGV[2], 9), 'KEEPTTL')
 else
   redis.call('SET', KEYS[1], string.sub(ARGV[2], 9), 'PX', ARGV[1])
+  if ARGV[3] then
+    -- Only writes to the set: a read would have the server tell our near cache of each change to it.
+    local awaited = string.sub(KEYS[1], 1, -25) .. 'x'
+    local life = string.format('%.0f', ARGV[1] + 86400000)
+    local lasts = redis.call('PEXPIRE', awaited, life, 'GT')
+    redis.call('ZADD', awaited, redis.call('PEXPIRETIME', KEYS[1]), string.sub(KEYS[1], -22))
+    if lasts == 0 then redis.call('PEXPIRE', awaited, life, 'NX') end
+  end
 end
 return {1, redis.call('PTTL', KEYS[1])}

@@ -14,6 +14,7 @@
 -- ARGV[8]  the id (22 characters) of a session that ends with this login, or '': it neither counts
 --          nor makes room; where a forward stands, its successor
 -- ARGV[9]  1: looks through a crowded index all the same
+-- the last 'x': its expiry is told of, see `claim`
 --
 -- answer   {1, ttl, {id, …}}  created; the ids (22 characters) that were evicted
 --          {4}                exists: a record stands under that key; nothing was written
@@ -29,8 +30,21 @@
 -- at any time at which a further command could be refused.
 
 if redis.call('EXISTS', KEYS[1]) == 1 then return {4} end
+local base, own = string.sub(KEYS[1], 1, -23), string.sub(KEYS[1], -22)
+local awaited = string.sub(base, 1, -3) .. 'x'
+-- Told of when it expires. Only writes to the set: a read would have the server tell this connection's
+-- near cache of each change to it.
+local function await(member)
+  if ARGV[#ARGV] ~= 'x' then return end
+  local life = string.format('%.0f', ARGV[2] + 86400000)
+  local lasts = redis.call('PEXPIRE', awaited, life, 'GT')
+  redis.call('ZADD', awaited, redis.call('PEXPIRETIME', KEYS[1]), member)
+  if lasts == 0 then redis.call('PEXPIRE', awaited, life, 'NX') end
+end
+
 if not KEYS[2] then
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  await(own)
   return {1, redis.call('PTTL', KEYS[1]), {}}
 end
 
@@ -38,21 +52,26 @@ local SMALL = 100 -- an index up to here is looked through at each login
 local SAMPLE = 50 -- of a larger one so many entries: more than one new entry can outgrow
 local CROWD = 1500 -- a larger one would hold up the server
 
-local base, own = string.sub(KEYS[1], 1, -23), string.sub(KEYS[1], -22)
-local max, maxOfKind = tonumber(ARGV[5] or 0), tonumber(ARGV[6] or 0)
+local owner = string.sub(KEYS[2], -22)
+local max, maxOfKind = tonumber(ARGV[5]) or 0, tonumber(ARGV[6]) or 0
 local size = redis.call('HLEN', KEYS[2])
 if max > 0 and size > CROWD and ARGV[9] ~= '1' then return {6} end
 
 local least = maxOfKind > 0 and math.min(max, maxOfKind) or max
+-- One that has expired stays in the index until that is told.
+local function isForgotten(id)
+  return id ~= own and not redis.call('ZSCORE', awaited, id .. owner)
+end
 local dead, live, ofKind = {}, {}, 0
 if size <= SMALL or (max > 0 and size >= least) then
   local kind = string.sub(ARGV[3], 14, 17)
   local leaving = ARGV[8] or ''
-  -- Rotated meanwhile: a forward has its successor's id, tag and 22 characters, in bytes 16 to 40.
+  -- Rotated meanwhile: a forward, as the marker of a step-up, has its successor's id, tag and 22
+  -- characters, in bytes 16 to 40.
   local tag = string.match(base, '{(.-)}:s:$')
   for _ = 1, leaving == '' and 0 or 8 do
     local head = redis.call('GETRANGE', base .. leaving, 0, 40)
-    if string.sub(head, 1, 2) ~= '\1\128' or string.sub(head, 17, 19) ~= tag then break end
+    if not string.find(head, '^\1[\128\129]') or string.sub(head, 17, 19) ~= tag then break end
     leaving = string.sub(head, 20, 41)
   end
   local all = redis.call('HGETALL', KEYS[2])
@@ -60,7 +79,7 @@ if size <= SMALL or (max > 0 and size >= least) then
     local id, descriptor = all[i], all[i + 1]
     local ttl = redis.call('PTTL', base .. id)
     if ttl == -2 then
-      if id ~= own then dead[#dead + 1] = id end
+      if isForgotten(id) then dead[#dead + 1] = id end
     elseif id ~= leaving then
       local isOfKind = string.sub(descriptor, 14, 17) == kind
       if isOfKind then ofKind = ofKind + 1 end
@@ -69,7 +88,7 @@ if size <= SMALL or (max > 0 and size >= least) then
   end
 else
   for _, id in ipairs(redis.call('HRANDFIELD', KEYS[2], SAMPLE)) do
-    if id ~= own and redis.call('EXISTS', base .. id) == 0 then dead[#dead + 1] = id end
+    if redis.call('EXISTS', base .. id) == 0 and isForgotten(id) then dead[#dead + 1] = id end
   end
 end
 
@@ -88,6 +107,7 @@ if (surplus > 0 or surplusOfKind > 0) and ARGV[7] == '0' then
 end
 
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+await(own .. owner)
 local evicted = {}
 if surplus > 0 or surplusOfKind > 0 then
   -- Numbers, not the bytes: strings compare by locale.
@@ -102,6 +122,7 @@ if surplus > 0 or surplusOfKind > 0 then
   table.sort(live, function(a, b) return a[5] < b[5] end)
   local function evict(session)
     redis.call('DEL', base .. session[1])
+    redis.call('ZREM', awaited, session[1] .. owner)
     evicted[#evicted + 1] = session[1]
     session[1] = nil
     surplus = surplus - 1

@@ -31,8 +31,15 @@ elseif ARGV[3] then
 end
 
 local existed = redis.call('DEL', KEYS[1])
-if KEYS[2] then redis.call('HDEL', KEYS[2], string.sub(KEYS[1], -22)) end
-if existed == 0 then return {3} end
+local id, owner = string.sub(KEYS[1], -22), string.sub(KEYS[2] or '', -22)
+local awaited = string.sub(KEYS[1], 1, -25) .. 'x'
+if existed == 0 then
+  -- One that has expired stays in the index until that is told (`claim`).
+  if KEYS[2] and not redis.call('ZSCORE', awaited, id .. owner) then redis.call('HDEL', KEYS[2], id) end
+  return {3}
+end
+if KEYS[2] then redis.call('HDEL', KEYS[2], id) end
+redis.call('ZREM', awaited, id .. owner)
 if ARGV[1] == '' then return {1, -2, record} end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return {1, redis.call('PTTL', KEYS[1]), record}

@@ -9,10 +9,13 @@
 -- construction. The index goes after the records, so that a refusal in between leaves what is still
 -- live in it.
 
-local base = string.sub(KEYS[1], 1, -25) .. 's:'
+local base, owner = string.sub(KEYS[1], 1, -25), string.sub(KEYS[1], -22)
 local ended = {}
 for _, id in ipairs(ARGV) do
-  if redis.call('DEL', base .. id) == 1 then ended[#ended + 1] = id end
+  if redis.call('DEL', base .. 's:' .. id) == 1 then
+    redis.call('ZREM', base .. 'x', id .. owner)
+    ended[#ended + 1] = id
+  end
 end
 redis.call('HDEL', KEYS[1], unpack(ARGV))
 return ended

@@ -13,7 +13,7 @@
 
 local PAGE = 500
 
-local base = string.sub(KEYS[1], 1, -25) .. 's:'
+local base, owner = string.sub(KEYS[1], 1, -25), string.sub(KEYS[1], -22)
 local cursor, all = '0'
 if ARGV[1] == '0' and redis.call('HLEN', KEYS[1]) <= PAGE then
   all = redis.call('HGETALL', KEYS[1])
@@ -22,9 +22,10 @@ else
 end
 local sessions, n, dead = {}, 0, {}
 for i = 1, #all, 2 do
-  local ttl = redis.call('PTTL', base .. all[i])
+  local ttl = redis.call('PTTL', base .. 's:' .. all[i])
   if ttl == -2 then
-    dead[#dead + 1] = all[i]
+    -- One that has expired stays until that is told (`claim`).
+    if not redis.call('ZSCORE', base .. 'x', all[i] .. owner) then dead[#dead + 1] = all[i] end
   else
     sessions[n + 1], sessions[n + 2], sessions[n + 3] = all[i], all[i + 1], ttl
     n = n + 3

@@ -17,11 +17,12 @@ local STEP = 500 -- more would hold up the server
 
 local base = string.sub(KEYS[1], 1, -25) .. 's:'
 local spared = ARGV[1]
--- Rotated meanwhile: a forward has its successor's id, tag and 22 characters, in bytes 16 to 40.
+-- Rotated meanwhile: a forward, as the marker of a step-up, has its successor's id, tag and 22
+-- characters, in bytes 16 to 40.
 local tag = string.match(base, '{(.-)}:s:$')
 for _ = 1, spared == '' and 0 or 8 do
   local head = redis.call('GETRANGE', base .. spared, 0, 40)
-  if string.sub(head, 1, 2) ~= '\1\128' or string.sub(head, 17, 19) ~= tag then break end
+  if not string.find(head, '^\1[\128\129]') or string.sub(head, 17, 19) ~= tag then break end
   spared = string.sub(head, 20, 41)
 end
 
@@ -32,13 +33,20 @@ if left == 1 then
 else
   ids = redis.call('HKEYS', KEYS[1])
 end
+local owner = string.sub(KEYS[1], -22)
+local awaited = string.sub(base, 1, -3) .. 'x'
 local ended, rest, kept = {}, {}, false
 for _, id in ipairs(ids) do
   if id == spared then
     kept = true
+  elseif redis.call('DEL', base .. id) == 1 then
+    redis.call('ZREM', awaited, id .. owner)
+    rest[#rest + 1], ended[#ended + 1] = id, id
+  elseif left == 0 and redis.call('ZSCORE', awaited, id .. owner) then
+    -- It has expired, and stays until that is told (`claim`).
+    kept = true
   else
     rest[#rest + 1] = id
-    if redis.call('DEL', base .. id) == 1 then ended[#ended + 1] = id end
   end
 end
 if kept or left == 1 then

@@ -10,6 +10,7 @@
 -- ARGV[5]  its lifetime, ms
 -- ARGV[6]  descriptor of the index entry
 -- ARGV[7]  ms the index has to live at least
+-- the last 'x': its expiry is told of (`claim`), as it is if it was to be at the old id
 --
 -- answer   {1, ttl}           done; ttl of the new id
 --          {2, record, ttl}   conflict: the old id has another stamp, or the new id is taken (then
@@ -36,6 +37,16 @@ if KEYS[3] then
   redis.call('HSET', KEYS[3], string.sub(KEYS[2], -22), ARGV[6])
   if lasts == 0 then redis.call('PEXPIRE', KEYS[3], string.format('%.0f', need)) end
   redis.call('HDEL', KEYS[3], string.sub(KEYS[1], -22))
+end
+-- Only writes to the set: a read would have the server tell our near cache of each change to it.
+local awaited = string.sub(KEYS[1], 1, -25) .. 'x'
+local owner = string.sub(KEYS[3] or '', -22)
+local wasAwaited = redis.call('ZREM', awaited, string.sub(KEYS[1], -22) .. owner)
+if wasAwaited == 1 or ARGV[#ARGV] == 'x' then
+  local life = string.format('%.0f', ARGV[3] + 86400000)
+  local lasts = redis.call('PEXPIRE', awaited, life, 'GT')
+  redis.call('ZADD', awaited, redis.call('PEXPIRETIME', KEYS[2]), string.sub(KEYS[2], -22) .. owner)
+  if lasts == 0 then redis.call('PEXPIRE', awaited, life, 'NX') end
 end
 if ARGV[4] == '' then
   redis.call('DEL', KEYS[1])

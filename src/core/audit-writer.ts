@@ -21,7 +21,7 @@ export interface AuditWriterOptions {
 interface Waiting {
   readonly record: AuditRecord
   /** Of whoever waits for it. */
-  settle: (() => void) | undefined
+  settle: ((isWritten: boolean) => void) | undefined
 }
 
 /**
@@ -53,10 +53,24 @@ export class AuditWriter {
     const entry: Waiting = { record, settle: undefined }
     this.#queue.push(entry)
     if (this.#failures > 0) this.#trim()
-    const written =
-      this.#failures > 0 ? undefined : new Promise<void>((settle) => (entry.settle = settle))
+    const written = this.#failures > 0 ? undefined : settled(entry)
     this.#running ??= this.#run()
     await written
+  }
+
+  /**
+   * For what is asked again until it is written: rejects when it is not, and keeps nothing while entries
+   * cannot be written.
+   */
+  async write(record: AuditRecord): Promise<void> {
+    if (this.#failures === 0) {
+      const entry: Waiting = { record, settle: undefined }
+      this.#queue.push(entry)
+      const written = settled(entry)
+      this.#running ??= this.#run()
+      if (await written) return
+    }
+    throw new StoreUnavailableError('audit: entries cannot be written at the moment', false)
   }
 
   /** Writes what is left, if that can be done by one more attempt. */
@@ -94,15 +108,15 @@ export class AuditWriter {
     } catch (error) {
       this.#failures++
       // Nobody waits for what may take long.
-      release(this.#batch)
-      release(this.#queue)
+      release(this.#batch, false)
+      release(this.#queue, false)
       this.#trim()
       tell(error)
       this.#tellDropped()
       return false
     }
     this.#failures = 0
-    release(this.#batch)
+    release(this.#batch, true)
     this.#batch = []
     return true
   }
@@ -131,6 +145,12 @@ export class AuditWriter {
   }
 }
 
-function release(entries: readonly Waiting[]): void {
-  for (const { settle } of entries) settle?.()
+function settled(entry: Waiting): Promise<boolean> {
+  return new Promise((settle) => {
+    entry.settle = settle
+  })
+}
+
+function release(entries: readonly Waiting[], isWritten: boolean): void {
+  for (const { settle } of entries) settle?.(isWritten)
 }

@@ -53,7 +53,7 @@ export class Audit {
     const { maxLength, retention } = audit
     const tell = this.#tell
     this.#writer = new AuditWriter({ log: engine.audit, maxLength, retention, tell })
-    events.keep((name, event) => this.#keep(name, event))
+    events.keep((name, event, isToldAgain) => this.#keep(name, event, isToldAgain))
   }
 
   /**
@@ -117,11 +117,12 @@ export class Audit {
     throw new OptionError('engine', `(${engine.name}) keeps no audit`)
   }
 
-  #keep(name: SessionEventName, event: object): Promise<void> | undefined {
+  #keep(name: SessionEventName, event: object, isToldAgain = false): Promise<void> | undefined {
     const { audit, engine, keyring } = this.#settings
     if (!audit.events.has(name)) return undefined
     try {
-      return this.#writer?.add(sealEntry(keyring, name, Math.floor(engine.now()), event))
+      const entry = sealEntry(keyring, name, Math.floor(engine.now()), event)
+      return isToldAgain ? this.#writer?.write(entry) : this.#writer?.add(entry)
     } catch (error) {
       // It has happened: that it cannot be told of must not fail it.
       this.#tell(error)

@@ -128,8 +128,16 @@ export interface Trail {
   readonly ttl: number
 }
 
+export interface CommitOptions {
+  /** A session of nobody may end sooner than it was to so far: matters to who tells of its expiry. */
+  readonly sooner?: boolean
+}
+
 export interface DestroyOptions {
-  /** Removes the session's index entry as well. */
+  /**
+   * Removes the session's index entry as well. Without it a principal's session may be told of as
+   * expired.
+   */
   readonly ownerTag?: string
   /** Only if this stamp is stored. */
   readonly base?: Stamp
@@ -194,6 +202,7 @@ export interface Engine {
     base: Stamp,
     record: Uint8Array,
     ttl: number | undefined,
+    options?: CommitOptions,
   ): Promise<WriteResult>
 
   /** Sets the lifetime if the stored stamp is `base`; the record stays as it is. */
@@ -295,10 +304,28 @@ export function hasNearReads(engine: Engine): engine is Engine & NearReads {
   return 'peek' in engine
 }
 
+/** A session whose time was over. */
+export interface Expired {
+  readonly id: SessionId
+  /** Whose it was, where that is still known. */
+  readonly owner: Pick<Owner, 'tag' | 'descriptor'> | undefined
+}
+
 /** Optional ability: the engine tells when sessions expire. */
 export interface ExpiryEvents {
-  /** Returns a function that ends the subscription. */
-  onExpired(listener: (id: SessionId) => void): () => void
+  /**
+   * `off`: it does not. `notify`: every instance tells of what it hears of, in time or never, and takes
+   * some trails for sessions. `reliable`: each one is told of by one instance that has a listener, again
+   * when that has not done with it, so at least once.
+   */
+  readonly expiry: 'off' | 'notify' | 'reliable'
+
+  /**
+   * @param listener what it promises is waited for; where it fails `reliable` tells of the session again
+   * @param failed told of what goes wrong meanwhile, once for each series of failures
+   * @returns a function that ends the subscription
+   */
+  onExpired(listener: (session: Expired) => unknown, failed?: (error: unknown) => void): () => void
 }
 
 export function hasExpiryEvents(engine: Engine): engine is Engine & ExpiryEvents {

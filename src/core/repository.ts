@@ -1,6 +1,7 @@
 import { applyDelta, type Delta } from './attributes.ts'
 import { equalBytes } from './crypto.ts'
 import {
+  type CommitOptions,
   type Limit,
   type Owner,
   type SessionId,
@@ -71,6 +72,8 @@ export type Destroyed =
 export const MOST_ATTEMPTS = 32
 /** From this attempt on writers step out of each other's way, for random and growing milliseconds. */
 const BACK_OFF_AFTER = 4
+/** For a commit that sets a lifetime, which may be a shorter one. */
+const SOONER: CommitOptions = { sooner: true }
 const LONGEST_PAUSE = 64
 /** Sessions into the engine: encoding, compare-and-set with rebase. Reading is its `reader`'s. */
 export class Repository {
@@ -195,7 +198,7 @@ export class Repository {
       let result: WriteResult
       try {
         result = await (rotate === undefined
-          ? engine.commit(token.id, live.stamp, record, ttl)
+          ? engine.commit(token.id, live.stamp, record, ttl, change.lifetime && SOONER)
           : engine.rotate(live.token.id, live.stamp, token.id, record, ttl, {
               trail: this.#trail(rotate, live.token, token),
               ...this.#owned(token.id, header, meta),

@@ -1,15 +1,10 @@
 import { Audit } from './audit.ts'
 import { type Duration, parseDuration } from './duration.ts'
-import {
-  type Engine,
-  hasExpiryEvents,
-  hasNearReads,
-  type NearCacheStats,
-  type SessionId,
-} from './engine.ts'
+import { type Engine, hasNearReads, type NearCacheStats, type SessionId } from './engine.ts'
 import { NotSignedInError, OptionError, StoreUnavailableError } from './errors.ts'
 import { EventHub, type SessionEventName, type SessionListener } from './events.ts'
 import { type Exchange, type ExchangeRequest, openExchange } from './exchange.ts'
+import { Expiry } from './expiry.ts'
 import type { InsightOptions, SessionsInsight } from './insight.ts'
 import type { Settings } from './options.ts'
 import { namePrincipal } from './principal.ts'
@@ -47,8 +42,8 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   /** Where a request carries its exchange. Faster than a WeakMap, which also burdens each collection. */
   readonly #slot = Symbol('sojourn')
   #closing: Promise<void> | undefined
-  readonly #unsubscribe: (() => void) | undefined
   readonly #audit: Audit
+  readonly #expiry: Expiry
 
   /** Use `createSessions`. */
   constructor(settings: Settings) {
@@ -57,9 +52,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     this.#repository = new Repository(settings, this.#events)
     const { engine } = settings
     users.set(engine, (users.get(engine) ?? 0) + 1)
-    this.#unsubscribe = hasExpiryEvents(engine)
-      ? engine.onExpired((id) => this.#events.emit('expired', { id }))
-      : undefined
+    this.#expiry = new Expiry(settings, this.#events)
   }
 
   get engine(): Engine {
@@ -95,7 +88,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   }
 
   async #close(): Promise<void> {
-    this.#unsubscribe?.()
+    this.#expiry.close()
     this.#repository.watches.close()
     await this.#audit.close()
     await this.#repository.insight.close()
@@ -107,7 +100,13 @@ export class Sessions<Data extends object = Record<string, unknown>> {
 
   /** Subscribes to events of this process. @returns a function that ends the subscription */
   on<Name extends SessionEventName>(name: Name, listener: SessionListener<Name>): () => void {
-    return this.#events.on(name, listener)
+    const off = this.#events.on(name, listener)
+    if (name !== 'expired') return off
+    const unwant = this.#expiry.want()
+    return () => {
+      off()
+      unwant()
+    }
   }
 
   /**

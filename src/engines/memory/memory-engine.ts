@@ -5,6 +5,7 @@ import {
   type DestroyResult,
   descriptorHead,
   type Engine,
+  type Expired,
   type ExpiryEvents,
   type Insights,
   isTrail,
@@ -68,7 +69,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
     throw new OptionError('sweepInterval', 'takes whole milliseconds, 1 or more')
   }
 
-  const listeners = new Set<{ readonly tell: (id: SessionId) => void }>()
+  const listeners = new Set<{ readonly tell: (session: Expired) => unknown }>()
   const watchers = new Watchers()
   const audit = new AuditList(clock)
   const counters = new DayCounters()
@@ -85,10 +86,10 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
    * Listeners run after the call that found the session expired: they may call the engine. Each has
    * a microtask of its own: one that throws does so as an uncaught exception, and the rest are told.
    */
-  function announce(id: SessionId): void {
+  function announce(session: Expired): void {
     for (const listener of listeners) {
       queueMicrotask(() => {
-        if (listeners.has(listener)) listener.tell(id)
+        if (listeners.has(listener)) listener.tell(session)
       })
     }
   }
@@ -147,6 +148,9 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
 
   return {
     name: 'memory',
+
+    // As reliable as this process: with it go the sessions as well.
+    expiry: 'reliable',
 
     audit,
 

@@ -1,4 +1,4 @@
-import { type Held, isTrail, type Owner, type SessionId } from '../../core/engine.ts'
+import { type Expired, type Held, isTrail, type Owner, type SessionId } from '../../core/engine.ts'
 import { ExpiryHeap } from './expiry-heap.ts'
 
 /** The sessions of one principal. */
@@ -33,7 +33,7 @@ export class RecordStore {
   evicted = 0
   expired = 0
   readonly #maxRecords: number
-  readonly #onExpired: (id: SessionId) => void
+  readonly #onExpired: (session: Expired) => void
   readonly #onRemoved: (id: SessionId) => void
   readonly #entries = new Map<SessionId, Entry>()
   readonly #heap = new ExpiryHeap<Entry>()
@@ -42,7 +42,7 @@ export class RecordStore {
   /** @param onRemoved told of every record that goes, for whichever reason */
   constructor(
     maxRecords: number,
-    onExpired: (id: SessionId) => void,
+    onExpired: (session: Expired) => void,
     onRemoved: (id: SessionId) => void,
   ) {
     this.#maxRecords = maxRecords
@@ -166,11 +166,14 @@ export class RecordStore {
   }
 
   #expire(entry: Entry): void {
+    const { id, index } = entry
+    const descriptor = index?.sessions.get(id)
     this.remove(entry)
     // What a rotation or a login leaves at an id is no session.
     if (isTrail(entry.record)) return
     this.expired += 1
-    this.#onExpired(entry.id)
+    const owner = index && descriptor && { tag: index.key.slice(3), descriptor }
+    this.#onExpired({ id, owner })
   }
 }
 

@@ -41,6 +41,21 @@ export function auditWriterKey(prefix: string, writer: string): string {
   return `${auditKey(prefix)}:${writer}`
 }
 
+/** `<prefix>:{<tag>}:x`: when sessions of the partition would end, as far as that is told of. */
+export function awaitedKey(prefix: string, partition: string): string {
+  return `${prefix}:{${partition}}:x`
+}
+
+/** `<prefix>:{<tag of partition 0>}:x:turn`: a node looks for expired sessions. */
+export function expiryTurnKey(prefix: string): string {
+  return `${awaitedKey(prefix, partitionTag(0))}:turn`
+}
+
+/** `<prefix>:{<tag of partition 0>}:x:<16 characters>`: shows whether the server tells of expired keys. */
+export function expiryProbeKey(prefix: string, name: string): string {
+  return `${awaitedKey(prefix, partitionTag(0))}:${name}`
+}
+
 /** The partition tag at the front of a session id: names the slot of all keys beside it. */
 export function partitionOf(id: SessionId): string {
   return id.slice(0, TAG_LENGTH)

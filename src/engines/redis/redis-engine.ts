@@ -1,11 +1,14 @@
 import { type Clock, systemClock } from '../../core/clock.ts'
 import {
   type Audits,
+  type CommitOptions,
   type CreateResult,
   type DestroyOptions,
   type DestroyResult,
   descriptorHead,
   type Engine,
+  type Expired,
+  type ExpiryEvents,
   type Held,
   type InsightSample,
   type Insights,
@@ -37,6 +40,9 @@ import {
 } from './answers.ts'
 import { AuditStream } from './audit-stream.ts'
 import { evaluate } from './evaluate.ts'
+import { checkExpiry, type ExpiryMode, type ExpirySource } from './expiry.ts'
+import { ExpiryClaims } from './expiry-claims.ts'
+import { ExpiryNotifications } from './expiry-notifications.ts'
 import { RedisInsight } from './insight.ts'
 import { checkPrefix, indexKey, partitionOf, recordKey } from './keys.ts'
 import type { Hold } from './near-cache.ts'
@@ -53,6 +59,10 @@ const POLICIES = { reject: '0', 'evict-oldest': '1', 'evict-idle': '2' } as cons
 /** From this attempt on a crowded index is looked through at once: better late than no login. */
 const CROWDED_ATTEMPTS = 3
 const EVICTED_AT_ONCE = 500
+/** The last argument of scripts that make a session whose expiry is told of. */
+const AWAITED = 'x'
+/** Milliseconds that an index outlives its sessions, so that it can be said whose has expired. */
+const TOLD_WITHIN = 86_400_000
 
 export interface RedisEngineOptions {
   /** A URL, the path of a unix socket, or more: see RedisOptions. */
@@ -63,6 +73,8 @@ export interface RedisEngineOptions {
   readonly commandTimeout?: number
   /** Records kept in this process; `false`: every read goes to Redis. See NearCacheOptions. */
   readonly nearCache?: boolean | NearCacheOptions
+  /** Whether and how it is told of that sessions have expired. Default `'off'`. See ExpiryEvents. */
+  readonly expiry?: ExpiryEvents['expiry']
   readonly clock?: Clock
 }
 
@@ -73,25 +85,36 @@ export function redisEngine(options: RedisEngineOptions): RedisEngine {
   if (!Number.isInteger(commandTimeout) || commandTimeout < 1 || commandTimeout > 600_000) {
     throw new OptionError('commandTimeout', 'takes whole milliseconds from 1 to 600000')
   }
+  const expiry = checkExpiry(options.expiry)
   return new RedisEngine({
     target: redisTarget(options.redis),
     prefix,
     commandTimeout,
     clock,
     nearCache: nearCacheLimits(options.nearCache),
+    expiry,
   })
 }
 
 /** Every session is a string, every principal with sessions a hash; see protocol/README.md. */
-export class RedisEngine implements Engine, NearReads, Insights, Audits {
+export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, Audits {
   readonly name = 'redis'
   readonly audit: AuditStream
+  readonly expiry: ExpiryMode
   readonly #prefix: string
   readonly #link: TrackedLink
   readonly #insight: RedisInsight
+  readonly #expired: ExpirySource | undefined
+  readonly #trails: ExpiryNotifications | undefined
+  /** At the end of the arguments that make a session. */
+  readonly #awaited: readonly string[]
 
-  constructor(options: TrackedLinkOptions) {
+  constructor({ expiry, ...options }: TrackedLinkOptions & { readonly expiry: ExpiryMode }) {
     this.#prefix = options.prefix
+    this.expiry = expiry
+    this.#awaited = expiry === 'reliable' ? [AWAITED] : []
+    this.#trails = expiry === 'notify' ? new ExpiryNotifications(options) : undefined
+    this.#expired = expiry === 'reliable' ? new ExpiryClaims(options) : this.#trails
     this.#link = new TrackedLink(options)
     this.#insight = new RedisInsight(this.#link, options)
     this.audit = new AuditStream(this.#link, options)
@@ -173,7 +196,7 @@ export class RedisEngine implements Engine, NearReads, Insights, Audits {
     const args: Argument[] = [bytes(record), String(ttl)]
     if (owner !== undefined) {
       keys.push(indexKey(this.#prefix, partition, owner.tag))
-      args.push(bytes(owner.descriptor), String(owner.ttl))
+      args.push(bytes(owner.descriptor), this.#indexLifetime(owner))
       if (limit !== undefined) args.push(...limitArguments(limit, partition))
     }
     const evicted: SessionId[] = []
@@ -181,7 +204,7 @@ export class RedisEngine implements Engine, NearReads, Insights, Audits {
       const hold = near.hold(id)
       try {
         if (attempt === CROWDED_ATTEMPTS) args.push('1')
-        const answer = await this.#run(scripts.create, id, keys, args)
+        const answer = await this.#run(scripts.create, id, keys, [...args, ...this.#awaited])
         const result = createResult(answer, partition)
         if (result?.status === 'created') {
           near.keep(id, hold, record, writtenLifetime(answer))
@@ -238,8 +261,10 @@ export class RedisEngine implements Engine, NearReads, Insights, Audits {
     base: Stamp,
     record: Uint8Array,
     ttl: number | undefined,
+    options?: CommitOptions,
   ): Promise<WriteResult> {
     const args = [ttl === undefined ? '' : String(ttl), Buffer.concat([base, record])]
+    if (options?.sooner === true) args.push(...this.#awaited)
     return this.#write(scripts.commit, id, [recordKey(this.#prefix, id)], args, (hold, answer) => {
       const { near } = this.#linkOf(id)
       near.keep(id, hold, record, writtenLifetime(answer))
@@ -268,8 +293,9 @@ export class RedisEngine implements Engine, NearReads, Insights, Audits {
     const args: Argument[] = [bytes(base), bytes(record), String(ttl), ...trailArguments(trail)]
     if (owner !== undefined) {
       keys.push(indexKey(this.#prefix, partitionOf(from), owner.tag))
-      args.push(bytes(owner.descriptor), String(owner.ttl))
+      args.push(bytes(owner.descriptor), this.#indexLifetime(owner))
     }
+    args.push(...this.#awaited)
     const successor = near.hold(to)
     let isKept = false
     try {
@@ -278,6 +304,7 @@ export class RedisEngine implements Engine, NearReads, Insights, Audits {
         isKept = true
         near.release(from, hold)
         near.notify(from)
+        if (trail !== undefined) this.#trails?.leftTrail(from)
       })
     } finally {
       if (!isKept) near.drop(to)
@@ -297,6 +324,7 @@ export class RedisEngine implements Engine, NearReads, Insights, Audits {
       ended = endedRecord(answer)
       near.release(id, hold)
       near.notify(id)
+      if (trail !== undefined) this.#trails?.leftTrail(id)
     })
     return ended === undefined ? result : { status: 'done', ended }
   }
@@ -333,6 +361,13 @@ export class RedisEngine implements Engine, NearReads, Insights, Audits {
     }
   }
 
+  onExpired(
+    tell: (session: Expired) => unknown,
+    failed: (error: unknown) => void = () => undefined,
+  ): () => void {
+    return this.#expired?.add({ tell, failed }) ?? (() => undefined)
+  }
+
   addGaps(counts: ReadonlyMap<number, number>): Promise<void> {
     return this.#insight.addGaps(counts)
   }
@@ -348,7 +383,12 @@ export class RedisEngine implements Engine, NearReads, Insights, Audits {
   async close(): Promise<void> {
     this.#link.close()
     this.#insight.close()
+    this.#expired?.close()
     this.audit.close()
+  }
+
+  #indexLifetime(owner: Owner): string {
+    return String(owner.ttl + (this.expiry === 'reliable' ? TOLD_WITHIN : 0))
   }
 
   /** The link to the master of a partition. With a Sentinel or a Cluster there will be a choice. */

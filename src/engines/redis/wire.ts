@@ -9,6 +9,8 @@ export interface Wire {
   connect(): Promise<unknown>
   /** Commands sent in one turn of the event loop leave in one write. */
   sendCommand(args: readonly Argument[], options?: object): Promise<unknown>
+  /** From now on `listener` is told of what is published there. Other commands go on. */
+  subscribe(channel: string, listener: (message: string) => void): Promise<unknown>
   /** Ends the socket at once; commands under way reject. */
   destroy(): void
   on(event: 'error', listener: (error: Error) => void): unknown

@@ -106,8 +106,8 @@ describe('expiry', () => {
     const { clock, engine } = setUp()
     expect(hasExpiryEvents(engine)).toBe(true)
     const seen: string[] = []
-    const stop = engine.onExpired((id) => seen.push(`first ${id}`))
-    const stopSecond = engine.onExpired((id) => {
+    const stop = engine.onExpired(({ id }) => seen.push(`first ${id}`))
+    const stopSecond = engine.onExpired(({ id }) => {
       seen.push(`second ${id}`)
       stop()
       void engine.create(id, testRecord(1), MINUTE)

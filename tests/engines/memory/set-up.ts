@@ -24,7 +24,7 @@ export function setUp(options: MemoryEngineOptions = {}): {
   const clock = manualClock()
   const engine = memoryEngine({ clock, ...options })
   const expired: SessionId[] = []
-  engine.onExpired((id) => expired.push(id))
+  engine.onExpired(({ id }) => expired.push(id))
   open.push(engine)
   return { clock, engine, expired }
 }

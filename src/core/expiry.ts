@@ -1,0 +1,65 @@
+import { type Expired, hasExpiryEvents } from './engine.ts'
+import type { EventHub, SessionEvents } from './events.ts'
+import type { Settings } from './options.ts'
+import { openDescriptor } from './principal.ts'
+
+/** Hears from the engine of expired sessions, for as long as somebody here wants to know. */
+export class Expiry {
+  readonly #settings: Settings
+  readonly #events: EventHub
+  readonly #wanting = new Set<object>()
+  #unsubscribe: (() => void) | undefined
+  #closed = false
+
+  constructor(settings: Settings, events: EventHub) {
+    this.#settings = settings
+    this.#events = events
+    // What every node is told of would be in the audit as often.
+    const { engine, audit } = settings
+    const isToldOnce = hasExpiryEvents(engine) && engine.expiry === 'reliable'
+    if (isToldOnce && audit.events.has('expired')) this.want()
+  }
+
+  /** @returns a function for who does not want to know any more */
+  want(): () => void {
+    const { engine } = this.#settings
+    const wanting = {}
+    this.#wanting.add(wanting)
+    if (!this.#closed && hasExpiryEvents(engine)) {
+      this.#unsubscribe ??= engine.onExpired(
+        (session) => this.#tell(session, engine.expiry === 'reliable'),
+        (error) => this.#events.emit('error', { operation: 'expiry', error }),
+      )
+    }
+    return () => {
+      this.#wanting.delete(wanting)
+      if (this.#wanting.size === 0) this.#stop()
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#stop()
+  }
+
+  #stop(): void {
+    this.#unsubscribe?.()
+    this.#unsubscribe = undefined
+  }
+
+  #tell(session: Expired, isToldOnce: boolean): Promise<void> {
+    return this.#events.deliver('expired', this.#eventOf(session), isToldOnce)
+  }
+
+  #eventOf({ id, owner }: Expired): SessionEvents['expired'] {
+    const known = owner && openDescriptor(this.#settings.keyring, owner.tag, id, owner.descriptor)
+    if (known === undefined) return { id }
+    const { principal, kind, device, address } = known
+    return {
+      ...{ id, principal },
+      ...(kind === undefined ? {} : { kind }),
+      ...(device === undefined ? {} : { device }),
+      ...(address === undefined ? {} : { address }),
+    }
+  }
+}
