@@ -1,4 +1,3 @@
-import { RESP_TYPES } from '@redis/client'
 import type {
   AuditBatch,
   AuditConsumer,
@@ -15,7 +14,7 @@ import { auditKey, auditWriterKey } from './keys.ts'
 import { Link } from './link.ts'
 import { type LuaScript, scripts } from './scripts.generated.ts'
 import type { TrackedLink, TrackedLinkOptions } from './tracked-link.ts'
-import type { Argument } from './wire.ts'
+import { type Argument, BYTES } from './wire.ts'
 
 /** How long a writer's last number is remembered: longer than it goes on trying to write one batch. */
 const WRITER_REMEMBERED = 24 * 3_600_000
@@ -24,11 +23,6 @@ const LONGEST_WAIT = 2_000
 /** Between two looks for entries that another consumer has left. Milliseconds. */
 const SHORTEST_BETWEEN_CLAIMS = 100
 const FIRST = '0-0'
-
-/** Bytes for strings, lists for maps: XREADGROUP answers a map. */
-const LISTS: object = Object.freeze({
-  typeMapping: Object.freeze({ [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.MAP]: Array }),
-})
 
 /** The audit as a stream. Its entries' fields are in protocol/README.md. */
 export class AuditStream implements AuditLog {
@@ -57,7 +51,7 @@ export class AuditStream implements AuditLog {
   async list({ count, from, after }: AuditRange): Promise<StoredAuditRecord[]> {
     const start = after === undefined ? String(from ?? '-') : `(${after}`
     const range = ['XRANGE', this.#key, start, '+', 'COUNT', String(count)]
-    const answer = this.#link.call('audit', (wire) => wire.sendCommand(range, LISTS))
+    const answer = this.#link.call('audit', (wire) => wire.sendCommand(range, BYTES))
     const records = recordsOf(await answer)
     return from === undefined ? records : records.filter(({ position }) => millis(position) >= from)
   }
@@ -159,7 +153,7 @@ class StreamConsumer implements AuditConsumer {
   }
 
   #send(operation: string, command: readonly string[]): Promise<unknown> {
-    return this.#link.call(operation, (wire) => wire.sendCommand(command, LISTS))
+    return this.#link.call(operation, (wire) => wire.sendCommand(command, BYTES))
   }
 }
 

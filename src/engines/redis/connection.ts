@@ -1,8 +1,8 @@
-import type { ErrorReply } from '@redis/client'
 import type { Clock } from '../../core/clock.ts'
 import { isRefusal } from './errors.ts'
 import type { RedisTarget } from './options.ts'
-import { openWire, type Wire } from './wire.ts'
+import type { ErrorReply } from './resp.ts'
+import { Wire } from './wire.ts'
 
 /** An attempt to connect, handshake included, gets this long. Milliseconds. */
 const CONNECT_TIMEOUT = 4_000
@@ -15,8 +15,8 @@ const MOST_FAILURES = 6
 export interface ConnectionOptions {
   readonly target: RedisTarget
   readonly clock: Clock
-  /** Makes the client of one socket. A link with a near cache has its own. */
-  readonly open?: (target: RedisTarget, connectTimeout: number) => Wire
+  /** Makes a wire. A link with a near cache has its own. */
+  readonly open?: (target: RedisTarget) => Wire
   /** What is to be done on a new connection before anything else is sent. */
   readonly prepare?: (wire: Wire) => Promise<void>
 }
@@ -74,8 +74,7 @@ export class Connection {
     this.#wire = undefined
     this.#problem = problem
     this.#events.down()
-    // Later: a client that reports its own end still has to reject its commands with the cause.
-    queueMicrotask(() => wire.destroy())
+    wire.destroy()
     this.#again()
   }
 
@@ -90,27 +89,16 @@ export class Connection {
   }
 
   async #connect(): Promise<void> {
-    const { target, open = openWire, prepare } = this.#options
-    let wire: Wire
-    try {
-      wire = open(target, CONNECT_TIMEOUT)
-    } catch (error) {
-      this.#problem = error
-      this.#again()
-      return
-    }
+    const { target, open, prepare } = this.#options
+    const wire = open === undefined ? new Wire(target) : open(target)
     this.#opening = wire
-    // An error on a client that still calls itself ready is a reply it could not read: what follows
-    // could reach the wrong caller. Any error ends the wire.
-    wire.on('error', (error) => {
+    // Any error ends the wire: after a reply that could not be read what follows could reach the wrong
+    // caller.
+    wire.onError = (error) => {
       this.#failed(wire, error)
       this.drop(wire, error)
-    })
-    // destroy() during a TCP connect does not stop it in @redis/client 6.3.1.
-    wire.on('connect', () => {
-      if (this.#opening !== wire) wire.destroy()
-    })
-    // The client's own limit ends with the TCP connect; a hung server answers that, but no HELLO.
+    }
+    // A hung server answers a TCP connect, but no HELLO.
     const limit = setTimeout(() => this.#failed(wire, undefined), CONNECT_TIMEOUT)
     try {
       await wire.connect()

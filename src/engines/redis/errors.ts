@@ -1,10 +1,10 @@
-import { ErrorReply, SocketClosedUnexpectedlyError } from '@redis/client'
 import {
   isSojournError,
   type SojournError,
   StoreRefusedError,
   StoreUnavailableError,
 } from '../../core/errors.ts'
+import { ErrorReply } from './resp.ts'
 
 /**
  * Refusals: the server is there and says no. A retry does not help before somebody acts, except
@@ -147,7 +147,6 @@ export function unreachableError(
 }
 
 function codeOf(error: unknown): string | undefined {
-  if (error instanceof SocketClosedUnexpectedlyError) return 'EPIPE'
   const code = (error as { code?: unknown } | undefined)?.code
   return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : undefined
 }

@@ -1,4 +1,3 @@
-import { RESP_TYPES } from '@redis/client'
 import { type InsightSample, type Insights, isTrail } from '../../core/engine.ts'
 import { closedError } from './errors.ts'
 import { evaluate } from './evaluate.ts'
@@ -19,11 +18,6 @@ const PAUSE = 20
 const MOST_PER_SESSION = 10
 
 const ANY = '???*'
-
-/** Field, value, field, value, …: whatever the protocol's version calls a hash. */
-const FLAT: object = Object.freeze({
-  typeMapping: Object.freeze({ [RESP_TYPES.MAP]: Array }),
-})
 
 /**
  * Counters of one day a key, and samples. Those are taken on a connection of their own: on the other the
@@ -52,7 +46,7 @@ export class RedisInsight implements Insights {
   async gaps(days: number): Promise<ReadonlyMap<number, number>> {
     const answers = await this.#link.call('insight', (wire) => {
       const keys = Array.from({ length: days }, (_, ago) => this.#keyOf(ago))
-      return Promise.all(keys.map((key) => wire.sendCommand(['HGETALL', key], FLAT)))
+      return Promise.all(keys.map((key) => wire.sendCommand(['HGETALL', key])))
     })
     const sums = new Map<number, number>()
     for (const answer of answers as string[][]) {

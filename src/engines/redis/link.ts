@@ -1,4 +1,3 @@
-import { ErrorReply } from '@redis/client'
 import type { Clock } from '../../core/clock.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { type Deadline, Deadlines } from './deadlines.ts'
@@ -10,6 +9,7 @@ import {
   sentError,
   unreachableError,
 } from './errors.ts'
+import { ErrorReply } from './resp.ts'
 import type { Wire } from './wire.ts'
 
 export interface LinkOptions extends ConnectionOptions {

@@ -1,4 +1,3 @@
-import { ErrorReply } from '@redis/client'
 import type { Clock } from '../../core/clock.ts'
 import { StoreRefusedError } from '../../core/errors.ts'
 import { replyError } from './errors.ts'
@@ -7,7 +6,8 @@ import { recordIdOf } from './keys.ts'
 import { type Issue, Link } from './link.ts'
 import { NearCache, type NearCacheLimits } from './near-cache.ts'
 import type { RedisTarget } from './options.ts'
-import { type Invalidated, openWire, type Wire } from './wire.ts'
+import { ErrorReply } from './resp.ts'
+import { type Invalidated, Wire } from './wire.ts'
 
 /**
  * NOLOOP: what we change ourselves we know, and our scripts end with a read that has the key tracked
@@ -56,8 +56,7 @@ export class TrackedLink {
     this.#heartbeat = heartbeat
     this.#link = new Link({
       ...rest,
-      open: (target, connectTimeout) =>
-        openWire(target, connectTimeout, (key) => this.#invalidate(key)),
+      open: (target) => new Wire(target, (key) => this.#invalidate(key)),
       prepare: (wire) => this.#track(wire),
       onUp: () => {
         if (!this.#isTracked) return

@@ -1,92 +1,158 @@
-import { BasicPooledClientSideCache, createClient, RESP_TYPES } from '@redis/client'
+import { connect as connectNet, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import type { RedisTarget } from './options.ts'
+import { type Argument, CommandBuffer, ReplyReader } from './resp.ts'
 
-export type Argument = string | Buffer
-
-/** As much of a node-redis client as is used: one socket, from connect to its end. */
-export interface Wire {
-  readonly isReady: boolean
-  connect(): Promise<unknown>
-  /** Commands sent in one turn of the event loop leave in one write. */
-  sendCommand(args: readonly Argument[], options?: object): Promise<unknown>
-  /** From now on `listener` is told of what is published there. Other commands go on. */
-  subscribe(channel: string, listener: (message: string) => void): Promise<unknown>
-  /** Ends the socket at once; commands under way reject. */
-  destroy(): void
-  on(event: 'error', listener: (error: Error) => void): unknown
-  on(event: 'connect', listener: () => void): unknown
-}
+export type { Argument } from './resp.ts'
 
 /** For commands whose strings are wanted as bytes. */
-export const BYTES: object = Object.freeze({
-  typeMapping: Object.freeze({ [RESP_TYPES.BLOB_STRING]: Buffer }),
-})
+export const BYTES: object = Object.freeze({ strings: 'bytes' })
 
 /** The key that has changed; null: any. */
 export type Invalidated = string | Buffer | null
 
-/**
- * The client's hook for invalidation messages. Its own cache is not used: `sendCommand`, all that we
- * call, passes it by. Decision 0012 says why.
- */
-class Invalidations extends BasicPooledClientSideCache {
-  readonly #listener: (key: Invalidated) => void
+interface Command {
+  readonly resolve: (reply: unknown) => void
+  readonly reject: (error: Error) => void
+  readonly asBytes: boolean
+}
 
-  constructor(listener: (key: Invalidated) => void) {
-    super()
-    this.#listener = listener
+/** Probes after so long without traffic, milliseconds: a host that has gone is noticed. */
+const KEEP_ALIVE = 5_000
+/** Answered commands leave the queue's front by so many at once. */
+const MOST_ANSWERED = 256
+
+/**
+ * One socket to one server, from connect to its end: it never reconnects, because a link makes a new
+ * one instead (docs/decisions/0012). No deadlines here, and no queue for the time before it is ready.
+ */
+export class Wire {
+  readonly #target: RedisTarget
+  readonly #onInvalidate: ((key: Invalidated) => void) | undefined
+  readonly #reader: ReplyReader
+  readonly #outgoing = new CommandBuffer()
+  readonly #commands: Command[] = []
+  readonly #listeners = new Map<string, (message: string) => void>()
+  #answered = 0
+  #socket: Socket | undefined
+  #ended: Error | undefined
+  /** Told once of how it has ended, unless by `destroy`. */
+  onError: ((error: Error) => void) | undefined
+
+  constructor(target: RedisTarget, onInvalidate?: (key: Invalidated) => void) {
+    this.#target = target
+    this.#onInvalidate = onInvalidate
+    this.#reader = new ReplyReader({
+      wantsBytes: () => this.#commands[this.#answered]?.asBytes === true,
+      reply: (value) => this.#answer(value),
+      push: (items) => this.#push(items),
+    })
   }
 
-  override invalidate(key: Invalidated): void {
-    this.#listener(key)
+  /** Opens the socket and introduces itself. Rejects with what the server or the network says. */
+  async connect(): Promise<void> {
+    const { address, username, password, database, name } = this.#target
+    const secret = typeof password === 'function' ? await password() : password
+    if (this.#ended !== undefined) throw this.#ended
+    this.#socket = this.#open(address)
+    const auth = secret === undefined ? [] : ['AUTH', username ?? 'default', secret]
+    // Sent at once, and in the buffer until the socket is open.
+    const hello = this.sendCommand(['HELLO', '3', ...auth, 'SETNAME', name])
+    const selected = database === 0 ? undefined : this.sendCommand(['SELECT', String(database)])
+    // Only to be seen in CLIENT LIST; older servers and strict rights refuse it.
+    this.sendCommand(['CLIENT', 'SETINFO', 'LIB-NAME', 'sojourn']).catch(() => undefined)
+    await Promise.all([hello, selected])
   }
 
   /**
-   * The client sends this with its HELLO and takes a refusal for a failed connection. We ask for
-   * tracking ourselves, and do without it where it is refused.
+   * Commands sent in one turn of the event loop leave in one write. Maps are answered as lists of key,
+   * value, key, value, …
+   * @param strings `BYTES`; text without it
    */
-  override trackingOn(): string[] {
-    return ['TIME']
+  sendCommand(args: readonly Argument[], strings?: object): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended !== undefined) return reject(this.#ended)
+      if (this.#outgoing.isEmpty) setImmediate(this.#flush)
+      this.#outgoing.add(args)
+      this.#commands.push({ resolve, reject, asBytes: strings !== undefined })
+    })
+  }
+
+  /** From now on `listener` is told of what is published there. Other commands go on. */
+  subscribe(channel: string, listener: (message: string) => void): Promise<unknown> {
+    this.#listeners.set(channel, listener)
+    return this.sendCommand(['SUBSCRIBE', channel])
+  }
+
+  /** Ends the socket at once; commands under way reject. */
+  destroy(): void {
+    this.onError = undefined
+    this.#end(new Error('the connection was given up'))
+  }
+
+  readonly #flush = (): void => {
+    if (this.#ended === undefined) this.#socket?.write(this.#outgoing.take())
+  }
+
+  #open(address: RedisTarget['address']): Socket {
+    const { tls } = this.#target
+    const options = {
+      ...address,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE,
+    }
+    const socket = tls === undefined ? connectNet(options) : connectTls({ ...options, ...tls })
+    socket.on('error', (error) => this.#end(error))
+    socket.on('close', () => this.#end(closed()))
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        if (this.#ended === undefined) this.#reader.read(chunk)
+      } catch (error) {
+        this.#end(error as Error)
+      }
+    })
+    return socket
+  }
+
+  #answer(value: unknown): void {
+    const command = this.#commands[this.#answered]
+    if (command === undefined) throw new TypeError('an answer that nobody has asked for')
+    this.#answered++
+    if (this.#answered === this.#commands.length || this.#answered === MOST_ANSWERED) {
+      this.#commands.splice(0, this.#answered)
+      this.#answered = 0
+    }
+    if (value instanceof Error) command.reject(value)
+    else command.resolve(value)
+  }
+
+  #push([kind, subject, message]: readonly unknown[]): void {
+    switch (String(kind)) {
+      case 'invalidate':
+        if (!Array.isArray(subject)) this.#onInvalidate?.(null)
+        else for (const key of subject as Buffer[]) this.#onInvalidate?.(key)
+        break
+      case 'subscribe':
+        // Its only answer, in its place among the others.
+        this.#answer(null)
+        break
+      case 'message':
+        this.#listeners.get(String(subject))?.(String(message))
+    }
+  }
+
+  #end(error: Error): void {
+    if (this.#ended !== undefined) return
+    this.#ended = error
+    this.#socket?.destroy()
+    const { onError } = this
+    this.onError = undefined
+    for (const command of this.#commands.splice(0).slice(this.#answered)) command.reject(error)
+    onError?.(error)
   }
 }
 
-/**
- * A client that lives as long as its socket: it never reconnects by itself, because a link makes a
- * new one instead (docs/decisions/0012 has what was seen without these options).
- */
-export function openWire(
-  target: RedisTarget,
-  connectTimeout: number,
-  onInvalidate?: (key: Invalidated) => void,
-): Wire {
-  const { address, password, username } = target
-  return createClient({
-    RESP: 3,
-    // Ours wait with a deadline; a queued command would be sent after its caller has given up.
-    disableOfflineQueue: true,
-    // The default makes an AbortSignal for each command: six times the cost of a GET.
-    commandOptions: { timeout: undefined } as object,
-    maintNotifications: 'disabled',
-    clientInfoTag: 'sojourn',
-    ...(onInvalidate === undefined ? {} : { clientSideCache: new Invalidations(onInvalidate) }),
-    name: target.name,
-    database: target.database,
-    ...(password === undefined
-      ? {}
-      : {
-          credentialsProvider: {
-            type: 'async-credentials-provider' as const,
-            credentials: async () => ({
-              ...(username === undefined ? {} : { username }),
-              password: typeof password === 'function' ? await password() : password,
-            }),
-          },
-        }),
-    socket: {
-      ...('path' in address ? { path: address.path } : { host: address.host, port: address.port }),
-      ...(target.tls === undefined ? {} : { ...target.tls, tls: true as const }),
-      connectTimeout,
-      reconnectStrategy: false,
-    },
-  })
+function closed(): Error {
+  return Object.assign(new Error('the server has ended the connection'), { code: 'EPIPE' })
 }

@@ -1,4 +1,3 @@
-import { SimpleError } from '@redis/client'
 import { describe, expect, it } from 'vitest'
 import { StoreRefusedError, StoreUnavailableError } from '../../../src/core/errors.ts'
 import {
@@ -7,6 +6,7 @@ import {
   sentError,
   unreachableError,
 } from '../../../src/engines/redis/errors.ts'
+import { ErrorReply } from '../../../src/engines/redis/resp.ts'
 
 const canary = 'sj:{abc}:s:KeyOfSomebody0123456789'
 
@@ -27,12 +27,12 @@ describe('replies', () => {
     [`ERR unknown command 'x', with args beginning with: '${canary}'`, 'ERR'],
     [`SOMETHINGNEW ${canary}`, 'SOMETHINGNEW'],
   ])('%s is a refusal', (text, reason) => {
-    const error = sentError(new SimpleError(text), 'commit')
+    const error = sentError(new ErrorReply(text), 'commit')
     expect(error).toBeInstanceOf(StoreRefusedError)
     expect(error).toMatchObject({ reason })
     expect(error.message).toMatch(/^commit: Redis refused \([A-Z]+\): .{20,}$/)
     expect(`${error.stack} ${String(error.cause)}`).not.toContain(canary)
-    expect(isRefusal(new SimpleError(text))).toBe(true)
+    expect(isRefusal(new ErrorReply(text))).toBe(true)
   })
 
   it.each([
@@ -43,11 +43,11 @@ describe('replies', () => {
     ['TRYAGAIN Multiple keys request during rehashing of slot', 'TRYAGAIN'],
     ['ERR max number of clients reached', 'MAXCLIENTS'],
   ])('%s is a passing condition, and nothing was carried out', (text, reason) => {
-    const error = replyError(new SimpleError(text), 'load')
+    const error = replyError(new ErrorReply(text), 'load')
     expect(error).toBeInstanceOf(StoreUnavailableError)
     expect(error).toMatchObject({ indeterminate: false, status: 503 })
     expect(error.message).toContain(`(${reason})`)
-    expect(isRefusal(new SimpleError(text))).toBe(false)
+    expect(isRefusal(new ErrorReply(text))).toBe(false)
   })
 })
 
