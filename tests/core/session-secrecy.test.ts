@@ -94,7 +94,7 @@ describe('S07 what is announced and thrown', () => {
     const slow = await old.request()
     await note(
       user,
-      user.visit((s) => s.login('principal', { keep: ['value'], device: VALUE })),
+      user.visit((s) => s.login('principal', { keep: ['value'], device: 'a device' })),
     )
     slow.session.set('slow', VALUE)
     await note(old, old.respond(slow))
