@@ -1,5 +1,6 @@
 import type { EngineCase } from './engine-case.ts'
 import { auditCases } from './engine-cases/audits.ts'
+import { expiryCases } from './engine-cases/expiry.ts'
 import { insightCases } from './engine-cases/insights.ts'
 import { limitCases } from './engine-cases/limits.ts'
 import { nearReadCases } from './engine-cases/near-reads.ts'
@@ -39,5 +40,6 @@ export function engineSuite(): EngineCase[] {
     ...nearReadCases,
     ...auditCases,
     ...insightCases,
+    ...expiryCases,
   ]
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Owner, SessionId, Trail } from '../core/engine.ts'
 
-/** The partition that test ids and principals are in unless told otherwise. */
-const TEST_PARTITION = 'AAA'
+/** The partition that test ids and principals are in unless told otherwise: partition 0. */
+const TEST_PARTITION = '06S'
 
 /** A session id that nobody had before: partition tag and 16 random bytes. */
 export function testId(partition: string = TEST_PARTITION): SessionId {

@@ -3,7 +3,10 @@ import type { RedisServer } from '../support/redis-server.ts'
 
 /** Lets time pass on a server whose clock cannot be moved. */
 export interface RedisTime {
-  /** Takes `ms` off the lifetime of every key under the prefix; those that reach 0 are deleted. */
+  /**
+   * Takes `ms` off the lifetime of every key under the prefix; those that reach 0 are deleted. Deadlines
+   * of sessions whose expiry is told of move along.
+   */
   pass(prefix: string, ms: number): Promise<void>
   close(): Promise<void>
 }
@@ -22,6 +25,10 @@ end
 for key, ttl in pairs(keys) do
   if ttl > tonumber(ARGV[2]) then
     redis.call('PEXPIRE', key, ttl - ARGV[2])
+    if string.sub(key, -3) == '}:x' then
+      local waiting = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+      for i = 1, #waiting, 2 do redis.call('ZINCRBY', key, -ARGV[2], waiting[i]) end
+    end
   else
     redis.call('DEL', key)
   end

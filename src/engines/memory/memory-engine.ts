@@ -5,7 +5,6 @@ import {
   type DestroyResult,
   descriptorHead,
   type Engine,
-  type Expired,
   type ExpiryEvents,
   type Insights,
   isTrail,
@@ -22,6 +21,7 @@ import { successorOf } from '../../core/trail.ts'
 import { excess } from '../limits.ts'
 import { Watchers } from '../watchers.ts'
 import { AuditList } from './audit-list.ts'
+import { ExpiryListeners } from './expiry-listeners.ts'
 import { DayCounters, sampleOf } from './insight.ts'
 import { type Entry, type MutableHeld, RecordStore } from './record-store.ts'
 import { startSweeper } from './sweeper.ts'
@@ -69,11 +69,11 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
     throw new OptionError('sweepInterval', 'takes whole milliseconds, 1 or more')
   }
 
-  const listeners = new Set<{ readonly tell: (session: Expired) => unknown }>()
+  const listeners = new ExpiryListeners()
   const watchers = new Watchers()
   const audit = new AuditList(clock)
   const counters = new DayCounters()
-  const store = new RecordStore(maxSessions, announce, (id) => watchers.notify(id))
+  const store = new RecordStore(maxSessions, (session) => listeners.announce(session), (id) => watchers.notify(id))
   let hits = 0
   let misses = 0
   const sweeper = startSweeper(sweepInterval, (limit) => {
@@ -81,18 +81,6 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
     return store.size > 0 ? 'waiting' : 'empty'
   })
   let closed = false
-
-  /**
-   * Listeners run after the call that found the session expired: they may call the engine. Each has
-   * a microtask of its own: one that throws does so as an uncaught exception, and the rest are told.
-   */
-  function announce(session: Expired): void {
-    for (const listener of listeners) {
-      queueMicrotask(() => {
-        if (listeners.has(listener)) listener.tell(session)
-      })
-    }
-  }
 
   function expiryOf(entry: Entry, now: number): number {
     return clock.now() + remaining(entry, now)
@@ -285,14 +273,11 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
       closed = true
       sweeper.stop()
       store.clear()
+      listeners.clear()
       audit.close()
     },
 
-    onExpired: (listener) => {
-      const subscription = { tell: listener }
-      listeners.add(subscription)
-      return () => void listeners.delete(subscription)
-    },
+    onExpired: (tell, failed = () => undefined) => listeners.add({ tell, failed }),
 
     addGaps: (counts) => call(() => counters.add(clock.now(), counts)),
 
