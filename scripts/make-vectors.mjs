@@ -10,7 +10,7 @@ import { PARTITIONS, partitionTag } from '../dist/core/partitions.js'
 import { namePrincipal, sealDescriptor } from '../dist/core/principal.js'
 import { encodeRecord } from '../dist/core/record.js'
 import { createToken } from '../dist/core/token.js'
-import { makeForward, makeSuperseded } from '../dist/core/trail.js'
+import { makeForward, makeSuperseded, settledForward } from '../dist/core/trail.js'
 import { indexKey, recordKey } from '../dist/engines/redis/keys.js'
 
 const SECRETS = [
@@ -258,28 +258,39 @@ write(
 )
 
 const next = token(keyring, 42)
+const until = header.createdAt + 300_000
+const forward = makeForward(keyring, mine, next, until)
 write('trails', 'Under the two secrets of keys.json: what is left at an id that was given up.', {
   forwards: [
     {
       why: 'leads to the successor',
-      from: mine.text,
-      trail: hex(makeForward(keyring, mine, next)),
-      to: next.text,
+      ...{ from: mine.text, trail: hex(forward), to: next.text },
+      ...{ sessionId: next.id, until, used: false },
+    },
+    {
+      why: 'of which the successor has been used',
+      ...{ from: mine.text, trail: hex(settledForward(forward, until - 290_000)), to: next.text },
+      ...{ sessionId: next.id, until: until - 290_000, used: true },
     },
     {
       why: 'under the former secret',
-      from: old.text,
-      trail: hex(makeForward(former, old, next)),
-      to: next.text,
+      ...{ from: old.text, trail: hex(makeForward(former, old, next, until)), to: next.text },
+      ...{ sessionId: next.id, until, used: false },
     },
   ],
-  superseded: [{ from: mine.text, trail: hex(makeSuperseded()) }],
+  superseded: [
+    { why: 'by a login', from: mine.text, trail: hex(makeSuperseded()), sessionId: null },
+    {
+      why: 'by a step-up',
+      ...{ from: mine.text, trail: hex(makeSuperseded(next.id)), sessionId: next.id },
+    },
+  ],
   refused: [
-    { why: "another token's", from: other.text, trail: hex(makeForward(keyring, mine, next)) },
+    { why: "another token's", from: other.text, trail: hex(forward) },
     {
       why: 'to a token that is not ours',
       from: mine.text,
-      trail: hex(makeForward(keyring, mine, token(stranger, 42))),
+      trail: hex(makeForward(keyring, mine, token(stranger, 42), until)),
     },
   ],
 })

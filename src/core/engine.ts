@@ -224,6 +224,14 @@ export interface Engine {
   ): Promise<WriteResult>
 
   /**
+   * The successor that a forward at `id` leads to has been used: from now on the forward leads on until
+   * `until` at the latest (bytes 41 to 46, unsigned, big endian; never later than before), and says so
+   * (byte 47: 1). Its lifetime stays. Nothing happens where no forward stands, or one that was settled before.
+   * @param until milliseconds since the epoch
+   */
+  settle(id: SessionId, until: number): Promise<void>
+
+  /**
    * Removes the record. `gone` when there was none: the index entry is removed all the same, unless it
    * is still needed to tell whose session has expired. Who leaves a trail of a principal's session names
    * the owner, or the trail is listed as a session.

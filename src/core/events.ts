@@ -22,6 +22,15 @@ export interface SessionEvents {
     readonly principal: string
     readonly level: number
   }
+  /**
+   * Somebody came with a former token after its time, while its successor was in use: the token has been
+   * copied, or a browser has gone back to an old state. `id`: of the session now.
+   */
+  'token-reuse': {
+    readonly id: SessionId
+    readonly formerId: SessionId
+    readonly principal: string | undefined
+  }
   logout: { readonly id: SessionId; readonly principal: string | undefined }
   revoked: { readonly id: SessionId; readonly principal: string | undefined }
   /** A login (`by` is its session) has ended it: the principal had as many as `maxSessions` allows. */
@@ -39,7 +48,7 @@ export interface SessionEvents {
   /** A cookie was presented that opens no session. */
   rejected: {
     readonly id: SessionId | undefined
-    readonly reason: RejectReason | 'forged' | 'absent' | 'superseded'
+    readonly reason: RejectReason | 'forged' | 'absent' | 'superseded' | 'reused'
   }
   /** Changes could not be stored because the session had ended or its cookie could not be sent. */
   dropped: {
@@ -60,6 +69,7 @@ export const sessionEventNames: readonly SessionEventName[] = [
   'login',
   'rotated',
   'step-up',
+  'token-reuse',
   'logout',
   'revoked',
   'evicted',

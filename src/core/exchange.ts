@@ -51,7 +51,7 @@ export class Exchange<Data extends object> {
   /** Whether the response has to wait: for a commit, or for operations that are still under way. */
   get dirty(): boolean {
     try {
-      return this.#state.busy || this.#state.dirty
+      return this.#state.busy || this.#state.dirty || this.#state.renewable
     } catch {
       // A value that throws when it is compared: the commit refuses it, with an error to answer with.
       return true
@@ -82,6 +82,7 @@ export class Exchange<Data extends object> {
     state.headersSent = true
     const { live } = state
     if (live !== undefined) {
+      if (state.concealed) return undefined
       const token = live.token.text
       const isHeld = token === this.#presented
       if (isHeld && live === this.#opened) return undefined
@@ -140,6 +141,7 @@ export function openExchange<Data extends object>(
     const text = tokenAt(header, cookie.first(profile, header))
     const live = text === undefined ? undefined : repository.reader.glance(text)
     if (live !== undefined) {
+      if (live.former !== undefined) repository.settle(live)
       return new Exchange<Data>(new SessionState(repository, events, live), profile, text)
     }
   }
@@ -155,15 +157,21 @@ export function openExchange<Data extends object>(
   }
   const live = fresh ? undefined : repository.reader.atHand(token)
   if (live !== undefined) {
+    if (live.former !== undefined) repository.settle(live)
     return new Exchange<Data>(new SessionState(repository, events, live), profile, token.text)
   }
   return loadFirst(repository, tokens, fresh).then(({ loaded, token }) => {
     if (loaded.status === 'live') {
-      const isForwarded = loaded.live.token.id !== token.id
-      const state = new SessionState(repository, events, loaded.live, undefined, isForwarded)
+      const { live } = loaded
+      const isForwarded = live.token.id !== token.id
+      const state = new SessionState(repository, events, live, undefined, isForwarded)
+      if (!isForwarded) {
+        repository.settle(live)
+        state.rotationDue = live.rotateAt <= repository.settings.engine.now()
+      }
       return new Exchange<Data>(state, profile, token.text)
     }
-    const superseded = loaded.reason === 'superseded' ? 'superseded' : undefined
+    const superseded = loaded.keepsCookie === true ? 'superseded' : undefined
     const state = new SessionState(repository, events, undefined, superseded)
     return new Exchange<Data>(state, profile, undefined)
   })
@@ -188,7 +196,7 @@ async function loadFirst(
     const loaded = await repository.reader.load(token, fresh)
     if (loaded.status === 'live') return { loaded, token }
     // That one of them was superseded weighs more than that another is unknown.
-    if (last === undefined || loaded.reason === 'superseded') last = { loaded, token }
+    if (last === undefined || loaded.keepsCookie === true) last = { loaded, token }
   }
   if (last === undefined) throw new TypeError('no tokens')
   return last

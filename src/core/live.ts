@@ -14,6 +14,13 @@ export interface Live {
   readonly attributes: () => ReadonlyMap<string, unknown>
   /** They hold objects that a migration has made and nobody can copy: for this request alone. */
   readonly unshared?: true
+  /** When its token is old enough for another, milliseconds since the epoch; infinite: never. */
+  readonly rotateAt: number
+  /**
+   * The id of before the rotation, whose forward is to end now that this token is used. Taken by the first
+   * request that comes with it.
+   */
+  former: SessionId | undefined
   /** Moves with each touch. */
   readonly lease: Lease
 }
@@ -24,10 +31,20 @@ export interface Lease {
 }
 
 export type Loaded =
-  | { readonly status: 'live'; readonly live: Live }
+  | {
+      readonly status: 'live'
+      readonly live: Live
+      /**
+       * A forward has led here whose time is over. Who was let in before may go on, but nobody is to get
+       * the successor's token by it.
+       */
+      readonly over?: { readonly until: number; readonly isUsed: boolean } | undefined
+    }
   | {
       readonly status: 'none'
       readonly reason: SessionEvents['rejected']['reason']
+      /** The browser may have a newer cookie by now: nothing but a login may replace it. */
+      readonly keepsCookie?: boolean
       /** Of `superseded`: where the same session goes on, for those who have its token. */
       readonly successor?: SessionId | undefined
     }

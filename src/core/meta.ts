@@ -13,6 +13,8 @@ const ADDRESS = 'i'
 const PERSISTENT = 'k'
 const KIND = 'c'
 const LEVEL = 'l'
+const TOKEN_MADE_AT = 'r'
+const FORMER = 'f'
 
 export interface LoginMeta {
   readonly principal: string
@@ -49,9 +51,23 @@ export const isPersistent = (meta: Meta): boolean => meta.get(PERSISTENT) === tr
 export const authenticatedAtOf = (meta: Meta): number | undefined => number(meta, AUTHENTICATED_AT)
 export const levelOf = (meta: Meta): number | undefined => number(meta, LEVEL)
 
+/** When the token was made that the session has now; absent: at the login, or when the session was created. */
+export const tokenMadeAtOf = (meta: Meta): number | undefined =>
+  number(meta, TOKEN_MADE_AT) ?? authenticatedAtOf(meta)
+/** Last 22 characters of the id of before the rotation, where that has left a forward. */
+export const formerOf = (meta: Meta): string | undefined => text(meta, FORMER)
+
 /** The principal has authenticated once more. @param at milliseconds since the epoch */
 export function withStepUp(meta: Meta, level: number, at: number): Meta {
   return new Map(meta).set(LEVEL, level).set(AUTHENTICATED_AT, at)
+}
+
+/** A new token. @param at milliseconds since the epoch @param former where a forward is left */
+export function withToken(meta: Meta, at: number, former?: string): Meta {
+  const changed = new Map(meta).set(TOKEN_MADE_AT, at)
+  if (former === undefined) changed.delete(FORMER)
+  else changed.set(FORMER, former)
+  return changed
 }
 
 export function withPersistent(meta: Meta, persistent: boolean): Meta {

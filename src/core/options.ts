@@ -28,8 +28,19 @@ export interface SessionsOptions<Data extends object> {
   readonly absoluteTimeout?: Duration
   /** The part of the idle timeout after which activity renews it, 0 to 0.9. Default 0.1. */
   readonly touchAfter?: number
-  /** How long the former token still leads to the session after `rotate()`. Default 10 seconds. */
+  /**
+   * A request whose token is older gets a new one with its response. Default `false`: only `login`,
+   * `stepUp` and `rotate` make new tokens.
+   */
+  readonly rotateEvery?: Duration | false
+  /** How long a former token still leads to the session once the new one has been used. Default 10 seconds. */
   readonly rotationGrace?: Duration
+  /** How long it does while nobody has used the new one, whose response may be lost. Default 5 minutes. */
+  readonly rotationPatience?: Duration
+  /** How long the use of a former token is recognised as `token-reuse`; `false`: not at all. Default 1 hour. */
+  readonly reuseWindow?: Duration | false
+  /** `'end'`: such a use ends the session, as a revocation does. Default `'report'`: it is an event only. */
+  readonly tokenReuse?: 'report' | 'end'
   /**
    * `true` (default): the payload is encrypted. `'token'`: opening it needs the token too, so that
    * Redis and the secrets together are not enough. `false`: only authenticated.
@@ -76,7 +87,13 @@ export interface Settings {
   readonly idleTimeout: number
   readonly absoluteTimeout: number
   readonly touchAfter: number
+  /** Infinite: never. */
+  readonly rotateEvery: number
   readonly rotationGrace: number
+  readonly rotationPatience: number
+  /** 0: reuse is not recognised. */
+  readonly reuseWindow: number
+  readonly tokenReuse: 'report' | 'end'
   readonly record: RecordSettings
   readonly merges: Merges
   readonly schema: DataSchema
@@ -91,7 +108,11 @@ export const SESSIONS_OPTION_NAMES: readonly (keyof SessionsOptions<object>)[] =
   'idleTimeout',
   'absoluteTimeout',
   'touchAfter',
+  'rotateEvery',
   'rotationGrace',
+  'rotationPatience',
+  'reuseWindow',
+  'tokenReuse',
   'seal',
   'codec',
   'compress',
@@ -115,6 +136,7 @@ const COOKIE_NAMES: readonly (keyof CookieOptions)[] = [
   'partitioned',
   'persistent',
 ]
+const DEFAULT_PATIENCE = 5 * 60_000
 const MOST_BYTES = 8 * 1024 * 1024
 
 /** @throws OptionError naming the first option that is wrong */
@@ -156,7 +178,7 @@ export function checkOptions<Data extends object>(
     idleTimeout,
     absoluteTimeout,
     touchAfter,
-    rotationGrace: parseDuration('rotationGrace', options.rotationGrace ?? '10s'),
+    ...rotationOf(options),
     record: {
       codec: codecOf(options.codec ?? 'messagepack'),
       seal: sealOf(options.seal ?? true),
@@ -169,6 +191,40 @@ export function checkOptions<Data extends object>(
     pepper: pepperOf(options.pepper ?? ''),
     limitOf: limitOf(options.maxSessions),
     audit: checkAudit(options.audit ?? false),
+  }
+}
+
+function rotationOf(
+  options: Pick<
+    SessionsOptions<object>,
+    'rotateEvery' | 'rotationGrace' | 'rotationPatience' | 'reuseWindow' | 'tokenReuse'
+  >,
+): Pick<
+  Settings,
+  'rotateEvery' | 'rotationGrace' | 'rotationPatience' | 'reuseWindow' | 'tokenReuse'
+> {
+  const { rotateEvery = false, reuseWindow = '1h', tokenReuse = 'report' } = options
+  const rotationGrace = parseDuration('rotationGrace', options.rotationGrace ?? '10s')
+  const rotationPatience =
+    options.rotationPatience === undefined
+      ? Math.max(rotationGrace, DEFAULT_PATIENCE)
+      : parseDuration('rotationPatience', options.rotationPatience)
+  if (rotationPatience < rotationGrace) {
+    throw new OptionError('rotationPatience', 'is shorter than rotationGrace')
+  }
+  if (tokenReuse !== 'report' && tokenReuse !== 'end') {
+    throw new OptionError('tokenReuse', "takes 'report' or 'end'")
+  }
+  if (tokenReuse === 'end' && reuseWindow === false) {
+    throw new OptionError('tokenReuse', "'end' needs a reuseWindow")
+  }
+  return {
+    rotateEvery:
+      rotateEvery === false ? Number.POSITIVE_INFINITY : parseDuration('rotateEvery', rotateEvery),
+    rotationGrace,
+    rotationPatience,
+    reuseWindow: reuseWindow === false ? 0 : parseDuration('reuseWindow', reuseWindow),
+    tokenReuse,
   }
 }
 

@@ -13,9 +13,18 @@ import {
 } from './engine.ts'
 import { SessionConflictError, SessionLimitError, StoreUnavailableError } from './errors.ts'
 import type { EventHub, SessionEvents } from './events.ts'
+import { Generations } from './generations.ts'
 import { Insight } from './insight.ts'
 import type { Live } from './live.ts'
-import { addressOf, deviceOf, kindOf, type Meta, principalOf, withPersistent } from './meta.ts'
+import {
+  addressOf,
+  deviceOf,
+  kindOf,
+  type Meta,
+  principalOf,
+  withPersistent,
+  withToken,
+} from './meta.ts'
 import type { Settings } from './options.ts'
 import { sealDescriptor } from './principal.ts'
 import { rebase } from './rebase.ts'
@@ -54,7 +63,15 @@ export type Rotation = 'forward' | 'supersede'
 export type EndReason = 'ended' | 'superseded'
 
 export type Written =
-  | { readonly status: 'live'; readonly live: Live; readonly rebased: boolean }
+  | {
+      readonly status: 'live'
+      readonly live: Live
+      readonly rebased: boolean
+      /** Whether this write has given it its token. */
+      readonly isRotated: boolean
+      /** A forward has led here whose time is over: see `Loaded`. */
+      readonly isOver: boolean
+    }
   | { readonly status: 'ended'; readonly reason: EndReason }
 
 export type Destroyed =
@@ -75,6 +92,11 @@ const BACK_OFF_AFTER = 4
 /** For a commit that sets a lifetime, which may be a shorter one. */
 const SOONER: CommitOptions = { sooner: true }
 const LONGEST_PAUSE = 64
+/** What is forgotten is settled once more, which changes nothing. */
+const MOST_SETTLED = 10_000
+/** Of a session id; the other 22 characters name the session within its partition. */
+const TAG_LENGTH = 3
+
 /** Sessions into the engine: encoding, compare-and-set with rebase. Reading is its `reader`'s. */
 export class Repository {
   readonly settings: Settings
@@ -84,6 +106,8 @@ export class Repository {
   readonly #events: EventHub
   readonly #turns = new Turns<Written>()
   readonly #touching = new Set<SessionId>()
+  /** Former ids whose forwards this process has settled. */
+  readonly #settled = new Generations<true>({ maxCount: MOST_SETTLED })
 
   constructor(settings: Settings, events: EventHub) {
     this.settings = settings
@@ -165,6 +189,7 @@ export class Repository {
     let live = from
     let { delta } = change
     let rotate = rotation
+    let isOver = false
     const rebaseOn = (theirs: Live): void => {
       this.#events.emit('conflict', { id: live.token.id })
       // Rotated by another request meanwhile: both go on with the one successor, for two of them would
@@ -179,7 +204,11 @@ export class Repository {
     }
     let isRebased = known !== undefined && isLater(known, from)
     if (known !== undefined && isRebased) rebaseOn(known)
+    const isNothing = (): boolean =>
+      rotate !== rotation && delta.size === 0 && change.lifetime === undefined
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
+      // The rotation was all, and another has done it.
+      if (isNothing()) return { status: 'live', live, rebased: true, isRotated: false, isOver }
       const header = this.#nextHeader(live.header, change.lifetime)
       const ttl = this.timeToLive(header)
       if (ttl < 1) {
@@ -189,7 +218,8 @@ export class Repository {
       }
       const persistent = change.lifetime?.persistent
       const lasting = persistent === undefined ? live.meta : withPersistent(live.meta, persistent)
-      const meta = change.changeMeta?.(lasting) ?? lasting
+      const changed = change.changeMeta?.(lasting) ?? lasting
+      const meta = rotate === undefined ? changed : this.#withToken(rotate, changed, live.token)
       const attributes = applyDelta(live.attributes(), delta)
       const token = rotate === undefined ? live.token : createToken(keyring, live.token.partition)
       const encoding = this.#encode(token, header, attributes, meta)
@@ -200,7 +230,7 @@ export class Repository {
         result = await (rotate === undefined
           ? engine.commit(token.id, live.stamp, record, ttl, change.lifetime && SOONER)
           : engine.rotate(live.token.id, live.stamp, token.id, record, ttl, {
-              trail: this.#trail(rotate, live.token, token),
+              trail: this.#trail(rotate, header, live.token, token),
               ...this.#owned(token.id, header, meta),
             }))
       } catch (error) {
@@ -213,7 +243,8 @@ export class Repository {
         const isOurs = live.unshared !== true && !holdsObjects(delta)
         const attributesKnown = isOurs ? attributes : undefined
         const written = this.reader.written(token, header, meta, encoded, ttl, attributesKnown)
-        return { status: 'live', live: written, rebased: isRebased }
+        const isRotated = rotate !== undefined
+        return { status: 'live', live: written, rebased: isRebased, isRotated, isOver }
       }
       if (result.status === 'gone') return { status: 'ended', reason: 'ended' }
       let { stored }: { stored: Stored | undefined } = result
@@ -222,6 +253,7 @@ export class Repository {
       const theirs = await this.reader.follow(live.token, stored)
       if (theirs.status === 'none') return ended(theirs.reason)
       isRebased = true
+      isOver ||= theirs.over !== undefined
       rebaseOn(theirs.live)
     }
     throw new SessionConflictError(MOST_ATTEMPTS)
@@ -307,11 +339,35 @@ export class Repository {
     return { tag: header.ownerTag, descriptor, ttl }
   }
 
-  #trail(rotation: Rotation, from: Token, to: Token): Trail {
-    const { keyring, rotationGrace } = this.settings
-    return rotation === 'supersede'
-      ? { record: makeSuperseded(to.id), ttl: SUPERSEDED_FOR }
-      : { record: makeForward(keyring, from, to), ttl: rotationGrace }
+  #trail(rotation: Rotation, header: RecordHeader, from: Token, to: Token): Trail {
+    const { engine, keyring, rotationPatience, reuseWindow } = this.settings
+    if (rotation === 'supersede') return { record: makeSuperseded(to.id), ttl: SUPERSEDED_FOR }
+    const now = Math.floor(engine.now())
+    const record = makeForward(keyring, from, to, now + rotationPatience)
+    // Of what has ended there is no reuse.
+    const longest = Math.max(1, header.deadline - now)
+    return { record, ttl: Math.min(Math.max(rotationPatience, reuseWindow), longest) }
+  }
+
+  #withToken(rotation: Rotation, meta: Meta, from: Token): Meta {
+    const now = Math.floor(this.settings.engine.now())
+    return withToken(meta, now, rotation === 'forward' ? from.id.slice(TAG_LENGTH) : undefined)
+  }
+
+  /**
+   * Somebody has come with the token of a successor: those who are still under way with the former one
+   * have a short time from now on. Once in a process; nobody waits for it.
+   */
+  settle(live: Live): void {
+    const { former } = live
+    live.former = undefined
+    if (former === undefined || this.#settled.get(former) !== undefined) return
+    this.#settled.set(former, true)
+    const { engine, rotationGrace } = this.settings
+    engine.settle(former, Math.floor(engine.now()) + rotationGrace).catch((error: unknown) => {
+      this.#settled.delete(former)
+      this.#events.emit('error', { operation: 'settle', error })
+    })
   }
 
   #nextHeader(header: RecordHeader, lifetime: Lifetime = {}): RecordHeader {

@@ -3,13 +3,16 @@ import { hasNearReads, isTrail, type NearReads, type Stored, stampOf } from './e
 import type { EventHub } from './events.ts'
 import { Generations } from './generations.ts'
 import type { Live, Loaded } from './live.ts'
-import type { Meta } from './meta.ts'
+import { formerOf, type Meta, principalOf, tokenMadeAtOf } from './meta.ts'
 import type { Settings } from './options.ts'
 import { openRecord, type RecordHeader, type SizedRecord } from './record.ts'
+import { revokeById } from './revoke.ts'
 import { migrateData } from './schema.ts'
 import type { Token } from './token.ts'
-import { readTrail, successorOf } from './trail.ts'
+import { readTrail, SUPERSEDED_FOR, successorOf } from './trail.ts'
 import { freezeValue } from './values.ts'
+
+type Found = Extract<Loaded, { status: 'live' }>
 
 /** What a reader has made of a record that the engine holds. */
 interface Memo {
@@ -17,8 +20,8 @@ interface Memo {
   readonly live: Live
 }
 
-/** Rotations within one grace make a chain of forwards; a longer one is not followed. */
-const MOST_FORWARDS = 8
+/** Rotations make a chain of forwards; a longer one is not followed. */
+const MOST_FORWARDS = 64
 /**
  * What an opened session takes in memory: itself with token and header, and its attributes, which are
  * larger as objects than encoded. Measured (docs/decisions/0016).
@@ -65,7 +68,9 @@ export class SessionReader {
     const held = fresh ? undefined : this.atHand(token)
     if (held !== undefined) return { status: 'live', live: held }
     const stored = await this.#settings.engine.load(token.id, { fresh })
-    const loaded = await this.follow(token, stored, fresh)
+    const found = await this.follow(token, stored, fresh)
+    const isOver = found.status === 'live' && found.over !== undefined
+    const loaded = isOver ? await this.#refuse(token, found) : found
     if (loaded.status === 'none') {
       this.#events.emit('rejected', { id: token.id, reason: loaded.reason })
     } else if (loaded.live.token.id === token.id) {
@@ -74,18 +79,40 @@ export class SessionReader {
     return loaded
   }
 
+  /** What the store holds for a request that was let in before. */
+  async reload(token: Token): Promise<Loaded> {
+    return this.follow(token, await this.#settings.engine.load(token.id, { fresh: true }), true)
+  }
+
+  /** Of a forward whose time is over. */
+  async #refuse(token: Token, { live, over }: Found): Promise<Loaded> {
+    const { engine, tokenReuse } = this.#settings
+    // Its holder never came back in time, and nobody has the successor.
+    if (over?.isUsed !== true) return { status: 'none', reason: 'absent' }
+    const principal = principalOf(live.meta)
+    const { id } = live.token
+    await this.#events.record('token-reuse', { id, formerId: token.id, principal })
+    if (tokenReuse === 'end') {
+      const ended = await revokeById(engine, id)
+      if (ended !== undefined) await this.#events.record('revoked', { id: ended, principal })
+    }
+    // A request that was sent before the browser had the successor may come late.
+    const keepsCookie = engine.now() - over.until < SUPERSEDED_FOR
+    return { status: 'none', reason: 'reused', keepsCookie }
+  }
+
   #peek(token: Token): Live | undefined {
     if (this.#near === undefined) return undefined
     const now = this.#settings.engine.now()
     const held = this.#near.peek(token.id, now)
     if (held === undefined) return undefined
     const memo = held.opened as Memo | undefined
-    if (memo?.by === this) return memo.live.header.deadline > now ? memo.live : undefined
+    if (memo?.by === this) return isAtHand(memo.live, now) ? memo.live : undefined
     // A forward leads to another record; a record that does not open is reported by `load`.
     if (isTrail(held.record)) return undefined
     const stored = { record: held.record, ttl: held.expiresAt - now }
     const opened = this.#open(token, stored, () => undefined)
-    return opened.status === 'live' ? opened.live : undefined
+    return opened.status === 'live' && isAtHand(opened.live, now) ? opened.live : undefined
   }
 
   /** What this process has last read or written of the session. */
@@ -99,10 +126,11 @@ export class SessionReader {
     const { id } = live.token
     const held = this.#near?.held(id)
     if (held === undefined || !equalBytes(stampOf(held.record), live.stamp)) return live
-    const { token, header, meta, attributes } = live
+    const { token, header, meta, attributes, rotateAt, former } = live
     // Of the record that is held: the stamp is a view, and would keep the chunk of the answer.
     const stamp = stampOf(held.record)
-    const memo: Memo = { by: this, live: { token, stamp, header, meta, attributes, lease: held } }
+    const shared: Live = { token, stamp, header, meta, attributes, rotateAt, former, lease: held }
+    const memo: Memo = { by: this, live: shared }
     this.#near?.remember(id, held, memo, MEMO_BYTES + payloadBytes * OBJECT_FACTOR)
     return memo.live
   }
@@ -111,14 +139,21 @@ export class SessionReader {
   async follow(asked: Token, found: Stored | undefined, fresh = false): Promise<Loaded> {
     let token = asked
     let stored = found
+    let over: Found['over']
     for (let hops = 0; hops <= MOST_FORWARDS; hops++) {
       if (stored === undefined) return { status: 'none', reason: 'absent' }
-      if (!isTrail(stored.record)) return this.#open(token, stored)
+      if (!isTrail(stored.record)) {
+        const loaded = this.#open(token, stored)
+        return loaded.status === 'live' && over !== undefined ? { ...loaded, over } : loaded
+      }
       const trail = readTrail(this.#settings.keyring, token, stored.record)
       if (trail.kind === 'superseded') {
-        return { status: 'none', reason: 'superseded', successor: successorOf(stored.record) }
+        const successor = successorOf(stored.record)
+        return { status: 'none', reason: 'superseded', keepsCookie: true, successor }
       }
       if (trail.kind === 'unreadable') return { status: 'none', reason: 'damaged' }
+      // Of several the one that says most.
+      if (trail.until <= this.#settings.engine.now() && over?.isUsed !== true) over = trail
       token = trail.token
       stored = await this.#settings.engine.load(token.id, { fresh })
     }
@@ -152,6 +187,7 @@ export class SessionReader {
       header,
       meta,
       attributes: () => current,
+      ...this.#ageOf(token, header, meta),
       lease: { expiresAt: engine.now() + stored.ttl },
     }
     // What a migration makes may hold objects that requests cannot share: then it is made anew for each.
@@ -185,9 +221,18 @@ export class SessionReader {
       meta,
       // Decoded when asked for, and from the bytes: the application goes on changing its own objects.
       attributes: () => (attributes ??= this.#reopen(token, record)),
+      ...this.#ageOf(token, header, meta),
       lease: { expiresAt: this.#settings.engine.now() + ttl },
     }
     return this.#remember(live, payloadBytes)
+  }
+
+  #ageOf(token: Token, header: RecordHeader, meta: Meta): Pick<Live, 'rotateAt' | 'former'> {
+    const former = formerOf(meta)
+    return {
+      rotateAt: (tokenMadeAtOf(meta) ?? header.createdAt) + this.#settings.rotateEvery,
+      former: former === undefined ? undefined : token.id.slice(0, -former.length) + former,
+    }
   }
 
   #reopen(token: Token, record: Uint8Array): ReadonlyMap<string, unknown> {
@@ -196,4 +241,9 @@ export class SessionReader {
     if (opened.status !== 'open') throw new TypeError(`own record does not open: ${opened.reason}`)
     return opened.attributes
   }
+}
+
+/** One whose token is to be renewed is read from the store: others may have done so. */
+function isAtHand(live: Live, now: number): boolean {
+  return live.header.deadline > now && live.rotateAt > now
 }

@@ -35,10 +35,14 @@ export class SessionState {
   /** A forward led here: the request came with a former token, and its answer brings the successor. */
   #forwarded: boolean
   #lifetime: Lifetime | undefined
+  /** A forward has led here whose time is over: the request goes on, and its client is not told the token. */
+  #concealed = false
   /** The last operation; undefined: none is under way. */
   #queue: Promise<unknown> | undefined
   /** From then on no cookie can be set. */
   headersSent = false
+  /** Its token is old: the commit is to bring a new one. */
+  rotationDue = false
   /** Nobody is there any more to take a new session's cookie. */
   abandoned = false
   /** A commit has failed, and whoever asked for it has been told. */
@@ -66,6 +70,16 @@ export class SessionState {
 
   get live(): Live | undefined {
     return this.#live
+  }
+
+  /** Whether the session's token is for others than this request's client. */
+  get concealed(): boolean {
+    return this.#concealed
+  }
+
+  /** Whether the commit is to bring a new token, and it can still be told. */
+  get renewable(): boolean {
+    return this.rotationDue && this.#live !== undefined && !this.headersSent && !this.abandoned
   }
 
   /** Whether `logout` has ended the session that the request came with. */
@@ -141,7 +155,7 @@ export class SessionState {
       // Nobody holds a token yet: the first commit makes one.
       if (before === undefined) return
       // New to this client already. Of two successors the browser keeps the one whose answer comes last.
-      const isRotated = this.#forwarded
+      const isRotated = this.#forwarded || this.#concealed
       this.#forwarded = false
       if (isRotated) return this.#commit()
       await this.#store(before, 'forward')
@@ -159,6 +173,7 @@ export class SessionState {
       const at = Math.floor(this.repository.settings.engine.now())
       await this.#store(before, 'supersede', (meta) => withStepUp(meta, level, at))
       if (this.#live === undefined) throw new SessionEndedError('stepUp')
+      this.#concealed = false
       const { id } = this.#live.token
       await this.#events.record('step-up', { id, previousId: before.token.id, principal, level })
     })
@@ -185,6 +200,8 @@ export class SessionState {
       }
       this.#ended = undefined
       this.#lifetime = undefined
+      this.#concealed = false
+      this.rotationDue = false
       this.#become(live, true)
       await this.#events.record('login', {
         id: live.token.id,
@@ -240,8 +257,11 @@ export class SessionState {
       if (this.dirty) return this.#commit()
       const live = this.#live
       if (live === undefined) return
-      const loaded = await this.repository.reader.load(live.token, true)
-      if (loaded.status === 'live') return this.#become(loaded.live, true)
+      const loaded = await this.repository.reader.reload(live.token)
+      if (loaded.status === 'live') {
+        this.#concealed ||= loaded.over !== undefined
+        return this.#become(loaded.live, true)
+      }
       this.#ended = loaded.reason === 'superseded' ? 'superseded' : 'ended'
       this.#live = undefined
       this.#ending?.fire()
@@ -250,6 +270,7 @@ export class SessionState {
   }
 
   async #commit(): Promise<void> {
+    if (this.#live !== undefined && this.renewable) return this.#renew(this.#live)
     if (!this.dirty) return
     if (this.#live !== undefined) return this.#store(this.#live)
     const delta = this.#attributes.take()
@@ -265,6 +286,19 @@ export class SessionState {
     this.#lifetime = undefined
     this.#become(live, false)
     return this.#events.record('created', { id: live.token.id })
+  }
+
+  async #renew(live: Live): Promise<void> {
+    if (this.dirty) return this.#store(live, 'forward')
+    // Nobody has asked for it: that it fails is no reason to refuse the request.
+    const { failed } = this
+    try {
+      await this.#store(live, 'forward')
+    } catch (error) {
+      this.rotationDue = false
+      this.failed = failed
+      this.#events.emit('error', { operation: 'rotate', error })
+    }
   }
 
   #create(attributes: ReadonlyMap<string, unknown>): Promise<Live> {
@@ -299,10 +333,12 @@ export class SessionState {
     }
     if (written.status === 'ended') return this.#end(delta, written.reason)
     this.#lifetime = undefined
+    this.#concealed ||= written.isOver
+    if (moved !== undefined) this.rotationDue = false
     this.#become(written.live, written.rebased)
     const { id } = written.live.token
     let entry: Promise<void> | undefined
-    if (moved !== undefined && id !== live.token.id) {
+    if (written.isRotated) {
       entry = this.#events.record('rotated', { id, previousId: live.token.id })
     }
     if (delta.size > 0) {
@@ -318,7 +354,8 @@ export class SessionState {
   }
 
   #end(delta: Delta, reason: 'ended' | 'superseded'): void {
-    this.#drop(delta, reason)
+    if (delta.size > 0) this.#drop(delta, reason)
+    else this.#attributes = new Attributes(none)
     this.#ended = reason
     this.#live = undefined
     this.#ending?.fire()

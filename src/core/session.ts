@@ -111,10 +111,11 @@ export class Session<Data extends object = Record<string, unknown>> {
 
   /**
    * The secret itself, for transports without cookies: whoever has it has the session. Never log it.
-   * Changes with `login` and `rotate`. Absent until the session is stored.
+   * Changes with `login`, `stepUp` and `rotate`. Absent until the session is stored, and for a request that
+   * has outlasted its own token.
    */
   get token(): string | undefined {
-    return this.#state.live?.token.text
+    return this.#state.concealed ? undefined : this.#state.live?.token.text
   }
 
   /** Whether nothing is stored yet. */
@@ -311,8 +312,8 @@ export class Session<Data extends object = Record<string, unknown>> {
   }
 
   /**
-   * A new token for the same session. Requests already on their way with the former one are led to
-   * the successor for `rotationGrace`. Pending changes are stored in the same step.
+   * A new token for the same session. Whoever comes with the former one gets the new one too: until
+   * `rotationGrace` after the new one is first used, at most for `rotationPatience`. Pending changes are stored in the same step.
    * @throws HeadersSentError, SessionEndedError, and as `commit`
    */
   rotate(): Promise<void> {

@@ -9,8 +9,9 @@ import { isSessionId, type Token, tokenBytes, verifyToken } from './token.ts'
  * revision 0xFFFFFFFF, so that every compare-and-set against it is a conflict.
  *
  * Forward (flags 0x80), after a rotation: key id (2), the successor's public id (25), so that a
- * revocation by the former id reaches it, and the successor's token, sealed under a key that only the
- * holder of the former token can make: AES-256-GCM of the 36 bytes.
+ * revocation by the former id reaches it; until when it leads on (6, ms since the epoch) and whether the
+ * successor has been used (1), which change and are not authenticated; and the successor's token, sealed
+ * under a key that only the holder of the former token can make: AES-256-GCM of the 36 bytes.
  * Superseded (flags 0x81), after a login or a step-up: the id must not be used again, and a late request
  * with the former token must not overwrite the new cookie. After a step-up, which is the same session,
  * two zero bytes and the successor's public id follow.
@@ -21,12 +22,21 @@ const KEY_ID_OFFSET = NONCE_END
 const ID_OFFSET = KEY_ID_OFFSET + 2
 const ID_LENGTH = 25
 const SUCCESSOR_END = ID_OFFSET + ID_LENGTH
-const SEALED_OFFSET = SUCCESSOR_END
+const UNTIL_OFFSET = SUCCESSOR_END
+const USED_OFFSET = UNTIL_OFFSET + 6
+const SEALED_OFFSET = USED_OFFSET + 1
 /** Keeps these keys apart from those of records, whose first byte is the sealing mode. */
 const FORWARD_PURPOSE = 3
 
 export type Trailed =
-  | { readonly kind: 'forward'; readonly token: Token }
+  | {
+      readonly kind: 'forward'
+      readonly token: Token
+      /** Milliseconds since the epoch: whoever comes later with the former token is not led on. */
+      readonly until: number
+      /** Whether somebody has come with the successor itself. */
+      readonly isUsed: boolean
+    }
   | { readonly kind: 'superseded' }
   /** A forward that does not open, or a kind that this version does not know. */
   | { readonly kind: 'unreadable' }
@@ -45,11 +55,15 @@ export function makeSuperseded(successor?: SessionId): Uint8Array {
   return bytes
 }
 
-/** A forward at `from` that leads its holder to `to`. */
-export function makeForward(keyring: Keyring, from: Token, to: Token): Uint8Array {
+/**
+ * A forward at `from` that leads its holder to `to`.
+ * @param until milliseconds since the epoch; earlier once `to` has been used
+ */
+export function makeForward(keyring: Keyring, from: Token, to: Token, until: number): Uint8Array {
   const start = head(FORWARD, SEALED_OFFSET)
   start.writeUInt16BE(keyring.primary.id, KEY_ID_OFFSET)
   start.write(to.id, ID_OFFSET, ID_LENGTH, 'ascii')
+  start.writeUIntBE(until, UNTIL_OFFSET, 6)
   const sealed = gcmSeal(
     forwardKey(keyring.primary, from),
     start.subarray(NONCE_OFFSET, NONCE_END),
@@ -73,7 +87,9 @@ export function readTrail(keyring: Keyring, from: Token, trail: Uint8Array): Tra
     const sealed = bytes.subarray(SEALED_OFFSET)
     const plain = gcmOpen(forwardKey(key, from), nonce, additional(start, from.id), sealed)
     const token = plain && verifyToken(keyring, plain)
-    if (token !== undefined) return { kind: 'forward', token }
+    if (token === undefined) continue
+    const until = start.readUIntBE(UNTIL_OFFSET, 6)
+    return { kind: 'forward', token, until, isUsed: start[USED_OFFSET] === 1 }
   }
   return { kind: 'unreadable' }
 }
@@ -85,6 +101,20 @@ export function successorOf(trail: Uint8Array): SessionId | undefined {
   if (trail[0] !== RECORD_VERSION || !(isForward || isMarker)) return undefined
   const id = Buffer.from(trail.subarray(ID_OFFSET, SUCCESSOR_END)).toString('latin1')
   return isSessionId(id) ? id : undefined
+}
+
+/**
+ * The forward once its successor has been used: it leads on until then at the latest.
+ * @returns nothing for what is no forward, or one that was settled before
+ */
+export function settledForward(trail: Uint8Array, until: number): Uint8Array | undefined {
+  const isForward = trail[0] === RECORD_VERSION && trail[1] === FORWARD
+  if (!isForward || trail.length <= SEALED_OFFSET || trail[USED_OFFSET] !== 0) return undefined
+  const settled = Buffer.from(trail)
+  const before = settled.readUIntBE(UNTIL_OFFSET, 6)
+  settled.writeUIntBE(Math.min(before, until), UNTIL_OFFSET, 6)
+  settled[USED_OFFSET] = 1
+  return settled
 }
 
 function head(flags: number, length: number): Buffer {
@@ -106,5 +136,5 @@ function forwardKey(key: Key, from: Token): Buffer {
 }
 
 function additional(start: Uint8Array, id: SessionId): Buffer {
-  return Buffer.concat([start, Buffer.from(id, 'ascii')])
+  return Buffer.concat([start.subarray(0, SUCCESSOR_END), Buffer.from(id, 'ascii')])
 }

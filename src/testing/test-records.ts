@@ -22,9 +22,15 @@ export function testTrail(ttl: number, payload: string | Uint8Array = ''): Trail
   return { record: recordBytes(0x80, 0xffff_ffff, payload), ttl }
 }
 
-/** What a rotation leaves at an id: leads to the successor. */
-export function testForward(ttl: number, successor: SessionId): Trail {
-  return testTrail(ttl, Buffer.from(`kk${successor}${'sealed'.repeat(10)}`))
+/**
+ * What a rotation leaves at an id: leads to the successor.
+ * @param until milliseconds since the epoch
+ */
+export function testForward(ttl: number, successor: SessionId, until = 0): Trail {
+  const clear = Buffer.alloc(7)
+  clear.writeUIntBE(until, 0, 6)
+  const start = Buffer.from(`kk${successor}`)
+  return testTrail(ttl, Buffer.concat([start, clear, Buffer.from('sealed'.repeat(9))]))
 }
 
 export interface TestDescriptorOptions {

@@ -116,7 +116,8 @@ describe('renewal by activity', () => {
       await user.visit((s) => s.rotate())
       clock.advance(10 * MINUTE)
     }
-    expect(await user.sees()).toEqual({})
+    // Each call clears some of what has expired away: the session, and the forwards of its rotations.
+    for (let i = 0; i < 4; i++) expect(await user.sees()).toEqual({})
     expect(engine.stats().records).toBe(0)
   })
 

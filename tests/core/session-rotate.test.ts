@@ -60,13 +60,13 @@ describe('rotate', () => {
     expect((await world.sessions.of('u1').list()).map((s) => s.id)).toEqual([session.id])
   })
 
-  it('leads everybody with the old token to the same successor for the grace, then nowhere', async () => {
-    const world = setUp<Data>({ rotationGrace: '10s' })
+  it('leads everybody with the old token to the same successor while nobody uses that, then nowhere', async () => {
+    const world = setUp<Data>({ rotationPatience: '5m' })
     const user = await signedIn(world)
     const late = [user.copy(), user.copy(), user.copy()]
     const tooLate = user.copy()
     await user.visit((s) => s.rotate())
-    world.clock.advance(10 * SECOND - 1)
+    world.clock.advance(5 * MINUTE - 1)
     for (const browser of late) {
       const header = await browser.visit((s) => expect(s.get('a')).toBe(1))
       expect(header).toContain(`__Host-session=${user.token};`)
@@ -75,23 +75,48 @@ describe('rotate', () => {
     world.clock.advance(1)
     expect(await tooLate.sees()).toEqual({})
     expect(await user.sees()).toEqual({ a: 1 })
+    // Nobody had the successor: no alarm.
     expect(world.announced('rejected')).toMatchObject([{ reason: 'absent' }])
+    expect(world.announced('token-reuse')).toEqual([])
+  })
+
+  it('leads them for the grace from the first use of the successor on, and never longer than before', async () => {
+    const world = setUp<Data>({ rotationGrace: '10s', rotationPatience: '5m' })
+    for (const [after, left] of [
+      [0, 10 * SECOND],
+      [4 * MINUTE, 10 * SECOND],
+      [5 * MINUTE - SECOND, SECOND],
+    ] as const) {
+      const user = await signedIn(world)
+      const [late, tooLate] = [user.copy(), user.copy()]
+      await user.visit((s) => s.rotate())
+      world.clock.advance(after)
+      await user.sees()
+      world.clock.advance(left - 1)
+      // Further uses change nothing, and the former token is none.
+      await user.sees()
+      expect(await late.sees()).toEqual({ a: 1 })
+      world.clock.advance(1)
+      expect(await tooLate.sees()).toEqual({})
+      expect(await user.sees()).toEqual({ a: 1 })
+    }
+    expect(world.announced('error')).toEqual([])
   })
 
   it('makes a chain that is followed to its end', async () => {
     const world = setUp<Data>({ rotationGrace: '1m' })
     const user = await signedIn(world)
     const first = user.copy()
-    for (let i = 0; i < 8; i++) await user.visit((s) => s.rotate())
+    for (let i = 0; i < 64; i++) await user.visit((s) => s.rotate())
     expect(await first.visit((s) => expect(s.get('a')).toBe(1))).toContain(user.token)
     expect(first.token).toBe(user.token)
   })
 
-  it('makes a chain of nine that is not followed, without a loop or an error', async () => {
+  it('makes a chain of 65 that is not followed, without a loop or an error', async () => {
     const world = setUp<Data>({ rotationGrace: '1m' })
     const user = await signedIn(world)
     const first = user.copy()
-    for (let i = 0; i < 9; i++) await user.visit((s) => s.rotate())
+    for (let i = 0; i < 65; i++) await user.visit((s) => s.rotate())
     expect(await first.sees()).toEqual({})
     expect(await user.sees()).toEqual({ a: 1 })
   })

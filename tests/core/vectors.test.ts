@@ -13,7 +13,7 @@ import { partitionTag } from '../../src/core/partitions.ts'
 import { namePrincipal, openDescriptor } from '../../src/core/principal.ts'
 import { openRecord } from '../../src/core/record.ts'
 import { parseToken, type Token } from '../../src/core/token.ts'
-import { readTrail } from '../../src/core/trail.ts'
+import { readTrail, successorOf } from '../../src/core/trail.ts'
 import { indexKey, recordKey } from '../../src/engines/redis/keys.ts'
 
 interface Keys {
@@ -56,8 +56,16 @@ interface Records {
   refused: RecordVector[]
 }
 interface Trails {
-  forwards: { why: string; from: string; trail: string; to: string }[]
-  superseded: { from: string; trail: string }[]
+  forwards: {
+    why: string
+    from: string
+    trail: string
+    to: string
+    sessionId: string
+    until: number
+    used: boolean
+  }[]
+  superseded: { why: string; from: string; trail: string; sessionId: string | null }[]
   refused: { why: string; from: string; trail: string }[]
 }
 interface AuditVector {
@@ -228,13 +236,15 @@ function openByHand(vector: Records['opens'][number]): Buffer {
 }
 
 describe('trails', () => {
-  it.each(trails.forwards)('forward $why', ({ from, trail, to }) => {
+  it.each(trails.forwards)('forward $why', ({ from, trail, to, sessionId, until, used }) => {
     const found = readTrail(keyring, tokenOf(from), unhex(trail))
-    expect(found.kind === 'forward' && found.token.text).toBe(to)
+    expect(found).toMatchObject({ kind: 'forward', token: { text: to }, until, isUsed: used })
+    expect(successorOf(unhex(trail))).toBe(sessionId)
   })
 
-  it.each(trails.superseded)('superseded', ({ from, trail }) => {
+  it.each(trails.superseded)('superseded $why', ({ from, trail, sessionId }) => {
     expect(readTrail(keyring, tokenOf(from), unhex(trail))).toEqual({ kind: 'superseded' })
+    expect(successorOf(unhex(trail)) ?? null).toBe(sessionId)
   })
 
   it.each(trails.refused)('refused: $why', ({ from, trail }) => {

@@ -17,7 +17,7 @@ import {
   type WriteResult,
 } from '../../core/engine.ts'
 import { OptionError, StoreRefusedError, StoreUnavailableError } from '../../core/errors.ts'
-import { successorOf } from '../../core/trail.ts'
+import { settledForward, successorOf } from '../../core/trail.ts'
 import { excess } from '../limits.ts'
 import { Watchers } from '../watchers.ts'
 import { AuditList } from './audit-list.ts'
@@ -73,7 +73,11 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
   const watchers = new Watchers()
   const audit = new AuditList(clock)
   const counters = new DayCounters()
-  const store = new RecordStore(maxSessions, (session) => listeners.announce(session), (id) => watchers.notify(id))
+  const store = new RecordStore(
+    maxSessions,
+    (session) => listeners.announce(session),
+    (id) => watchers.notify(id),
+  )
   let hits = 0
   let misses = 0
   const sweeper = startSweeper(sweepInterval, (limit) => {
@@ -209,6 +213,16 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
           const successor = store.add(to, new Uint8Array(record), now + ttl)
           if (owner !== undefined) store.list(successor, owner, now)
         })
+      }),
+
+    settle: (id, until) =>
+      call((now) => {
+        const entry = store.find(id, now)
+        const settled = entry && settledForward(entry.record, until)
+        if (entry === undefined || settled === undefined) return
+        entry.record = settled
+        entry.held = undefined
+        watchers.notify(id)
       }),
 
     // A record's index entry always goes with it, so the owner's tag is not needed here.

@@ -311,6 +311,16 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     }
   }
 
+  async settle(id: SessionId, until: number): Promise<void> {
+    const { near } = this.#linkOf(id)
+    const hold = near.hold(id)
+    try {
+      await this.#run(scripts.settle, id, [recordKey(this.#prefix, id)], [String(until)])
+    } finally {
+      near.release(id, hold)
+    }
+  }
+
   async destroy(id: SessionId, options: DestroyOptions = {}): Promise<DestroyResult> {
     const { ownerTag, base, spareTrail, trail } = options
     const { near } = this.#linkOf(id)

@@ -12,7 +12,14 @@ import {
   HOUR,
   MINUTE,
 } from '../engine-case.ts'
-import { testDescriptor, testId, testPrincipal, testRecord, testTrail } from '../test-records.ts'
+import {
+  testDescriptor,
+  testForward,
+  testId,
+  testPrincipal,
+  testRecord,
+  testTrail,
+} from '../test-records.ts'
 
 /** `rotate`, with and without what it may leave behind. */
 export const rotatingCases: readonly EngineCase[] = [
@@ -44,6 +51,48 @@ export const rotatingCases: readonly EngineCase[] = [
       await advance(5 * MINUTE)
       await assertStaysGone(engine, from, stampOf(one), { id: testId(), record: testRecord(3) })
       await assertStored(engine, to, two, 55 * MINUTE)
+    },
+  },
+  {
+    title: 'settle makes a forward lead on for less time, once, and leaves all else as it is',
+    async run({ engine, second, advance }) {
+      const until = 1_732_440_000_000
+      for (const [asked, expected] of [
+        [until - 1, until - 1],
+        [until, until],
+        [until + 1, until],
+      ] as const) {
+        const [from, to, one] = [testId(), testId(), testRecord(1)]
+        const trail = testForward(5 * MINUTE, to, until)
+        await engine.create(from, one, HOUR)
+        assertDone(await engine.rotate(from, stampOf(one), to, testRecord(2), HOUR, { trail }))
+        await engine.load(from)
+        await advance(MINUTE)
+        await second.settle(from, asked)
+        const settled = Buffer.from(trail.record)
+        settled.writeUIntBE(expected, 41, 6)
+        settled[47] = 1
+        await assertStored(second, from, settled, 4 * MINUTE)
+        await engine.settle(from, asked - 1_000)
+        await assertStored(engine, from, settled, 4 * MINUTE)
+        await advance(4 * MINUTE)
+        await assertAbsent(engine, from)
+      }
+    },
+  },
+  {
+    title: 'settle of anything but a forward changes nothing, and makes nothing',
+    async run({ engine }) {
+      const [id, record] = [testId(), testRecord(1, 'x'.repeat(90))]
+      await engine.settle(id, 1)
+      await assertAbsent(engine, id)
+      await engine.create(id, record, HOUR)
+      await engine.settle(id, 1)
+      await assertStored(engine, id, record, HOUR)
+      const marker = testTrail(MINUTE)
+      await engine.destroy(id, { trail: marker })
+      await engine.settle(id, 1)
+      await assertStored(engine, id, marker.record, MINUTE)
     },
   },
   {

@@ -41,6 +41,7 @@ function deaf(store: Engine): Engine {
     destroy: store.destroy.bind(store),
     list: store.list.bind(store),
     revokeAll: store.revokeAll.bind(store),
+    settle: store.settle.bind(store),
   }
 }
 

@@ -64,6 +64,7 @@ export function watchedEngine(engine: Engine): WatchedEngine {
     destroy: around('destroy', engine.destroy.bind(engine)),
     list: around('list', engine.list.bind(engine)),
     revokeAll: around('revokeAll', engine.revokeAll.bind(engine)),
+    settle: around('settle', engine.settle.bind(engine)),
   }
   return watched
 }
