@@ -9,6 +9,7 @@ import { failureCases } from './cases/failures.ts'
 import { freshCases } from './cases/fresh.ts'
 import { headCases } from './cases/heads.ts'
 import { lateChangeCases } from './cases/late-changes.ts'
+import { rotationCases } from './cases/rotation.ts'
 import { secrecyCases } from './cases/secrecy.ts'
 import { signalCases } from './cases/signal.ts'
 import { strangeCookieCases } from './cases/strange-cookies.ts'
@@ -23,6 +24,7 @@ export function adapterSuite(adapter: Adapter): void {
   cachingCases(adapter)
   attributeCases(adapter)
   authenticationCases(adapter)
+  rotationCases(adapter)
   failureCases(adapter)
   secrecyCases(adapter)
   signalCases(adapter)
