@@ -1,4 +1,5 @@
 import type { SessionId } from '../../core/engine.ts'
+import { StoreRefusedError } from '../../core/errors.ts'
 import { PARTITIONS, partitionTag } from '../../core/partitions.ts'
 import { evaluate } from './evaluate.ts'
 import { type ExpiryListener, ExpiryListeners, type ExpirySource } from './expiry.ts'
@@ -100,10 +101,14 @@ export class ExpiryClaims implements ExpirySource {
 
   async #takeTurn(link: Link): Promise<boolean> {
     const key = expiryTurnKey(this.#options.prefix)
-    const answer = await link.call('expiry', (wire) =>
-      wire.sendCommand(['SET', key, '1', 'NX', 'PX', String(TURN)]),
-    )
-    return answer !== null
+    const command = ['SET', key, '1', 'NX', 'PX', String(TURN)]
+    try {
+      return (await link.call('expiry', (wire) => wire.sendCommand(command))) !== null
+    } catch (error) {
+      // Sessions that are claimed take no memory, and leave some to the server when they are done with.
+      if (error instanceof StoreRefusedError && error.reason === 'OOM') return true
+      throw error
+    }
   }
 
   /** @param overdue only what has been due for more milliseconds: nobody has listened */

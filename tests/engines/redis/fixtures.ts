@@ -4,7 +4,7 @@ import type { Owner } from '../../../src/core/engine.ts'
 import { indexKey } from '../../../src/engines/redis/keys.ts'
 import type { RedisServer } from '../../support/redis-server.ts'
 
-export const PARTITION = '02k'
+export const PARTITION = '02u'
 
 export function newId(partition: string = PARTITION): string {
   return partition + randomBytes(16).toString('base64url')

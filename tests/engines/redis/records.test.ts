@@ -260,6 +260,6 @@ it('keeps two prefixes apart', async () => {
   const id = newId()
   await other.create(id, record(1), 60_000)
   expect(await engine.load(id)).toBeUndefined()
-  expect([...(await lifetimes(server)).keys()]).toEqual([`a.b:c-d_1:{02k}:s:${id.slice(3)}`])
+  expect([...(await lifetimes(server)).keys()]).toEqual([`a.b:c-d_1:{02u}:s:${id.slice(3)}`])
   await other.close()
 })
