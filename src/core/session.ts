@@ -137,7 +137,7 @@ export class Session<Data extends object = Record<string, unknown>> {
 
   /**
    * Whether the principal has authenticated so lately: what is worth asking for the password again
-   * asks this first (OWASP ASVS 7.5). `false` for nobody's session.
+   * asks this first (OWASP ASVS 7.5.3). `false` for nobody's session.
    * @param duration milliseconds or `'5m'`
    * @throws OptionError
    */
