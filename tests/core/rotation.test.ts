@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Engine } from '../../src/core/engine.ts'
-import { StoreRefusedError } from '../../src/core/errors.ts'
+import { StoreRefusedError, StoreUnavailableError } from '../../src/core/errors.ts'
+import { counter } from '../../src/core/merge.ts'
 import type { CreateSessionsOptions } from '../../src/create-sessions.ts'
 import { type Browser, HOUR, MINUTE, SECOND, setUp, type World } from './session-set-up.ts'
 
@@ -153,6 +154,35 @@ describe('rotateEvery', () => {
     await expect(user.visit((s) => s.set('b', 2))).rejects.toThrow(StoreRefusedError)
     refusal = undefined
     expect(await user.visit()).toContain('__Host-session=')
+  })
+
+  it('whose outcome is unknown leads on from the old token, and changes of the same request count once', async () => {
+    let isLost = true
+    const world = setUp<Data>({ ...every, merge: { a: counter } }, (engine) => ({
+      ...engine,
+      rotate: async (...args) => {
+        const result = await engine.rotate(...args)
+        if (isLost) throw new StoreUnavailableError('no answer', true)
+        return result
+      },
+    }))
+    const user = await signedIn(world)
+    world.clock.advance(15 * MINUTE)
+    expect(await user.visit()).toBeUndefined()
+    expect(await user.visit((s) => s.set('a', 2))).toContain('__Host-session=')
+    world.clock.advance(15 * MINUTE)
+    await expect(
+      user.visit(async (s) => {
+        s.set('a', 3)
+        await s.commit()
+      }),
+    ).rejects.toThrow(StoreUnavailableError)
+    isLost = false
+    const exchange = await user.request()
+    expect(exchange.session.get('a')).toBe(3)
+    await user.respond(exchange)
+    expect(await user.sees()).toEqual({ a: 3 })
+    expect(await world.sessions.of('u1').count()).toBe(1)
   })
 
   it('of a session that has ended meanwhile brings nothing back', async () => {
