@@ -8,20 +8,30 @@ import { Link } from './link.ts'
 import { type LuaScript, scripts } from './scripts.generated.ts'
 import type { TrackedLinkOptions } from './tracked-link.ts'
 
-/** Milliseconds between two looks of a node. */
-const INTERVAL = 500
-/** Milliseconds in which no other node looks: less than the shortest interval, or the next look of the same would fall out. */
-const TURN = 350
+/** Milliseconds between two looks of a node at all partitions. In between it looks where something is due. */
+const INTERVAL = 2_000
+const JITTER = 0.2
+/** So far a look sees: until the next one. */
+const WINDOW = INTERVAL * (1 + JITTER)
+/**
+ * Milliseconds in which no other node looks: less than the shortest interval, or the next look of the same
+ * node would fall out.
+ */
+const TURN = 1_500
+/** Milliseconds until it is asked again whether another node's turn is over: it may have died. */
+const ASK_AGAIN = 500
+/** Milliseconds: what is due about the same time is looked at together. */
+const STEP = 250
 /**
  * Milliseconds in which an answered session is left to its node. One that dies holds up what it has in
- * hand by this: with two intervals it is below 5 seconds.
+ * hand until then: with the next look of another that is below 5 seconds.
  */
 const LEASE = 2_500
-/** Partitions that a call looks at: 0.3 ms of the server's time where nothing is due. */
-const PARTITIONS_AT_ONCE = 256
+/** Partitions that a call looks at: 0.1 to 0.4 ms of the server's time where nothing is due. */
+const PARTITIONS_AT_ONCE = 128
 /** Sessions that a call looks at: below a millisecond. */
 const CLAIMED_AT_ONCE = 100
-/** A listener has failed so often, in about a day: the hours between the last leases. */
+/** Then a listener has failed for about a day: most leases are an hour. */
 const MOST_LEASES = 32
 /** A node where nobody listens clears away what has waited for a listener in vain. Milliseconds. */
 const OVERDUE = 86_400_000
@@ -46,26 +56,33 @@ interface Claimed {
 export class ExpiryClaims implements ExpirySource {
   readonly #options: TrackedLinkOptions
   readonly #listeners = new ExpiryListeners()
-  readonly #groups: readonly (readonly string[])[]
+  readonly #keys: readonly string[]
   #link: Link | undefined
   #timer: NodeJS.Timeout | undefined
-  #isLooking = false
+  /** When all partitions are looked at next. */
+  #lookAt = 0
+  /** Where something will be due before, and when. */
+  readonly #due = new Map<string, number>()
+  #isWorking = false
   #closed = false
   #acknowledged: Claimed[] = []
   #acknowledging: Promise<void> | undefined
 
   constructor(options: TrackedLinkOptions) {
     this.#options = options
-    const keys = Array.from({ length: PARTITIONS }, (_, partition) =>
+    this.#keys = Array.from({ length: PARTITIONS }, (_, partition) =>
       awaitedKey(options.prefix, partitionTag(partition)),
     )
-    this.#groups = chunks(keys, PARTITIONS_AT_ONCE)
+    this.#planLook(SWEEP_INTERVAL)
     this.#schedule()
   }
 
   add(listener: ExpiryListener): () => void {
     const remove = this.#listeners.add(listener)
-    if (this.#listeners.size === 1) this.#schedule()
+    if (this.#listeners.size === 1) {
+      this.#planLook(STEP)
+      this.#schedule()
+    }
     return remove
   }
 
@@ -77,26 +94,41 @@ export class ExpiryClaims implements ExpirySource {
     this.#link?.close()
   }
 
-  #schedule(): void {
-    clearTimeout(this.#timer)
-    if (this.#closed || this.#isLooking) return
-    const interval = this.#listeners.size > 0 ? INTERVAL : SWEEP_INTERVAL
-    const delay = interval * (0.8 + Math.random() * 0.4)
-    this.#timer = setTimeout(() => void this.#look(), delay).unref()
+  #planLook(interval: number): void {
+    this.#lookAt = performance.now() + interval * (1 - JITTER + Math.random() * 2 * JITTER)
   }
 
-  async #look(): Promise<void> {
-    this.#isLooking = true
+  #schedule(): void {
+    clearTimeout(this.#timer)
+    if (this.#closed || this.#isWorking) return
+    const now = performance.now()
+    const due = Math.max(Math.min(...this.#due.values()), now + STEP)
+    const delay = Math.ceil(Math.min(due, this.#lookAt) - now)
+    this.#timer = setTimeout(() => void this.#work(), delay).unref()
+  }
+
+  async #work(): Promise<void> {
+    this.#isWorking = true
     try {
       this.#link ??= new Link(this.#options)
-      if (this.#listeners.size === 0) await this.#drain(OVERDUE)
-      else if (await this.#takeTurn(this.#link)) await this.#drain(0)
+      const now = performance.now()
+      if (now >= this.#lookAt) await this.#look(this.#link)
+      else await this.#drain([...this.#due].flatMap(([key, at]) => (at <= now ? [key] : [])))
       this.#listeners.works()
     } catch (error) {
       this.#listeners.fails(error)
     }
-    this.#isLooking = false
+    this.#isWorking = false
     this.#schedule()
+  }
+
+  async #look(link: Link): Promise<void> {
+    this.#due.clear()
+    const isListening = this.#listeners.size > 0
+    this.#planLook(isListening ? INTERVAL : SWEEP_INTERVAL)
+    if (!isListening) return this.#drain(this.#keys, OVERDUE)
+    if (await this.#takeTurn(link)) return this.#drain(this.#keys)
+    this.#planLook(ASK_AGAIN)
   }
 
   async #takeTurn(link: Link): Promise<boolean> {
@@ -112,9 +144,10 @@ export class ExpiryClaims implements ExpirySource {
   }
 
   /** @param overdue only what has been due for more milliseconds: nobody has listened */
-  async #drain(overdue: number): Promise<void> {
-    for (const group of this.#groups) {
-      let keys = group
+  async #drain(all: readonly string[], overdue = 0): Promise<void> {
+    for (const key of all) this.#due.delete(key)
+    for (let i = 0; i < all.length; i += PARTITIONS_AT_ONCE) {
+      let keys = all.slice(i, i + PARTITIONS_AT_ONCE)
       while (keys.length > 0 && !this.#closed) {
         const { claimed, rest } = await this.#claim(keys, overdue)
         await this.#tell(claimed, overdue > 0)
@@ -126,12 +159,16 @@ export class ExpiryClaims implements ExpirySource {
   async #claim(
     keys: readonly string[],
     overdue: number,
-  ): Promise<{ readonly claimed: Claimed[]; readonly rest: readonly string[] }> {
-    const args = [CLAIMED_AT_ONCE, LEASE, overdue].map(String)
-    const [next, flat] = (await this.#run(scripts.claim, keys, args)) as [
-      number,
-      Array<number & Buffer>,
+  ): Promise<{ readonly claimed: Claimed[]; readonly rest: string[] }> {
+    const args = [CLAIMED_AT_ONCE, LEASE, overdue, overdue > 0 ? 0 : WINDOW].map(String)
+    const answer = (await this.#run(scripts.claim, keys, args)) as [
+      ...[number, Array<number & Buffer>, number[]],
     ]
+    const [next, flat, coming] = answer
+    const now = performance.now()
+    for (let i = 0; i + 1 < coming.length; i += 2) {
+      this.#due.set(keys[(coming[i] ?? 0) - 1] ?? '', now + (coming[i + 1] ?? 0))
+    }
     const claimed: Claimed[] = []
     for (let i = 0; i + 3 < flat.length; i += 4) {
       const [number, member, descriptor, leases] = flat.slice(i, i + 4) as unknown as [
@@ -213,10 +250,4 @@ export class ExpiryClaims implements ExpirySource {
       evaluate(wire, script, keys, args, isWanted),
     )
   }
-}
-
-function chunks<T>(items: readonly T[], size: number): T[][] {
-  const found: T[][] = []
-  for (let i = 0; i < items.length; i += size) found.push(items.slice(i, i + size))
-  return found
 }

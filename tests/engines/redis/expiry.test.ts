@@ -262,7 +262,7 @@ describe('at least once', () => {
 
   it('a node that does not listen is not told, and clears away what nobody has heard in a day', async () => {
     const server = await start()
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     const engine = reliable(server)
     await engine.ready()
     const [lately, longAgo] = [newId(), newId()]
@@ -314,18 +314,18 @@ describe('what it costs the server', () => {
     })
     const engines = Array.from({ length: 5 }, () => reliable(server))
     const told = listen(engines[0] as RedisEngine)
-    await until('known', async () => (await calls(server, 'evalsha')) >= 4)
+    await until('known', async () => (await calls(server, 'evalsha')) >= 8)
     for (const engine of engines.slice(1)) listen(engine)
     await server.cli('CONFIG', 'RESETSTAT')
     await sleep(2_000)
-    const looks = (await calls(server, 'evalsha')) / 4
+    const looks = (await calls(server, 'evalsha')) / 8
     const share = (await server.cli('INFO', 'commandstats')).match(/evalsha:calls=\d+,usec=(\d+)/)
     console.log(
       `at rest, 5 nodes: ${(looks / 2).toFixed(1)} looks a second, ` +
         `${(Number(share?.[1]) / 20_000).toFixed(2)} % of the server's time`,
     )
-    // One in 350 ms at most.
-    expect(looks).toBeLessThanOrEqual(7)
+    // One in 1.5 s at most.
+    expect(looks).toBeLessThanOrEqual(3)
     expect(told.ids).toEqual([])
 
     const script = `
