@@ -141,7 +141,7 @@ export function openExchange<Data extends object>(
     const text = tokenAt(header, cookie.first(profile, header))
     const live = text === undefined ? undefined : repository.reader.glance(text)
     if (live !== undefined) {
-      if (live.former !== undefined) repository.settle(live)
+      if (live.former !== undefined) repository.rotations.settle(live)
       return new Exchange<Data>(new SessionState(repository, events, live), profile, text)
     }
   }
@@ -157,7 +157,7 @@ export function openExchange<Data extends object>(
   }
   const live = fresh ? undefined : repository.reader.atHand(token)
   if (live !== undefined) {
-    if (live.former !== undefined) repository.settle(live)
+    if (live.former !== undefined) repository.rotations.settle(live)
     return new Exchange<Data>(new SessionState(repository, events, live), profile, token.text)
   }
   return loadFirst(repository, tokens, fresh).then(({ loaded, token }) => {
@@ -166,7 +166,7 @@ export function openExchange<Data extends object>(
       const isForwarded = live.token.id !== token.id
       const state = new SessionState(repository, events, live, undefined, isForwarded)
       if (!isForwarded) {
-        repository.settle(live)
+        repository.rotations.settle(live)
         state.rotationDue = live.rotateAt <= repository.settings.engine.now()
       }
       return new Exchange<Data>(state, profile, token.text)

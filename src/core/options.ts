@@ -12,11 +12,12 @@ import { type LimitOf, limitOf, type MaxSessions } from './limit.ts'
 import type { Merge } from './merge.ts'
 import type { Merges } from './rebase.ts'
 import type { RecordSettings, SealMode } from './record.ts'
+import { checkRotation, type RotationOptions, type RotationSettings } from './rotation-options.ts'
 import { createDataSchema, type DataSchema, type Migration } from './schema.ts'
 import { refuseUnknown } from './unknown-options.ts'
 
 /** Options of `createSessions` that do not depend on the engine. All are checked at once. */
-export interface SessionsOptions<Data extends object> {
+export interface SessionsOptions<Data extends object> extends RotationOptions {
   /**
    * At least 32 bytes each: the first signs and seals, the others still verify and open. May be
    * left out with the embedded engine only; a random one then lives as long as the process.
@@ -28,19 +29,6 @@ export interface SessionsOptions<Data extends object> {
   readonly absoluteTimeout?: Duration
   /** The part of the idle timeout after which activity renews it, 0 to 0.9. Default 0.1. */
   readonly touchAfter?: number
-  /**
-   * A request whose token is older gets a new one with its response. Default `false`: only `login`,
-   * `stepUp` and `rotate` make new tokens.
-   */
-  readonly rotateEvery?: Duration | false
-  /** How long a former token still leads to the session once the new one has been used. Default 10 seconds. */
-  readonly rotationGrace?: Duration
-  /** How long it does while nobody has used the new one, whose response may be lost. Default 5 minutes. */
-  readonly rotationPatience?: Duration
-  /** How long the use of a former token is recognised as `token-reuse`; `false`: not at all. Default 1 hour. */
-  readonly reuseWindow?: Duration | false
-  /** `'end'`: such a use ends the session, as a revocation does. Default `'report'`: it is an event only. */
-  readonly tokenReuse?: 'report' | 'end'
   /**
    * `true` (default): the payload is encrypted. `'token'`: opening it needs the token too, so that
    * Redis and the secrets together are not enough. `false`: only authenticated.
@@ -80,20 +68,13 @@ export interface SessionsOptions<Data extends object> {
 }
 
 /** The options, checked and with defaults. */
-export interface Settings {
+export interface Settings extends RotationSettings {
   readonly engine: Engine
   readonly keyring: Keyring
   readonly clock: Clock
   readonly idleTimeout: number
   readonly absoluteTimeout: number
   readonly touchAfter: number
-  /** Infinite: never. */
-  readonly rotateEvery: number
-  readonly rotationGrace: number
-  readonly rotationPatience: number
-  /** 0: reuse is not recognised. */
-  readonly reuseWindow: number
-  readonly tokenReuse: 'report' | 'end'
   readonly record: RecordSettings
   readonly merges: Merges
   readonly schema: DataSchema
@@ -136,7 +117,6 @@ const COOKIE_NAMES: readonly (keyof CookieOptions)[] = [
   'partitioned',
   'persistent',
 ]
-const DEFAULT_PATIENCE = 5 * 60_000
 const MOST_BYTES = 8 * 1024 * 1024
 
 /** @throws OptionError naming the first option that is wrong */
@@ -178,7 +158,7 @@ export function checkOptions<Data extends object>(
     idleTimeout,
     absoluteTimeout,
     touchAfter,
-    ...rotationOf(options),
+    ...checkRotation(options),
     record: {
       codec: codecOf(options.codec ?? 'messagepack'),
       seal: sealOf(options.seal ?? true),
@@ -191,40 +171,6 @@ export function checkOptions<Data extends object>(
     pepper: pepperOf(options.pepper ?? ''),
     limitOf: limitOf(options.maxSessions),
     audit: checkAudit(options.audit ?? false),
-  }
-}
-
-function rotationOf(
-  options: Pick<
-    SessionsOptions<object>,
-    'rotateEvery' | 'rotationGrace' | 'rotationPatience' | 'reuseWindow' | 'tokenReuse'
-  >,
-): Pick<
-  Settings,
-  'rotateEvery' | 'rotationGrace' | 'rotationPatience' | 'reuseWindow' | 'tokenReuse'
-> {
-  const { rotateEvery = false, reuseWindow = '1h', tokenReuse = 'report' } = options
-  const rotationGrace = parseDuration('rotationGrace', options.rotationGrace ?? '10s')
-  const rotationPatience =
-    options.rotationPatience === undefined
-      ? Math.max(rotationGrace, DEFAULT_PATIENCE)
-      : parseDuration('rotationPatience', options.rotationPatience)
-  if (rotationPatience < rotationGrace) {
-    throw new OptionError('rotationPatience', 'is shorter than rotationGrace')
-  }
-  if (tokenReuse !== 'report' && tokenReuse !== 'end') {
-    throw new OptionError('tokenReuse', "takes 'report' or 'end'")
-  }
-  if (tokenReuse === 'end' && reuseWindow === false) {
-    throw new OptionError('tokenReuse', "'end' needs a reuseWindow")
-  }
-  return {
-    rotateEvery:
-      rotateEvery === false ? Number.POSITIVE_INFINITY : parseDuration('rotateEvery', rotateEvery),
-    rotationGrace,
-    rotationPatience,
-    reuseWindow: reuseWindow === false ? 0 : parseDuration('reuseWindow', reuseWindow),
-    tokenReuse,
   }
 }
 

@@ -13,27 +13,18 @@ import {
 } from './engine.ts'
 import { SessionConflictError, SessionLimitError, StoreUnavailableError } from './errors.ts'
 import type { EventHub, SessionEvents } from './events.ts'
-import { Generations } from './generations.ts'
 import { Insight } from './insight.ts'
 import type { Live } from './live.ts'
-import {
-  addressOf,
-  deviceOf,
-  kindOf,
-  type Meta,
-  principalOf,
-  withPersistent,
-  withToken,
-} from './meta.ts'
+import { addressOf, deviceOf, kindOf, type Meta, principalOf, withPersistent } from './meta.ts'
 import type { Settings } from './options.ts'
 import { sealDescriptor } from './principal.ts'
 import { rebase } from './rebase.ts'
 import { encodeRecordSized, nextRevision, type RecordHeader, type SizedRecord } from './record.ts'
 import { revokeById } from './revoke.ts'
+import { type Rotation, Rotations } from './rotations.ts'
 import { validateData } from './schema.ts'
 import { SessionReader } from './session-reader.ts'
 import { createToken, type Token } from './token.ts'
-import { makeForward, makeSuperseded, SUPERSEDED_FOR } from './trail.ts'
 import { Turns } from './turns.ts'
 import { Watches } from './watches.ts'
 
@@ -53,12 +44,6 @@ export interface Change {
   /** Stamps of this request's writes whose outcome is unknown; grows here when another one is. */
   readonly unknown?: Stamp[]
 }
-
-/**
- * What becomes of those who come with the former token: they are led to the successor, or refused at
- * once, as after a login.
- */
-export type Rotation = 'forward' | 'supersede'
 
 export type EndReason = 'ended' | 'superseded'
 
@@ -92,10 +77,6 @@ const BACK_OFF_AFTER = 4
 /** For a commit that sets a lifetime, which may be a shorter one. */
 const SOONER: CommitOptions = { sooner: true }
 const LONGEST_PAUSE = 64
-/** What is forgotten is settled once more, which changes nothing. */
-const MOST_SETTLED = 10_000
-/** Of a session id; the other 22 characters name the session within its partition. */
-const TAG_LENGTH = 3
 
 /** Sessions into the engine: encoding, compare-and-set with rebase. Reading is its `reader`'s. */
 export class Repository {
@@ -103,11 +84,10 @@ export class Repository {
   readonly watches: Watches
   readonly reader: SessionReader
   readonly insight: Insight
+  readonly rotations: Rotations
   readonly #events: EventHub
   readonly #turns = new Turns<Written>()
   readonly #touching = new Set<SessionId>()
-  /** Former ids whose forwards this process has settled. */
-  readonly #settled = new Generations<true>({ maxCount: MOST_SETTLED })
 
   constructor(settings: Settings, events: EventHub) {
     this.settings = settings
@@ -115,6 +95,7 @@ export class Repository {
     this.#events = events
     this.reader = new SessionReader(settings, events)
     this.insight = new Insight(settings.engine, events)
+    this.rotations = new Rotations(settings, events)
   }
 
   /** Milliseconds until the record ends if nobody comes; 0 or less when its deadline has passed. */
@@ -219,7 +200,7 @@ export class Repository {
       const persistent = change.lifetime?.persistent
       const lasting = persistent === undefined ? live.meta : withPersistent(live.meta, persistent)
       const changed = change.changeMeta?.(lasting) ?? lasting
-      const meta = rotate === undefined ? changed : this.#withToken(rotate, changed, live.token)
+      const meta = rotate === undefined ? changed : this.rotations.meta(rotate, changed, live.token)
       const attributes = applyDelta(live.attributes(), delta)
       const token = rotate === undefined ? live.token : createToken(keyring, live.token.partition)
       const encoding = this.#encode(token, header, attributes, meta)
@@ -230,7 +211,7 @@ export class Repository {
         result = await (rotate === undefined
           ? engine.commit(token.id, live.stamp, record, ttl, change.lifetime && SOONER)
           : engine.rotate(live.token.id, live.stamp, token.id, record, ttl, {
-              trail: this.#trail(rotate, header, live.token, token),
+              trail: this.rotations.trail(rotate, header, live.token, token),
               ...this.#owned(token.id, header, meta),
             }))
       } catch (error) {
@@ -337,37 +318,6 @@ export class Repository {
     })
     const ttl = Math.max(1, header.deadline - engine.now())
     return { tag: header.ownerTag, descriptor, ttl }
-  }
-
-  #trail(rotation: Rotation, header: RecordHeader, from: Token, to: Token): Trail {
-    const { engine, keyring, rotationPatience, reuseWindow } = this.settings
-    if (rotation === 'supersede') return { record: makeSuperseded(to.id), ttl: SUPERSEDED_FOR }
-    const now = Math.floor(engine.now())
-    const record = makeForward(keyring, from, to, now + rotationPatience)
-    // Of what has ended there is no reuse.
-    const longest = Math.max(1, header.deadline - now)
-    return { record, ttl: Math.min(Math.max(rotationPatience, reuseWindow), longest) }
-  }
-
-  #withToken(rotation: Rotation, meta: Meta, from: Token): Meta {
-    const now = Math.floor(this.settings.engine.now())
-    return withToken(meta, now, rotation === 'forward' ? from.id.slice(TAG_LENGTH) : undefined)
-  }
-
-  /**
-   * Somebody has come with the token of a successor: those who are still under way with the former one
-   * have a short time from now on. Once in a process; nobody waits for it.
-   */
-  settle(live: Live): void {
-    const { former } = live
-    live.former = undefined
-    if (former === undefined || this.#settled.get(former) !== undefined) return
-    this.#settled.set(former, true)
-    const { engine, rotationGrace } = this.settings
-    engine.settle(former, Math.floor(engine.now()) + rotationGrace).catch((error: unknown) => {
-      this.#settled.delete(former)
-      this.#events.emit('error', { operation: 'settle', error })
-    })
   }
 
   #nextHeader(header: RecordHeader, lifetime: Lifetime = {}): RecordHeader {

@@ -13,7 +13,8 @@ import {
   withPersistent,
   withStepUp,
 } from './meta.ts'
-import type { Lifetime, Repository, Rotation, Written } from './repository.ts'
+import type { Lifetime, Repository, Written } from './repository.ts'
+import type { Rotation } from './rotations.ts'
 import { createToken } from './token.ts'
 
 const NOTHING: ReadonlyMap<string, unknown> = new Map()

@@ -134,7 +134,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     const loaded = parsed && (await this.#repository.reader.load(parsed, options.fresh))
     const live = loaded?.status === 'live' ? loaded.live : undefined
     const isForwarded = live !== undefined && live.token.id !== parsed?.id
-    if (live !== undefined && !isForwarded) this.#repository.settle(live)
+    if (live !== undefined && !isForwarded) this.#repository.rotations.settle(live)
     const state = new SessionState(this.#repository, this.#events, live, undefined, isForwarded)
     return new Session<Data>(state)
   }

@@ -38,7 +38,7 @@ afterAll(async () => {
 
 interface Store {
   readonly engines: readonly [Engine, Engine]
-  pass(ms: number): Promise<void>
+  readonly pass: (ms: number) => Promise<void>
 }
 
 const stores: Readonly<Record<string, (clock: ManualClock) => Store>> = {
