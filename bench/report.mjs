@@ -7,6 +7,7 @@ import * as growth from './growth/tables.mjs'
 import { inShort } from './http/in-short.mjs'
 import * as http from './http/tables.mjs'
 import * as micro from './micro/tables.mjs'
+import * as soak from './soak/tables.mjs'
 import * as staleness from './staleness/tables.mjs'
 import { renderChecks, renderTables } from './support/markdown.mjs'
 
@@ -15,6 +16,7 @@ const kinds = {
   'bench:micro': micro,
   'bench:growth': growth,
   'bench:staleness': staleness,
+  soak,
 }
 
 function render(report) {
