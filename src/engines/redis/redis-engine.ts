@@ -204,7 +204,13 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
       const hold = near.hold(id)
       try {
         if (attempt === CROWDED_ATTEMPTS) args.push('1')
-        const answer = await this.#run(scripts.create, id, keys, [...args, ...this.#awaited])
+        const answer = await this.#run(
+          scripts.create,
+          id,
+          keys,
+          [...args, ...this.#awaited],
+          keys[0],
+        )
         const result = createResult(answer, partition)
         if (result?.status === 'created') {
           near.keep(id, hold, record, writtenLifetime(answer))
@@ -265,7 +271,8 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
   ): Promise<WriteResult> {
     const args = [ttl === undefined ? '' : String(ttl), Buffer.concat([base, record])]
     if (options?.sooner === true) args.push(...this.#awaited)
-    return this.#write(scripts.commit, id, [recordKey(this.#prefix, id)], args, (hold, answer) => {
+    const key = recordKey(this.#prefix, id)
+    return this.#write(scripts.commit, id, [key], args, key, (hold, answer) => {
       const { near } = this.#linkOf(id)
       near.keep(id, hold, record, writtenLifetime(answer))
       near.notify(id)
@@ -274,7 +281,8 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
 
   touch(id: SessionId, base: Stamp, ttl: number): Promise<WriteResult> {
     const args = [bytes(base), String(ttl)]
-    return this.#write(scripts.touch, id, [recordKey(this.#prefix, id)], args, (hold, answer) => {
+    const key = recordKey(this.#prefix, id)
+    return this.#write(scripts.touch, id, [key], args, key, (hold, answer) => {
       this.#linkOf(id).near.renew(id, hold, base, writtenLifetime(answer))
     })
   }
@@ -299,7 +307,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     const successor = near.hold(to)
     let isKept = false
     try {
-      return await this.#write(scripts.rotate, from, keys, args, (hold, answer) => {
+      return await this.#write(scripts.rotate, from, keys, args, keys[1], (hold, answer) => {
         near.keep(to, successor, record, writtenLifetime(answer))
         isKept = true
         near.release(from, hold)
@@ -330,7 +338,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     if (base !== undefined) args.push(bytes(base))
     else if (spareTrail === true) args.push('record')
     let ended: Uint8Array | undefined
-    const result = await this.#write(scripts.destroy, id, keys, args, (hold, answer) => {
+    const result = await this.#write(scripts.destroy, id, keys, args, undefined, (hold, answer) => {
       ended = endedRecord(answer)
       near.release(id, hold)
       near.notify(id)
@@ -406,18 +414,22 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     return this.#link
   }
 
-  /** A script whose first key is the record of `id`, with what its success means to the near cache. */
+  /**
+   * A script whose first key is the record of `id`, with what its success means to the near cache.
+   * @param written the record's key that it leaves written and read
+   */
   async #write(
     script: LuaScript,
     id: SessionId,
     keys: readonly string[],
     args: readonly Argument[],
+    written: string | undefined,
     done: (hold: Hold, answer: unknown) => void,
   ): Promise<WriteResult> {
     const { near } = this.#linkOf(id)
     const hold = near.hold(id)
     try {
-      const answer = await this.#run(script, id, keys, args)
+      const answer = await this.#run(script, id, keys, args, written)
       const result = writeResult(answer)
       if (result.status === 'done') done(hold, answer)
       else if (result.status === 'gone') near.drop(id)
@@ -435,9 +447,10 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     at: string,
     keys: readonly string[],
     args: readonly Argument[],
+    written?: string,
   ): Promise<unknown> {
     return this.#linkOf(partitionOf(at)).call(script.name, (wire, isWanted) =>
-      evaluate(wire, script, keys, args, isWanted),
+      evaluate(wire, script, keys, args, isWanted, written),
     )
   }
 }

@@ -10,10 +10,11 @@ import { ErrorReply } from './resp.ts'
 import { type Invalidated, Wire } from './wire.ts'
 
 /**
- * NOLOOP: what we change ourselves we know, and our scripts end with a read that has the key tracked
- * again. Not BCAST: every node would be told of every write of the fleet.
+ * Not NOLOOP: it hides all that happens while a command of ours is carried out, and so the keys that the
+ * server evicts or stops tracking to make room for it (docs/decisions/0022). Not BCAST: every node
+ * would be told of every write of the fleet.
  */
-const TRACKING = ['CLIENT', 'TRACKING', 'ON', 'NOLOOP']
+const TRACKING = ['CLIENT', 'TRACKING', 'ON']
 /** Heartbeats within one `maxStaleness`: three may be late before entries stop counting. */
 const BEATS = 4
 
@@ -42,6 +43,7 @@ export class TrackedLink {
   #warned = false
   /** Whether the server tells of changes on the connection that was made last. */
   #isTracked = false
+  #isUntold = false
 
   constructor(options: TrackedLinkOptions) {
     const { nearCache, ...rest } = options
@@ -56,7 +58,13 @@ export class TrackedLink {
     this.#heartbeat = heartbeat
     this.#link = new Link({
       ...rest,
-      open: (target) => new Wire(target, (key) => this.#invalidate(key)),
+      open: (target) =>
+        new Wire(target, {
+          invalidated: (key) => this.#invalidate(key),
+          untold: () => {
+            if (this.#isTracked) this.#untold()
+          },
+        }),
       prepare: (wire) => this.#track(wire),
       onUp: () => {
         if (!this.#isTracked) return
@@ -94,28 +102,42 @@ export class TrackedLink {
 
   async #track(wire: Wire): Promise<void> {
     this.#isTracked = false
+    if (this.#isUntold) return
     try {
       await wire.sendCommand(TRACKING)
       this.#isTracked = true
     } catch (error) {
       if (!(error instanceof ErrorReply)) throw error
-      this.#doWithout(error)
+      this.#refused(error)
     }
   }
 
-  #doWithout(reply: ErrorReply): void {
+  #refused(reply: ErrorReply): void {
     const error = replyError(reply, 'CLIENT TRACKING')
     const reason = error instanceof StoreRefusedError ? error.reason : 'ERR'
     const advice =
       reason === 'NOPERM'
         ? 'the user may not: allow +client|tracking (docs/redis.md)'
         : 'the server or a proxy before it does not offer it'
-    this.near.turnOff(`Redis refused CLIENT TRACKING (${reason}): ${advice}`)
+    this.#doWithout(`refused CLIENT TRACKING (${reason}): ${advice}`)
+  }
+
+  /** For good: a server of this kind does not change its ways at the next connection. */
+  #untold(): void {
+    this.#isUntold = true
+    this.#isTracked = false
+    this.#heartbeat?.stop()
+    this.#doWithout(
+      'did not tell of a key that was written: the server or a proxy before it tracks no scripts',
+    )
+  }
+
+  #doWithout(what: string): void {
+    this.near.turnOff(`Redis ${what}`)
     if (this.#warned) return
     this.#warned = true
     process.emitWarning(
-      `the near cache is off, every read goes to Redis: it refused CLIENT TRACKING (${reason}): ` +
-        `${advice}. nearCache: false ends this line.`,
+      `the near cache is off, every read goes to Redis: it ${what}. nearCache: false ends this line.`,
       { code: 'SOJOURN_NEAR_CACHE_OFF' },
     )
   }

@@ -15,6 +15,15 @@ interface Command {
   readonly resolve: (reply: unknown) => void
   readonly reject: (error: Error) => void
   readonly asBytes: boolean
+  /** The key that it writes and then reads, if it is carried out. */
+  readonly written: string | undefined
+}
+
+export interface WireEvents {
+  /** What is stored under a key has changed, and not by a command of this wire that has `written` it. */
+  invalidated(key: Invalidated): void
+  /** Of a key that was `written` the server has told nothing: it may be silent about others too. */
+  untold(): void
 }
 
 /** Probes after so long without traffic, milliseconds: a host that has gone is noticed. */
@@ -28,20 +37,25 @@ const MOST_ANSWERED = 256
  */
 export class Wire {
   readonly #target: RedisTarget
-  readonly #onInvalidate: ((key: Invalidated) => void) | undefined
+  readonly #events: WireEvents | undefined
   readonly #reader: ReplyReader
   readonly #outgoing = new CommandBuffer()
   readonly #commands: Command[] = []
   readonly #listeners = new Map<string, (message: string) => void>()
   #answered = 0
+  /**
+   * Written by the command that was answered last. The server tells of it right behind that answer, before
+   * anything else (docs/decisions/0022): that message says nothing new. The next one does.
+   */
+  #written: string | undefined
   #socket: Socket | undefined
   #ended: Error | undefined
   /** Told once of how it has ended, unless by `destroy`. */
   onError: ((error: Error) => void) | undefined
 
-  constructor(target: RedisTarget, onInvalidate?: (key: Invalidated) => void) {
+  constructor(target: RedisTarget, events?: WireEvents) {
     this.#target = target
-    this.#onInvalidate = onInvalidate
+    this.#events = events
     this.#reader = new ReplyReader({
       wantsBytes: () => this.#commands[this.#answered]?.asBytes === true,
       reply: (value) => this.#answer(value),
@@ -68,13 +82,14 @@ export class Wire {
    * Commands sent in one turn of the event loop leave in one write. Maps are answered as lists of key,
    * value, key, value, …
    * @param strings `BYTES`; text without it
+   * @param written the key that is written and read again if the answer is a list that begins with 1
    */
-  sendCommand(args: readonly Argument[], strings?: object): Promise<unknown> {
+  sendCommand(args: readonly Argument[], strings?: object, written?: string): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#ended !== undefined) return reject(this.#ended)
       if (this.#outgoing.isEmpty) setImmediate(this.#flush)
       this.#outgoing.add(args)
-      this.#commands.push({ resolve, reject, asBytes: strings !== undefined })
+      this.#commands.push({ resolve, reject, asBytes: strings !== undefined, written })
     })
   }
 
@@ -118,6 +133,8 @@ export class Wire {
   #answer(value: unknown): void {
     const command = this.#commands[this.#answered]
     if (command === undefined) throw new TypeError('an answer that nobody has asked for')
+    if (this.#written !== undefined) this.#events?.untold()
+    this.#written = isDone(value) ? command.written : undefined
     this.#answered++
     if (this.#answered === this.#commands.length || this.#answered === MOST_ANSWERED) {
       this.#commands.splice(0, this.#answered)
@@ -130,8 +147,8 @@ export class Wire {
   #push([kind, subject, message]: readonly unknown[]): void {
     switch (String(kind)) {
       case 'invalidate':
-        if (!Array.isArray(subject)) this.#onInvalidate?.(null)
-        else for (const key of subject as Buffer[]) this.#onInvalidate?.(key)
+        if (!Array.isArray(subject)) this.#events?.invalidated(null)
+        else for (const key of subject as Buffer[]) this.#invalidated(key)
         break
       case 'subscribe':
         // Its only answer, in its place among the others.
@@ -139,6 +156,14 @@ export class Wire {
         break
       case 'message':
         this.#listeners.get(String(subject))?.(String(message))
+    }
+  }
+
+  #invalidated(key: Buffer): void {
+    if (this.#written === undefined || key.toString('latin1') !== this.#written) {
+      this.#events?.invalidated(key)
+    } else {
+      this.#written = undefined
     }
   }
 
@@ -151,6 +176,11 @@ export class Wire {
     for (const command of this.#commands.splice(0).slice(this.#answered)) command.reject(error)
     onError?.(error)
   }
+}
+
+/** The first item of what our scripts answer. */
+function isDone(value: unknown): boolean {
+  return Array.isArray(value) && value[0] === 1
 }
 
 function closed(): Error {
