@@ -12,8 +12,6 @@ export interface Live {
   readonly meta: Meta
   /** Shared by all requests that read the same record: what is handed out is frozen, or a copy. */
   readonly attributes: () => ReadonlyMap<string, unknown>
-  /** They hold objects that a migration has made and nobody can copy: for this request alone. */
-  readonly unshared?: true
   /** When its token is old enough for another, milliseconds since the epoch; infinite: never. */
   readonly rotateAt: number
   /**

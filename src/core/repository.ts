@@ -221,8 +221,7 @@ export class Repository {
       }
       if (result.status === 'done') {
         this.insight.renewed(live.header, live.lease.expiresAt)
-        const isOurs = live.unshared !== true && !holdsObjects(delta)
-        const attributesKnown = isOurs ? attributes : undefined
+        const attributesKnown = holdsObjects(delta) ? undefined : attributes
         const written = this.reader.written(token, header, meta, encoded, ttl, attributesKnown)
         const isRotated = rotate !== undefined
         return { status: 'live', live: written, rebased: isRebased, isRotated, isOver }

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { AttributeError, OptionError, SchemaError } from './errors.ts'
-import { checkAttributeName, cloneValue, kindOf, refusal, ValueError } from './values.ts'
+import { codecs } from './codec.ts'
+import { OptionError, SchemaError } from './errors.ts'
+import { cloneValue, kindOf, refusal } from './values.ts'
 
 /** Makes the data of version n + 1 from that of version n, at once. May change and return its argument. */
 export type Migration = (data: Record<string, unknown>) => object & { readonly then?: never }
@@ -61,8 +62,9 @@ export function createDataSchema(options: {
 /**
  * The attributes in the present version, or nothing when no step leads there. Data of a newer
  * version is taken as it is: during a roll-out old nodes must not sign people out. What the steps
- * return is copied: it may be the application's own constants, frozen at the outside at most, and
- * attributes are frozen and shared by requests.
+ * return becomes what it is once stored: it may be the application's own constants or instances of
+ * its classes, and attributes are frozen and shared by requests.
+ * @throws AttributeError for what cannot be stored, and whatever a step throws
  */
 export function migrateData(
   schema: DataSchema,
@@ -81,21 +83,8 @@ export function migrateData(
       throw new TypeError(`migrate[${version}] must return the new data`)
     }
   }
-  const migrated = new Map<string, unknown>()
-  for (const [name, value] of Object.entries(data)) {
-    checkAttributeName(name)
-    if (value !== undefined) migrated.set(name, copyOf(name, value))
-  }
-  return migrated
-}
-
-/** @throws AttributeError when it is nested too deep to be stored */
-function copyOf(name: string, value: unknown): unknown {
-  try {
-    return cloneValue(value)
-  } catch (error) {
-    throw error instanceof ValueError ? new AttributeError(name, error.message) : error
-  }
+  const { messagepack } = codecs
+  return messagepack.decode(messagepack.encode(new Map(Object.entries(data)), new Map())).attributes
 }
 
 /**

@@ -10,7 +10,6 @@ import { revokeById } from './revoke.ts'
 import { migrateData } from './schema.ts'
 import type { Token } from './token.ts'
 import { readTrail, SUPERSEDED_FOR, successorOf } from './trail.ts'
-import { freezeValue } from './values.ts'
 
 type Found = Extract<Loaded, { status: 'live' }>
 
@@ -190,9 +189,6 @@ export class SessionReader {
       ...this.#ageOf(token, header, meta),
       lease: { expiresAt: engine.now() + stored.ttl },
     }
-    // What a migration makes may hold objects that requests cannot share: then it is made anew for each.
-    const isShared = current === opened.attributes || [...current.values()].every(freezeValue)
-    if (!isShared) return { status: 'live', live: { ...live, unshared: true } }
     return { status: 'live', live: this.#remember(live, opened.payloadBytes) }
   }
 
