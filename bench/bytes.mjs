@@ -70,6 +70,8 @@ const systems = {
   'Sojourn, signed in': (socket) => sojourn(socket, {}, {}),
   'Sojourn, signed in, with device and address': (socket) =>
     sojourn(socket, {}, { device, address: '192.0.2.17' }),
+  'Sojourn, reliable expiry': (socket) => sojourn(socket, { expiry: 'reliable' }),
+  'Sojourn, signed in, reliable expiry': (socket) => sojourn(socket, { expiry: 'reliable' }, {}),
   [`connect-redis ${versionOf('connect-redis')}`]: (socket) => connectRedis(socket, {}),
   [`connect-redis ${versionOf('connect-redis')}, cookie with maxAge`]: (socket) =>
     connectRedis(socket, { maxAge: 1_800_000 }),
