@@ -77,8 +77,22 @@ export class Keyspace {
     return { counts, problems: problems.map(String) }
   }
 
-  async memory() {
-    return Number(/^used_memory:(\d+)/m.exec(String(await this.#command('INFO', 'memory')))[1])
+  /** Bytes. */
+  memory() {
+    return this.#info('memory', 'used_memory')
+  }
+
+  /**
+   * Names of keys that the server keeps to tell near caches. Of one that does not exist (an old cookie has
+   * come back, a login was refused) it forgets the name only when there are `tracking-table-max-keys`.
+   */
+  trackedNames() {
+    return this.#info('stats', 'tracking_total_keys')
+  }
+
+  async #info(section, name) {
+    const info = String(await this.#command('INFO', section))
+    return Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)[1])
   }
 
   /** Removes what is there by design when all sessions have ended. @returns how many keys */

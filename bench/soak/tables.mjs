@@ -60,6 +60,7 @@ export function tables(report) {
           'Redis MB before, at its peak, after',
           megabytes(redis.baselineMB, redis.peakMB, redis.finalMB),
         ],
+        ['names that its tracking table keeps', figure(redis.tracked)],
         ['a node that ran all the time: heap MB by quarters', megabytes(...node.heaps)],
         ['the same: highest RSS MB', megabytes(node.peakRss)],
         ['wrong', figure(report.problems.length)],
