@@ -89,7 +89,7 @@ export type EventKeeper = (
   event: object,
   isToldAgain?: boolean,
 ) => Promise<void> | undefined
-export type SessionListener<Name extends SessionEventName> = (event: SessionEvents[Name]) => void
+export type SessionListener<Name extends SessionEventName> = (event: SessionEvents[Name]) => unknown
 
 /** Local listeners. One that throws, at once or later, is reported as a warning and harms neither request nor others. */
 export class EventHub {

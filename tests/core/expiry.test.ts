@@ -37,7 +37,7 @@ async function expire({ engine, clock }: World): Promise<void> {
 
 /** Calls the engine has for who wants to hear. */
 function subscriptions(engine: MemoryEngine): { readonly now: number } {
-  const { onExpired } = engine
+  const onExpired = engine.onExpired.bind(engine)
   let now = 0
   engine.onExpired = (...listener) => {
     const stop = onExpired(...listener)

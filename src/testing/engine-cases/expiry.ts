@@ -97,8 +97,7 @@ export const expiryCases: readonly EngineCase[] = [
   }),
   whereOffered('one of nobody that is to end sooner is told of sooner', async (world) => {
     const { engine, second, advance } = world
-    const { id: newId } = testPrincipal()
-    const [id, record] = [newId(), testRecord(1)]
+    const [id, record] = [testPrincipal().id(), testRecord(1)]
     await engine.create(id, record, HOUR)
     const told = listen(engine)
     const sooner = { sooner: true }

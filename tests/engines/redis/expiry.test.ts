@@ -192,6 +192,7 @@ describe('at least once', () => {
     hung.stop()
     const told = listen(reliable(server))
     await until('told to the other', () => told.ids.length === 1)
+    expect(told.ids).toEqual([id])
     await until('done with', async () => (await server.cli('EXISTS', AWAITED)) === '0')
   })
 
@@ -257,6 +258,7 @@ describe('at least once', () => {
     await until('in hand', () => second.ids.length > 0)
     const told = listen(reliable(server))
     await until('all', () => new Set(told.ids).size === ids.length)
+    expect(new Set(told.ids)).toEqual(new Set(ids))
     await until('done with', async () => (await server.cli('EXISTS', AWAITED)) === '0')
   })
 
@@ -304,6 +306,7 @@ describe('at least once', () => {
     await engine.create(ids[2], record(1), 100)
     await server.cli('CONFIG', 'SET', 'maxmemory', '1')
     await until('of the full server', () => told.ids.includes(ids[2]))
+    expect(told.problems.length).toBeLessThanOrEqual(2)
   })
 })
 
@@ -430,5 +433,6 @@ describe('notify', () => {
       await sleep(50)
       return told.ids.length > 0
     })
+    expect(told.problems).toEqual([])
   })
 })
