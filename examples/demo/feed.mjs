@@ -38,7 +38,7 @@ export function createFeed(node, sessions) {
   }
 
   const unsubscribe = SHOWN.map((name) =>
-    sessions.on(/** @type {any} */ (name), (/** @type {any} */ event) => {
+    sessions.on(name, (/** @type {any} */ event) => {
       if (name === 'conflict') countConflict(event.id)
       count += 1
       const id = `${run}-${count}`
