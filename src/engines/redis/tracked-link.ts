@@ -11,7 +11,7 @@ import { type Invalidated, Wire } from './wire.ts'
 
 /**
  * Not NOLOOP: it hides all that happens while a command of ours is carried out, and so the keys that the
- * server evicts or stops tracking to make room for it (docs/decisions/0022). Not BCAST: every node
+ * server evicts or stops tracking to make room for it (docs/decisions/0023). Not BCAST: every node
  * would be told of every write of the fleet.
  */
 const TRACKING = ['CLIENT', 'TRACKING', 'ON']

@@ -45,7 +45,7 @@ export class Wire {
   #answered = 0
   /**
    * Written by the command that was answered last. The server tells of it right behind that answer, before
-   * anything else (docs/decisions/0022): that message says nothing new. The next one does.
+   * anything else (docs/decisions/0023): that message says nothing new. The next one does.
    */
   #written: string | undefined
   #socket: Socket | undefined

@@ -13,7 +13,13 @@ export interface ExpiryNode {
 
 const { redis, audited, file } = argument() as ExpiryNode
 const audit = audited ? { events: ['expired' as const] } : false
-const sessions = createSessions({ redis, secrets: [SECRET], expiry: 'reliable', audit })
+const sessions = createSessions({
+  redis,
+  secrets: [SECRET],
+  expiry: 'reliable',
+  audit,
+  commandTimeout: '10s',
+})
 await sessions.ready()
 sessions.on('expired', ({ id, principal }) => {
   appendFileSync(file, `${Date.now()} ${id} ${principal ?? ''}\n`)
