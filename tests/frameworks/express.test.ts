@@ -3,6 +3,7 @@ import express4 from 'express4'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { redisEngine } from '../../src/engines/redis/redis-engine.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
+import { compressionCases } from './cases/compression.ts'
 import { endingCases, nodeEndings, replyEndings } from './cases/endings.ts'
 import { outageCases } from './cases/outages.ts'
 import { expressEndings } from './express/endings.ts'
@@ -36,6 +37,7 @@ describe.each(versions)('$name', (version) => {
   const adapter = expressAdapter(version.name, version.express)
   adapterSuite(adapter)
   nodeResponseSuite(adapter)
+  compressionCases(adapter)
   expressEndings(version)
   expressMounting(version)
   expressWrapping(version)

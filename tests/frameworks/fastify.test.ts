@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { redisEngine } from '../../src/engines/redis/redis-engine.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
+import { compressionCases } from './cases/compression.ts'
 import { endingCases, nodeEndings, replyEndings } from './cases/endings.ts'
 import { outageCases } from './cases/outages.ts'
 import { fastifyAdapter } from './fastify/fastify-adapter.ts'
@@ -22,6 +23,7 @@ afterAll(() => {
 describe('Fastify', () => {
   adapterSuite(fastifyAdapter)
   nodeResponseSuite(fastifyAdapter)
+  compressionCases(fastifyAdapter)
   fastifyMounting()
   fastifyReplies()
 

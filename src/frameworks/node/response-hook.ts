@@ -106,13 +106,11 @@ class ResponseHook {
   pass(method: Method, args: Args): unknown {
     if (this.#refused) return this.#discard(method)
     if (this.#held !== undefined) return this.#hold(this.#held, method, args)
-    if (this.#mustWait(method)) {
-      const rest = method === 'writeHead' ? heldHeadArguments(this.#response, args) : args
-      this.#held = [[method, rest]]
-      void this.#commit()
-      return this.#discard(method)
-    }
-    return this.#call(method, args)
+    if (!this.#mustWait(method)) return this.#call(method, args)
+    // Node writes the head inside, where what was put on top of us since decides about the body: its
+    // next call comes to a head that looks sent.
+    if (method === 'flushHeaders') this.#response.writeHead(this.#response.statusCode)
+    return this.#wait(method, args)
   }
 
   /** After a refusal, nothing is committed any more. */
@@ -172,6 +170,14 @@ class ResponseHook {
     const cookie = exchange.sendHeaders()
     if (cookie === undefined && !exchange.accessed) return args
     return withSessionHeaders(this.#response, args, cookie)
+  }
+
+  #wait(method: Method, args: Args): unknown {
+    if (this.#held !== undefined) return this.#hold(this.#held, method, args)
+    const rest = method === 'writeHead' ? heldHeadArguments(this.#response, args) : args
+    this.#held = [[method, rest]]
+    void this.#commit()
+    return this.#discard(method)
   }
 
   #hold(held: (readonly [Method, Args])[], method: Method, args: Args): unknown {
@@ -254,15 +260,19 @@ class ResponseHook {
     if (head !== undefined) mergeHeadArguments(response, head[1])
     this.#refused = true
     for (const source of this.#sources ?? []) source.unpipe(response)
+    this.#sources = undefined
     removeBodyHeaders(response)
     response.statusCode = isSojournError(error) ? error.status : 500
     if (hasReason(response)) response.statusMessage = ''
     // What was put on top of us since, such as a compression, is busy with the refused answer.
     install(response, answering)
+    // With them go their listeners of 'drain', which would never hear of the error's answer.
+    response.on = this.#on as ServerResponse['on']
     this.#mayWrite = true
     this.#fail(error)
-    // A writer that is not done and does not wait for 'drain' must not write into the error's answer.
-    this.#mayWrite = hasEnded
+    // A writer that is not done and does not wait for 'drain' must not write into the error's answer;
+    // what is piped by now is that answer.
+    this.#mayWrite = hasEnded || this.#sources !== undefined
   }
 
   /** A response whose head is out, but not its session stored, must not look complete. */

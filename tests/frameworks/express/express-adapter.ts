@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import compression from 'compression'
 import type { Express, NextFunction, Request, Response } from 'express'
 import type { Sessions } from 'sojourn'
 import { expressSessions } from 'sojourn/express'
@@ -14,6 +15,8 @@ import {
   statusOf,
 } from '../support/adapter.ts'
 
+const ALL = { threshold: 0 }
+
 /** The suite over one version of Express. */
 export function expressAdapter(name: string, express: () => Express): Adapter {
   return {
@@ -21,7 +24,9 @@ export function expressAdapter(name: string, express: () => Express): Adapter {
     start: async (sessions, behaviours, options) => {
       const app = express()
       if (options.trustProxy) app.set('trust proxy', true)
+      if (options.compression === 'before') app.use(compression(ALL))
       app.use(expressSessions(sessions, { fresh: options.fresh ?? false }))
+      if (options.compression === 'after') app.use(compression(ALL))
       const { freshBelow } = options
       if (freshBelow) app.use(freshBelow, expressSessions(sessions, { fresh: true }))
       for (const [path, behave] of Object.entries(behaviours)) {
@@ -78,6 +83,7 @@ function callOf(request: Request, response: Response, sessions: Sessions<Data>):
       empty: (status) => response.status(status).end(),
       redirect: (location) => response.redirect(location),
       stream: (source) => source.pipe(response),
+      file: (path) => response.sendFile(path),
     },
   }
 }

@@ -1,4 +1,6 @@
+import { createReadStream } from 'node:fs'
 import type { AddressInfo } from 'node:net'
+import compress from '@fastify/compress'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Sessions } from 'sojourn'
 import { fastifySessions } from 'sojourn/fastify'
@@ -11,13 +13,17 @@ import {
   statusOf,
 } from '../support/adapter.ts'
 
+const ALL = { threshold: 0 }
+
 export const fastifyAdapter: Adapter = {
   name: 'Fastify',
   start: async (sessions, behaviours, options) => {
     const app = Fastify({ trustProxy: options.trustProxy === true, forceCloseConnections: true })
     const errors: unknown[] = []
     const { fresh = false, freshBelow = 'nowhere' } = options
+    if (options.compression === 'before') await app.register(compress, ALL)
     await app.register(fastifySessions, { sessions, fresh })
+    if (options.compression === 'after') await app.register(compress, ALL)
     app.setErrorHandler((error, request, reply) => {
       errors.push(error)
       const call = callOf(request, reply, sessions)
@@ -64,6 +70,7 @@ function callOf(request: FastifyRequest, reply: FastifyReply, sessions: Sessions
       empty: (status) => reply.code(status).send(),
       redirect: (location) => reply.redirect(location),
       stream: (source) => reply.send(source),
+      file: (path) => reply.send(createReadStream(path)),
     },
   }
 }

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Sessions } from 'sojourn'
@@ -120,5 +121,6 @@ function replyOf(response: ServerResponse): Reply {
     empty: (status) => response.writeHead(status).end(),
     redirect: (location) => response.writeHead(302, { Location: location }).end(),
     stream: (source) => source.pipe(response),
+    file: (path) => createReadStream(path).pipe(response),
   }
 }

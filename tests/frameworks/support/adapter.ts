@@ -33,6 +33,7 @@ export interface Reply {
   empty(status: number): unknown
   redirect(location: string): unknown
   stream(source: Readable): unknown
+  file(path: string): unknown
 }
 
 export type Behaviour = (call: Call) => unknown
@@ -44,6 +45,8 @@ export interface AppOptions {
   readonly fresh?: boolean | ((request: { readonly url?: string | undefined }) => boolean)
   /** Paths that begin so have the adapter mounted once more, with `fresh: true`. */
   readonly freshBelow?: string
+  /** Where the framework's own compression stands, next to the sessions. Default: nowhere. */
+  readonly compression?: 'before' | 'after'
   /** What the error handler does. Default: the error's status and `{ error: code }`. */
   readonly onError?: (error: unknown, call: Call) => unknown
 }
