@@ -41,7 +41,7 @@ export function tables(report) {
         ['evicted', ended('evicted')],
         ['expired, and told', figure(sessions.expired)],
         ['expired, and not told', figure(sessions.untold)],
-        ['unknown: ended in a crash, or expired and told', figure(sessions.doubtful)],
+        ['ended by what was under way in a crash', figure(sessions.doubtful)],
         ['`expired` events', figure(expired.told)],
         ['the same session again', figure(expired.duplicates)],
         ['of sign-ins whose answer was lost', figure(expired.strangers)],
