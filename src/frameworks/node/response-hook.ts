@@ -1,4 +1,4 @@
-import type { EventEmitter } from 'node:events'
+import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { isSojournError } from '../../core/errors.ts'
@@ -260,6 +260,9 @@ class ResponseHook {
     if (head !== undefined) mergeHeadArguments(response, head[1])
     this.#refused = true
     for (const source of this.#sources ?? []) source.unpipe(response)
+    // A refused writer that waits must not be woken by the error's answer. Where a compression below us
+    // has replaced `on`, the listeners here are its own.
+    if (this.#on === EventEmitter.prototype.on) response.removeAllListeners('drain')
     this.#sources = undefined
     removeBodyHeaders(response)
     response.statusCode = isSojournError(error) ? error.status : 500

@@ -44,6 +44,10 @@ async function digestOf(source: Readable): Promise<string> {
 const writers: Readonly<Record<string, (source: Readable, res: ServerResponse) => unknown>> = {
   pipe: (source, res) => source.pipe(res),
   pipeline: (source, res) => pipeline(source, res),
+  'pipeline of a generator': (source, res) =>
+    pipeline(async function* () {
+      yield* source
+    }, res),
   'a loop that waits for drain': async (source, res) => {
     for await (const chunk of source) if (!res.write(chunk)) await once(res, 'drain')
     res.end()
@@ -107,7 +111,35 @@ export function streamingCases(adapter: Adapter): void {
         })
         expect(answer.headers['content-type']).toContain('application/json')
         await turns()
-        expect(source.taken()).toBeLessThanOrEqual(3 * 64 * 1024)
+        // A pipeline goes on by one when the response is done.
+        expect(source.taken()).toBeLessThanOrEqual(4 * 64 * 1024)
+      })
+
+      it('a refused source does not flow into a large answer of the error handler', async () => {
+        const block = Buffer.alloc(64 * 1024, 'e')
+        const world = await open(
+          adapter,
+          {
+            '/': ({ session, response }) => {
+              session.n = 1
+              const { readable } = bytes(SIZE, 64 * 1024)
+              readable.on('error', () => undefined)
+              void Promise.resolve(write(readable, response)).catch(() => undefined)
+            },
+          },
+          {
+            // So much that the response emits 'drain', which the source was waiting for.
+            onError: async (_, { response }) => {
+              response.writeHead(503)
+              for (let i = 0; i < 64; i++) if (!response.write(block)) await once(response, 'drain')
+              response.end()
+            },
+          },
+        )
+        world.engine.failure = new StoreUnavailableError('gone', false)
+        const answer = await world.browser().get('/')
+        expect(answer.status).toBe(503)
+        expect(answer.bytes.equals(Buffer.alloc(64 * block.length, 'e'))).toBe(true)
       })
     })
 
@@ -159,31 +191,6 @@ export function streamingCases(adapter: Adapter): void {
       )
       world.engine.failure = new StoreUnavailableError('gone', false)
       expect(await world.browser().get('/')).toMatchObject({ status: 503, text: 'sorry' })
-    })
-
-    it('a refused source does not flow into a large answer of the error handler', async () => {
-      const block = Buffer.alloc(64 * 1024, 'e')
-      const world = await open(
-        adapter,
-        {
-          '/': ({ session, response }) => {
-            session.n = 1
-            bytes(SIZE, 64 * 1024).readable.pipe(response)
-          },
-        },
-        {
-          // So much that the response emits 'drain', which the source was waiting for.
-          onError: async (_, { response }) => {
-            response.writeHead(503)
-            for (let i = 0; i < 64; i++) if (!response.write(block)) await once(response, 'drain')
-            response.end()
-          },
-        },
-      )
-      world.engine.failure = new StoreUnavailableError('gone', false)
-      const answer = await world.browser().get('/')
-      expect(answer.status).toBe(503)
-      expect(answer.bytes.equals(Buffer.alloc(64 * block.length, 'e'))).toBe(true)
     })
 
     it('an error handler may stream its answer', async () => {
