@@ -259,7 +259,7 @@ class ResponseHook {
     // The error handler finds what was set, as it would have without us.
     if (head !== undefined) mergeHeadArguments(response, head[1])
     this.#refused = true
-    for (const source of this.#sources ?? []) source.unpipe(response)
+    for (const source of this.#sources ?? []) leave(source, response)
     // A refused writer that waits must not be woken by the error's answer. Where a compression below us
     // has replaced `on`, the listeners here are its own.
     if (this.#on === EventEmitter.prototype.on) response.removeAllListeners('drain')
@@ -296,6 +296,16 @@ class ResponseHook {
       exchange.afterResponse((error) => this.#reporter.reportError('touch', error))
     }
   }
+}
+
+/** Nobody reads on: what a source holds, such as an open file, ends with the response. */
+function leave(source: Readable, response: ServerResponse): void {
+  source.unpipe(response)
+  // The request ends by itself, and with it the connection would.
+  if (source === response.req) return
+  response.once('close', () => {
+    if (source.listenerCount('data') === 0) source.destroy()
+  })
 }
 
 type HookOf = { readonly [HOOK]: ResponseHook }

@@ -56,7 +56,7 @@ const writers: Readonly<Record<string, (source: Readable, res: ServerResponse) =
 
 export function streamingCases(adapter: Adapter): void {
   describe('streaming', () => {
-    describe.each(Object.entries(writers))('by %s', (_, write) => {
+    describe.each(Object.entries(writers))('by %s', (name, write) => {
       it.each([
         ['5 MB in large chunks', SIZE, 64 * 1024],
         ['many small chunks, which never fill a buffer', 20_000, 10],
@@ -111,6 +111,8 @@ export function streamingCases(adapter: Adapter): void {
         })
         expect(answer.headers['content-type']).toContain('application/json')
         await turns()
+        const isPiped = name === 'pipe' || name === 'pipeline'
+        await expect.poll(() => source.readable.destroyed || !isPiped).toBe(true)
         // A pipeline goes on by one when the response is done.
         expect(source.taken()).toBeLessThanOrEqual(4 * 64 * 1024)
       })
@@ -141,6 +143,44 @@ export function streamingCases(adapter: Adapter): void {
         expect(answer.status).toBe(503)
         expect(answer.bytes.equals(Buffer.alloc(64 * block.length, 'e'))).toBe(true)
       })
+    })
+
+    it('a refused source that is the request, or that another one reads too, goes on', async () => {
+      const answered = signal()
+      let copied = 0
+      const ports = new Set<unknown>()
+      const world = await open(adapter, {
+        '/copied': ({ session, response }) => {
+          session.n = 1
+          const source = Readable.from(
+            (async function* () {
+              yield Buffer.alloc(10)
+              await answered.promise
+              yield Buffer.alloc(10)
+            })(),
+          )
+          source.on('data', (chunk: Buffer) => (copied += chunk.length))
+          source.pipe(response)
+        },
+        '/echo': ({ session, request, response }) => {
+          session.n = 1
+          ports.add(request.socket.remotePort)
+          request.pipe(response)
+        },
+      })
+      world.engine.failure = new StoreUnavailableError('gone', false)
+      const browser = world.browser()
+      expect((await browser.get('/copied')).status).toBe(503)
+      await turns()
+      answered.fire()
+      await expect.poll(() => copied).toBe(20)
+      const headers = { 'Content-Type': 'text/plain' }
+      const echo = { method: 'POST', body: 'x', headers }
+      for (let i = 0; i < 3; i++) {
+        const answer = await browser.get('/echo', echo)
+        expect(answer.status).toBe(503)
+      }
+      expect(ports.size).toBe(1)
     })
 
     it('a writer that does not wait for drain does not write into the answer of the error handler', async () => {
