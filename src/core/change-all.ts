@@ -102,8 +102,9 @@ async function changeOne(
     if (opened.status === 'rejected' || format.seal === 2) return 'sealed'
     const { header, meta } = opened
     if (header.ownerTag !== name.tag || header.deadline <= engine.now()) return 'gone'
-    const attributes = migrateData(schema, opened.attributes, header.schema)
-    if (attributes === undefined) return 'sealed'
+    const migrated = migrateData(schema, opened, header.schema)
+    if (migrated === undefined) return 'sealed'
+    const { attributes } = migrated
     const delta = changesOnly(attributes, deltaOf(attributes))
     if (delta.size === 0) return 'changed'
     const changed = applyDelta(attributes, delta)

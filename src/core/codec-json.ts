@@ -20,6 +20,23 @@
  */
 import type { Format, Writer } from './codec.ts'
 import {
+  arrayBytes,
+  bigintBytes,
+  DATE_BYTES,
+  elementBytes,
+  isCommonKey,
+  isIndex,
+  isWide,
+  MEMBER_BYTES,
+  mapBytes,
+  NUMBER_BYTES,
+  objectBytes,
+  setBytes,
+  startsLikeIndex,
+  textBytes,
+  viewBytes,
+} from './heap.ts'
+import {
   isWellFormed,
   MAX_DEPTH,
   MAX_NODES,
@@ -30,7 +47,14 @@ import {
 
 export const jsonFormat: Format = {
   writer: () => new JsonWriter(),
-  read: (bytes) => ({ parsed: parse(bytes), revive: (part) => new Revival().value(part, 0) }),
+  read: (bytes) => {
+    const revival = new Revival()
+    return {
+      parsed: parse(bytes),
+      revive: (part, name) => revival.attribute(part, name),
+      heapBytes: () => revival.heapBytes,
+    }
+  },
 }
 
 /** Makes what `JSON.stringify` writes. */
@@ -108,14 +132,28 @@ function parse(bytes: Uint8Array): unknown {
   }
 }
 
-/** The walk over one attribute; replaces the tags, in place where possible. */
+/** The walk over attributes; replaces the tags, in place where possible. */
 class Revival {
+  /** Of what has been walked over, estimated: see `heap.ts`. */
+  heapBytes = 0
   private nodes = 0
 
-  value(value: unknown, depth: number): unknown {
+  attribute(value: unknown, name: string): unknown {
+    this.nodes = 0
+    this.key(name)
+    return this.value(value, 0)
+  }
+
+  private value(value: unknown, depth: number): unknown {
     if (++this.nodes > MAX_NODES) fail('too many values')
-    if (typeof value === 'string') return wellFormed(value)
-    if (typeof value === 'number') return Number.isFinite(value) ? value : fail('number too large')
+    if (typeof value === 'string') {
+      this.heapBytes += textBytes(value.length, isWide(value))
+      return wellFormed(value)
+    }
+    if (typeof value === 'number') {
+      if ((value | 0) !== value) this.heapBytes += NUMBER_BYTES
+      return Number.isFinite(value) ? value : fail('number too large')
+    }
     if (typeof value !== 'object' || value === null) return value
     if (Array.isArray(value)) return this.list(value, depth)
     const object = value as Record<string, unknown>
@@ -129,11 +167,18 @@ class Revival {
   private tagged(tag: string, content: unknown, depth: number): unknown {
     switch (tag) {
       case '$date':
+        this.heapBytes += DATE_BYTES
         return date(content)
-      case '$bigint':
-        return bigint(content)
-      case '$bytes':
-        return bytes(content)
+      case '$bigint': {
+        const value = bigint(content)
+        this.heapBytes += bigintBytes(value)
+        return value
+      }
+      case '$bytes': {
+        const value = bytes(content)
+        this.heapBytes += viewBytes(value.length)
+        return value
+      }
       case '$number':
         return number(content)
       case '$set':
@@ -154,14 +199,31 @@ class Revival {
 
   private properties(object: Record<string, unknown>, keys: string[], depth: number): unknown {
     if (depth === MAX_DEPTH) fail('nested too deeply')
+    let [unknown, indexes] = [0, 0]
     for (const key of keys) {
-      setOwn(object, wellFormed(key), this.value(object[key], depth + 1))
+      const value = this.value(object[key], depth + 1)
+      if (startsLikeIndex(key) && isIndex(key)) indexes++
+      else {
+        if (!this.key(key)) unknown++
+        if (typeof value === 'number') this.heapBytes += MEMBER_BYTES
+      }
+      setOwn(object, wellFormed(key), value)
     }
+    this.heapBytes += objectBytes(keys.length - indexes, unknown, true)
+    if (indexes > 0) this.heapBytes += elementBytes(object, true)
     return object
+  }
+
+  /** @returns whether it is a common one */
+  private key(key: string): boolean {
+    const isCommon = isCommonKey(key)
+    if (!isCommon) this.heapBytes += textBytes(key.length, isWide(key))
+    return isCommon
   }
 
   private list(list: unknown[], depth: number): unknown[] {
     if (depth === MAX_DEPTH) fail('nested too deeply')
+    this.heapBytes += arrayBytes(list.length)
     for (let i = 0; i < list.length; i++) list[i] = this.value(list[i], depth + 1)
     return list
   }
@@ -169,6 +231,7 @@ class Revival {
   private set(content: unknown, depth: number): unknown {
     if (!Array.isArray(content)) return fail('$set without a list')
     const set = new Set(this.list(content, depth))
+    this.heapBytes += setBytes(set.size) - arrayBytes(set.size)
     return set.size === content.length ? set : fail('a Set with the same member twice')
   }
 
@@ -180,6 +243,7 @@ class Revival {
       if (!Array.isArray(entry) || entry.length !== 2) return fail('$map without pairs')
       map.set(this.value(entry[0], depth + 1), this.value(entry[1], depth + 1))
     }
+    this.heapBytes += mapBytes(map.size)
     return map.size === content.length ? map : fail('a Map with the same key twice')
   }
 }

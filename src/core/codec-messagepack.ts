@@ -22,6 +22,25 @@
 import { isUtf8 } from 'node:buffer'
 import type { Format } from './codec.ts'
 import {
+  arrayBytes,
+  bigintBytes,
+  COMMON,
+  DATE_BYTES,
+  elementBytes,
+  isCommonKey,
+  isIndex,
+  isWide,
+  MEMBER_BYTES,
+  MOST_SHAPED,
+  mapBytes,
+  NUMBER_BYTES,
+  objectBytes,
+  setBytes,
+  startsLikeIndex,
+  textBytes,
+  viewBytes,
+} from './heap.ts'
+import {
   EXT_BIGINT,
   EXT_MAP,
   EXT_NEGATIVE_ZERO,
@@ -33,11 +52,19 @@ import { MAX_DEPTH, MAX_NODES, MalformedPayloadError, setOwn } from './values.ts
 
 export const messagePackFormat: Format = {
   writer: () => new MessagePackWriter(),
-  read: (bytes) => ({ parsed: new Reader(bytes).payload(), revive: (part) => part }),
+  read: (bytes) => {
+    const reader = new Reader(bytes)
+    return { parsed: reader.payload(), revive: (part) => part, heapBytes: () => reader.heapBytes }
+  },
 }
 
 const KEY_SLOTS = 512
 const recentKeys: string[] = new Array(KEY_SLOTS).fill('')
+/** How often each of them has come. */
+const recentUses = new Uint8Array(KEY_SLOTS)
+
+/** Set one by one, more properties than so many are no object with a shape but a table, five times as large. */
+const MOST_SET = 16
 
 /**
  * Not the library's decoder, which trusts its input: it bounds neither depth nor the sum of the
@@ -45,6 +72,8 @@ const recentKeys: string[] = new Array(KEY_SLOTS).fill('')
  * order mark from long ones, refuses the key `__proto__`, and answers with views of the input.
  */
 class Reader {
+  /** Of what has been read, estimated: see `heap.ts`. */
+  heapBytes = 0
   private position = 0
   private end: number
   private nodes = 0
@@ -75,7 +104,7 @@ class Reader {
     const attributes: Record<string, unknown> = {}
     for (let left = this.plausible(count, 2); left > 0; left--) {
       const name = this.key()
-      this.nodes = 0
+      this.nodes = 1
       setOwn(attributes, name, this.value(0))
     }
     return attributes
@@ -91,8 +120,15 @@ class Reader {
   private key(): string {
     const head = this.unsigned(1)
     if (head >> 5 === 0b101) return this.shortKey(head & 0x1f)
-    if (head >= 0xd9 && head <= 0xdb) return this.text(this.unsigned(1 << (head - 0xd9)))
+    if (head >= 0xd9 && head <= 0xdb) return this.longKey(this.unsigned(1 << (head - 0xd9)))
     return fail('a key that is not text')
+  }
+
+  private longKey(length: number): string {
+    const before = this.heapBytes
+    const key = this.text(length)
+    if (isCommonKey(key)) this.heapBytes = before
+    return key
   }
 
   /** The same keys come again with every session: a third of the time goes without this. */
@@ -102,11 +138,20 @@ class Reader {
     for (let i = start; i < this.position; i++) hash = (hash * 31 + (this.bytes[i] as number)) | 0
     const slot = hash & (KEY_SLOTS - 1)
     const known = recentKeys[slot] as string
-    if (known.length === length && this.matches(known, start)) return known
+    if (known.length === length && this.matches(known, start)) {
+      if ((recentUses[slot] as number) < COMMON) {
+        recentUses[slot] = (recentUses[slot] as number) + 1
+        this.heapBytes += textBytes(length, false)
+      }
+      return known
+    }
     this.position = start
-    const key = this.text(length)
+    const key = this.longKey(length)
     // As many units as bytes: ASCII. Others could be mistaken for bytes that are not UTF-8.
-    if (key.length === length) recentKeys[slot] = key
+    if (key.length === length) {
+      recentKeys[slot] = key
+      recentUses[slot] = 0
+    }
     return key
   }
 
@@ -118,7 +163,6 @@ class Reader {
   }
 
   private value(depth: number): unknown {
-    if (++this.nodes > MAX_NODES) fail('too many values')
     const head = this.unsigned(1)
     if (head < 0x80) return head
     if (head < 0x90) return this.map(head & 0x0f, depth)
@@ -135,20 +179,25 @@ class Reader {
       case 0xc4:
       case 0xc5:
       case 0xc6:
-        return new Uint8Array(this.take(this.unsigned(1 << (head - 0xc4))))
+        return this.binary(this.unsigned(1 << (head - 0xc4)))
       case 0xc7:
       case 0xc8:
       case 0xc9:
         return this.extension(this.unsigned(1 << (head - 0xc7)), depth)
       case 0xca:
+        this.heapBytes += NUMBER_BYTES
         return this.view.getFloat32(this.skip(4))
       case 0xcb:
+        this.heapBytes += NUMBER_BYTES
         return this.view.getFloat64(this.skip(8))
       case 0xcc:
       case 0xcd:
-      case 0xce:
         return this.unsigned(1 << (head - 0xcc))
+      case 0xce:
+        this.heapBytes += NUMBER_BYTES
+        return this.unsigned(4)
       case 0xcf:
+        this.heapBytes += NUMBER_BYTES
         return safe(this.view.getBigUint64(this.skip(8)))
       case 0xd0:
         return this.view.getInt8(this.skip(1))
@@ -157,6 +206,7 @@ class Reader {
       case 0xd2:
         return this.view.getInt32(this.skip(4))
       case 0xd3:
+        this.heapBytes += NUMBER_BYTES
         return safe(this.view.getBigInt64(this.skip(8)))
       case 0xd4:
       case 0xd5:
@@ -180,38 +230,70 @@ class Reader {
   }
 
   private array(count: number, depth: number): unknown[] {
-    if (depth === MAX_DEPTH) fail('nested too deeply')
-    const array: unknown[] = []
-    for (let left = this.plausible(count, 1); left > 0; left--) array.push(this.value(depth + 1))
+    this.enter(this.plausible(count, 1), depth)
+    this.heapBytes += arrayBytes(count)
+    if (count === 0) return []
+    // Of its final size: one that grows has room for 17 to begin with, and then for half as many again.
+    const array: unknown[] = new Array(count)
+    for (let i = 0; i < count; i++) array[i] = this.value(depth + 1)
     return array
   }
 
   private map(count: number, depth: number): Record<string, unknown> {
-    if (depth === MAX_DEPTH) fail('nested too deeply')
-    const object: Record<string, unknown> = {}
-    for (let left = this.plausible(count, 2); left > 0; left--) {
-      setOwn(object, this.key(), this.value(depth + 1))
+    this.enter(this.plausible(count, 2), depth)
+    let object: Record<string, unknown> = {}
+    const entries: [string, unknown][] | undefined = count > MOST_SET ? [] : undefined
+    let [unknown, indexes] = [0, 0]
+    for (let left = count; left > 0; left--) {
+      const before = this.heapBytes
+      const key = this.key()
+      const isElement = startsLikeIndex(key) && isIndex(key)
+      if (isElement) {
+        indexes++
+        this.heapBytes = before
+      } else if (this.heapBytes !== before) unknown++
+      const value = this.value(depth + 1)
+      if (typeof value === 'number' && !isElement) this.heapBytes += MEMBER_BYTES
+      if (entries === undefined) setOwn(object, key, value)
+      else entries.push([key, value])
     }
+    if (entries !== undefined) {
+      if (unknown === 0 && count <= MOST_SHAPED) object = Object.fromEntries(entries)
+      else for (const [key, value] of entries) setOwn(object, key, value)
+    }
+    this.heapBytes += objectBytes(count - indexes, unknown)
+    if (indexes > 0) this.heapBytes += elementBytes(object)
     return object
+  }
+
+  /** Counts what a container declares, before room is made for it. */
+  private enter(count: number, depth: number): void {
+    if (depth === MAX_DEPTH) fail('nested too deeply')
+    this.nodes += count
+    if (this.nodes > MAX_NODES) fail('too many values')
   }
 
   private extension(length: number, depth: number): unknown {
     const type = this.view.getInt8(this.skip(1))
     switch (type) {
       case EXT_TIMESTAMP:
+        this.heapBytes += DATE_BYTES
         return timestamp(this.take(length))
       case EXT_MAP: {
         const flat = this.collection(length, depth)
+        this.heapBytes += mapBytes(flat.length / 2)
         const map = new Map<unknown, unknown>()
         for (let i = 0; i < flat.length; i += 2) map.set(flat[i], flat[i + 1])
         return map.size * 2 === flat.length ? map : fail('a Map with half an entry or a key twice')
       }
       case EXT_SET: {
         const members = this.collection(length, depth)
+        this.heapBytes += setBytes(members.length)
         const set = new Set(members)
         return set.size === members.length ? set : fail('a Set with a member twice')
       }
       case EXT_BIGINT:
+        this.heapBytes += bigintBytes(length)
         return length > 0 ? bigintFromBytes(this.take(length)) : fail('a bigint without bytes')
       case EXT_NEGATIVE_ZERO:
         return length === 0 ? -0 : fail('a negative zero with bytes')
@@ -224,7 +306,10 @@ class Reader {
   private collection(length: number, depth: number): unknown[] {
     const outerEnd = this.end
     this.end = this.plausible(length, 1) + this.position
-    const items = this.array(this.arrayHead(), depth)
+    const count = this.arrayHead()
+    const items = this.array(count, depth)
+    // It is gone when the Map or Set is there.
+    this.heapBytes -= arrayBytes(count)
     if (this.position !== this.end) fail('bytes after the end of a Map or Set')
     this.end = outerEnd
     return items
@@ -234,9 +319,19 @@ class Reader {
     const start = this.skip(length)
     let bits = 0
     for (let i = start; i < this.position; i++) bits |= this.bytes[i] as number
-    if (bits < 0x80) return this.bytes.toString('latin1', start, this.position)
+    if (bits < 0x80) {
+      this.heapBytes += textBytes(length, false)
+      return this.bytes.toString('latin1', start, this.position)
+    }
     if (!isUtf8(this.bytes.subarray(start, this.position))) fail('text that is not UTF-8')
-    return this.bytes.toString('utf8', start, this.position)
+    const text = this.bytes.toString('utf8', start, this.position)
+    this.heapBytes += textBytes(text.length, isWide(text))
+    return text
+  }
+
+  private binary(length: number): Uint8Array {
+    this.heapBytes += viewBytes(length)
+    return new Uint8Array(this.take(length))
   }
 
   private take(length: number): Uint8Array {

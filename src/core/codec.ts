@@ -7,6 +7,7 @@
 import { jsonFormat } from './codec-json.ts'
 import { messagePackFormat } from './codec-messagepack.ts'
 import { AttributeError } from './errors.ts'
+import { mapBytes } from './heap.ts'
 import {
   checkAttributeName,
   type Kind,
@@ -31,17 +32,33 @@ export interface Codec {
   /** Throws AttributeError naming the attribute, the path in it and the problem. */
   encode(attributes: ReadonlyMap<string, unknown>, meta: ReadonlyMap<string, unknown>): Uint8Array
   /** Shares no memory with `bytes`. Throws MalformedPayloadError, and nothing else. */
-  decode(bytes: Uint8Array): { attributes: Map<string, unknown>; meta: Map<string, unknown> }
+  decode(bytes: Uint8Array): Decoded
   /** Bytes that one value takes, without its name. Throws ValueError when it cannot be stored. */
   encodedSize(value: unknown): number
 }
+
+export interface Decoded {
+  readonly attributes: Map<string, unknown>
+  readonly meta: Map<string, unknown>
+  /** What both take in memory, estimated. */
+  readonly heapBytes: number
+}
+
+type Revive = (part: unknown, name: string) => unknown
 
 /** What differs between the formats. The walk over a value is the same for all. */
 export interface Format {
   /** For one payload; one that is not finished, because a value was refused, is not used again. */
   writer(): Writer<unknown>
-  /** The payload as the format's parser has it, and what makes one attribute's value of its part. */
-  read(bytes: Uint8Array): { parsed: unknown; revive: (part: unknown) => unknown }
+  /**
+   * The payload as the format's parser has it, what makes one attribute's value of its part, and what all
+   * that has been made takes in memory.
+   */
+  read(bytes: Uint8Array): {
+    parsed: unknown
+    revive: Revive
+    heapBytes: () => number
+  }
 }
 
 /**
@@ -261,7 +278,7 @@ function writeAll(writer: Writer<unknown>, values: ReadonlyMap<string, unknown>)
   return writer.closeObject(object, values.size, count, '')
 }
 
-function reviveAll(part: unknown, revive: (part: unknown) => unknown): Map<string, unknown> {
+function reviveAll(part: unknown, revive: Revive): Map<string, unknown> {
   if (typeof part !== 'object' || part === null || kindOf(part) !== 'plain') {
     throw new MalformedPayloadError('the payload is not a list of maps')
   }
@@ -269,7 +286,7 @@ function reviveAll(part: unknown, revive: (part: unknown) => unknown): Map<strin
   for (const [name, value] of Object.entries(part)) {
     const problem = nameProblem(name)
     if (problem !== undefined) throw new MalformedPayloadError(`name of an attribute: ${problem}`)
-    values.set(name, revive(value))
+    values.set(name, revive(value, name))
   }
   return values
 }
@@ -287,12 +304,14 @@ function makeCodec(id: CodecId, name: CodecName, format: Format): Codec {
     },
     decode(bytes) {
       try {
-        const { parsed, revive } = format.read(bytes)
+        const { parsed, revive, heapBytes } = format.read(bytes)
         if (!Array.isArray(parsed) || parsed.length > 2) {
           throw new MalformedPayloadError('the payload is not a list of one or two maps')
         }
         const attributes = reviveAll(parsed[0], revive)
-        return { attributes, meta: parsed.length === 2 ? reviveAll(parsed[1], revive) : new Map() }
+        const meta = parsed.length === 2 ? reviveAll(parsed[1], revive) : new Map()
+        const maps = mapBytes(attributes.size) + mapBytes(meta.size)
+        return { attributes, meta, heapBytes: heapBytes() + maps }
       } catch (error) {
         if (error instanceof MalformedPayloadError) throw error
         throw new MalformedPayloadError('the payload cannot be read', { cause: error })

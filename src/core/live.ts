@@ -12,6 +12,8 @@ export interface Live {
   readonly meta: Meta
   /** Shared by all requests that read the same record: what is handed out is frozen, or a copy. */
   readonly attributes: () => ReadonlyMap<string, unknown>
+  /** What attributes and meta take in memory, estimated; 0 until they are decoded. */
+  heapBytes: number
   /** When its token is old enough for another, milliseconds since the epoch; infinite: never. */
   readonly rotateAt: number
   /**

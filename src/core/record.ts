@@ -90,34 +90,17 @@ export function nextRevision(revision: number): number {
   return revision >= HIGHEST_REVISION ? 1 : revision + 1
 }
 
-/** As `encodeRecordSized`, the record alone. */
+/**
+ * @throws AttributeError when a value cannot be encoded
+ * @throws SessionTooLargeError when the payload has more than `maxBytes`, before compression
+ */
 export function encodeRecord(
   header: RecordHeader,
   content: RecordContent,
   context: SealingContext,
   settings: RecordSettings,
 ): Uint8Array {
-  return encodeRecordSized(header, content, context, settings).record
-}
-
-export interface SizedRecord {
-  readonly record: Uint8Array
-  /** Bytes of the payload before compression. */
-  readonly payloadBytes: number
-}
-
-/**
- * @throws AttributeError when a value cannot be encoded
- * @throws SessionTooLargeError when the payload has more than `maxBytes`, before compression
- */
-export function encodeRecordSized(
-  header: RecordHeader,
-  content: RecordContent,
-  context: SealingContext,
-  settings: RecordSettings,
-): SizedRecord {
   let payload = settings.codec.encode(content.attributes, content.meta)
-  const payloadBytes = payload.length
   if (payload.length > settings.maxBytes) throw tooLarge(payload.length, content, settings)
   let flags: number = settings.codec.id | (settings.seal << SEAL_SHIFT)
   if (payload.length >= settings.compressAbove) {
@@ -155,7 +138,7 @@ export function encodeRecordSized(
     const nonce = head.subarray(NONCE_OFFSET, NONCE_END)
     gcmSealInto(record, headLength, recordKey, nonce, additional, payload)
   }
-  return { record, payloadBytes }
+  return record
 }
 
 /** Nothing when it is not smaller. */
@@ -186,8 +169,8 @@ export type Opened =
       readonly header: RecordHeader
       readonly attributes: Map<string, unknown>
       readonly meta: Map<string, unknown>
-      /** Bytes of the payload before compression. */
-      readonly payloadBytes: number
+      /** What both take in memory, estimated. */
+      readonly heapBytes: number
     }
   | { readonly status: 'rejected'; readonly reason: RejectReason }
 
@@ -240,7 +223,7 @@ export function openRecord(record: Uint8Array, context: SealingContext): Opened 
         (flags & COMPRESSED) === 0
           ? plain
           : inflateRawSync(plain, { maxOutputLength: MOST_INFLATED_BYTES })
-      return { status: 'open', header, payloadBytes: payload.length, ...codec.decode(payload) }
+      return { status: 'open', header, ...codec.decode(payload) }
     } catch {
       return rejected('payload')
     }

@@ -13,17 +13,18 @@ import {
 } from './engine.ts'
 import { SessionConflictError, SessionLimitError, StoreUnavailableError } from './errors.ts'
 import type { EventHub, SessionEvents } from './events.ts'
+import { attributeBytes } from './heap.ts'
 import { Insight } from './insight.ts'
 import type { Live } from './live.ts'
 import { addressOf, deviceOf, kindOf, type Meta, principalOf, withPersistent } from './meta.ts'
 import type { Settings } from './options.ts'
 import { sealDescriptor } from './principal.ts'
 import { rebase } from './rebase.ts'
-import { encodeRecordSized, nextRevision, type RecordHeader, type SizedRecord } from './record.ts'
+import { encodeRecord, nextRevision, type RecordHeader } from './record.ts'
 import { revokeById } from './revoke.ts'
 import { type Rotation, Rotations } from './rotations.ts'
 import { validateData } from './schema.ts'
-import { SessionReader } from './session-reader.ts'
+import { type KnownAttributes, SessionReader } from './session-reader.ts'
 import { createToken, type Token } from './token.ts'
 import { Turns } from './turns.ts'
 import { Watches } from './watches.ts'
@@ -112,10 +113,10 @@ export class Repository {
     header: RecordHeader,
     attributes: ReadonlyMap<string, unknown>,
     meta: Meta,
-  ): SizedRecord | Promise<SizedRecord> {
+  ): Uint8Array | Promise<Uint8Array> {
     const { keyring, record, schema } = this.settings
-    const encode = (): SizedRecord =>
-      encodeRecordSized(header, { attributes, meta }, { keyring, id: token.id, token }, record)
+    const encode = (): Uint8Array =>
+      encodeRecord(header, { attributes, meta }, { keyring, id: token.id, token }, record)
     return schema.validate === undefined ? encode() : validateData(schema, attributes).then(encode)
   }
 
@@ -130,10 +131,10 @@ export class Repository {
     meta: Meta,
     limit?: Limit,
   ): Promise<Live> {
-    const encoded = await this.#encode(token, header, attributes, meta)
+    const record = await this.#encode(token, header, attributes, meta)
     const ttl = this.timeToLive(header)
     const owner = this.#ownerOf(token.id, header, meta)
-    const created = await this.settings.engine.create(token.id, encoded.record, ttl, owner, limit)
+    const created = await this.settings.engine.create(token.id, record, ttl, owner, limit)
     if (created.status === 'rejected' && limit !== undefined) {
       const { max, maxOfKind = max } = limit
       if (created.limit === 'all') throw new SessionLimitError(max)
@@ -143,7 +144,7 @@ export class Repository {
     if (created.status !== 'created') throw new TypeError(`create was answered ${created.status}`)
     const principal = principalOf(meta) ?? ''
     for (const id of created.evicted) this.#events.emit('evicted', { id, principal, by: token.id })
-    return this.reader.written(token, header, meta, encoded, ttl)
+    return this.reader.written(token, header, meta, record, ttl)
   }
 
   /**
@@ -204,8 +205,7 @@ export class Repository {
       const attributes = applyDelta(live.attributes(), delta)
       const token = rotate === undefined ? live.token : createToken(keyring, live.token.partition)
       const encoding = this.#encode(token, header, attributes, meta)
-      const encoded = encoding instanceof Promise ? await encoding : encoding
-      const { record } = encoded
+      const record = encoding instanceof Promise ? await encoding : encoding
       let result: WriteResult
       try {
         result = await (rotate === undefined
@@ -221,8 +221,8 @@ export class Repository {
       }
       if (result.status === 'done') {
         this.insight.renewed(live.header, live.lease.expiresAt)
-        const attributesKnown = holdsObjects(delta) ? undefined : attributes
-        const written = this.reader.written(token, header, meta, encoded, ttl, attributesKnown)
+        const known = knownAfter(live, delta, attributes)
+        const written = this.reader.written(token, header, meta, record, ttl, known)
         const isRotated = rotate !== undefined
         return { status: 'live', live: written, rebased: isRebased, isRotated, isOver }
       }
@@ -343,11 +343,26 @@ function isLater(known: Live, from: Live): boolean {
   return known.token.id !== from.token.id || known.header.revision > from.header.revision
 }
 
-/** Whether the application may hold on to a value that it has set, and change it in place. */
-function holdsObjects(delta: Delta): boolean {
-  for (const { value } of delta.values())
-    if (typeof value === 'object' && value !== null) return true
-  return false
+/**
+ * What is stored now, where no object has come or gone: one that the application has set it may change in
+ * place, and what those that went have weighed is not known.
+ */
+function knownAfter(
+  live: Live,
+  delta: Delta,
+  attributes: ReadonlyMap<string, unknown>,
+): KnownAttributes | undefined {
+  let { heapBytes } = live
+  for (const [name, { value }] of delta) {
+    const before = live.attributes().get(name)
+    if (isObject(value) || isObject(before)) return undefined
+    heapBytes += attributeBytes(name, value) - attributeBytes(name, before)
+  }
+  return { attributes, heapBytes }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
 }
 
 function ended(reason: SessionEvents['rejected']['reason']): {

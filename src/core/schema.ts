@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { codecs } from './codec.ts'
+import { codecs, type Decoded } from './codec.ts'
 import { OptionError, SchemaError } from './errors.ts'
 import { cloneValue, kindOf, refusal } from './values.ts'
 
@@ -59,6 +59,8 @@ export function createDataSchema(options: {
   return { validate: schema, version, migrate: steps }
 }
 
+type Attributes = Pick<Decoded, 'attributes' | 'heapBytes'>
+
 /**
  * The attributes in the present version, or nothing when no step leads there. Data of a newer
  * version is taken as it is: during a roll-out old nodes must not sign people out. What the steps
@@ -68,11 +70,11 @@ export function createDataSchema(options: {
  */
 export function migrateData(
   schema: DataSchema,
-  attributes: Map<string, unknown>,
+  stored: Attributes,
   from: number,
-): Map<string, unknown> | undefined {
-  if (from >= schema.version) return attributes
-  let data: object = Object.fromEntries(attributes)
+): Attributes | undefined {
+  if (from >= schema.version) return stored
+  let data: object = Object.fromEntries(stored.attributes)
   for (let version = from; version < schema.version; version++) {
     const step = schema.migrate.get(version)
     if (step === undefined) return undefined
@@ -84,7 +86,7 @@ export function migrateData(
     }
   }
   const { messagepack } = codecs
-  return messagepack.decode(messagepack.encode(new Map(Object.entries(data)), new Map())).attributes
+  return messagepack.decode(messagepack.encode(new Map(Object.entries(data)), new Map()))
 }
 
 /**

@@ -5,7 +5,7 @@ import { Generations } from './generations.ts'
 import type { Live, Loaded } from './live.ts'
 import { formerOf, type Meta, principalOf, tokenMadeAtOf } from './meta.ts'
 import type { Settings } from './options.ts'
-import { openRecord, type RecordHeader, type SizedRecord } from './record.ts'
+import { type Opened, openRecord, type RecordHeader } from './record.ts'
 import { revokeById } from './revoke.ts'
 import { migrateData } from './schema.ts'
 import type { Token } from './token.ts'
@@ -19,14 +19,15 @@ interface Memo {
   readonly live: Live
 }
 
+export interface KnownAttributes {
+  readonly attributes: ReadonlyMap<string, unknown>
+  readonly heapBytes: number
+}
+
 /** Rotations make a chain of forwards; a longer one is not followed. */
 const MOST_FORWARDS = 64
-/**
- * What an opened session takes in memory: itself with token and header, and its attributes, which are
- * larger as objects than encoded. Measured (docs/decisions/0016).
- */
-const MEMO_BYTES = 1_000
-const OBJECT_FACTOR = 3.5
+/** What an opened session takes in memory beside its attributes. Measured (docs/decisions/0016). */
+const MEMO_BYTES = 800
 /**
  * Tokens that have opened a session lately: to verify one anew costs ten times a look at a record. As
  * many as a near cache holds sessions, if nobody says otherwise.
@@ -121,17 +122,37 @@ export class SessionReader {
   }
 
   /** The session that a record stands for, kept with the record where the engine holds it. */
-  #remember(live: Live, payloadBytes: number): Live {
+  #remember(live: Live): Live {
     const { id } = live.token
     const held = this.#near?.held(id)
     if (held === undefined || !equalBytes(stampOf(held.record), live.stamp)) return live
-    const { token, header, meta, attributes, rotateAt, former } = live
+    const { token, header, meta, attributes, heapBytes, rotateAt, former } = live
     // Of the record that is held: the stamp is a view, and would keep the chunk of the answer.
     const stamp = stampOf(held.record)
-    const shared: Live = { token, stamp, header, meta, attributes, rotateAt, former, lease: held }
+    const shared: Live = {
+      token,
+      stamp,
+      header,
+      meta,
+      attributes,
+      heapBytes,
+      rotateAt,
+      former,
+      lease: held,
+    }
     const memo: Memo = { by: this, live: shared }
-    this.#near?.remember(id, held, memo, MEMO_BYTES + payloadBytes * OBJECT_FACTOR)
-    return memo.live
+    this.#near?.remember(id, held, memo, MEMO_BYTES + heapBytes)
+    return shared
+  }
+
+  /** Its attributes have been decoded. */
+  #weigh(live: Live, heapBytes: number): void {
+    live.heapBytes = heapBytes
+    const { id } = live.token
+    const held = this.#near?.held(id)
+    const memo = held?.opened as Memo | undefined
+    if (held === undefined || memo?.live !== live) return
+    this.#near?.remember(id, held, memo, MEMO_BYTES + heapBytes)
   }
 
   /** Opens what is stored at a token's id, or what a forward there leads to. */
@@ -172,24 +193,25 @@ export class SessionReader {
     if (opened.status === 'rejected') return { status: 'none', reason: opened.reason }
     const { header, meta } = opened
     if (header.deadline <= engine.now()) return { status: 'none', reason: 'absent' }
-    let attributes: Map<string, unknown> | undefined
+    let migrated: ReturnType<typeof migrateData>
     try {
-      attributes = migrateData(schema, opened.attributes, header.schema)
+      migrated = migrateData(schema, opened, header.schema)
     } catch (error) {
       report(error)
     }
-    if (attributes === undefined) return { status: 'none', reason: 'schema' }
-    const current = attributes
+    if (migrated === undefined) return { status: 'none', reason: 'schema' }
+    const { attributes, heapBytes } = migrated
     const live: Live = {
       token,
       stamp: stampOf(stored.record),
       header,
       meta,
-      attributes: () => current,
+      attributes: () => attributes,
+      heapBytes,
       ...this.#ageOf(token, header, meta),
       lease: { expiresAt: engine.now() + stored.ttl },
     }
-    return { status: 'live', live: this.#remember(live, opened.payloadBytes) }
+    return { status: 'live', live: this.#remember(live) }
   }
 
   readonly #reportMigration = (error: unknown): void => {
@@ -204,23 +226,31 @@ export class SessionReader {
     token: Token,
     header: RecordHeader,
     meta: Meta,
-    { record, payloadBytes }: SizedRecord,
+    record: Uint8Array,
     ttl: number,
-    known?: ReadonlyMap<string, unknown>,
+    known?: KnownAttributes,
   ): Live {
     this.#tokens.set(token.text, token)
-    let attributes = known
+    let attributes = known?.attributes
     const live: Live = {
       token,
       stamp: stampOf(record),
       header,
       meta,
-      // Decoded when asked for, and from the bytes: the application goes on changing its own objects.
-      attributes: () => (attributes ??= this.#reopen(token, record)),
+      attributes: () => {
+        if (attributes !== undefined) return attributes
+        // Decoded when asked for, and from the bytes: the application goes on changing its own objects.
+        const opened = this.#reopen(token, record)
+        this.#weigh(written, opened.heapBytes)
+        attributes = opened.attributes
+        return attributes
+      },
+      heapBytes: known?.heapBytes ?? 0,
       ...this.#ageOf(token, header, meta),
       lease: { expiresAt: this.#settings.engine.now() + ttl },
     }
-    return this.#remember(live, payloadBytes)
+    const written = this.#remember(live)
+    return written
   }
 
   #ageOf(token: Token, header: RecordHeader, meta: Meta): Pick<Live, 'rotateAt' | 'former'> {
@@ -231,11 +261,11 @@ export class SessionReader {
     }
   }
 
-  #reopen(token: Token, record: Uint8Array): ReadonlyMap<string, unknown> {
+  #reopen(token: Token, record: Uint8Array): Opened & { status: 'open' } {
     const context = { keyring: this.#settings.keyring, id: token.id, token }
     const opened = openRecord(record, context)
     if (opened.status !== 'open') throw new TypeError(`own record does not open: ${opened.reason}`)
-    return opened.attributes
+    return opened
   }
 }
 

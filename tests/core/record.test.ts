@@ -85,7 +85,7 @@ describe('record', () => {
         expect(openRecord(record, contextOf(token))).toEqual({
           status: 'open',
           header: head,
-          payloadBytes: expect.any(Number),
+          heapBytes: expect.any(Number),
           ...given,
         })
         expect(readHeader(record)).toEqual(head)

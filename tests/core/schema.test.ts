@@ -191,7 +191,11 @@ describe('any schema', () => {
 describe('migrateData', () => {
   const old = new Map<string, unknown>([['cart', ['a']]])
   const migrate = (step: Migration): Map<string, unknown> | undefined =>
-    migrateData(createDataSchema({ version: 2, migrate: { 1: step } }), old, 1)
+    migrateData(
+      createDataSchema({ version: 2, migrate: { 1: step } }),
+      { attributes: old, heapBytes: 0 },
+      1,
+    )?.attributes
 
   it.each<[string, unknown]>([
     ['nothing', undefined],
