@@ -20,7 +20,7 @@ local spared = ARGV[1]
 -- Rotated meanwhile: a forward, as the marker of a step-up, has its successor's id, tag and 22
 -- characters, in bytes 16 to 40.
 local tag = string.match(base, '{(.-)}:s:$')
-for _ = 1, spared == '' and 0 or 8 do
+for _ = 1, spared == '' and 0 or 64 do
   local head = redis.call('GETRANGE', base .. spared, 0, 40)
   if not string.find(head, '^\1[\128\129]') or string.sub(head, 17, 19) ~= tag then break end
   spared = string.sub(head, 20, 41)

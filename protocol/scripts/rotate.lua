@@ -36,7 +36,6 @@ if KEYS[3] then
   local lasts = redis.call('PEXPIRE', KEYS[3], string.format('%.0f', need))
   redis.call('HSET', KEYS[3], string.sub(KEYS[2], -22), ARGV[6])
   if lasts == 0 then redis.call('PEXPIRE', KEYS[3], string.format('%.0f', need)) end
-  redis.call('HDEL', KEYS[3], string.sub(KEYS[1], -22))
 end
 -- Only writes to the set: a read would have the server tell our near cache of each change to it.
 local awaited = string.sub(KEYS[1], 1, -25) .. 'x'
@@ -48,6 +47,8 @@ if wasAwaited == 1 or ARGV[#ARGV] == 'x' then
   redis.call('ZADD', awaited, redis.call('PEXPIRETIME', KEYS[2]), string.sub(KEYS[2], -22) .. owner)
   if lasts == 0 then redis.call('PEXPIRE', awaited, life, 'NX') end
 end
+-- Beside the end of the old id: an entry that went before a refusal would leave a live session unlisted.
+if KEYS[3] then redis.call('HDEL', KEYS[3], string.sub(KEYS[1], -22)) end
 if ARGV[4] == '' then
   redis.call('DEL', KEYS[1])
 else

@@ -16,6 +16,8 @@ export type Rotation = 'forward' | 'supersede'
 
 /** What is forgotten is settled once more, which changes nothing. */
 const MOST_SETTLED = 10_000
+/** After one that failed, milliseconds: a store that is down is not asked with each request. */
+const PAUSE = 1_000
 /** Of a session id; the other 22 characters name the session within its partition. */
 const TAG_LENGTH = 3
 
@@ -25,6 +27,9 @@ export class Rotations {
   readonly #events: EventHub
   /** Former ids whose forwards this process has settled. */
   readonly #settled = new Generations<true>({ maxCount: MOST_SETTLED })
+
+  /** By the engine's clock. */
+  #pausedUntil = 0
 
   constructor(settings: Settings, events: EventHub) {
     this.#settings = settings
@@ -49,19 +54,23 @@ export class Rotations {
 
   /**
    * Somebody has come with the token of a successor: those who are still under way with the former one
-   * have a short time from now on. Once in a process; nobody waits for it.
+   * have a short time from now on. Once in a process, and again after a failure; nobody waits for it.
    */
   settle(live: Live): void {
     const { former } = live
+    if (former === undefined || this.#settings.engine.now() < this.#pausedUntil) return
     live.former = undefined
-    if (former !== undefined && this.#settled.get(former) === undefined) this.#settle(former)
+    if (this.#settled.get(former) === undefined) this.#settle(former, live)
   }
 
-  #settle(former: SessionId): void {
+  #settle(former: SessionId, live: Live): void {
     this.#settled.set(former, true)
     const { engine, rotationGrace } = this.#settings
     engine.settle(former, Math.floor(engine.now()) + rotationGrace).catch((error: unknown) => {
       this.#settled.delete(former)
+      // The next request with this token tries again.
+      live.former = former
+      this.#pausedUntil = engine.now() + PAUSE
       this.#events.emit('error', { operation: 'settle', error })
     })
   }

@@ -215,6 +215,34 @@ describe('rotateEvery', () => {
     expect(await user.sees()).toEqual({ after: 1 })
   })
 
+  it('is settled by a later request where the first could not', async () => {
+    let fails = 1
+    let asked = 0
+    const world = setUp<Data>({}, (engine) => ({
+      ...engine,
+      settle: async (...args) => {
+        asked++
+        if (fails-- > 0) throw new StoreUnavailableError('no answer', true)
+        return engine.settle(...args)
+      },
+    }))
+    const user = await signedIn(world)
+    const former = user.copy()
+    await user.visit((s) => s.rotate())
+    await user.visit()
+    // Not at once: a store that is down is not asked with each request.
+    await user.visit()
+    expect(asked).toBe(1)
+    world.clock.advance(SECOND)
+    await user.visit()
+    await user.visit()
+    expect(asked).toBe(2)
+    world.clock.advance(10 * SECOND)
+    expect((await former.request()).session.isNew).toBe(true)
+    expect(world.announced('token-reuse')).toHaveLength(1)
+    expect(world.announced('error')).toMatchObject([{ operation: 'settle' }])
+  })
+
   it('asks the store nothing in between, once the forward has been settled', async () => {
     const { wrap, calls } = counted()
     const world = setUp<Data>(every, wrap)

@@ -51,7 +51,7 @@ export interface MemoryEngine extends Engine, Audits, ExpiryEvents, Insights, Ne
 }
 
 /** As many as the scripts of the Redis engine follow. */
-const MOST_FORWARDS = 8
+const MOST_FORWARDS = 64
 /** Expired records that any call clears away beside its own work. */
 const SWEEP_PER_CALL = 4
 

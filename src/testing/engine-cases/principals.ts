@@ -211,13 +211,14 @@ export const principalCases: readonly EngineCase[] = [
     async run({ engine, second }) {
       const who = testPrincipal()
       const [session, other] = await fill(engine, who, 2)
-      const [from, base] = [session!.id, stampOf(session!.record)]
-      const [to, last] = [who.id(), who.id()]
-      const first = { owner: who.owner(1), trail: testForward(HOUR, to) }
-      await engine.rotate(from, base, to, session!.record, HOUR, first)
-      const then = { owner: who.owner(1), trail: testForward(HOUR, last) }
-      await engine.rotate(to, base, last, session!.record, HOUR, then)
-      assert.deepEqual(await second.revokeAll(who.partition, who.tag, from), [other!.id])
+      let last = session!.id
+      for (let rotation = 1; rotation <= 20; rotation++) {
+        const to = who.id()
+        const options = { owner: who.owner(1), trail: testForward(HOUR, to) }
+        await engine.rotate(last, stampOf(session!.record), to, session!.record, HOUR, options)
+        last = to
+      }
+      assert.deepEqual(await second.revokeAll(who.partition, who.tag, session!.id), [other!.id])
       assert.deepEqual(await ids(engine, who), [last])
       await assertStored(second, last, session!.record, HOUR)
     },
