@@ -38,10 +38,10 @@ export interface SessionEvents {
   /** Its time was over. Whose it was is there where the store still knows. */
   expired: {
     readonly id: SessionId
-    readonly principal?: string
-    readonly kind?: string
-    readonly device?: string
-    readonly address?: string
+    readonly principal?: string | undefined
+    readonly kind?: string | undefined
+    readonly device?: string | undefined
+    readonly address?: string | undefined
   }
   /** Another writer was first; the changes were rebased and tried again. */
   conflict: { readonly id: SessionId }

@@ -1,6 +1,6 @@
 import { type Change as AttributeChange, applyDelta, type Delta } from './attributes.ts'
 import type { Limit } from './engine.ts'
-import { SessionEndedError } from './errors.ts'
+import { SessionEndedError, StoreUnavailableError } from './errors.ts'
 import type { Live } from './live.ts'
 import { loginMeta } from './meta.ts'
 import type { PrincipalName } from './principal.ts'
@@ -68,13 +68,21 @@ export async function login(
   // The same principal's, which this login ends, is not one too many.
   const isReplaced = before !== undefined && before.header.ownerTag === plan.name.tag
   const limit = isReplaced && plan.limit ? { ...plan.limit, replaces: before.token.id } : plan.limit
-  const created = await repository.create(token, header, kept, meta, limit)
+  const leave = (error: unknown): void =>
+    repository.leftovers.end(token.id, plan.name.tag, plan.idleTimeout, error)
+  let created: Live
+  try {
+    created = await repository.create(token, header, kept, meta, limit)
+  } catch (error) {
+    if (error instanceof StoreUnavailableError && error.indeterminate) leave(error)
+    throw error
+  }
   if (before === undefined) return created
   try {
     return await supersede(repository, before, pending, plan.keep, created)
   } catch (error) {
     // Signed in, and its token given to nobody.
-    await repository.destroy(created).catch(() => undefined)
+    await repository.destroy(created).catch(leave)
     throw error
   }
 }

@@ -15,6 +15,7 @@ import { SessionConflictError, SessionLimitError, StoreUnavailableError } from '
 import type { EventHub, SessionEvents } from './events.ts'
 import { attributeBytes } from './heap.ts'
 import { Insight } from './insight.ts'
+import { Leftovers } from './leftovers.ts'
 import type { Live } from './live.ts'
 import { addressOf, deviceOf, kindOf, type Meta, principalOf, withPersistent } from './meta.ts'
 import type { Settings } from './options.ts'
@@ -53,8 +54,8 @@ export type Written =
       readonly status: 'live'
       readonly live: Live
       readonly rebased: boolean
-      /** Whether this write has given it its token. */
-      readonly isRotated: boolean
+      /** Where this write has given it its token: the id of before. */
+      readonly previousId: SessionId | undefined
       /** A forward has led here whose time is over: see `Loaded`. */
       readonly isOver: boolean
     }
@@ -63,6 +64,8 @@ export type Written =
 export type Destroyed =
   | {
       readonly status: 'done'
+      /** Where it ended: a rotation may have moved it. */
+      readonly id: SessionId
       /** What it was at its end, if it opens. */
       readonly last: Live | undefined
     }
@@ -86,6 +89,7 @@ export class Repository {
   readonly reader: SessionReader
   readonly insight: Insight
   readonly rotations: Rotations
+  readonly leftovers: Leftovers
   readonly #events: EventHub
   readonly #turns = new Turns<Written>()
   readonly #touching = new Set<SessionId>()
@@ -97,6 +101,7 @@ export class Repository {
     this.reader = new SessionReader(settings, events)
     this.insight = new Insight(settings.engine, events)
     this.rotations = new Rotations(settings, events)
+    this.leftovers = new Leftovers(settings, events)
   }
 
   /** Milliseconds until the record ends if nobody comes; 0 or less when its deadline has passed. */
@@ -190,12 +195,18 @@ export class Repository {
       rotate !== rotation && delta.size === 0 && change.lifetime === undefined
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
       // The rotation was all, and another has done it.
-      if (isNothing()) return { status: 'live', live, rebased: true, isRotated: false, isOver }
+      if (isNothing()) return { status: 'live', live, rebased: true, previousId: undefined, isOver }
       const header = this.#nextHeader(live.header, change.lifetime)
       const ttl = this.timeToLive(header)
       if (ttl < 1) {
         // Its deadline has passed, or the application has just set it to a time that has.
-        await this.destroy(live)
+        const { status } = await this.destroy(live)
+        if (status === 'done') {
+          const [principal, kind] = [principalOf(live.meta), kindOf(live.meta)]
+          const [device, address] = [deviceOf(live.meta), addressOf(live.meta)]
+          const { id } = live.token
+          await this.#events.record('expired', { id, principal, kind, device, address })
+        }
         return { status: 'ended', reason: 'ended' }
       }
       const persistent = change.lifetime?.persistent
@@ -223,8 +234,8 @@ export class Repository {
         this.insight.renewed(live.header, live.lease.expiresAt)
         const known = knownAfter(live, delta, attributes)
         const written = this.reader.written(token, header, meta, record, ttl, known)
-        const isRotated = rotate !== undefined
-        return { status: 'live', live: written, rebased: isRebased, isRotated, isOver }
+        const previousId = rotate === undefined ? undefined : live.token.id
+        return { status: 'live', live: written, rebased: isRebased, previousId, isOver }
       }
       if (result.status === 'gone') return { status: 'ended', reason: 'ended' }
       let { stored }: { stored: Stored | undefined } = result
@@ -257,7 +268,11 @@ export class Repository {
       if (result.status === 'done') {
         const last =
           result.ended && (await this.reader.follow(token, { record: result.ended, ttl: 1 }))
-        return { status: 'done', last: last?.status === 'live' ? last.live : undefined }
+        return {
+          status: 'done',
+          id: token.id,
+          last: last?.status === 'live' ? last.live : undefined,
+        }
       }
       const theirs = await this.reader.follow(token, result.stored)
       if (theirs.status === 'none') {
@@ -268,11 +283,13 @@ export class Repository {
           const ended = successor && (await revokeById(engine, successor, ownerTag))
           return ended === undefined
             ? { status: 'superseded' }
-            : { status: 'done', last: undefined }
+            : { status: 'done', id: ended, last: undefined }
         }
         // A forward to nothing that opens: it goes too.
         const rest = await engine.destroy(token.id, { ...left, ...owned })
-        return rest.status === 'done' ? { status: 'done', last: undefined } : { status: 'gone' }
+        return rest.status === 'done'
+          ? { status: 'done', id: token.id, last: undefined }
+          : { status: 'gone' }
       }
       token = theirs.live.token
     }

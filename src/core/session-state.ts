@@ -1,6 +1,6 @@
 import { Attributes, applyDelta, type Delta } from './attributes.ts'
 import { Ending } from './ending.ts'
-import type { Stamp } from './engine.ts'
+import type { SessionId, Stamp } from './engine.ts'
 import { HeadersSentError, NotSignedInError, SessionEndedError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import type { Live } from './live.ts'
@@ -42,6 +42,8 @@ export class SessionState {
   #queue: Promise<unknown> | undefined
   /** From then on no cookie can be set. */
   headersSent = false
+  /** The id that the last write has moved the session from, if it has. */
+  #previousId: SessionId | undefined
   /** Its token is old: the commit is to bring a new one. */
   rotationDue = false
   /** Nobody is there any more to take a new session's cookie. */
@@ -176,7 +178,8 @@ export class SessionState {
       if (this.#live === undefined) throw new SessionEndedError('stepUp')
       this.#concealed = false
       const { id } = this.#live.token
-      await this.#events.record('step-up', { id, previousId: before.token.id, principal, level })
+      const previousId = this.#previousId ?? before.token.id
+      await this.#events.record('step-up', { id, previousId, principal, level })
     })
   }
 
@@ -222,7 +225,7 @@ export class SessionState {
       if (live !== undefined) {
         const destroyed = await this.repository.destroy(live)
         if (destroyed.status === 'done') {
-          const event = { id: live.token.id, principal: principalOf(live.meta) }
+          const event = { id: destroyed.id, principal: principalOf(live.meta) }
           entry = this.#events.record('logout', event)
         }
         // A login elsewhere was first, and its cookie is not this request's to touch.
@@ -337,11 +340,11 @@ export class SessionState {
     this.#concealed ||= written.isOver
     if (moved !== undefined) this.rotationDue = false
     this.#become(written.live, written.rebased)
+    const { previousId } = written
     const { id } = written.live.token
+    this.#previousId = previousId
     let entry: Promise<void> | undefined
-    if (written.isRotated) {
-      entry = this.#events.record('rotated', { id, previousId: live.token.id })
-    }
+    if (previousId !== undefined) entry = this.#events.record('rotated', { id, previousId })
     if (delta.size > 0) {
       entry = this.#events.record('changed', { id, attributes: [...delta.keys()] }) ?? entry
     }

@@ -90,6 +90,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   async #close(): Promise<void> {
     this.#expiry.close()
     this.#repository.watches.close()
+    this.#repository.leftovers.close()
     await this.#audit.close()
     await this.#repository.insight.close()
     const { engine } = this.#settings
