@@ -199,7 +199,8 @@ class Revival {
 
   private properties(object: Record<string, unknown>, keys: string[], depth: number): unknown {
     if (depth === MAX_DEPTH) fail('nested too deeply')
-    let [unknown, indexes] = [0, 0]
+    let unknown = 0
+    let indexes = 0
     for (const key of keys) {
       const value = this.value(object[key], depth + 1)
       if (startsLikeIndex(key) && isIndex(key)) indexes++

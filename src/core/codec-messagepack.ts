@@ -243,7 +243,8 @@ class Reader {
     this.enter(this.plausible(count, 2), depth)
     let object: Record<string, unknown> = {}
     const entries: [string, unknown][] | undefined = count > MOST_SET ? [] : undefined
-    let [unknown, indexes] = [0, 0]
+    let unknown = 0
+    let indexes = 0
     for (let left = count; left > 0; left--) {
       const before = this.heapBytes
       const key = this.key()

@@ -119,9 +119,10 @@ export function isCommonKey(key: string): boolean {
 
 /** Of a table, which is three quarters full at most, about. */
 function capacity(count: number, least = 4): number {
-  return powerOfTwo(Math.max(count * 1.5, least))
+  return powerOfTwo(Math.max(Math.ceil(count * 1.5), least))
 }
 
+/** @param least whole */
 function powerOfTwo(least: number): number {
-  return 2 ** Math.ceil(Math.log2(least))
+  return 2 << (31 - Math.clz32(least - 1))
 }
