@@ -31,15 +31,12 @@ const pairs = (count: number): [number, number][] =>
   Array.from({ length: count }, (_, at) => [at, at])
 
 const kinds: Readonly<Record<string, (number: number) => unknown>> = {
-  'one number': () => 1,
-  'a cart': (n: number) =>
-    many(100, (at) => ({ sku: `AB-${n}-${at}`, quantity: 1, price: 9.5, options: { gift: true } })),
   'empty lists': () => many(10_000, () => []),
   'lists of one': () => many(5_000, () => [1]),
   'empty objects': () => many(10_000, () => ({})),
   'objects of four': () => many(2_000, () => fields(4, (at) => `f${at}`)),
-  'objects of thirty': () => many(150, () => fields(30, (at) => `field${at}`)),
-  'objects of two hundred': () => many(15, () => fields(200, (at) => `wide${at}`)),
+  'objects of thirty': () => many(400, () => fields(30, (at) => `field${at}`)),
+  'objects of two hundred': () => many(60, () => fields(200, (at) => `wide${at}`)),
   'whole numbers where there are fractions elsewhere': () =>
     many(2_000, (at) => fields(4, (key) => `number${key}`, at === 0 ? 0.5 : at)),
   'keys of their own': (n: number) => fields(1_500, (at) => `key-${n}-${at}`),
@@ -59,6 +56,10 @@ const kinds: Readonly<Record<string, (number: number) => unknown>> = {
   'short text': (n: number) => many(3_000, (at) => `${n}-${at}`),
   'long text': (n: number) => `${n} `.repeat(20_000).slice(0, 40_000),
   'wide text': (n: number) => `${n}’`.repeat(20_000).slice(0, 20_000),
+  // The smallest come last: by then the process itself has grown as far as it will.
+  'a cart': (n: number) =>
+    many(100, (at) => ({ sku: `AB-${n}-${at}`, quantity: 1, price: 9.5, options: { gift: true } })),
+  'one number': () => 1,
 }
 
 const { redis } = argument() as WeighingNode
