@@ -20,6 +20,8 @@ export class Load {
   served = 0
   failed = 0
   readonly #calm: Sessions<User>
+  /** Why, as the nodes say. */
+  readonly #rejected: string[] = []
   #isOver = false
   #actors: Promise<void>[] = []
 
@@ -49,11 +51,12 @@ export class Load {
 
   async #act(node: Sessions<User>, owner: string, { next }: Random): Promise<void> {
     const token = this.users.get(owner) as string
+    node.on('rejected', ({ reason }) => this.#rejected.push(reason))
     while (!this.#isOver) {
       try {
         const { session } = await request(node, token)
         const seen = session.get('owner')
-        if (seen === undefined) this.signedOut.push(owner)
+        if (seen === undefined) this.signedOut.push(`${owner} (${this.#rejected.at(-1)})`)
         else if (seen !== owner) this.foreign.push(`${owner}: ${seen}`)
         this.served++
         if (next(3) === 0) {
