@@ -32,7 +32,12 @@ export interface Proxy {
 interface Pair {
   readonly client: Socket
   /** Answers that are not sent on yet, in order, each with its pause. */
-  readonly queue: Array<{ readonly chunk: Buffer; readonly pause: number }>
+  readonly queue: Array<{
+    readonly chunk: Buffer
+    readonly pause: number
+    /** Goes out although answers are held, once what came before it has. */
+    readonly isReleased?: true
+  }>
   readonly upstream: Socket
   isPumping: boolean
 }
@@ -57,7 +62,8 @@ export async function startProxy(socketPath: string): Promise<Proxy> {
     if (pair.isPumping) return
     pair.isPumping = true
     for (;;) {
-      const next = isHolding ? undefined : pair.queue.shift()
+      const isHeld = isHolding && pair.queue[0]?.isReleased !== true
+      const next = isHeld ? undefined : pair.queue.shift()
       if (next === undefined) break
       if (next.pause > 0) await new Promise((resolve) => setTimeout(resolve, next.pause))
       const step = size === 0 ? next.chunk.length : size
@@ -112,7 +118,11 @@ export async function startProxy(socketPath: string): Promise<Proxy> {
       if (count === undefined) isHolding = false
       for (const pair of pairs) {
         const chunks = pair.queue.splice(0, count ?? pair.queue.length).map(({ chunk }) => chunk)
-        if (chunks.length > 0) send(pair, Buffer.concat(chunks))
+        if (chunks.length === 0) continue
+        const chunk = Buffer.concat(chunks)
+        // An answer that is still on its way must not be overtaken: no network does that.
+        if (pair.isPumping) pair.queue.unshift({ chunk, pause: 0, isReleased: true })
+        else send(pair, chunk)
       }
     },
     cut() {
