@@ -14,7 +14,7 @@ import type { Merges } from './rebase.ts'
 import type { RecordSettings, SealMode } from './record.ts'
 import { checkRotation, type RotationOptions, type RotationSettings } from './rotation-options.ts'
 import { createDataSchema, type DataSchema, type Migration } from './schema.ts'
-import { refuseUnknown } from './unknown-options.ts'
+import { refuseUnknown, requireObject } from './unknown-options.ts'
 
 /** Options of `createSessions` that do not depend on the engine. All are checked at once. */
 export interface SessionsOptions<Data extends object> extends RotationOptions {
@@ -172,11 +172,6 @@ export function checkOptions<Data extends object>(
     limitOf: limitOf(options.maxSessions),
     audit: checkAudit(options.audit ?? false),
   }
-}
-
-function requireObject(option: string, value: unknown): void {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return
-  throw new OptionError(option, 'takes an object')
 }
 
 function clockOf(clock: Clock): Clock {

@@ -6,6 +6,7 @@ import type { EventHub } from './events.ts'
 import type { Settings } from './options.ts'
 import { openDescriptor, type PrincipalName } from './principal.ts'
 import { revokeById } from './revoke.ts'
+import { refuseUnknown, requireObject } from './unknown-options.ts'
 import { checkedUpdate } from './update.ts'
 import { checkAttributeName, cloneValue } from './values.ts'
 
@@ -91,8 +92,12 @@ export class PrincipalSessions<Data extends object = Record<string, unknown>> {
    * Ends all of them, or all but one: whoever signed in before the call has no session after it.
    * @param options `except`: its id, also of before a rotation
    * @returns how many were live
+   * @throws OptionError; nothing has ended then
    */
   async revokeAll(options: { readonly except?: SessionId | undefined } = {}): Promise<number> {
+    // What was meant to spare one session must not end it.
+    requireObject('options', options)
+    refuseUnknown(options, ['except'])
     const { tag, partitionTag, principal } = this.#name
     const ids = await this.#settings.engine.revokeAll(partitionTag, tag, options.except)
     // Entries keep their order: the last stands for those before it.
@@ -123,12 +128,13 @@ export class PrincipalSessions<Data extends object = Record<string, unknown>> {
 
   /**
    * Sets attributes of all of them, as `update`; `undefined` deletes one.
-   * @throws as `session.commit`; what was changed before the failure stays changed
+   * @throws OptionError for anything but an object; as `session.commit`: what was changed before the failure stays changed
    */
   set(
     values: { readonly [Name in keyof Data]?: Data[Name] | undefined },
   ): Promise<ChangedSessions> {
     return this.#change(() => {
+      requireObject('values', values)
       const delta = new Map<string, Change>()
       for (const [name, value] of Object.entries(values)) {
         checkAttributeName(name)

@@ -7,3 +7,9 @@ export function refuseUnknown(options: object, known: readonly string[], prefix 
     throw new OptionError(prefix + name, `is not known; known are ${known.join(', ')}`)
   }
 }
+
+/** @throws OptionError for anything but an object with named members */
+export function requireObject(option: string, value: unknown): void {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return
+  throw new OptionError(option, 'takes an object')
+}

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import {
   AttributeError,
   NotSignedInError,
+  OptionError,
   SchemaError,
   SessionEndedError,
   StoreUnavailableError,
@@ -11,6 +12,24 @@ import { HOUR, interleaved, MINUTE, type Slip, setUp } from './session-set-up.ts
 type Data = Record<string, unknown>
 
 describe('sessions.of', () => {
+  it('S17 refuses what does not say what it means, and ends or changes nothing', async () => {
+    const { browser, sessions } = setUp<Data>()
+    const user = browser()
+    await user.visit((s) => s.login('u1'))
+    const own = sessions.of('u1') as unknown as Record<
+      'revokeAll' | 'set',
+      (value: unknown) => Promise<unknown>
+    >
+    for (const wrong of [{ exept: 'id' }, 'id', ['id'], null]) {
+      await expect(own.revokeAll(wrong)).rejects.toThrow(OptionError)
+    }
+    for (const wrong of ['roles', ['admin'], null, undefined]) {
+      await expect(own.set(wrong)).rejects.toThrow(OptionError)
+    }
+    expect(await sessions.of('u1').count()).toBe(1)
+    expect(await user.sees()).toEqual({})
+  })
+
   it('S16 lists devices: who, where, since when, last active, and which one this is', async () => {
     const { browser, sessions, clock } = setUp<Data>({ touchAfter: 0 })
     const [phone, laptop] = [browser(), browser()]
