@@ -262,6 +262,9 @@ export interface Engine {
  * once was in the store at some time within the last `maxStaleness`.
  */
 export interface NearReads {
+  /** How many records it holds at most. */
+  readonly mostHeld: number
+
   /** The record, if it is at hand. No I/O. @param now what the engine's `now()` says */
   peek(id: SessionId, now: number): Held | undefined
 

@@ -28,23 +28,19 @@ export interface KnownAttributes {
 const MOST_FORWARDS = 64
 /** What an opened session takes in memory beside its attributes. Measured (docs/decisions/0016). */
 const MEMO_BYTES = 800
-/**
- * Tokens that have opened a session lately: to verify one anew costs ten times a look at a record. As
- * many as a near cache holds sessions, if nobody says otherwise.
- */
-const MOST_TOKENS = 100_000
-
 /** Sessions out of the engine, or from what it holds near: verifying, following, opening. */
 export class SessionReader {
   readonly #settings: Settings
   readonly #events: EventHub
   readonly #near: NearReads | undefined
-  readonly #tokens = new Generations<Token>({ maxCount: MOST_TOKENS })
+  /** That have opened a session lately: to verify one anew costs ten times a look at a record. */
+  readonly #tokens: Generations<Token>
 
   constructor(settings: Settings, events: EventHub) {
     this.#settings = settings
     this.#events = events
     this.#near = hasNearReads(settings.engine) ? settings.engine : undefined
+    this.#tokens = new Generations({ maxCount: this.#near?.mostHeld ?? 0 })
   }
 
   /** The session of a token that has opened one before, if its record is at hand. No I/O. */

@@ -130,6 +130,10 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     await this.#linkOf('000').call('ready', (wire) => wire.sendCommand(['GET', key], BYTES))
   }
 
+  get mostHeld(): number {
+    return this.#link.near.maxEntries
+  }
+
   get nearCache(): NearCacheStats {
     return this.#link.near.stats
   }
