@@ -8,12 +8,13 @@ import type {
 } from '../../core/audit-log.ts'
 import type { Clock } from '../../core/clock.ts'
 import { StoreRefusedError } from '../../core/errors.ts'
+import { partitionTag } from '../../core/partitions.ts'
 import { closedError } from './errors.ts'
 import { evaluate } from './evaluate.ts'
 import { auditKey, auditWriterKey } from './keys.ts'
-import { Link } from './link.ts'
+import type { Link } from './link.ts'
 import { type LuaScript, scripts } from './scripts.generated.ts'
-import type { TrackedLink, TrackedLinkOptions } from './tracked-link.ts'
+import type { Place, Topology } from './topology.ts'
 import { type Argument, BYTES } from './wire.ts'
 
 /** How long a writer's last number is remembered: longer than it goes on trying to write one batch. */
@@ -23,17 +24,25 @@ const LONGEST_WAIT = 2_000
 /** Between two looks for entries that another consumer has left. Milliseconds. */
 const SHORTEST_BETWEEN_CLAIMS = 100
 const FIRST = '0-0'
+const PARTITION = partitionTag(0)
+
+export interface AuditStreamOptions {
+  readonly prefix: string
+  /** Milliseconds. */
+  readonly commandTimeout: number
+  readonly clock: Clock
+}
 
 /** The audit as a stream. Its entries' fields are in protocol/README.md. */
 export class AuditStream implements AuditLog {
-  readonly #link: TrackedLink
-  readonly #options: TrackedLinkOptions
+  readonly #topology: Topology
+  readonly #options: AuditStreamOptions
   readonly #key: string
   readonly #consumers = new Set<AuditConsumer>()
   #closed = false
 
-  constructor(link: TrackedLink, options: TrackedLinkOptions) {
-    this.#link = link
+  constructor(topology: Topology, options: AuditStreamOptions) {
+    this.#topology = topology
     this.#options = options
     this.#key = auditKey(options.prefix)
   }
@@ -45,20 +54,26 @@ export class AuditStream implements AuditLog {
     for (const { event, at, details } of records) {
       args.push(event, String(at), Buffer.from(details.buffer, details.byteOffset, details.length))
     }
-    await run(this.#link, scripts.audit, keys, args)
+    await this.#topology.at(PARTITION, (place) => run(place, scripts.audit, keys, args))
   }
 
   async list({ count, from, after }: AuditRange): Promise<StoredAuditRecord[]> {
     const start = after === undefined ? String(from ?? '-') : `(${after}`
     const range = ['XRANGE', this.#key, start, '+', 'COUNT', String(count)]
-    const answer = this.#link.call('audit', (wire) => wire.sendCommand(range, BYTES))
-    const records = recordsOf(await answer)
+    const answer = await this.#topology.at(PARTITION, (place) =>
+      place.call('audit', (wire) => wire.sendCommand(range, BYTES)),
+    )
+    const records = recordsOf(answer)
     return from === undefined ? records : records.filter(({ position }) => millis(position) >= from)
   }
 
   consumer(options: ConsumerOptions): AuditConsumer {
     if (this.#closed) throw closedError('audit-read', false)
-    const consumer = new StreamConsumer(this.#options, this.#key, options, () =>
+    const { clock, commandTimeout } = this.#options
+    const link = this.#topology.connect(PARTITION, {
+      commandTimeout: LONGEST_WAIT + commandTimeout,
+    })
+    const consumer = new StreamConsumer(link, clock, this.#key, options, () =>
       this.#consumers.delete(consumer),
     )
     this.#consumers.add(consumer)
@@ -85,13 +100,13 @@ class StreamConsumer implements AuditConsumer {
   #claimAt = Number.NEGATIVE_INFINITY
 
   constructor(
-    stream: TrackedLinkOptions,
+    link: Link,
+    clock: Clock,
     key: string,
     options: ConsumerOptions,
     onClose: () => void,
   ) {
-    const { target, clock, commandTimeout } = stream
-    this.#link = new Link({ target, clock, commandTimeout: LONGEST_WAIT + commandTimeout })
+    this.#link = link
     this.#key = key
     this.#options = options
     this.#clock = clock
@@ -158,12 +173,12 @@ class StreamConsumer implements AuditConsumer {
 }
 
 function run(
-  link: Pick<Link, 'call'>,
+  place: Pick<Place, 'call'>,
   script: LuaScript,
   keys: readonly string[],
   args: readonly Argument[],
 ): Promise<unknown> {
-  return link.call(script.name, (wire, isWanted) => evaluate(wire, script, keys, args, isWanted))
+  return place.call(script.name, (wire, isWanted) => evaluate(wire, script, keys, args, isWanted))
 }
 
 /** Of what others have put into the stream as much as can be made of it. */

@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts'
 import { isRefusal } from './errors.ts'
 import type { RedisTarget } from './options.ts'
 import type { ErrorReply } from './resp.ts'
+import { ServerClock } from './server-clock.ts'
 import { Wire } from './wire.ts'
 
 /** An attempt to connect, handshake included, gets this long. Milliseconds. */
@@ -15,6 +16,8 @@ const MOST_FAILURES = 6
 export interface ConnectionOptions {
   readonly target: RedisTarget
   readonly clock: Clock
+  /** Learns the server's time; without it the connection has its own. */
+  readonly time?: ServerClock
   /** Makes a wire. A link with a near cache has its own. */
   readonly open?: (target: RedisTarget) => Wire
   /** What is to be done on a new connection before anything else is sent. */
@@ -43,13 +46,13 @@ export class Connection {
   #retry: NodeJS.Timeout | undefined
   #failures = 0
   #problem: unknown
-  /** Server time minus our monotonic clock, once it is known. */
-  #offset: number | undefined
+  readonly #time: ServerClock
   #closed = false
 
   constructor(options: ConnectionOptions, events: ConnectionEvents) {
     this.#options = options
     this.#events = events
+    this.#time = options.time ?? new ServerClock(options.clock)
     void this.#connect()
   }
 
@@ -64,8 +67,7 @@ export class Connection {
 
   /** The server's clock, milliseconds since the epoch; ours before the first connection. */
   now(): number {
-    const { clock } = this.#options
-    return this.#offset === undefined ? clock.now() : Math.floor(clock.monotonic() + this.#offset)
+    return this.#time.now()
   }
 
   /** Gives up a wire, if it is the present one, and goes for a new one. */
@@ -107,7 +109,7 @@ export class Connection {
       if (this.#opening !== wire) return
       this.#opening = undefined
       this.#wire = wire
-      this.#offset = offset
+      this.#time.learn(offset)
       this.#problem = undefined
       // Not to 0: a server that takes connections and ends them at once is not asked ever faster.
       this.#failures >>= 1

@@ -1,10 +1,11 @@
 import { type InsightSample, type Insights, isTrail } from '../../core/engine.ts'
+import { partitionTag } from '../../core/partitions.ts'
 import { closedError } from './errors.ts'
 import { evaluate } from './evaluate.ts'
 import { gapsKey, recordKey } from './keys.ts'
-import { Link } from './link.ts'
+import type { Link } from './link.ts'
 import { scripts } from './scripts.generated.ts'
-import type { TrackedLink, TrackedLinkOptions } from './tracked-link.ts'
+import type { Topology } from './topology.ts'
 import { BYTES } from './wire.ts'
 
 const DAY = 86_400_000
@@ -17,6 +18,8 @@ const PAUSE = 20
 /** Where others' keys are many a sample gives up after so many times as many keys as it is to find. */
 const MOST_PER_SESSION = 10
 
+/** That of the counters. */
+const PARTITION = partitionTag(0)
 const ANY = '???*'
 
 /**
@@ -24,30 +27,32 @@ const ANY = '???*'
  * server would track for the near cache whatever is looked at, and requests would wait behind it.
  */
 export class RedisInsight implements Insights {
-  readonly #link: TrackedLink
+  readonly #topology: Topology
   readonly #prefix: string
-  readonly #options: TrackedLinkOptions
   readonly #open = new Set<Link>()
   #closed = false
 
-  constructor(link: TrackedLink, options: TrackedLinkOptions) {
-    this.#link = link
-    this.#prefix = options.prefix
-    this.#options = options
+  constructor(topology: Topology, prefix: string) {
+    this.#topology = topology
+    this.#prefix = prefix
   }
 
   async addGaps(counts: ReadonlyMap<number, number>): Promise<void> {
     const args = [String(KEPT), ...[...counts].flat().map(String)]
-    await this.#link.call('insight', (wire, isWanted) =>
-      evaluate(wire, scripts.gaps, [this.#keyOf(0)], args, isWanted),
+    await this.#topology.at(PARTITION, (place) =>
+      place.call('insight', (wire, isWanted) =>
+        evaluate(wire, scripts.gaps, [this.#keyOf(0)], args, isWanted),
+      ),
     )
   }
 
   async gaps(days: number): Promise<ReadonlyMap<number, number>> {
-    const answers = await this.#link.call('insight', (wire) => {
-      const keys = Array.from({ length: days }, (_, ago) => this.#keyOf(ago))
-      return Promise.all(keys.map((key) => wire.sendCommand(['HGETALL', key])))
-    })
+    const answers = await this.#topology.at(PARTITION, (place) =>
+      place.call('insight', (wire) => {
+        const keys = Array.from({ length: days }, (_, ago) => this.#keyOf(ago))
+        return Promise.all(keys.map((key) => wire.sendCommand(['HGETALL', key])))
+      }),
+    )
     const sums = new Map<number, number>()
     for (const answer of answers as string[][]) {
       for (let i = 0; i + 1 < answer.length; i += 2) {
@@ -60,7 +65,7 @@ export class RedisInsight implements Insights {
 
   /** To be asked on a connection: before, the server's date is not known. */
   #keyOf(daysAgo: number): string {
-    return gapsKey(this.#prefix, this.#link.now() - daysAgo * DAY)
+    return gapsKey(this.#prefix, this.#topology.now() - daysAgo * DAY)
   }
 
   /** In the order of the server's hash table, which knows nothing of lifetimes. */
@@ -110,7 +115,7 @@ export class RedisInsight implements Insights {
 
   async #apart<T>(work: (link: Link) => Promise<T>): Promise<T> {
     if (this.#closed) throw closedError('insight', false)
-    const link = new Link(this.#options)
+    const link = this.#topology.connect(PARTITION)
     this.#open.add(link)
     try {
       return await work(link)

@@ -74,10 +74,6 @@ export class NearCache {
     })
   }
 
-  get maxEntries(): number {
-    return this.#limits.maxEntries
-  }
-
   peek(id: SessionId, now: number): Held | undefined {
     if (now < this.#freshUntil) {
       const entry = this.#entries.get(id)

@@ -5,7 +5,6 @@ import {
   type CreateResult,
   type DestroyOptions,
   type DestroyResult,
-  descriptorHead,
   type Engine,
   type Expired,
   type ExpiryEvents,
@@ -25,7 +24,6 @@ import {
   type WriteResult,
 } from '../../core/engine.ts'
 import { OptionError } from '../../core/errors.ts'
-import { excess } from '../limits.ts'
 import {
   createResult,
   endedRecord,
@@ -39,6 +37,7 @@ import {
   writtenLifetime,
 } from './answers.ts'
 import { AuditStream } from './audit-stream.ts'
+import { makeRoom } from './crowded.ts'
 import { evaluate } from './evaluate.ts'
 import { checkExpiry, type ExpiryMode, type ExpirySource } from './expiry.ts'
 import { ExpiryClaims } from './expiry-claims.ts'
@@ -49,7 +48,9 @@ import type { Hold } from './near-cache.ts'
 import { type NearCacheOptions, nearCacheLimits } from './near-cache-options.ts'
 import { type RedisOptions, redisTarget } from './options.ts'
 import { type LuaScript, scripts } from './scripts.generated.ts'
-import { TrackedLink, type TrackedLinkOptions } from './tracked-link.ts'
+import { Single } from './single.ts'
+import type { Place, Topology } from './topology.ts'
+import type { TrackedLinkOptions } from './tracked-link.ts'
 import { type Argument, BYTES } from './wire.ts'
 
 export type { RedisOptions } from './options.ts'
@@ -58,7 +59,6 @@ export type { RedisOptions } from './options.ts'
 const POLICIES = { reject: '0', 'evict-oldest': '1', 'evict-idle': '2' } as const
 /** From this attempt on a crowded index is looked through at once: better late than no login. */
 const CROWDED_ATTEMPTS = 3
-const EVICTED_AT_ONCE = 500
 /** The last argument of scripts that make a session whose expiry is told of. */
 const AWAITED = 'x'
 /** Milliseconds that an index outlives its sessions, so that it can be said whose has expired. */
@@ -102,87 +102,93 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
   readonly audit: AuditStream
   readonly expiry: ExpiryMode
   readonly #prefix: string
-  readonly #link: TrackedLink
+  readonly #topology: Topology
   readonly #insight: RedisInsight
   readonly #expired: ExpirySource | undefined
   readonly #trails: ExpiryNotifications | undefined
+  readonly #nearLimit: number
   /** At the end of the arguments that make a session. */
   readonly #awaited: readonly string[]
 
   constructor({ expiry, ...options }: TrackedLinkOptions & { readonly expiry: ExpiryMode }) {
     this.#prefix = options.prefix
+    this.#nearLimit = options.nearCache?.maxEntries ?? 0
     this.expiry = expiry
     this.#awaited = expiry === 'reliable' ? [AWAITED] : []
     this.#trails = expiry === 'notify' ? new ExpiryNotifications(options) : undefined
     this.#expired = expiry === 'reliable' ? new ExpiryClaims(options) : this.#trails
-    this.#link = new TrackedLink(options)
-    this.#insight = new RedisInsight(this.#link, options)
-    this.audit = new AuditStream(this.#link, options)
+    this.#topology = new Single(options)
+    this.#insight = new RedisInsight(this.#topology, options.prefix)
+    this.audit = new AuditStream(this.#topology, options)
   }
 
   now(): number {
-    return this.#link.now()
+    return this.#topology.now()
   }
 
   async ready(): Promise<void> {
     // A read of one of our keys: finds a missing permission and a loading server too.
     const key = recordKey(this.#prefix, '000')
-    await this.#linkOf('000').call('ready', (wire) => wire.sendCommand(['GET', key], BYTES))
+    await this.#topology.at('000', (place) =>
+      place.call('ready', (wire) => wire.sendCommand(['GET', key], BYTES)),
+    )
   }
 
   get mostHeld(): number {
-    return this.#link.near.maxEntries
+    return this.#nearLimit
   }
 
   get nearCache(): NearCacheStats {
-    return this.#link.near.stats
+    return sumOf([...this.#topology.nears].map(({ stats }) => stats))
   }
 
   peek(id: SessionId, now: number): Held | undefined {
-    return this.#linkOf(id).near.peek(id, now)
+    return this.#topology.nearOf(id).peek(id, now)
   }
 
   held(id: SessionId): Held | undefined {
-    return this.#linkOf(id).near.held(id)
+    return this.#topology.nearOf(id).held(id)
   }
 
   remember(id: SessionId, held: Held, opened: unknown, bytes: number): void {
-    this.#linkOf(id).near.remember(id, held, opened, bytes)
+    this.#topology.nearOf(id).remember(id, held, opened, bytes)
   }
 
   watch(id: SessionId, listener: () => void): () => void {
-    return this.#linkOf(id).near.watch(id, listener)
+    return this.#topology.nearOf(id).watch(id, listener)
   }
 
   load(id: SessionId, options: LoadOptions = {}): Promise<Stored | undefined> {
-    const { near } = this.#linkOf(id)
-    near.miss()
-    const underWay = options.fresh === true ? undefined : near.underWay(id)
-    if (underWay !== undefined) return underWay as Promise<Stored | undefined>
-    const hold = near.hold(id)
-    const answer = this.#read(id, hold)
-    hold.answer = answer
-    return answer
+    return this.#topology.at(id, (place) => {
+      const { near } = place
+      near.miss()
+      const underWay = options.fresh === true ? undefined : near.underWay(id)
+      if (underWay !== undefined) return underWay as Promise<Stored | undefined>
+      const hold = near.hold(id)
+      const answer = this.#read(id, place, hold)
+      hold.answer = answer
+      return answer
+    })
   }
 
-  async #read(id: SessionId, hold: Hold): Promise<Stored | undefined> {
-    const link = this.#linkOf(id)
+  async #read(id: SessionId, place: Place, hold: Hold): Promise<Stored | undefined> {
+    const { near } = place
     const key = recordKey(this.#prefix, id)
     try {
       // One write, one round trip, a third of the server's time for a script. The record may expire
       // or be destroyed between the two: then it is gone.
-      const [record, ttl] = await link.call('load', (wire) =>
+      const [record, ttl] = await place.call('load', (wire) =>
         Promise.all([wire.sendCommand(['GET', key], BYTES), wire.sendCommand(['PTTL', key])]),
       )
       if (record === null || ttl === GONE) {
-        link.near.release(id, hold)
+        near.release(id, hold)
         return undefined
       }
       const stored = { record: record as Buffer, ttl: lifetime(ttl) }
-      link.near.keep(id, hold, stored.record, stored.ttl)
+      near.keep(id, hold, stored.record, stored.ttl)
       return stored
     } catch (error) {
-      link.near.release(id, hold)
+      near.release(id, hold)
       throw error
     }
   }
@@ -195,7 +201,6 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     limit?: Limit,
   ): Promise<CreateResult> {
     const partition = partitionOf(id)
-    const { near } = this.#linkOf(id)
     const keys = [recordKey(this.#prefix, id)]
     const args: Argument[] = [bytes(record), String(ttl)]
     if (owner !== undefined) {
@@ -205,65 +210,66 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     }
     const evicted: SessionId[] = []
     for (let attempt = 1; ; attempt++) {
+      if (attempt === CROWDED_ATTEMPTS) args.push('1')
+      const result = await this.#create(id, record, keys, [...args, ...this.#awaited], limit)
+      if (result?.status === 'created') {
+        evicted.push(...result.evicted)
+        return { status: 'created', evicted }
+      }
+      if (result !== undefined) return result
+      if (owner === undefined || limit === undefined) throw new Error('no limit, and crowded')
+      const sessions = await this.list(partition, owner.tag)
+      const room = await makeRoom(sessions, owner, limit, (ids) =>
+        this.#evict(partition, owner.tag, ids),
+      )
+      if (room.status === 'rejected') return room
+      evicted.push(...room.evicted)
+    }
+  }
+
+  /** @returns nothing for a crowded index */
+  #create(
+    id: SessionId,
+    record: Uint8Array,
+    keys: readonly string[],
+    args: readonly Argument[],
+    limit: Limit | undefined,
+  ): Promise<CreateResult | undefined> {
+    return this.#topology.at(id, async (place) => {
+      const { near } = place
       const hold = near.hold(id)
       try {
-        if (attempt === CROWDED_ATTEMPTS) args.push('1')
-        const answer = await this.#run(
-          scripts.create,
-          id,
-          keys,
-          [...args, ...this.#awaited],
-          keys[0],
-        )
-        const result = createResult(answer, partition)
+        const answer = await run(place, scripts.create, keys, args, keys[0])
+        const result = createResult(answer, partitionOf(id))
         if (result?.status === 'created') {
           near.keep(id, hold, record, writtenLifetime(answer))
           for (const other of result.evicted) near.drop(other)
-          evicted.push(...result.evicted)
-          return { status: 'created', evicted }
+        } else {
+          near.release(id, hold)
         }
-        near.release(id, hold)
-        if (result !== undefined) return result
-        if (owner === undefined || limit === undefined) throw new Error('no limit, and crowded')
-        const room = await this.#makeRoom(partition, owner, limit)
-        if (room.status === 'rejected') return room
-        evicted.push(...room.evicted)
+        return result
       } catch (error) {
         // It may be carried out all the same, and nobody tells us which sessions it has evicted.
         if (limit === undefined) near.drop(id)
         else near.clear()
         throw error
       }
-    }
+    })
   }
 
-  /**
-   * Brings an index that is too large to be looked through in one step down to the limit, page by
-   * page: dead entries go, then those that are too many already, whoever else logs in.
-   */
-  async #makeRoom(
+  /** @returns those that were live */
+  async #evict(
     partition: string,
-    owner: Owner,
-    limit: Limit,
-  ): Promise<Extract<CreateResult, { status: 'created' | 'rejected' }>> {
-    const sessions = await this.list(partition, owner.tag)
-    const others = sessions.filter(({ id }) => id !== limit.replaces)
-    const { kind } = descriptorHead(owner.descriptor)
-    if (limit.policy === 'reject') {
-      const passed = excess(others, limit, kind, 1).limit
-      if (passed !== undefined) return { status: 'rejected', limit: passed }
-      return { status: 'created', evicted: [] }
-    }
-    const evicted: SessionId[] = []
-    const { surplus } = excess(others, limit, kind, 0)
-    for (let i = 0; i < surplus.length; i += EVICTED_AT_ONCE) {
-      const args = surplus.slice(i, i + EVICTED_AT_ONCE).map((id) => id.slice(3))
-      const keys = [indexKey(this.#prefix, partition, owner.tag)]
-      const ended = idsOf(await this.#run(scripts.evict, partition, keys, args), partition)
-      for (const id of ended) this.#linkOf(id).near.drop(id)
-      evicted.push(...ended)
-    }
-    return { status: 'created', evicted }
+    ownerTag: string,
+    ids: readonly SessionId[],
+  ): Promise<SessionId[]> {
+    const keys = [indexKey(this.#prefix, partition, ownerTag)]
+    const args = ids.map((id) => hashWithin(partition, id))
+    return this.#topology.at(partition, async (place) => {
+      const ended = idsOf(await run(place, scripts.evict, keys, args), partition)
+      for (const id of ended) place.near.drop(id)
+      return ended
+    })
   }
 
   commit(
@@ -276,8 +282,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     const args = [ttl === undefined ? '' : String(ttl), Buffer.concat([base, record])]
     if (options?.sooner === true) args.push(...this.#awaited)
     const key = recordKey(this.#prefix, id)
-    return this.#write(scripts.commit, id, [key], args, key, (hold, answer) => {
-      const { near } = this.#linkOf(id)
+    return this.#write(scripts.commit, id, [key], args, key, ({ near }, hold, answer) => {
       near.keep(id, hold, record, writtenLifetime(answer))
       near.notify(id)
     })
@@ -286,8 +291,8 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
   touch(id: SessionId, base: Stamp, ttl: number): Promise<WriteResult> {
     const args = [bytes(base), String(ttl)]
     const key = recordKey(this.#prefix, id)
-    return this.#write(scripts.touch, id, [key], args, key, (hold, answer) => {
-      this.#linkOf(id).near.renew(id, hold, base, writtenLifetime(answer))
+    return this.#write(scripts.touch, id, [key], args, key, ({ near }, hold, answer) => {
+      near.renew(id, hold, base, writtenLifetime(answer))
     })
   }
 
@@ -300,7 +305,6 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     options: { readonly trail?: Trail; readonly owner?: Owner } = {},
   ): Promise<WriteResult> {
     const { trail, owner } = options
-    const { near } = this.#linkOf(to)
     const keys = [recordKey(this.#prefix, from), recordKey(this.#prefix, to)]
     const args: Argument[] = [bytes(base), bytes(record), String(ttl), ...trailArguments(trail)]
     if (owner !== undefined) {
@@ -308,46 +312,65 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
       args.push(bytes(owner.descriptor), this.#indexLifetime(owner))
     }
     args.push(...this.#awaited)
-    const successor = near.hold(to)
-    let isKept = false
-    try {
-      return await this.#write(scripts.rotate, from, keys, args, keys[1], (hold, answer) => {
-        near.keep(to, successor, record, writtenLifetime(answer))
-        isKept = true
-        near.release(from, hold)
-        near.notify(from)
-        if (trail !== undefined) this.#trails?.leftTrail(from)
-      })
-    } finally {
-      if (!isKept) near.drop(to)
-    }
+    return this.#topology.at(from, async (place) => {
+      const { near } = place
+      const successor = near.hold(to)
+      let isKept = false
+      try {
+        return await writeAt(
+          place,
+          scripts.rotate,
+          from,
+          keys,
+          args,
+          keys[1],
+          (_, hold, answer) => {
+            near.keep(to, successor, record, writtenLifetime(answer))
+            isKept = true
+            near.release(from, hold)
+            near.notify(from)
+            if (trail !== undefined) this.#trails?.leftTrail(from)
+          },
+        )
+      } finally {
+        if (!isKept) near.drop(to)
+      }
+    })
   }
 
-  async settle(id: SessionId, until: number): Promise<void> {
-    const { near } = this.#linkOf(id)
-    const hold = near.hold(id)
-    try {
-      await this.#run(scripts.settle, id, [recordKey(this.#prefix, id)], [String(until)])
-    } finally {
-      near.release(id, hold)
-    }
+  settle(id: SessionId, until: number): Promise<void> {
+    return this.#topology.at(id, async (place) => {
+      const hold = place.near.hold(id)
+      try {
+        await run(place, scripts.settle, [recordKey(this.#prefix, id)], [String(until)])
+      } finally {
+        place.near.release(id, hold)
+      }
+    })
   }
 
   async destroy(id: SessionId, options: DestroyOptions = {}): Promise<DestroyResult> {
     const { ownerTag, base, spareTrail, trail } = options
-    const { near } = this.#linkOf(id)
     const keys = [recordKey(this.#prefix, id)]
     if (ownerTag !== undefined) keys.push(indexKey(this.#prefix, partitionOf(id), ownerTag))
     const args: Argument[] = trailArguments(trail)
     if (base !== undefined) args.push(bytes(base))
     else if (spareTrail === true) args.push('record')
     let ended: Uint8Array | undefined
-    const result = await this.#write(scripts.destroy, id, keys, args, undefined, (hold, answer) => {
-      ended = endedRecord(answer)
-      near.release(id, hold)
-      near.notify(id)
-      if (trail !== undefined) this.#trails?.leftTrail(id)
-    })
+    const result = await this.#write(
+      scripts.destroy,
+      id,
+      keys,
+      args,
+      undefined,
+      (place, hold, answer) => {
+        const { near } = place
+        ended = endedRecord(answer)
+        near.release(id, hold)
+        near.notify(id)
+        if (trail !== undefined) this.#trails?.leftTrail(id)
+      },
+    )
     return ended === undefined ? result : { status: 'done', ended }
   }
 
@@ -356,7 +379,9 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     const found = new Map<SessionId, ListedSession>()
     let cursor = '0'
     do {
-      const page = listedPage(await this.#run(scripts.list, partition, keys, [cursor]), partition)
+      const from = [cursor]
+      const answer = this.#topology.at(partition, (place) => run(place, scripts.list, keys, from))
+      const page = listedPage(await answer, partition)
       for (const session of page.sessions) found.set(session.id, session)
       cursor = page.cursor
     } while (cursor !== '0')
@@ -364,22 +389,24 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
   }
 
   async revokeAll(partition: string, ownerTag: string, except?: SessionId): Promise<SessionId[]> {
-    const { near } = this.#linkOf(partition)
     const keys = [indexKey(this.#prefix, partition, ownerTag)]
     const args = [hashWithin(partition, except)]
     const ended: SessionId[] = []
-    try {
-      for (;;) {
-        const answer = await this.#run(scripts['revoke-all'], partition, keys, args)
-        const step = revokedStep(answer, partition)
-        for (const id of step.ended) near.drop(id)
-        ended.push(...step.ended)
-        if (step.isLast) return ended
-      }
-    } catch (error) {
-      // It may have been carried out, and then nobody tells us which sessions it has ended.
-      near.clear()
-      throw error
+    for (;;) {
+      const step = await this.#topology.at(partition, async (place) => {
+        try {
+          const answer = await run(place, scripts['revoke-all'], keys, args)
+          const { isLast, ended } = revokedStep(answer, partition)
+          for (const id of ended) place.near.drop(id)
+          return { isLast, ended }
+        } catch (error) {
+          // It may have been carried out, and then nobody tells us which sessions it has ended.
+          place.near.clear()
+          throw error
+        }
+      })
+      ended.push(...step.ended)
+      if (step.isLast) return ended
     }
   }
 
@@ -403,7 +430,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
   }
 
   async close(): Promise<void> {
-    this.#link.close()
+    this.#topology.close()
     this.#insight.close()
     this.#expired?.close()
     this.audit.close()
@@ -413,50 +440,81 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     return String(owner.ttl + (this.expiry === 'reliable' ? TOLD_WITHIN : 0))
   }
 
-  /** The link to the master of a partition. With a Sentinel or a Cluster there will be a choice. */
-  #linkOf(_partition: string): TrackedLink {
-    return this.#link
-  }
-
-  /**
-   * A script whose first key is the record of `id`, with what its success means to the near cache.
-   * @param written the record's key that it leaves written and read
-   */
-  async #write(
+  #write(
     script: LuaScript,
     id: SessionId,
     keys: readonly string[],
     args: readonly Argument[],
     written: string | undefined,
-    done: (hold: Hold, answer: unknown) => void,
+    done: Done,
   ): Promise<WriteResult> {
-    const { near } = this.#linkOf(id)
-    const hold = near.hold(id)
-    try {
-      const answer = await this.#run(script, id, keys, args, written)
-      const result = writeResult(answer)
-      if (result.status === 'done') done(hold, answer)
-      else if (result.status === 'gone') near.drop(id)
-      else near.keep(id, hold, result.stored.record, result.stored.ttl)
-      return result
-    } catch (error) {
-      // It may be carried out all the same, and nobody would tell: not us, for it was our own.
-      near.drop(id)
-      throw error
-    }
+    return this.#topology.at(id, (place) => writeAt(place, script, id, keys, args, written, done))
   }
+}
 
-  #run(
-    script: LuaScript,
-    at: string,
-    keys: readonly string[],
-    args: readonly Argument[],
-    written?: string,
-  ): Promise<unknown> {
-    return this.#linkOf(partitionOf(at)).call(script.name, (wire, isWanted) =>
-      evaluate(wire, script, keys, args, isWanted, written),
-    )
+/** What a write's success means to what is known near. @param hold that of the first key's record */
+type Done = (place: Place, hold: Hold, answer: unknown) => void
+
+/**
+ * A script whose first key is the record of `id`.
+ * @param written the record's key that it leaves written and read
+ */
+async function writeAt(
+  place: Place,
+  script: LuaScript,
+  id: SessionId,
+  keys: readonly string[],
+  args: readonly Argument[],
+  written: string | undefined,
+  done: Done,
+): Promise<WriteResult> {
+  const { near } = place
+  const hold = near.hold(id)
+  try {
+    const answer = await run(place, script, keys, args, written)
+    const result = writeResult(answer)
+    if (result.status === 'done') done(place, hold, answer)
+    else if (result.status === 'gone') near.drop(id)
+    else near.keep(id, hold, result.stored.record, result.stored.ttl)
+    return result
+  } catch (error) {
+    // It may be carried out all the same, and nobody would tell: not us, for it was our own.
+    near.drop(id)
+    throw error
   }
+}
+
+function run(
+  place: Place,
+  script: LuaScript,
+  keys: readonly string[],
+  args: readonly Argument[],
+  written?: string,
+): Promise<unknown> {
+  return place.call(script.name, (wire, isWanted) =>
+    evaluate(wire, script, keys, args, isWanted, written),
+  )
+}
+
+/** Of all servers. */
+function sumOf(all: readonly NearCacheStats[]): NearCacheStats {
+  const [first, ...others] = all
+  if (first === undefined) throw new TypeError('no servers')
+  return others.reduce(
+    (sum, one) => ({
+      // As good as the worst of them.
+      state: sum.state === 'on' ? one.state : sum.state,
+      reason: sum.reason ?? one.reason,
+      entries: sum.entries + one.entries,
+      bytes: sum.bytes + one.bytes,
+      hits: sum.hits + one.hits,
+      misses: sum.misses + one.misses,
+      invalidations: sum.invalidations + one.invalidations,
+      evictions: sum.evictions + one.evictions,
+      age: sum.age === undefined || one.age === undefined ? undefined : Math.max(sum.age, one.age),
+    }),
+    first,
+  )
 }
 
 function limitArguments(limit: Limit, partition: string): Argument[] {

@@ -7,6 +7,7 @@ import { type Issue, Link } from './link.ts'
 import { NearCache, type NearCacheLimits } from './near-cache.ts'
 import type { RedisTarget } from './options.ts'
 import { ErrorReply } from './resp.ts'
+import type { ServerClock } from './server-clock.ts'
 import { type Invalidated, Wire } from './wire.ts'
 
 /**
@@ -24,6 +25,7 @@ export interface TrackedLinkOptions {
   /** Milliseconds. */
   readonly commandTimeout: number
   readonly clock: Clock
+  readonly time?: ServerClock
   /** Undefined: no near cache is wanted. */
   readonly nearCache: NearCacheLimits | undefined
 }

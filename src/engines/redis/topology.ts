@@ -1,0 +1,31 @@
+import type { Link, LinkOptions } from './link.ts'
+import type { NearCache } from './near-cache.ts'
+import type { TrackedLink } from './tracked-link.ts'
+
+/** A server that can be asked, and what is known near of its records. */
+export type Place = Pick<TrackedLink, 'near' | 'call'>
+
+/** What a further connection differs in. */
+export type ExtraOptions = Pick<LinkOptions, 'prepare'> &
+  Partial<Pick<LinkOptions, 'commandTimeout'>>
+
+/** Which servers there are, and which of them has what: one server, the primary of Sentinels, a Cluster. */
+export interface Topology {
+  /** Milliseconds since the epoch, by the clock of the servers. */
+  now(): number
+
+  /** What is known near of the records of a partition. @param at the partition, or an id in it */
+  nearOf(at: string): NearCache
+
+  /** Of all servers. */
+  readonly nears: Iterable<NearCache>
+
+  /** Runs `work` where the partition is; again, where it turns out to have moved meanwhile. */
+  at<T>(at: string, work: (place: Place) => Promise<T>): Promise<T>
+
+  /** A further connection to where the partition is, for what blocks or must not be tracked. */
+  connect(at: string, options?: ExtraOptions): Link
+
+  /** Idempotent. */
+  close(): void
+}
