@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Proxy } from '../support/proxy.ts'
 import { seeded } from '../support/random.ts'
 import { sleep } from '../support/requests.ts'
-import { Load, type User } from './load.ts'
+import { Load, recovered, type User } from './load.ts'
 import { node, proxyOf, server } from './setup.ts'
 
 const OPTIONS = { commandTimeout: 250, nearCache: { maxStaleness: 200 } } as const
@@ -96,4 +96,25 @@ it('F07 I3 I7 an answer that is 2 s late: the caller knows nothing at its deadli
   session.set('owner', 'again')
   await session.commit()
   expect((await calm.open(token, { fresh: true })).toJSON()).toEqual({ owner: 'again', n: 2 })
+})
+
+it('F07 I8 answers that have piled up come, each too late: another connection, and all goes on', async () => {
+  const redis = await server()
+  const proxy = await proxyOf(redis)
+  const calm = await node<User>(redis.url)
+  const here = await node<User>(proxy.url, OPTIONS)
+  const load = await Load.start(calm, [], seeded('F07, piled up'), 1)
+  const [token] = [...load.users.values()] as [string]
+  await here.open(token)
+  // Forty answers of 200 ms each: 8 s until they are all there.
+  proxy.delay(200)
+  const late = []
+  while (proxy.held < 40) {
+    late.push(here.open(token, { fresh: true }).catch(() => undefined))
+    await sleep(3)
+  }
+  proxy.delay(0)
+  await recovered(here)
+  expect((await here.open(token, { fresh: true })).get('owner')).toBe('user 0')
+  await Promise.all(late)
 })

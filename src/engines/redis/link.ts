@@ -38,7 +38,7 @@ export class Link {
   readonly #deadlines: Deadlines
   readonly #commandTimeout: number
   readonly #waiting = new Set<Call>()
-  /** Grows with each answer: shows whether a link that let a deadline pass is alive at all. */
+  /** Grows with each answer in time: shows whether a link that let a deadline pass is of any use. */
   #answers = 0
   #closed = false
 
@@ -110,12 +110,12 @@ export class Link {
       .issue(wire, () => !call.isLate)
       .then(
         (reply) => {
-          this.#answers++
+          if (!call.isLate) this.#answers++
           this.#deadlines.settle(call.deadline)
           call.resolve(reply)
         },
         (error: unknown) => {
-          if (error instanceof ErrorReply) this.#answers++
+          if (error instanceof ErrorReply && !call.isLate) this.#answers++
           this.#deadlines.settle(call.deadline)
           const { operation } = call
           call.reject(this.#closed ? closedError(operation, true) : sentError(error, operation))
@@ -132,8 +132,8 @@ export class Link {
       return
     }
     call.reject(lateError(operation, this.#commandTimeout))
-    // Not one answer since it was sent: hung. Given up, so that nothing piles up behind it and no
-    // late reply is ever read.
+    // Not one answer in time since it was sent: hung, or so far behind that each is too late, and what
+    // has piled up keeps it so. Given up, so that nothing piles up behind it and no late reply is read.
     if (call.answers === this.#answers) this.#connection.drop(sentOn)
   }
 }
