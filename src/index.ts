@@ -82,5 +82,13 @@ export type { Watch, WatchOptions } from './core/watch.ts'
 export { type CreateSessionsOptions, createSessions } from './create-sessions.ts'
 export { memoryEngine } from './engines/memory/memory-engine.ts'
 export type { NearCacheOptions } from './engines/redis/near-cache-options.ts'
-export type { RedisOptions } from './engines/redis/options.ts'
+export type {
+  HostAddress,
+  MapAddress,
+  RedisAccess,
+  RedisOptions,
+  RedisSentinelOptions,
+  RedisTlsOptions,
+  ServerAddress,
+} from './engines/redis/options.ts'
 export { type RedisEngineOptions, redisEngine } from './engines/redis/redis-engine.ts'

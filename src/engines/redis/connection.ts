@@ -2,7 +2,8 @@ import type { Clock } from '../../core/clock.ts'
 import { isRefusal } from './errors.ts'
 import type { RedisTarget } from './options.ts'
 import type { ErrorReply } from './resp.ts'
-import { ServerClock } from './server-clock.ts'
+import type { Route } from './route.ts'
+import type { ServerClock } from './server-clock.ts'
 import { Wire } from './wire.ts'
 
 /** An attempt to connect, handshake included, gets this long. Milliseconds. */
@@ -10,13 +11,15 @@ const CONNECT_TIMEOUT = 4_000
 /** Longest pause between two attempts; with the above: back within 5 s of the server. */
 const LONGEST_PAUSE = 1_000
 const FIRST_PAUSE = 20
+/** A server that was connected for less and turns out to be a replica is what the address stands for. */
+const SETTLED = 1_000
 /** Doublings from the first pause to the longest. */
 const MOST_FAILURES = 6
 
 export interface ConnectionOptions {
-  readonly target: RedisTarget
+  readonly route: Route
   readonly clock: Clock
-  /** Learns the server's time; without it the connection has its own. */
+  /** Learns the server's time with each connection. */
   readonly time?: ServerClock
   /** Makes a wire. A link with a near cache has its own. */
   readonly open?: (target: RedisTarget) => Wire
@@ -33,8 +36,8 @@ export interface ConnectionEvents {
 }
 
 /**
- * Keeps one server connected: connects in the background, again and again for as long as it is
- * open, and learns the server's clock each time. Never throws.
+ * Keeps the server that is meant connected: connects in the background, again and again for as long as
+ * it is open, and goes where the route leads. Never throws.
  */
 export class Connection {
   readonly #options: ConnectionOptions
@@ -42,17 +45,20 @@ export class Connection {
   /** Connected and usable. */
   #wire: Wire | undefined
   /** On its way to that. */
-  #opening: Wire | undefined
+  #attempt: Attempt | undefined
   #retry: NodeJS.Timeout | undefined
+  /** Left, and still to answer. */
+  readonly #left = new Set<Wire>()
   #failures = 0
+  #upSince = 0
   #problem: unknown
-  readonly #time: ServerClock
+  readonly #ignoreMoves: (() => void) | undefined
   #closed = false
 
   constructor(options: ConnectionOptions, events: ConnectionEvents) {
     this.#options = options
     this.#events = events
-    this.#time = options.time ?? new ServerClock(options.clock)
+    this.#ignoreMoves = options.route.onMove?.(() => this.#moved())
     void this.#connect()
   }
 
@@ -65,11 +71,6 @@ export class Connection {
     return this.#problem
   }
 
-  /** The server's clock, milliseconds since the epoch; ours before the first connection. */
-  now(): number {
-    return this.#time.now()
-  }
-
   /** Gives up a wire, if it is the present one, and goes for a new one. */
   drop(wire: Wire, problem?: unknown): void {
     if (wire !== this.#wire) return
@@ -80,53 +81,93 @@ export class Connection {
     this.#again()
   }
 
+  /**
+   * What the server has said shows that it is not the primary any more: another connection is made. What
+   * is under way on this one is still answered.
+   * @param patience milliseconds until the answers that are missing then are given up
+   * @returns false if another connection would lead to the same server again
+   */
+  leave(wire: Wire, patience: number): boolean {
+    if (wire !== this.#wire) return true
+    const { route, clock } = this.#options
+    if (route.check === undefined && clock.monotonic() - this.#upSince < SETTLED) return false
+    this.#wire = undefined
+    this.#problem = undefined
+    this.#events.down()
+    this.#left.add(wire)
+    const end = () => {
+      this.#left.delete(wire)
+      wire.destroy()
+    }
+    setTimeout(end, patience).unref()
+    this.#again()
+    return true
+  }
+
   close(): void {
     this.#closed = true
+    this.#ignoreMoves?.()
     clearTimeout(this.#retry)
-    const wires = [this.#wire, this.#opening]
+    const wires = [this.#wire, this.#attempt?.wire, ...this.#left]
     this.#wire = undefined
-    this.#opening = undefined
+    this.#attempt = undefined
     this.#events.down()
     for (const wire of wires) wire?.destroy()
   }
 
   async #connect(): Promise<void> {
-    const { target, open, prepare } = this.#options
-    const wire = open === undefined ? new Wire(target) : open(target)
-    this.#opening = wire
-    // Any error ends the wire: after a reply that could not be read what follows could reach the wrong
-    // caller.
-    wire.onError = (error) => {
-      this.#failed(wire, error)
-      this.drop(wire, error)
-    }
+    const { route, open, prepare, time, clock } = this.#options
+    const attempt: Attempt = { wire: undefined }
+    this.#attempt = attempt
     // A hung server answers a TCP connect, but no HELLO.
-    const limit = setTimeout(() => this.#failed(wire, undefined), CONNECT_TIMEOUT)
+    const limit = setTimeout(() => this.#failed(attempt, undefined), CONNECT_TIMEOUT)
     try {
+      const target = await route.find()
+      if (this.#attempt !== attempt) return
+      const wire = open === undefined ? new Wire(target) : open(target)
+      attempt.wire = wire
+      // Any error ends the wire: after a reply that could not be read what follows could reach the
+      // wrong caller.
+      wire.onError = (error) => {
+        this.#failed(attempt, error)
+        this.drop(wire, error)
+      }
       await wire.connect()
+      await route.check?.(wire)
       await prepare?.(wire)
-      const offset = await this.#askTime(wire)
-      if (this.#opening !== wire) return
-      this.#opening = undefined
+      const offset = time === undefined ? 0 : await this.#askTime(wire)
+      if (this.#attempt !== attempt) return
+      this.#attempt = undefined
       this.#wire = wire
-      this.#time.learn(offset)
+      this.#upSince = clock.monotonic()
+      time?.learn(offset)
       this.#problem = undefined
       // Not to 0: a server that takes connections and ends them at once is not asked ever faster.
       this.#failures >>= 1
       this.#events.up(wire)
     } catch (error) {
-      this.#failed(wire, error)
+      this.#failed(attempt, error)
     } finally {
       clearTimeout(limit)
     }
   }
 
-  #failed(wire: Wire, problem: unknown): void {
-    if (wire !== this.#opening) return
-    this.#opening = undefined
+  #failed(attempt: Attempt, problem: unknown): void {
+    if (attempt !== this.#attempt) return
+    this.#attempt = undefined
     this.#problem = problem
-    wire.destroy()
+    attempt.wire?.destroy()
     if (isRefusal(problem)) this.#events.refused(problem)
+    this.#again()
+  }
+
+  /** What is said to the former server is of no use any more, nor is the pause after what it refused. */
+  #moved(): void {
+    this.#failures = 0
+    if (this.#wire !== undefined) return this.drop(this.#wire)
+    if (this.#attempt !== undefined) return this.#failed(this.#attempt, undefined)
+    this.#problem = undefined
+    clearTimeout(this.#retry)
     this.#again()
   }
 
@@ -147,4 +188,8 @@ export class Connection {
     // The server read its clock half a round trip before we read the answer, more or less.
     return Number(seconds) * 1_000 + Number(micros) / 1_000 - (sent + received) / 2
   }
+}
+
+interface Attempt {
+  wire: Wire | undefined
 }

@@ -36,6 +36,8 @@ const UNAVAILABLE: Readonly<Record<string, string>> = {
   UNBLOCKED: 'it has just become a replica: wait for the failover',
 }
 
+const DEMOTED = new Set(['READONLY', 'MASTERDOWN', 'UNBLOCKED'])
+
 /** Answers that begin with ERR or with none of our words, by what they say. */
 const TEXTS: ReadonlyArray<readonly [RegExp, string]> = [
   [/max number of clients/, 'MAXCLIENTS'],
@@ -51,6 +53,9 @@ const TEXTS: ReadonlyArray<readonly [RegExp, string]> = [
 /** Network errors by code: what to do. Everything else is told as "the connection was lost". */
 const NETWORK: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there: start the server, or check the address',
+  NO_SENTINEL: 'no Sentinel answers: check redis.sentinels, redis.sentinelAccess, and the network',
+  NO_SUCH_MASTER: 'the Sentinels know no primary of this name: check redis.masterName',
+  NOT_PRIMARY: 'the server that the Sentinels name is not the primary: wait for the failover',
   ENOENT: 'there is no such socket: start the server, or check the path',
   EACCES: 'this process may not open the socket: check its permissions',
   ENOTFOUND: 'the host name does not resolve: check the address',
@@ -133,6 +138,7 @@ export function unreachableError(
   waited: number,
 ): SojournError {
   if (problem instanceof ErrorReply) return replyError(problem, operation)
+  if (isSojournError(problem)) return problem
   const code = codeOf(problem)
   const advice = code === undefined ? undefined : NETWORK[code]
   const why =
@@ -149,6 +155,11 @@ export function unreachableError(
 function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | undefined)?.code
   return typeof code === 'string' && /^[A-Z0-9_]{1,64}$/.test(code) ? code : undefined
+}
+
+/** The server is not the primary any more; nothing was carried out. */
+export function isDemoted(error: unknown): boolean {
+  return error instanceof ErrorReply && DEMOTED.has(replyReason(error))
 }
 
 /** The server does not know this script (yet, or any more): it was not run. */

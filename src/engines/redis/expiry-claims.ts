@@ -4,9 +4,9 @@ import { PARTITIONS, partitionTag } from '../../core/partitions.ts'
 import { evaluate } from './evaluate.ts'
 import { type ExpiryListener, ExpiryListeners, type ExpirySource } from './expiry.ts'
 import { awaitedKey, expiryTurnKey } from './keys.ts'
-import { Link } from './link.ts'
+import type { Link } from './link.ts'
 import { type LuaScript, scripts } from './scripts.generated.ts'
-import type { TrackedLinkOptions } from './tracked-link.ts'
+import type { Topology } from './topology.ts'
 
 /** Milliseconds between two looks of a node at all partitions. In between it looks where something is due. */
 const INTERVAL = 2_000
@@ -54,7 +54,8 @@ interface Claimed {
  * server would track for the near cache whatever is looked at, and requests would wait behind it.
  */
 export class ExpiryClaims implements ExpirySource {
-  readonly #options: TrackedLinkOptions
+  readonly #topology: Topology
+  readonly #prefix: string
   readonly #listeners = new ExpiryListeners()
   readonly #keys: readonly string[]
   #link: Link | undefined
@@ -68,10 +69,11 @@ export class ExpiryClaims implements ExpirySource {
   #acknowledged: Claimed[] = []
   #acknowledging: Promise<void> | undefined
 
-  constructor(options: TrackedLinkOptions) {
-    this.#options = options
+  constructor(topology: Topology, prefix: string) {
+    this.#topology = topology
+    this.#prefix = prefix
     this.#keys = Array.from({ length: PARTITIONS }, (_, partition) =>
-      awaitedKey(options.prefix, partitionTag(partition)),
+      awaitedKey(prefix, partitionTag(partition)),
     )
     this.#planLook(SWEEP_INTERVAL)
     this.#schedule()
@@ -110,9 +112,9 @@ export class ExpiryClaims implements ExpirySource {
   async #work(): Promise<void> {
     this.#isWorking = true
     try {
-      this.#link ??= new Link(this.#options)
+      const link = this.#linkOf()
       const now = performance.now()
-      if (now >= this.#lookAt) await this.#look(this.#link)
+      if (now >= this.#lookAt) await this.#look(link)
       else await this.#drain([...this.#due].flatMap(([key, at]) => (at <= now ? [key] : [])))
       this.#listeners.works()
     } catch (error) {
@@ -132,7 +134,7 @@ export class ExpiryClaims implements ExpirySource {
   }
 
   async #takeTurn(link: Link): Promise<boolean> {
-    const key = expiryTurnKey(this.#options.prefix)
+    const key = expiryTurnKey(this.#prefix)
     const command = ['SET', key, '1', 'NX', 'PX', String(TURN)]
     try {
       return (await link.call('expiry', (wire) => wire.sendCommand(command))) !== null
@@ -175,7 +177,7 @@ export class ExpiryClaims implements ExpirySource {
         ...[number, Buffer, Buffer, number],
       ]
       const key = keys[number - 1] ?? ''
-      const partition = key.slice(this.#options.prefix.length + 2, -3)
+      const partition = key.slice(this.#prefix.length + 2, -3)
       const text = member.toString('latin1')
       const id = partition + text.slice(0, ID_LENGTH)
       claimed.push({ key, member, id, ownerTag: text.slice(ID_LENGTH), descriptor, leases })
@@ -245,9 +247,13 @@ export class ExpiryClaims implements ExpirySource {
     keys: readonly string[],
     args: readonly (string | Buffer)[],
   ): Promise<unknown> {
-    this.#link ??= new Link(this.#options)
-    return this.#link.call('expiry', (wire, isWanted) =>
+    return this.#linkOf().call('expiry', (wire, isWanted) =>
       evaluate(wire, script, keys, args, isWanted),
     )
+  }
+
+  #linkOf(): Link {
+    this.#link ??= this.#topology.connect(partitionTag(0))
+    return this.#link
   }
 }

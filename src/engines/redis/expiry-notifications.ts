@@ -1,11 +1,12 @@
 import { randomBytes } from '../../core/crypto.ts'
 import type { SessionId } from '../../core/engine.ts'
 import { StoreRefusedError } from '../../core/errors.ts'
+import { partitionTag } from '../../core/partitions.ts'
 import { type ExpiryListener, ExpiryListeners, type ExpirySource } from './expiry.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { expiryProbeKey, recordIdOf } from './keys.ts'
-import { Link } from './link.ts'
-import type { TrackedLinkOptions } from './tracked-link.ts'
+import type { Link } from './link.ts'
+import type { Topology } from './topology.ts'
 
 /** Milliseconds. Finds a connection that is dead without a word. */
 const BEAT = 5_000
@@ -19,7 +20,9 @@ const MOST_TRAILS = 10_000
  * while there is none is not told of.
  */
 export class ExpiryNotifications implements ExpirySource {
-  readonly #options: TrackedLinkOptions
+  readonly #topology: Topology
+  readonly #prefix: string
+  readonly #channel: string
   readonly #listeners = new ExpiryListeners()
   readonly #trails = new Set<SessionId>()
   readonly #heartbeat = new Heartbeat(BEAT, () => this.#beat())
@@ -29,8 +32,10 @@ export class ExpiryNotifications implements ExpirySource {
   #probe: { readonly key: string; readonly heard: () => void } | undefined
   #closed = false
 
-  constructor(options: TrackedLinkOptions) {
-    this.#options = options
+  constructor(topology: Topology, prefix: string, database: number) {
+    this.#topology = topology
+    this.#prefix = prefix
+    this.#channel = `__keyevent@${database}__:expired`
   }
 
   add(listener: ExpiryListener): () => void {
@@ -60,20 +65,17 @@ export class ExpiryNotifications implements ExpirySource {
   }
 
   #open(): Link {
-    const { target, clock, commandTimeout } = this.#options
-    const channel = `__keyevent@${target.database}__:expired`
-    return new Link({
-      ...{ target, clock, commandTimeout },
+    return this.#topology.connect(partitionTag(0), {
       prepare: async (wire) => {
         this.#isProbed = false
-        await wire.subscribe(channel, (key) => this.#heard(key))
+        await wire.subscribe(this.#channel, (key) => this.#heard(key))
       },
     })
   }
 
   #heard(key: string): void {
     if (key === this.#probe?.key) this.#probe.heard()
-    const id = recordIdOf(this.#options.prefix, key)
+    const id = recordIdOf(this.#prefix, key)
     if (id === undefined || this.#trails.delete(id)) return
     // Who listens has said what has failed. It is not told again.
     this.#listeners.tell({ id, owner: undefined }).catch(() => undefined)
@@ -92,7 +94,7 @@ export class ExpiryNotifications implements ExpirySource {
 
   /** Needs no permission to read the server's settings. */
   async #seek(): Promise<void> {
-    const key = expiryProbeKey(this.#options.prefix, randomBytes(12).toString('base64url'))
+    const key = expiryProbeKey(this.#prefix, randomBytes(12).toString('base64url'))
     let timer: NodeJS.Timeout | undefined
     const heard = new Promise<boolean>((resolve) => {
       this.#probe = { key, heard: () => resolve(true) }

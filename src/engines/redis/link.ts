@@ -3,6 +3,7 @@ import { Connection, type ConnectionOptions } from './connection.ts'
 import { type Deadline, Deadlines } from './deadlines.ts'
 import {
   closedError,
+  isDemoted,
   isRefusal,
   lateError,
   replyError,
@@ -64,11 +65,6 @@ export class Link {
     })
   }
 
-  /** The server's clock, milliseconds since the epoch; ours before the first connection. */
-  now(): number {
-    return this.#connection.now()
-  }
-
   /**
    * Runs `issue` on the connection, waits for one if there is none. Rejects with a
    * StoreUnavailableError at the deadline, or with what the server refuses.
@@ -88,10 +84,16 @@ export class Link {
         sentOn: undefined,
         answers: 0,
         isLate: false,
+        isRetried: false,
       }
       if (wire === undefined) this.#waiting.add(call)
       else this.#start(call, wire)
     })
+  }
+
+  /** This is not the server that is meant, or not any more. */
+  giveUp(wire: Wire, problem: unknown): void {
+    this.#connection.drop(wire, problem)
   }
 
   /** Calls under way reject, further calls reject. Idempotent. */
@@ -116,11 +118,24 @@ export class Link {
         },
         (error: unknown) => {
           if (error instanceof ErrorReply && !call.isLate) this.#answers++
+          if (isDemoted(error) && this.#again(call, wire)) return
           this.#deadlines.settle(call.deadline)
           const { operation } = call
           call.reject(this.#closed ? closedError(operation, true) : sentError(error, operation))
         },
       )
+  }
+
+  /** At the server that is the primary now. @returns whether */
+  #again(call: Call, wire: Wire): boolean {
+    if (call.isLate || call.isRetried || this.#closed) return false
+    if (!this.#connection.leave(wire, this.#commandTimeout)) return false
+    call.isRetried = true
+    call.sentOn = undefined
+    const { wire: next } = this.#connection
+    if (next === undefined) this.#waiting.add(call)
+    else this.#start(call, next)
+    return true
   }
 
   #late(call: Call): void {
@@ -148,4 +163,5 @@ interface Call {
   /** The link's count of answers when this was sent. */
   answers: number
   isLate: boolean
+  isRetried: boolean
 }

@@ -1,37 +1,85 @@
 import type { ConnectionOptions } from 'node:tls'
 import { OptionError } from '../../core/errors.ts'
 
-/** Where Redis is and who we are there. Exactly one of `url` and `socket` is needed. */
-export interface RedisOptions {
+/** Who we are at a server, and how its connections are made. */
+export interface RedisAccess {
+  readonly username?: string
+  /** A function is asked at each connect: a password can change without a restart. */
+  readonly password?: string | (() => string | Promise<string>)
+  /** `true`, or certificates: turns TLS on. Certificates are verified unless told otherwise. */
+  readonly tls?: boolean | RedisTlsOptions
+}
+
+/** One server. Exactly one of `url`, `socket` and `host` is needed. */
+export interface RedisOptions extends RedisAccess {
   /** `redis://`, `rediss://` (TLS) or `unix://`, as `redis://user:password@host:6379/0`. */
   readonly url?: string
   /** Path of a unix socket. */
   readonly socket?: string
-  readonly username?: string
-  /** A function is asked at each connect: a password can change without a restart. */
-  readonly password?: string | (() => string | Promise<string>)
+  readonly host?: string
+  /** Beside `host`. Default 6379. */
+  readonly port?: number
   /** Number of the database, 0 by default. */
   readonly database?: number
-  /** `true`, or certificates: turns TLS on. Certificates are verified unless told otherwise. */
-  readonly tls?: boolean | RedisTlsOptions
   /** Name of the connections in `CLIENT LIST`, `sojourn` by default. */
   readonly name?: string
 }
+
+/** The primary that Sentinels name, and its successor after a failover. */
+export interface RedisSentinelOptions extends RedisAccess {
+  /** Some of the Sentinels, `host:26379` or `{ host, port }`: the others are found through them. */
+  readonly sentinels: readonly ServerAddress[]
+  /** What the Sentinels call the primary. Default `mymaster`. */
+  readonly masterName?: string
+  /** Who we are at the Sentinels: nobody by default. TLS is as with the servers unless it is said here. */
+  readonly sentinelAccess?: RedisAccess
+  /** Where a server is from here: for the addresses that Sentinels tell behind NAT, or of containers. */
+  readonly mapAddress?: MapAddress
+  readonly database?: number
+  readonly name?: string
+}
+
+/** `host:port`, `[ip6]:port`, or the parts. */
+export type ServerAddress = string | HostAddress
+
+export interface HostAddress {
+  readonly host: string
+  readonly port?: number
+}
+
+export type MapAddress = (address: Required<HostAddress>) => HostAddress
 
 export type RedisTlsOptions = Pick<
   ConnectionOptions,
   'ca' | 'cert' | 'key' | 'passphrase' | 'servername' | 'minVersion' | 'rejectUnauthorized'
 >
 
-/** The options, checked and with all defaults. */
-export interface RedisTarget {
+/** One server: the options, checked and with all defaults. */
+export interface RedisTarget extends RedisLogin {
   readonly address: { readonly path: string } | { readonly host: string; readonly port: number }
+}
+
+/** A target without its address: what all servers of a deployment have in common. */
+export interface RedisLogin {
   readonly tls: RedisTlsOptions | undefined
   readonly username: string | undefined
   readonly password: string | (() => string | Promise<string>) | undefined
   readonly database: number
   readonly name: string
 }
+
+/** Sentinels: the options, checked and with all defaults. */
+export interface SentinelPlan {
+  readonly sentinels: readonly Required<HostAddress>[]
+  readonly masterName: string
+  readonly servers: RedisLogin
+  readonly atSentinels: RedisLogin
+  readonly mapAddress: (address: Required<HostAddress>) => Required<HostAddress>
+}
+
+export type RedisPlan =
+  | { readonly kind: 'single'; readonly target: RedisTarget }
+  | { readonly kind: 'sentinel'; readonly plan: SentinelPlan }
 
 interface Location {
   readonly address: RedisTarget['address']
@@ -41,56 +89,116 @@ interface Location {
   readonly database?: number
 }
 
+const SERVER_PORT = 6379
+const SENTINEL_PORT = 26_379
 const URL_FORMS =
   'takes redis://host:port, rediss://host:port (TLS), unix:///path or /path; ' +
   'percent-encode special characters in user name and password'
-const KNOWN = ['url', 'socket', 'username', 'password', 'database', 'tls', 'name']
+const LOGIN = ['username', 'password', 'tls', 'database', 'name']
+const SINGLE = ['url', 'socket', 'host', 'port', ...LOGIN]
+const SENTINEL = ['sentinels', 'masterName', 'sentinelAccess', 'mapAddress', ...LOGIN]
+const ACCESS = ['username', 'password', 'tls']
 
 /** @throws OptionError, whose message never holds a value: it could be the password. */
+export function redisPlan(redis: string | RedisOptions | RedisSentinelOptions): RedisPlan {
+  if (typeof redis === 'object' && redis !== null && 'sentinels' in redis) {
+    return { kind: 'sentinel', plan: sentinelPlan(redis) }
+  }
+  return { kind: 'single', target: redisTarget(redis) }
+}
+
+/** @throws OptionError, as redisPlan */
 export function redisTarget(redis: string | RedisOptions): RedisTarget {
   if (typeof redis === 'string') return checked('redis', { url: redis })
   if (typeof redis !== 'object' || redis === null) {
-    throw new OptionError('redis', `takes a URL or an object with ${KNOWN.join(', ')}`)
+    throw new OptionError('redis', `takes a URL or an object with ${SINGLE.join(', ')}`)
   }
-  for (const key of Object.keys(redis)) {
-    if (!KNOWN.includes(key)) {
-      throw new OptionError(
-        `redis.${key}`,
-        `there is no such option; known are ${KNOWN.join(', ')}`,
-      )
-    }
+  if (isClient(redis)) {
+    throw new OptionError(
+      'redis',
+      'takes where the server is, not a client: a near cache needs a connection of its own; give ' +
+        "the client's URL, or { host, port, username, password, tls }",
+    )
   }
+  refuseOthers('redis', redis, SINGLE)
   return checked('redis.url', redis)
+}
+
+function sentinelPlan(options: RedisSentinelOptions): SentinelPlan {
+  refuseOthers('redis', options, SENTINEL)
+  const { sentinels, mapAddress, sentinelAccess = {} } = options
+  if (!Array.isArray(sentinels) || sentinels.length === 0) {
+    throw new OptionError('redis.sentinels', 'takes a list of host:port, with at least one')
+  }
+  if (mapAddress !== undefined && typeof mapAddress !== 'function') {
+    throw new OptionError(
+      'redis.mapAddress',
+      'takes a function from { host, port } to { host, port }',
+    )
+  }
+  if (typeof sentinelAccess !== 'object' || sentinelAccess === null) {
+    throw new OptionError('redis.sentinelAccess', `takes an object with ${ACCESS.join(', ')}`)
+  }
+  refuseOthers('redis.sentinelAccess', sentinelAccess, ACCESS)
+  const servers = login('redis', options, {})
+  return {
+    sentinels: sentinels.map((address, i) =>
+      hostAddress(`redis.sentinels[${i}]`, address, SENTINEL_PORT),
+    ),
+    masterName: text('redis.masterName', options.masterName) ?? 'mymaster',
+    servers,
+    atSentinels: {
+      ...login('redis.sentinelAccess', { tls: servers.tls ?? false, ...sentinelAccess }, {}),
+      name: servers.name,
+    },
+    mapAddress: (address) =>
+      hostAddress('redis.mapAddress', mapAddress?.(address) ?? address, address.port),
+  }
 }
 
 function checked(urlOption: string, options: RedisOptions): RedisTarget {
   const location = locate(urlOption, options)
-  const tls = tlsOf(options.tls, location.tls ?? false)
-  const username = text('redis.username', options.username) ?? location.username
+  return { address: location.address, ...login('redis', options, location) }
+}
+
+/** @param option the one that these are part of @param found what a URL says about it */
+function login(
+  option: string,
+  options: Omit<RedisOptions, 'url'>,
+  found: Omit<Location, 'address'>,
+): RedisLogin {
+  const tls = tlsOf(`${option}.tls`, options.tls, found.tls ?? false)
+  const username = text(`${option}.username`, options.username) ?? found.username
   const password =
     typeof options.password === 'function'
       ? options.password
-      : (text('redis.password', options.password) ?? location.password)
+      : (text(`${option}.password`, options.password) ?? found.password)
   if (username !== undefined && password === undefined) {
-    throw new OptionError('redis.password', 'is needed where there is a user name')
+    throw new OptionError(`${option}.password`, 'is needed where there is a user name')
   }
-  const database = options.database ?? location.database ?? 0
+  const database = options.database ?? found.database ?? 0
   if (!Number.isInteger(database) || database < 0 || database > 1_000_000) {
-    throw new OptionError('redis.database', 'takes a whole number from 0')
+    throw new OptionError(`${option}.database`, 'takes a whole number from 0')
   }
-  const name = text('redis.name', options.name) ?? 'sojourn'
+  const name = text(`${option}.name`, options.name) ?? 'sojourn'
   if (!/^[!-~]{1,64}$/.test(name)) {
-    throw new OptionError('redis.name', 'takes 1 to 64 printable ASCII characters without spaces')
+    throw new OptionError(
+      `${option}.name`,
+      'takes 1 to 64 printable ASCII characters without spaces',
+    )
   }
-  return { address: location.address, tls, username, password, database, name }
+  return { tls, username, password, database, name }
 }
 
 function locate(urlOption: string, options: RedisOptions): Location {
   const url = text(urlOption, options.url)
   const socket = text('redis.socket', options.socket)
-  if ((url === undefined) === (socket === undefined)) {
-    throw new OptionError('redis', 'takes either `url` or `socket`')
+  const { host, port } = options
+  const given = [url, socket, host].filter((way) => way !== undefined)
+  if (given.length !== 1 || (port !== undefined && host === undefined)) {
+    throw new OptionError('redis', 'takes one of `url`, `socket` and `host` (with `port`)')
   }
+  if (host !== undefined) return { address: hostAddress('redis', { host, port }, SERVER_PORT) }
   if (socket !== undefined) return { address: { path: socket } }
   if (url?.startsWith('/')) return { address: { path: url } }
   try {
@@ -99,6 +207,18 @@ function locate(urlOption: string, options: RedisOptions): Location {
     // Not passed on as the cause: it holds the URL, and the URL the password.
     throw new OptionError(urlOption, URL_FORMS)
   }
+}
+
+/** @param port where the address says none */
+function hostAddress(option: string, address: unknown, port: number): Required<HostAddress> {
+  const parts = typeof address === 'string' ? partsOf(address) : (address as Partial<HostAddress>)
+  const { host } = parts ?? {}
+  const number = Number(parts?.port ?? port)
+  const isPort = Number.isInteger(number) && number >= 1 && number <= 65_535
+  if (typeof host !== 'string' || host === '' || !isPort) {
+    throw new OptionError(option, 'takes host:port or { host, port }')
+  }
+  return { host, port: number }
 }
 
 /** Throws for anything that is not one of the forms. */
@@ -113,7 +233,7 @@ function parseUrl(url: URL): Location {
   const database = url.pathname.replace(/^\//, '')
   if (host === '' || !/^\d*$/.test(database)) throw new Error('host or database')
   return {
-    address: { host, port: url.port === '' ? 6379 : Number(url.port) },
+    address: { host, port: url.port === '' ? SERVER_PORT : Number(url.port) },
     tls: url.protocol === 'rediss:',
     ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
     ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
@@ -121,14 +241,18 @@ function parseUrl(url: URL): Location {
   }
 }
 
-function tlsOf(tls: RedisOptions['tls'], byUrl: boolean): RedisTlsOptions | undefined {
+function tlsOf(
+  option: string,
+  tls: RedisAccess['tls'],
+  byUrl: boolean,
+): RedisTlsOptions | undefined {
   if (tls === undefined) return byUrl ? {} : undefined
   if (tls === false && byUrl) {
-    throw new OptionError('redis.tls', 'is false, but a rediss:// URL asks for TLS')
+    throw new OptionError(option, 'is false, but a rediss:// URL asks for TLS')
   }
   if (typeof tls === 'boolean') return tls ? {} : undefined
   if (typeof tls !== 'object' || tls === null) {
-    throw new OptionError('redis.tls', 'takes true or an object with ca, cert, key, servername')
+    throw new OptionError(option, 'takes true or an object with ca, cert, key, servername')
   }
   return tls
 }
@@ -139,4 +263,29 @@ function text(option: string, value: unknown): string | undefined {
     throw new OptionError(option, 'takes a string that is not empty')
   }
   return value
+}
+
+function partsOf(address: string): Partial<HostAddress> | undefined {
+  const form = /^(?:\[([\da-f:.]+)\]|([^:/@\s]+))(?::(\d{1,5}))?$/i
+  const [, v6, name, port] = form.exec(address) ?? []
+  const host = v6 ?? name
+  if (host === undefined) return undefined
+  return port === undefined ? { host } : { host, port: Number(port) }
+}
+
+function refuseOthers(option: string, given: object, known: readonly string[]): void {
+  for (const key of Object.keys(given)) {
+    if (!known.includes(key)) {
+      throw new OptionError(
+        `${option}.${key}`,
+        `there is no such option; known are ${known.join(', ')}`,
+      )
+    }
+  }
+}
+
+/** Of the common packages: each has one of these. */
+function isClient(value: object): boolean {
+  const { sendCommand, call } = value as { sendCommand?: unknown; call?: unknown }
+  return typeof sendCommand === 'function' || typeof call === 'function'
 }

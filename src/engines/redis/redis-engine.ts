@@ -46,14 +46,20 @@ import { RedisInsight } from './insight.ts'
 import { checkPrefix, indexKey, partitionOf, recordKey } from './keys.ts'
 import type { Hold } from './near-cache.ts'
 import { type NearCacheOptions, nearCacheLimits } from './near-cache-options.ts'
-import { type RedisOptions, redisTarget } from './options.ts'
+import {
+  type RedisOptions,
+  type RedisPlan,
+  type RedisSentinelOptions,
+  redisPlan,
+} from './options.ts'
+import { directRoute } from './route.ts'
 import { type LuaScript, scripts } from './scripts.generated.ts'
+import { Sentinels } from './sentinels.ts'
 import { Single } from './single.ts'
-import type { Place, Topology } from './topology.ts'
-import type { TrackedLinkOptions } from './tracked-link.ts'
+import type { Place, Topology, TopologyOptions } from './topology.ts'
 import { type Argument, BYTES } from './wire.ts'
 
-export type { RedisOptions } from './options.ts'
+export type { RedisOptions, RedisSentinelOptions } from './options.ts'
 
 /** As `create` numbers them. */
 const POLICIES = { reject: '0', 'evict-oldest': '1', 'evict-idle': '2' } as const
@@ -65,8 +71,8 @@ const AWAITED = 'x'
 const TOLD_WITHIN = 86_400_000
 
 export interface RedisEngineOptions {
-  /** A URL, the path of a unix socket, or more: see RedisOptions. */
-  readonly redis: string | RedisOptions
+  /** A URL, the path of a unix socket, or more: see RedisOptions and RedisSentinelOptions. */
+  readonly redis: string | RedisOptions | RedisSentinelOptions
   /** Begins every key, `sj` by default: 1 to 64 characters of A-Z a-z 0-9 : _ . - */
   readonly prefix?: string
   /** Deadline of each command, the wait for a connection included. Milliseconds, default 500. */
@@ -87,13 +93,18 @@ export function redisEngine(options: RedisEngineOptions): RedisEngine {
   }
   const expiry = checkExpiry(options.expiry)
   return new RedisEngine({
-    target: redisTarget(options.redis),
+    plan: redisPlan(options.redis),
     prefix,
     commandTimeout,
     clock,
     nearCache: nearCacheLimits(options.nearCache),
     expiry,
   })
+}
+
+interface EngineSettings extends TopologyOptions {
+  readonly plan: RedisPlan
+  readonly expiry: ExpiryMode
 }
 
 /** Every session is a string, every principal with sessions a hash; see protocol/README.md. */
@@ -110,15 +121,18 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
   /** At the end of the arguments that make a session. */
   readonly #awaited: readonly string[]
 
-  constructor({ expiry, ...options }: TrackedLinkOptions & { readonly expiry: ExpiryMode }) {
-    this.#prefix = options.prefix
+  constructor({ plan, expiry, ...options }: EngineSettings) {
+    const { prefix } = options
+    this.#prefix = prefix
     this.#nearLimit = options.nearCache?.maxEntries ?? 0
     this.expiry = expiry
     this.#awaited = expiry === 'reliable' ? [AWAITED] : []
-    this.#trails = expiry === 'notify' ? new ExpiryNotifications(options) : undefined
-    this.#expired = expiry === 'reliable' ? new ExpiryClaims(options) : this.#trails
-    this.#topology = new Single(options)
-    this.#insight = new RedisInsight(this.#topology, options.prefix)
+    this.#topology = topologyOf(plan, options)
+    const { database } = plan.kind === 'single' ? plan.target : plan.plan.servers
+    this.#trails =
+      expiry === 'notify' ? new ExpiryNotifications(this.#topology, prefix, database) : undefined
+    this.#expired = expiry === 'reliable' ? new ExpiryClaims(this.#topology, prefix) : this.#trails
+    this.#insight = new RedisInsight(this.#topology, prefix)
     this.audit = new AuditStream(this.#topology, options)
   }
 
@@ -450,6 +464,14 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
   ): Promise<WriteResult> {
     return this.#topology.at(id, (place) => writeAt(place, script, id, keys, args, written, done))
   }
+}
+
+function topologyOf(plan: RedisPlan, options: TopologyOptions): Topology {
+  const route =
+    plan.kind === 'single'
+      ? directRoute(plan.target)
+      : new Sentinels({ plan: plan.plan, ...options })
+  return new Single(route, options)
 }
 
 /** What a write's success means to what is known near. @param hold that of the first key's record */

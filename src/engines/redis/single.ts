@@ -1,20 +1,23 @@
 import { Link } from './link.ts'
 import type { NearCache } from './near-cache.ts'
+import type { Route } from './route.ts'
 import { ServerClock } from './server-clock.ts'
-import type { ExtraOptions, Place, Topology } from './topology.ts'
-import { TrackedLink, type TrackedLinkOptions } from './tracked-link.ts'
+import type { ExtraOptions, Place, Topology, TopologyOptions } from './topology.ts'
+import { TrackedLink } from './tracked-link.ts'
 
-/** One server has everything. */
+/** One server has everything: always the same, or the primary of Sentinels. */
 export class Single implements Topology {
-  readonly #options: TrackedLinkOptions
+  readonly #options: TopologyOptions
+  readonly #route: Route
   readonly #link: TrackedLink
   readonly #time: ServerClock
   readonly nears: readonly NearCache[]
 
-  constructor(options: TrackedLinkOptions) {
+  constructor(route: Route, options: TopologyOptions) {
     this.#options = options
+    this.#route = route
     this.#time = new ServerClock(options.clock)
-    this.#link = new TrackedLink({ ...options, time: this.#time })
+    this.#link = new TrackedLink({ ...options, route, time: this.#time })
     this.nears = [this.#link.near]
   }
 
@@ -31,11 +34,12 @@ export class Single implements Topology {
   }
 
   connect(_: string, options: ExtraOptions = {}): Link {
-    const { target, clock, commandTimeout } = this.#options
-    return new Link({ target, clock, commandTimeout, ...options })
+    const { clock, commandTimeout } = this.#options
+    return new Link({ route: this.#route, clock, commandTimeout, ...options })
   }
 
   close(): void {
     this.#link.close()
+    this.#route.close?.()
   }
 }

@@ -1,9 +1,11 @@
 import type { Link, LinkOptions } from './link.ts'
 import type { NearCache } from './near-cache.ts'
-import type { TrackedLink } from './tracked-link.ts'
+import type { TrackedLink, TrackedLinkOptions } from './tracked-link.ts'
 
 /** A server that can be asked, and what is known near of its records. */
 export type Place = Pick<TrackedLink, 'near' | 'call'>
+
+export type TopologyOptions = Omit<TrackedLinkOptions, 'route' | 'time'>
 
 /** What a further connection differs in. */
 export type ExtraOptions = Pick<LinkOptions, 'prepare'> &

@@ -3,10 +3,10 @@ import { StoreRefusedError } from '../../core/errors.ts'
 import { replyError } from './errors.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { recordIdOf } from './keys.ts'
-import { type Issue, Link } from './link.ts'
+import { type Issue, Link, type LinkOptions } from './link.ts'
 import { NearCache, type NearCacheLimits } from './near-cache.ts'
-import type { RedisTarget } from './options.ts'
 import { ErrorReply } from './resp.ts'
+import type { Route } from './route.ts'
 import type { ServerClock } from './server-clock.ts'
 import { type Invalidated, Wire } from './wire.ts'
 
@@ -20,12 +20,12 @@ const TRACKING = ['CLIENT', 'TRACKING', 'ON']
 const BEATS = 4
 
 export interface TrackedLinkOptions {
-  readonly target: RedisTarget
+  readonly route: Route
   readonly prefix: string
   /** Milliseconds. */
   readonly commandTimeout: number
   readonly clock: Clock
-  readonly time?: ServerClock
+  readonly time: ServerClock
   /** Undefined: no near cache is wanted. */
   readonly nearCache: NearCacheLimits | undefined
 }
@@ -40,7 +40,9 @@ const NO_LIMITS: NearCacheLimits = { maxStaleness: 1_000, maxEntries: 1, maxByte
 export class TrackedLink {
   readonly near: NearCache
   readonly #link: Link
-  readonly #heartbeat: Heartbeat | undefined
+  readonly #route: Route
+  readonly #time: ServerClock
+  readonly #heartbeat: Heartbeat
   readonly #prefix: string
   #warned = false
   /** Whether the server tells of changes on the connection that was made last. */
@@ -49,30 +51,24 @@ export class TrackedLink {
 
   constructor(options: TrackedLinkOptions) {
     const { nearCache, ...rest } = options
+    const { route, time } = options
     this.#prefix = options.prefix
-    this.near = new NearCache(nearCache ?? NO_LIMITS, () => this.#link.now())
-    if (nearCache === undefined) {
-      this.near.turnOff('nearCache is false')
-      this.#link = new Link(rest)
-      return
-    }
-    const heartbeat = new Heartbeat(nearCache.maxStaleness / BEATS, () => this.#beat())
+    this.#route = route
+    this.#time = time
+    this.near = new NearCache(nearCache ?? NO_LIMITS, () => time.now())
+    if (nearCache === undefined) this.near.turnOff('nearCache is false')
+    // Where the server can turn out not to be the one that is meant it is asked without a near cache too.
+    const isAsked = () => this.#isTracked || route.check !== undefined
+    const { maxStaleness } = nearCache ?? NO_LIMITS
+    const heartbeat = new Heartbeat(maxStaleness / BEATS, () => this.#beat())
     this.#heartbeat = heartbeat
     this.#link = new Link({
       ...rest,
-      open: (target) =>
-        new Wire(target, {
-          invalidated: (key) => this.#invalidate(key),
-          untold: () => {
-            if (this.#isTracked) this.#untold()
-          },
-        }),
-      prepare: (wire) => this.#track(wire),
+      ...(nearCache === undefined ? {} : this.#tracking()),
       onUp: () => {
-        if (!this.#isTracked) return
         // Not before: only now is the server's clock known, by which entries end.
-        this.near.turnOn()
-        heartbeat.start()
+        if (this.#isTracked) this.near.turnOn()
+        if (isAsked()) heartbeat.start()
       },
       onDown: () => {
         heartbeat.stop()
@@ -81,25 +77,38 @@ export class TrackedLink {
     })
   }
 
-  now(): number {
-    return this.#link.now()
-  }
-
   call<T>(operation: string, issue: Issue<T>): Promise<T> {
     return this.#link.call(operation, issue)
   }
 
   close(): void {
-    this.#heartbeat?.stop()
+    this.#heartbeat.stop()
     this.#link.close()
     this.near.turnOff('the engine is closed')
   }
 
-  /** Any answer will do; TIME needs no permission that a link does not need anyway. */
   async #beat(): Promise<void> {
-    const sentAt = this.now()
-    await this.call('heartbeat', (wire) => wire.sendCommand(['TIME']))
+    const sentAt = this.#time.now()
+    await this.call('heartbeat', async (wire) => {
+      try {
+        // Any answer will do; TIME needs no permission that a link does not need anyway.
+        await (this.#route.check?.(wire) ?? wire.sendCommand(['TIME']))
+      } catch (error) {
+        if (!(error instanceof ErrorReply)) this.#link.giveUp(wire, error)
+        throw error
+      }
+    })
     this.near.confirm(sentAt)
+  }
+
+  #tracking(): Pick<LinkOptions, 'open' | 'prepare'> {
+    const untold = () => {
+      if (this.#isTracked) this.#untold()
+    }
+    return {
+      open: (target) => new Wire(target, { invalidated: (key) => this.#invalidate(key), untold }),
+      prepare: (wire) => this.#track(wire),
+    }
   }
 
   async #track(wire: Wire): Promise<void> {
@@ -128,7 +137,7 @@ export class TrackedLink {
   #untold(): void {
     this.#isUntold = true
     this.#isTracked = false
-    this.#heartbeat?.stop()
+    if (this.#route.check === undefined) this.#heartbeat.stop()
     this.#doWithout(
       'did not tell of a key that was written: the server or a proxy before it tracks no scripts',
     )

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { OptionError } from '../../../src/core/errors.ts'
-import { type RedisOptions, redisTarget } from '../../../src/engines/redis/options.ts'
+import { type RedisOptions, redisPlan, redisTarget } from '../../../src/engines/redis/options.ts'
 import { redisEngine } from '../../../src/engines/redis/redis-engine.ts'
 import { startRedis } from '../../support/redis-server.ts'
 
@@ -37,6 +37,10 @@ describe('redisTarget', () => {
       redisTarget({ url: 'redis://u:p@h/1', username: 'v', password, database: 2, name: 'web-1' }),
     ).toMatchObject({ username: 'v', password, database: 2, name: 'web-1' })
     expect(redisTarget({ socket: '/s', password: 'p' })).toMatchObject({ address: { path: '/s' } })
+    expect(redisTarget({ host: 'h', password: 'p' })).toMatchObject({
+      ...{ address: { host: 'h', port: 6379 }, password: 'p' },
+    })
+    expect(redisTarget({ host: '::1', port: 7 }).address).toEqual({ host: '::1', port: 7 })
     expect(redisTarget({ url: 'redis://h', tls: true }).tls).toEqual({})
     expect(redisTarget({ url: 'rediss://h', tls: { servername: 'n' } }).tls).toEqual({
       servername: 'n',
@@ -65,7 +69,13 @@ describe('redisTarget', () => {
     ['redis.tls', { url: 'rediss://h', tls: false }],
     ['redis.tls', { url: 'redis://h', tls: 'yes' }],
     ['redis.name', { url: 'redis://h', name: 'a b' }],
-    ['redis.host', { host: 'h', password: canary }],
+    ['redis.hosts', { hosts: 'h', password: canary }],
+    ['redis', { host: 'h', port: 0, password: canary }],
+    ['redis', { host: '', password: canary }],
+    ['redis', { host: 5, password: canary }],
+    ['redis', { port: 6379, password: canary }],
+    ['redis', { host: 'h', url: 'redis://h' }],
+    ['redis', { sendCommand: () => canary }],
   ])('S15 refuses %s in %#, and prints no password', (option, value) => {
     const error = problem(() => redisTarget(value as RedisOptions))
     expect(error.option).toBe(option)
@@ -75,6 +85,57 @@ describe('redisTarget', () => {
   it('refuses a URL given as a string under the name `redis`', () => {
     expect(problem(() => redisTarget('localhost:6379')).option).toBe('redis')
     expect(problem(() => redisTarget(null as unknown as string)).option).toBe('redis')
+  })
+})
+
+describe('redisPlan with Sentinels', () => {
+  const sentinels = ['s1', 's2:7', '[::1]:8', { host: 's4' }, { host: '::1', port: 9 }]
+
+  it('takes addresses in each form, and all defaults', () => {
+    const { kind, plan } = redisPlan({ sentinels }) as Extract<
+      ReturnType<typeof redisPlan>,
+      { kind: 'sentinel' }
+    >
+    expect(kind).toBe('sentinel')
+    expect(plan.sentinels).toEqual([
+      { host: 's1', port: 26_379 },
+      { host: 's2', port: 7 },
+      { host: '::1', port: 8 },
+      { host: 's4', port: 26_379 },
+      { host: '::1', port: 9 },
+    ])
+    expect(plan).toMatchObject({ masterName: 'mymaster', servers: { database: 0 } })
+    expect(plan.mapAddress({ host: 'h', port: 1 })).toEqual({ host: 'h', port: 1 })
+  })
+
+  it('has the TLS of the servers at the Sentinels too, but not their password', () => {
+    const tls = { ca: 'x' }
+    const plan = (more: object) => redisPlan({ sentinels, tls, password: 'p', ...more })
+    expect(plan({})).toMatchObject({
+      plan: { servers: { tls, password: 'p' }, atSentinels: { tls, password: undefined } },
+    })
+    expect(plan({ sentinelAccess: { tls: false, password: 'q' } })).toMatchObject({
+      plan: { servers: { tls, password: 'p' }, atSentinels: { tls: undefined, password: 'q' } },
+    })
+  })
+
+  it.each([
+    ['redis.sentinels', { sentinels: [] }],
+    ['redis.sentinels', { sentinels: 's1' }],
+    ['redis.sentinels[1]', { sentinels: ['s1', 's2:x'] }],
+    ['redis.sentinels[0]', { sentinels: ['redis://:Canary77@s1'] }],
+    ['redis.sentinels[0]', { sentinels: [{ host: 's1', port: 70_000 }] }],
+    ['redis.sentinels[0]', { sentinels: [null] }],
+    ['redis.url', { sentinels, url: 'redis://h' }],
+    ['redis.masterName', { sentinels, masterName: '' }],
+    ['redis.mapAddress', { sentinels, mapAddress: {} }],
+    ['redis.sentinelAccess', { sentinels, sentinelAccess: null }],
+    ['redis.sentinelAccess.name', { sentinels, sentinelAccess: { name: 'x' } }],
+    ['redis.sentinelAccess.password', { sentinels, sentinelAccess: { username: 'x' } }],
+  ])('S15 refuses %s in %#', (option, value) => {
+    const error = problem(() => redisPlan(value as unknown as RedisOptions))
+    expect(error.option).toBe(option)
+    expect(error.message).not.toContain('Canary77')
   })
 })
 
@@ -98,6 +159,7 @@ describe('redisEngine', () => {
     it.each([
       `redis://:p%40ss%2Fword@127.0.0.1:${server.port}/3`,
       { url: server.url, password: 'p@ss/word', database: 3, name: 'web-7' },
+      { host: '127.0.0.1', port: server.port ?? 0, password: 'p@ss/word' },
       { socket: server.socketPath, username: 'default', password: 'p@ss/word' },
       { url: `unix://${server.socketPath}`, password: async () => 'p@ss/word' },
     ])('connects by form %#', async (redis) => {

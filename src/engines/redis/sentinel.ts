@@ -1,0 +1,107 @@
+import type { Clock } from '../../core/clock.ts'
+import { Heartbeat } from './heartbeat.ts'
+import { Link } from './link.ts'
+import type { HostAddress, RedisTarget, SentinelPlan } from './options.ts'
+import { directRoute } from './route.ts'
+import type { Wire } from './wire.ts'
+
+/** Milliseconds between two questions. In between a Sentinel tells by itself; it may be cut off. */
+const INTERVAL = 1_000
+
+export type Address = Required<HostAddress>
+
+/** What one Sentinel says. */
+export interface View {
+  /** As it says it, before any mapping. */
+  readonly primary: Address
+  /** Grows with each failover. */
+  readonly epoch: number
+  readonly others: readonly Address[]
+}
+
+export interface SentinelOptions {
+  readonly plan: SentinelPlan
+  readonly address: Address
+  readonly clock: Clock
+  /** Milliseconds. */
+  readonly commandTimeout: number
+  /** Told of each answer, and of each failure to get one. */
+  readonly changed: () => void
+}
+
+/** One Sentinel, asked again and again what it takes for the primary. */
+export class Sentinel {
+  readonly #options: SentinelOptions
+  readonly #link: Link
+  readonly #heartbeat: Heartbeat
+  #asking: Promise<View> | undefined
+  /** Its last answer, unless it has failed to give another. */
+  view: View | undefined
+
+  constructor(options: SentinelOptions) {
+    this.#options = options
+    const { plan, address, clock, commandTimeout } = options
+    const target: RedisTarget = { ...plan.atSentinels, address }
+    this.#link = new Link({
+      ...{ route: directRoute(target), clock, commandTimeout },
+      prepare: async (wire) => {
+        await wire.subscribe('+switch-master', () => void this.ask().catch(() => undefined))
+      },
+    })
+    this.#heartbeat = new Heartbeat(INTERVAL, async () => void (await this.ask()))
+    this.#heartbeat.start()
+  }
+
+  /** Rejects with a SojournError if it does not answer, or with NO_SUCH_MASTER. */
+  async ask(): Promise<View> {
+    // A question that is under way may have been answered before what is asked about now.
+    await this.#asking?.catch(() => undefined)
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = undefined
+    })
+    return this.#asking
+  }
+
+  close(): void {
+    this.#heartbeat.stop()
+    this.#link.close()
+  }
+
+  async #ask(): Promise<View> {
+    try {
+      this.view = await this.#link.call('sentinel', (wire) =>
+        askAbout(wire, this.#options.plan.masterName),
+      )
+      return this.view
+    } catch (error) {
+      this.view = undefined
+      throw error
+    } finally {
+      this.#options.changed()
+    }
+  }
+}
+
+async function askAbout(wire: Wire, masterName: string): Promise<View> {
+  const [primary, others] = await Promise.all([
+    wire.sendCommand(['SENTINEL', 'MASTER', masterName]),
+    wire.sendCommand(['SENTINEL', 'SENTINELS', masterName]),
+  ])
+  const fields = fieldsOf(primary)
+  return {
+    primary: addressOf(fields),
+    epoch: Number(fields.get('config-epoch')),
+    others: (others as unknown[]).map((other) => addressOf(fieldsOf(other))),
+  }
+}
+
+function fieldsOf(answer: unknown): Map<string, string> {
+  const flat = answer as string[]
+  const fields = new Map<string, string>()
+  for (let i = 0; i + 1 < flat.length; i += 2) fields.set(flat[i] ?? '', flat[i + 1] ?? '')
+  return fields
+}
+
+function addressOf(fields: ReadonlyMap<string, string>): Address {
+  return { host: fields.get('ip') ?? '', port: Number(fields.get('port')) }
+}
