@@ -8,7 +8,7 @@ import { memoryEngine } from './engines/memory/memory-engine.ts'
 import { checkExpiry } from './engines/redis/expiry.ts'
 import { checkPrefix } from './engines/redis/keys.ts'
 import { type NearCacheOptions, nearCacheLimits } from './engines/redis/near-cache-options.ts'
-import type { RedisOptions, RedisSentinelOptions } from './engines/redis/options.ts'
+import type { RedisSource } from './engines/redis/options.ts'
 import { redisEngine } from './engines/redis/redis-engine.ts'
 
 export interface CreateSessionsOptions<Data extends object> extends SessionsOptions<Data> {
@@ -16,7 +16,7 @@ export interface CreateSessionsOptions<Data extends object> extends SessionsOpti
    * Where the sessions live: `redis://…`, `rediss://…`, a unix socket's path, or the parts. Absent:
    * the embedded engine, in this process.
    */
-  readonly redis?: string | RedisOptions | RedisSentinelOptions | undefined
+  readonly redis?: RedisSource | undefined
   /**
    * An engine of your own making, or one shared by several `Sessions` of a process: it is closed with
    * the last of them.

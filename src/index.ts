@@ -86,8 +86,10 @@ export type {
   HostAddress,
   MapAddress,
   RedisAccess,
+  RedisClusterOptions,
   RedisOptions,
   RedisSentinelOptions,
+  RedisSource,
   RedisTlsOptions,
   ServerAddress,
 } from './engines/redis/options.ts'

@@ -10,8 +10,8 @@ export interface GenerationsOptions<Value> {
  * old. A hit costs no more than a plain Map's, where a true LRU list would cost a delete and a set.
  */
 export class Generations<Value> {
-  readonly #halfCount: number
-  readonly #halfWeight: number
+  #halfCount = 0
+  #halfWeight = 0
   readonly #weigh: (value: Value) => number
   #young = new Map<string, Value>()
   #old = new Map<string, Value>()
@@ -22,9 +22,14 @@ export class Generations<Value> {
 
   /** The weight of a value must not change while it is in here, but by `update`. */
   constructor({ maxCount, weight }: GenerationsOptions<Value>) {
-    this.#halfCount = maxCount / 2
-    this.#halfWeight = weight === undefined ? 0 : weight.max / 2
+    this.resize(maxCount, weight?.max)
     this.#weigh = weight === undefined ? () => 0 : weight.of
+  }
+
+  /** What is too much then leaves with the next that comes. */
+  resize(maxCount: number, maxWeight = 0): void {
+    this.#halfCount = maxCount / 2
+    this.#halfWeight = maxWeight / 2
   }
 
   get size(): number {

@@ -22,7 +22,8 @@ export class Watchers {
     for (const { tell } of [...listeners]) tell()
   }
 
-  notifyAll(): void {
-    for (const id of [...this.#listeners.keys()]) this.notify(id)
+  /** @param isMeant of whom; without it: of all */
+  notifyAll(isMeant: (id: SessionId) => boolean = () => true): void {
+    for (const id of [...this.#listeners.keys()]) if (isMeant(id)) this.notify(id)
   }
 }

@@ -4,7 +4,7 @@ import type { RedisTarget } from './options.ts'
 import type { ErrorReply } from './resp.ts'
 import type { Route } from './route.ts'
 import type { ServerClock } from './server-clock.ts'
-import { Wire } from './wire.ts'
+import { type Commands, Wire } from './wire.ts'
 
 /** An attempt to connect, handshake included, gets this long. Milliseconds. */
 const CONNECT_TIMEOUT = 4_000
@@ -72,8 +72,9 @@ export class Connection {
   }
 
   /** Gives up a wire, if it is the present one, and goes for a new one. */
-  drop(wire: Wire, problem?: unknown): void {
-    if (wire !== this.#wire) return
+  drop(dropped: Commands, problem?: unknown): void {
+    const wire = this.#wire
+    if (wire === undefined || wire !== dropped) return
     this.#wire = undefined
     this.#problem = problem
     this.#events.down()

@@ -4,6 +4,7 @@ import {
   StoreRefusedError,
   StoreUnavailableError,
 } from '../../core/errors.ts'
+import { Redirection, redirectionOf } from './redirection.ts'
 import { ErrorReply } from './resp.ts'
 
 /**
@@ -22,6 +23,9 @@ const REFUSED: Readonly<Record<string, string>> = {
   WRONGTYPE: 'another application uses the same keys: choose another prefix or database',
   DENIED: 'protected mode is on: set a password for the server, or connect by loopback',
   EXECABORT: 'it could not carry out the command: see its log',
+  MOVED: 'it is part of a Cluster: set redis.cluster instead of one address',
+  ASK: 'it is part of a Cluster: set redis.cluster instead of one address',
+  NOCLUSTER: 'it is no Cluster: set redis.url, or redis.host, instead of redis.cluster',
   NOSCRIPT: 'it does not keep scripts: is there a proxy in between that does not know EVAL?',
 }
 
@@ -40,6 +44,8 @@ const DEMOTED = new Set(['READONLY', 'MASTERDOWN', 'UNBLOCKED'])
 
 /** Answers that begin with ERR or with none of our words, by what they say. */
 const TEXTS: ReadonlyArray<readonly [RegExp, string]> = [
+  [/cluster support disabled/, 'NOCLUSTER'],
+  [/non local key/, 'TRYAGAIN'],
   [/max number of clients/, 'MAXCLIENTS'],
   [/can't run this command|has no permission|no permissions to/i, 'NOPERM'],
   [/wrong number of arguments for 'hello'|unknown command .?hello/i, 'NOPROTO'],
@@ -96,14 +102,21 @@ export function isRefusal(error: unknown): error is ErrorReply {
 export function replyError(error: ErrorReply, operation: string): SojournError {
   const reason = replyReason(error)
   const passing = UNAVAILABLE[reason]
+  const cause = redirectionOf(error)
+  const options = cause === undefined ? undefined : { cause }
   if (passing !== undefined) {
     return new StoreUnavailableError(
       `${operation}: Redis cannot serve (${reason}): ${passing}`,
       false,
+      options,
     )
   }
   const advice = REFUSED[reason] ?? "its log, and MONITOR on a test server, show the answer's text"
-  return new StoreRefusedError(reason, `${operation}: Redis refused (${reason}): ${advice}`)
+  return new StoreRefusedError(
+    reason,
+    `${operation}: Redis refused (${reason}): ${advice}`,
+    options,
+  )
 }
 
 /** What a failure of the client or the network means to a caller whose command was sent. */
@@ -129,6 +142,13 @@ export function lateError(operation: string, waited: number): SojournError {
 /** `sent`: the command was under way when the engine was closed. */
 export function closedError(operation: string, sent: boolean): SojournError {
   return new StoreUnavailableError(`${operation}: the Redis engine is closed`, sent)
+}
+
+/** It has not been sent: the server is none of those that are meant any more. */
+export function leftError(operation: string): SojournError {
+  return new StoreUnavailableError(`${operation}: the Redis server was replaced`, false, {
+    cause: new Redirection('LEFT'),
+  })
 }
 
 /** What the last failed attempt to connect means to a caller that waited in vain. */

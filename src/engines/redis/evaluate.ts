@@ -1,13 +1,13 @@
 import { noScript } from './errors.ts'
 import type { LuaScript } from './scripts.generated.ts'
-import { type Argument, BYTES, type Wire } from './wire.ts'
+import { type Argument, BYTES, type Commands } from './wire.ts'
 
 /**
  * Runs a script by its SHA-1; by its text if the server does not know it (yet, or any more).
  * @param written the key that it writes, and then reads, when its answer begins with 1
  */
 export function evaluate(
-  wire: Wire,
+  wire: Commands,
   script: LuaScript,
   keys: readonly string[],
   args: readonly Argument[],

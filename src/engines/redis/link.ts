@@ -6,12 +6,13 @@ import {
   isDemoted,
   isRefusal,
   lateError,
+  leftError,
   replyError,
   sentError,
   unreachableError,
 } from './errors.ts'
 import { ErrorReply } from './resp.ts'
-import type { Wire } from './wire.ts'
+import type { Commands, Wire } from './wire.ts'
 
 export interface LinkOptions extends ConnectionOptions {
   /** Deadline of each call, the wait for a connection included. Milliseconds. */
@@ -27,7 +28,7 @@ export interface LinkOptions extends ConnectionOptions {
  * Sends the commands of one call, all in the same turn. What it sends later it asks about first: after
  * its deadline nobody expects a command to be carried out.
  */
-export type Issue<T> = (wire: Wire, isWanted: () => boolean) => Promise<T>
+export type Issue<T> = (wire: Commands, isWanted: () => boolean) => Promise<T>
 
 /**
  * Calls with a deadline over one connection to one server.
@@ -41,6 +42,8 @@ export class Link {
   readonly #waiting = new Set<Call>()
   /** Grows with each answer in time: shows whether a link that let a deadline pass is of any use. */
   #answers = 0
+  #leaving: NodeJS.Timeout | undefined
+  #isLeft = false
   #closed = false
 
   constructor(options: LinkOptions) {
@@ -54,14 +57,7 @@ export class Link {
         for (const call of waiting) this.#start(call, wire)
       },
       down: () => options.onDown?.(),
-      refused: (reply) => {
-        const waiting = [...this.#waiting]
-        this.#waiting.clear()
-        for (const call of waiting) {
-          this.#deadlines.settle(call.deadline)
-          call.reject(replyError(reply, call.operation))
-        }
-      },
+      refused: (reply) => this.#turnAway((operation) => replyError(reply, operation)),
     })
   }
 
@@ -71,6 +67,7 @@ export class Link {
    */
   call<T>(operation: string, issue: Issue<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
+      if (this.#isLeft) return reject(leftError(operation))
       if (this.#closed) return reject(closedError(operation, false))
       const { wire, problem } = this.#connection
       if (wire === undefined && isRefusal(problem)) return reject(replyError(problem, operation))
@@ -92,17 +89,37 @@ export class Link {
   }
 
   /** This is not the server that is meant, or not any more. */
-  giveUp(wire: Wire, problem: unknown): void {
+  giveUp(wire: Commands, problem: unknown): void {
     this.#connection.drop(wire, problem)
+  }
+
+  /**
+   * This server is not one of those that are meant any more: what waits for it is told so, and what is
+   * under way is answered still. Then it is closed.
+   */
+  leave(): void {
+    if (this.#isLeft || this.#closed) return
+    this.#isLeft = true
+    this.#turnAway(leftError)
+    this.#leaving = setTimeout(() => this.close(), this.#commandTimeout)
   }
 
   /** Calls under way reject, further calls reject. Idempotent. */
   close(): void {
+    clearTimeout(this.#leaving)
     this.#closed = true
     this.#connection.close()
-    for (const call of this.#waiting) call.reject(closedError(call.operation, false))
-    this.#waiting.clear()
+    this.#turnAway((operation) => closedError(operation, false))
     this.#deadlines.clear()
+  }
+
+  #turnAway(why: (operation: string) => Error): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const call of waiting) {
+      this.#deadlines.settle(call.deadline)
+      call.reject(why(call.operation))
+    }
   }
 
   #start(call: Call, wire: Wire): void {

@@ -16,6 +16,8 @@ const JOINED_WITHIN = 0.25
 /** What an entry takes beside its record and what was made of it. Measured (docs/decisions/0016). */
 const ENTRY_BYTES = 900
 
+export type WatchersOfNear = Pick<Watchers, 'add' | 'notify' | 'notifyAll'>
+
 class Entry implements Held {
   readonly record: Uint8Array
   expiresAt: number
@@ -55,7 +57,7 @@ export class NearCache {
   readonly #now: () => number
   readonly #entries: Generations<Entry>
   readonly #holds = new Map<SessionId, Hold>()
-  readonly #watchers = new Watchers()
+  readonly #watchers: WatchersOfNear
   /** By the server's clock. */
   #freshUntil = Number.NEGATIVE_INFINITY
   #state: NearCacheStats['state'] = 'connecting'
@@ -64,14 +66,28 @@ export class NearCache {
   #misses = 0
   #invalidations = 0
 
-  /** @param now the server's clock as this process sees it: monotonic, whole milliseconds */
-  constructor(limits: NearCacheLimits, now: () => number) {
+  /**
+   * @param now the server's clock as this process sees it: monotonic, whole milliseconds
+   * @param watchers who watch what can be here; they outlast it where what is here can move
+   */
+  constructor(
+    limits: NearCacheLimits,
+    now: () => number,
+    watchers: WatchersOfNear = new Watchers(),
+  ) {
     this.#limits = limits
     this.#now = now
+    this.#watchers = watchers
     this.#entries = new Generations({
       maxCount: limits.maxEntries,
       weight: { max: limits.maxBytes, of: weigh },
     })
+  }
+
+  /** @param part of the limits that it has, the others being elsewhere; from 0 to 1 */
+  resize(part: number): void {
+    const { maxEntries, maxBytes } = this.#limits
+    this.#entries.resize(Math.max(maxEntries * part, 2), maxBytes * part)
   }
 
   peek(id: SessionId, now: number): Held | undefined {
@@ -184,8 +200,16 @@ export class NearCache {
     this.#forget()
   }
 
+  /** Its times are not to be relied on: the clock that they are of was set back. */
+  doubt(): void {
+    this.#freshUntil = Number.NEGATIVE_INFINITY
+    this.clear()
+  }
+
   /** The server has answered a question that was sent then. */
   confirm(sentAt: number): void {
+    // By the clock before it was set back: it would count for too long.
+    if (sentAt > this.#now()) return
     if (this.#state === 'on') this.#freshUntil = sentAt + this.#limits.maxStaleness
   }
 

@@ -39,6 +39,15 @@ export interface RedisSentinelOptions extends RedisAccess {
   readonly name?: string
 }
 
+/** The masters of a Cluster, and their successors. */
+export interface RedisClusterOptions extends RedisAccess {
+  /** Some of its nodes, `host:6379` or `{ host, port }`: the others are found through them. */
+  readonly cluster: readonly ServerAddress[]
+  /** Where a node is from here: for the addresses that nodes tell behind NAT, or of containers. */
+  readonly mapAddress?: MapAddress
+  readonly name?: string
+}
+
 /** `host:port`, `[ip6]:port`, or the parts. */
 export type ServerAddress = string | HostAddress
 
@@ -77,9 +86,20 @@ export interface SentinelPlan {
   readonly mapAddress: (address: Required<HostAddress>) => Required<HostAddress>
 }
 
+/** A Cluster: the options, checked and with all defaults. */
+export interface ClusterPlan {
+  readonly nodes: readonly Required<HostAddress>[]
+  readonly servers: RedisLogin
+  readonly mapAddress: (address: Required<HostAddress>) => Required<HostAddress>
+}
+
 export type RedisPlan =
   | { readonly kind: 'single'; readonly target: RedisTarget }
   | { readonly kind: 'sentinel'; readonly plan: SentinelPlan }
+  | { readonly kind: 'cluster'; readonly plan: ClusterPlan }
+
+/** What `redis` takes. */
+export type RedisSource = string | RedisOptions | RedisSentinelOptions | RedisClusterOptions
 
 interface Location {
   readonly address: RedisTarget['address']
@@ -97,12 +117,14 @@ const URL_FORMS =
 const LOGIN = ['username', 'password', 'tls', 'database', 'name']
 const SINGLE = ['url', 'socket', 'host', 'port', ...LOGIN]
 const SENTINEL = ['sentinels', 'masterName', 'sentinelAccess', 'mapAddress', ...LOGIN]
+const CLUSTER = ['cluster', 'mapAddress', 'username', 'password', 'tls', 'name']
 const ACCESS = ['username', 'password', 'tls']
 
 /** @throws OptionError, whose message never holds a value: it could be the password. */
-export function redisPlan(redis: string | RedisOptions | RedisSentinelOptions): RedisPlan {
-  if (typeof redis === 'object' && redis !== null && 'sentinels' in redis) {
-    return { kind: 'sentinel', plan: sentinelPlan(redis) }
+export function redisPlan(redis: RedisSource): RedisPlan {
+  if (typeof redis === 'object' && redis !== null && !isClient(redis)) {
+    if ('sentinels' in redis) return { kind: 'sentinel', plan: sentinelPlan(redis) }
+    if ('cluster' in redis) return { kind: 'cluster', plan: clusterPlan(redis) }
   }
   return { kind: 'single', target: redisTarget(redis) }
 }
@@ -126,34 +148,46 @@ export function redisTarget(redis: string | RedisOptions): RedisTarget {
 
 function sentinelPlan(options: RedisSentinelOptions): SentinelPlan {
   refuseOthers('redis', options, SENTINEL)
-  const { sentinels, mapAddress, sentinelAccess = {} } = options
-  if (!Array.isArray(sentinels) || sentinels.length === 0) {
-    throw new OptionError('redis.sentinels', 'takes a list of host:port, with at least one')
-  }
-  if (mapAddress !== undefined && typeof mapAddress !== 'function') {
-    throw new OptionError(
-      'redis.mapAddress',
-      'takes a function from { host, port } to { host, port }',
-    )
-  }
+  const { sentinels, sentinelAccess = {} } = options
   if (typeof sentinelAccess !== 'object' || sentinelAccess === null) {
     throw new OptionError('redis.sentinelAccess', `takes an object with ${ACCESS.join(', ')}`)
   }
   refuseOthers('redis.sentinelAccess', sentinelAccess, ACCESS)
   const servers = login('redis', options, {})
   return {
-    sentinels: sentinels.map((address, i) =>
-      hostAddress(`redis.sentinels[${i}]`, address, SENTINEL_PORT),
-    ),
+    sentinels: addresses('redis.sentinels', sentinels, SENTINEL_PORT),
     masterName: text('redis.masterName', options.masterName) ?? 'mymaster',
     servers,
     atSentinels: {
       ...login('redis.sentinelAccess', { tls: servers.tls ?? false, ...sentinelAccess }, {}),
       name: servers.name,
     },
-    mapAddress: (address) =>
-      hostAddress('redis.mapAddress', mapAddress?.(address) ?? address, address.port),
+    mapAddress: mapping(options.mapAddress),
   }
+}
+
+function clusterPlan(options: RedisClusterOptions): ClusterPlan {
+  refuseOthers('redis', options, CLUSTER)
+  return {
+    nodes: addresses('redis.cluster', options.cluster, SERVER_PORT),
+    servers: login('redis', options, {}),
+    mapAddress: mapping(options.mapAddress),
+  }
+}
+
+function addresses(option: string, given: unknown, port: number): Required<HostAddress>[] {
+  if (!Array.isArray(given) || given.length === 0) {
+    throw new OptionError(option, 'takes a list of host:port, with at least one')
+  }
+  return given.map((address, i) => hostAddress(`${option}[${i}]`, address, port))
+}
+
+function mapping(mapAddress: MapAddress | undefined): SentinelPlan['mapAddress'] {
+  if (mapAddress === undefined) return (address) => address
+  if (typeof mapAddress !== 'function') {
+    throw new OptionError('redis.mapAddress', 'takes a function from { host, port } to the same')
+  }
+  return (address) => hostAddress('redis.mapAddress', mapAddress(address), address.port)
 }
 
 function checked(urlOption: string, options: RedisOptions): RedisTarget {

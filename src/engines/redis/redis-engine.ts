@@ -37,6 +37,7 @@ import {
   writtenLifetime,
 } from './answers.ts'
 import { AuditStream } from './audit-stream.ts'
+import { Cluster } from './cluster.ts'
 import { makeRoom } from './crowded.ts'
 import { evaluate } from './evaluate.ts'
 import { checkExpiry, type ExpiryMode, type ExpirySource } from './expiry.ts'
@@ -46,12 +47,7 @@ import { RedisInsight } from './insight.ts'
 import { checkPrefix, indexKey, partitionOf, recordKey } from './keys.ts'
 import type { Hold } from './near-cache.ts'
 import { type NearCacheOptions, nearCacheLimits } from './near-cache-options.ts'
-import {
-  type RedisOptions,
-  type RedisPlan,
-  type RedisSentinelOptions,
-  redisPlan,
-} from './options.ts'
+import { type RedisPlan, type RedisSource, redisPlan } from './options.ts'
 import { directRoute } from './route.ts'
 import { type LuaScript, scripts } from './scripts.generated.ts'
 import { Sentinels } from './sentinels.ts'
@@ -59,7 +55,7 @@ import { Single } from './single.ts'
 import type { Place, Topology, TopologyOptions } from './topology.ts'
 import { type Argument, BYTES } from './wire.ts'
 
-export type { RedisOptions, RedisSentinelOptions } from './options.ts'
+export type { RedisClusterOptions, RedisOptions, RedisSentinelOptions } from './options.ts'
 
 /** As `create` numbers them. */
 const POLICIES = { reject: '0', 'evict-oldest': '1', 'evict-idle': '2' } as const
@@ -67,12 +63,14 @@ const POLICIES = { reject: '0', 'evict-oldest': '1', 'evict-idle': '2' } as cons
 const CROWDED_ATTEMPTS = 3
 /** The last argument of scripts that make a session whose expiry is told of. */
 const AWAITED = 'x'
+/** What looks into an index looks at the records that it lists too. */
+const ALL_KEYS = { allKeys: true } as const
 /** Milliseconds that an index outlives its sessions, so that it can be said whose has expired. */
 const TOLD_WITHIN = 86_400_000
 
 export interface RedisEngineOptions {
-  /** A URL, the path of a unix socket, or more: see RedisOptions and RedisSentinelOptions. */
-  readonly redis: string | RedisOptions | RedisSentinelOptions
+  /** A URL, the path of a unix socket, or see RedisOptions, RedisSentinelOptions, RedisClusterOptions. */
+  readonly redis: RedisSource
   /** Begins every key, `sj` by default: 1 to 64 characters of A-Z a-z 0-9 : _ . - */
   readonly prefix?: string
   /** Deadline of each command, the wait for a connection included. Milliseconds, default 500. */
@@ -142,10 +140,13 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
 
   async ready(): Promise<void> {
     // A read of one of our keys: finds a missing permission and a loading server too.
-    const key = recordKey(this.#prefix, '000')
-    await this.#topology.at('000', (place) =>
-      place.call('ready', (wire) => wire.sendCommand(['GET', key], BYTES)),
-    )
+    const ask = (partition: string) => {
+      const key = recordKey(this.#prefix, partition)
+      return this.#topology.at(partition, (place) =>
+        place.call('ready', (wire) => wire.sendCommand(['GET', key], BYTES)),
+      )
+    }
+    await Promise.all((await this.#topology.servers()).map(ask))
   }
 
   get mostHeld(): number {
@@ -249,7 +250,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     args: readonly Argument[],
     limit: Limit | undefined,
   ): Promise<CreateResult | undefined> {
-    return this.#topology.at(id, async (place) => {
+    const work = async (place: Place) => {
       const { near } = place
       const hold = near.hold(id)
       try {
@@ -268,7 +269,8 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
         else near.clear()
         throw error
       }
-    })
+    }
+    return this.#topology.at(id, work, keys.length > 1 ? ALL_KEYS : {})
   }
 
   /** @returns those that were live */
@@ -279,11 +281,12 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
   ): Promise<SessionId[]> {
     const keys = [indexKey(this.#prefix, partition, ownerTag)]
     const args = ids.map((id) => hashWithin(partition, id))
-    return this.#topology.at(partition, async (place) => {
+    const work = async (place: Place) => {
       const ended = idsOf(await run(place, scripts.evict, keys, args), partition)
       for (const id of ended) place.near.drop(id)
       return ended
-    })
+    }
+    return this.#topology.at(partition, work, ALL_KEYS)
   }
 
   commit(
@@ -394,8 +397,8 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     let cursor = '0'
     do {
       const from = [cursor]
-      const answer = this.#topology.at(partition, (place) => run(place, scripts.list, keys, from))
-      const page = listedPage(await answer, partition)
+      const work = (place: Place) => run(place, scripts.list, keys, from)
+      const page = listedPage(await this.#topology.at(partition, work, ALL_KEYS), partition)
       for (const session of page.sessions) found.set(session.id, session)
       cursor = page.cursor
     } while (cursor !== '0')
@@ -406,19 +409,20 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     const keys = [indexKey(this.#prefix, partition, ownerTag)]
     const args = [hashWithin(partition, except)]
     const ended: SessionId[] = []
+    const work = async (place: Place) => {
+      try {
+        const answer = await run(place, scripts['revoke-all'], keys, args)
+        const { isLast, ended } = revokedStep(answer, partition)
+        for (const id of ended) place.near.drop(id)
+        return { isLast, ended }
+      } catch (error) {
+        // It may have been carried out, and then nobody tells us which sessions it has ended.
+        place.near.clear()
+        throw error
+      }
+    }
     for (;;) {
-      const step = await this.#topology.at(partition, async (place) => {
-        try {
-          const answer = await run(place, scripts['revoke-all'], keys, args)
-          const { isLast, ended } = revokedStep(answer, partition)
-          for (const id of ended) place.near.drop(id)
-          return { isLast, ended }
-        } catch (error) {
-          // It may have been carried out, and then nobody tells us which sessions it has ended.
-          place.near.clear()
-          throw error
-        }
-      })
+      const step = await this.#topology.at(partition, work, ALL_KEYS)
       ended.push(...step.ended)
       if (step.isLast) return ended
     }
@@ -467,11 +471,9 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
 }
 
 function topologyOf(plan: RedisPlan, options: TopologyOptions): Topology {
-  const route =
-    plan.kind === 'single'
-      ? directRoute(plan.target)
-      : new Sentinels({ plan: plan.plan, ...options })
-  return new Single(route, options)
+  if (plan.kind === 'cluster') return new Cluster(plan.plan, options)
+  if (plan.kind === 'single') return new Single(directRoute(plan.target), options)
+  return new Single(new Sentinels({ plan: plan.plan, ...options }), options)
 }
 
 /** What a write's success means to what is known near. @param hold that of the first key's record */

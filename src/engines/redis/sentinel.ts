@@ -3,7 +3,7 @@ import { Heartbeat } from './heartbeat.ts'
 import { Link } from './link.ts'
 import type { HostAddress, RedisTarget, SentinelPlan } from './options.ts'
 import { directRoute } from './route.ts'
-import type { Wire } from './wire.ts'
+import type { Commands } from './wire.ts'
 
 /** Milliseconds between two questions. In between a Sentinel tells by itself; it may be cut off. */
 const INTERVAL = 1_000
@@ -82,7 +82,7 @@ export class Sentinel {
   }
 }
 
-async function askAbout(wire: Wire, masterName: string): Promise<View> {
+async function askAbout(wire: Commands, masterName: string): Promise<View> {
   const [primary, others] = await Promise.all([
     wire.sendCommand(['SENTINEL', 'MASTER', masterName]),
     wire.sendCommand(['SENTINEL', 'SENTINELS', masterName]),

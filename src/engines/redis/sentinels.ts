@@ -3,7 +3,7 @@ import { StoreRefusedError } from '../../core/errors.ts'
 import type { RedisTarget, SentinelPlan } from './options.ts'
 import type { Route } from './route.ts'
 import { type Address, Sentinel, type View } from './sentinel.ts'
-import type { Wire } from './wire.ts'
+import type { Commands } from './wire.ts'
 
 /** More than a deployment has; a Sentinel that tells nonsense must not fill this process. */
 const MOST_SENTINELS = 31
@@ -45,9 +45,10 @@ export class Sentinels implements Route {
     return { ...servers, address: mapAddress(this.#primary as Address) }
   }
 
-  async check(wire: Wire): Promise<void> {
+  async check(wire: Commands): Promise<boolean> {
     const [role] = (await wire.sendCommand(['ROLE'])) as [string]
     if (role !== 'master') throw coded('NOT_PRIMARY')
+    return true
   }
 
   onMove(listener: () => void): () => void {

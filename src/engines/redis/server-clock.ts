@@ -1,5 +1,8 @@
 import type { Clock } from '../../core/clock.ts'
 
+/** Milliseconds: two measurements differ by about half a round trip, and that is no step of a clock. */
+const NOISE = 5
+
 /**
  * The servers' clock as this process sees it: one for all of them, so that times which come from one can
  * be compared with those of another. Monotonic in between, learned anew with each connection.
@@ -22,6 +25,7 @@ export class ServerClock {
 
   learn(offset: number): void {
     const before = this.#offset
+    if (before !== undefined && Math.abs(offset - before) < NOISE) return
     this.#offset = offset
     if (before !== undefined && offset < before) for (const tell of this.#steppedBack) tell()
   }

@@ -1,3 +1,4 @@
+import { partitionTag } from '../../core/partitions.ts'
 import { Link } from './link.ts'
 import type { NearCache } from './near-cache.ts'
 import type { Route } from './route.ts'
@@ -31,6 +32,14 @@ export class Single implements Topology {
 
   at<T>(_: string, work: (place: Place) => Promise<T>): Promise<T> {
     return work(this.#link)
+  }
+
+  servers(): Promise<string[]> {
+    return Promise.resolve([partitionTag(0)])
+  }
+
+  onChange(): () => void {
+    return () => undefined
   }
 
   connect(_: string, options: ExtraOptions = {}): Link {

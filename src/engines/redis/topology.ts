@@ -5,7 +5,15 @@ import type { TrackedLink, TrackedLinkOptions } from './tracked-link.ts'
 /** A server that can be asked, and what is known near of its records. */
 export type Place = Pick<TrackedLink, 'near' | 'call'>
 
-export type TopologyOptions = Omit<TrackedLinkOptions, 'route' | 'time'>
+export type TopologyOptions = Omit<TrackedLinkOptions, 'route' | 'time' | 'watchers'>
+
+export interface WorkOptions {
+  /**
+   * It looks at keys that it does not name, all in the partition: it must have all of them, or wait.
+   * Without it, it may be done at another server that has those which it names.
+   */
+  readonly allKeys?: boolean
+}
 
 /** What a further connection differs in. */
 export type ExtraOptions = Pick<LinkOptions, 'prepare'> &
@@ -23,7 +31,16 @@ export interface Topology {
   readonly nears: Iterable<NearCache>
 
   /** Runs `work` where the partition is; again, where it turns out to have moved meanwhile. */
-  at<T>(at: string, work: (place: Place) => Promise<T>): Promise<T>
+  at<T>(at: string, work: (place: Place) => Promise<T>, options?: WorkOptions): Promise<T>
+
+  /** A partition of each server. */
+  servers(): Promise<string[]>
+
+  /**
+   * @param listener told when `servers` would answer otherwise
+   * @returns a function that ends it
+   */
+  onChange(listener: () => void): () => void
 
   /** A further connection to where the partition is, for what blocks or must not be tracked. */
   connect(at: string, options?: ExtraOptions): Link

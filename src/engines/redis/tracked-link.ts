@@ -4,7 +4,7 @@ import { replyError } from './errors.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { recordIdOf } from './keys.ts'
 import { type Issue, Link, type LinkOptions } from './link.ts'
-import { NearCache, type NearCacheLimits } from './near-cache.ts'
+import { NearCache, type NearCacheLimits, type WatchersOfNear } from './near-cache.ts'
 import { ErrorReply } from './resp.ts'
 import type { Route } from './route.ts'
 import type { ServerClock } from './server-clock.ts'
@@ -28,6 +28,8 @@ export interface TrackedLinkOptions {
   readonly time: ServerClock
   /** Undefined: no near cache is wanted. */
   readonly nearCache: NearCacheLimits | undefined
+  /** Those of the near cache: see NearCache. */
+  readonly watchers?: WatchersOfNear
 }
 
 /** Without a near cache its class only joins parallel reads. */
@@ -50,12 +52,12 @@ export class TrackedLink {
   #isUntold = false
 
   constructor(options: TrackedLinkOptions) {
-    const { nearCache, ...rest } = options
+    const { nearCache, watchers: _, ...rest } = options
     const { route, time } = options
     this.#prefix = options.prefix
     this.#route = route
     this.#time = time
-    this.near = new NearCache(nearCache ?? NO_LIMITS, () => time.now())
+    this.near = new NearCache(nearCache ?? NO_LIMITS, () => time.now(), options.watchers)
     if (nearCache === undefined) this.near.turnOff('nearCache is false')
     // Where the server can turn out not to be the one that is meant it is asked without a near cache too.
     const isAsked = () => this.#isTracked || route.check !== undefined
@@ -81,6 +83,13 @@ export class TrackedLink {
     return this.#link.call(operation, issue)
   }
 
+  /** See Link. */
+  leave(): void {
+    this.#heartbeat.stop()
+    this.#link.leave()
+    this.near.disconnect()
+  }
+
   close(): void {
     this.#heartbeat.stop()
     this.#link.close()
@@ -89,16 +98,16 @@ export class TrackedLink {
 
   async #beat(): Promise<void> {
     const sentAt = this.#time.now()
-    await this.call('heartbeat', async (wire) => {
+    const answer = await this.call('heartbeat', async (wire) => {
       try {
         // Any answer will do; TIME needs no permission that a link does not need anyway.
-        await (this.#route.check?.(wire) ?? wire.sendCommand(['TIME']))
+        return await (this.#route.check?.(wire) ?? wire.sendCommand(['TIME']))
       } catch (error) {
         if (!(error instanceof ErrorReply)) this.#link.giveUp(wire, error)
         throw error
       }
     })
-    this.near.confirm(sentAt)
+    if (answer !== false) this.near.confirm(sentAt)
   }
 
   #tracking(): Pick<LinkOptions, 'open' | 'prepare'> {

@@ -26,6 +26,9 @@ export interface WireEvents {
   untold(): void
 }
 
+/** Where commands can be sent: a wire, or one that puts something before each of them. */
+export type Commands = Pick<Wire, 'sendCommand'>
+
 /** Probes after so long without traffic, milliseconds: a host that has gone is noticed. */
 const KEEP_ALIVE = 5_000
 /** Answered commands leave the queue's front by so many at once. */

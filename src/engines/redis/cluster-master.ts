@@ -1,0 +1,119 @@
+import type { SessionId } from '../../core/engine.ts'
+import { partitionTag } from '../../core/partitions.ts'
+import type { Watchers } from '../watchers.ts'
+import type { Address } from './cluster-slots.ts'
+import { recordKey } from './keys.ts'
+import type { Issue } from './link.ts'
+import { NearCache } from './near-cache.ts'
+import type { ClusterPlan, RedisTarget } from './options.ts'
+import { redirectionOf } from './redirection.ts'
+import { ErrorReply } from './resp.ts'
+import type { ServerClock } from './server-clock.ts'
+import type { Place, TopologyOptions } from './topology.ts'
+import { TrackedLink } from './tracked-link.ts'
+import type { Argument, Commands } from './wire.ts'
+
+export interface MasterOptions {
+  readonly settings: TopologyOptions
+  readonly plan: ClusterPlan
+  readonly address: Address
+  readonly time: ServerClock
+  readonly watchers: Watchers
+  /** Whether the session would be here. */
+  readonly has: (id: SessionId) => boolean
+  /** It says that it does not have what it had. */
+  readonly doubted: () => void
+}
+
+/** A master of a Cluster: a link of its own, and what is known near of its records. */
+export class ClusterMaster implements Place {
+  readonly address: Address
+  readonly #link: TrackedLink
+  readonly #options: MasterOptions
+  /** Numbers. Empty at one that a slot is on the way to and that has none yet. */
+  partitions: ReadonlySet<number> = new Set()
+
+  constructor(options: MasterOptions) {
+    this.#options = options
+    const { settings, plan, address, time, watchers, has } = options
+    this.address = address
+    const target: RedisTarget = { ...plan.servers, address: plan.mapAddress(address) }
+    this.#link = new TrackedLink({
+      ...settings,
+      route: { find: () => Promise.resolve(target), check: (wire) => this.#check(wire) },
+      time,
+      watchers: {
+        add: (id, listener) => watchers.add(id, listener),
+        notify: (id) => watchers.notify(id),
+        notifyAll: () => watchers.notifyAll(has),
+      },
+    })
+  }
+
+  get near(): NearCache {
+    return this.#link.near
+  }
+
+  call<T>(operation: string, issue: Issue<T>): Promise<T> {
+    return this.#link.call(operation, issue)
+  }
+
+  /** What is asked of it for a slot that is on the way to it. Nothing of that is known near. */
+  asking(): Place & { readonly address: Address } {
+    const { settings, time, watchers } = this.#options
+    const limits = settings.nearCache ?? { maxStaleness: 1_000, maxEntries: 2, maxBytes: 1 }
+    const near = new NearCache(limits, () => time.now(), watchers)
+    near.turnOff('its slot is on the way')
+    return {
+      address: this.address,
+      near,
+      call: (operation, issue) =>
+        this.#link.call(operation, (wire, isWanted) => issue(new Asking(wire), isWanted)),
+    }
+  }
+
+  /** See Link. */
+  leave(): void {
+    this.#link.leave()
+  }
+
+  close(): void {
+    this.#link.close()
+  }
+
+  /**
+   * A read of a key of its own, for a master that is cut off from the others answers a PING for as long
+   * as it lives, and what it has only until it notices.
+   */
+  async #check(wire: Commands): Promise<boolean> {
+    const [partition] = this.partitions
+    if (partition === undefined) return true
+    const key = recordKey(this.#options.settings.prefix, partitionTag(partition))
+    try {
+      await wire.sendCommand(['EXISTS', key])
+      return true
+    } catch (error) {
+      const redirection = error instanceof ErrorReply ? redirectionOf(error) : undefined
+      // It is on the way, and its own until it has arrived.
+      if (redirection?.kind === 'ASK') return true
+      this.#options.doubted()
+      if (redirection === undefined) throw error
+      return false
+    }
+  }
+}
+
+/** Puts ASKING before each command: what comes behind it is carried out for a slot that is on the way. */
+class Asking implements Commands {
+  readonly #wire: Commands
+
+  constructor(wire: Commands) {
+    this.#wire = wire
+  }
+
+  sendCommand(args: readonly Argument[], strings?: object, written?: string): Promise<unknown> {
+    // Its own failure says nothing that the command's does not.
+    this.#wire.sendCommand(['ASKING']).catch(() => undefined)
+    return this.#wire.sendCommand(args, strings, written)
+  }
+}
