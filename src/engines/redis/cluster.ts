@@ -44,7 +44,7 @@ export class Cluster implements Topology {
   readonly #moved = new Set<() => void>()
   readonly #refresh: Heartbeat
   #looking: Promise<void> | undefined
-  #problem: unknown
+  #problem: Error | undefined
   #closed = false
 
   constructor(plan: ClusterPlan, options: TopologyOptions) {
@@ -78,7 +78,7 @@ export class Cluster implements Topology {
   }
 
   async servers(): Promise<string[]> {
-    if (this.#masters.size === 0) await this.#look()
+    if (this.#masters.size === 0) await this.#discover(partitionTag(0))
     return [...this.#masters.values()].flatMap(({ partitions: [first] }) =>
       first === undefined ? [] : partitionTag(first),
     )
@@ -177,11 +177,14 @@ export class Cluster implements Topology {
   /** Asks who has what. Never rejects. @param first who knows best */
   #look(first?: ClusterMaster): Promise<void> {
     if (this.#closed) return Promise.resolve()
-    this.#looking ??= this.#askAround(first).finally(async () => {
-      await pause(SHORTEST_BETWEEN_LOOKS)
-      this.#looking = undefined
-    })
+    this.#looking ??= this.#lookOnce(first)
     return this.#looking
+  }
+
+  async #lookOnce(first: ClusterMaster | undefined): Promise<void> {
+    await this.#askAround(first)
+    await pause(SHORTEST_BETWEEN_LOOKS)
+    this.#looking = undefined
   }
 
   async #askAround(first: ClusterMaster | undefined): Promise<void> {
@@ -202,7 +205,9 @@ export class Cluster implements Topology {
     const found = await bestView(asked)
     for (const link of links) link.close()
     if (found !== undefined) return this.#apply(found.masters)
-    this.#problem = await asked[0]?.catch((error: unknown) => error)
+    await asked[0]?.catch((error: unknown) => {
+      this.#problem = error as Error
+    })
   }
 
   #apply(addresses: readonly (Address | undefined)[]): void {

@@ -68,9 +68,22 @@ export class RedisInsight implements Insights {
     return gapsKey(this.#prefix, this.#topology.now() - daysAgo * DAY)
   }
 
+  /** As many of each server. */
+  async sampleTtls(most: number): Promise<InsightSample> {
+    const servers = await this.#topology.servers()
+    const samples: InsightSample[] = []
+    for (const at of servers) {
+      samples.push(await this.#sample(at, Math.ceil(most / servers.length)))
+    }
+    return {
+      ttls: samples.flatMap(({ ttls }) => ttls).slice(0, most),
+      complete: samples.every(({ complete }) => complete),
+    }
+  }
+
   /** In the order of the server's hash table, which knows nothing of lifetimes. */
-  sampleTtls(most: number): Promise<InsightSample> {
-    return this.#apart(async (link) => {
+  #sample(at: string, most: number): Promise<InsightSample> {
+    return this.#apart(at, async (link) => {
       const ttls: number[] = []
       let cursor = '0'
       for (let seen = 0; seen < most * MOST_PER_SESSION && ttls.length < most; seen += PAGE) {
@@ -113,9 +126,9 @@ export class RedisInsight implements Insights {
     return ttls
   }
 
-  async #apart<T>(work: (link: Link) => Promise<T>): Promise<T> {
+  async #apart<T>(at: string, work: (link: Link) => Promise<T>): Promise<T> {
     if (this.#closed) throw closedError('insight', false)
-    const link = this.#topology.connect(PARTITION)
+    const link = this.#topology.connect(at)
     this.#open.add(link)
     try {
       return await work(link)

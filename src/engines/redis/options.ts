@@ -247,10 +247,10 @@ function locate(urlOption: string, options: RedisOptions): Location {
 function hostAddress(option: string, address: unknown, port: number): Required<HostAddress> {
   const parts = typeof address === 'string' ? partsOf(address) : (address as Partial<HostAddress>)
   const { host } = parts ?? {}
-  const number = Number(parts?.port ?? port)
+  const number = parts?.port ?? port
   const isPort = Number.isInteger(number) && number >= 1 && number <= 65_535
   if (typeof host !== 'string' || host === '' || !isPort) {
-    throw new OptionError(option, 'takes host:port or { host, port }')
+    throw new OptionError(option, 'takes host:port or { host, port }, the port a number')
   }
   return { host, port: number }
 }
