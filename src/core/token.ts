@@ -1,7 +1,7 @@
 import { equalBytes, hmacSha256, randomBytes, type SecretKey, sha256 } from './crypto.ts'
 import type { SessionId } from './engine.ts'
 import type { Keyring } from './keyring.ts'
-import { PARTITIONS, partitionTag } from './partitions.ts'
+import { PARTITIONS, partitionOf, partitionTag } from './partitions.ts'
 
 /**
  * The secret in the cookie, 36 bytes as 48 characters of base64url:
@@ -87,7 +87,7 @@ function describe(bytes: Buffer): Token {
 
 const ID_SHAPE = /^[A-Za-z0-9]{3}[A-Za-z0-9_-]{22}$/
 
-/** Whether a text from outside has the shape of a session id, so that it can be part of a key. */
+/** Whether a text from outside can be a session id, and so part of a key. */
 export function isSessionId(text: string): boolean {
-  return ID_SHAPE.test(text)
+  return ID_SHAPE.test(text) && partitionOf(text.slice(0, 3)) !== undefined
 }

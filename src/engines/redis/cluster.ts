@@ -136,7 +136,7 @@ export class Cluster implements Topology {
   }
 
   #masterOf(at: string): ClusterMaster | undefined {
-    return this.#table[partitionOf(at.slice(0, 3)) ?? -1]
+    return this.#table[numberOf(at)]
   }
 
   /** A further connection goes where its partition goes. */
@@ -245,7 +245,7 @@ export class Cluster implements Topology {
   /** What one server says of one partition, before the others are known. */
   #move(at: string, redirection: Redirection, place: Addressed): void {
     const address = addressOf(redirection, place)
-    const partition = partitionOf(at.slice(0, 3)) ?? -1
+    const partition = numberOf(at)
     const before = this.#table[partition]
     const master = this.#guest(address)
     if (before !== master) {
@@ -306,6 +306,12 @@ async function bestView(asked: readonly Promise<View>[]): Promise<View | undefin
     (one, other) => Number(other.isPart) - Number(one.isPart) || other.epoch - one.epoch,
   )
   return best
+}
+
+function numberOf(at: string): number {
+  const number = partitionOf(at.slice(0, 3))
+  if (number === undefined) throw new RangeError('no such partition')
+  return number
 }
 
 function addressOf({ host, port }: Redirection, place: Addressed): Address {

@@ -68,38 +68,36 @@ export class RedisInsight implements Insights {
     return gapsKey(this.#prefix, this.#topology.now() - daysAgo * DAY)
   }
 
-  /** As many of each server. */
+  /** In the order of the servers' hash tables, which know nothing of lifetimes; of each server alike. */
   async sampleTtls(most: number): Promise<InsightSample> {
-    const servers = await this.#topology.servers()
-    const samples: InsightSample[] = []
-    for (const at of servers) {
-      samples.push(await this.#sample(at, Math.ceil(most / servers.length)))
-    }
-    return {
-      ttls: samples.flatMap(({ ttls }) => ttls).slice(0, most),
-      complete: samples.every(({ complete }) => complete),
+    const links = (await this.#topology.servers()).map((at) => this.#openTo(at))
+    const ttls: number[] = []
+    const cursors = new Map(links.map((link) => [link, '0']))
+    try {
+      for (let seen = 0; seen < most * MOST_PER_SESSION && ttls.length < most; ) {
+        for (const [link, cursor] of [...cursors]) {
+          if (seen > 0) await new Promise((resolve) => setTimeout(resolve, PAUSE))
+          const [next, keys] = await this.#page(link, cursor)
+          ttls.push(...(await this.#ttlsOf(link, keys)))
+          if (next === '0') cursors.delete(link)
+          else cursors.set(link, next)
+          seen += PAGE
+        }
+        if (cursors.size === 0) break
+      }
+      const isWhole = cursors.size === 0 && most > 0 && ttls.length <= most
+      return { ttls: ttls.slice(0, most), complete: isWhole }
+    } finally {
+      for (const link of links) {
+        this.#open.delete(link)
+        link.close()
+      }
     }
   }
 
-  /** In the order of the server's hash table, which knows nothing of lifetimes. */
-  #sample(at: string, most: number): Promise<InsightSample> {
-    return this.#apart(at, async (link) => {
-      const ttls: number[] = []
-      let cursor = '0'
-      for (let seen = 0; seen < most * MOST_PER_SESSION && ttls.length < most; seen += PAGE) {
-        if (seen > 0) await new Promise((resolve) => setTimeout(resolve, PAUSE))
-        const page = ['SCAN', cursor, 'MATCH', recordKey(this.#prefix, ANY), 'COUNT', String(PAGE)]
-        const [next, keys] = (await link.call('insight', (wire) => wire.sendCommand(page))) as [
-          string,
-          string[],
-        ]
-        ttls.push(...(await this.#ttlsOf(link, keys)))
-        cursor = next
-        if (cursor === '0') break
-      }
-      const isWhole = cursor === '0' && most > 0 && ttls.length <= most
-      return { ttls: ttls.slice(0, most), complete: isWhole }
-    })
+  #page(link: Link, cursor: string): Promise<[next: string, keys: string[]]> {
+    const page = ['SCAN', cursor, 'MATCH', recordKey(this.#prefix, ANY), 'COUNT', String(PAGE)]
+    return link.call('insight', (wire) => wire.sendCommand(page)) as Promise<[string, string[]]>
   }
 
   close(): void {
@@ -126,15 +124,10 @@ export class RedisInsight implements Insights {
     return ttls
   }
 
-  async #apart<T>(at: string, work: (link: Link) => Promise<T>): Promise<T> {
+  #openTo(at: string): Link {
     if (this.#closed) throw closedError('insight', false)
     const link = this.#topology.connect(at)
     this.#open.add(link)
-    try {
-      return await work(link)
-    } finally {
-      this.#open.delete(link)
-      link.close()
-    }
+    return link
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type Engine, type SessionId, stampOf } from '../../core/engine.ts'
+import { partitionTag } from '../../core/partitions.ts'
 import {
   assertAbsent,
   assertBytes,
@@ -249,7 +250,11 @@ export const principalCases: readonly EngineCase[] = [
     title:
       'other principals, in the same partition and elsewhere, and anonymous sessions are left alone',
     async run({ engine }) {
-      const [who, neighbour, elsewhere] = [testPrincipal(), testPrincipal(), testPrincipal('AAB')]
+      const [who, neighbour, elsewhere] = [
+        testPrincipal(),
+        testPrincipal(),
+        testPrincipal(partitionTag(1)),
+      ]
       const anonymous = { id: who.id(), record: testRecord(1) }
       await engine.create(anonymous.id, anonymous.record, HOUR)
       await fill(engine, who, 3)
