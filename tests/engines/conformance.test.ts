@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { memoryEngine } from '../../src/engines/memory/memory-engine.ts'
+import type { RedisSource } from '../../src/engines/redis/options.ts'
 import { redisEngine } from '../../src/engines/redis/redis-engine.ts'
 import { engineSuite, manualClock } from '../../src/testing/index.ts'
+import { startCluster } from '../support/cluster.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
+import { MASTER_NAME, startSentinels } from '../support/sentinels.ts'
 import { type RedisTime, redisTime } from './redis-time.ts'
 
 const cases = engineSuite().map(({ title, run }) => [title, run] as const)
@@ -27,28 +30,64 @@ function documentedUser(): string[] {
   return command.trim().split(/\s+/)
 }
 
+/** What is to be allowed besides, as docs/redis.md says. */
+const ADDITIONS = {
+  one: [],
+  sentinel: ['+role'],
+  cluster: ['+cluster|slots', '+cluster|info', '+asking'],
+} as const
+
+interface Deployment {
+  readonly redis: RedisSource
+  /** Those that have keys. */
+  readonly servers: readonly RedisServer[]
+  stop(): Promise<void>
+}
+
+const DEPLOYMENTS: Record<keyof typeof ADDITIONS, () => Promise<Deployment>> = {
+  one: async () => {
+    const server = await startRedis()
+    return { redis: { url: server.url }, servers: [server], stop: () => server.stop() }
+  },
+  sentinel: async () => {
+    const { servers, addresses, stop } = await startSentinels({ replicas: 1 })
+    const [primary] = servers as [RedisServer]
+    return { redis: { sentinels: addresses, masterName: MASTER_NAME }, servers: [primary], stop }
+  },
+  cluster: async () => {
+    const { nodes, addresses, stop } = await startCluster()
+    return { redis: { cluster: addresses.slice(0, 1) }, servers: nodes, stop }
+  },
+}
+
 /** With reliable expiry an index entry stays until it has been told whose session has expired. */
 const ENTRIES_GO = [
   'create removes the entries of dead sessions from the index',
   'destroy of a session that is gone still removes its index entry',
 ]
 
-describe.each(['off', 'reliable'] as const)(
-  'S28 Redis engine, as the user with the least permissions, expiry %s',
-  (expiry) => {
-    let server: RedisServer
-    let time: RedisTime
+describe.each([
+  ['one', 'off'],
+  ['one', 'reliable'],
+  ['sentinel', 'off'],
+  ['cluster', 'off'],
+] as const)(
+  'S28 Redis engine, as the user with the least permissions, %s, expiry %s',
+  (kind, expiry) => {
+    let deployment: Deployment
+    let times: readonly RedisTime[]
     let count = 0
 
     beforeAll(async () => {
-      server = await startRedis()
-      time = await redisTime(server)
-      await server.cli(...documentedUser())
-    })
+      deployment = await DEPLOYMENTS[kind]()
+      const { servers } = deployment
+      times = await Promise.all(servers.map((server) => redisTime(server)))
+      for (const server of servers) await server.cli(...documentedUser(), ...ADDITIONS[kind])
+    }, 60_000)
 
     afterAll(async () => {
-      await time.close()
-      await server.stop()
+      await Promise.all(times.map((time) => time.close()))
+      await deployment.stop()
     })
 
     const those = cases.filter(([title]) => expiry === 'off' || !ENTRIES_GO.includes(title))
@@ -56,12 +95,12 @@ describe.each(['off', 'reliable'] as const)(
       const clock = manualClock()
       const prefix = `sj:case${(count += 1)}`
       // No deadline is tested here, and no slow machine is to meet one.
-      const redis = { url: server.url, username: 'app', password: 'password' }
-      const options = { redis, prefix, clock, commandTimeout: 10_000, expiry }
+      const redis = { ...(deployment.redis as object), username: 'app', password: 'password' }
+      const options = { redis: redis as RedisSource, prefix, clock, commandTimeout: 10_000, expiry }
       const [engine, second] = [redisEngine(options), redisEngine(options)]
       const advance = async (ms: number): Promise<void> => {
         clock.advance(ms)
-        await time.pass(prefix, ms)
+        for (const time of times) await time.pass(prefix, ms)
       }
       try {
         await assertCase({ engine, second, advance })

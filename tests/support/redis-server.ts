@@ -7,7 +7,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -20,6 +20,8 @@ export interface RedisServerOptions {
   readonly password?: string
   /** Further arguments: `['--maxmemory', '4mb']`. */
   readonly args?: readonly string[]
+  /** Makes it a Sentinel: the text of its configuration, which it rewrites. */
+  readonly sentinel?: string
 }
 
 export interface RedisServer {
@@ -56,7 +58,10 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     socketPath: socketPath.slice(root.length),
     port,
   }
-  const args = [...command.slice(1), ...serverArguments(address, options)]
+  const { sentinel } = options
+  if (sentinel !== undefined) writeFileSync(join(directory, 'sentinel.conf'), sentinel)
+  const mode = sentinel === undefined ? [] : [`${address.directory}/sentinel.conf`, '--sentinel']
+  const args = [...command.slice(1), ...mode, ...serverArguments(address, options)]
 
   let child: ChildProcess | undefined
   let watchdog: ChildProcess | undefined

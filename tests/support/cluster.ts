@@ -1,0 +1,156 @@
+/** Clusters of real servers for tests, on loopback. */
+import { freePort, type RedisServer, type RedisServerOptions, startRedis } from './redis-server.ts'
+import { until } from './until.ts'
+
+const SLOTS = 16_384
+/** Milliseconds until a node that does not answer counts as failed. */
+export const NODE_TIMEOUT = 1_000
+
+export interface ClusterOptions {
+  /** Default 3. */
+  readonly masters?: number
+  /** Of each master. Default 0. */
+  readonly replicas?: number
+  /** Masters beside those, that have no slots. */
+  readonly spare?: number
+  readonly args?: readonly string[]
+}
+
+export interface ClusterNode extends RedisServer {
+  readonly port: number
+  readonly id: string
+}
+
+export interface RedisCluster {
+  /** Masters at the start, then their replicas in the same order. */
+  readonly nodes: readonly ClusterNode[]
+  /** For the option `redis.cluster`. */
+  readonly addresses: readonly string[]
+  /** Who has the slot, as far as the nodes that live are one. */
+  masterOf(slot: number): Promise<ClusterNode>
+  /** Moves a slot with all its keys. @param during what is done while it is on the way, its keys still at home */
+  moveSlot(slot: number, to: ClusterNode, during?: () => Promise<void>): Promise<void>
+  /** Resolves when all nodes that live see the same masters, and all slots served. */
+  settled(): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function startCluster(options: ClusterOptions = {}): Promise<RedisCluster> {
+  const { masters = 3, replicas = 0, spare = 0, args = [] } = options
+  const count = masters * (1 + replicas) + spare
+  const nodes = await Promise.all(Array.from({ length: count }, () => startNode(args)))
+  const first = nodes[0] as ClusterNode
+  for (const other of nodes.slice(1)) {
+    await first.cli('CLUSTER', 'MEET', '127.0.0.1', String(other.port), other.busPort)
+  }
+  for (let i = 0; i < masters; i++) {
+    const [from, to] = [i, i + 1].map((n) => Math.round((n * SLOTS) / masters)) as [number, number]
+    await nodes[i]?.cli('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to - 1))
+  }
+  await until(async () => {
+    const known = await Promise.all(nodes.map((node) => node.cli('CLUSTER', 'NODES')))
+    return known.every((text) => text.split('\n').filter((line) => line !== '').length === count)
+  })
+  for (let i = 0; i < masters * replicas; i++) {
+    const master = nodes[i % masters] as ClusterNode
+    await retried(() => nodes[masters + i]?.cli('CLUSTER', 'REPLICATE', master.id))
+  }
+  const cluster = clusterOf(nodes)
+  await cluster.settled()
+  return cluster
+}
+
+function clusterOf(nodes: readonly ClusterNode[]): RedisCluster {
+  const living = () => nodes.filter(({ pid }) => pid > 0)
+
+  async function tables(): Promise<string[][]> {
+    return Promise.all(living().map(async (node) => mastersIn(await node.cli('CLUSTER', 'NODES'))))
+  }
+
+  async function masterOf(slot: number): Promise<ClusterNode> {
+    for (const table of await tables()) {
+      const node = nodes.find(({ id }) => id === table[slot])
+      if (node !== undefined && node.pid > 0) return node
+    }
+    throw new Error(`nobody has slot ${slot}`)
+  }
+
+  async function settled(): Promise<void> {
+    await until(async () => {
+      const infos = await Promise.all(living().map((node) => node.cli('CLUSTER', 'INFO')))
+      if (!infos.every((info) => info.includes('cluster_state:ok'))) return false
+      const [one = [], ...others] = await tables()
+      if (one.filter(Boolean).length < SLOTS) return false
+      return others.every((table) => table.every((id, slot) => id === one[slot]))
+    })
+  }
+
+  return {
+    nodes,
+    addresses: nodes.map(({ port }) => `127.0.0.1:${port}`),
+    masterOf,
+    settled,
+    async moveSlot(slot, to, during) {
+      const from = await masterOf(slot)
+      const text = String(slot)
+      await to.cli('CLUSTER', 'SETSLOT', text, 'IMPORTING', from.id)
+      await from.cli('CLUSTER', 'SETSLOT', text, 'MIGRATING', to.id)
+      await during?.()
+      for (;;) {
+        const keys = (await from.cli('CLUSTER', 'GETKEYSINSLOT', text, '100')).split('\n')
+        if (keys[0] === '') break
+        const at = ['127.0.0.1', String(to.port), '', '0', '5000']
+        await from.cli('MIGRATE', ...at, 'REPLACE', 'KEYS', ...keys)
+      }
+      // The new one first: it must never be that nobody has it.
+      for (const node of [to, from]) await node.cli('CLUSTER', 'SETSLOT', text, 'NODE', to.id)
+    },
+    async stop() {
+      await Promise.all(nodes.map((node) => node.stop()))
+    },
+  }
+}
+
+async function startNode(args: readonly string[]): Promise<ClusterNode & { busPort: string }> {
+  const busPort = String(await freePort())
+  const options: RedisServerOptions = {
+    tcp: true,
+    args: [
+      ...['--cluster-enabled', 'yes', '--cluster-port', busPort],
+      ...['--cluster-node-timeout', String(NODE_TIMEOUT), '--repl-diskless-sync-delay', '0'],
+      ...args,
+    ],
+  }
+  const server = await startRedis(options)
+  const id = await server.cli('CLUSTER', 'MYID')
+  // Not spread: its pid changes.
+  return Object.assign(Object.create(server) as RedisServer, {
+    ...{ id, busPort, port: server.port as number },
+  })
+}
+
+/** Ids of the masters by slot. */
+function mastersIn(text: string): string[] {
+  const table: string[] = []
+  for (const line of text.split('\n')) {
+    const [id, , flags, , , , , , ...slots] = line.split(' ')
+    if (id === undefined || flags?.includes('master') !== true || /fail/.test(flags)) continue
+    for (const range of slots) {
+      if (range.startsWith('[')) continue
+      const [from, to = from] = range.split('-').map(Number)
+      for (let slot = from as number; slot <= (to as number); slot++) table[slot] = id
+    }
+  }
+  return table
+}
+
+async function retried(work: () => Promise<unknown> | undefined): Promise<void> {
+  await until(async () => {
+    try {
+      await work()
+      return true
+    } catch {
+      return false
+    }
+  })
+}
