@@ -3,7 +3,7 @@ import { Heartbeat } from './heartbeat.ts'
 import { Link } from './link.ts'
 import type { HostAddress, RedisTarget, SentinelPlan } from './options.ts'
 import { directRoute } from './route.ts'
-import type { Commands } from './wire.ts'
+import type { Commands, Wire } from './wire.ts'
 
 /** Milliseconds between two questions. In between a Sentinel tells by itself; it may be cut off. */
 const INTERVAL = 1_000
@@ -27,7 +27,13 @@ export interface SentinelOptions {
   readonly commandTimeout: number
   /** Told of each answer, and of each failure to get one. */
   readonly changed: () => void
+  /** Told that a replica is about to be made the primary; of nothing: that this has been given up. */
+  readonly coming: (successor: Address | undefined) => void
 }
+
+/** Said before the replica is promoted. `+switch-master` comes seconds later, when the others follow it. */
+const COMING = '+failover-state-send-slaveof-noone'
+const GIVEN_UP = ['-failover-abort-slave-timeout', '-failover-abort-no-good-slave']
 
 /** One Sentinel, asked again and again what it takes for the primary. */
 export class Sentinel {
@@ -44,9 +50,7 @@ export class Sentinel {
     const target: RedisTarget = { ...plan.atSentinels, address }
     this.#link = new Link({
       ...{ route: directRoute(target), clock, commandTimeout },
-      prepare: async (wire) => {
-        await wire.subscribe('+switch-master', () => void this.ask().catch(() => undefined))
-      },
+      prepare: (wire) => this.#listen(wire),
     })
     this.#heartbeat = new Heartbeat(INTERVAL, async () => void (await this.ask()))
     this.#heartbeat.start()
@@ -65,6 +69,25 @@ export class Sentinel {
   close(): void {
     this.#heartbeat.stop()
     this.#link.close()
+  }
+
+  async #listen(wire: Wire): Promise<void> {
+    const { plan, coming } = this.#options
+    const heard = [
+      wire.subscribe('+switch-master', () => void this.ask().catch(() => undefined)),
+      wire.subscribe(COMING, (message) => {
+        const [, , host, port, , masterName] = message.split(' ')
+        if (host !== undefined && masterName === plan.masterName) {
+          coming({ host, port: Number(port) })
+        }
+      }),
+      ...GIVEN_UP.map((channel) =>
+        wire.subscribe(channel, (message) => {
+          if (message.split(' ').includes(plan.masterName)) coming(undefined)
+        }),
+      ),
+    ]
+    await Promise.all(heard)
   }
 
   async #ask(): Promise<View> {

@@ -5,6 +5,8 @@ import type { Route } from './route.ts'
 import { type Address, Sentinel, type View } from './sentinel.ts'
 import type { Commands } from './wire.ts'
 
+/** A failover takes no longer, or is given up: Sentinel's own default is 3 minutes. Milliseconds. */
+const LONGEST_FAILOVER = 180_000
 /** More than a deployment has; a Sentinel that tells nonsense must not fill this process. */
 const MOST_SENTINELS = 31
 
@@ -25,6 +27,7 @@ export class Sentinels implements Route {
   readonly #sentinels = new Map<string, Sentinel>()
   readonly #listeners = new Set<() => void>()
   #primary: Address | undefined
+  #coming: Coming | undefined
   #closed = false
 
   constructor(options: SentinelsOptions) {
@@ -68,9 +71,32 @@ export class Sentinels implements Route {
     const views = [...this.#sentinels.values()].flatMap(({ view }) => view ?? [])
     if (views.length === 0) return
     this.#seat([...this.#configured, ...views.flatMap(({ others }) => others)])
+    const last = latest(views, this.#primary)
+    const { clock } = this.#options
+    if (this.#coming !== undefined) {
+      const { epoch, until } = this.#coming
+      if (last.epoch > epoch || clock.monotonic() >= until) this.#coming = undefined
+    }
+    this.#go(this.#coming?.primary ?? last.primary)
+  }
+
+  /**
+   * The former primary takes writes for seconds after its successor was promoted, and they would be lost:
+   * it is left at once. The other says by its role when it can be used.
+   */
+  #announced(primary: Address | undefined): void {
+    const views = [...this.#sentinels.values()].flatMap(({ view }) => view ?? [])
+    if (this.#closed || views.length === 0) return
+    const until = this.#options.clock.monotonic() + LONGEST_FAILOVER
+    const { epoch } = latest(views, undefined)
+    this.#coming = primary && { primary, epoch, until }
+    this.#consider()
+  }
+
+  #go(primary: Address): void {
     const before = this.#primary
-    this.#primary = latest(views, before)
-    if (before === undefined || isSame(before, this.#primary)) return
+    this.#primary = primary
+    if (before === undefined || isSame(before, primary)) return
     for (const tell of this.#listeners) tell()
   }
 
@@ -90,17 +116,30 @@ export class Sentinels implements Route {
     }
     for (const [name, address] of wanted) {
       if (this.#sentinels.has(name)) continue
-      const changed = () => this.#consider()
-      this.#sentinels.set(name, new Sentinel({ ...this.#options, address, changed }))
+      const sentinel = new Sentinel({
+        ...{ ...this.#options, address },
+        changed: () => this.#consider(),
+        coming: (primary) => this.#announced(primary),
+      })
+      this.#sentinels.set(name, sentinel)
     }
   }
 }
 
+interface Coming {
+  readonly primary: Address
+  /** Of the failover before. */
+  readonly epoch: number
+  /** By the monotonic clock. */
+  readonly until: number
+}
+
 /** Of two that know of equally many failovers the one that agrees with what is known. */
-function latest(views: readonly View[], known: Address | undefined): Address {
+function latest(views: readonly View[], known: Address | undefined): View {
   const epoch = Math.max(...views.map((view) => view.epoch))
-  const best = views.filter((view) => view.epoch === epoch).map(({ primary }) => primary)
-  return best.find((one) => known !== undefined && isSame(one, known)) ?? (best[0] as Address)
+  const best = views.filter((view) => view.epoch === epoch)
+  const agrees = ({ primary }: View) => known !== undefined && isSame(primary, known)
+  return best.find(agrees) ?? (best[0] as View)
 }
 
 function isSame(one: Address, other: Address): boolean {
