@@ -58,9 +58,10 @@ local size = redis.call('HLEN', KEYS[2])
 if max > 0 and size > CROWD and ARGV[9] ~= '1' then return {6} end
 
 local least = maxOfKind > 0 and math.min(max, maxOfKind) or max
--- One that has expired stays in the index until that is told.
+-- One that has expired stays in the index until that is told. pcall: on a Cluster, where the slot is being
+-- moved, a set that is not there is an error and not an empty one.
 local function isForgotten(id)
-  return id ~= own and not redis.call('ZSCORE', awaited, id .. owner)
+  return id ~= own and type(redis.pcall('ZSCORE', awaited, id .. owner)) ~= 'string'
 end
 local dead, live, ofKind = {}, {}, 0
 if size <= SMALL or (max > 0 and size >= least) then
@@ -122,7 +123,7 @@ if surplus > 0 or surplusOfKind > 0 then
   table.sort(live, function(a, b) return a[5] < b[5] end)
   local function evict(session)
     redis.call('DEL', base .. session[1])
-    redis.call('ZREM', awaited, session[1] .. owner)
+    redis.pcall('ZREM', awaited, session[1] .. owner)
     evicted[#evicted + 1] = session[1]
     session[1] = nil
     surplus = surplus - 1

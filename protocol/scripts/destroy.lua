@@ -33,13 +33,15 @@ end
 local existed = redis.call('DEL', KEYS[1])
 local id, owner = string.sub(KEYS[1], -22), string.sub(KEYS[2] or '', -22)
 local awaited = string.sub(KEYS[1], 1, -25) .. 'x'
+-- pcall: on a Cluster, where the slot is being moved, a set that is not there is an error and not an empty one.
 if existed == 0 then
   -- One that has expired stays in the index until that is told (`claim`).
-  if KEYS[2] and not redis.call('ZSCORE', awaited, id .. owner) then redis.call('HDEL', KEYS[2], id) end
+  local due = redis.pcall('ZSCORE', awaited, id .. owner)
+  if KEYS[2] and type(due) ~= 'string' then redis.call('HDEL', KEYS[2], id) end
   return {3}
 end
 if KEYS[2] then redis.call('HDEL', KEYS[2], id) end
-redis.call('ZREM', awaited, id .. owner)
+redis.pcall('ZREM', awaited, id .. owner)
 if ARGV[1] == '' then return {1, -2, record} end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return {1, redis.call('PTTL', KEYS[1]), record}

@@ -13,7 +13,8 @@ local base, owner = string.sub(KEYS[1], 1, -25), string.sub(KEYS[1], -22)
 local ended = {}
 for _, id in ipairs(ARGV) do
   if redis.call('DEL', base .. 's:' .. id) == 1 then
-    redis.call('ZREM', base .. 'x', id .. owner)
+    -- pcall: on a Cluster, where the slot is being moved, a set that is not there is an error.
+    redis.pcall('ZREM', base .. 'x', id .. owner)
     ended[#ended + 1] = id
   end
 end

@@ -24,8 +24,10 @@ local sessions, n, dead = {}, 0, {}
 for i = 1, #all, 2 do
   local ttl = redis.call('PTTL', base .. 's:' .. all[i])
   if ttl == -2 then
-    -- One that has expired stays until that is told (`claim`).
-    if not redis.call('ZSCORE', base .. 'x', all[i] .. owner) then dead[#dead + 1] = all[i] end
+    -- One that has expired stays until that is told (`claim`). pcall: on a Cluster, where the slot is being
+    -- moved, a set that is not there is an error and not an empty one.
+    local due = redis.pcall('ZSCORE', base .. 'x', all[i] .. owner)
+    if type(due) ~= 'string' then dead[#dead + 1] = all[i] end
   else
     sessions[n + 1], sessions[n + 2], sessions[n + 3] = all[i], all[i + 1], ttl
     n = n + 3

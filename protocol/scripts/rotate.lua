@@ -37,10 +37,11 @@ if KEYS[3] then
   redis.call('HSET', KEYS[3], string.sub(KEYS[2], -22), ARGV[6])
   if lasts == 0 then redis.call('PEXPIRE', KEYS[3], string.format('%.0f', need)) end
 end
+-- pcall: on a Cluster, where the slot is being moved, a set that is not there is an error.
 -- Only writes to the set: a read would have the server tell our near cache of each change to it.
 local awaited = string.sub(KEYS[1], 1, -25) .. 'x'
 local owner = string.sub(KEYS[3] or '', -22)
-local wasAwaited = redis.call('ZREM', awaited, string.sub(KEYS[1], -22) .. owner)
+local wasAwaited = redis.pcall('ZREM', awaited, string.sub(KEYS[1], -22) .. owner)
 if wasAwaited == 1 or ARGV[#ARGV] == 'x' then
   local life = string.format('%.0f', ARGV[3] + 86400000)
   local lasts = redis.call('PEXPIRE', awaited, life, 'GT')

@@ -8,7 +8,7 @@ import { total } from '../support/history.ts'
 import { seeded } from '../support/random.ts'
 import { hit, request, signIn, sleep, until } from '../support/requests.ts'
 import { DOWN_AFTER, MASTER_NAME, type Sentineled, startSentinels } from '../support/sentinels.ts'
-import { Load, recovered, type User } from './load.ts'
+import { Load, lossesIn, recovered, type User } from './load.ts'
 import { atEnd, node, server } from './setup.ts'
 
 async function sentinels(): Promise<Sentineled> {
@@ -22,17 +22,6 @@ function nodeOf({ addresses }: Sentineled, maxStaleness = '1s' as const): Promis
     redis: { sentinels: addresses.slice(0, 1), masterName: MASTER_NAME },
     nearCache: { maxStaleness },
   })
-}
-
-const LOSS = /: (\d+) of \d+ lost$/
-
-/**
- * Replication is asynchronous: what the new primary had not received when it was promoted is lost. That
- * is what a few milliseconds hold, and not what the former one takes until it is told.
- */
-function lossesIn(problems: readonly string[]): { lost: number; others: string[] } {
-  const lost = problems.reduce((sum, problem) => sum + Number(LOSS.exec(problem)?.[1] ?? 0), 0)
-  return { lost, others: problems.filter((problem) => !LOSS.test(problem)) }
 }
 
 it('F03 I2 I3 I5 I8 failovers that are asked for, under load: the former primary, which goes on as one, is left at once', async () => {

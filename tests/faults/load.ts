@@ -115,3 +115,14 @@ export async function recovered<Data extends object>(node: Sessions<Data>): Prom
   }
   await until('the node has recovered', isBack, 5_000)
 }
+
+const LOSS = /: (\d+) of \d+ lost$/
+
+/**
+ * Replication is asynchronous: what the new primary had not received when it was promoted is lost. That
+ * is what a few milliseconds hold, and not what the former one takes until it is told.
+ */
+export function lossesIn(problems: readonly string[]): { lost: number; others: string[] } {
+  const lost = problems.reduce((sum, problem) => sum + Number(LOSS.exec(problem)?.[1] ?? 0), 0)
+  return { lost, others: problems.filter((problem) => !LOSS.test(problem)) }
+}

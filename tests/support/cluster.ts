@@ -21,6 +21,12 @@ export interface ClusterNode extends RedisServer {
   readonly id: string
 }
 
+export interface MoveHooks {
+  readonly before?: () => Promise<unknown>
+  readonly midway?: () => Promise<unknown>
+  readonly first?: RegExp
+}
+
 export interface RedisCluster {
   /** Masters at the start, then their replicas in the same order. */
   readonly nodes: readonly ClusterNode[]
@@ -28,8 +34,15 @@ export interface RedisCluster {
   readonly addresses: readonly string[]
   /** Who has the slot, as far as the nodes that live are one. */
   masterOf(slot: number): Promise<ClusterNode>
-  /** Moves a slot with all its keys. @param during what is done while it is on the way, its keys still at home */
-  moveSlot(slot: number, to: ClusterNode, during?: () => Promise<void>): Promise<void>
+  /**
+   * Moves a slot with all its keys.
+   * @param hooks what is done `before` any key has gone, and `midway`, when one has: the `first` such
+   */
+  moveSlot(slot: number, to: ClusterNode, hooks?: MoveHooks): Promise<void>
+  /** Makes the replica of a master of the slot its master, as asked for, without a failure. */
+  failover(slot: number): Promise<void>
+  /** Resolves when the slot has another master than this. */
+  succeeded(slot: number, former: ClusterNode): Promise<void>
   /** Resolves when all nodes that live see the same masters, and all slots served. */
   settled(): Promise<void>
   stop(): Promise<void>
@@ -85,19 +98,57 @@ function clusterOf(nodes: readonly ClusterNode[]): RedisCluster {
     })
   }
 
+  async function succeeded(slot: number, former: ClusterNode): Promise<void> {
+    await until(async () => {
+      const master = await masterOf(slot).catch(() => former)
+      return master !== former
+    })
+  }
+
+  async function replicaOf({ id }: ClusterNode): Promise<ClusterNode> {
+    for (const node of living()) {
+      const text = await node.cli('CLUSTER', 'NODES')
+      const [, , , master] =
+        text
+          .split('\n')
+          .find((line) => line.startsWith(node.id))
+          ?.split(' ') ?? []
+      if (master === id) return node
+    }
+    throw new Error('it has no replica')
+  }
+
   return {
     nodes,
     addresses: nodes.map(({ port }) => `127.0.0.1:${port}`),
     masterOf,
     settled,
-    async moveSlot(slot, to, during) {
+    succeeded,
+    async failover(slot) {
+      const master = await masterOf(slot)
+      const replica = await replicaOf(master)
+      await until(async () => {
+        // The others may not vote for the same pair again so soon.
+        await replica.cli('CLUSTER', 'FAILOVER').catch(() => undefined)
+        const end = Date.now() + NODE_TIMEOUT
+        while (Date.now() < end) {
+          if ((await masterOf(slot)) === replica) return true
+          await new Promise((resolve) => setTimeout(resolve, 10))
+        }
+        return false
+      })
+    },
+    async moveSlot(slot, to, { before, midway, first = /./ } = {}) {
       const from = await masterOf(slot)
       const text = String(slot)
       await to.cli('CLUSTER', 'SETSLOT', text, 'IMPORTING', from.id)
       await from.cli('CLUSTER', 'SETSLOT', text, 'MIGRATING', to.id)
-      await during?.()
-      for (;;) {
-        const keys = (await from.cli('CLUSTER', 'GETKEYSINSLOT', text, '100')).split('\n')
+      await before?.()
+      for (let moved = 0; ; moved++) {
+        if (moved === 1) await midway?.()
+        const there = (await from.cli('CLUSTER', 'GETKEYSINSLOT', text, '100')).split('\n')
+        const isFirst = moved === 0 && midway !== undefined
+        const keys = isFirst ? there.filter((key) => first.test(key)).slice(0, 1) : there
         if (keys[0] === '') break
         const at = ['127.0.0.1', String(to.port), '', '0', '5000']
         await from.cli('MIGRATE', ...at, 'REPLACE', 'KEYS', ...keys)

@@ -21,7 +21,7 @@ export interface MasterOptions {
   readonly watchers: Watchers
   /** Whether the session would be here. */
   readonly has: (id: SessionId) => boolean
-  /** It says that it does not have what it had. */
+  /** It says that it does not have what it had, or says nothing any more. */
   readonly doubted: () => void
 }
 
@@ -42,6 +42,7 @@ export class ClusterMaster implements Place {
       ...settings,
       route: { find: () => Promise.resolve(target), check: (wire) => this.#check(wire) },
       time,
+      onDown: () => options.doubted(),
       watchers: {
         add: (id, listener) => watchers.add(id, listener),
         notify: (id) => watchers.notify(id),
@@ -52,6 +53,10 @@ export class ClusterMaster implements Place {
 
   get near(): NearCache {
     return this.#link.near
+  }
+
+  get isConnected(): boolean {
+    return this.#link.isConnected
   }
 
   call<T>(operation: string, issue: Issue<T>): Promise<T> {

@@ -16,6 +16,8 @@ import type { ExtraOptions, Place, Topology, TopologyOptions, WorkOptions } from
 
 /** Milliseconds between two looks at who has what. In between it is looked when something does not fit. */
 const INTERVAL = 10_000
+/** While a master is down, and its successor is to be expected. Milliseconds. */
+const INTERVAL_WHILE_DOWN = 300
 /** A partition can be sent from one to the next while tables are out of date. */
 const MOST_HOPS = 8
 /** What has to wait for its partition to arrive asks again after so long, up to twice as long. Milliseconds. */
@@ -44,6 +46,7 @@ export class Cluster implements Topology {
   readonly #moved = new Set<() => void>()
   readonly #refresh: Heartbeat
   #looking: Promise<void> | undefined
+  #next: NodeJS.Timeout | undefined
   #problem: Error | undefined
   #closed = false
 
@@ -131,6 +134,7 @@ export class Cluster implements Topology {
   close(): void {
     this.#closed = true
     this.#refresh.stop()
+    clearTimeout(this.#next)
     for (const master of this.#masters.values()) master.close()
     this.#nowhere.turnOff('the engine is closed')
   }
@@ -185,6 +189,9 @@ export class Cluster implements Topology {
     await this.#askAround(first)
     await pause(SHORTEST_BETWEEN_LOOKS)
     this.#looking = undefined
+    clearTimeout(this.#next)
+    const isDown = [...this.#masters.values()].some(({ isConnected }) => !isConnected)
+    if (isDown) this.#next = setTimeout(() => void this.#look(), INTERVAL_WHILE_DOWN).unref()
   }
 
   async #askAround(first: ClusterMaster | undefined): Promise<void> {

@@ -61,6 +61,10 @@ export class Link {
     })
   }
 
+  get isConnected(): boolean {
+    return this.#connection.wire !== undefined
+  }
+
   /**
    * Runs `issue` on the connection, waits for one if there is none. Rejects with a
    * StoreUnavailableError at the deadline, or with what the server refuses.

@@ -90,8 +90,12 @@ export function redisEngine(options: RedisEngineOptions): RedisEngine {
     throw new OptionError('commandTimeout', 'takes whole milliseconds from 1 to 600000')
   }
   const expiry = checkExpiry(options.expiry)
+  const plan = redisPlan(options.redis)
+  if (plan.kind === 'cluster' && expiry !== 'off') {
+    throw new OptionError('expiry', 'is not offered with a Cluster in this version: leave it out')
+  }
   return new RedisEngine({
-    plan: redisPlan(options.redis),
+    plan,
     prefix,
     commandTimeout,
     clock,

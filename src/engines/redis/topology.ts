@@ -5,7 +5,7 @@ import type { TrackedLink, TrackedLinkOptions } from './tracked-link.ts'
 /** A server that can be asked, and what is known near of its records. */
 export type Place = Pick<TrackedLink, 'near' | 'call'>
 
-export type TopologyOptions = Omit<TrackedLinkOptions, 'route' | 'time' | 'watchers'>
+export type TopologyOptions = Omit<TrackedLinkOptions, 'route' | 'time' | 'watchers' | 'onDown'>
 
 export interface WorkOptions {
   /**

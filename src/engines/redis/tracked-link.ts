@@ -30,6 +30,8 @@ export interface TrackedLinkOptions {
   readonly nearCache: NearCacheLimits | undefined
   /** Those of the near cache: see NearCache. */
   readonly watchers?: WatchersOfNear
+  /** Told when the connection is lost. */
+  readonly onDown?: () => void
 }
 
 /** Without a near cache its class only joins parallel reads. */
@@ -52,12 +54,12 @@ export class TrackedLink {
   #isUntold = false
 
   constructor(options: TrackedLinkOptions) {
-    const { nearCache, watchers: _, ...rest } = options
-    const { route, time } = options
+    const { nearCache, ...rest } = options
+    const { route, time, watchers, onDown } = options
     this.#prefix = options.prefix
     this.#route = route
     this.#time = time
-    this.near = new NearCache(nearCache ?? NO_LIMITS, () => time.now(), options.watchers)
+    this.near = new NearCache(nearCache ?? NO_LIMITS, () => time.now(), watchers)
     if (nearCache === undefined) this.near.turnOff('nearCache is false')
     // Where the server can turn out not to be the one that is meant it is asked without a near cache too.
     const isAsked = () => this.#isTracked || route.check !== undefined
@@ -75,8 +77,13 @@ export class TrackedLink {
       onDown: () => {
         heartbeat.stop()
         this.near.disconnect()
+        onDown?.()
       },
     })
+  }
+
+  get isConnected(): boolean {
+    return this.#link.isConnected
   }
 
   call<T>(operation: string, issue: Issue<T>): Promise<T> {
