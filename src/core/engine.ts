@@ -337,7 +337,19 @@ export interface ExpiryEvents {
    * @param failed told of what goes wrong meanwhile, once for each series of failures
    * @returns a function that ends the subscription
    */
-  onExpired(listener: (session: Expired) => unknown, failed?: (error: unknown) => void): () => void
+  onExpired(
+    listener: (session: Expired) => unknown,
+    failed?: (error: unknown) => void,
+    options?: ExpiryOptions,
+  ): () => void
+}
+
+export interface ExpiryOptions {
+  /**
+   * Asked each time: with `reliable`, whether other instances that have listeners are to be told rather,
+   * and this one only where there are none.
+   */
+  readonly yields?: () => boolean
 }
 
 export function hasExpiryEvents(engine: Engine): engine is Engine & ExpiryEvents {

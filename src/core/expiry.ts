@@ -8,6 +8,7 @@ export class Expiry {
   readonly #settings: Settings
   readonly #events: EventHub
   readonly #wanting = new Set<object>()
+  readonly #isAudited: boolean
   #unsubscribe: (() => void) | undefined
   #closed = false
 
@@ -17,29 +18,37 @@ export class Expiry {
     // What every node is told of would be in the audit as often.
     const { engine, audit } = settings
     const isToldOnce = hasExpiryEvents(engine) && engine.expiry === 'reliable'
-    if (isToldOnce && audit.events.has('expired')) this.want()
+    this.#isAudited = isToldOnce && audit.events.has('expired')
+    if (this.#isAudited) this.#start()
   }
 
   /** @returns a function for who does not want to know any more */
   want(): () => void {
-    const { engine } = this.#settings
     const wanting = {}
+    // Begun anew, so that the engine looks at once, where it has left that to others so far.
+    if (this.#wanting.size === 0) this.#stop()
     this.#wanting.add(wanting)
-    if (!this.#closed && hasExpiryEvents(engine)) {
-      this.#unsubscribe ??= engine.onExpired(
-        (session) => this.#tell(session, engine.expiry === 'reliable'),
-        (error) => this.#events.emit('error', { operation: 'expiry', error }),
-      )
-    }
+    this.#start()
     return () => {
       this.#wanting.delete(wanting)
-      if (this.#wanting.size === 0) this.#stop()
+      if (this.#wanting.size === 0 && !this.#isAudited) this.#stop()
     }
   }
 
   close(): void {
     this.#closed = true
     this.#stop()
+  }
+
+  #start(): void {
+    const { engine } = this.#settings
+    if (this.#closed || !hasExpiryEvents(engine)) return
+    this.#unsubscribe ??= engine.onExpired(
+      (session) => this.#tell(session, engine.expiry === 'reliable'),
+      (error) => this.#events.emit('error', { operation: 'expiry', error }),
+      // The audit alone must not take what listeners elsewhere wait for.
+      { yields: () => this.#wanting.size === 0 },
+    )
   }
 
   #stop(): void {

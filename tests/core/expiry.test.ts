@@ -134,8 +134,8 @@ describe('expired', () => {
     await session.login('ada')
     await expire(world)
     for (const [pause, count] of [
-      [2_500, 2],
-      [4_999, 2],
+      [2_000, 2],
+      [3_999, 2],
       [1, 3],
       [3_600_000, 3],
     ] as const) {

@@ -1,7 +1,7 @@
 import type { Expired } from '../../core/engine.ts'
 
 /** As with Redis: after a failure it is told again, each time after twice as long, for about a day. */
-const FIRST_PAUSE = 2_500
+const FIRST_PAUSE = 2_000
 const LONGEST_PAUSE = 3_600_000
 const MOST_FAILURES = 32
 

@@ -3,7 +3,7 @@ import { StoreRefusedError } from '../../core/errors.ts'
 import { PARTITIONS, partitionTag } from '../../core/partitions.ts'
 import { evaluate } from './evaluate.ts'
 import { type ExpiryListener, ExpiryListeners, type ExpirySource } from './expiry.ts'
-import { awaitedKey, expiryTurnKey } from './keys.ts'
+import { awaitedKey, expiryListensKey, expiryTurnKey } from './keys.ts'
 import type { Link } from './link.ts'
 import { type LuaScript, scripts } from './scripts.generated.ts'
 import type { Topology } from './topology.ts'
@@ -26,13 +26,18 @@ const STEP = 250
  * Milliseconds in which an answered session is left to its node. One that dies holds up what it has in
  * hand until then: with the next look of another that is below 5 seconds.
  */
-const LEASE = 2_500
+const LEASE = 2_000
 /** Partitions that a call looks at: 0.1 to 0.4 ms of the server's time where nothing is due. */
 const PARTITIONS_AT_ONCE = 128
 /** Sessions that a call looks at: below a millisecond. */
 const CLAIMED_AT_ONCE = 100
 /** Then a listener has failed for about a day: most leases are an hour. */
 const MOST_LEASES = 32
+/** Who has said that it listens is taken to come back for so long, and says it again after so long. Milliseconds. */
+const LISTENS = 86_400_000
+const LISTENS_AGAIN = 3_600_000
+/** Who yields leaves to others what has been due for less: they may just be starting. Milliseconds. */
+const YIELDED = 10_000
 /** A node where nobody listens clears away what has waited for a listener in vain. Milliseconds. */
 const OVERDUE = 86_400_000
 const SWEEP_INTERVAL = 60_000
@@ -62,6 +67,8 @@ export class ExpiryClaims implements ExpirySource {
   #timer: NodeJS.Timeout | undefined
   /** When all partitions are looked at next. */
   #lookAt = 0
+  /** When it is said again that somebody listens here. */
+  #sayAt = 0
   /** Where something will be due before, and when. */
   readonly #due = new Map<string, number>()
   #isWorking = false
@@ -126,23 +133,33 @@ export class ExpiryClaims implements ExpirySource {
 
   async #look(link: Link): Promise<void> {
     this.#due.clear()
-    const isListening = this.#listeners.size > 0
-    this.#planLook(isListening ? INTERVAL : SWEEP_INTERVAL)
-    if (!isListening) return this.#drain(this.#keys, OVERDUE)
-    if (await this.#takeTurn(link)) return this.#drain(this.#keys)
+    const { size, yields } = this.#listeners
+    if (size === 0 || (yields && (await this.#othersListen(link)))) {
+      this.#planLook(SWEEP_INTERVAL)
+      return this.#drain(this.#keys, OVERDUE)
+    }
+    this.#planLook(INTERVAL)
+    if (!yields) await this.#sayThatOneListens(link)
+    if (await this.#takeTurn(link)) return this.#drain(this.#keys, yields ? YIELDED : 0)
     this.#planLook(ASK_AGAIN)
+  }
+
+  async #othersListen(link: Link): Promise<boolean> {
+    const command = ['EXISTS', expiryListensKey(this.#prefix)]
+    return (await link.call('expiry', (wire) => wire.sendCommand(command))) === 1
+  }
+
+  async #sayThatOneListens(link: Link): Promise<void> {
+    if (performance.now() < this.#sayAt) return
+    const command = ['SET', expiryListensKey(this.#prefix), '1', 'PX', String(LISTENS)]
+    await unlessFull(link.call('expiry', (wire) => wire.sendCommand(command)))
+    this.#sayAt = performance.now() + LISTENS_AGAIN
   }
 
   async #takeTurn(link: Link): Promise<boolean> {
     const key = expiryTurnKey(this.#prefix)
     const command = ['SET', key, '1', 'NX', 'PX', String(TURN)]
-    try {
-      return (await link.call('expiry', (wire) => wire.sendCommand(command))) !== null
-    } catch (error) {
-      // Sessions that are claimed take no memory, and leave some to the server when they are done with.
-      if (error instanceof StoreRefusedError && error.reason === 'OOM') return true
-      throw error
-    }
+    return (await unlessFull(link.call('expiry', (wire) => wire.sendCommand(command)))) !== null
   }
 
   /** @param overdue only what has been due for more milliseconds: nobody has listened */
@@ -152,7 +169,7 @@ export class ExpiryClaims implements ExpirySource {
       let keys = all.slice(i, i + PARTITIONS_AT_ONCE)
       while (keys.length > 0 && !this.#closed) {
         const { claimed, rest } = await this.#claim(keys, overdue)
-        await this.#tell(claimed, overdue > 0)
+        await this.#tell(claimed, overdue === OVERDUE)
         keys = rest
       }
     }
@@ -189,8 +206,9 @@ export class ExpiryClaims implements ExpirySource {
    * Waits for the listeners, but for no longer than the lease: a slow one must not hold up what is due
    * next. When it has done with its session after all that is acknowledged then.
    */
-  async #tell(claimed: readonly Claimed[], isSwept: boolean): Promise<void> {
+  async #tell(claimed: readonly Claimed[], isOverdue: boolean): Promise<void> {
     if (claimed.length === 0) return
+    const isSwept = isOverdue && this.#listeners.size === 0
     const told = claimed.map(async (one) => {
       if (isSwept || (await this.#tellOne(one))) this.#acknowledge(one)
     })
@@ -255,5 +273,15 @@ export class ExpiryClaims implements ExpirySource {
   #linkOf(): Link {
     this.#link ??= this.#topology.connect(partitionTag(0))
     return this.#link
+  }
+}
+
+/** Sessions that are claimed take no memory, and leave some to the server when they are done with. */
+async function unlessFull(asked: Promise<unknown>): Promise<unknown> {
+  try {
+    return await asked
+  } catch (error) {
+    if (error instanceof StoreRefusedError && error.reason === 'OOM') return undefined
+    throw error
   }
 }

@@ -12,6 +12,7 @@ export interface ExpirySource {
 export interface ExpiryListener {
   readonly tell: (session: Expired) => unknown
   readonly failed: (error: unknown) => void
+  readonly yields?: (() => boolean) | undefined
 }
 
 /** @throws OptionError */
@@ -28,6 +29,11 @@ export class ExpiryListeners {
 
   get size(): number {
     return this.#listeners.size
+  }
+
+  /** Whether those of other instances, if there are any, are to be told rather. */
+  get yields(): boolean {
+    return [...this.#listeners].every(({ yields }) => yields?.() === true)
   }
 
   /** @returns a function that ends it */

@@ -51,6 +51,11 @@ export function expiryTurnKey(prefix: string): string {
   return `${awaitedKey(prefix, partitionTag(0))}:turn`
 }
 
+/** `<prefix>:{<tag of partition 0>}:x:listens`: there are instances with listeners. */
+export function expiryListensKey(prefix: string): string {
+  return `${awaitedKey(prefix, partitionTag(0))}:listens`
+}
+
 /** `<prefix>:{<tag of partition 0>}:x:<16 characters>`: shows whether the server tells of expired keys. */
 export function expiryProbeKey(prefix: string, name: string): string {
   return `${awaitedKey(prefix, partitionTag(0))}:${name}`

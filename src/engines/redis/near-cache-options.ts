@@ -31,9 +31,9 @@ export function nearCacheLimits(
     throw new OptionError('nearCache', 'takes true, false or an object')
   }
   refuseUnknown(given, ['maxStaleness', 'maxEntries', 'maxBytes'], 'nearCache.')
-  const { maxEntries = 100_000, maxBytes = 128 * 1024 * 1024 } = given
+  const { maxStaleness: stale = '1s', maxEntries = 100_000, maxBytes = 128 * 1024 * 1024 } = given
   const name = 'nearCache.maxStaleness'
-  const maxStaleness = parseDuration(name, given.maxStaleness ?? '1s', MOST_STALENESS)
+  const maxStaleness = parseDuration(name, stale, MOST_STALENESS)
   if (maxStaleness < LEAST_STALENESS) {
     throw new OptionError(
       name,

@@ -8,6 +8,7 @@ import {
   type Engine,
   type Expired,
   type ExpiryEvents,
+  type ExpiryOptions,
   type Held,
   type InsightSample,
   type Insights,
@@ -435,8 +436,9 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
   onExpired(
     tell: (session: Expired) => unknown,
     failed: (error: unknown) => void = () => undefined,
+    { yields }: ExpiryOptions = {},
   ): () => void {
-    return this.#expired?.add({ tell, failed }) ?? (() => undefined)
+    return this.#expired?.add({ tell, failed, yields }) ?? (() => undefined)
   }
 
   addGaps(counts: ReadonlyMap<number, number>): Promise<void> {

@@ -1,6 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
-import { type Expired, type SessionId, stampOf } from '../../../src/core/engine.ts'
+import {
+  type Expired,
+  type ExpiryOptions,
+  type SessionId,
+  stampOf,
+} from '../../../src/core/engine.ts'
 import { partitionTag } from '../../../src/core/partitions.ts'
 import type { RedisEngine } from '../../../src/engines/redis/redis-engine.ts'
 import type { RedisServer } from '../../support/redis-server.ts'
@@ -9,6 +14,7 @@ import { open, start } from './harness.ts'
 
 const DAY = 86_400_000
 const AWAITED = `sj:{${PARTITION}}:x`
+const LISTENS = `sj:{${partitionTag(0)}}:x:listens`
 const PATIENCE = 15_000
 
 interface Told {
@@ -18,7 +24,11 @@ interface Told {
   stop(): void
 }
 
-function listen(engine: RedisEngine, answer: (id: SessionId) => unknown = () => undefined): Told {
+function listen(
+  engine: RedisEngine,
+  answer: (id: SessionId) => unknown = () => undefined,
+  options: ExpiryOptions = {},
+): Told {
   const sessions: Expired[] = []
   const problems: unknown[] = []
   const stop = engine.onExpired(
@@ -27,6 +37,7 @@ function listen(engine: RedisEngine, answer: (id: SessionId) => unknown = () => 
       return answer(session.id)
     },
     (error) => problems.push(error),
+    options,
   )
   return {
     get ids() {
@@ -277,6 +288,35 @@ describe('at least once', () => {
     expect([...(await waiting(server)).keys()]).toEqual([lately.slice(3)])
     const told = listen(engine)
     await until('told', () => told.ids.length === 1)
+  })
+
+  it('who yields is told where nobody else listens, of what others have had time for', async () => {
+    const server = await start()
+    const [engine, other] = [reliable(server), reliable(server)]
+    const yielding = listen(engine, undefined, { yields: () => true })
+    const id = newId()
+    await engine.create(id, record(1), 50)
+    await gone(server, id)
+    await sleep(3_000)
+    expect(yielding.ids).toEqual([])
+    // Due for longer, as it would be 10 seconds later.
+    const member = id.slice(3)
+    await server.cli('ZADD', AWAITED, String(Date.now() - 10_000), member)
+    await until('it is told', () => yielding.ids.length === 1)
+    // Somebody listens now, and says so for a day.
+    const told = listen(other)
+    await until('it is said', async () => (await server.cli('EXISTS', `${LISTENS}`)) === '1')
+    expect(Number(await server.cli('PTTL', LISTENS))).toBeGreaterThan(DAY - 60_000)
+    told.stop()
+    const next = newId()
+    await engine.create(next, record(1), 50)
+    await gone(server, next)
+    await server.cli('ZADD', AWAITED, String(Date.now() - 20_000), next.slice(3))
+    await sleep(3_000)
+    expect(yielding.ids).toEqual([id])
+    const again = listen(other)
+    await until('the other is told', () => again.ids.length === 1)
+    expect([yielding.ids, again.ids]).toEqual([[id], [next]])
   })
 
   it('a broken connection, a restarted server and a full one delay it only', async () => {
