@@ -1,5 +1,5 @@
 import { type Duration, parseDuration } from './core/duration.ts'
-import type { Engine, ExpiryEvents } from './core/engine.ts'
+import { type Engine, type ExpiryEvents, hasExpiryEvents } from './core/engine.ts'
 import { OptionError } from './core/errors.ts'
 import { checkOptions, SESSIONS_OPTION_NAMES, type SessionsOptions } from './core/options.ts'
 import { Sessions } from './core/sessions.ts'
@@ -69,17 +69,21 @@ export function createSessions<Data extends object = Record<string, unknown>>(
     )
   }
   if (prefix !== undefined) checkPrefix(prefix)
-  const commandTimeout = parseDuration(
-    'commandTimeout',
-    options.commandTimeout ?? 500,
-    LONGEST_COMMAND,
-  )
-  const { nearCache = true } = options
+  const { nearCache = true, commandTimeout: timeout = 500 } = options
+  const commandTimeout = parseDuration('commandTimeout', timeout, LONGEST_COMMAND)
   nearCacheLimits(nearCache)
   const expiry = checkExpiry(options.expiry)
   // Checked before the engine is made: a wrong option must not leave a connection behind.
   const embedded = given === undefined && redis === undefined
   const settings = checkOptions(options, embedded)
+  // With 'notify' each node would enter what all are told of.
+  const isToldOnce = given === undefined ? embedded || expiry === 'reliable' : tellsOnce(given)
+  if (settings.audit.needsExpired && !isToldOnce) {
+    throw new OptionError(
+      'audit.events',
+      "names 'expired', which only comes to an audit with expiry: 'reliable'",
+    )
+  }
   const shared = clock === undefined ? {} : { clock }
   const engine =
     given ??
@@ -94,6 +98,10 @@ export function createSessions<Data extends object = Record<string, unknown>>(
           ...(prefix === undefined ? {} : { prefix }),
         }))
   return new Sessions<Data>({ ...settings, engine })
+}
+
+function tellsOnce(engine: Engine): boolean {
+  return hasExpiryEvents(engine) && engine.expiry === 'reliable'
 }
 
 function isEngine(value: unknown): boolean {

@@ -9,13 +9,18 @@ export interface AuditOptions {
   readonly maxLength?: number
   /** Entries are kept so long. Default 90 days. */
   readonly retention?: Duration
-  /** What is kept. Default: all but `changed`, `conflict`, `rejected` and `dropped`; never `error`. */
+  /**
+   * What is kept. Default: all but `created`, `changed`, `conflict`, `rejected` and `dropped`; never `error`.
+   * `expired` needs `expiry: 'reliable'`, or the embedded engine.
+   */
   readonly events?: readonly AuditedEvent[]
 }
 
 export interface AuditSettings {
   /** None: no audit is kept. */
   readonly events: ReadonlySet<SessionEventName>
+  /** `expired` was named, rather than among those of the default, which are kept as far as they come. */
+  readonly needsExpired: boolean
   readonly maxLength: number
   /** Milliseconds. */
   readonly retention: number
@@ -23,7 +28,13 @@ export interface AuditSettings {
 
 const NAMES: readonly (keyof AuditOptions)[] = ['maxLength', 'retention', 'events']
 /** Daily business, or what anybody can bring about without a session. */
-const NOT_BY_DEFAULT: readonly AuditedEvent[] = ['changed', 'conflict', 'rejected', 'dropped']
+const NOT_BY_DEFAULT: readonly AuditedEvent[] = [
+  'created',
+  'changed',
+  'conflict',
+  'rejected',
+  'dropped',
+]
 const LONGEST = 100_000_000
 
 /** @throws OptionError */
@@ -34,18 +45,19 @@ export function checkAudit(audit: boolean | AuditOptions): AuditSettings {
   }
   const options = isObject ? audit : {}
   refuseUnknown(options, NAMES, 'audit.')
-  const { maxLength = 100_000, retention = '90d', events } = options
+  const { maxLength = 100_000, retention = '90d' } = options
   if (!Number.isInteger(maxLength) || maxLength < 1 || maxLength > LONGEST) {
     throw new OptionError('audit.maxLength', `takes a whole number from 1 to ${LONGEST}`)
   }
   const auditable = sessionEventNames.filter((name): name is AuditedEvent => name !== 'error')
-  const chosen =
-    events ?? auditable.filter((name) => audit !== false && !NOT_BY_DEFAULT.includes(name))
+  const byDefault = auditable.filter((name) => audit !== false && !NOT_BY_DEFAULT.includes(name))
+  const { events: chosen = byDefault } = options
   if (!Array.isArray(chosen) || !chosen.every((name) => auditable.includes(name))) {
     throw new OptionError('audit.events', `takes a list of ${auditable.join(', ')}`)
   }
   return {
     events: new Set(chosen),
+    needsExpired: options.events?.includes('expired') === true,
     maxLength,
     retention: parseDuration('audit.retention', retention),
   }

@@ -94,7 +94,8 @@ export class CookiePolicy {
     if (partitioned && secure === false) {
       throw new OptionError('cookie.partitioned', 'needs secure cookies: browsers refuse it else')
     }
-    const name = options.name ?? defaultName(secure !== false, path === '/' && domain === undefined)
+    const isWide = path === '/' && domain === undefined
+    const { name = defaultName(secure !== false, isWide) } = options
     checkName(name, secure !== false, path, domain)
     this.persistent = persistent
     const scope = `; Path=${path}${domain === undefined ? '' : `; Domain=${domain}`}; HttpOnly`

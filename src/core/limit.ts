@@ -63,7 +63,12 @@ function check(given: number | SessionLimit): LimitOf {
   }
   const ofKinds = new Map(
     Object.entries(kinds).map(([kind, most]) => {
-      return [kind, numberOf(`maxSessions.kinds.${kind}`, most)]
+      const option = `maxSessions.kinds.${kind}`
+      if (numberOf(option, most) <= max) return [kind, most]
+      throw new OptionError(
+        option,
+        `is more than those of all kinds together, maxSessions.max is ${max}`,
+      )
     }),
   )
   return ({ kind }) => {

@@ -124,7 +124,15 @@ export function checkOptions<Data extends object>(
   options: SessionsOptions<Data>,
   engineIsEmbedded: boolean,
 ): Omit<Settings, 'engine'> {
+  // With `??` a null would be the default in silence.
   const { touchAfter = 0.1, compress = 256, maxBytes = 65_536, cookie = {}, merge = {} } = options
+  const {
+    codec = 'messagepack',
+    seal = true,
+    pepper = '',
+    clock = systemClock,
+    audit = false,
+  } = options
   if (typeof touchAfter !== 'number' || !(touchAfter >= 0 && touchAfter <= 0.9)) {
     throw new OptionError('touchAfter', 'takes a number from 0 to 0.9, a part of the idle timeout')
   }
@@ -134,8 +142,9 @@ export function checkOptions<Data extends object>(
   if (!Number.isInteger(maxBytes) || maxBytes < 64 || maxBytes > MOST_BYTES) {
     throw new OptionError('maxBytes', `takes a whole number from 64 to ${MOST_BYTES}`)
   }
-  const idleTimeout = parseDuration('idleTimeout', options.idleTimeout ?? '30m')
-  const absoluteTimeout = parseDuration('absoluteTimeout', options.absoluteTimeout ?? '12h')
+  const { idleTimeout: idle = '30m', absoluteTimeout: absolute = '12h' } = options
+  const idleTimeout = parseDuration('idleTimeout', idle)
+  const absoluteTimeout = parseDuration('absoluteTimeout', absolute)
   if (idleTimeout > absoluteTimeout) {
     const limit = options.absoluteTimeout === undefined ? 'its default of 12 hours' : 'it is'
     throw new OptionError(
@@ -154,28 +163,28 @@ export function checkOptions<Data extends object>(
   if (options.migrate !== undefined) requireObject('migrate', options.migrate)
   return {
     keyring: createKeyring(secretsOf(options.secrets, engineIsEmbedded)),
-    clock: clockOf(options.clock ?? systemClock),
+    clock: clockOf(clock),
     idleTimeout,
     absoluteTimeout,
     touchAfter,
     ...checkRotation(options),
     record: {
-      codec: codecOf(options.codec ?? 'messagepack'),
-      seal: sealOf(options.seal ?? true),
+      codec: codecOf(codec),
+      seal: sealOf(seal),
       compressAbove: compress === false ? Number.POSITIVE_INFINITY : compress,
       maxBytes,
     },
     merges,
     schema: createDataSchema(options),
     cookie: new CookiePolicy(cookie),
-    pepper: pepperOf(options.pepper ?? ''),
+    pepper: pepperOf(pepper),
     limitOf: limitOf(options.maxSessions),
-    audit: checkAudit(options.audit ?? false),
+    audit: checkAudit(audit),
   }
 }
 
-function clockOf(clock: Clock): Clock {
-  if (typeof clock.now === 'function' && typeof clock.monotonic === 'function') return clock
+function clockOf(clock: Clock | null): Clock {
+  if (typeof clock?.now === 'function' && typeof clock.monotonic === 'function') return clock
   throw new OptionError('clock', 'takes an object with the methods now and monotonic')
 }
 

@@ -33,7 +33,8 @@ const PATIENCE = 5 * 60_000
 /** @throws OptionError */
 export function checkRotation(options: RotationOptions): RotationSettings {
   const { rotateEvery = false, reuseWindow = '1h', tokenReuse = 'report' } = options
-  const rotationGrace = parseDuration('rotationGrace', options.rotationGrace ?? '10s')
+  const { rotationGrace: grace = '10s' } = options
+  const rotationGrace = parseDuration('rotationGrace', grace)
   const rotationPatience =
     options.rotationPatience === undefined
       ? Math.max(rotationGrace, PATIENCE)

@@ -276,7 +276,7 @@ export class Session<Data extends object = Record<string, unknown>> {
     }
     const name = namePrincipal(principal, settings.pepper)
     const kind = kindOf(options.kind)
-    const { maxSessions } = options
+    const { maxSessions, keep = [] } = options
     const limit = (maxSessions === undefined ? settings.limitOf : limitOf(maxSessions))({
       principal,
       kind,
@@ -286,7 +286,7 @@ export class Session<Data extends object = Record<string, unknown>> {
       level: options.level === undefined ? undefined : checkLevel(options.level),
       kind,
       limit,
-      keep: keptNames(options.keep ?? []),
+      keep: keptNames(keep),
       device: labelOf('device', options.device),
       address: labelOf('address', options.address),
       persistent: lifetime.persistent ?? false,

@@ -4,7 +4,11 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
 import { OptionError } from '../../src/core/errors.ts'
 import { counter } from '../../src/core/merge.ts'
-import { checkOptions, type SessionsOptions } from '../../src/core/options.ts'
+import {
+  checkOptions,
+  SESSIONS_OPTION_NAMES,
+  type SessionsOptions,
+} from '../../src/core/options.ts'
 import { createSessions } from '../../src/create-sessions.ts'
 import { memoryEngine } from '../../src/engines/memory/memory-engine.ts'
 
@@ -112,6 +116,23 @@ describe('wrong options', () => {
     expect(refused({ idleTimeout: 400 * DAY, absoluteTimeout: '400d' })).toBe('accepted')
   })
 
+  it('null is not the default in silence', () => {
+    const names = [
+      ...SESSIONS_OPTION_NAMES,
+      'engine',
+      'redis',
+      'prefix',
+      'commandTimeout',
+      'nearCache',
+      'expiry',
+    ]
+    const accepted = names.filter((name) => refused({ [name]: null }) !== name)
+    expect(accepted).toEqual([])
+    expect(refused({ cookie: { name: null } })).toBe('cookie.name')
+    expect(refused({ nearCache: { maxStaleness: null } })).toBe('nearCache.maxStaleness')
+    expect(() => createSessions(null as never)).toThrow(OptionError)
+  })
+
   it('commandTimeout beyond a minute is refused', () => {
     expect(refused({ commandTimeout: 60_001 })).toBe('commandTimeout')
     expect(refused({ commandTimeout: 60_000 })).toBe('accepted')
@@ -134,7 +155,7 @@ describe('wrong options', () => {
       ],
     ],
     ['maxSessions.kinds', [5, null, [], 'web'].map((kinds) => ({ max: 1, kinds }))],
-    ['maxSessions.kinds.web', [0, '1', null, 1_001].map((web) => ({ max: 1, kinds: { web } }))],
+    ['maxSessions.kinds.web', [2, 0, '1', null, 1_001].map((web) => ({ max: 1, kinds: { web } }))],
     ['version', [0, -1, 1.5, 65_536, Number.NaN, '1', null]],
     ['schema', [{}, 5, 'zod', () => true, { '~standard': {} }, null]],
     ['migrate', [null, 5, 'x', () => ({})]],
