@@ -24,7 +24,7 @@ export interface SessionEvents {
   }
   /**
    * Somebody came with a former token after its time, while its successor was in use: the token has been
-   * copied, or a browser has gone back to an old state. `id`: of the session now.
+   * copied, or a browser has gone back to an old state. Once for each former token in a process. `id`: of the session now.
    */
   'token-reuse': {
     readonly id: SessionId

@@ -26,6 +26,8 @@ export interface KnownAttributes {
 
 /** Rotations make a chain of forwards; a longer one is not followed. */
 const MOST_FORWARDS = 64
+/** Of so many former tokens it is remembered that their reuse has been told of; then some are told of anew. */
+const MOST_REUSED = 10_000
 /** What an opened session takes in memory beside its attributes. Measured (docs/decisions/0016). */
 const MEMO_BYTES = 800
 /** Sessions out of the engine, or from what it holds near: verifying, following, opening. */
@@ -35,6 +37,8 @@ export class SessionReader {
   readonly #near: NearReads | undefined
   /** That have opened a session lately: to verify one anew costs ten times a look at a record. */
   readonly #tokens: Generations<Token>
+  /** Former ids whose reuse this process has told of: a client that asks on and on must not fill the audit. */
+  readonly #reused = new Generations<true>({ maxCount: MOST_REUSED })
 
   constructor(settings: Settings, events: EventHub) {
     this.#settings = settings
@@ -87,7 +91,10 @@ export class SessionReader {
     if (over?.isUsed !== true) return { status: 'none', reason: 'absent' }
     const principal = principalOf(live.meta)
     const { id } = live.token
-    await this.#events.record('token-reuse', { id, formerId: token.id, principal })
+    if (this.#reused.get(token.id) === undefined) {
+      this.#reused.set(token.id, true)
+      await this.#events.record('token-reuse', { id, formerId: token.id, principal })
+    }
     if (tokenReuse === 'end') {
       const ended = await revokeById(engine, id)
       if (ended !== undefined) await this.#events.record('revoked', { id: ended, principal })

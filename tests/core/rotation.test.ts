@@ -3,6 +3,7 @@ import type { Engine } from '../../src/core/engine.ts'
 import { StoreRefusedError, StoreUnavailableError } from '../../src/core/errors.ts'
 import { counter } from '../../src/core/merge.ts'
 import type { CreateSessionsOptions } from '../../src/create-sessions.ts'
+import type { MemoryEngine } from '../../src/engines/memory/memory-engine.ts'
 import { type Browser, HOUR, MINUTE, SECOND, setUp, type World } from './session-set-up.ts'
 
 type Data = Record<string, unknown>
@@ -337,8 +338,12 @@ describe('a request that outlasts its token', () => {
 })
 
 describe('reuse of a former token', () => {
-  async function stolen(options: CreateSessionsOptions<Data>) {
-    const world = setUp<Data>({ idleTimeout: '12h', rotationGrace: '10s', ...options })
+  async function stolen(
+    options: CreateSessionsOptions<Data>,
+    wrap?: (engine: MemoryEngine) => Engine,
+  ) {
+    const given = { idleTimeout: '12h', rotationGrace: '10s', ...options } as const
+    const world = setUp<Data>(given, wrap)
     const user = await signedIn(world)
     const thief = user.copy()
     const formerId = (await user.request()).session.id
@@ -356,6 +361,38 @@ describe('reuse of a former token', () => {
     expect(await thief.visit((s) => s.logout())).toBeUndefined()
     expect(await user.sees()).toEqual({ a: 1 })
     expect(world.announced('revoked')).toEqual([])
+  })
+
+  it('is told of once, however often that token comes, and of the next token again', async () => {
+    const { world, user, thief, id, formerId } = await stolen({})
+    const later = user.copy()
+    world.clock.advance(10 * SECOND)
+    await Promise.all([thief.sees(), thief.sees()])
+    expect(await thief.sees()).toEqual({})
+    expect(world.announced('token-reuse')).toEqual([{ id, formerId, principal: 'u1' }])
+    expect(world.announced('rejected')).toHaveLength(3)
+    await user.visit((s) => s.rotate())
+    await user.sees()
+    world.clock.advance(10 * SECOND)
+    await later.sees()
+    expect(world.announced('token-reuse')).toMatchObject([{ formerId }, { formerId: id }])
+  })
+
+  it('with tokenReuse: end ends it also where the first attempt has failed', async () => {
+    let failures = 0
+    const { world, user, thief } = await stolen({ tokenReuse: 'end' }, (engine) => ({
+      ...engine,
+      destroy: (...args) => {
+        if (failures++ === 0) throw new StoreUnavailableError('not today', false)
+        return engine.destroy(...args)
+      },
+    }))
+    world.clock.advance(10 * SECOND)
+    await expect(thief.sees()).rejects.toThrow(StoreUnavailableError)
+    expect(await thief.sees()).toEqual({})
+    expect(await user.sees()).toEqual({})
+    expect(world.announced('token-reuse')).toHaveLength(1)
+    expect(world.announced('revoked')).toHaveLength(1)
   })
 
   it('with tokenReuse: end ends the session, wherever it has gone since', async () => {
