@@ -28,8 +28,10 @@ export class Rotations {
   /** Former ids whose forwards this process has settled. */
   readonly #settled = new Generations<true>({ maxCount: MOST_SETTLED })
 
+  readonly #settling = new Set<Promise<void>>()
   /** By the engine's clock. */
   #pausedUntil = 0
+  #isClosing = false
 
   constructor(settings: Settings, events: EventHub) {
     this.#settings = settings
@@ -66,12 +68,21 @@ export class Rotations {
   #settle(former: SessionId, live: Live): void {
     this.#settled.set(former, true)
     const { engine, rotationGrace } = this.#settings
-    engine.settle(former, Math.floor(engine.now()) + rotationGrace).catch((error: unknown) => {
+    const until = Math.floor(engine.now()) + rotationGrace
+    const settling = engine.settle(former, until).catch((error: unknown) => {
       this.#settled.delete(former)
-      // The next request with this token tries again.
+      // The next request with this token tries again, on whichever node: at the end here it is no fault.
       live.former = former
       this.#pausedUntil = engine.now() + PAUSE
-      this.#events.emit('error', { operation: 'settle', error })
+      if (!this.#isClosing) this.#events.emit('error', { operation: 'settle', error })
     })
+    this.#settling.add(settling)
+    void settling.then(() => this.#settling.delete(settling))
+  }
+
+  /** Those under way are waited for. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    await Promise.all(this.#settling)
   }
 }

@@ -91,6 +91,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     this.#expiry.close()
     this.#repository.watches.close()
     this.#repository.leftovers.close()
+    await this.#repository.rotations.close()
     await this.#audit.close()
     await this.#repository.insight.close()
     const { engine } = this.#settings

@@ -244,6 +244,28 @@ describe('rotateEvery', () => {
     expect(world.announced('error')).toMatchObject([{ operation: 'settle' }])
   })
 
+  it('that is being settled at the end is waited for, and is no error where it fails then', async () => {
+    for (const fails of [false, true]) {
+      const acts: string[] = []
+      const world = setUp<Data>({}, (engine) => ({
+        ...engine,
+        settle: async () => {
+          await new Promise((resolve) => setTimeout(resolve, 10))
+          acts.push('settled')
+          if (fails) throw new StoreUnavailableError('it is closed', false)
+        },
+        close: async () => void acts.push('closed'),
+      }))
+      const user = await signedIn(world)
+      await user.visit((s) => s.rotate())
+      await user.visit()
+      await world.sessions.close()
+      await new Promise((resolve) => setImmediate(resolve))
+      expect(acts).toEqual(['settled', 'closed'])
+      expect(world.announced('error')).toEqual([])
+    }
+  })
+
   it('asks the store nothing in between, once the forward has been settled', async () => {
     const { wrap, calls } = counted()
     const world = setUp<Data>(every, wrap)
