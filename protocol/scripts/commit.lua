@@ -23,12 +23,13 @@ end
 if ARGV[1] == '' then
   redis.call('SET', KEYS[1], string.sub(ARGV[2], 9), 'KEEPTTL')
 else
+  -- Only writes to the set: a read would have the server tell our near cache of each change to it. The first
+  -- is before SET: on a Cluster, where the slot is being moved and the set is not here, it ends the script.
+  local awaited = string.sub(KEYS[1], 1, -25) .. 'x'
+  local life = string.format('%.0f', ARGV[1] + 86400000)
+  local lasts = ARGV[3] and redis.call('PEXPIRE', awaited, life, 'GT')
   redis.call('SET', KEYS[1], string.sub(ARGV[2], 9), 'PX', ARGV[1])
   if ARGV[3] then
-    -- Only writes to the set: a read would have the server tell our near cache of each change to it.
-    local awaited = string.sub(KEYS[1], 1, -25) .. 'x'
-    local life = string.format('%.0f', ARGV[1] + 86400000)
-    local lasts = redis.call('PEXPIRE', awaited, life, 'GT')
     redis.call('ZADD', awaited, redis.call('PEXPIRETIME', KEYS[1]), string.sub(KEYS[1], -22))
     if lasts == 0 then redis.call('PEXPIRE', awaited, life, 'NX') end
   end

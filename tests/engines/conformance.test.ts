@@ -71,6 +71,7 @@ describe.each([
   ['one', 'reliable'],
   ['sentinel', 'off'],
   ['cluster', 'off'],
+  ['cluster', 'reliable'],
 ] as const)(
   'S28 Redis engine, as the user with the least permissions, %s, expiry %s',
   (kind, expiry) => {

@@ -3,15 +3,18 @@ import { partitionTag } from '../../core/partitions.ts'
 import type { Watchers } from '../watchers.ts'
 import type { Address } from './cluster-slots.ts'
 import { recordKey } from './keys.ts'
-import type { Issue } from './link.ts'
+import { type Issue, Link } from './link.ts'
 import { NearCache } from './near-cache.ts'
 import type { ClusterPlan, RedisTarget } from './options.ts'
 import { redirectionOf } from './redirection.ts'
 import { ErrorReply } from './resp.ts'
+import { directRoute } from './route.ts'
 import type { ServerClock } from './server-clock.ts'
 import type { Place, TopologyOptions } from './topology.ts'
 import { TrackedLink } from './tracked-link.ts'
 import type { Argument, Commands } from './wire.ts'
+
+export type AddressedPlace = Place & { readonly address: Address }
 
 export interface MasterOptions {
   readonly settings: TopologyOptions
@@ -26,10 +29,12 @@ export interface MasterOptions {
 }
 
 /** A master of a Cluster: a link of its own, and what is known near of its records. */
-export class ClusterMaster implements Place {
+export class ClusterMaster implements AddressedPlace {
   readonly address: Address
   readonly #link: TrackedLink
   readonly #options: MasterOptions
+  readonly #target: RedisTarget
+  #beside: Link | undefined
   /** Numbers. Empty at one that a slot is on the way to and that has none yet. */
   partitions: ReadonlySet<number> = new Set()
 
@@ -37,7 +42,8 @@ export class ClusterMaster implements Place {
     this.#options = options
     const { settings, plan, address, time, watchers, has } = options
     this.address = address
-    const target: RedisTarget = { ...plan.servers, address: plan.mapAddress(address) }
+    const target = { ...plan.servers, address: plan.mapAddress(address) }
+    this.#target = target
     this.#link = new TrackedLink({
       ...settings,
       route: { find: () => Promise.resolve(target), check: (wire) => this.#check(wire) },
@@ -64,7 +70,7 @@ export class ClusterMaster implements Place {
   }
 
   /** What is asked of it for a slot that is on the way to it. Nothing of that is known near. */
-  asking(): Place & { readonly address: Address } {
+  asking(): AddressedPlace {
     const { settings, time, watchers } = this.#options
     const limits = settings.nearCache ?? { maxStaleness: 1_000, maxEntries: 2, maxBytes: 1 }
     const near = new NearCache(limits, () => time.now(), watchers)
@@ -77,13 +83,28 @@ export class ClusterMaster implements Place {
     }
   }
 
+  /** On a connection that is not tracked: see WorkOptions. */
+  beside(): AddressedPlace {
+    const { clock, commandTimeout } = this.#options.settings
+    const link = (this.#beside ??= new Link({
+      ...{ route: directRoute(this.#target), clock, commandTimeout },
+    }))
+    return {
+      address: this.address,
+      near: this.near,
+      call: (operation, issue) => link.call(operation, issue),
+    }
+  }
+
   /** See Link. */
   leave(): void {
     this.#link.leave()
+    this.#beside?.leave()
   }
 
   close(): void {
     this.#link.close()
+    this.#beside?.close()
   }
 
   /**

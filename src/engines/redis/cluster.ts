@@ -2,7 +2,7 @@ import type { SessionId } from '../../core/engine.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
 import { PARTITIONS, partitionOf, partitionTag } from '../../core/partitions.ts'
 import { Watchers } from '../watchers.ts'
-import { ClusterMaster } from './cluster-master.ts'
+import { type AddressedPlace, ClusterMaster } from './cluster-master.ts'
 import { type Address, mastersOf } from './cluster-slots.ts'
 import { closedError } from './errors.ts'
 import { Heartbeat } from './heartbeat.ts'
@@ -29,13 +29,12 @@ const REST_WITHIN = 50
 /** Looks do not follow each other faster. Milliseconds. */
 const SHORTEST_BETWEEN_LOOKS = 50
 
-type Addressed = Place & { readonly address: Address }
-
 /** A Cluster: one tracked link for each master that has partitions, and all keys of a partition at one. */
 export class Cluster implements Topology {
   readonly #plan: ClusterPlan
   readonly #options: TopologyOptions
   readonly #time: ServerClock
+  readonly isSharded = true
   readonly #watchers = new Watchers()
   /** By `host port`. */
   readonly #masters = new Map<string, ClusterMaster>()
@@ -94,9 +93,9 @@ export class Cluster implements Topology {
   ): Promise<T> {
     const { clock, commandTimeout } = this.#options
     const until = clock.monotonic() + commandTimeout
-    let asked: Addressed | undefined
+    let asked: AddressedPlace | undefined
     for (let hops = 0; ; hops++) {
-      const place = asked ?? this.#masterOf(at) ?? (await this.#discover(at))
+      const place: AddressedPlace = asked ?? (await this.#placeOf(at, options))
       asked = undefined
       try {
         return await work(place)
@@ -137,6 +136,11 @@ export class Cluster implements Topology {
     clearTimeout(this.#next)
     for (const master of this.#masters.values()) master.close()
     this.#nowhere.turnOff('the engine is closed')
+  }
+
+  async #placeOf(at: string, { beside }: WorkOptions): Promise<AddressedPlace> {
+    const master = this.#masterOf(at) ?? (await this.#discover(at))
+    return beside === true ? master.beside() : master
   }
 
   #masterOf(at: string): ClusterMaster | undefined {
@@ -250,7 +254,7 @@ export class Cluster implements Topology {
   }
 
   /** What one server says of one partition, before the others are known. */
-  #move(at: string, redirection: Redirection, place: Addressed): void {
+  #move(at: string, redirection: Redirection, place: AddressedPlace): void {
     const address = addressOf(redirection, place)
     const partition = numberOf(at)
     const before = this.#table[partition]
@@ -321,7 +325,7 @@ function numberOf(at: string): number {
   return number
 }
 
-function addressOf({ host, port }: Redirection, place: Addressed): Address {
+function addressOf({ host, port }: Redirection, place: AddressedPlace): Address {
   const { address } = place
   return { host: host === '' ? address.host : host, port }
 }

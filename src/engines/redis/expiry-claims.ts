@@ -4,9 +4,8 @@ import { PARTITIONS, partitionTag } from '../../core/partitions.ts'
 import { evaluate } from './evaluate.ts'
 import { type ExpiryListener, ExpiryListeners, type ExpirySource } from './expiry.ts'
 import { awaitedKey, expiryListensKey, expiryTurnKey } from './keys.ts'
-import type { Link } from './link.ts'
 import { type LuaScript, scripts } from './scripts.generated.ts'
-import type { Topology } from './topology.ts'
+import type { Place, Topology } from './topology.ts'
 
 /** Milliseconds between two looks of a node at all partitions. In between it looks where something is due. */
 const INTERVAL = 2_000
@@ -31,6 +30,8 @@ const LEASE = 2_000
 const PARTITIONS_AT_ONCE = 128
 /** Sessions that a call looks at: below a millisecond. */
 const CLAIMED_AT_ONCE = 100
+/** The same of a partition, where each is asked on its own, so many at once. */
+const CLAIMED_OF_EACH = 2
 /** Then a listener has failed for about a day: most leases are an hour. */
 const MOST_LEASES = 32
 /** Who has said that it listens is taken to come back for so long, and says it again after so long. Milliseconds. */
@@ -42,6 +43,12 @@ const YIELDED = 10_000
 const OVERDUE = 86_400_000
 const SWEEP_INTERVAL = 60_000
 const ID_LENGTH = 22
+
+interface Claims {
+  readonly claimed: readonly Claimed[]
+  /** Where there is more. */
+  readonly rest: readonly string[]
+}
 
 interface Claimed {
   readonly key: string
@@ -55,15 +62,13 @@ interface Claimed {
 
 /**
  * Tells of expired sessions at least once: they are claimed in batches, by whichever node looks first,
- * and acknowledged when the listeners have done with them. On a connection of its own: on the other the
- * server would track for the near cache whatever is looked at, and requests would wait behind it.
+ * and acknowledged when the listeners have done with them.
  */
 export class ExpiryClaims implements ExpirySource {
   readonly #topology: Topology
   readonly #prefix: string
   readonly #listeners = new ExpiryListeners()
   readonly #keys: readonly string[]
-  #link: Link | undefined
   #timer: NodeJS.Timeout | undefined
   /** When all partitions are looked at next. */
   #lookAt = 0
@@ -71,6 +76,8 @@ export class ExpiryClaims implements ExpirySource {
   #sayAt = 0
   /** Where something will be due before, and when. */
   readonly #due = new Map<string, number>()
+  /** Of one of several servers. */
+  #problem: unknown
   #isWorking = false
   #closed = false
   #acknowledged: Claimed[] = []
@@ -100,7 +107,6 @@ export class ExpiryClaims implements ExpirySource {
     this.#closed = true
     clearTimeout(this.#timer)
     this.#listeners.clear()
-    this.#link?.close()
   }
 
   #planLook(interval: number): void {
@@ -119,67 +125,85 @@ export class ExpiryClaims implements ExpirySource {
   async #work(): Promise<void> {
     this.#isWorking = true
     try {
-      const link = this.#linkOf()
       const now = performance.now()
-      if (now >= this.#lookAt) await this.#look(link)
+      if (now >= this.#lookAt) await this.#look()
       else await this.#drain([...this.#due].flatMap(([key, at]) => (at <= now ? [key] : [])))
+      if (this.#problem !== undefined) throw this.#problem
       this.#listeners.works()
     } catch (error) {
       this.#listeners.fails(error)
     }
+    this.#problem = undefined
     this.#isWorking = false
     this.#schedule()
   }
 
-  async #look(link: Link): Promise<void> {
+  async #look(): Promise<void> {
     this.#due.clear()
     const { size, yields } = this.#listeners
-    if (size === 0 || (yields && (await this.#othersListen(link)))) {
+    if (size === 0 || (yields && (await this.#othersListen()))) {
       this.#planLook(SWEEP_INTERVAL)
       return this.#drain(this.#keys, OVERDUE)
     }
     this.#planLook(INTERVAL)
-    if (!yields) await this.#sayThatOneListens(link)
-    if (await this.#takeTurn(link)) return this.#drain(this.#keys, yields ? YIELDED : 0)
+    if (!yields) await this.#sayThatOneListens()
+    if (await this.#takeTurn()) return this.#drain(this.#keys, yields ? YIELDED : 0)
     this.#planLook(ASK_AGAIN)
   }
 
-  async #othersListen(link: Link): Promise<boolean> {
+  async #othersListen(): Promise<boolean> {
     const command = ['EXISTS', expiryListensKey(this.#prefix)]
-    return (await link.call('expiry', (wire) => wire.sendCommand(command))) === 1
+    return (await this.#ask(command)) === 1
   }
 
-  async #sayThatOneListens(link: Link): Promise<void> {
+  async #sayThatOneListens(): Promise<void> {
     if (performance.now() < this.#sayAt) return
     const command = ['SET', expiryListensKey(this.#prefix), '1', 'PX', String(LISTENS)]
-    await unlessFull(link.call('expiry', (wire) => wire.sendCommand(command)))
+    await unlessFull(this.#ask(command))
     this.#sayAt = performance.now() + LISTENS_AGAIN
   }
 
-  async #takeTurn(link: Link): Promise<boolean> {
+  async #takeTurn(): Promise<boolean> {
     const key = expiryTurnKey(this.#prefix)
     const command = ['SET', key, '1', 'NX', 'PX', String(TURN)]
-    return (await unlessFull(link.call('expiry', (wire) => wire.sendCommand(command)))) !== null
+    return (await unlessFull(this.#ask(command))) !== null
   }
 
   /** @param overdue only what has been due for more milliseconds: nobody has listened */
   async #drain(all: readonly string[], overdue = 0): Promise<void> {
     for (const key of all) this.#due.delete(key)
     for (let i = 0; i < all.length; i += PARTITIONS_AT_ONCE) {
-      let keys = all.slice(i, i + PARTITIONS_AT_ONCE)
+      let keys: readonly string[] = all.slice(i, i + PARTITIONS_AT_ONCE)
       while (keys.length > 0 && !this.#closed) {
-        const { claimed, rest } = await this.#claim(keys, overdue)
+        const { claimed, rest } = this.#topology.isSharded
+          ? await this.#claimOfEach(keys, overdue)
+          : await this.#claim(keys, overdue, CLAIMED_AT_ONCE)
         await this.#tell(claimed, overdue === OVERDUE)
         keys = rest
       }
     }
   }
 
-  async #claim(
-    keys: readonly string[],
-    overdue: number,
-  ): Promise<{ readonly claimed: Claimed[]; readonly rest: string[] }> {
-    const args = [CLAIMED_AT_ONCE, LEASE, overdue, overdue > 0 ? 0 : WINDOW].map(String)
+  /** A server that does not answer does not hold up what others have. */
+  async #claimOfEach(keys: readonly string[], overdue: number): Promise<Claims> {
+    const all = await Promise.all(
+      keys.map(async (key) => {
+        try {
+          return await this.#claim([key], overdue, CLAIMED_OF_EACH)
+        } catch (error) {
+          this.#problem ??= error
+          return { claimed: [], rest: [] }
+        }
+      }),
+    )
+    return {
+      claimed: all.flatMap(({ claimed }) => claimed),
+      rest: all.flatMap(({ rest }) => rest),
+    }
+  }
+
+  async #claim(keys: readonly string[], overdue: number, most: number): Promise<Claims> {
+    const args = [most, LEASE, overdue, overdue > 0 ? 0 : WINDOW].map(String)
     const answer = (await this.#run(scripts.claim, keys, args)) as [
       ...[number, Array<number & Buffer>, number[]],
     ]
@@ -194,7 +218,7 @@ export class ExpiryClaims implements ExpirySource {
         ...[number, Buffer, Buffer, number],
       ]
       const key = keys[number - 1] ?? ''
-      const partition = key.slice(this.#prefix.length + 2, -3)
+      const partition = this.#partitionOf(key)
       const text = member.toString('latin1')
       const id = partition + text.slice(0, ID_LENGTH)
       claimed.push({ key, member, id, ownerTag: text.slice(ID_LENGTH), descriptor, leases })
@@ -250,29 +274,47 @@ export class ExpiryClaims implements ExpirySource {
     while (this.#acknowledged.length > 0) {
       await new Promise((resolve) => setImmediate(resolve))
       const batch = this.#acknowledged.splice(0, CLAIMED_AT_ONCE)
-      const keys = batch.map(({ key }) => key)
-      const members = batch.map(({ member }) => member)
       // Otherwise they are told of once more.
-      await this.#run(scripts.ack, keys, members).catch((error: unknown) =>
-        this.#listeners.fails(error),
-      )
+      await this.#sendBatch(batch).catch((error: unknown) => this.#listeners.fails(error))
     }
     this.#acknowledging = undefined
   }
 
-  async #run(
+  async #sendBatch(batch: readonly Claimed[]): Promise<void> {
+    const groups = this.#topology.isSharded ? batch.map((one) => [one]) : [batch]
+    await Promise.all(
+      groups.map((group) =>
+        this.#run(
+          scripts.ack,
+          group.map(({ key }) => key),
+          group.map(({ member }) => member),
+        ),
+      ),
+    )
+  }
+
+  #run(
     script: LuaScript,
     keys: readonly string[],
     args: readonly (string | Buffer)[],
   ): Promise<unknown> {
-    return this.#linkOf().call('expiry', (wire, isWanted) =>
-      evaluate(wire, script, keys, args, isWanted),
-    )
+    const work = (place: Place) =>
+      place.call('expiry', (wire, isWanted) => evaluate(wire, script, keys, args, isWanted))
+    // Records and indexes are looked at too, and what has not arrived looks as if it had expired.
+    return this.#topology.at(this.#partitionOf(keys[0] ?? ''), work, {
+      beside: true,
+      allKeys: true,
+    })
   }
 
-  #linkOf(): Link {
-    this.#link ??= this.#topology.connect(partitionTag(0))
-    return this.#link
+  /** Of the keys that all partitions share. */
+  #ask(command: readonly string[]): Promise<unknown> {
+    const work = (place: Place) => place.call('expiry', (wire) => wire.sendCommand(command))
+    return this.#topology.at(partitionTag(0), work, { beside: true })
+  }
+
+  #partitionOf(key: string): string {
+    return key.slice(this.#prefix.length + 2, -3)
   }
 }
 

@@ -1,54 +1,44 @@
-import { randomBytes } from '../../core/crypto.ts'
 import type { SessionId } from '../../core/engine.ts'
-import { StoreRefusedError } from '../../core/errors.ts'
-import { partitionTag } from '../../core/partitions.ts'
 import { type ExpiryListener, ExpiryListeners, type ExpirySource } from './expiry.ts'
-import { Heartbeat } from './heartbeat.ts'
-import { expiryProbeKey, recordIdOf } from './keys.ts'
-import type { Link } from './link.ts'
+import { ExpiryChannel } from './expiry-channel.ts'
+import { recordIdOf } from './keys.ts'
 import type { Topology } from './topology.ts'
 
-/** Milliseconds. Finds a connection that is dead without a word. */
-const BEAT = 5_000
-/** How long a notification may take after its key has been found expired. Milliseconds. */
-const PROBE_PATIENCE = 1_000
 /** Trails that this process remembers to have left; the oldest are forgotten. */
 const MOST_TRAILS = 10_000
 
 /**
- * Tells of what the server publishes of expired keys, on a connection of its own. Whatever expires
- * while there is none is not told of.
+ * Tells of what the servers publish of expired keys. Each publishes its own only. Whatever expires while there
+ * is no connection to it is not told of.
  */
 export class ExpiryNotifications implements ExpirySource {
   readonly #topology: Topology
   readonly #prefix: string
-  readonly #channel: string
+  readonly #database: number
   readonly #listeners = new ExpiryListeners()
   readonly #trails = new Set<SessionId>()
-  readonly #heartbeat = new Heartbeat(BEAT, () => this.#beat())
-  #link: Link | undefined
-  /** Whether the server has been seen to publish on the present connection. */
-  #isProbed = false
-  #probe: { readonly key: string; readonly heard: () => void } | undefined
+  /** By a partition of the server. */
+  readonly #channels = new Map<string, ExpiryChannel>()
+  #ignoreChanges: (() => void) | undefined
   #closed = false
 
   constructor(topology: Topology, prefix: string, database: number) {
     this.#topology = topology
     this.#prefix = prefix
-    this.#channel = `__keyevent@${database}__:expired`
+    this.#database = database
   }
 
   add(listener: ExpiryListener): () => void {
-    if (!this.#closed && this.#link === undefined) {
-      this.#link = this.#open()
-      this.#heartbeat.start()
+    if (!this.#closed && this.#ignoreChanges === undefined) {
+      this.#ignoreChanges = this.#topology.onChange(() => void this.#open())
+      void this.#open()
     }
     return this.#listeners.add(listener)
   }
 
   /** What stands there from now on is no session. */
   leftTrail(id: SessionId): void {
-    if (this.#link === undefined) return
+    if (this.#ignoreChanges === undefined) return
     this.#trails.add(id)
     if (this.#trails.size <= MOST_TRAILS) return
     for (const oldest of this.#trails) {
@@ -59,63 +49,42 @@ export class ExpiryNotifications implements ExpirySource {
 
   close(): void {
     this.#closed = true
-    this.#heartbeat.stop()
+    this.#ignoreChanges?.()
+    for (const channel of this.#channels.values()) channel.close()
+    this.#channels.clear()
     this.#listeners.clear()
-    this.#link?.close()
   }
 
-  #open(): Link {
-    return this.#topology.connect(partitionTag(0), {
-      prepare: async (wire) => {
-        this.#isProbed = false
-        await wire.subscribe(this.#channel, (key) => this.#heard(key))
-      },
-    })
-  }
-
-  #heard(key: string): void {
-    if (key === this.#probe?.key) this.#probe.heard()
-    const id = recordIdOf(this.#prefix, key)
-    if (id === undefined || this.#trails.delete(id)) return
-    // Who listens has said what has failed. It is not told again.
-    this.#listeners.tell({ id, owner: undefined }).catch(() => undefined)
-  }
-
-  async #beat(): Promise<void> {
+  /** One to each server: a channel follows its partition, and the others may have moved beside it. */
+  async #open(): Promise<void> {
     try {
-      await this.#link?.call('expiry', (wire) => wire.sendCommand(['TIME']))
-      if (!this.#isProbed) await this.#seek()
-      this.#isProbed = true
-      this.#listeners.works()
+      const servers = await this.#topology.servers()
+      if (this.#closed) return
+      for (const [at, channel] of this.#channels) {
+        if (servers.includes(at)) continue
+        channel.close()
+        this.#channels.delete(at)
+      }
+      for (const at of servers) {
+        if (this.#channels.has(at)) continue
+        const channel = new ExpiryChannel({
+          ...{ topology: this.#topology, prefix: this.#prefix, database: this.#database, at },
+          heard: (key) => this.#heard(key),
+          works: () => this.#listeners.works(),
+          failed: (error) => this.#listeners.fails(error),
+        })
+        this.#channels.set(at, channel)
+      }
     } catch (error) {
+      // There is no server yet. When there is, that is a change.
       this.#listeners.fails(error)
     }
   }
 
-  /** Needs no permission to read the server's settings. */
-  async #seek(): Promise<void> {
-    const key = expiryProbeKey(this.#prefix, randomBytes(12).toString('base64url'))
-    let timer: NodeJS.Timeout | undefined
-    const heard = new Promise<boolean>((resolve) => {
-      this.#probe = { key, heard: () => resolve(true) }
-      timer = setTimeout(() => resolve(false), PROBE_PATIENCE).unref()
-    })
-    try {
-      const set = ['SET', key, '1', 'PX', '1']
-      await this.#link?.call('expiry', (wire) => wire.sendCommand(set))
-      await new Promise((resolve) => setTimeout(resolve, 5))
-      // Who asks for an expired key has it removed at once.
-      await this.#link?.call('expiry', (wire) => wire.sendCommand(['EXISTS', key]))
-      if (await heard) return
-    } finally {
-      clearTimeout(timer)
-      this.#probe = undefined
-    }
-    throw new StoreRefusedError(
-      'ERR',
-      "expiry: 'notify' hears nothing, the server publishes no expired keys: set " +
-        'notify-keyspace-events to Ex there, allow the user the channel (docs/redis.md), or take ' +
-        "expiry: 'reliable'",
-    )
+  #heard(key: string): void {
+    const id = recordIdOf(this.#prefix, key)
+    if (id === undefined || this.#trails.delete(id)) return
+    // Who listens has said what has failed. It is not told again.
+    this.#listeners.tell({ id, owner: undefined }).catch(() => undefined)
   }
 }

@@ -56,9 +56,9 @@ export function expiryListensKey(prefix: string): string {
   return `${awaitedKey(prefix, partitionTag(0))}:listens`
 }
 
-/** `<prefix>:{<tag of partition 0>}:x:<16 characters>`: shows whether the server tells of expired keys. */
-export function expiryProbeKey(prefix: string, name: string): string {
-  return `${awaitedKey(prefix, partitionTag(0))}:${name}`
+/** `<prefix>:{<tag>}:x:<16 characters>`: shows whether the server tells of expired keys. */
+export function expiryProbeKey(prefix: string, partition: string, name: string): string {
+  return `${awaitedKey(prefix, partition)}:${name}`
 }
 
 /** The partition tag at the front of a session id: names the slot of all keys beside it. */

@@ -53,7 +53,7 @@ import { directRoute } from './route.ts'
 import { type LuaScript, scripts } from './scripts.generated.ts'
 import { Sentinels } from './sentinels.ts'
 import { Single } from './single.ts'
-import type { Place, Topology, TopologyOptions } from './topology.ts'
+import type { Place, Topology, TopologyOptions, WorkOptions } from './topology.ts'
 import { type Argument, BYTES } from './wire.ts'
 
 export type { RedisClusterOptions, RedisOptions, RedisSentinelOptions } from './options.ts'
@@ -92,9 +92,6 @@ export function redisEngine(options: RedisEngineOptions): RedisEngine {
   }
   const expiry = checkExpiry(options.expiry)
   const plan = redisPlan(options.redis)
-  if (plan.kind === 'cluster' && expiry !== 'off') {
-    throw new OptionError('expiry', 'is not offered with a Cluster in this version: leave it out')
-  }
   return new RedisEngine({
     plan,
     prefix,
@@ -123,6 +120,8 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
   readonly #nearLimit: number
   /** At the end of the arguments that make a session. */
   readonly #awaited: readonly string[]
+  /** Whose expiry is told of is entered in a key of the partition. */
+  readonly #scope: WorkOptions
 
   constructor({ plan, expiry, ...options }: EngineSettings) {
     const { prefix } = options
@@ -130,6 +129,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     this.#nearLimit = options.nearCache?.maxEntries ?? 0
     this.expiry = expiry
     this.#awaited = expiry === 'reliable' ? [AWAITED] : []
+    this.#scope = expiry === 'reliable' ? ALL_KEYS : {}
     this.#topology = topologyOf(plan, options)
     const { database } = plan.kind === 'single' ? plan.target : plan.plan.servers
     this.#trails =
@@ -275,7 +275,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
         throw error
       }
     }
-    return this.#topology.at(id, work, keys.length > 1 ? ALL_KEYS : {})
+    return this.#topology.at(id, work, keys.length > 1 ? ALL_KEYS : this.#scope)
   }
 
   /** @returns those that were live */
@@ -472,7 +472,8 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     written: string | undefined,
     done: Done,
   ): Promise<WriteResult> {
-    return this.#topology.at(id, (place) => writeAt(place, script, id, keys, args, written, done))
+    const work = (place: Place) => writeAt(place, script, id, keys, args, written, done)
+    return this.#topology.at(id, work, this.#scope)
   }
 }
 

@@ -3,7 +3,7 @@ import { Link } from './link.ts'
 import type { NearCache } from './near-cache.ts'
 import type { Route } from './route.ts'
 import { ServerClock } from './server-clock.ts'
-import type { ExtraOptions, Place, Topology, TopologyOptions } from './topology.ts'
+import type { ExtraOptions, Place, Topology, TopologyOptions, WorkOptions } from './topology.ts'
 import { TrackedLink } from './tracked-link.ts'
 
 /** One server has everything: always the same, or the primary of Sentinels. */
@@ -12,6 +12,8 @@ export class Single implements Topology {
   readonly #route: Route
   readonly #link: TrackedLink
   readonly #time: ServerClock
+  #beside: Link | undefined
+  readonly isSharded = false
   readonly nears: readonly NearCache[]
 
   constructor(route: Route, options: TopologyOptions) {
@@ -30,8 +32,10 @@ export class Single implements Topology {
     return this.#link.near
   }
 
-  at<T>(_: string, work: (place: Place) => Promise<T>): Promise<T> {
-    return work(this.#link)
+  at<T>(at: string, work: (place: Place) => Promise<T>, { beside }: WorkOptions = {}): Promise<T> {
+    if (beside !== true) return work(this.#link)
+    const link = (this.#beside ??= this.connect(at))
+    return work({ near: this.#link.near, call: (operation, issue) => link.call(operation, issue) })
   }
 
   servers(): Promise<string[]> {
@@ -49,6 +53,7 @@ export class Single implements Topology {
 
   close(): void {
     this.#link.close()
+    this.#beside?.close()
     this.#route.close?.()
   }
 }

@@ -13,6 +13,11 @@ export interface WorkOptions {
    * Without it, it may be done at another server that has those which it names.
    */
   readonly allKeys?: boolean
+  /**
+   * On a connection beside the tracked one, for what is not on a request's path: the server would track for
+   * the near cache whatever is looked at, and requests would wait behind it.
+   */
+  readonly beside?: boolean
 }
 
 /** What a further connection differs in. */
@@ -26,6 +31,9 @@ export interface Topology {
 
   /** What is known near of the records of a partition. @param at the partition, or an id in it */
   nearOf(at: string): NearCache
+
+  /** Whether the keys of one command must all be of one partition. */
+  readonly isSharded: boolean
 
   /** Of all servers. */
   readonly nears: Iterable<NearCache>
