@@ -17,7 +17,15 @@ import { attributeBytes } from './heap.ts'
 import { Insight } from './insight.ts'
 import { Leftovers } from './leftovers.ts'
 import type { Live } from './live.ts'
-import { addressOf, deviceOf, kindOf, type Meta, principalOf, withPersistent } from './meta.ts'
+import {
+  addressOf,
+  deviceOf,
+  isPersistent,
+  kindOf,
+  type Meta,
+  principalOf,
+  withPersistent,
+} from './meta.ts'
 import type { Settings } from './options.ts'
 import { sealDescriptor } from './principal.ts'
 import { rebase } from './rebase.ts'
@@ -36,6 +44,15 @@ export interface Lifetime {
   /** Milliseconds since the epoch. */
   readonly deadline?: number | undefined
   readonly persistent?: boolean | undefined
+}
+
+/** Whether the session is to end as asked for already. */
+export function hasLifetime(live: Live, { idleTimeout, deadline, persistent }: Lifetime): boolean {
+  return (
+    (idleTimeout === undefined || idleTimeout === live.header.idleTimeout) &&
+    (deadline === undefined || deadline === live.header.deadline) &&
+    (persistent === undefined || persistent === isPersistent(live.meta))
+  )
 }
 
 /** What a request wants stored. */
@@ -174,7 +191,7 @@ export class Repository {
   ): Promise<Written> {
     const { engine, keyring, merges } = this.settings
     let live = from
-    let { delta } = change
+    let { delta, lifetime } = change
     let rotate = rotation
     let isOver = false
     const rebaseOn = (theirs: Live): void => {
@@ -182,7 +199,8 @@ export class Repository {
       // Rotated by another request meanwhile: both go on with the one successor, for two of them would
       // leave the browser with the one whose answer comes last.
       const isMoved = theirs.token.id !== live.token.id
-      if (isMoved && rotate === 'forward' && change.lifetime === undefined) rotate = undefined
+      if (lifetime !== undefined && hasLifetime(theirs, lifetime)) lifetime = undefined
+      if (isMoved && rotate === 'forward' && lifetime === undefined) rotate = undefined
       // An own write whose answer was lost holds the changes already: to merge them again would count
       // them twice.
       const isOwn = change.unknown?.some((stamp) => equalBytes(stamp, theirs.stamp)) === true
@@ -192,11 +210,11 @@ export class Repository {
     let isRebased = known !== undefined && isLater(known, from)
     if (known !== undefined && isRebased) rebaseOn(known)
     const isNothing = (): boolean =>
-      rotate !== rotation && delta.size === 0 && change.lifetime === undefined
+      rotate !== rotation && delta.size === 0 && lifetime === undefined
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
       // The rotation was all, and another has done it.
       if (isNothing()) return { status: 'live', live, rebased: true, previousId: undefined, isOver }
-      const header = this.#nextHeader(live.header, change.lifetime)
+      const header = this.#nextHeader(live.header, lifetime)
       const ttl = this.timeToLive(header)
       if (ttl < 1) {
         // Its deadline has passed, or the application has just set it to a time that has.
@@ -209,7 +227,7 @@ export class Repository {
         }
         return { status: 'ended', reason: 'ended' }
       }
-      const persistent = change.lifetime?.persistent
+      const persistent = lifetime?.persistent
       const lasting = persistent === undefined ? live.meta : withPersistent(live.meta, persistent)
       const changed = change.changeMeta?.(lasting) ?? lasting
       const meta = rotate === undefined ? changed : this.rotations.meta(rotate, changed, live.token)
@@ -220,7 +238,7 @@ export class Repository {
       let result: WriteResult
       try {
         result = await (rotate === undefined
-          ? engine.commit(token.id, live.stamp, record, ttl, change.lifetime && SOONER)
+          ? engine.commit(token.id, live.stamp, record, ttl, lifetime && SOONER)
           : engine.rotate(live.token.id, live.stamp, token.id, record, ttl, {
               trail: this.rotations.trail(rotate, header, live.token, token),
               ...this.#owned(token.id, header, meta),

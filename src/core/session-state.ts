@@ -13,7 +13,7 @@ import {
   withPersistent,
   withStepUp,
 } from './meta.ts'
-import type { Lifetime, Repository, Written } from './repository.ts'
+import { hasLifetime, type Lifetime, type Repository, type Written } from './repository.ts'
 import type { Rotation } from './rotations.ts'
 import { createToken } from './token.ts'
 
@@ -125,7 +125,8 @@ export class SessionState {
   setLifetime(lifetime: Lifetime): void {
     // The cookie's Max-Age and the principal's index follow the lifetime.
     this.#needHeaders('setLifetime')
-    if (this.#lifetime === undefined && this.#has(lifetime)) return
+    const live = this.#live
+    if (this.#lifetime === undefined && live && hasLifetime(live, lifetime)) return
     this.#lifetime = { ...this.#lifetime, ...lifetime }
   }
 
@@ -375,17 +376,6 @@ export class SessionState {
   #giveBack(): void {
     this.#attributes.giveBack()
     this.failed = true
-  }
-
-  /** Whether the stored session has these lifetimes already. */
-  #has({ idleTimeout, deadline, persistent }: Lifetime): boolean {
-    const live = this.#live
-    return (
-      live !== undefined &&
-      (idleTimeout === undefined || idleTimeout === live.header.idleTimeout) &&
-      (deadline === undefined || deadline === live.header.deadline) &&
-      (persistent === undefined || persistent === isPersistent(live.meta))
-    )
   }
 
   #needHeaders(operation: string): void {

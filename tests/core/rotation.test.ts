@@ -482,6 +482,41 @@ describe('setLifetime', () => {
     world.clock.advance(4 * MINUTE)
     expect(await lost.visit()).toContain(`__Host-session=${user.token};`)
   })
+
+  it('called by requests with a former token, one after the other or at once, rotates once', async () => {
+    for (const isAtOnce of [false, true]) {
+      const world = setUp<Data>({ rotationGrace: '10s' })
+      const user = await signedIn(world)
+      const copies = Array.from({ length: 4 }, () => user.copy())
+      await user.visit((s) => s.rotate())
+      const longer = (copy: Browser<Data>, n: number) =>
+        copy.visit((s) => {
+          s.set(`n${n}`, n)
+          s.setLifetime({ idleTimeout: '20m', absoluteTimeout: '3h', persistent: true })
+        })
+      if (isAtOnce) await Promise.all(copies.map(longer))
+      else for (const [n, copy] of copies.entries()) await longer(copy, n)
+      expect(world.announced('rotated')).toHaveLength(2)
+      expect(new Set(copies.map(({ token }) => token)).size).toBe(1)
+      const { session } = await (copies[0] as Browser<Data>).request()
+      expect(session.toJSON()).toEqual({ a: 1, n0: 0, n1: 1, n2: 2, n3: 3 })
+      const end = session.createdAt ?? 0
+      expect([session.expiresAt, session.deadline]).toEqual([end + 20 * MINUTE, end + 3 * HOUR])
+    }
+  })
+
+  it('with other lifetimes by requests at once ends with one of them, and its entry says the same', async () => {
+    const world = setUp<Data>({ rotationGrace: '10s' })
+    const user = await signedIn(world)
+    const copies = [user.copy(), user.copy()]
+    await Promise.all(
+      copies.map((copy, n) => copy.visit((s) => s.setLifetime({ absoluteTimeout: `${n + 1}h` }))),
+    )
+    const { session } = await user.request()
+    expect([HOUR, 2 * HOUR]).toContain((session.deadline ?? 0) - (session.createdAt ?? 0))
+    const [listed] = await world.sessions.of('u1').list()
+    expect(listed?.deadline).toBe(session.deadline)
+  })
 })
 
 describe('S15 options', () => {
