@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Engine } from '../../src/core/engine.ts'
 import { StoreRefusedError, StoreUnavailableError } from '../../src/core/errors.ts'
 import { counter } from '../../src/core/merge.ts'
+import type { Session } from '../../src/core/session.ts'
 import type { CreateSessionsOptions } from '../../src/create-sessions.ts'
 import type { MemoryEngine } from '../../src/engines/memory/memory-engine.ts'
 import { type Browser, HOUR, MINUTE, SECOND, setUp, type World } from './session-set-up.ts'
@@ -502,6 +503,22 @@ describe('setLifetime', () => {
       expect(session.toJSON()).toEqual({ a: 1, n0: 0, n1: 1, n2: 2, n3: 3 })
       const end = session.createdAt ?? 0
       expect([session.expiresAt, session.deadline]).toEqual([end + 20 * MINUTE, end + 3 * HOUR])
+    }
+  })
+
+  it('holds though another request has rotated, or set another lifetime, meanwhile', async () => {
+    for (const meanwhile of [
+      (s: Session<Data>) => s.rotate(),
+      (s: Session<Data>) => s.setLifetime({ absoluteTimeout: '5h' }),
+    ]) {
+      const world = setUp<Data>({ rotationGrace: '10s' })
+      const user = await signedIn(world)
+      const slow = await user.copy().request()
+      await user.visit(meanwhile)
+      slow.session.setLifetime({ absoluteTimeout: '3h' })
+      await slow.commit()
+      const { session } = await user.request()
+      expect((session.deadline ?? 0) - (session.createdAt ?? 0)).toBe(3 * HOUR)
     }
   })
 
