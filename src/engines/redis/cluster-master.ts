@@ -48,6 +48,7 @@ export class ClusterMaster implements AddressedPlace {
       ...settings,
       route: { find: () => Promise.resolve(target), check: (wire) => this.#check(wire) },
       time,
+      onUp: () => settings.connected?.(this, has),
       onDown: () => options.doubted(),
       watchers: {
         add: (id, listener) => watchers.add(id, listener),

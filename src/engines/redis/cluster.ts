@@ -249,6 +249,13 @@ export class Cluster implements Topology {
     // What one had may come back to it, and until then it is told nothing of that.
     for (const { near } of had) near.clear()
     if (changed.size === 0) return
+    for (const master of partitions.keys()) {
+      // One that is not connected yet says so by itself.
+      if (!master.isConnected) continue
+      this.#options.connected?.(master, (id) => {
+        return changed.has(id.slice(0, 3)) && this.#masterOf(id) === master
+      })
+    }
     this.#watchers.notifyAll((id) => changed.has(id.slice(0, 3)))
     for (const tell of [...this.#moved]) tell()
   }

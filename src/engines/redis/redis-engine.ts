@@ -49,6 +49,7 @@ import { checkPrefix, indexKey, partitionOf, recordKey } from './keys.ts'
 import type { Hold } from './near-cache.ts'
 import { type NearCacheOptions, nearCacheLimits } from './near-cache-options.ts'
 import { type RedisPlan, type RedisSource, redisPlan } from './options.ts'
+import { Recent } from './recent.ts'
 import { directRoute } from './route.ts'
 import { type LuaScript, scripts } from './scripts.generated.ts'
 import { Sentinels } from './sentinels.ts'
@@ -114,6 +115,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
   readonly expiry: ExpiryMode
   readonly #prefix: string
   readonly #topology: Topology
+  readonly #recent: Recent
   readonly #insight: RedisInsight
   readonly #expired: ExpirySource | undefined
   readonly #trails: ExpiryNotifications | undefined
@@ -130,7 +132,11 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     this.expiry = expiry
     this.#awaited = expiry === 'reliable' ? [AWAITED] : []
     this.#scope = expiry === 'reliable' ? ALL_KEYS : {}
-    this.#topology = topologyOf(plan, options)
+    this.#recent = new Recent(prefix, () => options.clock.monotonic())
+    this.#topology = topologyOf(plan, {
+      ...options,
+      connected: (place, has) => void this.#recent.repeat(place, has),
+    })
     const { database } = plan.kind === 'single' ? plan.target : plan.plan.servers
     this.#trails =
       expiry === 'notify' ? new ExpiryNotifications(this.#topology, prefix, database) : undefined
@@ -234,6 +240,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
       const result = await this.#create(id, record, keys, [...args, ...this.#awaited], limit)
       if (result?.status === 'created') {
         evicted.push(...result.evicted)
+        for (const other of evicted) this.#recent.ended(other, owner?.tag)
         return { status: 'created', evicted }
       }
       if (result !== undefined) return result
@@ -307,6 +314,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     return this.#write(scripts.commit, id, [key], args, key, ({ near }, hold, answer) => {
       near.keep(id, hold, record, writtenLifetime(answer))
       near.notify(id)
+      this.#recent.committed(id, [key], args, record.length)
     })
   }
 
@@ -391,6 +399,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
         near.release(id, hold)
         near.notify(id)
         if (trail !== undefined) this.#trails?.leftTrail(id)
+        this.#recent.ended(id, ownerTag, trailArguments(trail))
       },
     )
     return ended === undefined ? result : { status: 'done', ended }
@@ -429,6 +438,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     for (;;) {
       const step = await this.#topology.at(partition, work, ALL_KEYS)
       ended.push(...step.ended)
+      for (const id of step.ended) this.#recent.ended(id, ownerTag)
       if (step.isLast) return ended
     }
   }

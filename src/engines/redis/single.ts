@@ -20,7 +20,12 @@ export class Single implements Topology {
     this.#options = options
     this.#route = route
     this.#time = new ServerClock(options.clock)
-    this.#link = new TrackedLink({ ...options, route, time: this.#time })
+    this.#link = new TrackedLink({
+      ...options,
+      route,
+      time: this.#time,
+      onUp: () => options.connected?.(this.#link, () => true),
+    })
     this.nears = [this.#link.near]
   }
 

@@ -1,3 +1,4 @@
+import type { SessionId } from '../../core/engine.ts'
 import type { Link, LinkOptions } from './link.ts'
 import type { NearCache } from './near-cache.ts'
 import type { TrackedLink, TrackedLinkOptions } from './tracked-link.ts'
@@ -5,7 +6,14 @@ import type { TrackedLink, TrackedLinkOptions } from './tracked-link.ts'
 /** A server that can be asked, and what is known near of its records. */
 export type Place = Pick<TrackedLink, 'near' | 'call'>
 
-export type TopologyOptions = Omit<TrackedLinkOptions, 'route' | 'time' | 'watchers' | 'onDown'>
+export interface TopologyOptions
+  extends Omit<TrackedLinkOptions, 'route' | 'time' | 'watchers' | 'onUp' | 'onDown'> {
+  /**
+   * Told when a server is connected, anew or for the first time, before it is asked anything else.
+   * @param has whether a session would be there
+   */
+  readonly connected?: (place: Place, has: (id: SessionId) => boolean) => void
+}
 
 export interface WorkOptions {
   /**

@@ -30,6 +30,8 @@ export interface TrackedLinkOptions {
   readonly nearCache: NearCacheLimits | undefined
   /** Those of the near cache: see NearCache. */
   readonly watchers?: WatchersOfNear
+  /** Told when there is a connection, before it is asked anything else. */
+  readonly onUp?: () => void
   /** Told when the connection is lost. */
   readonly onDown?: () => void
 }
@@ -55,7 +57,7 @@ export class TrackedLink {
 
   constructor(options: TrackedLinkOptions) {
     const { nearCache, ...rest } = options
-    const { route, time, watchers, onDown } = options
+    const { route, time, watchers, onUp, onDown } = options
     this.#prefix = options.prefix
     this.#route = route
     this.#time = time
@@ -73,6 +75,7 @@ export class TrackedLink {
         // Not before: only now is the server's clock known, by which entries end.
         if (this.#isTracked) this.near.turnOn()
         if (isAsked()) heartbeat.start()
+        onUp?.()
       },
       onDown: () => {
         heartbeat.stop()
