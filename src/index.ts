@@ -2,6 +2,7 @@ export type { Audit, AuditHandler, ListOptions, ReadOptions } from './core/audit
 export type {
   AuditEntry,
   AuditedEvent,
+  HandedAuditEntry,
   ReadableEntry,
   UnreadableEntry,
 } from './core/audit-entry.ts'
@@ -12,6 +13,7 @@ export type {
   AuditRange,
   AuditRecord,
   ConsumerOptions,
+  HandedAuditRecord,
   StoredAuditRecord,
 } from './core/audit-log.ts'
 export type { AuditOptions } from './core/audit-options.ts'

@@ -32,6 +32,12 @@ export type AuditEntry =
   | { [Name in AuditedEvent]: ReadableEntry<Name> }[AuditedEvent]
   | UnreadableEntry
 
+/** As a reading hands it out. */
+export type HandedAuditEntry = AuditEntry & {
+  /** How often it has been handed out to the group, this time included: 1, unless a handler has failed or died. */
+  readonly attempts: number
+}
+
 /*
  * version (1), key id (2), nonce (12), then AES-256-GCM of a MessagePack payload and its tag.
  */

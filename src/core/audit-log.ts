@@ -13,6 +13,11 @@ export interface StoredAuditRecord extends AuditRecord {
   readonly position: string
 }
 
+export interface HandedAuditRecord extends StoredAuditRecord {
+  /** How often it has been handed out in its group, this time included. */
+  readonly attempts: number
+}
+
 export interface AuditBatch {
   /** Who appends, 16 characters. */
   readonly writer: string
@@ -55,9 +60,10 @@ export interface ConsumerOptions {
 export interface AuditConsumer {
   /**
    * At most `count` entries that nobody else of the group has, or has had for `idle` without an
-   * acknowledgement. Waits a few seconds at most for one; then there are none. One call at a time.
+   * acknowledgement; one's own after half as long again, so that others come first. Waits a few seconds at
+   * most for one; then there are none. One call at a time.
    */
-  next(count: number): Promise<StoredAuditRecord[]>
+  next(count: number): Promise<HandedAuditRecord[]>
   /** The group is done with it. */
   acknowledge(position: string): Promise<void>
   /** A `next` that waits rejects. Idempotent. */

@@ -1,4 +1,4 @@
-import type { AuditConsumer, StoredAuditRecord } from './audit-log.ts'
+import type { AuditConsumer, HandedAuditRecord } from './audit-log.ts'
 
 const FIRST_PAUSE = 100
 const LONGEST_PAUSE = 5_000
@@ -14,7 +14,7 @@ export interface AuditReading {
 export interface ReadingOptions {
   readonly consumer: AuditConsumer
   readonly batch: number
-  readonly handle: (record: StoredAuditRecord) => unknown
+  readonly handle: (record: HandedAuditRecord) => unknown
   /** The store did not answer, or the handler threw. */
   readonly tell: (error: unknown) => void
 }
@@ -25,7 +25,7 @@ export function readAudit({ consumer, batch, handle, tell }: ReadingOptions): Au
   let isWaiting = false
   let wake: (() => void) | undefined
 
-  async function next(): Promise<StoredAuditRecord[]> {
+  async function next(): Promise<HandedAuditRecord[]> {
     isWaiting = true
     try {
       return await consumer.next(batch)
@@ -34,7 +34,7 @@ export function readAudit({ consumer, batch, handle, tell }: ReadingOptions): Au
     }
   }
 
-  async function handleAll(records: readonly StoredAuditRecord[]): Promise<void> {
+  async function handleAll(records: readonly HandedAuditRecord[]): Promise<void> {
     for (const record of records) {
       if (stopping.signal.aborted) return
       try {

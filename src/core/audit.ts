@@ -1,4 +1,4 @@
-import { type AuditEntry, openEntry, sealEntry } from './audit-entry.ts'
+import { type AuditEntry, type HandedAuditEntry, openEntry, sealEntry } from './audit-entry.ts'
 import type { AuditLog } from './audit-log.ts'
 import { type AuditReading, readAudit } from './audit-reader.ts'
 import { AuditWriter } from './audit-writer.ts'
@@ -29,7 +29,7 @@ export interface ListOptions {
   readonly count?: number
 }
 
-export type AuditHandler = (entry: AuditEntry) => unknown
+export type AuditHandler = (entry: HandedAuditEntry) => unknown
 
 const MOST_AT_ONCE = 1_000
 const LONGEST_NAME = 128
@@ -58,8 +58,9 @@ export class Audit {
 
   /**
    * Hands out entries, oldest first and one after the other. An entry is done with when the handler
-   * has resolved: when it throws, or this process dies, the entry is handed out again after `idle`,
-   * so each comes at least once. `batch` entries should take less than `idle`.
+   * has resolved: when it throws, or this process dies, the entry is handed to another consumer after `idle`,
+   * or to this one where no other has taken it, so each comes at least once. `batch` entries should take
+   * less than `idle`.
    * @throws OptionError
    */
   read(options: ReadOptions, handler: AuditHandler): AuditReading {
@@ -75,7 +76,10 @@ export class Audit {
     const reading = readAudit({
       consumer,
       batch: checkCount('batch', batch),
-      handle: (record) => handler(openEntry(this.#settings.keyring, record)),
+      handle: (record) => {
+        const { attempts } = record
+        return handler({ ...openEntry(this.#settings.keyring, record), attempts })
+      },
       tell: (error) => this.#events.emit('error', { operation: 'audit-read', error }),
     })
     this.#readings.add(reading)

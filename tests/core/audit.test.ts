@@ -11,7 +11,7 @@ import {
   memoryEngine,
 } from '../../src/index.ts'
 import { until } from '../support/requests.ts'
-import { MINUTE, setUp } from './session-set-up.ts'
+import { HOUR, MINUTE, setUp } from './session-set-up.ts'
 
 const DETAILS = { device: 'Firefox on Linux', address: '192.0.2.1' }
 const names = (entries: readonly AuditEntry[]): string[] => entries.map(({ event }) => event)
@@ -212,6 +212,39 @@ describe('operations wait for their entry', () => {
     release()
     await login
   })
+})
+
+it('what a consumer has left goes to another first, in the process too', async () => {
+  const { engine, sessions, clock } = setUp({ audit: true })
+  await (await sessions.open()).login('ada')
+  const consumer = (name: string) =>
+    engine.audit.consumer({ group: 'g', consumer: name, idle: 10, retention: 90 * 24 * HOUR })
+  const [a, b] = [consumer('a'), consumer('b')]
+  const attempts = async (one: typeof a) => (await one.next(10)).map((entry) => entry.attempts)
+  expect(await attempts(a)).toEqual([1])
+  clock.advance(9)
+  expect(await attempts(b)).toEqual([])
+  clock.advance(5)
+  expect(await attempts(a)).toEqual([])
+  expect(await attempts(b)).toEqual([2])
+  clock.advance(14)
+  expect(await attempts(b)).toEqual([])
+  clock.advance(1)
+  expect(await attempts(b)).toEqual([3])
+})
+
+it('a handler is told how often its entry has been handed out', async () => {
+  const { sessions, clock } = setUp({ audit: true })
+  await (await sessions.open()).login('ada')
+  const seen: number[] = []
+  const reading = sessions.audit.read({ group: 'g', consumer: 'a', idle: 20 }, (entry) => {
+    seen.push(entry.attempts)
+    clock.advance(30)
+    if (entry.attempts < 3) throw new Error('not today')
+  })
+  await until('handled', () => seen.length === 3)
+  expect(seen).toEqual([1, 2, 3])
+  await reading.stop()
 })
 
 describe('entries', () => {

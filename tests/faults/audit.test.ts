@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { RedisEngine } from '../../src/engines/redis/redis-engine.ts'
+import { scripts } from '../../src/engines/redis/scripts.generated.ts'
 import type { AuditEntry, Sessions } from '../../src/index.ts'
 import { sleep, until } from '../support/requests.ts'
 import type { Act, AuditNode, Handling } from './nodes/audit-node.ts'
@@ -272,9 +274,111 @@ describe('consumers', () => {
       ['login', false],
     ])
     expect(seen[1]).toEqual({
-      ...{ event: 'login', unreadable: true },
+      ...{ event: 'login', unreadable: true, attempts: 1 },
       ...{ at: expect.any(Number), position: expect.any(String) },
     })
+  })
+
+  it('what one fails with is handled by another, with the number of attempts', async () => {
+    const { sessions, positions } = await filled(20)
+    sessions.on('error', () => undefined)
+    const failed = new Set<string>()
+    const handled = new Map<string, number>()
+    const options = { group: 'g', idle: 300, batch: 5 }
+    const poor = sessions.audit.read({ ...options, consumer: 'poor' }, ({ position }) => {
+      failed.add(position)
+      throw new Error('never')
+    })
+    await until('all failed', () => failed.size === positions.length)
+    const good = sessions.audit.read({ ...options, consumer: 'good' }, async (entry) => {
+      handled.set(entry.position, entry.attempts)
+    })
+    await until('all handled', () => handled.size === positions.length)
+    expect(Math.min(...handled.values())).toBeGreaterThanOrEqual(2)
+    await Promise.all([poor.stop(), good.stop()])
+  })
+
+  it('what is left goes to another after idle, and to the same one not before half as long again', async () => {
+    const { redis, sessions, positions } = await filled(12)
+    const { audit } = sessions.engine as RedisEngine
+    const [idle, retention] = [60_000, 3_600_000]
+    const consumer = (name: string) => {
+      const made = audit.consumer({ group: 'g', consumer: name, idle, retention })
+      atEnd(async () => made.close())
+      return made
+    }
+    expect(await consumer('a').next(100)).toHaveLength(12)
+    const left = async (ms: number, name = 'a', which = positions): Promise<void> => {
+      const set = ['0', ...which, 'IDLE', String(ms), 'JUSTID']
+      await redis.cli('XCLAIM', 'sj:{06S}:a', 'g', name, ...set)
+    }
+    await left(55_000)
+    expect(await consumer('b').next(100)).toEqual([])
+    await left(75_000)
+    expect(await consumer('a').next(100)).toEqual([])
+    const taken = await consumer('b').next(7)
+    expect(taken.map(({ position }) => position)).toEqual(positions.slice(0, 7))
+    expect(new Set(taken.map(({ attempts }) => attempts))).toEqual(new Set([2]))
+    // A page of one's own is passed over.
+    await left(75_000)
+    await left(75_000, 'c', positions.slice(10))
+    const reader = consumer('a')
+    const pages = [await reader.next(5), await reader.next(5), await reader.next(5)]
+    expect(pages.map((page) => page.length)).toEqual([0, 0, 2])
+    await left(95_000)
+    const again = consumer('a')
+    const found = [...(await again.next(5)), ...(await again.next(5)), ...(await again.next(5))]
+    expect(found.map(({ position }) => position)).toEqual(positions)
+    expect(found.map(({ attempts }) => attempts)).toEqual([
+      ...Array.from({ length: 7 }, () => 3),
+      ...[2, 2, 2, 3, 3],
+    ])
+  })
+
+  it('that are gone are forgotten, but for what they have in hand', async () => {
+    const { redis, sessions, positions } = await filled(3)
+    const { audit } = sessions.engine as RedisEngine
+    const consumer = (name: string) =>
+      audit.consumer({ group: 'g', consumer: name, idle: 20, retention: 3_600_000 })
+    const names = async (): Promise<string[]> => {
+      const info = (await redis.cli('XINFO', 'CONSUMERS', 'sj:{06S}:a', 'g')).split('\n')
+      return info.filter((_, at) => info[at - 1] === 'name')
+    }
+    const holder = consumer('holder')
+    expect(await holder.next(2)).toHaveLength(2)
+    holder.close()
+    for (const name of ['gone', 'gone too']) {
+      await redis.cli('XGROUP', 'CREATECONSUMER', 'sj:{06S}:a', 'g', name)
+    }
+    expect(await names()).toHaveLength(3)
+    await sleep(30)
+    const text = scripts['audit-group'].text
+    await redis.cli('EVAL', text, '1', 'sj:{06S}:a', 'g', '3600000', '20')
+    expect(await names()).toEqual(['holder'])
+    const pending = ['XPENDING', 'sj:{06S}:a', 'g'] as const
+    expect((await redis.cli(...pending)).split('\n')[0]).toBe('2')
+    const last = consumer('last')
+    const handled: string[] = []
+    const handle = async (): Promise<void> => {
+      for (const { position } of await last.next(10)) {
+        handled.push(position)
+        await last.acknowledge(position)
+      }
+    }
+    await until('the others are gone', async () => {
+      await handle()
+      return (await names()).every((name) => name === 'last')
+    })
+    expect(positions).toEqual(expect.arrayContaining(handled))
+    expect((await redis.cli(...pending)).split('\n')[0]).toBe('0')
+    // Redis 7.0 does not count a wait in vain: who waits may be forgotten too, and comes back with what comes.
+    const before = handled.length
+    await (await sessions.open()).login('ada')
+    await until('the next entry', async () => {
+      await handle()
+      return handled.length > before
+    })
+    last.close()
   })
 
   it('read on after a broken connection, and after the stream was deleted', async () => {

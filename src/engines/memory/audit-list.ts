@@ -4,10 +4,12 @@ import type {
   AuditLog,
   AuditRange,
   ConsumerOptions,
+  HandedAuditRecord,
   StoredAuditRecord,
 } from '../../core/audit-log.ts'
 import type { Clock } from '../../core/clock.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
+import { ownIdle } from '../audit-idle.ts'
 
 /** A consumer waits for entries so long at once. Milliseconds. */
 const LONGEST_WAIT = 1_000
@@ -20,8 +22,16 @@ interface Entry extends StoredAuditRecord {
 interface Group {
   /** The entry up to which all are handed out. */
   last: Entry | undefined
-  /** Handed out and not acknowledged; since when, by the monotonic clock. */
-  readonly pending: Map<string, { readonly entry: Entry; since: number }>
+  /** Handed out and not acknowledged. */
+  readonly pending: Map<string, Pending>
+}
+
+interface Pending {
+  readonly entry: Entry
+  readonly consumer: string
+  /** By the monotonic clock. */
+  readonly since: number
+  readonly attempts: number
 }
 
 /** The audit in this process, with a stream's behaviour. */
@@ -70,7 +80,7 @@ export class AuditList implements AuditLog {
       .map(recordOf)
   }
 
-  consumer({ group: name, idle }: ConsumerOptions): AuditConsumer {
+  consumer({ group: name, consumer, idle }: ConsumerOptions): AuditConsumer {
     if (this.#closed) throw closed()
     const group = this.#groups.get(name) ?? { last: undefined, pending: new Map() }
     this.#groups.set(name, group)
@@ -78,8 +88,8 @@ export class AuditList implements AuditLog {
     let wake = (): void => undefined
     return {
       next: async (count) => {
-        let found = this.#take(group, count, idle)
-        if (found.length > 0) return found.map(recordOf)
+        const found = this.#take(group, consumer, count, idle)
+        if (found.length > 0) return found
         if (!isClosed && !this.#closed) {
           await new Promise<void>((resolve) => {
             wake = resolve
@@ -89,8 +99,7 @@ export class AuditList implements AuditLog {
           this.#waiting.delete(wake)
         }
         if (isClosed || this.#closed) throw closed()
-        found = this.#take(group, count, idle)
-        return found.map(recordOf)
+        return this.#take(group, consumer, count, idle)
       },
       acknowledge: async (position) => void group.pending.delete(position),
       close: () => {
@@ -107,10 +116,12 @@ export class AuditList implements AuditLog {
     this.#wakeAll()
   }
 
-  #take(group: Group, count: number, idle: number): Entry[] {
+  #take(group: Group, consumer: string, count: number, idle: number): HandedAuditRecord[] {
     this.#expire()
     const now = this.#clock.monotonic()
-    const left = [...group.pending.values()].filter(({ since }) => now - since >= idle)
+    const left = [...group.pending.values()].filter(({ consumer: holder, since }) => {
+      return now - since >= (holder === consumer ? ownIdle(idle) : idle)
+    })
     const { last } = group
     const found =
       left.length > 0
@@ -119,8 +130,11 @@ export class AuditList implements AuditLog {
             .filter((entry) => last === undefined || isLater(entry, last))
             .slice(0, count)
     if (left.length === 0) group.last = found.at(-1) ?? last
-    for (const entry of found) group.pending.set(entry.position, { entry, since: now })
-    return found
+    return found.map((entry) => {
+      const attempts = (group.pending.get(entry.position)?.attempts ?? 0) + 1
+      group.pending.set(entry.position, { entry, consumer, since: now, attempts })
+      return { ...recordOf(entry), attempts }
+    })
   }
 
   #expire(): void {

@@ -4,11 +4,13 @@ import type {
   AuditLog,
   AuditRange,
   ConsumerOptions,
+  HandedAuditRecord,
   StoredAuditRecord,
 } from '../../core/audit-log.ts'
 import type { Clock } from '../../core/clock.ts'
 import { StoreRefusedError } from '../../core/errors.ts'
 import { partitionTag } from '../../core/partitions.ts'
+import { ownIdle } from '../audit-idle.ts'
 import { closedError } from './errors.ts'
 import { evaluate } from './evaluate.ts'
 import { auditKey, auditWriterKey } from './keys.ts'
@@ -23,7 +25,9 @@ const WRITER_REMEMBERED = 24 * 3_600_000
 const LONGEST_WAIT = 2_000
 /** Between two looks for entries that another consumer has left. Milliseconds. */
 const SHORTEST_BETWEEN_CLAIMS = 100
-const FIRST = '0-0'
+/** A consumer that has not come for so many `idle`, and has nothing in hand, is gone. */
+const GONE_AFTER = 10
+const FIRST = '-'
 const PARTITION = partitionTag(0)
 
 export interface AuditStreamOptions {
@@ -94,7 +98,8 @@ class StreamConsumer implements AuditConsumer {
   readonly #clock: Clock
   readonly #onClose: () => void
   readonly #wait: number
-  #isOpen = false
+  /** When the group is looked after again, by the monotonic clock: made, and freed of consumers that are gone. */
+  #openAt = Number.NEGATIVE_INFINITY
   #cursor = FIRST
   /** When to look for what others have left, by the monotonic clock. */
   #claimAt = Number.NEGATIVE_INFINITY
@@ -114,15 +119,15 @@ class StreamConsumer implements AuditConsumer {
     this.#wait = Math.max(SHORTEST_BETWEEN_CLAIMS, Math.floor(options.idle / 2))
   }
 
-  async next(count: number): Promise<StoredAuditRecord[]> {
+  async next(count: number): Promise<HandedAuditRecord[]> {
     try {
-      if (!this.#isOpen) await this.#open()
+      if (this.#clock.monotonic() >= this.#openAt) await this.#open()
       const left = await this.#claim(count)
       return left.length > 0 ? left : await this.#read(count)
     } catch (error) {
       // The stream has expired or was deleted: the group went with it.
       if (!(error instanceof StoreRefusedError && error.reason === 'NOGROUP')) throw error
-      this.#isOpen = false
+      this.#openAt = Number.NEGATIVE_INFINITY
       return []
     }
   }
@@ -138,25 +143,42 @@ class StreamConsumer implements AuditConsumer {
   }
 
   async #open(): Promise<void> {
-    const { group, retention } = this.#options
-    await run(this.#link, scripts['audit-group'], [this.#key], [group, String(retention)])
-    this.#isOpen = true
+    const { group, retention, idle } = this.#options
+    const gone = idle * GONE_AFTER
+    const args = [group, ...[retention, gone].map(String)]
+    await run(this.#link, scripts['audit-group'], [this.#key], args)
+    this.#openAt = this.#clock.monotonic() + gone
   }
 
   /** What a consumer that is gone, or a handler that threw, has left. */
-  async #claim(count: number): Promise<StoredAuditRecord[]> {
+  async #claim(count: number): Promise<HandedAuditRecord[]> {
     if (this.#clock.monotonic() < this.#claimAt) return []
     const { group, consumer, idle } = this.#options
-    const from = ['XAUTOCLAIM', this.#key, group, consumer, String(idle), this.#cursor]
-    const answer = await this.#send('audit-read', [...from, 'COUNT', String(count)])
-    const [cursor, entries] = answer as [Buffer, unknown]
-    this.#cursor = cursor.toString('latin1')
-    const isThrough = this.#cursor === FIRST
+    const range = ['IDLE', String(idle), this.#cursor, '+', String(count)]
+    const pending = await this.#send('audit-read', ['XPENDING', this.#key, group, ...range])
+    const left = (pending as Array<[Buffer, Buffer, number, number]>).map(
+      ([position, holder, since, attempts]) => ({
+        position: position.toString('latin1'),
+        isDue: holder.toString() !== consumer || since >= ownIdle(idle),
+        attempts,
+      }),
+    )
+    const isThrough = left.length < count
+    this.#cursor = isThrough ? FIRST : `(${left.at(-1)?.position}`
     if (isThrough) this.#claimAt = this.#clock.monotonic() + this.#wait
-    return recordsOf(entries)
+    const due = left.filter(({ isDue }) => isDue)
+    if (due.length === 0) return []
+    const positions = due.map(({ position }) => position)
+    // Those that another has claimed meanwhile are not idle any more.
+    const claim = ['XCLAIM', this.#key, group, consumer, String(idle), ...positions]
+    const claimed = recordsOf(await this.#send('audit-read', claim))
+    const before = new Map(due.map(({ position, attempts }) => [position, attempts]))
+    return claimed.map((record) => {
+      return { ...record, attempts: (before.get(record.position) ?? 0) + 1 }
+    })
   }
 
-  async #read(count: number): Promise<StoredAuditRecord[]> {
+  async #read(count: number): Promise<HandedAuditRecord[]> {
     const { group, consumer } = this.#options
     // 0 would be for ever.
     const untilClaim = Math.ceil(this.#claimAt - this.#clock.monotonic())
@@ -164,7 +186,8 @@ class StreamConsumer implements AuditConsumer {
     const how = ['COUNT', String(count), 'BLOCK', String(wait), 'STREAMS', this.#key, '>']
     const answer = await this.#send('audit-read', ['XREADGROUP', 'GROUP', group, consumer, ...how])
     // [key, entries], or null when none came.
-    return answer === null ? [] : recordsOf((answer as unknown[])[1])
+    const records = answer === null ? [] : recordsOf((answer as unknown[])[1])
+    return records.map((record) => ({ ...record, attempts: 1 }))
   }
 
   #send(operation: string, command: readonly string[]): Promise<unknown> {

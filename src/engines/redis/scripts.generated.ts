@@ -15,8 +15,8 @@ export const scripts: Readonly<Record<"ack" | "audit-group" | "audit" | "claim" 
   },
   "audit-group": {
     name: "audit-group",
-    text: "-- audit-group: a group of consumers of the audit, from its oldest entry on. One that is there stays as it is.\n--\n-- KEYS[1]  the audit, a stream\n-- ARGV[1]  name of the group\n-- ARGV[2]  ms the audit lives if it is made for the group\n--\n-- answer   {1}  done\nredis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')\nif redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end\nreturn {1}\n",
-    sha1: "9579e25ea1ee0d52bccb9ef7d018433981b4dcfd",
+    text: "-- audit-group: a group of consumers of the audit, from its oldest entry on. One that is there stays as it is,\n-- but for consumers that are gone: they have not come for long, and have nothing in hand.\n--\n-- KEYS[1]  the audit, a stream\n-- ARGV[1]  name of the group\n-- ARGV[2]  ms the audit lives if it is made for the group\n-- ARGV[3]  ms after which a consumer is gone; one that comes later all the same is made anew\n--\n-- answer   {1}  done\n--\n-- In one step: whoever is given entries between a look and XGROUP DELCONSUMER would lose them.\nredis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')\nif redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end\nfor _, flat in ipairs(redis.pcall('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do\n  local consumer = {}\n  for i = 1, #flat, 2 do consumer[flat[i]] = flat[i + 1] end\n  if consumer.pending == 0 and consumer.idle > tonumber(ARGV[3]) then\n    redis.pcall('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], consumer.name)\n  end\nend\nreturn {1}\n",
+    sha1: "bcd959bb55ac0d486a8f2a00d2d14f5eb0a084ff",
   },
   "audit": {
     name: "audit",
