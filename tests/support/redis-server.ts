@@ -47,10 +47,8 @@ const START_DEADLINE = 15_000
 
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const command = serverCommand()
-  // Under `chroot DIR …` the server sees paths without DIR, we see them with it.
-  const root = command[0] === 'chroot' ? (command[1] ?? '') : ''
-  const temporary = root === '' ? tmpdir() : join(root, 'tmp')
-  const directory = mkdtempSync(join(temporary, 'sj-'))
+  const root = rootOf(command)
+  const directory = serverFolder()
   const socketPath = join(directory, 'redis.sock')
   const port = options.tcp ? await freePort() : undefined
   const address = {
@@ -157,6 +155,21 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     resume: () => signal('SIGCONT'),
     cli,
   }
+}
+
+/** A new folder that the server can read too. */
+export function serverFolder(): string {
+  const root = rootOf(serverCommand())
+  return mkdtempSync(join(root === '' ? tmpdir() : join(root, 'tmp'), 'sj-'))
+}
+
+/** A path as the server sees it: under `chroot DIR …` without DIR. */
+export function seenByServer(path: string): string {
+  return path.slice(rootOf(serverCommand()).length)
+}
+
+function rootOf(command: readonly string[]): string {
+  return command[0] === 'chroot' ? (command[1] ?? '') : ''
 }
 
 /** The command of the server under test. Throws when there is none. */

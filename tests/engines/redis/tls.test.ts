@@ -1,17 +1,16 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { redisEngine } from '../../../src/engines/redis/redis-engine.ts'
-import { freePort, startRedis } from '../../support/redis-server.ts'
+import { freePort, seenByServer, serverFolder, startRedis } from '../../support/redis-server.ts'
 import { failure, newId } from './fixtures.ts'
 
 const usable = spawnSync('openssl', ['version']).status === 0
 
 describe.skipIf(!usable)('S29 TLS', async () => {
   if (!usable) return
-  const folder = mkdtempSync(join(tmpdir(), 'sj-tls-'))
+  const folder = serverFolder()
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
   // A certificate of its own making, valid for `localhost` only.
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
@@ -19,8 +18,9 @@ describe.skipIf(!usable)('S29 TLS', async () => {
   spawnSync('openssl', ['req', ...kind, '-days', '2', '-keyout', key, '-out', cert, ...subject])
   const port = await freePort()
   const server = await startRedis({
-    args: ['--tls-port', `${port}`, '--tls-cert-file', cert, '--tls-key-file', key].concat([
-      ...['--tls-ca-cert-file', cert, '--tls-auth-clients', 'optional'],
+    args: ['--tls-port', `${port}`].concat([
+      ...['--tls-cert-file', seenByServer(cert), '--tls-key-file', seenByServer(key)],
+      ...['--tls-ca-cert-file', seenByServer(cert), '--tls-auth-clients', 'optional'],
     ]),
   })
   const ca = readFileSync(cert)
