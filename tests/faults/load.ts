@@ -77,6 +77,7 @@ export class Load {
 
   /** What is wrong; empty when all holds that must, whatever was done. Call it after `stop`. */
   async problems(nodes: readonly Sessions<User>[]): Promise<string[]> {
+    await recovered(this.#calm)
     for (const node of nodes) await recovered(node)
     const found: Record<string, number> = {}
     for (const token of this.users.values()) {
