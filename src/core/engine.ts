@@ -346,8 +346,8 @@ export interface ExpiryEvents {
 
 export interface ExpiryOptions {
   /**
-   * Asked each time: with `reliable`, whether other instances that have listeners are to be told rather,
-   * and this one only where there are none.
+   * Asked each time: with `reliable`, whether other listeners are to be told rather, of this instance or of
+   * others, and this one only where there are none.
    */
   readonly yields?: () => boolean
 }

@@ -120,6 +120,33 @@ describe('expired', () => {
     expect(asked.now).toBe(0)
   })
 
+  it('of an engine that several share is in their audit once', async () => {
+    const clock = manualClock()
+    const engine = memoryEngine({ clock })
+    const secrets = ['a secret for tests, of 32 bytes or more']
+    const make = () => {
+      const sessions = createSessions({ engine, clock, secrets, audit: { events: ['expired'] } })
+      open.push(sessions)
+      return sessions
+    }
+    const [one, two] = [make(), make()]
+    const sign = async (): Promise<string | undefined> => {
+      const session = await one.open()
+      await session.login('ada')
+      return session.id
+    }
+    const ids = [await sign()]
+    await expire({ sessions: one, engine, clock })
+    // Where one listens it is that one's audit.
+    const heard: string[] = []
+    two.on('expired', ({ id }) => heard.push(id))
+    ids.push(await sign())
+    await expire({ sessions: one, engine, clock })
+    expect(heard).toEqual([ids[1]])
+    const entries = await one.audit.list()
+    expect(entries.map((entry) => entry.unreadable || entry.details.id)).toEqual(ids)
+  })
+
   it('is told again to a listener that has failed, at once or later, and a warning says so', async () => {
     const world = setUp()
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)

@@ -1,4 +1,5 @@
 import type { Expired } from '../../core/engine.ts'
+import { toBeTold } from '../expiry-yield.ts'
 
 /** As with Redis: after a failure it is told again, each time after twice as long, for about a day. */
 const FIRST_PAUSE = 2_000
@@ -8,6 +9,7 @@ const MOST_FAILURES = 32
 interface Listener {
   readonly tell: (session: Expired) => unknown
   readonly failed: (error: unknown) => void
+  readonly yields?: (() => boolean) | undefined
 }
 
 /** Who wants to know of sessions that expire. */
@@ -27,7 +29,7 @@ export class ExpiryListeners {
 
   /** Listeners run after the call that found the session expired: they may call the engine. */
   announce(session: Expired): void {
-    for (const listener of this.#listeners) {
+    for (const listener of toBeTold(this.#listeners)) {
       queueMicrotask(() => void this.#tell(listener, session, 0))
     }
   }

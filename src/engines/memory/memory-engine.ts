@@ -294,7 +294,8 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
       audit.close()
     },
 
-    onExpired: (tell, failed = () => undefined) => listeners.add({ tell, failed }),
+    onExpired: (tell, failed = () => undefined, { yields } = {}) =>
+      listeners.add({ tell, failed, yields }),
 
     addGaps: (counts) => call(() => counters.add(clock.now(), counts)),
 

@@ -94,8 +94,9 @@ export class ExpiryClaims implements ExpirySource {
   }
 
   add(listener: ExpiryListener): () => void {
+    const before = this.#listeners.yields
     const remove = this.#listeners.add(listener)
-    if (this.#listeners.size === 1) {
+    if (this.#listeners.size === 1 || this.#listeners.yields !== before) {
       this.#planLook(STEP)
       this.#schedule()
     }
@@ -127,6 +128,8 @@ export class ExpiryClaims implements ExpirySource {
     try {
       const now = performance.now()
       if (now >= this.#lookAt) await this.#look()
+      // Those who listened here are gone: what is due soon is for other nodes.
+      else if (this.#listeners.yields) this.#due.clear()
       else await this.#drain([...this.#due].flatMap(([key, at]) => (at <= now ? [key] : [])))
       if (this.#problem !== undefined) throw this.#problem
       this.#listeners.works()

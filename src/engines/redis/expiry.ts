@@ -1,5 +1,6 @@
 import type { Expired, ExpiryEvents } from '../../core/engine.ts'
 import { OptionError } from '../../core/errors.ts'
+import { toBeTold } from '../expiry-yield.ts'
 
 export type ExpiryMode = ExpiryEvents['expiry']
 
@@ -31,7 +32,7 @@ export class ExpiryListeners {
     return this.#listeners.size
   }
 
-  /** Whether those of other instances, if there are any, are to be told rather. */
+  /** Whether those of other instances, if there are any, are to be told rather; also where there is nobody. */
   get yields(): boolean {
     return [...this.#listeners].every(({ yields }) => yields?.() === true)
   }
@@ -47,9 +48,12 @@ export class ExpiryListeners {
     this.#listeners.clear()
   }
 
-  /** All are told at once. Rejects when one of them has failed. */
+  /**
+   * All are told at once, of those who yield only one where there is nobody else. Rejects when one of them has
+   * failed.
+   */
   async tell(session: Expired): Promise<void> {
-    await Promise.all([...this.#listeners].map(async ({ tell }) => tell(session)))
+    await Promise.all(toBeTold(this.#listeners).map(async ({ tell }) => tell(session)))
   }
 
   works(): void {

@@ -118,6 +118,26 @@ export const expiryCases: readonly EngineCase[] = [
     await told.all([id])
     await eventually('it is told again', () => calls === 2)
   }),
+  whereOffered('who yields is not told where another listens, here or elsewhere', async (world) => {
+    const { engine, second, advance } = world
+    const id = testPrincipal().id()
+    await engine.create(id, testRecord(1), MINUTE)
+    let isYielding = true
+    const yielding: SessionId[] = []
+    for (const one of [engine, second]) {
+      one.onExpired(({ id }) => yielding.push(id), undefined, { yields: () => isYielding })
+    }
+    const told = listen(engine)
+    await advance(MINUTE + 1)
+    await told.all([id])
+    await passed(world, told)
+    assert.equal(yielding.length, 0)
+    isYielding = false
+    const other = testPrincipal().id()
+    await engine.create(other, testRecord(1), 1)
+    await advance(2)
+    await eventually('told of one', () => told.has(other) || yielding.includes(other))
+  }),
   whereOffered('who listens no more is not told, nor after close', async (world) => {
     const { engine, second, advance } = world
     const who = testPrincipal()
