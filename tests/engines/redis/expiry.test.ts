@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest'
 import {
   type Expired,
   type ExpiryOptions,
+  type Owner,
   type SessionId,
   stampOf,
 } from '../../../src/core/engine.ts'
@@ -14,6 +15,7 @@ import { open, start } from './harness.ts'
 
 const DAY = 86_400_000
 const AWAITED = `sj:{${PARTITION}}:x`
+const DEPARTED = `sj:{${PARTITION}}:d`
 const LISTENS = `sj:{${partitionTag(0)}}:x:listens`
 const PATIENCE = 15_000
 
@@ -148,34 +150,107 @@ describe('what waits to expire', () => {
     expect(told.ids).toEqual([])
   })
 
-  it('expired ones stay in their index until they are told of, whatever is called meanwhile', async () => {
+  it.each<[string, (engine: RedisEngine, id: SessionId, owner: Owner) => Promise<unknown>]>([
+    ['list', (engine, _, { tag }) => engine.list(PARTITION, tag)],
+    ['destroy', (engine, id, { tag }) => engine.destroy(id, { ownerTag: tag })],
+    ['revokeAll', (engine, _, { tag }) => engine.revokeAll(PARTITION, tag)],
+    ['create', (engine, _, owner) => engine.create(newId(), record(1), 60_000, owner)],
+    [
+      'create with a limit',
+      (engine, _, owner) => {
+        const limit = { max: 2, policy: 'evict-oldest' } as const
+        return engine.create(newId(), record(1), 60_000, owner, limit)
+      },
+    ],
+    [
+      'create that is rejected',
+      async (engine, _, owner) => {
+        const limit = { max: 1, policy: 'reject' } as const
+        await engine.create(newId(), record(1), 60_000, { ...owner, ttl: 60_000 })
+        expect(await engine.create(newId(), record(1), 60_000, owner, limit)).toMatchObject({
+          status: 'rejected',
+        })
+      },
+    ],
+  ])('%s moves expired ones out of the index, and whose they were is told', async (_, meet) => {
     const server = await start()
     const engine = reliable(server)
     const owner = newOwner()
     const index = `sj:{${PARTITION}}:p:${owner.tag}`
+    const [id, forgotten] = [newId(), newId()]
+    for (const one of [id, forgotten]) await engine.create(one, record(1), 100, owner)
+    // Nobody waits for its end: it just goes.
+    await server.cli('ZREM', AWAITED, forgotten.slice(3) + owner.tag)
+    for (const one of [id, forgotten]) await gone(server, one)
+    await meet(engine, id, owner)
+    if (_ === 'destroy') await engine.destroy(forgotten, { ownerTag: owner.tag })
+    const left = (await server.cli('HKEYS', index)).split('\n')
+    expect(left).not.toContain(id.slice(3))
+    expect(left).not.toContain(forgotten.slice(3))
+    expect(await server.cli('HKEYS', DEPARTED)).toBe(id.slice(3) + owner.tag)
+    const lasts = Number(await server.cli('PTTL', DEPARTED))
+    expect(lasts).toBeGreaterThan(DAY - 10_000)
+    expect(lasts).toBeLessThanOrEqual(DAY)
+    await everyKeyExpires(server)
+    const told = listen(engine)
+    await until('told', () => told.ids.length === 1)
+    expect(told.of(id)?.owner).toEqual({ tag: owner.tag, descriptor: owner.descriptor })
+    await until('done with', async () => (await server.cli('EXISTS', DEPARTED)) === '0')
+  })
+
+  it('a lifetime of what is kept is only ever raised; a lease raises it', async () => {
+    const server = await start()
+    const engine = reliable(server)
+    const owner = newOwner()
+    const die = async (): Promise<SessionId> => {
+      const id = newId()
+      await engine.create(id, record(1), 50, owner)
+      await gone(server, id)
+      return id
+    }
+    await die()
+    await engine.list(PARTITION, owner.tag)
+    await server.cli('PEXPIRE', DEPARTED, String(2 * DAY))
+    await die()
+    await engine.list(PARTITION, owner.tag)
+    expect(await server.cli('HLEN', DEPARTED)).toBe('2')
+    expect(Number(await server.cli('PTTL', DEPARTED))).toBeGreaterThan(2 * DAY - 10_000)
+    await server.cli('PEXPIRE', DEPARTED, '60000')
+    const told = listen(engine, () => Promise.reject(new Error('not today')))
+    await until('told', () => told.ids.length >= 2)
+    expect(Number(await server.cli('PTTL', DEPARTED))).toBeGreaterThan(DAY - 10_000)
+  })
+
+  it('a full server moves them too, and signs out', async () => {
+    const server = await start({ args: ['--maxmemory-policy', 'noeviction'] })
+    const engine = reliable(server)
+    const owner = newOwner()
     const ids = [newId(), newId(), newId()] as const
-    for (const id of ids) await engine.create(id, record(1), 100, owner)
     const live = newId()
+    for (const id of ids) await engine.create(id, record(1), 100, owner)
     await engine.create(live, record(1), 60_000, owner)
     for (const id of ids) await gone(server, id)
-    expect((await engine.list(PARTITION, owner.tag)).map(({ id }) => id)).toEqual([live])
-    const limit = { max: 2, policy: 'reject' } as const
-    expect(await engine.create(newId(), record(1), 60_000, owner, limit)).toMatchObject({
-      status: 'created',
-    })
+    await server.cli('CONFIG', 'SET', 'maxmemory', '1')
     expect(await engine.destroy(ids[0], { ownerTag: owner.tag })).toEqual({ status: 'gone' })
-    expect(await engine.revokeAll(PARTITION, owner.tag)).toHaveLength(2)
-    expect((await server.cli('HKEYS', index)).split('\n').sort()).toEqual(
-      ids.map((id) => id.slice(3)).sort(),
-    )
-    const told = listen(engine)
-    await until('told', () => ids.every((id) => told.of(id)?.owner !== undefined))
-    expect(told.of(ids[0])?.owner).toEqual({
-      tag: owner.tag,
-      descriptor: owner.descriptor,
-    })
-    await until('done with', async () => (await server.cli('EXISTS', AWAITED, index)) === '0')
-    expect(told.ids).toHaveLength(3)
+    expect(await server.cli('HLEN', DEPARTED)).toBe('1')
+    expect(await engine.revokeAll(PARTITION, owner.tag)).toEqual([live])
+    expect(await server.cli('HLEN', DEPARTED)).toBe('3')
+    expect(await server.cli('EXISTS', `sj:{${PARTITION}}:p:${owner.tag}`)).toBe('0')
+    await everyKeyExpires(server)
+  })
+
+  it('a call that may keep nothing for later still does its work', async () => {
+    const server = await start()
+    const engine = reliable(server)
+    const owner = newOwner()
+    const id = newId()
+    const live = newId()
+    await engine.create(id, record(1), 50, owner)
+    await engine.create(live, record(1), 60_000, owner)
+    await gone(server, id)
+    await server.cli('SET', DEPARTED, 'not a hash', 'PX', '60000')
+    expect((await engine.list(PARTITION, owner.tag)).map((one) => one.id)).toEqual([live])
+    expect(await engine.revokeAll(PARTITION, owner.tag)).toEqual([live])
   })
 
   it('writes of others to the set disturb no near cache', async () => {
@@ -317,6 +392,28 @@ describe('at least once', () => {
     const again = listen(other)
     await until('the other is told', () => again.ids.length === 1)
     expect([yielding.ids, again.ids]).toEqual([[id], [next]])
+  })
+
+  it('who yields is told of what nobody has been told of for a day; one that listens beside it looks at once', async () => {
+    const server = await start()
+    const engine = reliable(server)
+    await server.cli('SET', LISTENS, '1', 'PX', String(DAY))
+    const [old, lately] = [newId(), newId()]
+    for (const [id, since] of [
+      [old, DAY + 60_000],
+      [lately, DAY - 60_000],
+    ] as const) {
+      await engine.create(id, record(1), 50)
+      await gone(server, id)
+      await server.cli('ZADD', AWAITED, String(Date.now() - since), id.slice(3))
+    }
+    const yielding = listen(engine, undefined, { yields: () => true })
+    await until('the old one', () => yielding.ids.length === 1)
+    await until('done with', async () => (await waiting(server)).size === 1)
+    // Otherwise a minute after the last look.
+    const told = listen(engine)
+    await until('the other', () => told.ids.length === 1)
+    expect([yielding.ids, told.ids]).toEqual([[old], [lately]])
   })
 
   it('a broken connection, a restarted server and a full one delay it only', async () => {
