@@ -31,6 +31,11 @@ export class SojournError extends Error {
     this.status = status
     Object.defineProperty(this, MARK, { value: true })
   }
+
+  /** For logs that are JSON: without it an error there is `{}`, or its fields and no message. */
+  toJSON(): Record<string, unknown> {
+    return { ...Object.fromEntries(Object.entries(this)), message: this.message }
+  }
 }
 
 /** Recognises an error of ours even when the package is installed twice. */

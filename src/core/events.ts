@@ -11,6 +11,8 @@ export interface SessionEvents {
     readonly id: SessionId
     readonly previousId: SessionId | undefined
     readonly principal: string
+    readonly kind: string | undefined
+    readonly level: number | undefined
     readonly device: string | undefined
     readonly address: string | undefined
   }
@@ -106,7 +108,7 @@ export class EventHub {
 
   /**
    * @returns a function that ends the subscription
-   * @throws OptionError for an event that does not exist
+   * @throws OptionError for an event that does not exist, or where there is no listener
    */
   on<Name extends SessionEventName>(name: Name, listener: SessionListener<Name>): () => void {
     if (!sessionEventNames.includes(name)) {
@@ -114,6 +116,7 @@ export class EventHub {
     }
     const listeners = this.#listeners.get(name) ?? new Set()
     this.#listeners.set(name, listeners)
+    if (typeof listener !== 'function') throw new OptionError('listener', 'takes a function')
     listeners.add(listener)
     return () => {
       listeners.delete(listener)

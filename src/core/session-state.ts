@@ -212,6 +212,8 @@ export class SessionState {
         id: live.token.id,
         previousId: before?.token.id,
         principal: plan.name.principal,
+        kind: plan.kind,
+        level: plan.level,
         device: plan.device,
         address: plan.address,
       })

@@ -23,6 +23,12 @@ describe('EventHub', () => {
     ])
   })
 
+  it('refuses an event that does not exist, and a subscription without a listener, at once', () => {
+    const hub = new EventHub()
+    expect(() => hub.on('signin' as 'login', () => undefined)).toThrow(/`event`: takes created/)
+    expect(() => hub.on('login', undefined as never)).toThrow(/`listener`: takes a function/)
+  })
+
   it('does nothing without listeners', () => {
     expect(() => new EventHub().emit('expired', { id: 'a' })).not.toThrow()
   })

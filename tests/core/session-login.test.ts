@@ -121,6 +121,17 @@ describe('login', () => {
     expect(await user.sees()).toEqual({ meanwhile: 1, after: 1 })
   })
 
+  it('is told of with all that it was told', async () => {
+    const { browser, announced } = setUp<Data>()
+    const about = { kind: 'mobile', level: 2, device: 'phone', address: '::1' }
+    await browser().visit((s) => s.login('u1', about))
+    await browser().visit((s) => s.login('u2'))
+    expect(announced('login')).toMatchObject([
+      { principal: 'u1', ...about },
+      { principal: 'u2', kind: undefined, level: undefined },
+    ])
+  })
+
   it('knows who, when, on which device and from where', async () => {
     const { browser, sessions, clock } = setUp<Data>()
     const user = browser()

@@ -14,7 +14,9 @@ import { ErrorReply } from './resp.ts'
 const REFUSED: Readonly<Record<string, string>> = {
   OOM: 'its memory is full: raise maxmemory, or set maxmemory-policy to volatile-ttl',
   READONLY: 'it is a replica: connect to the primary, or to the Sentinels',
-  NOPERM: 'the user lacks a permission: docs/redis.md lists the commands that are used',
+  NOPERM:
+    'the user lacks a permission: ACL LOG on the server says which command or key; docs/redis.md has the ' +
+    'commands and the pattern of the keys',
   NOAUTH: 'it asks for a password: set redis.password, or put it into redis.url',
   WRONGPASS: 'user name or password is wrong, or the user is disabled: check redis.password',
   NOPROTO: 'it does not speak RESP3: Redis 7.0 or newer, or Valkey, is needed',
