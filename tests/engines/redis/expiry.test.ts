@@ -380,7 +380,7 @@ describe('at least once', () => {
     await until('it is told', () => yielding.ids.length === 1)
     // Somebody listens now, and says so for a day.
     const told = listen(other)
-    await until('it is said', async () => (await server.cli('EXISTS', `${LISTENS}`)) === '1')
+    await until('it is said', async () => (await server.cli('EXISTS', LISTENS)) === '1')
     expect(Number(await server.cli('PTTL', LISTENS))).toBeGreaterThan(DAY - 60_000)
     told.stop()
     const next = newId()
