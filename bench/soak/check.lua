@@ -74,6 +74,8 @@ function check.p(key, base)
       for k = 2, #ARGV do
         if kind == ARGV[k] then count('kind ' .. k) end
       end
+    elseif redis.call('HEXISTS', base .. 'd', all[i] .. owner) == 1 then
+      problem(key, 'has an entry that was moved: ' .. all[i])
     elseif redis.call('ZSCORE', base .. 'x', all[i] .. owner) then
       count('untold entries')
     else
@@ -88,7 +90,8 @@ function check.x(key, base)
   for i = 1, #all, 2 do
     local id, owner = string.sub(all[i], 1, 22), string.sub(all[i], 23)
     local what = standsAt(base .. 's:' .. id)
-    if owner ~= '' and redis.call('HEXISTS', base .. 'p:' .. owner, id) == 0 then
+    if owner ~= '' and redis.call('HEXISTS', base .. 'p:' .. owner, id) == 0
+      and (what == 'record' or redis.call('HEXISTS', base .. 'd', all[i]) == 0) then
       problem(key, 'waits for ' .. id .. ' of ' .. owner .. ', which is not in that index')
     end
     if what == 'record' then
@@ -106,6 +109,19 @@ function check.x(key, base)
   end
 end
 
+-- Descriptors of those whose end is still to be told: by `x` they are overdue, and told.
+function check.d(key, base)
+  count('departed')
+  for _, member in ipairs(redis.call('HKEYS', key)) do
+    count('departed entries')
+    if not redis.call('ZSCORE', base .. 'x', member) then
+      problem(key, 'keeps what nobody waits for: ' .. member)
+    elseif standsAt(base .. 's:' .. string.sub(member, 1, 22)) == 'record' then
+      problem(key, 'keeps what is live: ' .. member)
+    end
+  end
+end
+
 for _, key in ipairs(KEYS) do
   local ttl = redis.call('PTTL', key)
   if ttl ~= -2 then
@@ -115,8 +131,8 @@ for _, key in ipairs(KEYS) do
     local rest = base and string.sub(key, #base + 2)
     if kind == 's' or kind == 'p' then
       check[kind](key, base)
-    elseif kind == 'x' and rest == '' then
-      check.x(key, base)
+    elseif (kind == 'x' or kind == 'd') and rest == '' then
+      check[kind](key, base)
     elseif kind == 'a' or kind == 'g' or kind == 'x' then
       count('others')
     else

@@ -9,8 +9,8 @@
 --
 -- answer   {rest, {key, member, descriptor, leases, …}, {key, ms, …}}   rest: there are more, call again from
 --          this key (KEYS[1] is 1) on, or 0. Of each one the number of its key; id (22 characters) and owner
---          tag (22, or none); descriptor of the index entry, '' for none; how often it has been answered
---          before. Then numbers of keys, and in how many ms the next one is due there
+--          tag (22, or none); descriptor, from the index or from `<prefix>:{<tag>}:d`, '' for none; how often it
+--          has been answered before. Then numbers of keys, and in how many ms the next one is due there
 --
 -- Scores are times, ms. A session's is that of when it would end; it may have been used since, which
 -- its score learns only here: 1/64 ms are the leases that it has had.
@@ -35,7 +35,8 @@ local function look(k, base, member, score)
   local ttl = redis.call('PTTL', base .. 's:' .. id)
   if ttl == -2 then
     local leases = math.floor(score % 1 * 64 + 0.5)
-    local descriptor = owner ~= '' and redis.call('HGET', base .. 'p:' .. owner, id)
+    local descriptor = owner ~= ''
+      and (redis.call('HGET', base .. 'p:' .. owner, id) or redis.call('HGET', base .. 'd', member))
     claimed[n + 1], claimed[n + 2], claimed[n + 3], claimed[n + 4] = k, member, descriptor or '', leases
     n = n + 4
     return now + math.min(ARGV[2] * 2 ^ leases, HOUR) + math.min(leases + 1, 63) / 64
@@ -69,7 +70,10 @@ for k, x in ipairs(KEYS) do
     end
   end
   if #scores > 0 then
-    redis.call('PEXPIRE', x, string.format('%.0f', longest + 24 * HOUR), 'GT')
+    local life = string.format('%.0f', longest + 24 * HOUR)
+    redis.call('PEXPIRE', x, life, 'GT')
+    -- pcall: on a Cluster, where the slot is being moved, a hash that is not there is an error.
+    redis.pcall('PEXPIRE', base .. 'd', life, 'GT')
     redis.call('ZADD', x, unpack(scores))
   end
   if #ended > 0 then redis.call('ZREM', x, unpack(ended)) end

@@ -1,5 +1,6 @@
 -- create: stores a new record; with an owner also enters it in the principal's index, removes
--- entries whose record is gone, and enforces the session limit.
+-- entries whose record is gone, and enforces the session limit. Of those whose end is still to be told
+-- (`claim`) the descriptors go to `<prefix>:{<tag>}:d`.
 --
 -- KEYS[1]  record, `<prefix>:{<tag>}:s:<22 characters>`
 -- KEYS[2]  index of the owner, `<prefix>:{<tag>}:p:<22 characters>`; absent without an owner
@@ -51,6 +52,7 @@ end
 local SMALL = 100 -- an index up to here is looked through at each login
 local SAMPLE = 50 -- of a larger one so many entries: more than one new entry can outgrow
 local CROWD = 1500 -- a larger one would hold up the server
+local MOST = 500 -- dead entries that one login removes
 
 local owner = string.sub(KEYS[2], -22)
 local max, maxOfKind = tonumber(ARGV[5]) or 0, tonumber(ARGV[6]) or 0
@@ -58,12 +60,10 @@ local size = redis.call('HLEN', KEYS[2])
 if max > 0 and size > CROWD and ARGV[9] ~= '1' then return {6} end
 
 local least = maxOfKind > 0 and math.min(max, maxOfKind) or max
--- One that has expired stays in the index until that is told. pcall: on a Cluster, where the slot is being
--- moved, a set that is not there is an error and not an empty one.
-local function isForgotten(id)
-  return id ~= own and type(redis.pcall('ZSCORE', awaited, id .. owner)) ~= 'string'
-end
 local dead, live, ofKind = {}, {}, 0
+local function isDead(id, descriptor)
+  if id ~= own and #dead < 2 * MOST then dead[#dead + 1], dead[#dead + 2] = id, descriptor end
+end
 if size <= SMALL or (max > 0 and size >= least) then
   local kind = string.sub(ARGV[3], 14, 17)
   local leaving = ARGV[8] or ''
@@ -80,7 +80,7 @@ if size <= SMALL or (max > 0 and size >= least) then
     local id, descriptor = all[i], all[i + 1]
     local ttl = redis.call('PTTL', base .. id)
     if ttl == -2 then
-      if isForgotten(id) then dead[#dead + 1] = id end
+      isDead(id, descriptor)
     elseif id ~= leaving then
       local isOfKind = string.sub(descriptor, 14, 17) == kind
       if isOfKind then ofKind = ofKind + 1 end
@@ -88,22 +88,39 @@ if size <= SMALL or (max > 0 and size >= least) then
     end
   end
 else
-  for _, id in ipairs(redis.call('HRANDFIELD', KEYS[2], SAMPLE)) do
-    if redis.call('EXISTS', base .. id) == 0 and isForgotten(id) then dead[#dead + 1] = id end
+  local some = redis.call('HRANDFIELD', KEYS[2], SAMPLE, 'WITHVALUES')
+  for i = 1, #some, 2 do
+    if redis.call('EXISTS', base .. some[i]) == 0 then isDead(some[i], some[i + 1]) end
   end
 end
 
--- In chunks: a call takes its arguments from the bounded Lua stack.
-local function forget(ids)
-  for i = 1, #ids, 1000 do
-    redis.call('HDEL', KEYS[2], unpack(ids, i, math.min(i + 999, #ids)))
+-- PEXPIRE takes no memory, and a full server lets through what comes after it. In chunks: a call takes its
+-- arguments from the bounded Lua stack. pcall: what cannot be kept is told of without its owner, and holds
+-- up nobody.
+local function depart()
+  if #dead == 0 then return end
+  local departed, DAY = string.sub(base, 1, -3) .. 'd', 86400000
+  local lasts = redis.pcall('PEXPIRE', departed, DAY, 'GT')
+  for i = 1, #dead, 200 do
+    local ids, members, moved = {}, {}, {}
+    for j = i, math.min(i + 199, #dead), 2 do
+      ids[#ids + 1], members[#members + 1] = dead[j], dead[j] .. owner
+    end
+    for n, due in ipairs(redis.pcall('ZMSCORE', awaited, unpack(members))) do
+      if due then moved[#moved + 1], moved[#moved + 2] = members[n], dead[i + 2 * n - 1] end
+    end
+    if #moved > 0 and type(lasts) == 'number' then
+      redis.pcall('HSET', departed, unpack(moved))
+      if lasts == 0 then redis.pcall('PEXPIRE', departed, DAY, 'NX') end
+    end
+    redis.call('HDEL', KEYS[2], unpack(ids))
   end
 end
 
 local surplus = max > 0 and #live + 1 - max or 0
 local surplusOfKind = maxOfKind > 0 and ofKind + 1 - maxOfKind or 0
 if (surplus > 0 or surplusOfKind > 0) and ARGV[7] == '0' then
-  forget(dead)
+  depart()
   return {5, surplusOfKind > 0 and 1 or 0}
 end
 
@@ -147,6 +164,9 @@ local lasts = redis.call('PEXPIRE', KEYS[2], string.format('%.0f', need))
 redis.call('HSET', KEYS[2], own, ARGV[3])
 if lasts == 0 then redis.call('PEXPIRE', KEYS[2], string.format('%.0f', need)) end
 -- After the new entry, so that the index does not end and take its lifetime along.
-forget(dead)
-forget(evicted)
+depart()
+-- In chunks: a call takes its arguments from the bounded Lua stack.
+for i = 1, #evicted, 1000 do
+  redis.call('HDEL', KEYS[2], unpack(evicted, i, math.min(i + 999, #evicted)))
+end
 return {1, redis.call('PTTL', KEYS[1]), evicted}

@@ -10,7 +10,8 @@
 -- answer   {1, ttl, record}   done; ttl of what was left, -2 when nothing was; the record that was
 --                             ended, only with 'record'
 --          {2, record, ttl}   conflict: another stamp, or a trail, is stored; nothing was written
---          {3}                gone: there was no record; the index entry is removed all the same
+--          {3}                gone: there was no record; the index entry is removed all the same. If its
+--                             end is still to be told (`claim`), its descriptor goes to `<prefix>:{<tag>}:d`
 --
 -- DEL is the first write: a server out of memory lets a script delete, and refuses one whose first
 -- write needs memory. So logout works there, with a trail too.
@@ -33,14 +34,22 @@ end
 local existed = redis.call('DEL', KEYS[1])
 local id, owner = string.sub(KEYS[1], -22), string.sub(KEYS[2] or '', -22)
 local awaited = string.sub(KEYS[1], 1, -25) .. 'x'
--- pcall: on a Cluster, where the slot is being moved, a set that is not there is an error and not an empty one.
 if existed == 0 then
-  -- One that has expired stays in the index until that is told (`claim`).
-  local due = redis.pcall('ZSCORE', awaited, id .. owner)
-  if KEYS[2] and type(due) ~= 'string' then redis.call('HDEL', KEYS[2], id) end
+  local descriptor = KEYS[2] and redis.call('HGET', KEYS[2], id)
+  if not descriptor then return {3} end
+  -- pcall: what cannot be kept is told of without its owner.
+  local departed, DAY = string.sub(awaited, 1, -2) .. 'd', 86400000
+  local lasts = redis.pcall('PEXPIRE', departed, DAY, 'GT')
+  local due = redis.pcall('ZMSCORE', awaited, id .. owner)
+  if type(lasts) == 'number' and due[1] then
+    redis.pcall('HSET', departed, id .. owner, descriptor)
+    if lasts == 0 then redis.pcall('PEXPIRE', departed, DAY, 'NX') end
+  end
+  redis.call('HDEL', KEYS[2], id)
   return {3}
 end
 if KEYS[2] then redis.call('HDEL', KEYS[2], id) end
+-- pcall: on a Cluster, where the slot is being moved, a set that is not there is an error and not an empty one.
 redis.pcall('ZREM', awaited, id .. owner)
 if ARGV[1] == '' then return {1, -2, record} end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])

@@ -7,7 +7,7 @@
 --
 -- Records are reached by keys built from KEYS[1]: same prefix, same tag, so the same slot by
 -- construction. The index goes after the records, so that a refusal in between leaves what is still
--- live in it.
+-- live in it. One that has expired meanwhile stays for `create`.
 
 local base, owner = string.sub(KEYS[1], 1, -25), string.sub(KEYS[1], -22)
 local ended = {}
@@ -18,5 +18,5 @@ for _, id in ipairs(ARGV) do
     ended[#ended + 1] = id
   end
 end
-redis.call('HDEL', KEYS[1], unpack(ARGV))
+if #ended > 0 then redis.call('HDEL', KEYS[1], unpack(ended)) end
 return ended

@@ -9,9 +9,12 @@
 -- Records are reached by keys built from KEYS[1]: same prefix, same tag, so the same slot by
 -- construction. Only so does no login slip between two steps.
 --
--- Only deletes: a server out of memory carries it out. The index goes after the records, so that
+-- Deletes come first: a server out of memory carries it out. The index goes after the records, so that
 -- a refusal in between leaves what is still live in it. One DEL a record: its answer tells whether
 -- the record was live, and no call outgrows the bounded Lua stack.
+--
+-- Of those that have expired, and whose end is still to be told (`claim`), the descriptors go to
+-- `<prefix>:{<tag>}:d`.
 
 local STEP = 500 -- more would hold up the server
 
@@ -39,18 +42,32 @@ for _, id in ipairs(ids) do redis.call('EXISTS', base .. id) end
 -- pcall below: there a set that is not there is an error too, and not an empty one.
 local owner = string.sub(KEYS[1], -22)
 local awaited = string.sub(base, 1, -3) .. 'x'
-local ended, rest, kept = {}, {}, false
+local ended, dead, rest, kept = {}, {}, {}, false
 for _, id in ipairs(ids) do
   if id == spared then
     kept = true
   elseif redis.call('DEL', base .. id) == 1 then
     redis.pcall('ZREM', awaited, id .. owner)
     rest[#rest + 1], ended[#ended + 1] = id, id
-  elseif left == 0 and type(redis.pcall('ZSCORE', awaited, id .. owner)) == 'string' then
-    -- It has expired, and stays until that is told (`claim`).
-    kept = true
   else
     rest[#rest + 1] = id
+    local descriptor = redis.call('HGET', KEYS[1], id)
+    if descriptor then dead[#dead + 1], dead[#dead + 2] = id, descriptor end
+  end
+end
+-- PEXPIRE takes no memory, and a full server lets through what comes after it. pcall: what cannot be kept is
+-- told of without its owner, and holds up nobody.
+local departed, DAY = string.sub(base, 1, -3) .. 'd', 86400000
+local lasts = #dead > 0 and redis.pcall('PEXPIRE', departed, DAY, 'GT')
+for i = 1, #dead, 200 do
+  local members, moved = {}, {}
+  for j = i, math.min(i + 199, #dead), 2 do members[#members + 1] = dead[j] .. owner end
+  for n, due in ipairs(redis.pcall('ZMSCORE', awaited, unpack(members))) do
+    if due then moved[#moved + 1], moved[#moved + 2] = members[n], dead[i + 2 * n - 1] end
+  end
+  if #moved > 0 and type(lasts) == 'number' then
+    redis.pcall('HSET', departed, unpack(moved))
+    if lasts == 0 then redis.pcall('PEXPIRE', departed, DAY, 'NX') end
   end
 end
 if kept or left == 1 then

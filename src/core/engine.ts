@@ -232,9 +232,8 @@ export interface Engine {
   settle(id: SessionId, until: number): Promise<void>
 
   /**
-   * Removes the record. `gone` when there was none: the index entry is removed all the same, unless it
-   * is still needed to tell whose session has expired. Who leaves a trail of a principal's session names
-   * the owner, or the trail is listed as a session.
+   * Removes the record. `gone` when there was none: the index entry is removed all the same. Who leaves a
+   * trail of a principal's session names the owner, or the trail is listed as a session.
    */
   destroy(id: SessionId, options?: DestroyOptions): Promise<DestroyResult>
 

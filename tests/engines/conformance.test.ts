@@ -60,12 +60,6 @@ const DEPLOYMENTS: Record<keyof typeof ADDITIONS, () => Promise<Deployment>> = {
   },
 }
 
-/** With reliable expiry an index entry stays until it has been told whose session has expired. */
-const ENTRIES_GO = [
-  'create removes the entries of dead sessions from the index',
-  'destroy of a session that is gone still removes its index entry',
-]
-
 describe.each([
   ['one', 'off'],
   ['one', 'reliable'],
@@ -91,8 +85,7 @@ describe.each([
       await deployment.stop()
     })
 
-    const those = cases.filter(([title]) => expiry === 'off' || !ENTRIES_GO.includes(title))
-    test.each(those)('%s', async (_, assertCase) => {
+    test.each(cases)('%s', async (_, assertCase) => {
       const clock = manualClock()
       const prefix = `sj:case${(count += 1)}`
       // No deadline is tested here, and no slow machine is to meet one.

@@ -98,3 +98,79 @@ describe('a principal with 20,000 sessions holds up the server in no call', () =
     },
   )
 })
+
+describe('5,000 that have expired and are still to be told of hold up no login', () => {
+  const EXPIRED = 5_000
+  const awaited = `sj:{${PARTITION}}:x`
+  const departed = `sj:{${PARTITION}}:d`
+  let reliable: RedisEngine
+
+  beforeAll(async () => {
+    const options = { commandTimeout: 10_000, nearCache: false, expiry: 'reliable' } as const
+    reliable = redisEngine({ redis: server.url, ...options })
+    await reliable.ready()
+  })
+  afterAll(() => reliable.close())
+
+  async function expired(ownerTag: string): Promise<void> {
+    const ids = await populate(server, ownerTag, EXPIRED, false)
+    const script = `
+      for i = 1, #ARGV do redis.call('ZADD', KEYS[1], 1, ARGV[i]) end
+      redis.call('PEXPIRE', KEYS[1], 600000)`
+    const members = ids.map((id) => id.slice(3) + ownerTag)
+    await server.cli('EVAL', script, '1', awaited, ...members)
+  }
+
+  it('S19 the first login moves them, the next ones do not meet them', async () => {
+    const owner = newOwner()
+    await expired(owner.tag)
+    const limit = { max: 5, policy: 'evict-oldest' } as const
+    const login = () => reliable.create(newId(), record(1), 60_000, owner, limit)
+    const first = await callsOf('the first login', login)
+    expect(first.most).toBeLessThanOrEqual(MOST_OF_A_PAGE)
+    expect(await server.cli('HLEN', departed)).toBe(String(EXPIRED))
+    for (let i = 0; i < 5; i++) await login()
+    const times: number[] = []
+    const next = await callsOf('100 more', async () => {
+      for (let i = 0; i < 100; i++) {
+        const from = performance.now()
+        await login()
+        times.push(performance.now() - from)
+      }
+    })
+    times.sort((a, b) => a - b)
+    console.info(`median ${times[50]?.toFixed(2)} ms, longest ${times.at(-1)?.toFixed(2)} ms`)
+    expect(next.count).toBe(100)
+    expect(next.most).toBeLessThanOrEqual(7)
+    expect(await server.cli('HLEN', `sj:{${PARTITION}}:p:${owner.tag}`)).toBe('5')
+  })
+
+  it('S17 list and revokeAll lose no descriptor, some at a time', async () => {
+    const work = {
+      list: (tag: string) => reliable.list(PARTITION, tag),
+      revokeAll: (tag: string) => reliable.revokeAll(PARTITION, tag),
+    }
+    for (const [title, meet] of Object.entries(work)) {
+      await server.cli('FLUSHALL')
+      const { tag } = newOwner()
+      await expired(tag)
+      const calls = await callsOf(`${title}, expired`, () => meet(tag))
+      expect(calls.most).toBeLessThanOrEqual(MOST_OF_A_PAGE)
+      expect(await server.cli('HLEN', departed)).toBe(String(EXPIRED))
+      expect(await server.cli('EXISTS', `sj:{${PARTITION}}:p:${tag}`)).toBe('0')
+    }
+  })
+
+  it('S19 a login moves 500 at most', async () => {
+    const owner = newOwner()
+    await expired(owner.tag)
+    const index = `sj:{${PARTITION}}:p:${owner.tag}`
+    const keys = (await server.cli('HKEYS', index)).split('\n')
+    await server.cli('HDEL', index, ...keys.slice(MOST_LOOKED_AT))
+    const limit = { max: 5, policy: 'evict-oldest' } as const
+    await callsOf('a login that meets 1,500', () =>
+      reliable.create(newId(), record(1), 60_000, owner, limit),
+    )
+    expect(await server.cli('HLEN', departed)).toBe('500')
+  })
+})
