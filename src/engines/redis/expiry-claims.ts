@@ -131,8 +131,8 @@ export class ExpiryClaims implements ExpirySource {
       // Those who listened here are gone: what is due soon is for other nodes.
       else if (this.#listeners.yields) this.#due.clear()
       else await this.#drain([...this.#due].flatMap(([key, at]) => (at <= now ? [key] : [])))
-      if (this.#problem !== undefined) throw this.#problem
-      this.#listeners.works()
+      if (this.#problem === undefined) this.#listeners.works()
+      else this.#listeners.fails(this.#problem)
     } catch (error) {
       this.#listeners.fails(error)
     }
