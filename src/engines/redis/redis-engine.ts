@@ -49,6 +49,7 @@ import { checkPrefix, indexKey, partitionOf, recordKey } from './keys.ts'
 import type { Hold } from './near-cache.ts'
 import { type NearCacheOptions, nearCacheLimits } from './near-cache-options.ts'
 import { type RedisPlan, type RedisSource, redisPlan } from './options.ts'
+import { probe } from './probe.ts'
 import { Recent } from './recent.ts'
 import { directRoute } from './route.ts'
 import { type LuaScript, scripts } from './scripts.generated.ts'
@@ -120,6 +121,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
   readonly #expired: ExpirySource | undefined
   readonly #trails: ExpiryNotifications | undefined
   readonly #nearLimit: number
+  #isProbed = false
   /** At the end of the arguments that make a session. */
   readonly #awaited: readonly string[]
   /** Whose expiry is told of is entered in a key of the partition. */
@@ -150,14 +152,18 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
   }
 
   async ready(): Promise<void> {
-    // A read of one of our keys: finds a missing permission and a loading server too.
+    // A read of one of our keys: finds a loading server too.
     const ask = (partition: string) => {
       const key = recordKey(this.#prefix, partition)
       return this.#topology.at(partition, (place) =>
         place.call('ready', (wire) => wire.sendCommand(['GET', key], BYTES)),
       )
     }
-    await Promise.all((await this.#topology.servers()).map(ask))
+    const servers = await this.#topology.servers()
+    await Promise.all(servers.map(ask))
+    if (this.#isProbed) return
+    await Promise.all(servers.map((partition) => probe(this, partition)))
+    this.#isProbed = true
   }
 
   get mostHeld(): number {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { StoreRefusedError } from '../../../src/core/errors.ts'
 import { failure, newId, record } from './fixtures.ts'
@@ -36,7 +37,8 @@ describe('refusals', () => {
     const rules = ['on', '>pw', '~sj:*', '+@connection', '+time', '+get', '+pttl', '+evalsha']
     await server.cli('ACL', 'SETUSER', 'app', ...rules, '+eval', '+exists', '+set')
     const engine = open({ url: server.url, username: 'app', password: 'pw' })
-    await engine.ready()
+    // It reads, and creates; and is found not to be able to do the rest.
+    expect(await failure(engine.ready())).toMatchObject({ reason: 'NOPERM' })
     const id = newId()
     await engine.create(id, record(1), 60_000)
     const foreign = open({ url: server.url, username: 'app', password: 'pw' }, { prefix: 'other' })
@@ -49,6 +51,29 @@ describe('refusals', () => {
       expect(`${error.stack} ${String(error.cause)}`).not.toContain(id.slice(3))
     }
   })
+
+  it.each(['+hset', '+hdel', '+pexpire', '+hkeys'])(
+    'S28 a user without %s is found out at start',
+    async (right) => {
+      const server = await start()
+      const docs = readFileSync(new URL('../../../docs/redis.md', import.meta.url), 'utf8')
+      const [rules = ''] = /ACL SETUSER[^`]*/.exec(docs) ?? []
+      const without = rules.trim().replace(` ${right}`, '')
+      expect(without).not.toBe(rules.trim())
+      await server.cli(...without.split(/\s+/))
+      const engine = open({ url: server.url, username: 'app', password: 'password' })
+      expect(await failure(engine.ready())).toMatchObject({ reason: 'NOPERM' })
+      await server.cli('ACL', 'SETUSER', 'app', right)
+      await engine.ready()
+      // What the first attempt could not take away again goes by itself, of the second nothing stays.
+      const keys = (await server.cli('KEYS', '*')).split('\n').filter(Boolean)
+      expect(keys.length).toBeLessThan(4)
+      for (const key of keys) {
+        expect(Number(await server.cli('PTTL', key))).toBeLessThanOrEqual(5_000)
+        expect(await server.cli('PTTL', key)).not.toBe('-1')
+      }
+    },
+  )
 
   it('F22 too many clients: typed, and served when there is room', async () => {
     const server = await start({ args: ['--maxclients', '2'] })

@@ -114,6 +114,8 @@ it('I6 a watch that is closed leaves nothing behind', async () => {
   const { server, here, there, token } = await twoNodes()
   const session = await here.open(token)
   const watches = Array.from({ length: 200 }, () => here.watch(session))
+  // The first time it tries what sessions need.
+  await here.ready()
   await here.open(token, { fresh: true })
   for (const watch of watches) watch.close()
   await server.cli('CONFIG', 'RESETSTAT')

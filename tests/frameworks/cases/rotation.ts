@@ -98,7 +98,8 @@ export function rotationCases(adapter: Adapter): void {
           cookies: [],
         })
       }
-      expect(reuses).toHaveLength(3)
+      // Once for the token, however often it comes.
+      expect(reuses).toHaveLength(1)
       expect(reuses[0]).toMatchObject({ principal: 'ada' })
       expect(JSON.parse((await browser.get('/read')).text)).toEqual({ n: 1, who: 'ada' })
     })

@@ -1,0 +1,41 @@
+import { randomBytes } from '../../core/crypto.ts'
+import { type Engine, type Owner, type SessionId, stampOf } from '../../core/engine.ts'
+import { StoreRefusedError } from '../../core/errors.ts'
+
+/** Whatever happens, nothing of it stays longer. Milliseconds. */
+const LIFETIME = 5_000
+
+/**
+ * Does once with a session of its own what is done with sessions: a user that lacks a permission is found
+ * at start, and not at the first login.
+ */
+export async function probe(engine: Engine, partition: string): Promise<void> {
+  const [id, next] = [newId(partition), newId(partition)]
+  const owner: Owner = { tag: newId(''), descriptor: randomBytes(17), ttl: LIFETIME }
+  const [first, second, third] = [newRecord(1), newRecord(2), newRecord(3)]
+  try {
+    await engine.create(id, first, LIFETIME, owner)
+    await engine.commit(id, stampOf(first), second, LIFETIME)
+    await engine.touch(id, stampOf(second), LIFETIME)
+    await engine.rotate(id, stampOf(second), next, third, LIFETIME, { owner })
+    await engine.list(partition, owner.tag)
+    await engine.destroy(next, { ownerTag: owner.tag, base: stampOf(third) })
+    await engine.revokeAll(partition, owner.tag)
+  } catch (error) {
+    // A full server is no reason not to start: sessions that are there are served.
+    if (error instanceof StoreRefusedError && error.reason === 'OOM') return
+    throw error
+  }
+}
+
+function newId(partition: string): SessionId {
+  return partition + randomBytes(16).toString('base64url')
+}
+
+/** As far as an engine looks at one: version, flags, revision, nonce. */
+function newRecord(revision: number): Buffer {
+  const record = randomBytes(40)
+  record.writeUInt16BE(0x01_00)
+  record.writeUInt32BE(revision, 2)
+  return record
+}
