@@ -124,8 +124,8 @@ describe('reliable expiry', () => {
       expect(Math.min(...first.values())).toBeGreaterThanOrEqual(at)
       expect(latest).toBeLessThan(5_000)
       await until('nothing waits', async () => {
-        const left = [await redis.cli('KEYS', 'sj:*:x'), await redis.cli('KEYS', 'sj:*:p:*')]
-        return left.join('') === ''
+        const left = ['x', 'd', 'p:*'].map((kind) => redis.cli('KEYS', `sj:*:${kind}`))
+        return (await Promise.all(left)).join('') === ''
       })
       if (!audit) return
       const kept = await audited(sessions)

@@ -67,7 +67,7 @@ it('logins, expiries and evictions with nodes killed: nothing is left, lost or u
 }, 60_000)
 
 it('finds a session that has ended and is still waited for', async () => {
-  const bug = planted('destroy', "redis.call('ZREM', awaited, id .. owner)", '')
+  const bug = planted('destroy', "redis.pcall('ZREM', awaited, id .. owner)", '')
   const { problems } = await run(1_000, bug)
   expect(problems.join('\n')).toMatch(/waits for a marker|is not in that index/)
 }, 60_000)
@@ -76,4 +76,10 @@ it('finds an entry of an index that nobody removes', async () => {
   const bug = planted('ack', "redis.call('HDEL', string.sub", "redis.call('HEXISTS', string.sub")
   const { problems } = await run(1_000, bug)
   expect(problems.join('\n')).toMatch(/has an entry that leads to nothing/)
+}, 60_000)
+
+it('finds what is kept of a session that was told of', async () => {
+  const bug = planted('ack', "redis.pcall('HDEL', string.sub(x, 1, -2) .. 'd', member)", '')
+  const { problems } = await run(2_000, bug)
+  expect(problems.join('\n')).toMatch(/keeps what nobody waits for/)
 }, 60_000)
