@@ -50,13 +50,15 @@ const DEPLOYMENTS: Record<keyof typeof ADDITIONS, () => Promise<Deployment>> = {
     return { redis: { url: server.url }, servers: [server], stop: () => server.stop() }
   },
   sentinel: async () => {
-    const { servers, addresses, stop } = await startSentinels({ replicas: 1 })
-    const [primary] = servers as [RedisServer]
-    return { redis: { sentinels: addresses, masterName: MASTER_NAME }, servers: [primary], stop }
+    const started = await startSentinels({ replicas: 1 })
+    const [primary] = started.servers as [RedisServer]
+    const redis = { sentinels: started.addresses, masterName: MASTER_NAME }
+    return { redis, servers: [primary], stop: () => started.stop() }
   },
   cluster: async () => {
-    const { nodes, addresses, stop } = await startCluster()
-    return { redis: { cluster: addresses.slice(0, 1) }, servers: nodes, stop }
+    const started = await startCluster()
+    const redis = { cluster: started.addresses.slice(0, 1) }
+    return { redis, servers: started.nodes, stop: () => started.stop() }
   },
 }
 

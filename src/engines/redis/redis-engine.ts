@@ -58,8 +58,6 @@ import { Single } from './single.ts'
 import type { Place, Topology, TopologyOptions, WorkOptions } from './topology.ts'
 import { type Argument, BYTES } from './wire.ts'
 
-export type { RedisClusterOptions, RedisOptions, RedisSentinelOptions } from './options.ts'
-
 /** As `create` numbers them. */
 const POLICIES = { reject: '0', 'evict-oldest': '1', 'evict-idle': '2' } as const
 /** From this attempt on a crowded index is looked through at once: better late than no login. */
