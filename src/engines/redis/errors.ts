@@ -82,6 +82,9 @@ const NETWORK: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "the server's certificate has expired: renew it",
 }
 
+/** A command as the server's own table spells it; some servers do not name what a script may not run. */
+const DENIED_COMMAND = / permissions to run the '([a-z]{1,16}(?:\|[a-z]{1,16})?)' command/
+
 /**
  * The first word of a server's error, or the word it stands for. Only words of our own lists and
  * plain upper-case words come out: the text of an answer can hold keys and arguments.
@@ -114,11 +117,9 @@ export function replyError(error: ErrorReply, operation: string): SojournError {
     )
   }
   const advice = REFUSED[reason] ?? "its log, and MONITOR on a test server, show the answer's text"
-  return new StoreRefusedError(
-    reason,
-    `${operation}: Redis refused (${reason}): ${advice}`,
-    options,
-  )
+  const command = reason === 'NOPERM' ? DENIED_COMMAND.exec(error.message)?.[1] : undefined
+  const what = command === undefined ? reason : `${reason} for ${command}`
+  return new StoreRefusedError(reason, `${operation}: Redis refused (${what}): ${advice}`, options)
 }
 
 /** What a failure of the client or the network means to a caller whose command was sent. */

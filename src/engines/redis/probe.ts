@@ -4,6 +4,8 @@ import { StoreRefusedError } from '../../core/errors.ts'
 
 /** Whatever happens, nothing of it stays longer. Milliseconds. */
 const LIFETIME = 5_000
+/** No reason not to start: sessions that are there are served. */
+const PASSING = new Set(['OOM', 'MISCONF', 'NOREPLICAS'])
 
 /**
  * Does once with a session of its own what is done with sessions: a user that lacks a permission is found
@@ -22,9 +24,13 @@ export async function probe(engine: Engine, partition: string): Promise<void> {
     await engine.destroy(next, { ownerTag: owner.tag, base: stampOf(third) })
     await engine.revokeAll(partition, owner.tag)
   } catch (error) {
-    // A full server is no reason not to start: sessions that are there are served.
-    if (error instanceof StoreRefusedError && error.reason === 'OOM') return
-    throw error
+    if (!(error instanceof StoreRefusedError)) throw error
+    // Its own end would be told of as that of somebody's session, where that is told of.
+    await Promise.allSettled([
+      engine.revokeAll(partition, owner.tag),
+      ...[id, next].map((made) => engine.destroy(made)),
+    ])
+    if (!PASSING.has(error.reason)) throw error
   }
 }
 

@@ -36,6 +36,16 @@ describe('replies', () => {
   })
 
   it.each([
+    "NOPERM this user has no permissions to run the 'client|tracking' command",
+    "ERR ACL failure in script: User app has no permissions to run the 'hset' command script: 1de0",
+  ])('%s names the command', (text) => {
+    const { message } = sentError(new ErrorReply(text), 'commit')
+    expect(message).toMatch(
+      /^commit: Redis refused \(NOPERM for (client\|tracking|hset)\): .*ACL LOG/,
+    )
+  })
+
+  it.each([
     ['LOADING Redis is loading the dataset in memory', 'LOADING'],
     ['MASTERDOWN Link with MASTER is down', 'MASTERDOWN'],
     ['CLUSTERDOWN Hash slot not served', 'CLUSTERDOWN'],

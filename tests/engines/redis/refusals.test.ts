@@ -75,6 +75,28 @@ describe('refusals', () => {
     },
   )
 
+  it.each([
+    ['is full', 'maxmemory', '100kb'],
+    ['has too few replicas', 'min-replicas-to-write', '1'],
+  ])('a server that %s does not stop a start', async (_, setting, value) => {
+    const server = await start()
+    await server.cli('CONFIG', 'SET', setting, value)
+    expect(await server.cli('SET', 'x', 'y').catch(String)).toMatch(/OOM|NOREPLICAS/)
+    await open(server.url).ready()
+  })
+
+  it('of what is tried at start no session stays, also where it fails: none is told of', async () => {
+    const server = await start()
+    // All but what `commit` needs beyond `create`.
+    await server.cli('ACL', 'SETUSER', 'app', 'on', '>pw', '~sj:*', '+@all', '-getrange')
+    const redis = { url: server.url, username: 'app', password: 'pw' }
+    expect(await failure(open(redis, { expiry: 'reliable' }).ready())).toMatchObject({
+      reason: 'NOPERM',
+    })
+    const keys = (await server.cli('KEYS', '*')).split('\n').filter(Boolean)
+    expect(keys).toEqual([])
+  })
+
   it('F22 too many clients: typed, and served when there is room', async () => {
     const server = await start({ args: ['--maxclients', '2'] })
     const first = open(server.url)
