@@ -6,7 +6,7 @@ import { CONNECTIONS, runBurst, sendRequests } from './load.mjs'
 import { writeShare } from './scenarios.mjs'
 
 const SESSIONS = { small: 480, large: 96 }
-const STORELESS = ['bare', 'dictionary']
+const STORELESS = ['bare', 'dictionary', 'map']
 const SAMPLED_KEYS = 100
 const MONITOR_DELAY = 100
 /** A burst with fewer says nothing of the server: the machine has stood still. */

@@ -36,6 +36,13 @@ export function listRows() {
     framework,
     system: 'bare',
   }))
+  // What Sojourn is held against, whatever the machine: see systems/map.mjs.
+  const maps = ['node', 'fastify'].map((framework) => ({
+    id: `map-${framework}`,
+    name: 'a Map and a response hook',
+    framework,
+    system: 'map',
+  }))
   const peers = [
     ['express', 'express-session', `${peer('express-session')} + ${store}`],
     ['fastify', 'fastify-session', `${peer('@fastify/session')} + ${store}`],
@@ -53,7 +60,7 @@ export function listRows() {
   )
   // Beside the framework that they are measured over.
   const rows = Object.keys(frameworkNames).flatMap((framework) =>
-    [...bare, dictionary, ...peers, ...own].filter((row) => row.framework === framework),
+    [...bare, dictionary, ...maps, ...peers, ...own].filter((row) => row.framework === framework),
   )
   return rows.map((row) => ({
     ...row,

@@ -11,6 +11,7 @@ const frameworks = {
 }
 const systems = {
   bare: async () => (await import('./systems/bare.mjs')).bareSystem,
+  map: async () => (await import('./systems/map.mjs')).mapSystem,
   dictionary: async () => (await import('./systems/dictionary.mjs')).dictionarySystem,
   'express-session': async () =>
     (await import('./systems/express-session.mjs')).expressSessionSystem,

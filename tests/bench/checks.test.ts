@@ -43,6 +43,22 @@ describe('the checks of the benchmark', () => {
     expect(states(rows).every((ok) => ok === true)).toBe(true)
   })
 
+  it('hold a slow machine against its own floor, and a fast one against the bound', () => {
+    const slow = [
+      ...without('sojourn-node'),
+      own('sojourn-node', 15),
+      row('map-node', { overhead: of(10) }),
+      row('map-fastify', { overhead: of(2) }),
+    ]
+    const [onNode] = about(checksOf(slow), 'read, over node:http')
+    expect(onNode).toMatchObject({ ok: true })
+    expect(onNode?.text).toContain("at most 15.38, 1.54 times the floor's 10.00 µs")
+    const [onFastify] = about(checksOf(slow), 'read, over Fastify')
+    expect(onFastify?.text).toContain('at most 6.00 µs')
+    const dear = [...slow.filter(({ id }) => id !== 'sojourn-node'), own('sojourn-node', 16)]
+    expect(about(checksOf(dear), 'read, over node:http')).toMatchObject([{ ok: false }])
+  })
+
   it('hold Express against both floors', () => {
     const dear = [...without('sojourn-express'), own('sojourn-express', -30, 11)]
     const checks = checksOf(dear)
