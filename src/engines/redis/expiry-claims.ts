@@ -36,7 +36,7 @@ const CLAIMED_OF_EACH = 2
 const MOST_LEASES = 32
 /** Who has said that it listens is taken to come back for so long, and says it again after so long. Milliseconds. */
 const LISTENS = 86_400_000
-const LISTENS_AGAIN = 3_600_000
+const LISTENS_AGAIN = 60_000
 /** Who yields leaves to others what has been due for less: they may just be starting. Milliseconds. */
 const YIELDED = 10_000
 /** A node where nobody listens clears away what has waited for a listener in vain. Milliseconds. */
