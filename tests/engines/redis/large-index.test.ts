@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { stampOf } from '../../../src/core/engine.ts'
 import { type RedisEngine, redisEngine } from '../../../src/engines/redis/redis-engine.ts'
 import { type RedisServer, startRedis } from '../../support/redis-server.ts'
 import { newId, newOwner, PARTITION, populate, record } from './fixtures.ts'
@@ -47,6 +49,23 @@ async function callsOf(title: string, work: () => Promise<unknown>): Promise<Cal
   console.info(`${title}: ${count} calls, the longest ${longest.toFixed(1)} ms`)
   return { count, longest, most: Math.max(...commands) / count }
 }
+
+it('a session that was rotated since it was listed is not evicted by its former id', async () => {
+  const [id, next, owner] = [newId(), newId(), newOwner()]
+  const first = record(1)
+  await engine.create(id, first, 60_000, owner)
+  const trail = { record: record(9), ttl: 60_000 }
+  await engine.rotate(id, stampOf(first), next, record(2), 60_000, { owner, trail })
+  const script = readFileSync(
+    new URL('../../../protocol/scripts/evict.lua', import.meta.url),
+    'utf8',
+  )
+  const index = `sj:{${PARTITION}}:p:${owner.tag}`
+  const evict = (of: string) => server.cli('EVAL', script, '1', index, of.slice(3))
+  expect(await evict(id)).toBe('')
+  expect((await engine.load(id))?.record).toEqual(trail.record)
+  expect(await evict(next)).toBe(next.slice(3))
+})
 
 describe('a principal with 20,000 sessions holds up the server in no call', () => {
   it('S17 list', async () => {
