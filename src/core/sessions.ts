@@ -1,7 +1,12 @@
 import { Audit } from './audit.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import { type Engine, hasNearReads, type NearCacheStats, type SessionId } from './engine.ts'
-import { NotSignedInError, OptionError, StoreUnavailableError } from './errors.ts'
+import {
+  NotSignedInError,
+  OptionError,
+  StoreRefusedError,
+  StoreUnavailableError,
+} from './errors.ts'
 import { EventHub, type SessionEventName, type SessionListener } from './events.ts'
 import { type Exchange, type ExchangeRequest, openExchange } from './exchange.ts'
 import { Expiry } from './expiry.ts'
@@ -72,8 +77,11 @@ export class Sessions<Data extends object = Record<string, unknown>> {
       try {
         return await engine.ready()
       } catch (error) {
-        const isPassing = error instanceof StoreUnavailableError && this.#closing === undefined
-        if (!isPassing || clock.monotonic() >= end) throw error
+        // A replica may be about to be promoted.
+        const isPassing =
+          error instanceof StoreUnavailableError ||
+          (error instanceof StoreRefusedError && error.reason === 'READONLY')
+        if (!isPassing || this.#closing !== undefined || clock.monotonic() >= end) throw error
       }
       await new Promise((resolve) => setTimeout(resolve, 100))
     }

@@ -128,6 +128,16 @@ it('F13 I7 a server that is a replica and stays one: a typed error at once, and 
   expect((await connectionsOf(replica)) - before).toBeLessThan(10)
 })
 
+it('F13 a start in the middle of a failover waits for it', async () => {
+  const [primary, replica] = [await server({ tcp: true }), await server({ tcp: true })]
+  await replica.cli('REPLICAOF', '127.0.0.1', String(primary.port))
+  const starting = node<User>(replica.url)
+  await sleep(300)
+  await replica.cli('REPLICAOF', 'NO', 'ONE')
+  const here = await starting
+  await signIn<User>(here, { owner: 'ada', n: 0 })
+})
+
 async function connectionsOf(redis: {
   cli: (...args: string[]) => Promise<string>
 }): Promise<number> {

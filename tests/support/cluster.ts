@@ -149,6 +149,7 @@ function clusterOf(nodes: readonly ClusterNode[]): RedisCluster {
         const there = (await from.cli('CLUSTER', 'GETKEYSINSLOT', text, '100')).split('\n')
         const isFirst = moved === 0 && midway !== undefined
         const keys = isFirst ? there.filter((key) => first.test(key)).slice(0, 1) : there
+        if (isFirst && keys.length === 0) throw new Error(`no key of the slot is ${first}`)
         if (keys[0] === '') break
         const at = ['127.0.0.1', String(to.port), '', '0', '5000']
         await from.cli('MIGRATE', ...at, 'REPLACE', 'KEYS', ...keys)
