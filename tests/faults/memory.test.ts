@@ -6,8 +6,9 @@ const MEGABYTE = 1024 * 1024
 const PROGRAM = new URL('nodes/memory-node.ts', import.meta.url)
 
 it.each([
-  // One that leaks would have grown by 30 MB and more with 100,000.
-  ['records', FULL ? 1_000_000 : 100_000, 4],
+  // One that leaks would have grown by 30 MB and more with 100,000. What was written lately is remembered,
+  // to be repeated: at most 8 MiB of it.
+  ['records', FULL ? 1_000_000 : 100_000, 12],
   // Tokens that have opened a session are known for longer, 100,000 of them at half a kilobyte.
   ['visitors', 15_000, 14],
 ] as const)(

@@ -10,8 +10,9 @@ const PASSING = new Set(['OOM', 'MISCONF', 'NOREPLICAS'])
 /**
  * Does once with a session of its own what is done with sessions: a user that lacks a permission is found
  * at start, and not at the first login.
+ * @returns the ids that it had
  */
-export async function probe(engine: Engine, partition: string): Promise<void> {
+export async function probe(engine: Engine, partition: string): Promise<SessionId[]> {
   const [id, next] = [newId(partition), newId(partition)]
   const owner: Owner = { tag: newId(''), descriptor: randomBytes(17), ttl: LIFETIME }
   const [first, second, third] = [newRecord(1), newRecord(2), newRecord(3)]
@@ -32,6 +33,7 @@ export async function probe(engine: Engine, partition: string): Promise<void> {
     ])
     if (!PASSING.has(error.reason)) throw error
   }
+  return [id, next]
 }
 
 function newId(partition: string): SessionId {

@@ -18,7 +18,7 @@ const ENDED_LACKED = 10_000
 const MOST_WRITES = 10_000
 const MOST_BYTES = 8 * 1024 * 1024
 /** What a write takes beside its record. Estimated. */
-const WRITE_BYTES = 300
+const WRITE_BYTES = 500
 /** A commit whose base is yet to come is another process' to repeat first. */
 const ATTEMPTS = 40
 /** Milliseconds between two of them. */
@@ -31,6 +31,7 @@ interface Write {
   readonly args: readonly Argument[]
   readonly at: number
   readonly bytes: number
+  isForgotten: boolean
 }
 
 /**
@@ -54,14 +55,17 @@ export class Recent {
     this.#now = now
   }
 
+  /** What it takes in memory, estimated. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   /** @param args as they were sent */
-  committed(
-    id: SessionId,
-    keys: readonly string[],
-    args: readonly Argument[],
-    bytes: number,
-  ): void {
-    this.#note({ id, script: scripts.commit, keys, args, at: this.#now(), bytes })
+  committed(id: SessionId, keys: readonly string[], args: readonly Argument[]): void {
+    const [ttl = '', record, ...rest] = args
+    // A copy: as it is, it is cut from a page of memory that it would keep.
+    const own = new Uint8Array(record as Buffer)
+    this.#note(id, scripts.commit, keys, [ttl, Buffer.from(own.buffer), ...rest], own.length)
   }
 
   /** @param left what stands at the id now, and its lifetime, as `destroy` takes it */
@@ -70,7 +74,12 @@ export class Recent {
     if (ownerTag !== undefined) keys.push(indexKey(this.#prefix, partitionOf(id), ownerTag))
     // Whatever is stored there: it may be an earlier one.
     const args = [...left, 'record']
-    this.#note({ id, script: scripts.destroy, keys, args, at: this.#now(), bytes: 0 })
+    this.#note(id, scripts.destroy, keys, args, 0)
+  }
+
+  /** There is nothing to repeat of these. */
+  forget(ids: readonly SessionId[]): void {
+    for (const write of this.#writes) if (ids.includes(write.id)) write.isForgotten = true
   }
 
   /**
@@ -78,7 +87,9 @@ export class Recent {
    * @param has whether a session would be there
    */
   async repeat(place: Place, has: (id: SessionId) => boolean): Promise<void> {
-    const there = this.#writes.slice(this.#forgotten).filter(({ id }) => has(id))
+    const there = this.#writes
+      .slice(this.#forgotten)
+      .filter(({ id, isForgotten }) => !isForgotten && has(id))
     const last = there.at(-1)?.at ?? 0
     let writes = there.filter(
       ({ script, at }) => last - at <= (script === scripts.commit ? LACKED : ENDED_LACKED),
@@ -106,10 +117,17 @@ export class Recent {
     }
   }
 
-  #note(write: Write): void {
-    this.#writes.push(write)
-    this.#bytes += write.bytes + WRITE_BYTES
-    const since = write.at - REMEMBERED
+  #note(
+    id: SessionId,
+    script: LuaScript,
+    keys: readonly string[],
+    args: readonly Argument[],
+    bytes: number,
+  ): void {
+    const at = this.#now()
+    this.#writes.push({ id, script, keys, args, at, bytes, isForgotten: false })
+    this.#bytes += bytes + WRITE_BYTES
+    const since = at - REMEMBERED
     for (;;) {
       const oldest = this.#writes[this.#forgotten]
       const count = this.#writes.length - this.#forgotten

@@ -111,10 +111,11 @@ interface EngineSettings extends TopologyOptions {
 export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, Audits {
   readonly name = 'redis'
   readonly audit: AuditStream
+  /** What is repeated to a server that may lack it. */
+  readonly recent: Recent
   readonly expiry: ExpiryMode
   readonly #prefix: string
   readonly #topology: Topology
-  readonly #recent: Recent
   readonly #insight: RedisInsight
   readonly #expired: ExpirySource | undefined
   readonly #trails: ExpiryNotifications | undefined
@@ -132,10 +133,10 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     this.expiry = expiry
     this.#awaited = expiry === 'reliable' ? [AWAITED] : []
     this.#scope = expiry === 'reliable' ? ALL_KEYS : {}
-    this.#recent = new Recent(prefix, () => options.clock.monotonic())
+    this.recent = new Recent(prefix, () => options.clock.monotonic())
     this.#topology = topologyOf(plan, {
       ...options,
-      connected: (place, has) => void this.#recent.repeat(place, has),
+      connected: (place, has) => void this.recent.repeat(place, has),
     })
     const { database } = plan.kind === 'single' ? plan.target : plan.plan.servers
     this.#trails =
@@ -160,7 +161,8 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     const servers = await this.#topology.servers()
     await Promise.all(servers.map(ask))
     if (this.#isProbed) return
-    await Promise.all(servers.map((partition) => probe(this, partition)))
+    const probes = await Promise.all(servers.map((partition) => probe(this, partition)))
+    this.recent.forget(probes.flat())
     this.#isProbed = true
   }
 
@@ -244,7 +246,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
       const result = await this.#create(id, record, keys, [...args, ...this.#awaited], limit)
       if (result?.status === 'created') {
         evicted.push(...result.evicted)
-        for (const other of evicted) this.#recent.ended(other, owner?.tag)
+        for (const other of evicted) this.recent.ended(other, owner?.tag)
         return { status: 'created', evicted }
       }
       if (result !== undefined) return result
@@ -318,7 +320,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     return this.#write(scripts.commit, id, [key], args, key, ({ near }, hold, answer) => {
       near.keep(id, hold, record, writtenLifetime(answer))
       near.notify(id)
-      this.#recent.committed(id, [key], args, record.length)
+      this.recent.committed(id, [key], args)
     })
   }
 
@@ -403,7 +405,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
         near.release(id, hold)
         near.notify(id)
         if (trail !== undefined) this.#trails?.leftTrail(id)
-        this.#recent.ended(id, ownerTag, trailArguments(trail))
+        this.recent.ended(id, ownerTag, trailArguments(trail))
       },
     )
     return ended === undefined ? result : { status: 'done', ended }
@@ -442,7 +444,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     for (;;) {
       const step = await this.#topology.at(partition, work, ALL_KEYS)
       ended.push(...step.ended)
-      for (const id of step.ended) this.#recent.ended(id, ownerTag)
+      for (const id of step.ended) this.recent.ended(id, ownerTag)
       if (step.isLast) return ended
     }
   }
