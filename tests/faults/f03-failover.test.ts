@@ -135,7 +135,7 @@ it('F13 a start in the middle of a failover waits for it', async () => {
   await sleep(300)
   await replica.cli('REPLICAOF', 'NO', 'ONE')
   const here = await starting
-  await signIn<User>(here, { owner: 'ada', n: 0 })
+  expect(await signIn<User>(here, { owner: 'ada', n: 0 })).toBeTypeOf('string')
 })
 
 async function connectionsOf(redis: {
