@@ -355,8 +355,9 @@ function shuffled<T>(list: T[]): T[] {
   return list
 }
 
+/** Keeps the process alive: somebody may be waiting, and there may be no connection that does. */
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref()
+    setTimeout(resolve, ms)
   })
 }
