@@ -155,6 +155,8 @@ describe('reliable expiry', () => {
     }
     await until('all are told', () => told.size === 50)
     expect([...told].toSorted()).toEqual(ids.toSorted())
+    // An entry is written after the listeners are told.
+    await until('all are kept', async () => (await audited(audit)).length === 50)
     expect((await audited(audit)).toSorted()).toEqual(ids.toSorted())
   })
 
