@@ -11,8 +11,8 @@ export interface WeighingNode {
 
 export interface Weighing {
   readonly kind: string
-  /** How many sessions, each with values of its own. */
-  readonly count: number
+  /** So many sessions, each with values of its own, that what is claimed comes to this. */
+  readonly bytes: number
   /** By this process, which goes on changing something else in it, and not by another. */
   readonly isWritten?: boolean
   readonly codec?: 'messagepack' | 'json'
@@ -80,13 +80,16 @@ interface Data {
   note: string
 }
 
+/** As many as fit into the smallest near cache that is weighed. */
+const FIRST = 5
+
 let weighings = 0
 
 function remembered(node: Sessions<Data>): number {
   return (node.engine as RedisEngine).recent.bytes
 }
 
-async function weigh({ kind, count, isWritten, codec, maxBytes }: Weighing): Promise<Weighed> {
+async function weigh({ kind, bytes, isWritten, codec, maxBytes }: Weighing): Promise<Weighed> {
   const options = {
     ...{ redis, secrets: [SECRET], prefix: `w${weighings++}`, maxBytes: 200_000 },
     codec: codec ?? 'messagepack',
@@ -110,7 +113,9 @@ async function weigh({ kind, count, isWritten, codec, maxBytes }: Weighing): Pro
     }
   }
   // The first ones, which are not counted, are for what there is once in a process.
-  for (let n = 0; n < 10; n++) await read(await write(1_000 + n))
+  for (let n = 0; n < FIRST; n++) await read(await write(10_000 + n))
+  const first = node.stats().nearCache.bytes + remembered(node)
+  const count = Math.ceil(bytes / (first / FIRST))
   const tokens: string[] = []
   if (isWritten !== true) for (let n = 0; n < count; n++) tokens.push(await write(n))
   const empty = node.stats().nearCache
