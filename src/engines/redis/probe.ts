@@ -15,20 +15,21 @@ const PASSING = new Set(['OOM', 'MISCONF', 'NOREPLICAS'])
 export async function probe(engine: Engine, partition: string): Promise<SessionId[]> {
   const [id, next] = [newId(partition), newId(partition)]
   const owner: Owner = { tag: newId(''), descriptor: randomBytes(17), ttl: LIFETIME }
-  const [first, second, third] = [newRecord(1), newRecord(2), newRecord(3)]
+  const { tag } = owner
+  const [first, second, third] = [newRecord(1, tag), newRecord(2, tag), newRecord(3, tag)]
   try {
     await engine.create(id, first, LIFETIME, owner)
     await engine.commit(id, stampOf(first), second, LIFETIME)
     await engine.touch(id, stampOf(second), LIFETIME)
     await engine.rotate(id, stampOf(second), next, third, LIFETIME, { owner })
-    await engine.list(partition, owner.tag)
-    await engine.destroy(next, { ownerTag: owner.tag, base: stampOf(third) })
-    await engine.revokeAll(partition, owner.tag)
+    await engine.list(partition, tag)
+    await engine.destroy(next, { ownerTag: tag, base: stampOf(third) })
+    await engine.revokeAll(partition, tag)
   } catch (error) {
     if (!(error instanceof StoreRefusedError)) throw error
     // Its own end would be told of as that of somebody's session, where that is told of.
     await Promise.allSettled([
-      engine.revokeAll(partition, owner.tag),
+      engine.revokeAll(partition, tag),
       ...[id, next].map((made) => engine.destroy(made)),
     ])
     if (!PASSING.has(error.reason)) throw error
@@ -40,10 +41,11 @@ function newId(partition: string): SessionId {
   return partition + randomBytes(16).toString('base64url')
 }
 
-/** As far as an engine looks at one: version, flags, revision, nonce. */
-function newRecord(revision: number): Buffer {
-  const record = randomBytes(40)
-  record.writeUInt16BE(0x01_00)
+/** As far as anybody looks at one without its key: version, flags, revision, nonce, owner. */
+function newRecord(revision: number, ownerTag: string): Buffer {
+  const record = randomBytes(68)
+  record.writeUInt16BE(0x01_20)
   record.writeUInt32BE(revision, 2)
+  record.write(ownerTag, 36, 'base64url')
   return record
 }
