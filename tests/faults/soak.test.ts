@@ -66,20 +66,26 @@ it('logins, expiries and evictions with nodes killed: nothing is left, lost or u
   expect(report.sessions.ended['evicted']).toBeGreaterThan(10)
 }, 60_000)
 
+/** Chance decides whether a run of this length comes upon it: not in three. */
+async function finds(bug: string, operations: number, problem: RegExp): Promise<void> {
+  let found = ''
+  for (let attempt = 1; attempt <= 3 && !problem.test(found); attempt++) {
+    found = (await run(operations, bug)).problems.join('\n')
+  }
+  expect(found).toMatch(problem)
+}
+
 it('finds a session that has ended and is still waited for', async () => {
   const bug = planted('destroy', "redis.pcall('ZREM', awaited, id .. owner)", '')
-  const { problems } = await run(1_000, bug)
-  expect(problems.join('\n')).toMatch(/waits for a marker|is not in that index/)
-}, 60_000)
+  await finds(bug, 1_000, /waits for a marker|is not in that index/)
+}, 120_000)
 
 it('finds an entry of an index that nobody removes', async () => {
   const bug = planted('ack', "redis.call('HDEL', string.sub", "redis.call('HEXISTS', string.sub")
-  const { problems } = await run(1_000, bug)
-  expect(problems.join('\n')).toMatch(/has an entry that leads to nothing/)
-}, 60_000)
+  await finds(bug, 1_000, /has an entry that leads to nothing/)
+}, 120_000)
 
 it('finds what is kept of a session that was told of', async () => {
   const bug = planted('ack', "redis.pcall('HDEL', string.sub(x, 1, -2) .. 'd', member)", '')
-  const { problems } = await run(2_000, bug)
-  expect(problems.join('\n')).toMatch(/keeps what nobody waits for/)
-}, 60_000)
+  await finds(bug, 8_000, /keeps what nobody waits for/)
+}, 120_000)
