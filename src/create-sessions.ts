@@ -1,3 +1,4 @@
+import { checkDurabilityDefault, type DurabilityDefault } from './core/durability.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { type Engine, type ExpiryEvents, hasExpiryEvents } from './core/engine.ts'
 import { OptionError } from './core/errors.ts'
@@ -37,9 +38,22 @@ export interface CreateSessionsOptions<Data extends object> extends SessionsOpti
    * notifications, to every node at most once. Default `'off'`; the embedded engine always tells.
    */
   readonly expiry?: ExpiryEvents['expiry']
+  /**
+   * What writes to Redis wait for before they count as done, touches excepted: `'replicated'`, `'disk'`,
+   * `{ replicas: 2, disk: true, timeout: '500ms' }`; docs/reliability.md. Default `'async'`: nothing.
+   */
+  readonly durability?: DurabilityDefault
 }
 
-const ENGINE_OPTION_NAMES = ['redis', 'engine', 'prefix', 'commandTimeout', 'nearCache', 'expiry']
+const ENGINE_OPTION_NAMES = [
+  'redis',
+  'engine',
+  'prefix',
+  'commandTimeout',
+  'nearCache',
+  'expiry',
+  'durability',
+]
 const LONGEST_COMMAND = 60_000
 
 /**
@@ -73,6 +87,8 @@ export function createSessions<Data extends object = Record<string, unknown>>(
   const commandTimeout = parseDuration('commandTimeout', timeout, LONGEST_COMMAND)
   nearCacheLimits(nearCache)
   const expiry = checkExpiry(options.expiry)
+  const { durability = 'async' } = options
+  checkDurabilityDefault(durability)
   // Checked before the engine is made: a wrong option must not leave a connection behind.
   const embedded = given === undefined && redis === undefined
   const settings = checkOptions(options, embedded)
@@ -94,6 +110,7 @@ export function createSessions<Data extends object = Record<string, unknown>>(
           commandTimeout,
           nearCache,
           expiry,
+          durability,
           ...shared,
           ...(prefix === undefined ? {} : { prefix }),
         }))

@@ -21,10 +21,23 @@ export type { AuditReading } from './core/audit-reader.ts'
 export type { ChangedSessions } from './core/change-all.ts'
 export { type Clock, systemClock } from './core/clock.ts'
 export type { CookieOptions } from './core/cookie.ts'
+export {
+  Confirmation,
+  type Durability,
+  type DurabilityDefault,
+  type DurabilityOption,
+  type DurabilityOptions,
+  type Outcome,
+  type WaitFor,
+} from './core/durability.ts'
 export type { Duration } from './core/duration.ts'
 export type {
   Audits,
+  CommitOptions,
+  ConfirmOptions,
   CreateResult,
+  DestroyOptions,
+  DestroyResult,
   Engine,
   ExpiryEvents,
   Held,
@@ -37,6 +50,8 @@ export type {
   NearCacheStats,
   NearReads,
   Owner,
+  RevokeOptions,
+  RotateOptions,
   SessionId,
   Stamp,
   Stored,
@@ -73,6 +88,8 @@ export type { SessionsOptions } from './core/options.ts'
 export type {
   OwnSessions,
   PrincipalSessions,
+  RevokeAllOptions,
+  Revoked,
   SessionInfo,
   SignedIn,
 } from './core/principal-sessions.ts'

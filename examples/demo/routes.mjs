@@ -165,7 +165,8 @@ export function routes(node, nodes) {
 
   router.post('/devices/end-others', async (req, res) => {
     principalOf(req)
-    res.json({ ended: await sessions.of(sessions.from(req)).revokeOthers() })
+    const { count } = await sessions.of(sessions.from(req)).revokeOthers()
+    res.json({ ended: count })
   })
 
   router.post('/sign-out-everywhere', async (req, res) => {

@@ -11,7 +11,7 @@ const PATIENCE = 5_000
  * sign-out until the first refusal. All times are taken in this process, on one clock. A node that
  * does not answer spoils the measurement, not the sign-out.
  * @param {{
- *   revokeAll: () => Promise<number>,
+ *   revokeAll: () => Promise<{ count: number }>,
  *   cookie: string,
  *   other: { name: string, port: number },
  * }} parts
@@ -25,7 +25,7 @@ export async function signOutEverywhere({ revokeAll, cookie, other }) {
   const accepted = []
   const refusal = untilRefused(ask, accepted).catch(() => undefined)
   const called = performance.now()
-  const ended = await revokeAll()
+  const { count: ended } = await revokeAll()
   const acknowledged = performance.now()
   const refused = await refusal
   return {

@@ -1,4 +1,5 @@
 import type { AuditLog } from './audit-log.ts'
+import type { Confirmation } from './durability.ts'
 
 /**
  * The one contract between sessions and storage. An engine stores opaque records: all it knows of
@@ -128,12 +129,31 @@ export interface Trail {
   readonly ttl: number
 }
 
-export interface CommitOptions {
+export interface ConfirmOptions {
+  /**
+   * Told how lasting the write is, once it is done, by an engine that can wait for that. Without it the
+   * write waits all the same where the engine has been told that all are to.
+   */
+  readonly confirmation?: Confirmation | undefined
+}
+
+export interface CommitOptions extends ConfirmOptions {
   /** A session of nobody may end sooner than it was to so far: matters to who tells of its expiry. */
   readonly sooner?: boolean
 }
 
-export interface DestroyOptions {
+export interface RotateOptions extends ConfirmOptions {
+  /** Left at the former id. */
+  readonly trail?: Trail
+  readonly owner?: Owner
+}
+
+export interface RevokeOptions extends ConfirmOptions {
+  /** The session that is spared. */
+  readonly except?: SessionId | undefined
+}
+
+export interface DestroyOptions extends ConfirmOptions {
   /**
    * Removes the session's index entry as well. Without it a principal's session may be told of as
    * expired.
@@ -191,6 +211,7 @@ export interface Engine {
     ttl: number,
     owner?: Owner,
     limit?: Limit,
+    options?: ConfirmOptions,
   ): Promise<CreateResult>
 
   /**
@@ -220,7 +241,7 @@ export interface Engine {
     to: SessionId,
     record: Uint8Array,
     ttl: number,
-    options?: { readonly trail?: Trail; readonly owner?: Owner },
+    options?: RotateOptions,
   ): Promise<WriteResult>
 
   /**
@@ -250,7 +271,7 @@ export interface Engine {
    * some at a time; in the last step it ends all that are there, so that none survives that was there
    * when it was called.
    */
-  revokeAll(partition: string, ownerTag: string, except?: SessionId): Promise<SessionId[]>
+  revokeAll(partition: string, ownerTag: string, options?: RevokeOptions): Promise<SessionId[]>
 
   /** Ends connections and timers. Calls under way reject; further calls reject. Idempotent. */
   close(): Promise<void>

@@ -1,3 +1,4 @@
+import type { Confirmation } from './durability.ts'
 import type { SessionId } from './engine.ts'
 import { OptionError } from './errors.ts'
 import type { RejectReason } from './record.ts'
@@ -58,6 +59,15 @@ export interface SessionEvents {
     readonly reason: 'ended' | 'superseded' | 'headers-sent'
     readonly attributes: readonly string[]
   }
+  /**
+   * A write that was to be durable is done, and nobody knows whether it outlasts the server: the replicas or the
+   * disk that it was to wait for (`durability`) have not confirmed it in time.
+   */
+  uncertain: {
+    readonly operation: 'create' | 'commit' | 'rotate' | 'logout' | 'revoke'
+    /** Of all of a principal's there is none. */
+    readonly id: SessionId | undefined
+  }
   /** Something off the request's path failed: a touch, a migration, a clean-up. */
   error: { readonly operation: string; readonly error: unknown }
 }
@@ -79,6 +89,7 @@ export const sessionEventNames: readonly SessionEventName[] = [
   'conflict',
   'rejected',
   'dropped',
+  'uncertain',
   'error',
 ]
 
@@ -121,6 +132,15 @@ export class EventHub {
     return () => {
       listeners.delete(listener)
     }
+  }
+
+  /** Tells of a write that was to be durable, if it is not known to be. */
+  missing(
+    operation: SessionEvents['uncertain']['operation'],
+    id: SessionId | undefined,
+    confirmation: Confirmation,
+  ): void {
+    if (confirmation.isMissing) this.emit('uncertain', { operation, id })
   }
 
   /** Nobody waits until it is kept; a later `record` is waited for together with it. */

@@ -115,7 +115,7 @@ async function supersede(
       return
     }
     // Its token is known to nobody yet: a revocation of all the principal's sessions has ended it.
-    await repository.destroy(old, trail)
+    await repository.destroy(old, { trail })
     throw new SessionEndedError('login')
   }
   for (let attempt = 1; attempt <= CAREFUL_ATTEMPTS; attempt++) {
@@ -127,7 +127,7 @@ async function supersede(
     if (theirs.status === 'none') break
     await carryOver(theirs.live)
   }
-  const ended = await repository.destroy(old, trail)
+  const ended = await repository.destroy(old, { trail })
   if (ended.status === 'done' && ended.last !== undefined) await carryOver(ended.last)
   return live
 }

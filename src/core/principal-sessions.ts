@@ -1,11 +1,12 @@
 import type { Change } from './attributes.ts'
 import { type ChangedSessions, changeAll, type DeltaOf } from './change-all.ts'
+import { Confirmation, type DurabilityOption, type Outcome, waitForOf } from './durability.ts'
 import type { SessionId } from './engine.ts'
 import { SessionEndedError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import type { Settings } from './options.ts'
 import { openDescriptor, type PrincipalName } from './principal.ts'
-import { revokeById } from './revoke.ts'
+import { revoke } from './revoke.ts'
 import { refuseUnknown, requireObject } from './unknown-options.ts'
 import { checkedUpdate } from './update.ts'
 import { checkAttributeName, cloneValue } from './values.ts'
@@ -25,6 +26,18 @@ export interface SessionInfo {
   readonly kind: string | undefined
   readonly device: string | undefined
   readonly address: string | undefined
+}
+
+export interface RevokeAllOptions extends DurabilityOption {
+  /** Is spared. */
+  readonly except?: SessionId | undefined
+}
+
+/** What has ended. */
+export interface Revoked {
+  /** How many were live. */
+  readonly count: number
+  readonly outcome: Outcome
 }
 
 /** A session, whatever the type of its data. */
@@ -79,32 +92,36 @@ export class PrincipalSessions<Data extends object = Record<string, unknown>> {
     return (await this.#settings.engine.list(partitionTag, tag)).length
   }
 
-  /** Ends one of them, also by its id of before a rotation. @returns false when there is no such session */
-  async revoke(id: SessionId): Promise<boolean> {
-    const { tag, principal } = this.#name
-    const ended = await revokeById(this.#settings.engine, id, tag)
-    if (ended === undefined) return false
-    await this.#events.record('revoked', { id: ended, principal })
-    return true
+  /**
+   * Ends one of them, also by its id of before a rotation.
+   * @returns false when there is no such session; else whether its end outlasts the server
+   * @throws OptionError
+   */
+  async revoke(id: SessionId, options: DurabilityOption = {}): Promise<Outcome | false> {
+    refuseUnknown(options, ['durability'])
+    return revoke(this.#settings.engine, this.#events, id, { ...options, name: this.#name })
   }
 
   /**
    * Ends all of them, or all but one: whoever signed in before the call has no session after it.
    * @param options `except`: its id, also of before a rotation
-   * @returns how many were live
    * @throws OptionError; nothing has ended then
    */
-  async revokeAll(options: { readonly except?: SessionId | undefined } = {}): Promise<number> {
+  async revokeAll(options: RevokeAllOptions = {}): Promise<Revoked> {
     // What was meant to spare one session must not end it.
     requireObject('options', options)
-    refuseUnknown(options, ['except'])
+    refuseUnknown(options, ['except', 'durability'])
     const { tag, partitionTag, principal } = this.#name
-    const ids = await this.#settings.engine.revokeAll(partitionTag, tag, options.except)
+    const { except } = options
+    const confirmation = new Confirmation(waitForOf(options))
+    const { engine } = this.#settings
+    const ids = await engine.revokeAll(partitionTag, tag, { except, confirmation })
+    this.#events.missing('revoke', undefined, confirmation)
     // Entries keep their order: the last stands for those before it.
     let entry: Promise<void> | undefined
     for (const id of ids) entry = this.#events.record('revoked', { id, principal })
     await entry
-    return ids.length
+    return { count: ids.length, outcome: confirmation.outcome }
   }
 
   /**
@@ -165,14 +182,14 @@ export class OwnSessions<
 
   /**
    * Ends all but this one: "sign out everywhere else".
-   * @returns how many were live
-   * @throws SessionEndedError when this one has been signed out since
+   * @throws SessionEndedError when this one has been signed out since, OptionError
    */
-  async revokeOthers(): Promise<number> {
+  async revokeOthers(options: DurabilityOption = {}): Promise<Revoked> {
     const { id, principal } = this.#own
     if (id === undefined || principal !== this.#principal) {
       throw new SessionEndedError('revokeOthers')
     }
-    return this.revokeAll({ except: id })
+    refuseUnknown(options, ['durability'])
+    return this.revokeAll({ ...options, except: id })
   }
 }

@@ -1,7 +1,7 @@
 import { applyDelta, type Delta } from './attributes.ts'
 import { equalBytes } from './crypto.ts'
+import { Confirmation, type Outcome, type WaitFor } from './durability.ts'
 import {
-  type CommitOptions,
   type Limit,
   type Owner,
   type SessionId,
@@ -85,18 +85,24 @@ export type Destroyed =
       readonly id: SessionId
       /** What it was at its end, if it opens. */
       readonly last: Live | undefined
+      readonly outcome: Outcome
     }
   /** It had ended before. */
-  | { readonly status: 'gone' }
+  | { readonly status: 'gone'; readonly outcome: Outcome }
   /** A login had replaced it. */
   | { readonly status: 'superseded' }
+
+export interface DestroyHow {
+  /** Left at its id. */
+  readonly trail?: Trail
+  /** What it waits for; by default what all writes wait for. */
+  readonly waitFor?: WaitFor | undefined
+}
 
 /** After so many conflicts in a row a commit gives up. */
 export const MOST_ATTEMPTS = 32
 /** From this attempt on writers step out of each other's way, for random and growing milliseconds. */
 const BACK_OFF_AFTER = 4
-/** For a commit that sets a lifetime, which may be a shorter one. */
-const SOONER: CommitOptions = { sooner: true }
 const LONGEST_PAUSE = 64
 
 /** Sessions into the engine: encoding, compare-and-set with rebase. Reading is its `reader`'s. */
@@ -156,7 +162,9 @@ export class Repository {
     const record = await this.#encode(token, header, attributes, meta)
     const ttl = this.timeToLive(header)
     const owner = this.#ownerOf(token.id, header, meta)
-    const created = await this.settings.engine.create(token.id, record, ttl, owner, limit)
+    const confirmation = new Confirmation()
+    const { engine } = this.settings
+    const created = await engine.create(token.id, record, ttl, owner, limit, { confirmation })
     if (created.status === 'rejected' && limit !== undefined) {
       const { max, maxOfKind = max } = limit
       if (created.limit === 'all') throw new SessionLimitError(max)
@@ -164,6 +172,7 @@ export class Repository {
     }
     // 192 random bits do not come twice.
     if (created.status !== 'created') throw new TypeError(`create was answered ${created.status}`)
+    this.#events.missing('create', token.id, confirmation)
     const principal = principalOf(meta) ?? ''
     for (const id of created.evicted) this.#events.emit('evicted', { id, principal, by: token.id })
     return this.reader.written(token, header, meta, record, ttl)
@@ -235,13 +244,19 @@ export class Repository {
       const token = rotate === undefined ? live.token : createToken(keyring, live.token.partition)
       const encoding = this.#encode(token, header, attributes, meta)
       const record = encoding instanceof Promise ? await encoding : encoding
+      const confirmation = new Confirmation()
       let result: WriteResult
       try {
         result = await (rotate === undefined
-          ? engine.commit(token.id, live.stamp, record, ttl, lifetime && SOONER)
+          ? engine.commit(token.id, live.stamp, record, ttl, {
+              // It may be a shorter one.
+              sooner: lifetime !== undefined,
+              confirmation,
+            })
           : engine.rotate(live.token.id, live.stamp, token.id, record, ttl, {
               trail: this.rotations.trail(rotate, header, live.token, token),
               ...this.#owned(token.id, header, meta),
+              confirmation,
             }))
       } catch (error) {
         const isUnknown = error instanceof StoreUnavailableError && error.indeterminate
@@ -249,6 +264,7 @@ export class Repository {
         throw error
       }
       if (result.status === 'done') {
+        this.#events.missing(rotate === undefined ? 'commit' : 'rotate', token.id, confirmation)
         this.insight.renewed(live.header, live.lease.expiresAt)
         const known = knownAfter(live, delta, attributes)
         const written = this.reader.written(token, header, meta, record, ttl, known)
@@ -271,25 +287,28 @@ export class Repository {
   /**
    * Ends a session, whatever others write to it meanwhile and wherever a rotation has moved it: a
    * sign-out that reaches only the former id would leave the successor alive.
-   * @param trail left at its id
    * @throws SessionConflictError after 32 rotations in a row that came in between
    */
-  async destroy(from: Live, trail?: Trail): Promise<Destroyed> {
+  async destroy(from: Live, { trail, waitFor }: DestroyHow = {}): Promise<Destroyed> {
     const { engine } = this.settings
-    const left = trail === undefined ? {} : { trail }
+    const confirmation = new Confirmation(waitFor)
+    const left = trail === undefined ? { confirmation } : { trail, confirmation }
     let { token } = from
     const { ownerTag } = from.header
     const owned = ownerTag === undefined ? {} : { ownerTag }
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
       const result = await engine.destroy(token.id, { spareTrail: true, ...left, ...owned })
-      if (result.status === 'gone') return result
+      const { outcome } = confirmation
+      if (result.status === 'gone') return { status: 'gone', outcome }
       if (result.status === 'done') {
+        this.#events.missing('logout', token.id, confirmation)
         const last =
           result.ended && (await this.reader.follow(token, { record: result.ended, ttl: 1 }))
         return {
           status: 'done',
           id: token.id,
           last: last?.status === 'live' ? last.live : undefined,
+          outcome,
         }
       }
       const theirs = await this.reader.follow(token, result.stored)
@@ -298,16 +317,18 @@ export class Repository {
         if (theirs.reason === 'superseded') {
           // After a step-up it goes on all the same, under a token that this one does not lead to.
           const { successor } = theirs
-          const ended = successor && (await revokeById(engine, successor, ownerTag))
+          const ended =
+            successor && (await revokeById(engine, successor, { ownerTag, confirmation }))
           return ended === undefined
             ? { status: 'superseded' }
-            : { status: 'done', id: ended, last: undefined }
+            : { status: 'done', id: ended, last: undefined, outcome: confirmation.outcome }
         }
         // A forward to nothing that opens: it goes too.
         const rest = await engine.destroy(token.id, { ...left, ...owned })
+        const { outcome } = confirmation
         return rest.status === 'done'
-          ? { status: 'done', id: token.id, last: undefined }
-          : { status: 'gone' }
+          ? { status: 'done', id: token.id, last: undefined, outcome }
+          : { status: 'gone', outcome }
       }
       token = theirs.live.token
     }

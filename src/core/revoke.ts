@@ -1,5 +1,8 @@
+import { Confirmation, type DurabilityOption, type Outcome, waitForOf } from './durability.ts'
 import { type Engine, isTrail, type SessionId } from './engine.ts'
 import { SessionConflictError } from './errors.ts'
+import type { EventHub } from './events.ts'
+import type { PrincipalName } from './principal.ts'
 import { readHeader } from './record.ts'
 import { isSessionId } from './token.ts'
 import { successorOf } from './trail.ts'
@@ -7,18 +10,24 @@ import { successorOf } from './trail.ts'
 /** Rotations within one grace make a chain of forwards. */
 const MOST_STEPS = 64
 
+export interface RevokeByIdOptions {
+  readonly ownerTag?: string | undefined
+  readonly confirmation?: Confirmation | undefined
+}
+
 /**
  * Ends a session by its public id, which may be that of before a rotation: a revocation that reaches
  * only the forward would leave the session alive at its successor.
- * @param ownerTag only if the session is this principal's
+ * @param options `ownerTag`: only if the session is this principal's
  * @returns the id under which the session was ended, or nothing when there is none
  * @throws SessionConflictError when rotations have led on 64 times: it may still be alive
  */
 export async function revokeById(
   engine: Engine,
   asked: SessionId,
-  ownerTag?: string,
+  options: RevokeByIdOptions = {},
 ): Promise<SessionId | undefined> {
+  const { ownerTag, confirmation } = options
   let id = asked
   if (!isSessionId(id)) return undefined
   let stored = await engine.load(id)
@@ -35,10 +44,34 @@ export async function revokeById(
     if (ownerTag !== undefined && owner !== ownerTag) return undefined
     // Whatever has been written meanwhile: an id keeps its owner. Of a rotation the forward is followed.
     const owned = owner === undefined ? {} : { ownerTag: owner }
-    const result = await engine.destroy(id, { spareTrail: true, ...owned })
+    const result = await engine.destroy(id, { spareTrail: true, ...owned, confirmation })
     if (result.status === 'done') return id
     stored = result.status === 'conflict' ? result.stored : undefined
   }
   if (stored !== undefined) throw new SessionConflictError(MOST_STEPS)
   return undefined
+}
+
+export interface RevokeAsked extends DurabilityOption {
+  /** Only a session of this principal's. */
+  readonly name?: PrincipalName
+}
+
+/**
+ * Ends a session by its public id, and tells of it.
+ * @returns false when there is none
+ * @throws as `revokeById`, and OptionError
+ */
+export async function revoke(
+  engine: Engine,
+  events: EventHub,
+  id: SessionId,
+  { name, ...options }: RevokeAsked,
+): Promise<Outcome | false> {
+  const confirmation = new Confirmation(waitForOf(options))
+  const ended = await revokeById(engine, id, { ownerTag: name?.tag, confirmation })
+  if (ended === undefined) return false
+  events.missing('revoke', ended, confirmation)
+  await events.record('revoked', { id: ended, principal: name?.principal })
+  return confirmation.outcome
 }

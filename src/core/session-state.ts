@@ -1,4 +1,5 @@
 import { Attributes, applyDelta, type Delta } from './attributes.ts'
+import type { Outcome, WaitFor } from './durability.ts'
 import { Ending } from './ending.ts'
 import type { SessionId, Stamp } from './engine.ts'
 import { HeadersSentError, NotSignedInError, SessionEndedError } from './errors.ts'
@@ -221,12 +222,14 @@ export class SessionState {
   }
 
   /** Afterwards this is nobody's session; what is set then makes a new one. */
-  logout(): Promise<void> {
+  logout(waitFor?: WaitFor): Promise<Outcome> {
     return this.#next(async () => {
       const live = this.#live
+      // Where there was nothing to end nothing can come back.
+      let outcome: Outcome = 'durable'
       let entry: Promise<void> | undefined
       if (live !== undefined) {
-        const destroyed = await this.repository.destroy(live)
+        const destroyed = await this.repository.destroy(live, { waitFor })
         if (destroyed.status === 'done') {
           const event = { id: destroyed.id, principal: principalOf(live.meta) }
           entry = this.#events.record('logout', event)
@@ -234,12 +237,14 @@ export class SessionState {
         // A login elsewhere was first, and its cookie is not this request's to touch.
         if (destroyed.status === 'superseded') this.#ended = 'superseded'
         else this.#loggedOut = true
+        outcome = destroyed.status === 'superseded' ? 'uncertain' : destroyed.outcome
       }
       this.#ending?.fire()
       this.#become(undefined, true)
       this.#attributes = new Attributes(none)
       this.#lifetime = undefined
       await entry
+      return outcome
     })
   }
 

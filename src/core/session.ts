@@ -1,3 +1,4 @@
+import { type DurabilityOption, type Outcome, waitForOf } from './durability.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import type { SessionId, Stamp } from './engine.ts'
 import { OptionError } from './errors.ts'
@@ -306,9 +307,14 @@ export class Session<Data extends object = Record<string, unknown>> {
     await this.#state.stepUp(checkLevel(level))
   }
 
-  /** Ends the session on every node. What is set afterwards makes a new one. */
-  logout(): Promise<void> {
-    return this.#state.logout()
+  /**
+   * Ends the session on every node. What is set afterwards makes a new one.
+   * @returns whether its end outlasts the server
+   * @throws OptionError, StoreUnavailableError, StoreRefusedError, SessionConflictError
+   */
+  async logout(options: DurabilityOption = {}): Promise<Outcome> {
+    refuseUnknown(options, ['durability'])
+    return this.#state.logout(waitForOf(options))
   }
 
   /**

@@ -1,4 +1,5 @@
 import { Audit } from './audit.ts'
+import type { DurabilityOption, Outcome } from './durability.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import { type Engine, hasNearReads, type NearCacheStats, type SessionId } from './engine.ts'
 import {
@@ -15,7 +16,7 @@ import type { Settings } from './options.ts'
 import { namePrincipal } from './principal.ts'
 import { OwnSessions, PrincipalSessions, type SignedIn } from './principal-sessions.ts'
 import { Repository } from './repository.ts'
-import { revokeById } from './revoke.ts'
+import { revoke } from './revoke.ts'
 import { Session, STAMP, type Watchable } from './session.ts'
 import { SessionState } from './session-state.ts'
 import { isSessionId, parseToken } from './token.ts'
@@ -170,13 +171,12 @@ export class Sessions<Data extends object = Record<string, unknown>> {
 
   /**
    * Ends a session by its public id, on every node, also by its id of before a rotation.
-   * @returns false when there is none
+   * @returns false when there is none; else whether its end outlasts the server
+   * @throws OptionError, StoreUnavailableError, StoreRefusedError, SessionConflictError
    */
-  async revoke(id: SessionId): Promise<boolean> {
-    const ended = await revokeById(this.#settings.engine, id)
-    if (ended === undefined) return false
-    await this.#events.record('revoked', { id: ended, principal: undefined })
-    return true
+  async revoke(id: SessionId, options: DurabilityOption = {}): Promise<Outcome | false> {
+    refuseUnknown(options, ['durability'])
+    return revoke(this.#settings.engine, this.#events, id, options)
   }
 
   /** What has happened to the sessions of all nodes, where they have the option `audit`. */

@@ -189,7 +189,7 @@ function callOf(
     const { partition, tag } = people[op.principal]!
     if (op.kind === 'list') return (engine) => engine.list(partition, tag)
     const except = op.except === undefined ? undefined : ids[op.except]
-    return async (engine) => (await engine.revokeAll(partition, tag, except)).sort()
+    return async (engine) => (await engine.revokeAll(partition, tag, { except })).sort()
   }
   const at = ids[op.id]!
   const base = 'stamp' in op && op.stamp !== undefined ? stamp(op.id, op.stamp, stored) : undefined

@@ -15,7 +15,7 @@ it('another process that writes to a session without rest keeps nobody from sign
     const writing = writer.ask<void>('writeUntilItEnds', token)
     await until('it writes', async () => ((await sessions.open(token)).get('n') ?? 0) > 3)
     const session = await sessions.open(token)
-    const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
+    const attempt = async (what: string, work: () => Promise<unknown>): Promise<void> => {
       await work().catch((error: unknown) => failed.push(`${what}: ${String(error)}`))
     }
     session.set('mine', round)

@@ -98,7 +98,7 @@ it('F13 I3 a server is demoted under a live connection: what it refuses is done 
   const route = { find: async () => target, check: async () => true }
   const topology = new Single(route, {
     ...{ prefix: 'sj', commandTimeout: 2_000, clock: systemClock },
-    nearCache: undefined,
+    ...{ nearCache: undefined, confirmTimeout: 200 },
   })
   atEnd(async () => topology.close())
   const at = partitionTag(1)

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Revoked } from '../../src/core/principal-sessions.ts'
 import type { Sessions } from '../../src/core/sessions.ts'
 import {
   type ClusterNode,
@@ -74,7 +75,7 @@ describe('F16 slots are moved', () => {
       const tokens: string[] = []
       for (let n = 0; n < 20; n++) tokens.push(await signIn<User>(here, { owner: 'ada', n }, 'ada'))
       const slot = slotOf(tokens[0] as string)
-      let revoked: Promise<number> | undefined
+      let revoked: Promise<Revoked> | undefined
       await servers.moveSlot(slot, await otherThan(servers, slot), {
         first,
         midway: async () => {
@@ -88,7 +89,7 @@ describe('F16 slots are moved', () => {
           await sleep(50)
         },
       })
-      expect(await revoked).toBe(20)
+      expect(await revoked).toMatchObject({ count: 20 })
       for (const one of [here, there]) {
         for (const token of tokens) {
           const { session } = await request(one, token)

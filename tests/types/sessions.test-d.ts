@@ -6,6 +6,7 @@ import {
   fields,
   type OwnSessions,
   type PrincipalSessions,
+  type Revoked,
   type Session,
   type SessionInfo,
   type Sessions,
@@ -240,7 +241,7 @@ describe('sessions of a principal', () => {
     expectTypeOf(sessions.of('u1')).toEqualTypeOf<PrincipalSessions<Data>>()
     expectTypeOf(sessions.of(session)).toEqualTypeOf<OwnSessions<Data>>()
     expectTypeOf(sessions.of(session).list()).resolves.toEqualTypeOf<SessionInfo[]>()
-    expectTypeOf(sessions.of(session).revokeOthers()).resolves.toEqualTypeOf<number>()
+    expectTypeOf(sessions.of(session).revokeOthers()).resolves.toEqualTypeOf<Revoked>()
     // @ts-expect-error: whose others?
     void sessions.of('u1').revokeOthers()
     // @ts-expect-error: a principal that may be absent

@@ -247,7 +247,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
         }),
       ),
 
-    revokeAll: (partition, ownerTag, except) =>
+    revokeAll: (partition, ownerTag, { except } = {}) =>
       call((now) => {
         const spared = except && leadsTo(except, now)
         const ended = listed(partition, ownerTag, now).filter(({ id }) => id !== spared)

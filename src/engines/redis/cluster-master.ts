@@ -2,8 +2,10 @@ import type { SessionId } from '../../core/engine.ts'
 import { partitionTag } from '../../core/partitions.ts'
 import type { Watchers } from '../watchers.ts'
 import type { Address } from './cluster-slots.ts'
+import { Confirmer, type Confirming } from './confirmer.ts'
 import { recordKey } from './keys.ts'
 import { type Issue, Link } from './link.ts'
+import { keepingNothing } from './near.ts'
 import { NearCache } from './near-cache.ts'
 import type { ClusterPlan, RedisTarget } from './options.ts'
 import { redirectionOf } from './redirection.ts'
@@ -34,6 +36,7 @@ export class ClusterMaster implements AddressedPlace {
   readonly #link: TrackedLink
   readonly #options: MasterOptions
   readonly #target: RedisTarget
+  readonly #confirmer: Confirmer
   #beside: Link | undefined
   /** Numbers. Empty at one that a slot is on the way to and that has none yet. */
   partitions: ReadonlySet<number> = new Set()
@@ -44,6 +47,12 @@ export class ClusterMaster implements AddressedPlace {
     this.address = address
     const target = { ...plan.servers, address: plan.mapAddress(address) }
     this.#target = target
+    const { clock, commandTimeout, confirmTimeout } = settings
+    const patience = { clock, commandTimeout: commandTimeout + confirmTimeout }
+    this.#confirmer = new Confirmer(
+      () => new Link({ route: directRoute(target), ...patience }),
+      confirmTimeout,
+    )
     this.#link = new TrackedLink({
       ...settings,
       route: { find: () => Promise.resolve(target), check: (wire) => this.#check(wire) },
@@ -97,13 +106,24 @@ export class ClusterMaster implements AddressedPlace {
     }
   }
 
+  /** For writes that wait: see WorkOptions. */
+  confirmed(confirming: Confirming): AddressedPlace {
+    return {
+      address: this.address,
+      near: keepingNothing(this.near),
+      call: (operation, issue) => this.#confirmer.call(operation, issue, confirming),
+    }
+  }
+
   /** See Link. */
   leave(): void {
+    this.#confirmer.leave()
     this.#link.leave()
     this.#beside?.leave()
   }
 
   close(): void {
+    this.#confirmer.close()
     this.#link.close()
     this.#beside?.close()
   }

@@ -111,6 +111,8 @@ export class Cluster implements Topology {
         }
         if (redirection.kind === 'MOVED') this.#move(at, redirection, place)
         else if (redirection.kind === 'ASK' && options.allKeys !== true) {
+          // What is written to a slot that is on the way is not waited for.
+          options.confirming?.confirmed(false)
           asked = this.#guest(addressOf(redirection, place)).asking()
         } else if (redirection.kind !== 'LEFT') {
           hops--
@@ -138,8 +140,9 @@ export class Cluster implements Topology {
     this.#nowhere.turnOff('the engine is closed')
   }
 
-  async #placeOf(at: string, { beside }: WorkOptions): Promise<AddressedPlace> {
+  async #placeOf(at: string, { beside, confirming }: WorkOptions): Promise<AddressedPlace> {
     const master = this.#masterOf(at) ?? (await this.#discover(at))
+    if (confirming !== undefined) return master.confirmed(confirming)
     return beside === true ? master.beside() : master
   }
 

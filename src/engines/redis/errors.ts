@@ -28,6 +28,8 @@ const REFUSED: Readonly<Record<string, string>> = {
   MOVED: 'it is part of a Cluster: set redis.cluster instead of one address',
   ASK: 'it is part of a Cluster: set redis.cluster instead of one address',
   NOCLUSTER: 'it is no Cluster: set redis.url, or redis.host, instead of redis.cluster',
+  NOWAITAOF: "it has no WAITAOF, which durability 'disk' needs: Redis 7.2 or newer, or Valkey",
+  NOAOF: "its append-only file is off, which durability 'disk' needs: set appendonly yes",
   NOSCRIPT: 'it does not keep scripts: is there a proxy in between that does not know EVAL?',
 }
 
@@ -52,6 +54,8 @@ const TEXTS: ReadonlyArray<readonly [RegExp, string]> = [
   [/can't run this command|has no permission|no permissions to/i, 'NOPERM'],
   [/wrong number of arguments for 'hello'|unknown command .?hello/i, 'NOPROTO'],
   [/without any password configured/, 'WRONGPASS'],
+  [/unknown command .?waitaof/i, 'NOWAITAOF'],
+  [/WAITAOF .*appendonly is disabled/, 'NOAOF'],
   // Redis 6 wraps the error of a command in a script: "ERR Error running script (…): -OOM …".
   ...Object.keys({ ...REFUSED, ...UNAVAILABLE }).map(
     (word) => [new RegExp(`[-: ]${word} `), word] as const,

@@ -25,6 +25,11 @@ export function indexKey(prefix: string, partition: string, ownerTag: string): s
   return `${prefix}:{${partition}}:p:${ownerTag}`
 }
 
+/** `<prefix>:{<tag>}:f`: written behind what replicas are waited for, and never read. */
+export function fenceKey(prefix: string, partition: string): string {
+  return `${prefix}:{${partition}}:f`
+}
+
 /** `<prefix>:{<tag of partition 0>}:g:<yyyymmdd>`: counters of one day. @param now ms since the epoch */
 export function gapsKey(prefix: string, now: number): string {
   const day = new Date(now).toISOString().slice(0, 10).replaceAll('-', '')

@@ -1,7 +1,13 @@
 import { type Clock, systemClock } from '../../core/clock.ts'
 import {
+  checkDurabilityDefault,
+  type DurabilityDefault,
+  type WaitFor,
+} from '../../core/durability.ts'
+import {
   type Audits,
   type CommitOptions,
+  type ConfirmOptions,
   type CreateResult,
   type DestroyOptions,
   type DestroyResult,
@@ -18,6 +24,8 @@ import {
   type NearCacheStats,
   type NearReads,
   type Owner,
+  type RevokeOptions,
+  type RotateOptions,
   type SessionId,
   type Stamp,
   type Stored,
@@ -39,13 +47,14 @@ import {
 } from './answers.ts'
 import { AuditStream } from './audit-stream.ts'
 import { Cluster } from './cluster.ts'
+import type { Confirming } from './confirmer.ts'
 import { makeRoom } from './crowded.ts'
 import { evaluate } from './evaluate.ts'
 import { checkExpiry, type ExpiryMode, type ExpirySource } from './expiry.ts'
 import { ExpiryClaims } from './expiry-claims.ts'
 import { ExpiryNotifications } from './expiry-notifications.ts'
 import { RedisInsight } from './insight.ts'
-import { checkPrefix, indexKey, partitionOf, recordKey } from './keys.ts'
+import { checkPrefix, fenceKey, indexKey, partitionOf, recordKey } from './keys.ts'
 import type { Hold } from './near-cache.ts'
 import { type NearCacheOptions, nearCacheLimits } from './near-cache-options.ts'
 import { type RedisPlan, type RedisSource, redisPlan } from './options.ts'
@@ -80,6 +89,8 @@ export interface RedisEngineOptions {
   readonly nearCache?: boolean | NearCacheOptions
   /** Whether and how it is told of that sessions have expired. Default `'off'`. See ExpiryEvents. */
   readonly expiry?: ExpiryEvents['expiry']
+  /** What writes wait for, touches excepted. Default `'async'`: nothing. See Durability. */
+  readonly durability?: DurabilityDefault
   readonly clock?: Clock
 }
 
@@ -91,6 +102,7 @@ export function redisEngine(options: RedisEngineOptions): RedisEngine {
     throw new OptionError('commandTimeout', 'takes whole milliseconds from 1 to 600000')
   }
   const expiry = checkExpiry(options.expiry)
+  const { waitFor, timeout: confirmTimeout } = checkDurabilityDefault(options.durability)
   const plan = redisPlan(options.redis)
   return new RedisEngine({
     plan,
@@ -99,12 +111,16 @@ export function redisEngine(options: RedisEngineOptions): RedisEngine {
     clock,
     nearCache: nearCacheLimits(options.nearCache),
     expiry,
+    waitFor,
+    confirmTimeout,
   })
 }
 
 interface EngineSettings extends TopologyOptions {
   readonly plan: RedisPlan
   readonly expiry: ExpiryMode
+  /** What all writes wait for that do not say otherwise. */
+  readonly waitFor: WaitFor
 }
 
 /** Every session is a string, every principal with sessions a hash; see protocol/README.md. */
@@ -120,14 +136,16 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
   readonly #expired: ExpirySource | undefined
   readonly #trails: ExpiryNotifications | undefined
   readonly #nearLimit: number
+  readonly #waitFor: WaitFor
   #isProbed = false
   /** At the end of the arguments that make a session. */
   readonly #awaited: readonly string[]
   /** Whose expiry is told of is entered in a key of the partition. */
   readonly #scope: WorkOptions
 
-  constructor({ plan, expiry, ...options }: EngineSettings) {
+  constructor({ plan, expiry, waitFor, ...options }: EngineSettings) {
     const { prefix } = options
+    this.#waitFor = waitFor
     this.#prefix = prefix
     this.#nearLimit = options.nearCache?.maxEntries ?? 0
     this.expiry = expiry
@@ -161,9 +179,21 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     const servers = await this.#topology.servers()
     await Promise.all(servers.map(ask))
     if (this.#isProbed) return
+    await Promise.all(servers.map((partition) => this.#tryWaiting(partition)))
     const probes = await Promise.all(servers.map((partition) => probe(this, partition)))
     this.recent.forget(probes.flat())
     this.#isProbed = true
+  }
+
+  /** Whether the server can wait at all for what writes are to wait for. */
+  async #tryWaiting(partition: string): Promise<void> {
+    const { replicas, disk } = this.#waitFor
+    if (replicas === 0 && !disk) return
+    // For nothing, and for one millisecond.
+    const command = disk ? ['WAITAOF', '1', '0', '1'] : ['WAIT', '0', '1']
+    await this.#topology.at(partition, (place) =>
+      place.call('durability', (wire) => wire.sendCommand(command)),
+    )
   }
 
   get mostHeld(): number {
@@ -231,8 +261,10 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     ttl: number,
     owner?: Owner,
     limit?: Limit,
+    options: ConfirmOptions = {},
   ): Promise<CreateResult> {
     const partition = partitionOf(id)
+    const confirming = this.#confirming(id, options)
     const keys = [recordKey(this.#prefix, id)]
     const args: Argument[] = [bytes(record), String(ttl)]
     if (owner !== undefined) {
@@ -243,7 +275,8 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     const evicted: SessionId[] = []
     for (let attempt = 1; ; attempt++) {
       if (attempt === CROWDED_ATTEMPTS) args.push('1')
-      const result = await this.#create(id, record, keys, [...args, ...this.#awaited], limit)
+      const all = [...args, ...this.#awaited]
+      const result = await this.#create(id, record, keys, all, limit, confirming)
       if (result?.status === 'created') {
         evicted.push(...result.evicted)
         for (const other of evicted) this.recent.ended(other, owner?.tag)
@@ -253,7 +286,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
       if (owner === undefined || limit === undefined) throw new Error('no limit, and crowded')
       const sessions = await this.list(partition, owner.tag)
       const room = await makeRoom(sessions, owner, limit, (ids) =>
-        this.#evict(partition, owner.tag, ids),
+        this.#evict(partition, owner.tag, ids, confirming),
       )
       if (room.status === 'rejected') return room
       evicted.push(...room.evicted)
@@ -267,6 +300,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     keys: readonly string[],
     args: readonly Argument[],
     limit: Limit | undefined,
+    confirming: Confirming | undefined,
   ): Promise<CreateResult | undefined> {
     const work = async (place: Place) => {
       const { near } = place
@@ -288,7 +322,8 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
         throw error
       }
     }
-    return this.#topology.at(id, work, keys.length > 1 ? ALL_KEYS : this.#scope)
+    const scope = keys.length > 1 ? ALL_KEYS : this.#scope
+    return this.#topology.at(id, work, { ...scope, confirming })
   }
 
   /** @returns those that were live */
@@ -296,6 +331,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     partition: string,
     ownerTag: string,
     ids: readonly SessionId[],
+    confirming: Confirming | undefined,
   ): Promise<SessionId[]> {
     const keys = [indexKey(this.#prefix, partition, ownerTag)]
     const args = ids.map((id) => hashWithin(partition, id))
@@ -304,7 +340,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
       for (const id of ended) place.near.drop(id)
       return ended
     }
-    return this.#topology.at(partition, work, ALL_KEYS)
+    return this.#topology.at(partition, work, { ...ALL_KEYS, confirming })
   }
 
   commit(
@@ -312,16 +348,18 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     base: Stamp,
     record: Uint8Array,
     ttl: number | undefined,
-    options?: CommitOptions,
+    options: CommitOptions = {},
   ): Promise<WriteResult> {
     const args = [ttl === undefined ? '' : String(ttl), Buffer.concat([base, record])]
-    if (options?.sooner === true) args.push(...this.#awaited)
+    if (options.sooner === true) args.push(...this.#awaited)
     const key = recordKey(this.#prefix, id)
-    return this.#write(scripts.commit, id, [key], args, key, ({ near }, hold, answer) => {
+    const confirming = this.#confirming(id, options)
+    const done: Done = ({ near }, hold, answer) => {
       near.keep(id, hold, record, writtenLifetime(answer))
       near.notify(id)
       this.recent.committed(id, [key], args)
-    })
+    }
+    return this.#write(scripts.commit, id, [key], args, key, done, confirming)
   }
 
   touch(id: SessionId, base: Stamp, ttl: number): Promise<WriteResult> {
@@ -338,7 +376,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     to: SessionId,
     record: Uint8Array,
     ttl: number,
-    options: { readonly trail?: Trail; readonly owner?: Owner } = {},
+    options: RotateOptions = {},
   ): Promise<WriteResult> {
     const { trail, owner } = options
     const keys = [recordKey(this.#prefix, from), recordKey(this.#prefix, to)]
@@ -348,30 +386,24 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
       args.push(bytes(owner.descriptor), this.#indexLifetime(owner))
     }
     args.push(...this.#awaited)
-    return this.#topology.at(from, async (place) => {
+    const work = async (place: Place) => {
       const { near } = place
       const successor = near.hold(to)
       let isKept = false
+      const done: Done = (_, hold, answer) => {
+        near.keep(to, successor, record, writtenLifetime(answer))
+        isKept = true
+        near.release(from, hold)
+        near.notify(from)
+        if (trail !== undefined) this.#trails?.leftTrail(from)
+      }
       try {
-        return await writeAt(
-          place,
-          scripts.rotate,
-          from,
-          keys,
-          args,
-          keys[1],
-          (_, hold, answer) => {
-            near.keep(to, successor, record, writtenLifetime(answer))
-            isKept = true
-            near.release(from, hold)
-            near.notify(from)
-            if (trail !== undefined) this.#trails?.leftTrail(from)
-          },
-        )
+        return await writeAt(place, scripts.rotate, from, keys, args, keys[1], done)
       } finally {
         if (!isKept) near.drop(to)
       }
-    })
+    }
+    return this.#topology.at(from, work, { confirming: this.#confirming(from, options) })
   }
 
   settle(id: SessionId, until: number): Promise<void> {
@@ -393,21 +425,16 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     if (base !== undefined) args.push(bytes(base))
     else if (spareTrail === true) args.push('record')
     let ended: Uint8Array | undefined
-    const result = await this.#write(
-      scripts.destroy,
-      id,
-      keys,
-      args,
-      undefined,
-      (place, hold, answer) => {
-        const { near } = place
-        ended = endedRecord(answer)
-        near.release(id, hold)
-        near.notify(id)
-        if (trail !== undefined) this.#trails?.leftTrail(id)
-        this.recent.ended(id, ownerTag, trailArguments(trail))
-      },
-    )
+    const done: Done = ({ near }, hold, answer) => {
+      ended = endedRecord(answer)
+      near.release(id, hold)
+      near.notify(id)
+      if (trail !== undefined) this.#trails?.leftTrail(id)
+      this.recent.ended(id, ownerTag, trailArguments(trail))
+    }
+    const confirming = this.#confirming(id, options)
+    const { destroy } = scripts
+    const result = await this.#write(destroy, id, keys, args, undefined, done, confirming)
     return ended === undefined ? result : { status: 'done', ended }
   }
 
@@ -425,9 +452,14 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     return oldestFirst(found.values())
   }
 
-  async revokeAll(partition: string, ownerTag: string, except?: SessionId): Promise<SessionId[]> {
+  async revokeAll(
+    partition: string,
+    ownerTag: string,
+    options: RevokeOptions = {},
+  ): Promise<SessionId[]> {
     const keys = [indexKey(this.#prefix, partition, ownerTag)]
-    const args = [hashWithin(partition, except)]
+    const args = [hashWithin(partition, options.except)]
+    const confirming = this.#confirming(partition, options)
     const ended: SessionId[] = []
     const work = async (place: Place) => {
       try {
@@ -442,7 +474,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
       }
     }
     for (;;) {
-      const step = await this.#topology.at(partition, work, ALL_KEYS)
+      const step = await this.#topology.at(partition, work, { ...ALL_KEYS, confirming })
       ended.push(...step.ended)
       for (const id of step.ended) this.recent.ended(id, ownerTag)
       if (step.isLast) return ended
@@ -487,9 +519,22 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     args: readonly Argument[],
     written: string | undefined,
     done: Done,
+    confirming?: Confirming,
   ): Promise<WriteResult> {
     const work = (place: Place) => writeAt(place, script, id, keys, args, written, done)
-    return this.#topology.at(id, work, this.#scope)
+    const scope = confirming === undefined ? this.#scope : { ...this.#scope, confirming }
+    return this.#topology.at(id, work, scope)
+  }
+
+  /** Nothing where nothing is to be waited for. */
+  #confirming(at: string, { confirmation }: ConfirmOptions): Confirming | undefined {
+    const waitFor = confirmation?.waitFor ?? this.#waitFor
+    if (waitFor.replicas === 0 && !waitFor.disk) return undefined
+    return {
+      waitFor,
+      fence: fenceKey(this.#prefix, partitionOf(at)),
+      confirmed: (isDurable) => confirmation?.confirmed(isDurable),
+    }
   }
 }
 

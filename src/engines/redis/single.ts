@@ -1,5 +1,7 @@
 import { partitionTag } from '../../core/partitions.ts'
+import { Confirmer } from './confirmer.ts'
 import { Link } from './link.ts'
+import { keepingNothing } from './near.ts'
 import type { NearCache } from './near-cache.ts'
 import type { Route } from './route.ts'
 import { ServerClock } from './server-clock.ts'
@@ -12,6 +14,7 @@ export class Single implements Topology {
   readonly #route: Route
   readonly #link: TrackedLink
   readonly #time: ServerClock
+  readonly #confirmer: Confirmer
   #beside: Link | undefined
   readonly isSharded = false
   readonly nears: readonly NearCache[]
@@ -27,6 +30,9 @@ export class Single implements Topology {
       onUp: () => options.connected?.(this.#link, () => true),
     })
     this.nears = [this.#link.near]
+    const { commandTimeout, confirmTimeout } = options
+    const patience = { commandTimeout: commandTimeout + confirmTimeout }
+    this.#confirmer = new Confirmer(() => this.connect('', patience), confirmTimeout)
   }
 
   now(): number {
@@ -37,7 +43,17 @@ export class Single implements Topology {
     return this.#link.near
   }
 
-  at<T>(at: string, work: (place: Place) => Promise<T>, { beside }: WorkOptions = {}): Promise<T> {
+  at<T>(
+    at: string,
+    work: (place: Place) => Promise<T>,
+    { beside, confirming }: WorkOptions = {},
+  ): Promise<T> {
+    if (confirming !== undefined) {
+      return work({
+        near: keepingNothing(this.#link.near),
+        call: (operation, issue) => this.#confirmer.call(operation, issue, confirming),
+      })
+    }
     if (beside !== true) return work(this.#link)
     const link = (this.#beside ??= this.connect(at))
     return work({ near: this.#link.near, call: (operation, issue) => link.call(operation, issue) })
@@ -59,6 +75,7 @@ export class Single implements Topology {
   close(): void {
     this.#link.close()
     this.#beside?.close()
+    this.#confirmer.close()
     this.#route.close?.()
   }
 }

@@ -1,13 +1,19 @@
 import type { SessionId } from '../../core/engine.ts'
+import type { Confirming } from './confirmer.ts'
 import type { Link, LinkOptions } from './link.ts'
+import type { Near } from './near.ts'
 import type { NearCache } from './near-cache.ts'
 import type { TrackedLink, TrackedLinkOptions } from './tracked-link.ts'
 
 /** A server that can be asked, and what is known near of its records. */
-export type Place = Pick<TrackedLink, 'near' | 'call'>
+export interface Place extends Pick<TrackedLink, 'call'> {
+  readonly near: Near
+}
 
 export interface TopologyOptions
   extends Omit<TrackedLinkOptions, 'route' | 'time' | 'watchers' | 'onUp' | 'onDown'> {
+  /** How long a write waits for replicas or for the disk, milliseconds. */
+  readonly confirmTimeout: number
   /**
    * Told when a server is connected, anew or for the first time, before it is asked anything else.
    * @param has whether a session would be there
@@ -26,6 +32,8 @@ export interface WorkOptions {
    * the near cache whatever is looked at, and requests would wait behind it.
    */
   readonly beside?: boolean
+  /** Its writes wait for replicas or for the disk, on a connection of their own. */
+  readonly confirming?: Confirming | undefined
 }
 
 /** What a further connection differs in. */

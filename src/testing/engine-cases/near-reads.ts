@@ -42,7 +42,7 @@ export const nearReadCases: readonly EngineCase[] = [
       const limit = { max: 2, policy: 'evict-oldest' } as const
       await engine.create(newest, testRecord(1), HOUR, ada.owner(3), limit)
       assert.equal(engine.peek(oldest, engine.now()), undefined)
-      await engine.revokeAll(ada.partition, ada.tag, newest)
+      await engine.revokeAll(ada.partition, ada.tag, { except: newest })
       assert.equal(engine.peek(middle, engine.now()), undefined)
     }),
   },

@@ -54,7 +54,7 @@ export const principalCases: readonly EngineCase[] = [
       const who = testPrincipal()
       assert.deepEqual(await engine.list(who.partition, who.tag), [])
       assert.deepEqual(await engine.revokeAll(who.partition, who.tag), [])
-      assert.deepEqual(await engine.revokeAll(who.partition, who.tag, who.id()), [])
+      assert.deepEqual(await engine.revokeAll(who.partition, who.tag, { except: who.id() }), [])
     },
   },
   {
@@ -199,7 +199,7 @@ export const principalCases: readonly EngineCase[] = [
       const who = testPrincipal()
       const sessions = await fill(engine, who, 4)
       const spared = sessions[2]!
-      const ended = await engine.revokeAll(who.partition, who.tag, spared.id)
+      const ended = await engine.revokeAll(who.partition, who.tag, { except: spared.id })
       const others = sessions.filter((session) => session !== spared)
       assert.deepEqual(ended.sort(), others.map((session) => session.id).sort())
       for (const { id } of others) await assertAbsent(engine, id)
@@ -219,7 +219,9 @@ export const principalCases: readonly EngineCase[] = [
         await engine.rotate(last, stampOf(session!.record), to, session!.record, HOUR, options)
         last = to
       }
-      assert.deepEqual(await second.revokeAll(who.partition, who.tag, session!.id), [other!.id])
+      assert.deepEqual(await second.revokeAll(who.partition, who.tag, { except: session!.id }), [
+        other!.id,
+      ])
       assert.deepEqual(await ids(engine, who), [last])
       await assertStored(second, last, session!.record, HOUR)
     },
@@ -230,7 +232,7 @@ export const principalCases: readonly EngineCase[] = [
       const [who, other] = [testPrincipal(), testPrincipal()]
       const sessions = await fill(engine, who, 3)
       const [stranger] = await fill(engine, other, 1)
-      const ended = await engine.revokeAll(who.partition, who.tag, stranger!.id)
+      const ended = await engine.revokeAll(who.partition, who.tag, { except: stranger!.id })
       assert.deepEqual(ended.sort(), sessions.map((session) => session.id).sort())
       assert.deepEqual(await ids(engine, who), [])
       await assertStored(engine, stranger!.id, stranger!.record)
@@ -242,7 +244,9 @@ export const principalCases: readonly EngineCase[] = [
     async run({ engine }) {
       const who = testPrincipal()
       const [session] = await fill(engine, who, 1)
-      const ended = await engine.revokeAll(who.partition, who.tag, `AAB${session!.id.slice(3)}`)
+      const ended = await engine.revokeAll(who.partition, who.tag, {
+        except: `AAB${session!.id.slice(3)}`,
+      })
       assert.deepEqual(ended, [session!.id])
     },
   },

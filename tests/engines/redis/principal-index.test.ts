@@ -193,7 +193,7 @@ describe('list and revokeAll', () => {
     const [dead, a, b, kept] = [newId(), newId(), newId(), newId()]
     for (const id of [dead, a, b, kept]) await engine.create(id, record(1), 60_000, owner)
     await expire(dead)
-    const ended = await engine.revokeAll(PARTITION, owner.tag, kept)
+    const ended = await engine.revokeAll(PARTITION, owner.tag, { except: kept })
     expect(ended.sort()).toEqual([a, b].sort())
     expect(await engine.list(PARTITION, owner.tag)).toMatchObject([{ id: kept }])
     expect(await engine.revokeAll(PARTITION, owner.tag)).toEqual([kept])
@@ -233,7 +233,7 @@ describe('list and revokeAll', () => {
   it('keeps one of 9,000', async () => {
     const owner = newOwner()
     const ids = await populate(server, owner.tag, 9_000)
-    expect(await engine.revokeAll(PARTITION, owner.tag, ids[77])).toHaveLength(8_999)
+    expect(await engine.revokeAll(PARTITION, owner.tag, { except: ids[77] })).toHaveLength(8_999)
     expect(await engine.list(PARTITION, owner.tag)).toMatchObject([{ id: ids[77] }])
   })
 

@@ -1,0 +1,24 @@
+import type { Hold, NearCache } from './near-cache.ts'
+
+/** What whoever asks a server tells of it to what is known near. */
+export type Near = Pick<
+  NearCache,
+  'hold' | 'keep' | 'renew' | 'release' | 'drop' | 'clear' | 'notify' | 'miss' | 'underWay'
+>
+
+/**
+ * Of what is written on a connection that the server does not track: of such a write nobody is told when
+ * it is overtaken, and so it is not kept.
+ */
+export function keepingNothing(near: Near): Near {
+  const drop = (id: string): void => near.drop(id)
+  return {
+    hold: (id) => near.hold(id),
+    release: (id, hold: Hold) => near.release(id, hold),
+    clear: () => near.clear(),
+    notify: (id) => near.notify(id),
+    miss: () => near.miss(),
+    underWay: (id) => near.underWay(id),
+    ...{ keep: drop, renew: drop, drop },
+  }
+}
