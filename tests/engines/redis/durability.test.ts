@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { Confirmation, type WaitFor } from '../../../src/core/durability.ts'
 import { stampOf } from '../../../src/core/engine.ts'
@@ -240,6 +241,20 @@ describe('durability', () => {
       await until('the other knows', () => now() === undefined || next.equals(now() as Buffer))
       if (revision % 5 === 0) expect((await writer.load(id))?.record).toEqual(next)
     }
+  })
+
+  it('S28 a user who may not wait is found out at start; with the permission that docs/redis.md names all goes well', async () => {
+    const { primary } = await withReplica()
+    const docs = readFileSync(new URL('../../../docs/redis.md', import.meta.url), 'utf8')
+    const [rules = ''] = /ACL SETUSER[^`]*/.exec(docs) ?? []
+    await primary.cli(...rules.trim().split(/\s+/))
+    const access = { url: primary.url, username: 'app', password: 'password' }
+    const engine = open(access, { durability: 'replicated' })
+    expect(await failure(engine.ready())).toMatchObject({ reason: 'NOPERM' })
+    const [added = ''] = /ACL SETUSER app \+wait/.exec(docs) ?? []
+    await primary.cli(...added.split(' '))
+    await engine.ready()
+    expect(await outcomes(engine)).toEqual(all('durable'))
   })
 
   it('disk: refused at start by a server that keeps nothing on disk, or cannot say so', async () => {
