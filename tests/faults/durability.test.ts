@@ -26,9 +26,8 @@ async function signingOut(sessions: Sessions<User>): Promise<SignOuts> {
     tokens.push(await signIn<User>(sessions, { owner: `user ${n}`, n }, `user ${n}`))
   }
   const told = new Map<string, Outcome>()
-  let isOver = false
   const actor = async (): Promise<void> => {
-    for (let token = tokens.pop(); token !== undefined && !isOver; token = tokens.pop()) {
+    for (let token = tokens.pop(); token !== undefined; token = tokens.pop()) {
       try {
         const session = await sessions.open(token, { fresh: true })
         told.set(token, await session.logout())
@@ -40,7 +39,7 @@ async function signingOut(sessions: Sessions<User>): Promise<SignOuts> {
   }
   const actors = Array.from({ length: 8 }, actor)
   const stop = async (): Promise<void> => {
-    isOver = true
+    tokens.length = 0
     await Promise.all(actors)
     await sessions.close()
   }
