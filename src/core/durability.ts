@@ -84,7 +84,7 @@ const TIMEOUT = 200
 const DISK_TIMEOUT = 2_500
 
 /** @throws OptionError */
-export function checkDurability(option: string, value: unknown): WaitFor {
+function checkDurability(option: string, value: unknown): WaitFor {
   if (typeof value === 'string' && Object.hasOwn(LEVELS, value)) return LEVELS[value] as WaitFor
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new OptionError(option, "takes 'async', 'replicated', 'disk' or { replicas, disk }")

@@ -65,8 +65,13 @@ it('F02 I1 replication ends under load and the primary dies: no durable sign-out
     await server({ tcp: true, args }),
   ] as const
   await replica.cli('REPLICAOF', '127.0.0.1', String(primary.port))
-  await until('the replica is there', async () => (await primary.cli('WAIT', '1', '100')) === '1')
   const sessions = await node<User>(primary.url, { durability: { replicas: 1, timeout: 100 } })
+  await until('the replica is there', async () => {
+    const session = await sessions.open()
+    session.set('n', 1)
+    await session.commit()
+    return (await session.logout()) === 'durable'
+  })
   const uncertain: string[] = []
   sessions.on('uncertain', ({ operation }) => uncertain.push(operation))
   const signOuts = await signingOut(sessions)
