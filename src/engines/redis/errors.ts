@@ -158,11 +158,14 @@ export function leftError(operation: string): SojournError {
   })
 }
 
-/** What the last failed attempt to connect means to a caller that waited in vain. */
+/**
+ * What the last failed attempt to connect means to a caller.
+ * @param waited in vain, milliseconds; without it others have waited, and this one has not
+ */
 export function unreachableError(
   problem: unknown,
   operation: string,
-  waited: number,
+  waited?: number,
 ): SojournError {
   if (problem instanceof ErrorReply) return replyError(problem, operation)
   if (isSojournError(problem)) return problem
@@ -172,8 +175,10 @@ export function unreachableError(
     advice === undefined
       ? `no answer${code === undefined ? '' : ` (${code})`}: check address, network and server`
       : `${advice} (${code})`
+  const what =
+    waited === undefined ? 'cannot be reached' : `could not be reached within ${waited} ms`
   return new StoreUnavailableError(
-    `${operation}: Redis could not be reached within ${waited} ms: ${why}`,
+    `${operation}: Redis ${what}: ${why}`,
     false,
     problem === undefined ? undefined : { cause: problem },
   )

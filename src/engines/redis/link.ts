@@ -42,6 +42,11 @@ export class Link {
   readonly #waiting = new Set<Call>()
   /** Grows with each answer in time: shows whether a link that let a deadline pass is of any use. */
   #answers = 0
+  /**
+   * A call has waited for its whole time in vain, and there is no connection: the next ones fail at once, so
+   * that a server that is away does not hold up whoever asks. Until there is a connection.
+   */
+  #isBroken = false
   #leaving: NodeJS.Timeout | undefined
   #isLeft = false
   #closed = false
@@ -51,6 +56,7 @@ export class Link {
     this.#deadlines = new Deadlines(options.commandTimeout, options.clock)
     this.#connection = new Connection(options, {
       up: (wire) => {
+        this.#isBroken = false
         options.onUp?.()
         const waiting = [...this.#waiting]
         this.#waiting.clear()
@@ -75,6 +81,11 @@ export class Link {
       if (this.#closed) return reject(closedError(operation, false))
       const { wire, problem } = this.#connection
       if (wire === undefined && isRefusal(problem)) return reject(replyError(problem, operation))
+      if (wire === undefined && this.#isBroken) {
+        // Not in this turn: who asks again and again must not keep the process from connecting.
+        const error = unreachableError(problem, operation)
+        return void setImmediate(() => reject(error))
+      }
       const deadline = this.#deadlines.add(() => this.#late(call))
       const call: Call = {
         operation,
@@ -163,6 +174,7 @@ export class Link {
     const { operation, sentOn } = call
     call.isLate = true
     if (sentOn === undefined) {
+      this.#isBroken = true
       this.#waiting.delete(call)
       call.reject(unreachableError(this.#connection.problem, operation, this.#commandTimeout))
       return

@@ -24,6 +24,33 @@ describe('no server', () => {
     await engine.ready()
   })
 
+  it('F04 I7 who asks while nobody can be reached waits once, and is told at once from then on', async () => {
+    const server = await start()
+    const engine = open(server.url, { commandTimeout: 400 })
+    await engine.ready()
+    const id = newId()
+    await engine.create(id, record(1), 60_000)
+    for (const away of ['killed', 'hung'] as const) {
+      if (away === 'killed') await server.kill()
+      else server.pause()
+      // A hung server is given up first.
+      await Promise.all([timed(engine.load(id, { fresh: true })), timed(engine.load(newId()))])
+      await timed(engine.load(newId()))
+      const from = performance.now()
+      const asked = await Promise.all(Array.from({ length: 1_000 }, () => timed(engine.load(id))))
+      for (const { error } of asked) {
+        expect(error).toMatchObject({ code: 'ERR_SOJOURN_STORE_UNAVAILABLE', indeterminate: false })
+        expect(error.message).toMatch(/cannot be reached/)
+      }
+      // 400 ms for each of those that wait.
+      expect(performance.now() - from).toBeLessThan(300)
+      // Nor does asking on and on keep it from coming back.
+      if (away === 'killed') await server.restart()
+      else server.resume()
+      expect(await recovered(engine)).toBeLessThan(5_000)
+    }
+  })
+
   it('serves a call that waited when the server comes before its deadline', async () => {
     const server = await start()
     await server.kill()
