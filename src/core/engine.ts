@@ -288,6 +288,13 @@ export interface NearReads {
   /** The record, if it is at hand. No I/O. @param now what the engine's `now()` says */
   peek(id: SessionId, now: number): Held | undefined
 
+  /**
+   * The record as it was when the store has last answered, if that was at most so long ago, and it has not
+   * expired since. For while the store does not answer. Counts as no hit.
+   * @param grace milliseconds
+   */
+  peekLate(id: SessionId, now: number, grace: number): Held | undefined
+
   /** The record as it is held, true or not. Counts as no hit. */
   held(id: SessionId): Held | undefined
 

@@ -1,6 +1,7 @@
 import type { Confirmation } from './durability.ts'
 import type { SessionId } from './engine.ts'
 import { OptionError } from './errors.ts'
+import type { OutagePolicy } from './outage.ts'
 import type { RejectReason } from './record.ts'
 
 /** Events of this process' own sessions. None carries a token or an attribute's value. */
@@ -60,6 +61,11 @@ export interface SessionEvents {
     readonly attributes: readonly string[]
   }
   /**
+   * The store did not answer, and a request went on all the same: with nobody's session, or with what was last
+   * known of its own. `id`: of what its cookie names.
+   */
+  outage: { readonly id: SessionId; readonly policy: Exclude<OutagePolicy, 'fail'> }
+  /**
    * A write that was to be durable is done, and nobody knows whether it outlasts the server: the replicas or the
    * disk that it was to wait for (`durability`) have not confirmed it in time.
    */
@@ -89,6 +95,7 @@ export const sessionEventNames: readonly SessionEventName[] = [
   'conflict',
   'rejected',
   'dropped',
+  'outage',
   'uncertain',
   'error',
 ]

@@ -1,6 +1,8 @@
 import type { CookieProfile, CookieRequest } from './cookie.ts'
+import { StoreUnavailableError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import type { Live, Loaded } from './live.ts'
+import type { OutagePolicy } from './outage.ts'
 import { withProperties } from './properties.ts'
 import type { Repository } from './repository.ts'
 import { Session } from './session.ts'
@@ -13,6 +15,13 @@ const SEMICOLON = 59
 export interface ExchangeRequest extends CookieRequest {
   /** The Cookie header. */
   readonly cookie: string | undefined
+}
+
+export interface ExchangeOptions {
+  /** Asks the store, whatever is at hand. */
+  readonly fresh?: boolean
+  /** Instead of that of `createSessions`. */
+  readonly outage?: OutagePolicy | undefined
 }
 
 /**
@@ -123,13 +132,13 @@ export class Exchange<Data extends object> {
 /**
  * Finds the session of a request. At once, without a promise, where no I/O is needed: there is no
  * cookie with one of our tokens, or its session is at hand.
- * @param fresh asks the store, whatever is at hand
+ * @param options `fresh`: asks the store, whatever is at hand
  */
 export function openExchange<Data extends object>(
   repository: Repository,
   events: EventHub,
   request: ExchangeRequest,
-  fresh = false,
+  { fresh = false, outage }: ExchangeOptions,
 ): Exchange<Data> | Promise<Exchange<Data>> {
   const { cookie, keyring } = repository.settings
   const profile = cookie.profile(request)
@@ -160,7 +169,7 @@ export function openExchange<Data extends object>(
     if (live.former !== undefined) repository.rotations.settle(live)
     return new Exchange<Data>(new SessionState(repository, events, live), profile, token.text)
   }
-  return loadFirst(repository, tokens, fresh).then(({ loaded, token }) => {
+  const opened = loadFirst(repository, tokens, fresh).then(({ loaded, token }) => {
     if (loaded.status === 'live') {
       const { live } = loaded
       const isForwarded = live.token.id !== token.id
@@ -174,6 +183,28 @@ export function openExchange<Data extends object>(
     const superseded = loaded.keepsCookie === true ? 'superseded' : undefined
     const state = new SessionState(repository, events, undefined, superseded)
     return new Exchange<Data>(state, profile, undefined)
+  })
+  const policy = outage ?? repository.settings.outage
+  if (policy === 'fail') return opened
+  return opened.catch((error: unknown) => {
+    if (!(error instanceof StoreUnavailableError)) throw error
+    const state = new SessionState(repository, events, undefined)
+    if (policy === 'anonymous') {
+      state.unavailable = error
+      events.emit('outage', { id: token.id, policy })
+      return new Exchange<Data>(state, profile, undefined)
+    }
+    // `fresh` wants to know what the store says, and nothing else.
+    if (fresh) throw error
+    for (const each of tokens) {
+      const live = repository.reader.lastKnown(each)
+      if (live === undefined) continue
+      const cached = new SessionState(repository, events, live)
+      cached.cached = true
+      events.emit('outage', { id: live.token.id, policy })
+      return new Exchange<Data>(cached, profile, each.text)
+    }
+    throw error
   })
 }
 

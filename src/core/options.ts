@@ -10,6 +10,7 @@ import { OptionError } from './errors.ts'
 import { createKeyring, type Keyring } from './keyring.ts'
 import { type LimitOf, limitOf, type MaxSessions } from './limit.ts'
 import type { Merge } from './merge.ts'
+import { checkOutage, type OutageOptions, type OutageSettings } from './outage.ts'
 import type { Merges } from './rebase.ts'
 import type { RecordSettings, SealMode } from './record.ts'
 import { checkRotation, type RotationOptions, type RotationSettings } from './rotation-options.ts'
@@ -17,7 +18,7 @@ import { createDataSchema, type DataSchema, type Migration } from './schema.ts'
 import { refuseUnknown, requireObject } from './unknown-options.ts'
 
 /** Options of `createSessions` that do not depend on the engine. All are checked at once. */
-export interface SessionsOptions<Data extends object> extends RotationOptions {
+export interface SessionsOptions<Data extends object> extends RotationOptions, OutageOptions {
   /**
    * At least 32 bytes each: the first signs and seals, the others still verify and open. May be
    * left out with the embedded engine only; a random one then lives as long as the process.
@@ -68,7 +69,7 @@ export interface SessionsOptions<Data extends object> extends RotationOptions {
 }
 
 /** The options, checked and with defaults. */
-export interface Settings extends RotationSettings {
+export interface Settings extends RotationSettings, OutageSettings {
   readonly engine: Engine
   readonly keyring: Keyring
   readonly clock: Clock
@@ -106,6 +107,8 @@ export const SESSIONS_OPTION_NAMES: readonly (keyof SessionsOptions<object>)[] =
   'pepper',
   'maxSessions',
   'audit',
+  'outage',
+  'outageGrace',
   'clock',
 ]
 const COOKIE_NAMES: readonly (keyof CookieOptions)[] = [
@@ -180,6 +183,7 @@ export function checkOptions<Data extends object>(
     pepper: pepperOf(pepper),
     limitOf: limitOf(options.maxSessions),
     audit: checkAudit(audit),
+    ...checkOutage(options),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Change } from './attributes.ts'
 import { type ChangedSessions, changeAll, type DeltaOf } from './change-all.ts'
+import type { Denials } from './denials.ts'
 import { Confirmation, type DurabilityOption, type Outcome, waitForOf } from './durability.ts'
 import type { SessionId } from './engine.ts'
 import { SessionEndedError } from './errors.ts'
@@ -50,13 +51,21 @@ export interface SignedIn {
 export class PrincipalSessions<Data extends object = Record<string, unknown>> {
   readonly #settings: Settings
   readonly #events: EventHub
+  readonly #denials: Denials
   readonly #name: PrincipalName
   readonly #own: SignedIn | undefined
 
   /** Use `sessions.of(principal)`. */
-  constructor(settings: Settings, events: EventHub, name: PrincipalName, own?: SignedIn) {
+  constructor(
+    settings: Settings,
+    events: EventHub,
+    denials: Denials,
+    name: PrincipalName,
+    own?: SignedIn,
+  ) {
     this.#settings = settings
     this.#events = events
+    this.#denials = denials
     this.#name = name
     this.#own = own
   }
@@ -99,7 +108,8 @@ export class PrincipalSessions<Data extends object = Record<string, unknown>> {
    */
   async revoke(id: SessionId, options: DurabilityOption = {}): Promise<Outcome | false> {
     refuseUnknown(options, ['durability'])
-    return revoke(this.#settings.engine, this.#events, id, { ...options, name: this.#name })
+    const [name, denials] = [this.#name, this.#denials]
+    return revoke(this.#settings.engine, this.#events, id, { ...options, name, denials })
   }
 
   /**
@@ -174,8 +184,14 @@ export class OwnSessions<
   readonly #principal: string
 
   /** Use `sessions.of(session)`. */
-  constructor(settings: Settings, events: EventHub, name: PrincipalName, own: SignedIn) {
-    super(settings, events, name, own)
+  constructor(
+    settings: Settings,
+    events: EventHub,
+    denials: Denials,
+    name: PrincipalName,
+    own: SignedIn,
+  ) {
+    super(settings, events, denials, name, own)
     this.#own = own
     this.#principal = name.principal
   }

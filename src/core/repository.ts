@@ -1,5 +1,6 @@
 import { applyDelta, type Delta } from './attributes.ts'
 import { equalBytes } from './crypto.ts'
+import { Denials } from './denials.ts'
 import { Confirmation, type Outcome, type WaitFor } from './durability.ts'
 import {
   type Limit,
@@ -113,6 +114,7 @@ export class Repository {
   readonly insight: Insight
   readonly rotations: Rotations
   readonly leftovers: Leftovers
+  readonly denials: Denials
   readonly #events: EventHub
   readonly #turns = new Turns<Written>()
   readonly #touching = new Set<SessionId>()
@@ -121,7 +123,8 @@ export class Repository {
     this.settings = settings
     this.watches = new Watches(settings.engine)
     this.#events = events
-    this.reader = new SessionReader(settings, events)
+    this.denials = new Denials(settings, events)
+    this.reader = new SessionReader(settings, events, this.denials)
     this.insight = new Insight(settings.engine, events)
     this.rotations = new Rotations(settings, events)
     this.leftovers = new Leftovers(settings, events)

@@ -1,6 +1,8 @@
+import type { Denials } from './denials.ts'
 import { Confirmation, type DurabilityOption, type Outcome, waitForOf } from './durability.ts'
+import { LONGEST_LIFETIME } from './duration.ts'
 import { type Engine, isTrail, type SessionId } from './engine.ts'
-import { SessionConflictError } from './errors.ts'
+import { SessionConflictError, StoreRefusedError, StoreUnavailableError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import type { PrincipalName } from './principal.ts'
 import { readHeader } from './record.ts'
@@ -52,9 +54,15 @@ export async function revokeById(
   return undefined
 }
 
+/** Whether the store could not do it, now or at all. */
+export function isStoreError(error: unknown): boolean {
+  return error instanceof StoreUnavailableError || error instanceof StoreRefusedError
+}
+
 export interface RevokeAsked extends DurabilityOption {
   /** Only a session of this principal's. */
   readonly name?: PrincipalName
+  readonly denials: Denials
 }
 
 /**
@@ -66,10 +74,18 @@ export async function revoke(
   engine: Engine,
   events: EventHub,
   id: SessionId,
-  { name, ...options }: RevokeAsked,
+  { name, denials, ...options }: RevokeAsked,
 ): Promise<Outcome | false> {
   const confirmation = new Confirmation(waitForOf(options))
-  const ended = await revokeById(engine, id, { ownerTag: name?.tag, confirmation })
+  const ownerTag = name?.tag
+  let ended: SessionId | undefined
+  try {
+    ended = await revokeById(engine, id, { ownerTag, confirmation })
+  } catch (error) {
+    const deadline = engine.now() + LONGEST_LIFETIME
+    if (isStoreError(error)) denials.add(id, { ownerTag, deadline })
+    throw error
+  }
   if (ended === undefined) return false
   events.missing('revoke', ended, confirmation)
   await events.record('revoked', { id: ended, principal: name?.principal })

@@ -1,4 +1,5 @@
 import { equalBytes } from './crypto.ts'
+import type { Denials } from './denials.ts'
 import { hasNearReads, isTrail, type NearReads, type Stored, stampOf } from './engine.ts'
 import type { EventHub } from './events.ts'
 import { Generations } from './generations.ts'
@@ -34,13 +35,15 @@ const MEMO_BYTES = 800
 export class SessionReader {
   readonly #settings: Settings
   readonly #events: EventHub
+  readonly #denials: Denials
   readonly #near: NearReads | undefined
   /** That have opened a session lately: to verify one anew costs ten times a look at a record. */
   readonly #tokens: Generations<Token>
   /** Former ids whose reuse this process has told of: a client that asks on and on must not fill the audit. */
   readonly #reused = new Generations<true>({ maxCount: MOST_REUSED })
 
-  constructor(settings: Settings, events: EventHub) {
+  constructor(settings: Settings, events: EventHub, denials: Denials) {
+    this.#denials = denials
     this.#settings = settings
     this.#events = events
     this.#near = hasNearReads(settings.engine) ? settings.engine : undefined
@@ -70,7 +73,9 @@ export class SessionReader {
     const stored = await this.#settings.engine.load(token.id, { fresh })
     const found = await this.follow(token, stored, fresh)
     const isOver = found.status === 'live' && found.over !== undefined
-    const loaded = isOver ? await this.#refuse(token, found) : found
+    const opened = isOver ? await this.#refuse(token, found) : found
+    const isDenied = opened.status === 'live' && this.#denials.denies(opened.live, token.id)
+    const loaded: Loaded = isDenied ? { status: 'none', reason: 'absent' } : opened
     if (loaded.status === 'none') {
       this.#events.emit('rejected', { id: token.id, reason: loaded.reason })
     } else if (loaded.live.token.id === token.id) {
@@ -110,12 +115,36 @@ export class SessionReader {
     const held = this.#near.peek(token.id, now)
     if (held === undefined) return undefined
     const memo = held.opened as Memo | undefined
-    if (memo?.by === this) return isAtHand(memo.live, now) ? memo.live : undefined
+    if (memo?.by === this) {
+      const { live } = memo
+      return isAtHand(live, now) && !this.#denials.denies(live, token.id) ? live : undefined
+    }
     // A forward leads to another record; a record that does not open is reported by `load`.
     if (isTrail(held.record)) return undefined
     const stored = { record: held.record, ttl: held.expiresAt - now }
     const opened = this.#open(token, stored, () => undefined)
-    return opened.status === 'live' && isAtHand(opened.live, now) ? opened.live : undefined
+    if (opened.status !== 'live' || this.#denials.denies(opened.live, token.id)) return undefined
+    return isAtHand(opened.live, now) ? opened.live : undefined
+  }
+
+  /**
+   * What was at hand when the store has last answered, if that was no longer ago than `outageGrace`. No I/O.
+   * A token that is old enough for another one goes on.
+   */
+  lastKnown(token: Token): Live | undefined {
+    const { engine, outageGrace } = this.#settings
+    const now = engine.now()
+    const held = this.#near?.peekLate(token.id, now, outageGrace)
+    if (held === undefined || isTrail(held.record)) return undefined
+    const memo = held.opened as Memo | undefined
+    let live = memo?.by === this ? memo.live : undefined
+    if (live === undefined) {
+      const stored = { record: held.record, ttl: held.expiresAt - now }
+      const opened = this.#open(token, stored, () => undefined)
+      if (opened.status === 'live') live = opened.live
+    }
+    if (live === undefined || live.header.deadline <= now) return undefined
+    return this.#denials.denies(live, token.id) ? undefined : live
   }
 
   /** What this process has last read or written of the session. */

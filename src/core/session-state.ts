@@ -2,7 +2,12 @@ import { Attributes, applyDelta, type Delta } from './attributes.ts'
 import type { Outcome, WaitFor } from './durability.ts'
 import { Ending } from './ending.ts'
 import type { SessionId, Stamp } from './engine.ts'
-import { HeadersSentError, NotSignedInError, SessionEndedError } from './errors.ts'
+import {
+  HeadersSentError,
+  NotSignedInError,
+  SessionEndedError,
+  type StoreUnavailableError,
+} from './errors.ts'
 import type { EventHub } from './events.ts'
 import type { Live } from './live.ts'
 import { type LoginPlan, login } from './login.ts'
@@ -14,7 +19,14 @@ import {
   withPersistent,
   withStepUp,
 } from './meta.ts'
-import { hasLifetime, type Lifetime, type Repository, type Written } from './repository.ts'
+import {
+  type Destroyed,
+  hasLifetime,
+  type Lifetime,
+  type Repository,
+  type Written,
+} from './repository.ts'
+import { isStoreError } from './revoke.ts'
 import type { Rotation } from './rotations.ts'
 import { createToken } from './token.ts'
 
@@ -47,6 +59,10 @@ export class SessionState {
   #previousId: SessionId | undefined
   /** Its token is old: the commit is to bring a new one. */
   rotationDue = false
+  /** Why nobody knows whose session it is; undefined: somebody does. The request goes on with nobody's. */
+  unavailable: StoreUnavailableError | undefined
+  /** The store did not answer: this is what was last known of the session. */
+  cached = false
   /** Nobody is there any more to take a new session's cookie. */
   abandoned = false
   /** A commit has failed, and whoever asked for it has been told. */
@@ -205,6 +221,8 @@ export class SessionState {
         throw error
       }
       this.#ended = undefined
+      this.unavailable = undefined
+      this.cached = false
       this.#lifetime = undefined
       this.#concealed = false
       this.rotationDue = false
@@ -225,11 +243,13 @@ export class SessionState {
   logout(waitFor?: WaitFor): Promise<Outcome> {
     return this.#next(async () => {
       const live = this.#live
+      // The store has not said whose the cookie is: to call that signed out would be a guess.
+      if (this.unavailable !== undefined) throw this.unavailable
       // Where there was nothing to end nothing can come back.
       let outcome: Outcome = 'durable'
       let entry: Promise<void> | undefined
       if (live !== undefined) {
-        const destroyed = await this.repository.destroy(live, { waitFor })
+        const destroyed = await this.#destroy(live, waitFor)
         if (destroyed.status === 'done') {
           const event = { id: destroyed.id, principal: principalOf(live.meta) }
           entry = this.#events.record('logout', event)
@@ -248,10 +268,21 @@ export class SessionState {
     })
   }
 
+  /** What the store cannot write down ends on this node at least. */
+  async #destroy(live: Live, waitFor: WaitFor | undefined): Promise<Destroyed> {
+    try {
+      return await this.repository.destroy(live, { waitFor })
+    } catch (error) {
+      const { ownerTag, deadline } = live.header
+      if (isStoreError(error)) this.repository.denials.add(live.token.id, { ownerTag, deadline })
+      throw error
+    }
+  }
+
   /** Whether enough of the idle timeout has passed for a renewal to be worth a write. */
   get touchDue(): boolean {
     const live = this.#live
-    if (live === undefined) return false
+    if (live === undefined || this.cached) return false
     const { engine, touchAfter } = this.repository.settings
     const now = engine.now()
     const gain =
@@ -268,8 +299,10 @@ export class SessionState {
     return this.#next(async () => {
       if (this.dirty) return this.#commit()
       const live = this.#live
+      if (this.unavailable !== undefined) throw this.unavailable
       if (live === undefined) return
       const loaded = await this.repository.reader.reload(live.token)
+      this.cached = false
       if (loaded.status === 'live') {
         this.#concealed ||= loaded.over !== undefined
         return this.#become(loaded.live, true)
@@ -285,6 +318,8 @@ export class SessionState {
     if (this.#live !== undefined && this.renewable) return this.#renew(this.#live)
     if (!this.dirty) return
     if (this.#live !== undefined) return this.#store(this.#live)
+    // A new session would take the place of one that may be there.
+    if (this.unavailable !== undefined) throw this.unavailable
     const delta = this.#attributes.take()
     if (this.#ended !== undefined) return this.#drop(delta, this.#ended)
     if (this.headersSent || this.abandoned) return this.#drop(delta, 'headers-sent')

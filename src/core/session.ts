@@ -4,6 +4,7 @@ import type { SessionId, Stamp } from './engine.ts'
 import { OptionError } from './errors.ts'
 import { limitOf, type MaxSessions } from './limit.ts'
 import { authenticatedAtOf, levelOf, principalOf } from './meta.ts'
+import type { OutagePolicy } from './outage.ts'
 import { namePrincipal } from './principal.ts'
 import { withProperties } from './properties.ts'
 import type { Lifetime } from './repository.ts'
@@ -122,6 +123,15 @@ export class Session<Data extends object = Record<string, unknown>> {
   /** Whether nothing is stored yet. */
   get isNew(): boolean {
     return this.#state.live === undefined
+  }
+
+  /**
+   * Set while the store does not answer: whether this is nobody's session (`'anonymous'`), though the browser
+   * may have one, or what was last known of it (`'serve-cached'`). See OutagePolicy.
+   */
+  get outage(): Exclude<OutagePolicy, 'fail'> | undefined {
+    if (this.#state.unavailable !== undefined) return 'anonymous'
+    return this.#state.cached ? 'serve-cached' : undefined
   }
 
   /** Whose session it is; absent before login. */

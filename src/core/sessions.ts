@@ -9,7 +9,12 @@ import {
   StoreUnavailableError,
 } from './errors.ts'
 import { EventHub, type SessionEventName, type SessionListener } from './events.ts'
-import { type Exchange, type ExchangeRequest, openExchange } from './exchange.ts'
+import {
+  type Exchange,
+  type ExchangeOptions,
+  type ExchangeRequest,
+  openExchange,
+} from './exchange.ts'
 import { Expiry } from './expiry.ts'
 import type { InsightOptions, SessionsInsight } from './insight.ts'
 import type { Settings } from './options.ts'
@@ -32,6 +37,7 @@ export interface SessionsStats {
   readonly nearCache: NearCacheStats
 }
 
+const NO_OPTIONS: ExchangeOptions = {}
 const NO_NEAR_CACHE: NearCacheStats = {
   ...{ state: 'off', reason: 'the engine has none' },
   ...{ entries: 0, bytes: 0, hits: 0, misses: 0, invalidations: 0, evictions: 0, age: undefined },
@@ -100,6 +106,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     this.#expiry.close()
     this.#repository.watches.close()
     this.#repository.leftovers.close()
+    this.#repository.denials.close()
     await this.#repository.rotations.close()
     await this.#audit.close()
     await this.#repository.insight.close()
@@ -160,13 +167,14 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   of(target: SignedIn): OwnSessions<Data>
   of(target: string | SignedIn): PrincipalSessions<Data> {
     const { pepper } = this.#settings
+    const { denials } = this.#repository
     if (typeof target !== 'object' || target === null) {
       const name = namePrincipal(target, pepper)
-      return new PrincipalSessions<Data>(this.#settings, this.#events, name)
+      return new PrincipalSessions<Data>(this.#settings, this.#events, denials, name)
     }
     if (target.principal === undefined) throw new NotSignedInError('sessions.of')
     const name = namePrincipal(target.principal, pepper)
-    return new OwnSessions<Data>(this.#settings, this.#events, name, target)
+    return new OwnSessions<Data>(this.#settings, this.#events, denials, name, target)
   }
 
   /**
@@ -176,7 +184,8 @@ export class Sessions<Data extends object = Record<string, unknown>> {
    */
   async revoke(id: SessionId, options: DurabilityOption = {}): Promise<Outcome | false> {
     refuseUnknown(options, ['durability'])
-    return revoke(this.#settings.engine, this.#events, id, options)
+    const { denials } = this.#repository
+    return revoke(this.#settings.engine, this.#events, id, { ...options, denials })
   }
 
   /** What has happened to the sessions of all nodes, where they have the option `audit`. */
@@ -224,19 +233,14 @@ export class Sessions<Data extends object = Record<string, unknown>> {
 
   /**
    * For adapters: finds the session of a request. Answers at once when no I/O is needed.
-   * @param options `fresh`: from the store, past the near cache
+   * @param options `fresh`: from the store, past the near cache; `outage`: instead of that of `createSessions`
    */
   exchange(
     key: object,
     request: ExchangeRequest,
-    options?: OpenOptions,
+    options: ExchangeOptions = NO_OPTIONS,
   ): Exchange<Data> | Promise<Exchange<Data>> {
-    const exchange = openExchange<Data>(
-      this.#repository,
-      this.#events,
-      request,
-      options?.fresh === true,
-    )
+    const exchange = openExchange<Data>(this.#repository, this.#events, request, options)
     if (!(exchange instanceof Promise)) return this.#remember(key, exchange)
     return exchange.then((opened) => this.#remember(key, opened))
   }
@@ -244,6 +248,11 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   /** For adapters: `Session.refresh` of a request that has been seen already. */
   async refresh(request: object): Promise<void> {
     await this.#exchangeOf(request)?.session.refresh()
+  }
+
+  /** For adapters: what the outage policy has made of a request that has been seen already. */
+  outageOf(request: object): Session<Data>['outage'] {
+    return this.#exchangeOf(request)?.session.outage
   }
 
   /** For adapters: something off the request's path failed. */

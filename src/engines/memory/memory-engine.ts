@@ -271,6 +271,8 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
       return entry.held
     },
 
+    peekLate: () => undefined,
+
     held: (id) => store.find(id, clock.monotonic())?.held,
 
     remember: (_, held, opened) => {

@@ -60,6 +60,8 @@ export class NearCache {
   readonly #watchers: WatchersOfNear
   /** By the server's clock. */
   #freshUntil = Number.NEGATIVE_INFINITY
+  /** When the question was sent that was answered last. Outlasts the connection. */
+  #confirmedAt = Number.NEGATIVE_INFINITY
   #state: NearCacheStats['state'] = 'connecting'
   #reason: string | undefined
   #hits = 0
@@ -99,6 +101,13 @@ export class NearCache {
       }
     }
     return undefined
+  }
+
+  /** While the server does not answer: what it has last said, at most so long ago. @param grace milliseconds */
+  peekLate(id: SessionId, now: number, grace: number): Held | undefined {
+    if (now - this.#confirmedAt > grace) return undefined
+    const entry = this.#entries.get(id)
+    return entry !== undefined && now < entry.expiresAt ? entry : undefined
   }
 
   /** A read goes to the server. */
@@ -153,6 +162,11 @@ export class NearCache {
     this.#entries.delete(id)
   }
 
+  /** A read has failed: what is known is as true as before. */
+  forgo(id: SessionId, hold: Hold): void {
+    if (this.#holds.get(id) === hold) this.#holds.delete(id)
+  }
+
   /** It has been ended or changed, by whomever: nothing that is known or asked counts any more. */
   drop(id: SessionId): void {
     this.#entries.delete(id)
@@ -193,16 +207,18 @@ export class NearCache {
     this.clear()
   }
 
-  /** The connection is gone. Watchers are told when there is a new one: before, they could not ask. */
+  /** The connection is gone, and with it what would have been told. Watchers are told when there is a new one: before, they could not ask. */
   disconnect(): void {
     if (this.#state === 'on') this.#state = 'connecting'
     this.#freshUntil = Number.NEGATIVE_INFINITY
-    this.#forget()
+    // Not the entries: nothing is served of them but by `peekLate`, until there is a connection again.
+    this.#holds.clear()
   }
 
   /** Its times are not to be relied on: the clock that they are of was set back. */
   doubt(): void {
     this.#freshUntil = Number.NEGATIVE_INFINITY
+    this.#confirmedAt = Number.NEGATIVE_INFINITY
     this.clear()
   }
 
@@ -210,7 +226,9 @@ export class NearCache {
   confirm(sentAt: number): void {
     // By the clock before it was set back: it would count for too long.
     if (sentAt > this.#now()) return
-    if (this.#state === 'on') this.#freshUntil = sentAt + this.#limits.maxStaleness
+    if (this.#state !== 'on') return
+    this.#freshUntil = sentAt + this.#limits.maxStaleness
+    this.#confirmedAt = sentAt
   }
 
   watch(id: SessionId, listener: () => void): () => void {

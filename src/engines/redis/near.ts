@@ -3,7 +3,16 @@ import type { Hold, NearCache } from './near-cache.ts'
 /** What whoever asks a server tells of it to what is known near. */
 export type Near = Pick<
   NearCache,
-  'hold' | 'keep' | 'renew' | 'release' | 'drop' | 'clear' | 'notify' | 'miss' | 'underWay'
+  | 'hold'
+  | 'keep'
+  | 'renew'
+  | 'release'
+  | 'forgo'
+  | 'drop'
+  | 'clear'
+  | 'notify'
+  | 'miss'
+  | 'underWay'
 >
 
 /**
@@ -15,6 +24,7 @@ export function keepingNothing(near: Near): Near {
   return {
     hold: (id) => near.hold(id),
     release: (id, hold: Hold) => near.release(id, hold),
+    forgo: (id, hold: Hold) => near.forgo(id, hold),
     clear: () => near.clear(),
     notify: (id) => near.notify(id),
     miss: () => near.miss(),

@@ -32,7 +32,7 @@ import {
   type Trail,
   type WriteResult,
 } from '../../core/engine.ts'
-import { OptionError } from '../../core/errors.ts'
+import { OptionError, StoreUnavailableError } from '../../core/errors.ts'
 import {
   createResult,
   endedRecord,
@@ -208,6 +208,10 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     return this.#topology.nearOf(id).peek(id, now)
   }
 
+  peekLate(id: SessionId, now: number, grace: number): Held | undefined {
+    return this.#topology.nearOf(id).peekLate(id, now, grace)
+  }
+
   held(id: SessionId): Held | undefined {
     return this.#topology.nearOf(id).held(id)
   }
@@ -250,7 +254,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
       near.keep(id, hold, stored.record, stored.ttl)
       return stored
     } catch (error) {
-      near.release(id, hold)
+      near.forgo(id, hold)
       throw error
     }
   }
@@ -571,9 +575,15 @@ async function writeAt(
     return result
   } catch (error) {
     // It may be carried out all the same, and nobody would tell: not us, for it was our own.
-    near.drop(id)
+    if (isUndone(error)) near.forgo(id, hold)
+    else near.drop(id)
     throw error
   }
+}
+
+/** The server has not even been asked. */
+function isUndone(error: unknown): boolean {
+  return error instanceof StoreUnavailableError && !error.indeterminate
 }
 
 function run(

@@ -39,7 +39,7 @@ export const fastifySessions: FastifyPluginCallback<FastifySessionsOptions> = (
   options,
   done,
 ) => {
-  const { sessions, fresh } = options
+  const { sessions } = options
   try {
     checkOptions(sessions, options, OPTIONS)
   } catch (error) {
@@ -58,7 +58,7 @@ export const fastifySessions: FastifyPluginCallback<FastifySessionsOptions> = (
     }
     enter(
       sessions,
-      fresh,
+      options,
       request,
       new NodeRequest(request.raw, request, isSecure),
       start,
@@ -78,7 +78,7 @@ Object.assign(fastifySessions, {
 /** What is thrown may be anything; Fastify's type is narrower than what it does. */
 type Next = (error?: unknown) => void
 
-const OPTIONS = ['sessions', 'fresh', 'prefix', 'logLevel', 'logSerializers']
+const OPTIONS = ['sessions', 'fresh', 'outage', 'prefix', 'logLevel', 'logSerializers']
 
 const SESSION = {
   getter(this: FastifyRequest): FastifySession {

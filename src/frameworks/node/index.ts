@@ -38,7 +38,7 @@ export function nodeSessions<Data extends object>(
   sessions: Sessions<Data>,
   options: NodeSessionsOptions = {},
 ): NodeMiddleware {
-  checkOptions(sessions, options, ['fresh', 'trustProxy'])
+  checkOptions(sessions, options, ['fresh', 'outage', 'trustProxy'])
   const isSecure = securityOf(options)
   return (request, response, next) => {
     const message = request as IncomingMessage
@@ -47,7 +47,7 @@ export function nodeSessions<Data extends object>(
       hookResponse(response as ServerResponse, exchange, next, sessions)
       next()
     }
-    enter(sessions, options.fresh, message, facts, start, next)
+    enter(sessions, options, message, facts, start, next)
   }
 }
 

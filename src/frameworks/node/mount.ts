@@ -1,6 +1,7 @@
 import { OptionError } from '../../core/errors.ts'
-import type { ExchangeRequest } from '../../core/exchange.ts'
-import type { OpenOptions, Sessions } from '../../core/sessions.ts'
+import type { ExchangeOptions, ExchangeRequest } from '../../core/exchange.ts'
+import { checkOutagePolicy, type OutagePolicy } from '../../core/outage.ts'
+import type { Sessions } from '../../core/sessions.ts'
 import { refuseUnknown } from '../../core/unknown-options.ts'
 import type { AnyExchange } from './response-hook.ts'
 
@@ -11,15 +12,23 @@ export interface MountOptions<Source extends object> {
    * Default false.
    */
   readonly fresh?: boolean | ((request: Source) => boolean)
+  /**
+   * What becomes of requests while the store does not answer, instead of the `outage` of `createSessions`; also by
+   * a function of the request, which may leave it to that. Mounted again further down, `'fail'` asks the store
+   * once more for a request that went on without its answer.
+   */
+  readonly outage?: OutagePolicy | ((request: Source) => OutagePolicy | undefined)
 }
 
 /** What an adapter needs of sessions. */
 export interface Arrivals<Opened extends AnyExchange>
-  extends Pick<Sessions, 'has' | 'refresh' | 'reportError'> {
-  exchange(key: object, request: ExchangeRequest, options?: OpenOptions): Opened | Promise<Opened>
+  extends Pick<Sessions, 'has' | 'refresh' | 'outageOf' | 'reportError'> {
+  exchange(
+    key: object,
+    request: ExchangeRequest,
+    options?: ExchangeOptions,
+  ): Opened | Promise<Opened>
 }
-
-const FRESH = { fresh: true }
 
 /** @throws OptionError */
 export function checkOptions(sessions: unknown, options: object, names: readonly string[]): void {
@@ -27,7 +36,8 @@ export function checkOptions(sessions: unknown, options: object, names: readonly
     throw new OptionError('sessions', 'takes what createSessions has made')
   }
   refuseUnknown(options, names)
-  const { fresh, trustProxy } = options as { fresh?: unknown; trustProxy?: unknown }
+  const { fresh, outage, trustProxy } = options as Record<string, unknown>
+  if (outage !== undefined && typeof outage !== 'function') checkOutagePolicy(outage)
   if (fresh !== undefined && typeof fresh !== 'boolean' && typeof fresh !== 'function') {
     throw new OptionError('fresh', 'takes true, false or a function of the request')
   }
@@ -44,21 +54,24 @@ export function checkOptions(sessions: unknown, options: object, names: readonly
  */
 export function enter<Opened extends AnyExchange, Source extends object>(
   sessions: Arrivals<Opened>,
-  fresh: MountOptions<Source>['fresh'],
+  { fresh, outage }: MountOptions<Source>,
   source: Source,
   request: ExchangeRequest,
   start: (exchange: Opened) => void,
   next: (error?: unknown) => void,
 ): void {
   const isFresh = fresh === true || (typeof fresh === 'function' && fresh(source))
+  const policy = typeof outage === 'function' ? outage(source) : outage
   // Mounted twice, or on a router below: the first one counts.
   if (sessions.has(source)) {
-    if (!isFresh) return next()
+    const isToFail = policy === 'fail' && sessions.outageOf(source) !== undefined
+    if (!isFresh && !isToFail) return next()
     const goOn = (): void => next()
     sessions.refresh(source).then(goOn, next)
     return
   }
-  const opened = sessions.exchange(source, request, isFresh ? FRESH : undefined)
+  const options = isFresh || policy !== undefined ? { fresh: isFresh, outage: policy } : undefined
+  const opened = sessions.exchange(source, request, options)
   if (opened instanceof Promise) opened.then(start, next)
   else start(opened)
 }
