@@ -11,11 +11,14 @@ import { hit, request, signIn, sleep, until } from '../support/requests.ts'
 import { recovered, type User } from './load.ts'
 import { atEnd, node, proxyOf, server } from './setup.ts'
 
-async function failure(promise: Promise<unknown> | unknown): Promise<unknown> {
-  return Promise.resolve(promise).then(
-    () => undefined,
-    (error: unknown) => error,
-  )
+/** @param asked what is there at once, or a promise */
+async function failure(asked: unknown): Promise<unknown> {
+  try {
+    await asked
+    return undefined
+  } catch (error) {
+    return error
+  }
 }
 
 /** It has been read, and is at hand for as long as the store answers. */
