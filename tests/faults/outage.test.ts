@@ -238,6 +238,7 @@ describe('F10 I1 a sign-out that the store does not take', () => {
       expect((await request(here, eve)).session.get('owner')).toBe('eve')
       if (how === 'refused') await redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '0')
       else await redis.restart()
+      await recovered(there)
       await until('they have ended everywhere', async () => {
         const left = await Promise.all(tokens.map((token) => there.open(token, { fresh: true })))
         return left.map(({ isNew }) => isNew).join() === 'true,true,false'
