@@ -1,6 +1,7 @@
 // Writes protocol/vectors/*.json from the built library. Run by hand when the format changes: the
 // files are what other implementations, and our own tests, are held against.
-// Usage: npm run build && node scripts/make-vectors.mjs
+// Usage: npm run build && node scripts/make-vectors.mjs [keys] [tokens] …
+// With names only those files: most of what is in them is made with random bytes.
 import { writeFileSync } from 'node:fs'
 import { sealEntry } from '../dist/core/audit-entry.js'
 import { codecs } from '../dist/core/codec.js'
@@ -22,11 +23,14 @@ const keyring = createKeyring(SECRETS)
 const former = createKeyring([SECRETS[1]])
 const stranger = createKeyring([STRANGER])
 const hex = (bytes) => Buffer.from(bytes).toString('hex')
-const write = (name, about, content) =>
+const wanted = process.argv.slice(2)
+const write = (name, about, content) => {
+  if (wanted.length > 0 && !wanted.includes(name)) return
   writeFileSync(
     new URL(`../protocol/vectors/${name}.json`, import.meta.url),
     `${JSON.stringify({ about, ...content }, null, 2)}\n`,
   )
+}
 
 // Keys: everything here follows from its input alone.
 write(
@@ -38,6 +42,11 @@ write(
       return { secret, keyId: id, tokenKey: hex(token.export()), sealKey: hex(seal.export()) }
     }),
     partitionTags: Array.from({ length: PARTITIONS }, (_, number) => partitionTag(number)),
+    regionTags: [1, 2, 3, 4, 5, 6, 7].flatMap((region) =>
+      [0, 1, 42, 1023].map((partition) => {
+        return { region, partition, tag: partitionTag(partition, region) }
+      }),
+    ),
     principals: [
       ['user-1', ''],
       ['user-1', 'a pepper'],
@@ -74,7 +83,7 @@ write(
   'tokens',
   'Under the two secrets of keys.json: tokens that are ours, and texts that are not.',
   {
-    valid: [mine, old, token(keyring, 0), token(keyring, 1023), createToken(keyring, 7, 31)].map(
+    valid: [mine, old, token(keyring, 0), token(keyring, 1023), createToken(keyring, 7, 3)].map(
       describeToken,
     ),
     invalid: [
@@ -89,6 +98,7 @@ write(
       ['another partition, MAC unchanged', retagged.toString('base64url')],
       ['made with another secret', token(stranger, 42).text],
       ['partition out of range, MAC right', byHand((bytes) => bytes.writeUInt16BE(1024, 1))],
+      ['region out of range, MAC right', byHand((bytes) => bytes.writeUInt8(bytes[0] | 8, 0))],
       ['version 0, MAC right', byHand((bytes) => bytes.writeUInt8(0, 0))],
       ['a NUL inside', change(mine.text, 5, '\0')],
       ['not ASCII', change(mine.text, 5, 'é')],

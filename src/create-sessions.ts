@@ -1,6 +1,6 @@
 import { checkDurabilityDefault, type DurabilityDefault } from './core/durability.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
-import { type Engine, type ExpiryEvents, hasExpiryEvents } from './core/engine.ts'
+import { type Engine, type ExpiryEvents, hasExpiryEvents, hasRegions } from './core/engine.ts'
 import { OptionError } from './core/errors.ts'
 import { checkOptions, SESSIONS_OPTION_NAMES, type SessionsOptions } from './core/options.ts'
 import { Sessions } from './core/sessions.ts'
@@ -9,15 +9,17 @@ import { memoryEngine } from './engines/memory/memory-engine.ts'
 import { checkExpiry } from './engines/redis/expiry.ts'
 import { checkPrefix } from './engines/redis/keys.ts'
 import { type NearCacheOptions, nearCacheLimits } from './engines/redis/near-cache-options.ts'
-import type { RedisSource } from './engines/redis/options.ts'
-import { redisEngine } from './engines/redis/redis-engine.ts'
+import { type RedisSource, redisPlan } from './engines/redis/options.ts'
+import { type RedisEngineOptions, redisEngine } from './engines/redis/redis-engine.ts'
+import { checkRegions, isRegions, type RedisRegionsOptions } from './engines/regions/options.ts'
+import { RegionalEngine } from './engines/regions/regional-engine.ts'
 
 export interface CreateSessionsOptions<Data extends object> extends SessionsOptions<Data> {
   /**
-   * Where the sessions live: `redis://…`, `rediss://…`, a unix socket's path, or the parts. Absent:
-   * the embedded engine, in this process.
+   * Where the sessions live: `redis://…`, `rediss://…`, a unix socket's path, the parts, or `{ regions }`.
+   * Absent: the embedded engine, in this process.
    */
-  readonly redis?: RedisSource | undefined
+  readonly redis?: RedisSource | RedisRegionsOptions | undefined
   /**
    * An engine of your own making, or one shared by several `Sessions` of a process: it is closed with
    * the last of them.
@@ -101,20 +103,29 @@ export function createSessions<Data extends object = Record<string, unknown>>(
     )
   }
   const shared = clock === undefined ? {} : { clock }
-  const engine =
-    given ??
-    (redis === undefined
-      ? memoryEngine(shared)
-      : redisEngine({
-          redis,
-          commandTimeout,
-          nearCache,
-          expiry,
-          durability,
-          ...shared,
-          ...(prefix === undefined ? {} : { prefix }),
-        }))
+  const common = {
+    ...{ commandTimeout, nearCache, expiry, durability, ...shared },
+    ...(prefix === undefined ? {} : { prefix }),
+  }
+  const engine = given ?? (redis === undefined ? memoryEngine(shared) : engineOf(redis, common))
+  if (options.region !== undefined && !hasRegions(engine)) {
+    void engine.close()
+    throw new OptionError('region', 'needs redis: { regions }')
+  }
   return new Sessions<Data>({ ...settings, engine })
+}
+
+function engineOf(
+  redis: RedisSource | RedisRegionsOptions,
+  common: Omit<RedisEngineOptions, 'redis'>,
+): Engine {
+  if (!isRegions(redis)) return redisEngine({ redis, ...common })
+  const plan = checkRegions(redis)
+  // All of them before the first one is made: a wrong one must not leave connections behind.
+  for (const region of plan.regions) if (region.redis !== undefined) redisPlan(region.redis)
+  return new RegionalEngine(plan, ({ number, redis: source }) =>
+    redisEngine({ redis: source as RedisSource, region: number, ...common }),
+  )
 }
 
 function tellsOnce(engine: Engine): boolean {

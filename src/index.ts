@@ -50,6 +50,7 @@ export type {
   NearCacheStats,
   NearReads,
   Owner,
+  Regions,
   RevokeOptions,
   RotateOptions,
   SessionId,
@@ -66,6 +67,7 @@ export {
   OptionError,
   SchemaError,
   SessionConflictError,
+  SessionElsewhereError,
   SessionEndedError,
   SessionLimitError,
   SessionTooLargeError,
@@ -84,7 +86,8 @@ export type { DurationBucket, Durations, Percentiles } from './core/gap-histogra
 export type { InsightOptions, SessionsInsight } from './core/insight.ts'
 export type { LimitedLogin, MaxSessions, SessionLimit } from './core/limit.ts'
 export { counter, fields, type Merge, union } from './core/merge.ts'
-export type { SessionsOptions } from './core/options.ts'
+export type { RegionContext, RegionOf, SessionsOptions } from './core/options.ts'
+export type { OutageOptions, OutagePolicy } from './core/outage.ts'
 export type {
   OwnSessions,
   PrincipalSessions,
@@ -113,3 +116,4 @@ export type {
   ServerAddress,
 } from './engines/redis/options.ts'
 export { type RedisEngineOptions, redisEngine } from './engines/redis/redis-engine.ts'
+export type { RedisRegionsOptions, RegionOptions } from './engines/regions/options.ts'

@@ -3,7 +3,7 @@ import type { AuditLog } from './audit-log.ts'
 import { type AuditReading, readAudit } from './audit-reader.ts'
 import { AuditWriter } from './audit-writer.ts'
 import { type Duration, parseDuration } from './duration.ts'
-import { hasAudit } from './engine.ts'
+import { hasAudit, hasRegions, type SessionId } from './engine.ts'
 import { OptionError } from './errors.ts'
 import type { EventHub, SessionEventName } from './events.ts'
 import type { Settings } from './options.ts'
@@ -38,7 +38,8 @@ const LONGEST_NAME = 128
 export class Audit {
   readonly #settings: Settings
   readonly #events: EventHub
-  readonly #writer: AuditWriter | undefined
+  /** One for each log: what happens to a session is kept in its region. */
+  readonly #writers = new Map<AuditLog, AuditWriter>()
   readonly #readings = new Set<AuditReading>()
 
   /** Use `sessions.audit`. @throws OptionError when an audit is wanted and the engine keeps none */
@@ -50,9 +51,6 @@ export class Audit {
     if (!hasAudit(engine)) {
       throw new OptionError('audit', `the engine (${engine.name}) keeps none`)
     }
-    const { maxLength, retention } = audit
-    const tell = this.#tell
-    this.#writer = new AuditWriter({ log: engine.audit, maxLength, retention, tell })
     events.keep((name, event, isToldAgain) => this.#keep(name, event, isToldAgain))
   }
 
@@ -112,7 +110,7 @@ export class Audit {
   /** For `sessions.close`: what is being handled is finished, what is queued is written if it can be. */
   async close(): Promise<void> {
     await Promise.all([...this.#readings].map((reading) => reading.stop()))
-    await this.#writer?.close()
+    await Promise.all([...this.#writers.values()].map((writer) => writer.close()))
   }
 
   get #log(): AuditLog {
@@ -126,12 +124,24 @@ export class Audit {
     if (!audit.events.has(name)) return undefined
     try {
       const entry = sealEntry(keyring, name, Math.floor(engine.now()), event)
-      return isToldAgain ? this.#writer?.write(entry) : this.#writer?.add(entry)
+      const writer = this.#writerFor((event as { id?: SessionId }).id)
+      return isToldAgain ? writer.write(entry) : writer.add(entry)
     } catch (error) {
       // It has happened: that it cannot be told of must not fail it.
       this.#tell(error)
       return undefined
     }
+  }
+
+  #writerFor(id: SessionId | undefined): AuditWriter {
+    const { engine, audit } = this.#settings
+    const log = id !== undefined && hasRegions(engine) ? engine.auditOf(id) : this.#log
+    const known = this.#writers.get(log)
+    if (known !== undefined) return known
+    const { maxLength, retention } = audit
+    const writer = new AuditWriter({ log, maxLength, retention, tell: this.#tell })
+    this.#writers.set(log, writer)
+    return writer
   }
 
   readonly #tell = (error: unknown): void => {

@@ -15,6 +15,9 @@ interface Denied {
   readonly ownerTag: string | undefined
   /** Until when it can live, milliseconds since the epoch by the engine's clock. */
   readonly deadline: number
+  /** Told of when it has ended at last. */
+  readonly event: 'logout' | 'revoked'
+  readonly principal: string | undefined
 }
 
 /**
@@ -78,11 +81,12 @@ export class Denials {
     this.#wait()
   }
 
-  async #end(id: SessionId, { ownerTag, deadline }: Denied, now: number): Promise<void> {
+  async #end(id: SessionId, denied: Denied, now: number): Promise<void> {
+    const { ownerTag, deadline, event, principal } = denied
     const ended = now < deadline && (await revokeById(this.#settings.engine, id, { ownerTag }))
     this.#denied.delete(id)
     if (ended === false || ended === undefined) return
-    await this.#events.record('revoked', { id: ended, principal: undefined })
+    await this.#events.record(event, { id: ended, principal })
   }
 
   #has(id: SessionId, { header }: Live): boolean {

@@ -406,6 +406,24 @@ export function hasInsights(engine: Engine): engine is Engine & Insights {
   return 'sampleTtls' in engine
 }
 
+/** Optional ability: each session is in one of several regions, which its id says. */
+export interface Regions {
+  /**
+   * Where a new session goes.
+   * @param name the region that is wanted; undefined: that of this process
+   * @returns its number, or that of another one if it is to take no more
+   * @throws OptionError for a name that is not known
+   */
+  regionForNew(name?: string): number
+
+  /** Of the session's region. */
+  auditOf(id: SessionId): AuditLog
+}
+
+export function hasRegions(engine: Engine): engine is Engine & Regions {
+  return 'regionForNew' in engine
+}
+
 /** Optional ability: the engine keeps an audit. */
 export interface Audits {
   readonly audit: AuditLog

@@ -16,6 +16,7 @@ export type SojournErrorCode =
   | 'ERR_SOJOURN_SESSION_LIMIT'
   | 'ERR_SOJOURN_NOT_SIGNED_IN'
   | 'ERR_SOJOURN_HEADERS_SENT'
+  | 'ERR_SOJOURN_ELSEWHERE'
   | 'ERR_SOJOURN_STORE_UNAVAILABLE'
   | 'ERR_SOJOURN_STORE_REFUSED'
 
@@ -138,6 +139,20 @@ export class SessionLimitError extends SojournError {
     )
     this.max = max
     this.kind = kind
+  }
+}
+
+/** The session is in a region that is not to be reached from here. Nothing was asked, and no cookie is touched. */
+export class SessionElsewhereError extends SojournError {
+  readonly region: string
+
+  constructor(operation: string, region: string) {
+    super(
+      'ERR_SOJOURN_ELSEWHERE',
+      `${operation}: region ${quote(region)} is not reached from here; send the request there`,
+      421,
+    )
+    this.region = region
   }
 }
 

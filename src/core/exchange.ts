@@ -57,6 +57,11 @@ export class Exchange<Data extends object> {
     this.#opened = state.live
   }
 
+  /** @param request what the framework hands out for it */
+  belongsTo(request: object): void {
+    this.#state.request = request
+  }
+
   /** Whether the response has to wait: for a commit, or for operations that are still under way. */
   get dirty(): boolean {
     try {

@@ -42,6 +42,7 @@ export async function login(
   before: Live | undefined,
   pending: Delta,
   plan: LoginPlan,
+  region: number,
 ): Promise<Live> {
   const { engine, keyring, schema } = repository.settings
   const now = Math.floor(engine.now())
@@ -64,7 +65,7 @@ export async function login(
   })
   const base = before?.attributes() ?? new Map<string, unknown>()
   const kept = pick(applyDelta(base, pending), plan.keep)
-  const token = createToken(keyring, plan.name.partition)
+  const token = createToken(keyring, plan.name.partition, region)
   // The same principal's, which this login ends, is not one too many.
   const isReplaced = before !== undefined && before.header.ownerTag === plan.name.tag
   const limit = isReplaced && plan.limit ? { ...plan.limit, replaces: before.token.id } : plan.limit

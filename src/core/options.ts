@@ -65,8 +65,23 @@ export interface SessionsOptions<Data extends object> extends RotationOptions, O
    * or a function of the login. Default: no limit. See `SessionLimit`.
    */
   readonly maxSessions?: MaxSessions | undefined
+  /**
+   * In which region a new session goes, and who logs in: its name; undefined: that of this process. With
+   * `redis: { regions }` only.
+   */
+  readonly region?: RegionOf | undefined
   readonly clock?: Clock
 }
+
+/** What is known when a session is made. */
+export interface RegionContext {
+  /** Who logs in. Absent for a session of nobody. */
+  readonly principal: string | undefined
+  /** What the framework hands out for the request. Absent for `sessions.open`. */
+  readonly request: object | undefined
+}
+
+export type RegionOf = (context: RegionContext) => string | undefined
 
 /** The options, checked and with defaults. */
 export interface Settings extends RotationSettings, OutageSettings {
@@ -83,6 +98,7 @@ export interface Settings extends RotationSettings, OutageSettings {
   readonly pepper: SecretKey
   readonly limitOf: LimitOf
   readonly audit: AuditSettings
+  readonly region: RegionOf | undefined
 }
 
 export const SESSIONS_OPTION_NAMES: readonly (keyof SessionsOptions<object>)[] = [
@@ -109,6 +125,7 @@ export const SESSIONS_OPTION_NAMES: readonly (keyof SessionsOptions<object>)[] =
   'audit',
   'outage',
   'outageGrace',
+  'region',
   'clock',
 ]
 const COOKIE_NAMES: readonly (keyof CookieOptions)[] = [
@@ -184,7 +201,13 @@ export function checkOptions<Data extends object>(
     limitOf: limitOf(options.maxSessions),
     audit: checkAudit(audit),
     ...checkOutage(options),
+    region: regionOf(options.region),
   }
+}
+
+function regionOf(region: unknown): RegionOf | undefined {
+  if (region === undefined || typeof region === 'function') return region as RegionOf | undefined
+  throw new OptionError('region', 'takes a function')
 }
 
 function clockOf(clock: Clock | null): Clock {

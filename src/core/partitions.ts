@@ -1,11 +1,13 @@
 /**
- * The 1,024 partitions and their hash tags. A tag is the first string of three characters, in the
- * order 0-9 A-Z a-z, whose Redis Cluster slot is 16 × its partition: slots lie evenly, 16 apart,
+ * The 1,024 partitions and their hash tags. A tag is the first string of three characters (in a further
+ * region the second, the third, …), in the order 0-9 A-Z a-z, whose Redis Cluster slot is 16 × its partition: slots lie evenly, 16 apart,
  * so that any even split of the slots over masters splits the sessions evenly.
  * Slot rule: CRC-16/XMODEM modulo 16,384 (Redis Cluster specification, "Key distribution model").
  */
 
 export const PARTITIONS = 1024
+/** Each partition has at least so many tags. */
+export const REGIONS = 8
 
 const ALPHABET = Buffer.from('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz')
 
@@ -19,35 +21,73 @@ function crcStep(crc: number, byte: number): number {
   return ((crc << 8) ^ (CRC_TABLE[(crc >> 8) ^ byte] ?? 0)) & 0xffff
 }
 
-function findTags(): string[] {
-  const tags = new Array<string>(PARTITIONS).fill('')
-  let left = PARTITIONS
+/** Tags by region: that of a partition in region r is the (r + 1)-th string with its slot. */
+function findTags(regions: number): string[][] {
+  const found: string[][] = Array.from({ length: regions }, () => new Array(PARTITIONS).fill(''))
+  const counts = new Uint8Array(PARTITIONS)
+  let left = PARTITIONS * regions
   for (const a of ALPHABET) {
     const one = crcStep(0, a)
     for (const b of ALPHABET) {
       const two = crcStep(one, b)
       for (const c of ALPHABET) {
         const slot = crcStep(two, c) & 16383
-        if (slot % 16 !== 0 || tags[slot / 16] !== '') continue
-        tags[slot / 16] = String.fromCharCode(a, b, c)
-        if (--left === 0) return tags
+        if (slot % 16 !== 0) continue
+        const partition = slot / 16
+        const tags = found[counts[partition] ?? 0]
+        if (tags === undefined) continue
+        tags[partition] = String.fromCharCode(a, b, c)
+        counts[partition] = (counts[partition] ?? 0) + 1
+        if (--left === 0) return found
       }
     }
   }
-  return tags
+  return found
 }
 
-const TAGS: readonly string[] = findTags()
-const NUMBERS: ReadonlyMap<string, number> = new Map(TAGS.map((tag, number) => [tag, number]))
+/** What a tag stands for. */
+interface Place {
+  readonly partition: number
+  readonly region: number
+}
 
-/** The hash tag of a partition from 0 to 1,023. */
-export function partitionTag(partition: number): string {
-  const tag = TAGS[partition]
+class Tags {
+  readonly #tags: readonly string[][]
+  readonly #places = new Map<string, Place>()
+
+  constructor(regions: number) {
+    this.#tags = findTags(regions)
+    this.#tags.forEach((tags, region) => {
+      tags.forEach((tag, partition) => this.#places.set(tag, { partition, region }))
+    })
+  }
+
+  of(partition: number, region: number): string | undefined {
+    return this.#tags[region]?.[partition]
+  }
+
+  placeOf(tag: string): Place | undefined {
+    return this.#places.get(tag)
+  }
+}
+
+const ONE_REGION = new Tags(1)
+/** Takes some milliseconds, and most need none of it. */
+let allRegions: Tags | undefined
+
+/** The hash tag of a partition from 0 to 1,023 in a region from 0 to 7. */
+export function partitionTag(partition: number, region = 0): string {
+  const tag = (region === 0 ? ONE_REGION : (allRegions ??= new Tags(REGIONS))).of(partition, region)
   if (tag === undefined) throw new RangeError(`no partition ${partition}`)
   return tag
 }
 
-/** The partition of a hash tag, or nothing when it is none of ours. */
+/** What a hash tag stands for, or nothing when it is none of ours. */
+export function placeOfTag(tag: string): Place | undefined {
+  return ONE_REGION.placeOf(tag) ?? (allRegions ??= new Tags(REGIONS)).placeOf(tag)
+}
+
+/** The partition of a hash tag, in whichever region, or nothing when it is none of ours. */
 export function partitionOf(tag: string): number | undefined {
-  return NUMBERS.get(tag)
+  return placeOfTag(tag)?.partition
 }

@@ -3,6 +3,7 @@ import { equalBytes } from './crypto.ts'
 import { Denials } from './denials.ts'
 import { Confirmation, type Outcome, type WaitFor } from './durability.ts'
 import {
+  hasRegions,
   type Limit,
   type Owner,
   type SessionId,
@@ -27,7 +28,7 @@ import {
   principalOf,
   withPersistent,
 } from './meta.ts'
-import type { Settings } from './options.ts'
+import type { RegionContext, Settings } from './options.ts'
 import { sealDescriptor } from './principal.ts'
 import { rebase } from './rebase.ts'
 import { encodeRecord, nextRevision, type RecordHeader } from './record.ts'
@@ -128,6 +129,12 @@ export class Repository {
     this.insight = new Insight(settings.engine, events)
     this.rotations = new Rotations(settings, events)
     this.leftovers = new Leftovers(settings, events)
+  }
+
+  /** The region of a session that is made now. @throws OptionError where the application names none */
+  regionForNew(context: RegionContext): number {
+    const { engine, region } = this.settings
+    return hasRegions(engine) ? engine.regionForNew(region?.(context)) : 0
   }
 
   /** Milliseconds until the record ends if nobody comes; 0 or less when its deadline has passed. */
@@ -244,7 +251,10 @@ export class Repository {
       const changed = change.changeMeta?.(lasting) ?? lasting
       const meta = rotate === undefined ? changed : this.rotations.meta(rotate, changed, live.token)
       const attributes = applyDelta(live.attributes(), delta)
-      const token = rotate === undefined ? live.token : createToken(keyring, live.token.partition)
+      const token =
+        rotate === undefined
+          ? live.token
+          : createToken(keyring, live.token.partition, live.token.region)
       const encoding = this.#encode(token, header, attributes, meta)
       const record = encoding instanceof Promise ? await encoding : encoding
       const confirmation = new Confirmation()

@@ -83,7 +83,8 @@ export async function revoke(
     ended = await revokeById(engine, id, { ownerTag, confirmation })
   } catch (error) {
     const deadline = engine.now() + LONGEST_LIFETIME
-    if (isStoreError(error)) denials.add(id, { ownerTag, deadline })
+    const denied = { ownerTag, deadline, event: 'revoked', principal: name?.principal } as const
+    if (isStoreError(error)) denials.add(id, denied)
     throw error
   }
   if (ended === undefined) return false

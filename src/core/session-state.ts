@@ -61,6 +61,8 @@ export class SessionState {
   rotationDue = false
   /** Why nobody knows whose session it is; undefined: somebody does. The request goes on with nobody's. */
   unavailable: StoreUnavailableError | undefined
+  /** What the framework hands out for the request, where somebody wants to know. */
+  request: object | undefined
   /** The store did not answer: this is what was last known of the session. */
   cached = false
   /** Nobody is there any more to take a new session's cookie. */
@@ -210,7 +212,9 @@ export class SessionState {
       this.#ending?.pause()
       let live: Live
       try {
-        live = await login(this.repository, before, delta, plan)
+        const { principal } = plan.name
+        const region = this.repository.regionForNew({ principal, request: this.request })
+        live = await login(this.repository, before, delta, plan, region)
       } catch (error) {
         if (error instanceof SessionEndedError) {
           this.#end(delta, 'ended')
@@ -274,7 +278,13 @@ export class SessionState {
       return await this.repository.destroy(live, { waitFor })
     } catch (error) {
       const { ownerTag, deadline } = live.header
-      if (isStoreError(error)) this.repository.denials.add(live.token.id, { ownerTag, deadline })
+      const denied = {
+        ownerTag,
+        deadline,
+        event: 'logout',
+        principal: principalOf(live.meta),
+      } as const
+      if (isStoreError(error)) this.repository.denials.add(live.token.id, denied)
       throw error
     }
   }
@@ -361,7 +371,9 @@ export class SessionState {
       ownerTag: undefined,
     }
     const meta = lifetime.persistent === true ? withPersistent(NO_META, true) : NO_META
-    return this.repository.create(createToken(keyring), header, attributes, meta)
+    const region = this.repository.regionForNew({ principal: undefined, request: this.request })
+    const token = createToken(keyring, undefined, region)
+    return this.repository.create(token, header, attributes, meta)
   }
 
   async #store(live: Live, rotation?: Rotation, changeMeta?: (meta: Meta) => Meta): Promise<void> {

@@ -261,6 +261,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   }
 
   #remember(key: object, exchange: Exchange<Data>): Exchange<Data> {
+    if (this.#settings.region !== undefined) exchange.belongsTo(key)
     ;(key as Record<symbol, unknown>)[this.#slot] = exchange
     return exchange
   }

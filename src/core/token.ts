@@ -1,7 +1,7 @@
 import { equalBytes, hmacSha256, randomBytes, type SecretKey, sha256 } from './crypto.ts'
 import type { SessionId } from './engine.ts'
 import type { Keyring } from './keyring.ts'
-import { PARTITIONS, partitionOf, partitionTag } from './partitions.ts'
+import { PARTITIONS, partitionOf, partitionTag, REGIONS } from './partitions.ts'
 
 /**
  * The secret in the cookie, 36 bytes as 48 characters of base64url:
@@ -34,7 +34,10 @@ const TOKEN_BYTES = 36
 export const TOKEN_LENGTH = 48
 const TOKEN_SHAPE = /^[A-Za-z0-9_-]{48}$/
 
-/** A new token. Without a partition it is drawn at random, as for sessions of nobody yet. */
+/**
+ * A new token. Without a partition it is drawn at random, as for sessions of nobody yet.
+ * @param region 0 to 7
+ */
 export function createToken(keyring: Keyring, partition?: number, region = 0): Token {
   const bytes = Buffer.alloc(TOKEN_BYTES)
   const random = randomBytes(MAC_OFFSET - SECRET_OFFSET + 2)
@@ -59,6 +62,7 @@ export function verifyToken(keyring: Keyring, bytes: Buffer): Token | undefined 
   let valid = false
   for (const key of keyring.keys) valid = equalBytes(mac(key.token, bytes), given) || valid
   if (!valid || (bytes[0] ?? 0) >> 5 !== VERSION) return undefined
+  if ((bytes[0] ?? 0) % 32 >= REGIONS) return undefined
   return bytes.readUInt16BE(1) < PARTITIONS ? describe(bytes) : undefined
 }
 
@@ -73,14 +77,15 @@ export function tokenBytes(token: Token): Buffer {
 
 function describe(bytes: Buffer): Token {
   const partition = bytes.readUInt16BE(1)
+  const region = (bytes[0] ?? 0) & 31
   // A copy: tokens are kept, and a slice would keep the page of memory that it is cut from.
   const secret = new Uint8Array(bytes.subarray(SECRET_OFFSET, MAC_OFFSET))
   return {
     text: bytes.toString('base64url'),
-    region: (bytes[0] ?? 0) & 31,
+    region,
     partition,
     secret,
-    id: partitionTag(partition) + sha256(secret).toString('base64url', 0, 16),
+    id: partitionTag(partition, region) + sha256(secret).toString('base64url', 0, 16),
     recordKey: undefined,
   }
 }

@@ -19,6 +19,7 @@ import { indexKey, recordKey } from '../../src/engines/redis/keys.ts'
 interface Keys {
   secrets: { secret: string; keyId: number; tokenKey: string; sealKey: string }[]
   partitionTags: string[]
+  regionTags: { region: number; partition: number; tag: string }[]
   principals: {
     principal: string
     pepper: string
@@ -137,6 +138,11 @@ describe('keys', () => {
     expect(keys.partitionTags.map((_, number) => partitionTag(number))).toEqual(keys.partitionTags)
   })
 
+  it.each(keys.regionTags)('tag of partition $partition in region $region', (vector) => {
+    expect(partitionTag(vector.partition, vector.region)).toBe(vector.tag)
+    expect(tagsOfSlot(16 * vector.partition)[vector.region]).toBe(vector.tag)
+  })
+
   it.each(keys.principals)('principal $principal, pepper "$pepper"', (vector) => {
     const name = createHmac('sha256', vector.pepper).update(vector.principal).digest()
     expect(name.toString('base64url', 0, 16)).toBe(vector.tag)
@@ -146,6 +152,28 @@ describe('keys', () => {
     expect(indexKey('sj', ours.partitionTag, ours.tag)).toBe(vector.indexKey)
   })
 })
+
+/** All strings of three characters with the slot, in their order. */
+function tagsOfSlot(slot: number): string[] {
+  const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+  const found: string[] = []
+  for (const a of alphabet) {
+    for (const b of alphabet) {
+      for (const c of alphabet) if (crc16(a + b + c) % 16_384 === slot) found.push(a + b + c)
+    }
+  }
+  return found
+}
+
+/** CRC-16/XMODEM, bit by bit. */
+function crc16(text: string): number {
+  let crc = 0
+  for (const byte of Buffer.from(text)) {
+    crc ^= byte << 8
+    for (let bit = 0; bit < 8; bit++) crc = (crc << 1) ^ (crc & 0x8000 ? 0x1_1021 : 0)
+  }
+  return crc
+}
 
 describe('tokens', () => {
   it.each(tokens.valid)('$sessionId', (vector) => {
@@ -157,7 +185,7 @@ describe('tokens', () => {
         .slice(0, 18),
     )
     expect(mac).toContain(bytes.toString('hex', 27))
-    const tag = keys.partitionTags[bytes.readUInt16BE(1)]
+    const tag = tagsOfSlot(16 * bytes.readUInt16BE(1))[bytes.readUInt8(0) & 31]
     const hash = createHash('sha256').update(bytes.subarray(3, 27)).digest()
     expect(`${tag}${hash.toString('base64url', 0, 16)}`).toBe(vector.sessionId)
     const ours = tokenOf(vector.token)

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, test } from 'vitest'
 import { memoryEngine } from '../../src/engines/memory/memory-engine.ts'
 import type { RedisSource } from '../../src/engines/redis/options.ts'
 import { redisEngine } from '../../src/engines/redis/redis-engine.ts'
+import { checkRegions } from '../../src/engines/regions/options.ts'
+import { RegionalEngine } from '../../src/engines/regions/regional-engine.ts'
 import { engineSuite, manualClock } from '../../src/testing/index.ts'
 import { startCluster } from '../support/cluster.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
@@ -19,6 +21,43 @@ describe('memory engine', () => {
       await assertCase({ engine, second: engine, advance: async (ms) => clock.advance(ms) })
     } finally {
       await engine.close()
+    }
+  })
+})
+
+describe('regions, a server for each of two', () => {
+  let servers: readonly RedisServer[]
+  let times: readonly RedisTime[]
+  let count = 0
+
+  beforeAll(async () => {
+    servers = await Promise.all([startRedis(), startRedis()])
+    times = await Promise.all(servers.map((server) => redisTime(server)))
+  }, 60_000)
+
+  afterAll(async () => {
+    await Promise.all(times.map((time) => time.close()))
+    await Promise.all(servers.map((server) => server.stop()))
+  })
+
+  test.each(cases)('%s', async (_, assertCase) => {
+    const clock = manualClock()
+    const prefix = `sj:case${(count += 1)}`
+    const [eu, us] = servers.map(({ url }, number) => ({ number, redis: url }))
+    const plan = checkRegions({ regions: { eu: eu!, us: us! }, home: 'eu' })
+    const make = () =>
+      new RegionalEngine(plan, ({ number, redis = '' }) =>
+        redisEngine({ redis, region: number, prefix, clock, commandTimeout: 10_000 }),
+      )
+    const [engine, second] = [make(), make()]
+    const advance = async (ms: number): Promise<void> => {
+      clock.advance(ms)
+      for (const time of times) await time.pass(prefix, ms)
+    }
+    try {
+      await assertCase({ engine, second, advance })
+    } finally {
+      await Promise.all([engine.close(), second.close()])
     }
   })
 })

@@ -25,7 +25,7 @@ function nodeAt({ target }: Address) {
   const engine = new RedisEngine({
     ...{ prefix: 'sj', commandTimeout: 2_000, clock: systemClock, expiry: 'off' },
     ...{ plan: { kind: 'single', target }, nearCache: nearCacheLimits() },
-    ...{ waitFor: { replicas: 0, disk: false }, confirmTimeout: 200 },
+    ...{ waitFor: { replicas: 0, disk: false }, confirmTimeout: 200, region: 0 },
   })
   return node<User>('', { redis: undefined, engine })
 }

@@ -7,7 +7,7 @@ import { type Proxy, startProxy } from '../support/proxy.ts'
 import { type RedisServer, type RedisServerOptions, startRedis } from '../support/redis-server.ts'
 import { SECRET } from '../support/requests.ts'
 
-/** `npm run faults:full`: the numbers of the list of faults, where the usual run has smaller ones. */
+/** `npm run test:faults -- --long`: the numbers of the list of faults, where the usual run has smaller ones. */
 export const FULL: boolean = process.env['SOJOURN_FULL'] === '1'
 
 const ended: Array<() => Promise<void>> = []

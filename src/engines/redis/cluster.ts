@@ -229,7 +229,7 @@ export class Cluster implements Topology {
     this.#problem = undefined
     const had = new Set<ClusterMaster>()
     const partitions = new Map<ClusterMaster, Set<number>>()
-    const changed = new Set<string>()
+    const changed = new Set<number>()
     addresses.forEach((address, partition) => {
       const before = this.#table[partition]
       const master = address === undefined ? undefined : this.#guest(address)
@@ -239,7 +239,7 @@ export class Cluster implements Topology {
       }
       if (before === master) return
       this.#table[partition] = master
-      changed.add(partitionTag(partition))
+      changed.add(partition)
       if (before !== undefined) had.add(before)
     })
     for (const [name, master] of this.#masters) {
@@ -256,10 +256,10 @@ export class Cluster implements Topology {
       // One that is not connected yet says so by itself.
       if (!master.isConnected) continue
       this.#options.connected?.(master, (id) => {
-        return changed.has(id.slice(0, 3)) && this.#masterOf(id) === master
+        return changed.has(numberOf(id)) && this.#masterOf(id) === master
       })
     }
-    this.#watchers.notifyAll((id) => changed.has(id.slice(0, 3)))
+    this.#watchers.notifyAll((id) => changed.has(numberOf(id)))
     for (const tell of [...this.#moved]) tell()
   }
 

@@ -83,11 +83,12 @@ export class ExpiryClaims implements ExpirySource {
   #acknowledged: Claimed[] = []
   #acknowledging: Promise<void> | undefined
 
-  constructor(topology: Topology, prefix: string) {
+  /** @param region whose sessions it has */
+  constructor(topology: Topology, prefix: string, region: number) {
     this.#topology = topology
     this.#prefix = prefix
     this.#keys = Array.from({ length: PARTITIONS }, (_, partition) =>
-      awaitedKey(prefix, partitionTag(partition)),
+      awaitedKey(prefix, partitionTag(partition, region)),
     )
     this.#planLook(SWEEP_INTERVAL)
     this.#schedule()

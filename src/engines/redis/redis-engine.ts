@@ -33,6 +33,7 @@ import {
   type WriteResult,
 } from '../../core/engine.ts'
 import { OptionError, StoreUnavailableError } from '../../core/errors.ts'
+import { sumOfNearCaches } from '../near-cache-stats.ts'
 import {
   createResult,
   endedRecord,
@@ -91,12 +92,14 @@ export interface RedisEngineOptions {
   readonly expiry?: ExpiryEvents['expiry']
   /** What writes wait for, touches excepted. Default `'async'`: nothing. See Durability. */
   readonly durability?: DurabilityDefault
+  /** The number of the region whose sessions it has, 0 to 7. Default 0. See RegionOptions. */
+  readonly region?: number
   readonly clock?: Clock
 }
 
 /** @throws OptionError. Connects in the background: await `ready()` to know that it has. */
 export function redisEngine(options: RedisEngineOptions): RedisEngine {
-  const { prefix = 'sj', commandTimeout = 500, clock = systemClock } = options
+  const { prefix = 'sj', commandTimeout = 500, clock = systemClock, region = 0 } = options
   checkPrefix(prefix)
   if (!Number.isInteger(commandTimeout) || commandTimeout < 1 || commandTimeout > 600_000) {
     throw new OptionError('commandTimeout', 'takes whole milliseconds from 1 to 600000')
@@ -113,6 +116,7 @@ export function redisEngine(options: RedisEngineOptions): RedisEngine {
     expiry,
     waitFor,
     confirmTimeout,
+    region,
   })
 }
 
@@ -121,6 +125,7 @@ interface EngineSettings extends TopologyOptions {
   readonly expiry: ExpiryMode
   /** What all writes wait for that do not say otherwise. */
   readonly waitFor: WaitFor
+  readonly region: number
 }
 
 /** Every session is a string, every principal with sessions a hash; see protocol/README.md. */
@@ -143,7 +148,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
   /** Whose expiry is told of is entered in a key of the partition. */
   readonly #scope: WorkOptions
 
-  constructor({ plan, expiry, waitFor, ...options }: EngineSettings) {
+  constructor({ plan, expiry, waitFor, region, ...options }: EngineSettings) {
     const { prefix } = options
     this.#waitFor = waitFor
     this.#prefix = prefix
@@ -159,7 +164,8 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     const { database } = plan.kind === 'single' ? plan.target : plan.plan.servers
     this.#trails =
       expiry === 'notify' ? new ExpiryNotifications(this.#topology, prefix, database) : undefined
-    this.#expired = expiry === 'reliable' ? new ExpiryClaims(this.#topology, prefix) : this.#trails
+    this.#expired =
+      expiry === 'reliable' ? new ExpiryClaims(this.#topology, prefix, region) : this.#trails
     this.#insight = new RedisInsight(this.#topology, prefix)
     this.audit = new AuditStream(this.#topology, options)
   }
@@ -201,7 +207,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
   }
 
   get nearCache(): NearCacheStats {
-    return sumOf([...this.#topology.nears].map(({ stats }) => stats))
+    return sumOfNearCaches([...this.#topology.nears].map(({ stats }) => stats))
   }
 
   peek(id: SessionId, now: number): Held | undefined {
@@ -595,27 +601,6 @@ function run(
 ): Promise<unknown> {
   return place.call(script.name, (wire, isWanted) =>
     evaluate(wire, script, keys, args, isWanted, written),
-  )
-}
-
-/** Of all servers. */
-function sumOf(all: readonly NearCacheStats[]): NearCacheStats {
-  const [first, ...others] = all
-  if (first === undefined) throw new TypeError('no servers')
-  return others.reduce(
-    (sum, one) => ({
-      // As good as the worst of them.
-      state: sum.state === 'on' ? one.state : sum.state,
-      reason: sum.reason ?? one.reason,
-      entries: sum.entries + one.entries,
-      bytes: sum.bytes + one.bytes,
-      hits: sum.hits + one.hits,
-      misses: sum.misses + one.misses,
-      invalidations: sum.invalidations + one.invalidations,
-      evictions: sum.evictions + one.evictions,
-      age: sum.age === undefined || one.age === undefined ? undefined : Math.max(sum.age, one.age),
-    }),
-    first,
   )
 }
 
