@@ -10,7 +10,7 @@ const WATCHED = 5_000
 
 export class SignOuts {
   /** What was acknowledged, and when. */
-  readonly acknowledged = new Map<string, { readonly outcome: Outcome; readonly at: number }>()
+  readonly acknowledged: Map<string, { readonly outcome: Outcome; readonly at: number }> = new Map()
   failed = 0
   /** The longest that a session was still served elsewhere after its sign-out was acknowledged, milliseconds. */
   longestStale = 0
