@@ -131,15 +131,25 @@ export class Ledger {
 
   #of(id, principal) {
     const known = this.#sessions.get(id)
-    if (known !== undefined) return known
-    const session = { id, principal, expired: 0, isKnown: false, isDoubtful: false }
-    this.#sessions.set(id, session)
-    if (principal !== undefined) {
-      const one = this.#principal(principal)
-      one.live.add(session)
-      if (performance.now() < one.doubtUntil) session.isDoubtful = true
+    if (known !== undefined) {
+      // One node may tell of a rotation before another has told whose session it is.
+      for (let at = known; at !== undefined; at = this.#sessions.get(at.next)) {
+        this.#belongs(at, principal)
+      }
+      return known
     }
+    const session = { id, principal: undefined, expired: 0, isKnown: false, isDoubtful: false }
+    this.#sessions.set(id, session)
+    this.#belongs(session, principal)
     return session
+  }
+
+  #belongs(session, principal) {
+    if (principal === undefined || session.principal !== undefined) return
+    session.principal = principal
+    const one = this.#principal(principal)
+    if (session.end === undefined && session.expired === 0) one.live.add(session)
+    if (performance.now() < one.doubtUntil) session.isDoubtful = true
   }
 
   #principal(name) {

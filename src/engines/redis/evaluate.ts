@@ -1,5 +1,6 @@
 import { noScript } from './errors.ts'
 import type { LuaScript } from './scripts.generated.ts'
+import type { Place } from './topology.ts'
 import { type Argument, BYTES, type Commands } from './wire.ts'
 
 /**
@@ -23,4 +24,17 @@ export function evaluate(
         return wire.sendCommand(['EVAL', script.text, ...rest], BYTES, written)
       throw error
     })
+}
+
+/** See `evaluate`; as one call. */
+export function runScript(
+  place: Place,
+  script: LuaScript,
+  keys: readonly string[],
+  args: readonly Argument[],
+  written?: string,
+): Promise<unknown> {
+  return place.call(script.name, (wire, isWanted) =>
+    evaluate(wire, script, keys, args, isWanted, written),
+  )
 }

@@ -71,6 +71,14 @@ export function partitionOf(id: SessionId): string {
   return id.slice(0, TAG_LENGTH)
 }
 
+/**
+ * The last 22 characters of an id; '' for none, and for one of another partition: it is not in that
+ * index, and its last 22 characters could be, by malice.
+ */
+export function hashWithin(partition: string, id: SessionId | undefined): string {
+  return id !== undefined && partitionOf(id) === partition ? id.slice(TAG_LENGTH) : ''
+}
+
 /** @throws OptionError */
 export function checkPrefix(prefix: unknown): void {
   if (typeof prefix === 'string' && /^[A-Za-z0-9:_.-]{1,64}$/.test(prefix)) return

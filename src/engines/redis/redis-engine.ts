@@ -38,11 +38,7 @@ import {
   createResult,
   endedRecord,
   GONE,
-  idsOf,
   lifetime,
-  listedPage,
-  oldestFirst,
-  revokedStep,
   writeResult,
   writtenLifetime,
 } from './answers.ts'
@@ -50,15 +46,16 @@ import { AuditStream } from './audit-stream.ts'
 import { Cluster } from './cluster.ts'
 import type { Confirming } from './confirmer.ts'
 import { makeRoom } from './crowded.ts'
-import { evaluate } from './evaluate.ts'
+import { runScript } from './evaluate.ts'
 import { checkExpiry, type ExpiryMode, type ExpirySource } from './expiry.ts'
 import { ExpiryClaims } from './expiry-claims.ts'
 import { ExpiryNotifications } from './expiry-notifications.ts'
 import { RedisInsight } from './insight.ts'
-import { checkPrefix, fenceKey, indexKey, partitionOf, recordKey } from './keys.ts'
+import { checkPrefix, fenceKey, hashWithin, indexKey, partitionOf, recordKey } from './keys.ts'
 import type { Hold } from './near-cache.ts'
 import { type NearCacheOptions, nearCacheLimits } from './near-cache-options.ts'
 import { type RedisPlan, type RedisSource, redisPlan } from './options.ts'
+import { PrincipalIndex } from './principal-index.ts'
 import { probe } from './probe.ts'
 import { Recent } from './recent.ts'
 import { directRoute } from './route.ts'
@@ -137,6 +134,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
   readonly expiry: ExpiryMode
   readonly #prefix: string
   readonly #topology: Topology
+  readonly #index: PrincipalIndex
   readonly #insight: RedisInsight
   readonly #expired: ExpirySource | undefined
   readonly #trails: ExpiryNotifications | undefined
@@ -161,6 +159,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
       ...options,
       connected: (place, has) => void this.recent.repeat(place, has),
     })
+    this.#index = new PrincipalIndex(this.#topology, prefix)
     const { database } = plan.kind === 'single' ? plan.target : plan.plan.servers
     this.#trails =
       expiry === 'notify' ? new ExpiryNotifications(this.#topology, prefix, database) : undefined
@@ -296,7 +295,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
       if (owner === undefined || limit === undefined) throw new Error('no limit, and crowded')
       const sessions = await this.list(partition, owner.tag)
       const room = await makeRoom(sessions, owner, limit, (ids) =>
-        this.#evict(partition, owner.tag, ids, confirming),
+        this.#index.evict(partition, owner.tag, ids, confirming),
       )
       if (room.status === 'rejected') return room
       evicted.push(...room.evicted)
@@ -316,7 +315,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
       const { near } = place
       const hold = near.hold(id)
       try {
-        const answer = await run(place, scripts.create, keys, args, keys[0])
+        const answer = await runScript(place, scripts.create, keys, args, keys[0])
         const result = createResult(answer, partitionOf(id))
         if (result?.status === 'created') {
           near.keep(id, hold, record, writtenLifetime(answer))
@@ -334,23 +333,6 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     }
     const scope = keys.length > 1 ? ALL_KEYS : this.#scope
     return this.#topology.at(id, work, { ...scope, confirming })
-  }
-
-  /** @returns those that were live */
-  async #evict(
-    partition: string,
-    ownerTag: string,
-    ids: readonly SessionId[],
-    confirming: Confirming | undefined,
-  ): Promise<SessionId[]> {
-    const keys = [indexKey(this.#prefix, partition, ownerTag)]
-    const args = ids.map((id) => hashWithin(partition, id))
-    const work = async (place: Place) => {
-      const ended = idsOf(await run(place, scripts.evict, keys, args), partition)
-      for (const id of ended) place.near.drop(id)
-      return ended
-    }
-    return this.#topology.at(partition, work, { ...ALL_KEYS, confirming })
   }
 
   commit(
@@ -420,7 +402,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     return this.#topology.at(id, async (place) => {
       const hold = place.near.hold(id)
       try {
-        await run(place, scripts.settle, [recordKey(this.#prefix, id)], [String(until)])
+        await runScript(place, scripts.settle, [recordKey(this.#prefix, id)], [String(until)])
       } finally {
         place.near.release(id, hold)
       }
@@ -448,47 +430,19 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     return ended === undefined ? result : { status: 'done', ended }
   }
 
-  async list(partition: string, ownerTag: string): Promise<ListedSession[]> {
-    const keys = [indexKey(this.#prefix, partition, ownerTag)]
-    const found = new Map<SessionId, ListedSession>()
-    let cursor = '0'
-    do {
-      const from = [cursor]
-      const work = (place: Place) => run(place, scripts.list, keys, from)
-      const page = listedPage(await this.#topology.at(partition, work, ALL_KEYS), partition)
-      for (const session of page.sessions) found.set(session.id, session)
-      cursor = page.cursor
-    } while (cursor !== '0')
-    return oldestFirst(found.values())
+  list(partition: string, ownerTag: string): Promise<ListedSession[]> {
+    return this.#index.list(partition, ownerTag)
   }
 
-  async revokeAll(
+  revokeAll(
     partition: string,
     ownerTag: string,
     options: RevokeOptions = {},
   ): Promise<SessionId[]> {
-    const keys = [indexKey(this.#prefix, partition, ownerTag)]
-    const args = [hashWithin(partition, options.except)]
     const confirming = this.#confirming(partition, options)
-    const ended: SessionId[] = []
-    const work = async (place: Place) => {
-      try {
-        const answer = await run(place, scripts['revoke-all'], keys, args)
-        const { isLast, ended } = revokedStep(answer, partition)
-        for (const id of ended) place.near.drop(id)
-        return { isLast, ended }
-      } catch (error) {
-        // It may have been carried out, and then nobody tells us which sessions it has ended.
-        place.near.clear()
-        throw error
-      }
-    }
-    for (;;) {
-      const step = await this.#topology.at(partition, work, { ...ALL_KEYS, confirming })
-      ended.push(...step.ended)
-      for (const id of step.ended) this.recent.ended(id, ownerTag)
-      if (step.isLast) return ended
-    }
+    return this.#index.revokeAll(partition, ownerTag, options.except, confirming, (ended) => {
+      for (const id of ended) this.recent.ended(id, ownerTag)
+    })
   }
 
   onExpired(
@@ -573,7 +527,7 @@ async function writeAt(
   const { near } = place
   const hold = near.hold(id)
   try {
-    const answer = await run(place, script, keys, args, written)
+    const answer = await runScript(place, script, keys, args, written)
     const result = writeResult(answer)
     if (result.status === 'done') done(place, hold, answer)
     else if (result.status === 'gone') near.drop(id)
@@ -592,29 +546,9 @@ function isUndone(error: unknown): boolean {
   return error instanceof StoreUnavailableError && !error.indeterminate
 }
 
-function run(
-  place: Place,
-  script: LuaScript,
-  keys: readonly string[],
-  args: readonly Argument[],
-  written?: string,
-): Promise<unknown> {
-  return place.call(script.name, (wire, isWanted) =>
-    evaluate(wire, script, keys, args, isWanted, written),
-  )
-}
-
 function limitArguments(limit: Limit, partition: string): Argument[] {
   const { max, maxOfKind = 0, policy, replaces } = limit
   return [String(max), String(maxOfKind), POLICIES[policy], hashWithin(partition, replaces)]
-}
-
-/**
- * The last 22 characters of an id; '' for none, and for one of another partition: it is not in this
- * index, and its last 22 characters could be, by malice.
- */
-function hashWithin(partition: string, id: SessionId | undefined): string {
-  return id !== undefined && partitionOf(id) === partition ? id.slice(3) : ''
 }
 
 function trailArguments(trail: Trail | undefined): Argument[] {
