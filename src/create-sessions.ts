@@ -74,6 +74,9 @@ export function createSessions<Data extends object = Record<string, unknown>>(
   if (given !== undefined && !isEngine(given)) {
     throw new OptionError('engine', 'takes an engine, such as memoryEngine() or redisEngine({ … })')
   }
+  if (given !== undefined && options.durability !== undefined) {
+    throw new OptionError('durability', 'is an option of the engine, where one is given')
+  }
   if (given !== undefined && redis !== undefined) {
     throw new OptionError('engine', 'stands beside `redis`: give one of them')
   }
@@ -94,6 +97,9 @@ export function createSessions<Data extends object = Record<string, unknown>>(
   // Checked before the engine is made: a wrong option must not leave a connection behind.
   const embedded = given === undefined && redis === undefined
   const settings = checkOptions(options, embedded)
+  if (settings.outage === 'serve-cached' && redis !== undefined && nearCache === false) {
+    throw new OptionError('outage', "'serve-cached' needs the near cache: nearCache is false")
+  }
   // With 'notify' each node would enter what all are told of.
   const isToldOnce = given === undefined ? embedded || expiry === 'reliable' : tellsOnce(given)
   if (settings.audit.needsExpired && !isToldOnce) {

@@ -1,4 +1,5 @@
 import { applyDelta, type Delta } from './attributes.ts'
+import { Confirmation } from './durability.ts'
 import { descriptorHead, isTrail, type SessionId, stampOf } from './engine.ts'
 import { SessionConflictError } from './errors.ts'
 import type { EventHub } from './events.ts'
@@ -112,9 +113,12 @@ async function changeOne(
     const revision = nextRevision(header.revision)
     const next = { ...header, revision, schema: Math.max(header.schema, schema.version) }
     const encoded = encodeRecord(next, { attributes: changed, meta }, context, format)
-    const result = await engine.commit(id, stampOf(record), encoded, undefined)
+    const confirmation = new Confirmation()
+    const options = { confirmation }
+    const result = await engine.commit(id, stampOf(record), encoded, undefined, options)
     if (result.status === 'gone') return 'gone'
     if (result.status === 'done') {
+      events.missing('commit', id, confirmation)
       await events.record('changed', { id, attributes: [...delta.keys()] })
       return 'changed'
     }

@@ -4,13 +4,18 @@ import type { Live } from './live.ts'
 import type { Settings } from './options.ts'
 import { revokeById } from './revoke.ts'
 
-/** Pause between two looks whether the store takes it by now, milliseconds. */
+/** Pause between two attempts to make them good, milliseconds. */
 const PAUSE = 1_000
-/** Then the oldest is given up: what has ended at the store in the meantime is not known here. */
-const MOST = 10_000
+/** Of those who asked by a session's id, which may be anything: then the oldest of them is given up. */
+const MOST_ASKED = 1_000
+/** Of sessions that were known. */
+const MOST_KNOWN = 10_000
 const AT_ONCE = 16
+/** After so many failures in a row the others have to wait for the next attempt: the store is away. */
+const MOST_FAILURES = 32
 
-interface Denied {
+export interface Denied {
+  readonly id: SessionId
   /** Only if it is this principal's: who asked for it may not end anybody else's. */
   readonly ownerTag: string | undefined
   /** Until when it can live, milliseconds since the epoch by the engine's clock. */
@@ -27,30 +32,47 @@ interface Denied {
 export class Denials {
   readonly #settings: Settings
   readonly #events: EventHub
-  readonly #denied = new Map<SessionId, Denied>()
+  readonly #denied: (id: SessionId) => void
+  /** By id and owner: one who asks for another's session changes nothing about what that one has asked. */
+  readonly #known = new Map<string, Denied>()
+  readonly #asked = new Map<string, Denied>()
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
-  constructor(settings: Settings, events: EventHub) {
+  /** @param denied told of each that is added */
+  constructor(settings: Settings, events: EventHub, denied: (id: SessionId) => void) {
     this.#settings = settings
     this.#events = events
+    this.#denied = denied
   }
 
   /** @param asked the id that led there: of before a rotation */
   denies(live: Live, asked: SessionId): boolean {
-    return this.#denied.size > 0 && (this.#has(live.token.id, live) || this.#has(asked, live))
+    if (this.#known.size + this.#asked.size === 0) return false
+    const { token, former, header } = live
+    return [token.id, asked, former].some((id) => id !== undefined && this.has(id, header.ownerTag))
   }
 
-  add(id: SessionId, denied: Denied): void {
-    this.#denied.set(id, denied)
-    if (this.#denied.size > MOST) {
-      const [oldest] = this.#denied.keys()
-      this.#denied.delete(oldest as SessionId)
+  /** @param ownerTag whose the session is */
+  has(id: SessionId, ownerTag: string | undefined): boolean {
+    if (this.#known.size + this.#asked.size === 0) return false
+    const keys = [keyOf(id, ownerTag), keyOf(id, undefined)]
+    return keys.some((key) => this.#known.has(key) || this.#asked.has(key))
+  }
+
+  /** A session that this process has known, or that somebody has named by its id. */
+  add(denied: Denied, isKnown: boolean): void {
+    const all = isKnown ? this.#known : this.#asked
+    all.set(keyOf(denied.id, denied.ownerTag), denied)
+    if (all.size > (isKnown ? MOST_KNOWN : MOST_ASKED)) {
+      const [oldest] = all.keys()
+      all.delete(oldest as string)
       const error = new Error(
-        'more sign-outs wait for the store than are kept; the oldest is given up',
+        'more sign-outs wait for the store than are kept: the oldest is given up',
       )
       this.#events.emit('error', { operation: 'logout', error })
     }
+    this.#denied(denied.id)
     this.#wait()
   }
 
@@ -60,38 +82,40 @@ export class Denials {
   }
 
   #wait(): void {
-    if (this.#isClosed || this.#timer !== undefined || this.#denied.size === 0) return
+    if (this.#isClosed || this.#timer !== undefined) return
+    if (this.#known.size + this.#asked.size === 0) return
     this.#timer = setTimeout(() => void this.#sweep(), PAUSE)
     this.#timer.unref()
   }
 
-  /** Asks for one, and for the others when that has gone well. Never rejects. */
+  /** Never rejects. Those that fail go to the end: one whose server is away does not hold up the others. */
   async #sweep(): Promise<void> {
-    const waiting = [...this.#denied]
-    const now = this.#settings.engine.now()
-    try {
-      for (let i = 0; i < waiting.length; i += i === 0 ? 1 : AT_ONCE) {
-        const some = waiting.slice(i, i === 0 ? 1 : i + AT_ONCE)
-        await Promise.all(some.map(([id, denied]) => this.#end(id, denied, now)))
+    for (const all of [this.#known, this.#asked]) {
+      const waiting = [...all]
+      for (let i = 0, failures = 0; i < waiting.length && failures < MOST_FAILURES; i += AT_ONCE) {
+        const some = waiting.slice(i, i + AT_ONCE)
+        const ended = await Promise.allSettled(some.map(([, denied]) => this.#end(denied)))
+        ended.forEach(({ status }, n) => {
+          const [key, denied] = some[n] as [string, Denied]
+          all.delete(key)
+          if (status === 'fulfilled') return
+          failures++
+          all.set(key, denied)
+        })
       }
-    } catch {
-      // Not yet. Who asked for it knows; it is tried for as long as the session could live.
     }
     this.#timer = undefined
     this.#wait()
   }
 
-  async #end(id: SessionId, denied: Denied, now: number): Promise<void> {
-    const { ownerTag, deadline, event, principal } = denied
-    const ended = now < deadline && (await revokeById(this.#settings.engine, id, { ownerTag }))
-    this.#denied.delete(id)
-    if (ended === false || ended === undefined) return
-    await this.#events.record(event, { id: ended, principal })
+  async #end({ id, ownerTag, deadline, event, principal }: Denied): Promise<void> {
+    const { engine } = this.#settings
+    if (engine.now() >= deadline) return
+    const ended = await revokeById(engine, id, { ownerTag })
+    if (ended !== undefined) await this.#events.record(event, { id: ended, principal })
   }
+}
 
-  #has(id: SessionId, { header }: Live): boolean {
-    const denied = this.#denied.get(id)
-    if (denied === undefined) return false
-    return denied.ownerTag === undefined || denied.ownerTag === header.ownerTag
-  }
+function keyOf(id: SessionId, ownerTag: string | undefined): string {
+  return `${id} ${ownerTag ?? ''}`
 }

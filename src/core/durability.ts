@@ -101,14 +101,19 @@ function checkDurability(option: string, value: unknown): WaitFor {
 /** @throws OptionError */
 export function checkDurabilityDefault(value: DurabilityDefault = 'async'): {
   readonly waitFor: WaitFor
-  /** Milliseconds. */
-  readonly timeout: number
+  /** Milliseconds; undefined: by what is waited for. See `waitTimeout`. */
+  readonly timeout: number | undefined
 } {
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
   const { timeout, ...rest } = isObject ? (value as { timeout?: Duration }) : {}
   const waitFor = checkDurability('durability', isObject ? rest : value)
-  if (timeout === undefined) return { waitFor, timeout: waitFor.disk ? DISK_TIMEOUT : TIMEOUT }
+  if (timeout === undefined) return { waitFor, timeout: undefined }
   return { waitFor, timeout: parseDuration('durability.timeout', timeout, MOST_TIMEOUT) }
+}
+
+/** How long a write waits where nobody has said so, milliseconds. */
+export function waitTimeout(disk: boolean): number {
+  return disk ? DISK_TIMEOUT : TIMEOUT
 }
 
 /** Of a call. Undefined: nothing was said. @throws OptionError */

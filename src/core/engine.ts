@@ -151,6 +151,8 @@ export interface RotateOptions extends ConfirmOptions {
 export interface RevokeOptions extends ConfirmOptions {
   /** The session that is spared. */
   readonly except?: SessionId | undefined
+  /** Told of those that each step has ended, also where a later one fails. */
+  readonly ended?: (ids: readonly SessionId[]) => void
 }
 
 export interface DestroyOptions extends ConfirmOptions {
@@ -415,6 +417,9 @@ export interface Regions {
    * @throws OptionError for a name that is not known
    */
   regionForNew(name?: string): number
+
+  /** One that cannot be reached from here; undefined: all can. */
+  readonly beyond: string | undefined
 
   /** Of the session's region. */
   auditOf(id: SessionId): AuditLog

@@ -149,7 +149,8 @@ export class SessionElsewhereError extends SojournError {
   constructor(operation: string, region: string) {
     super(
       'ERR_SOJOURN_ELSEWHERE',
-      `${operation}: region ${quote(region)} is not reached from here; send the request there`,
+      `${operation}: region ${quote(region)} is not reached from here; send the request there. ` +
+        'What concerns all regions is done in those that are reached.',
       421,
     )
     this.region = region

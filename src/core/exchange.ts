@@ -2,7 +2,7 @@ import type { CookieProfile, CookieRequest } from './cookie.ts'
 import { StoreUnavailableError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import type { Live, Loaded } from './live.ts'
-import type { OutagePolicy } from './outage.ts'
+import { checkOutagePolicy, type OutagePolicy } from './outage.ts'
 import { withProperties } from './properties.ts'
 import type { Repository } from './repository.ts'
 import { Session } from './session.ts'
@@ -187,15 +187,19 @@ export function openExchange<Data extends object>(
     }
     const superseded = loaded.keepsCookie === true ? 'superseded' : undefined
     const state = new SessionState(repository, events, undefined, superseded)
+    state.lastId = token.id
     return new Exchange<Data>(state, profile, undefined)
   })
   const policy = outage ?? repository.settings.outage
   if (policy === 'fail') return opened
   return opened.catch((error: unknown) => {
     if (!(error instanceof StoreUnavailableError)) throw error
+    checkOutagePolicy(policy)
     const state = new SessionState(repository, events, undefined)
     if (policy === 'anonymous') {
       state.unavailable = error
+      state.lastId = token.id
+      state.asked = token
       events.emit('outage', { id: token.id, policy })
       return new Exchange<Data>(state, profile, undefined)
     }

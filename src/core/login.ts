@@ -1,4 +1,5 @@
 import { type Change as AttributeChange, applyDelta, type Delta } from './attributes.ts'
+import { Confirmation } from './durability.ts'
 import type { Limit } from './engine.ts'
 import { SessionEndedError, StoreUnavailableError } from './errors.ts'
 import type { Live } from './live.ts'
@@ -122,8 +123,13 @@ async function supersede(
   for (let attempt = 1; attempt <= CAREFUL_ATTEMPTS; attempt++) {
     const ownerTag = old.header.ownerTag
     const owned = ownerTag === undefined ? {} : { ownerTag }
-    const result = await engine.destroy(old.token.id, { base: old.stamp, trail, ...owned })
-    if (result.status !== 'conflict') return live
+    const confirmation = new Confirmation()
+    const how = { base: old.stamp, trail, ...owned, confirmation }
+    const result = await engine.destroy(old.token.id, how)
+    if (result.status !== 'conflict') {
+      repository.missing('logout', old.token.id, confirmation)
+      return live
+    }
     const theirs = await repository.reader.follow(old.token, result.stored)
     if (theirs.status === 'none') break
     await carryOver(theirs.live)

@@ -2,8 +2,8 @@ import type { Change } from './attributes.ts'
 import { type ChangedSessions, changeAll, type DeltaOf } from './change-all.ts'
 import type { Denials } from './denials.ts'
 import { Confirmation, type DurabilityOption, type Outcome, waitForOf } from './durability.ts'
-import type { SessionId } from './engine.ts'
-import { SessionEndedError } from './errors.ts'
+import { type Engine, hasRegions, type SessionId } from './engine.ts'
+import { SessionElsewhereError, SessionEndedError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import type { Settings } from './options.ts'
 import { openDescriptor, type PrincipalName } from './principal.ts'
@@ -125,13 +125,21 @@ export class PrincipalSessions<Data extends object = Record<string, unknown>> {
     const { except } = options
     const confirmation = new Confirmation(waitForOf(options))
     const { engine } = this.#settings
-    const ids = await engine.revokeAll(partitionTag, tag, { except, confirmation })
-    this.#events.missing('revoke', undefined, confirmation)
-    // Entries keep their order: the last stands for those before it.
+    let count = 0
     let entry: Promise<void> | undefined
-    for (const id of ids) entry = this.#events.record('revoked', { id, principal })
-    await entry
-    return { count: ids.length, outcome: confirmation.outcome }
+    const ended = (ids: readonly SessionId[]): void => {
+      count += ids.length
+      // Entries keep their order: the last stands for those before it.
+      for (const id of ids) entry = this.#events.record('revoked', { id, principal })
+    }
+    try {
+      await engine.revokeAll(partitionTag, tag, { except, confirmation, ended })
+    } finally {
+      await entry
+    }
+    throwIfBeyond(engine, 'revokeAll')
+    this.#events.missing('revoke', undefined, confirmation)
+    return { count, outcome: confirmation.outcome }
   }
 
   /**
@@ -172,8 +180,16 @@ export class PrincipalSessions<Data extends object = Record<string, unknown>> {
   }
 
   async #change(deltaOf: () => DeltaOf): Promise<ChangedSessions> {
-    return changeAll(this.#settings, this.#events, this.#name, deltaOf())
+    const changed = await changeAll(this.#settings, this.#events, this.#name, deltaOf())
+    throwIfBeyond(this.#settings.engine, 'set')
+    return changed
   }
+}
+
+/** "All of them" must not be said where there may be some that cannot be reached. @throws SessionElsewhereError */
+function throwIfBeyond(engine: Engine, operation: string): void {
+  if (!hasRegions(engine) || engine.beyond === undefined) return
+  throw new SessionElsewhereError(operation, engine.beyond)
 }
 
 /** The sessions of the principal whose session this request has. */

@@ -124,11 +124,16 @@ export class Repository {
     this.settings = settings
     this.watches = new Watches(settings.engine)
     this.#events = events
-    this.denials = new Denials(settings, events)
+    this.denials = new Denials(settings, events, (id) => this.watches.end(id))
     this.reader = new SessionReader(settings, events, this.denials)
     this.insight = new Insight(settings.engine, events)
     this.rotations = new Rotations(settings, events)
     this.leftovers = new Leftovers(settings, events)
+  }
+
+  /** See EventHub. */
+  missing(...args: Parameters<EventHub['missing']>): void {
+    this.#events.missing(...args)
   }
 
   /** The region of a session that is made now. @throws OptionError where the application names none */
@@ -300,9 +305,14 @@ export class Repository {
   /**
    * Ends a session, whatever others write to it meanwhile and wherever a rotation has moved it: a
    * sign-out that reaches only the former id would leave the successor alive.
+   * @param told of where it stands now, as a rotation is found to have moved it
    * @throws SessionConflictError after 32 rotations in a row that came in between
    */
-  async destroy(from: Live, { trail, waitFor }: DestroyHow = {}): Promise<Destroyed> {
+  async destroy(
+    from: Live,
+    { trail, waitFor }: DestroyHow = {},
+    told?: (id: SessionId) => void,
+  ): Promise<Destroyed> {
     const { engine } = this.settings
     const confirmation = new Confirmation(waitFor)
     const left = trail === undefined ? { confirmation } : { trail, confirmation }
@@ -344,6 +354,7 @@ export class Repository {
           : { status: 'gone', outcome }
       }
       token = theirs.live.token
+      told?.(token.id)
     }
     throw new SessionConflictError(MOST_ATTEMPTS)
   }

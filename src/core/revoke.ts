@@ -83,8 +83,8 @@ export async function revoke(
     ended = await revokeById(engine, id, { ownerTag, confirmation })
   } catch (error) {
     const deadline = engine.now() + LONGEST_LIFETIME
-    const denied = { ownerTag, deadline, event: 'revoked', principal: name?.principal } as const
-    if (isStoreError(error)) denials.add(id, denied)
+    const denied = { id, ownerTag, deadline, event: 'revoked', principal: name?.principal } as const
+    if (isStoreError(error) && isSessionId(id)) denials.add(denied, false)
     throw error
   }
   if (ended === undefined) return false

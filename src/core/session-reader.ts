@@ -1,6 +1,14 @@
 import { equalBytes } from './crypto.ts'
 import type { Denials } from './denials.ts'
-import { hasNearReads, isTrail, type NearReads, type Stored, stampOf } from './engine.ts'
+import {
+  hasNearReads,
+  hasRegions,
+  isTrail,
+  type NearReads,
+  type Stored,
+  stampOf,
+} from './engine.ts'
+import { SessionElsewhereError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import { Generations } from './generations.ts'
 import type { Live, Loaded } from './live.ts'
@@ -68,6 +76,9 @@ export class SessionReader {
    * @param fresh from the store, whatever is at hand
    */
   async load(token: Token, fresh = false): Promise<Loaded> {
+    if (token.region !== 0 && !hasRegions(this.#settings.engine)) {
+      throw new SessionElsewhereError('session', `number ${token.region}`)
+    }
     const held = fresh ? undefined : this.atHand(token)
     if (held !== undefined) return { status: 'live', live: held }
     const stored = await this.#settings.engine.load(token.id, { fresh })

@@ -1,7 +1,8 @@
 import { Attributes, applyDelta, type Delta } from './attributes.ts'
-import type { Outcome, WaitFor } from './durability.ts'
+import { Confirmation, type Outcome, type WaitFor } from './durability.ts'
+import { LONGEST_LIFETIME } from './duration.ts'
 import { Ending } from './ending.ts'
-import type { SessionId, Stamp } from './engine.ts'
+import { isTrail, type SessionId, type Stamp } from './engine.ts'
 import {
   HeadersSentError,
   NotSignedInError,
@@ -19,6 +20,7 @@ import {
   withPersistent,
   withStepUp,
 } from './meta.ts'
+import { readHeader } from './record.ts'
 import {
   type Destroyed,
   hasLifetime,
@@ -28,7 +30,7 @@ import {
 } from './repository.ts'
 import { isStoreError } from './revoke.ts'
 import type { Rotation } from './rotations.ts'
-import { createToken } from './token.ts'
+import { createToken, type Token } from './token.ts'
 
 const NOTHING: ReadonlyMap<string, unknown> = new Map()
 
@@ -59,6 +61,10 @@ export class SessionState {
   #previousId: SessionId | undefined
   /** Its token is old: the commit is to bring a new one. */
   rotationDue = false
+  /** The token that nobody could be asked about. */
+  asked: Token | undefined
+  /** Of the session that this was, or that the browser's cookie named. */
+  lastId: SessionId | undefined
   /** Why nobody knows whose session it is; undefined: somebody does. The request goes on with nobody's. */
   unavailable: StoreUnavailableError | undefined
   /** What the framework hands out for the request, where somebody wants to know. */
@@ -248,9 +254,15 @@ export class SessionState {
     return this.#next(async () => {
       const live = this.#live
       // The store has not said whose the cookie is: to call that signed out would be a guess.
-      if (this.unavailable !== undefined) throw this.unavailable
-      // Where there was nothing to end nothing can come back.
-      let outcome: Outcome = 'durable'
+      if (this.unavailable !== undefined) {
+        this.#denyUnknown()
+        throw this.unavailable
+      }
+      // Of one that has ended before nobody knows whether its end has arrived everywhere.
+      let outcome: Outcome = 'uncertain'
+      if (live === undefined && this.lastId !== undefined) {
+        outcome = await this.#endAgain(this.lastId, waitFor)
+      }
       let entry: Promise<void> | undefined
       if (live !== undefined) {
         const destroyed = await this.#destroy(live, waitFor)
@@ -261,7 +273,8 @@ export class SessionState {
         // A login elsewhere was first, and its cookie is not this request's to touch.
         if (destroyed.status === 'superseded') this.#ended = 'superseded'
         else this.#loggedOut = true
-        outcome = destroyed.status === 'superseded' ? 'uncertain' : destroyed.outcome
+        if (destroyed.status !== 'superseded') outcome = destroyed.outcome
+        this.lastId = live.token.id
       }
       this.#ending?.fire()
       this.#become(undefined, true)
@@ -274,19 +287,50 @@ export class SessionState {
 
   /** What the store cannot write down ends on this node at least. */
   async #destroy(live: Live, waitFor: WaitFor | undefined): Promise<Destroyed> {
+    // A rotation may have moved it, and the store may have failed only there.
+    const ids = [live.token.id]
     try {
-      return await this.repository.destroy(live, { waitFor })
+      return await this.repository.destroy(live, { waitFor }, (id) => ids.push(id))
     } catch (error) {
       const { ownerTag, deadline } = live.header
-      const denied = {
-        ownerTag,
-        deadline,
-        event: 'logout',
-        principal: principalOf(live.meta),
-      } as const
-      if (isStoreError(error)) this.repository.denials.add(live.token.id, denied)
+      const principal = principalOf(live.meta)
+      if (isStoreError(error)) {
+        const { denials } = this.repository
+        for (const id of ids) {
+          denials.add({ id, ownerTag, deadline, event: 'logout', principal }, true)
+        }
+      }
       throw error
     }
+  }
+
+  async #askAgain(error: StoreUnavailableError): Promise<void> {
+    if (this.asked === undefined) throw error
+    const loaded = await this.repository.reader.load(this.asked, true)
+    this.unavailable = undefined
+    if (loaded.status === 'live') this.#become(loaded.live, true)
+  }
+
+  /** Whoever has its token may end it, whatever it is. */
+  #denyUnknown(): void {
+    const { denials, settings } = this.repository
+    const id = this.lastId
+    const deadline = settings.engine.now() + LONGEST_LIFETIME
+    const of = { ownerTag: undefined, principal: undefined, deadline, event: 'logout' } as const
+    if (id !== undefined) denials.add({ id, ...of }, false)
+  }
+
+  /** What has ended is ended once more: what its former end has not waited for can be waited for now. */
+  async #endAgain(id: SessionId, waitFor: WaitFor | undefined): Promise<Outcome> {
+    const confirmation = new Confirmation(waitFor)
+    const { engine } = this.repository.settings
+    // Whom this process denies may stand there still.
+    const record = (await engine.load(id))?.record
+    const ownerTag = record && !isTrail(record) ? readHeader(record)?.ownerTag : undefined
+    const owned = ownerTag === undefined ? {} : { ownerTag }
+    const { status } = await engine.destroy(id, { spareTrail: true, confirmation, ...owned })
+    if (status === 'done') await this.#events.record('logout', { id, principal: undefined })
+    return confirmation.outcome
   }
 
   /** Whether enough of the idle timeout has passed for a renewal to be worth a write. */
@@ -307,17 +351,20 @@ export class SessionState {
   /** What the store holds now. Changes that are not stored yet are stored, which asks it as well. */
   refresh(): Promise<void> {
     return this.#next(async () => {
+      if (this.unavailable !== undefined) return this.#askAgain(this.unavailable)
       if (this.dirty) return this.#commit()
       const live = this.#live
-      if (this.unavailable !== undefined) throw this.unavailable
       if (live === undefined) return
       const loaded = await this.repository.reader.reload(live.token)
       this.cached = false
-      if (loaded.status === 'live') {
+      const isDenied =
+        loaded.status === 'live' && this.repository.denials.denies(loaded.live, live.token.id)
+      if (loaded.status === 'live' && !isDenied) {
         this.#concealed ||= loaded.over !== undefined
         return this.#become(loaded.live, true)
       }
-      this.#ended = loaded.reason === 'superseded' ? 'superseded' : 'ended'
+      const isReplaced = loaded.status === 'none' && loaded.reason === 'superseded'
+      this.#ended = isReplaced ? 'superseded' : 'ended'
       this.#live = undefined
       this.#ending?.fire()
       this.#attributes = new Attributes(none)
@@ -392,6 +439,7 @@ export class SessionState {
     }
     if (written.status === 'ended') return this.#end(delta, written.reason)
     this.#lifetime = undefined
+    this.cached = false
     this.#concealed ||= written.isOver
     if (moved !== undefined) this.rotationDue = false
     this.#become(written.live, written.rebased)

@@ -154,6 +154,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     const isForwarded = live !== undefined && live.token.id !== parsed?.id
     if (live !== undefined && !isForwarded) this.#repository.rotations.settle(live)
     const state = new SessionState(this.#repository, this.#events, live, undefined, isForwarded)
+    state.lastId = parsed?.id
     return new Session<Data>(state)
   }
 

@@ -57,6 +57,11 @@ export class Watches {
     }
   }
 
+  /** Whatever the store says: the session is not to go on in this process. */
+  end(id: SessionId): void {
+    this.#watched.get(id)?.end()
+  }
+
   close(): void {
     for (const watched of this.#watched.values()) watched.close()
     this.#watched.clear()
@@ -128,6 +133,12 @@ class Watched {
     if (isOlder && !equalBytes(stamp, this.#stamp as Stamp)) watcher.changed()
   }
 
+  end(): void {
+    const watchers = this.#leave()
+    this.#events.empty()
+    for (const watcher of watchers) if (watcher.isClosed !== true) watcher.ended()
+  }
+
   remove(watcher: Watcher): void {
     this.#watchers.delete(watcher)
     if (this.#watchers.size > 0 || this.#closed) return
@@ -171,9 +182,7 @@ class Watched {
     const trail = stored !== undefined && isTrail(stored.record) ? stored.record : undefined
     const successor = trail && successorOf(trail)
     if (stored === undefined || (trail !== undefined && successor === undefined)) {
-      const watchers = this.#leave()
-      this.#events.empty()
-      for (const watcher of watchers) if (watcher.isClosed !== true) watcher.ended()
+      this.end()
       return false
     }
     if (successor !== undefined) {

@@ -91,6 +91,25 @@ it('F02 I1 replication ends under load and the primary dies: no durable sign-out
   expect(uncertain.filter((operation) => operation === 'logout')).toHaveLength(counts.uncertain)
 }, 60_000)
 
+it('I1 a logout that is asked for again says what is confirmed by then, and nothing else', async () => {
+  const args = ['--repl-diskless-sync-delay', '0']
+  const primary = await server({ tcp: true, args })
+  const sessions = await node<User>(primary.url, { durability: { replicas: 1, timeout: 100 } })
+  const token = await signIn<User>(sessions, { owner: 'ada', n: 0 }, 'ada')
+  const session = await sessions.open(token)
+  expect(await session.logout()).toBe('uncertain')
+  // The same object, the same cookie, and nobody's.
+  expect(await session.logout()).toBe('uncertain')
+  const again = async () => (await request(sessions, token)).session.logout()
+  expect(await again()).toBe('uncertain')
+  expect(await (await sessions.open(token)).logout()).toBe('uncertain')
+  expect(await (await sessions.open()).logout()).toBe('uncertain')
+  const replica = await server({ tcp: true, args })
+  await replica.cli('REPLICAOF', '127.0.0.1', String(primary.port))
+  await until('it is confirmed', async () => (await again()) === 'durable')
+  expect(await session.logout()).toBe('durable')
+}, 30_000)
+
 interface Deployment {
   readonly redis: RedisSource
   readonly primary: RedisServer

@@ -3,7 +3,10 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { StoreRefusedError, StoreUnavailableError } from '../../src/core/errors.ts'
+import { Denials } from '../../src/core/denials.ts'
+import { OptionError, StoreRefusedError, StoreUnavailableError } from '../../src/core/errors.ts'
+import { EventHub } from '../../src/core/events.ts'
+import type { Settings } from '../../src/core/options.ts'
 import type { OutagePolicy } from '../../src/core/outage.ts'
 import type { Sessions } from '../../src/core/sessions.ts'
 import { nodeSessions } from '../../src/frameworks/node/index.ts'
@@ -128,7 +131,6 @@ describe('while the store does not answer', () => {
       undefined,
       true,
     ])
-    expect(await failure(session.logout())).toBeInstanceOf(StoreUnavailableError)
     expect(await failure(session.refresh())).toBeInstanceOf(StoreUnavailableError)
     await redis.restart()
     await recovered(sessions)
@@ -136,9 +138,55 @@ describe('while the store does not answer', () => {
     session.set('n', 9)
     expect(await failure(session.commit())).toBeInstanceOf(StoreUnavailableError)
     expect(exchange.sendHeaders()).toBeUndefined()
+    // Asked once more, it is what it was.
+    await session.refresh()
+    expect([session.outage, session.get('owner')]).toEqual([undefined, 'ada'])
     const { session: after } = await request(sessions, token)
     expect([after.outage, after.get('owner'), after.get('n')]).toEqual([undefined, 'ada', 1])
   }, 30_000)
+
+  it('anonymous: who signs out while nobody knows who it is has signed out when the store is back', async () => {
+    const redis = await server({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
+    const sessions = await node<User>(redis.url, { commandTimeout: 200, outage: 'anonymous' })
+    const there = await node<User>(redis.url)
+    const token = await signIn<User>(sessions, { owner: 'ada', n: 1 }, 'ada')
+    await redis.kill()
+    await until('it is noticed', () => hit(sessions, token) === undefined)
+    const { session } = await request(sessions, token)
+    expect(await failure(session.logout())).toBeInstanceOf(StoreUnavailableError)
+    await redis.restart()
+    for (const one of [sessions, there]) await recovered(one)
+    await until('it has ended', async () => (await there.open(token, { fresh: true })).isNew)
+    expect((await request(sessions, token)).session.isNew).toBe(true)
+  }, 30_000)
+
+  it('a policy that there is not is refused, and not taken for one that there is', async () => {
+    const redis = await server()
+    const sessions = await node<User>(redis.url, { commandTimeout: 200 })
+    const token = await signIn<User>(sessions, { owner: 'ada', n: 1 })
+    await redis.kill()
+    await until('it is noticed', () => hit(sessions, token) === undefined)
+    const facts = { secure: true, host: 'a', proxied: false, cookie: `__Host-session=${token}` }
+    const outage = 'Fail' as OutagePolicy
+    expect(await failure(sessions.exchange({}, facts, { outage }))).toBeInstanceOf(OptionError)
+    const middleware = nodeSessions(sessions, { outage: () => outage })
+    const told = await new Promise((resolve) => {
+      middleware({ headers: {} } as IncomingMessage, {} as never, resolve)
+    })
+    expect(told).toBeInstanceOf(OptionError)
+  })
+
+  it("one user's sign-out everywhere that fails takes nothing from the others", async () => {
+    const redis = await server()
+    const options = { commandTimeout: 200, outage: 'serve-cached' } as const
+    const sessions = await node<User>(redis.url, options)
+    const token = await signIn<User>(sessions, { owner: 'ada', n: 1 }, 'ada')
+    await atHand(sessions, token)
+    await redis.kill()
+    await until('it is noticed', () => hit(sessions, token) === undefined)
+    expect(await failure(sessions.of('bob').revokeAll())).toBeInstanceOf(StoreUnavailableError)
+    expect((await request(sessions, token)).session.get('owner')).toBe('ada')
+  })
 
   it('anonymous: whoever signs in all the same, when the store is back, has a session', async () => {
     const redis = await server()
@@ -248,4 +296,80 @@ describe('F10 I1 a sign-out that the store does not take', () => {
     },
     30_000,
   )
+})
+
+describe('F10 what is denied', () => {
+  /** Writes are refused, reads go on. */
+  async function refusing() {
+    const redis = await server()
+    const [here, there] = [await node<User>(redis.url), await node<User>(redis.url)]
+    const refuse = (isTo: boolean) =>
+      redis.cli('CONFIG', 'SET', 'min-replicas-to-write', isTo ? '1' : '0')
+    const ended = (token: string) =>
+      until('it has ended', async () => (await there.open(token, { fresh: true })).isNew)
+    return { here, there, refuse, ended }
+  }
+
+  it('is not let go by whoever asks for the same id, or for ten thousand others', async () => {
+    const { here, refuse, ended } = await refusing()
+    const token = await signIn<User>(here, { owner: 'ada', n: 0 }, 'ada')
+    const session = await here.open(token)
+    const id = session.id ?? ''
+    await refuse(true)
+    expect(await failure(session.logout())).toBeInstanceOf(StoreRefusedError)
+    await failure(here.of('bob').revoke(id))
+    const denials = new Denials(
+      { engine: here.engine } as Settings,
+      new EventHub(),
+      () => undefined,
+    )
+    atEnd(async () => denials.close())
+    const of = { deadline: Number.POSITIVE_INFINITY, event: 'revoked', principal: 'x' } as const
+    denials.add({ id, ownerTag: 'ada', ...of }, true)
+    denials.add({ id, ownerTag: 'bob', ...of }, false)
+    for (let n = 0; n < 20_000; n++) denials.add({ id: `${n}`, ownerTag: 'bob', ...of }, false)
+    expect(denials.has(id, 'ada')).toBe(true)
+    expect(denials.has(id, 'eve')).toBe(false)
+    expect((await request(here, token)).session.isNew).toBe(true)
+    await refuse(false)
+    await ended(token)
+  }, 30_000)
+
+  it('is so wherever a rotation has moved it', async () => {
+    const { here, refuse, ended } = await refusing()
+    const token = await signIn<User>(here, { owner: 'ada', n: 0 }, 'ada')
+    const before = await here.open(token)
+    const { signal } = before
+    const other = await here.open(token)
+    await other.rotate()
+    const moved = other.token ?? ''
+    await refuse(true)
+    expect(await failure(before.logout())).toBeInstanceOf(StoreRefusedError)
+    for (const each of [token, moved]) {
+      expect((await request(here, each)).session.isNew).toBe(true)
+    }
+    expect(signal.aborted).toBe(true)
+    await before.refresh()
+    expect(before.get('owner')).toBeUndefined()
+    await refuse(false)
+    await ended(moved)
+  }, 30_000)
+
+  it('waits for nobody whose server is away', async () => {
+    const [eu, us] = [await server(), await server()]
+    const regions = { eu: { number: 0, redis: eu.url }, us: { number: 1, redis: us.url } }
+    const region = ({ principal }: { principal: string | undefined }) => principal ?? 'eu'
+    const options = { redis: { regions, home: 'eu' }, region, commandTimeout: 200 }
+    const here = await node<User>('', options)
+    const away = await here.open(await signIn<User>(here, { owner: 'us', n: 0 }, 'us'))
+    const token = await signIn<User>(here, { owner: 'eu', n: 0 }, 'eu')
+    const session = await here.open(token)
+    await us.kill()
+    await eu.cli('CONFIG', 'SET', 'min-replicas-to-write', '1')
+    expect(await failure(away.logout())).toBeInstanceOf(StoreUnavailableError)
+    expect(await failure(session.logout())).toBeInstanceOf(StoreRefusedError)
+    await eu.cli('CONFIG', 'SET', 'min-replicas-to-write', '0')
+    const there = await node<User>(eu.url)
+    await until('it has ended', async () => (await there.open(token, { fresh: true })).isNew)
+  }, 30_000)
 })

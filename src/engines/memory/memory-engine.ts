@@ -247,12 +247,14 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
         }),
       ),
 
-    revokeAll: (partition, ownerTag, { except } = {}) =>
+    revokeAll: (partition, ownerTag, { except, ended: told } = {}) =>
       call((now) => {
         const spared = except && leadsTo(except, now)
         const ended = listed(partition, ownerTag, now).filter(({ id }) => id !== spared)
         for (const { id } of ended) end(id, now)
-        return ended.map(({ id }) => id)
+        const ids = ended.map(({ id }) => id)
+        told?.(ids)
+        return ids
       }),
 
     // It holds all of them; with many more a token is verified anew now and then.

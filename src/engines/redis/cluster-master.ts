@@ -47,12 +47,11 @@ export class ClusterMaster implements AddressedPlace {
     this.address = address
     const target = { ...plan.servers, address: plan.mapAddress(address) }
     this.#target = target
-    const { clock, commandTimeout, confirmTimeout } = settings
-    const patience = { clock, commandTimeout: commandTimeout + confirmTimeout }
-    this.#confirmer = new Confirmer(
-      () => new Link({ route: directRoute(target), ...patience }),
-      confirmTimeout,
-    )
+    const { clock } = settings
+    this.#confirmer = new Confirmer({
+      ...settings,
+      connect: (commandTimeout) => new Link({ route: directRoute(target), clock, commandTimeout }),
+    })
     this.#link = new TrackedLink({
       ...settings,
       route: { find: () => Promise.resolve(target), check: (wire) => this.#check(wire) },

@@ -1,7 +1,8 @@
-import type { WaitFor } from '../../core/durability.ts'
-import { isDemoted, sentError } from './errors.ts'
+import { type WaitFor, waitTimeout } from '../../core/durability.ts'
+import { closedError, isDemoted, leftError, sentError, unreachableError } from './errors.ts'
 import type { Issue, Link } from './link.ts'
 import { ErrorReply } from './resp.ts'
+import type { TopologyOptions } from './topology.ts'
 import type { Commands } from './wire.ts'
 
 /** What is to have a write before its call is answered. */
@@ -13,7 +14,7 @@ export interface Confirming {
   confirmed(isDurable: boolean): void
 }
 
-/** WAIT blocks its connection: while one waits in vain the next writes have another. */
+/** WAIT blocks its connection: while one waits in vain the next writes have another. For each kind of wait. */
 const MOST_LANES = 2
 /** Nobody reads it. Milliseconds. */
 const FENCE_LIFETIME = '1000'
@@ -27,11 +28,19 @@ interface Entry {
   answer: { readonly value: unknown } | undefined
   isRejected: boolean
   isDurable: boolean
+  /** While it has to wait for a lane. */
+  timer: NodeJS.Timeout | undefined
 }
 
 interface Lane {
   readonly link: Link
+  readonly isForDisk: boolean
   isBusy: boolean
+}
+
+interface ConfirmerOptions extends Pick<TopologyOptions, 'commandTimeout' | 'confirmTimeout'> {
+  /** @param patience the deadline of its calls, milliseconds */
+  readonly connect: (patience: number) => Link
 }
 
 /**
@@ -42,25 +51,26 @@ interface Lane {
  * together, with one wait for all.
  */
 export class Confirmer {
-  readonly #connect: () => Link
-  readonly #timeout: string
+  readonly #options: ConfirmerOptions
   readonly #lanes: Lane[] = []
   #queue: Entry[] = []
+  /** Why it takes no more. */
+  #over: ((operation: string) => Error) | undefined
 
-  /** @param timeout how long the server waits, milliseconds */
-  constructor(connect: () => Link, timeout: number) {
-    this.#connect = connect
-    this.#timeout = String(timeout)
+  constructor(options: ConfirmerOptions) {
+    this.#options = options
   }
 
   call<T>(operation: string, issue: Issue<T>, confirming: Confirming): Promise<T> {
     return new Promise<T>((resolve, reject) => {
+      if (this.#over !== undefined) return reject(this.#over(operation))
       this.#queue.push({
         ...{ operation, issue, confirming, reject },
         resolve: resolve as (value: unknown) => void,
         answer: undefined,
         isRejected: false,
         isDurable: false,
+        timer: undefined,
       })
       // What else comes in this turn goes with it.
       queueMicrotask(() => this.#next())
@@ -69,17 +79,27 @@ export class Confirmer {
 
   /** See Link. */
   leave(): void {
+    this.#end(leftError)
     for (const { link } of this.#lanes) link.leave()
   }
 
   close(): void {
+    this.#end((operation) => closedError(operation, false))
     for (const { link } of this.#lanes) link.close()
   }
 
+  #end(why: (operation: string) => Error): void {
+    this.#over ??= why
+    for (const entry of this.#queue.splice(0)) {
+      clearTimeout(entry.timer)
+      reject(entry, why(entry.operation))
+    }
+  }
+
   #next(): void {
-    while (this.#queue.length > 0) {
-      const lane = this.#freeLane()
-      if (lane === undefined) return
+    while (this.#queue[0] !== undefined) {
+      const lane = this.#freeLane(this.#queue[0].confirming.waitFor.disk)
+      if (lane === undefined) return this.#limit()
       lane.isBusy = true
       void this.#run(lane.link, this.#takeGroup()).finally(() => {
         lane.isBusy = false
@@ -88,10 +108,32 @@ export class Confirmer {
     }
   }
 
-  #freeLane(): Lane | undefined {
-    const free = this.#lanes.find(({ isBusy }) => !isBusy)
-    if (free !== undefined || this.#lanes.length === MOST_LANES) return free
-    const lane = { link: this.#connect(), isBusy: false }
+  /** What waits for a lane has a deadline too. Then it has not been sent. */
+  #limit(): void {
+    for (const entry of this.#queue) {
+      if (entry.timer !== undefined) continue
+      const patience = this.#patience(entry.confirming.waitFor.disk)
+      entry.timer = setTimeout(() => {
+        this.#queue = this.#queue.filter((each) => each !== entry)
+        reject(entry, unreachableError(undefined, entry.operation, patience))
+      }, patience)
+    }
+  }
+
+  #timeout(disk: boolean): number {
+    return this.#options.confirmTimeout ?? waitTimeout(disk)
+  }
+
+  #patience(disk: boolean): number {
+    return this.#options.commandTimeout + this.#timeout(disk)
+  }
+
+  #freeLane(isForDisk: boolean): Lane | undefined {
+    const lanes = this.#lanes.filter((lane) => lane.isForDisk === isForDisk)
+    const free = lanes.find(({ isBusy }) => !isBusy)
+    if (free !== undefined || lanes.length === MOST_LANES) return free
+    const link = this.#options.connect(this.#patience(isForDisk))
+    const lane = { link, isForDisk, isBusy: false }
     this.#lanes.push(lane)
     return lane
   }
@@ -102,11 +144,16 @@ export class Confirmer {
     const { replicas, disk } = first.confirming.waitFor
     const group: [Entry, ...Entry[]] = [first]
     this.#queue = []
+    clearTimeout(first.timer)
     for (const entry of others) {
       const { waitFor } = entry.confirming
       const isAlike = waitFor.replicas === replicas && waitFor.disk === disk
-      if (isAlike) group.push(entry)
-      else this.#queue.push(entry)
+      if (!isAlike) {
+        this.#queue.push(entry)
+        continue
+      }
+      clearTimeout(entry.timer)
+      group.push(entry)
     }
     return group
   }
@@ -168,9 +215,10 @@ export class Confirmer {
   ): Promise<{ isWaitedFor: boolean; isFenced: boolean }> {
     // WAIT waits for what its own connection has written last: with the fence that is behind all there is.
     const fenced = wire.sendCommand(['SET', fence, '', 'PX', FENCE_LIFETIME])
+    const timeout = String(this.#timeout(disk))
     const waited = disk
-      ? wire.sendCommand(['WAITAOF', '1', String(replicas), this.#timeout])
-      : wire.sendCommand(['WAIT', String(replicas), this.#timeout])
+      ? wire.sendCommand(['WAITAOF', '1', String(replicas), timeout])
+      : wire.sendCommand(['WAIT', String(replicas), timeout])
     const [set, counts] = await Promise.allSettled([fenced, waited])
     const isFenced = set.status === 'fulfilled'
     if (counts.status === 'rejected') {

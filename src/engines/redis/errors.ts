@@ -198,3 +198,8 @@ export function isDemoted(error: unknown): boolean {
 export function noScript(error: unknown): boolean {
   return error instanceof ErrorReply && error.message.startsWith('NOSCRIPT')
 }
+
+/** Nothing was carried out: the server has not even been asked, or has said so. */
+export function isUndone(error: unknown): boolean {
+  return error instanceof StoreUnavailableError && !error.indeterminate
+}

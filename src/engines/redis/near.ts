@@ -23,12 +23,12 @@ export function keepingNothing(near: Near): Near {
   const drop = (id: string): void => near.drop(id)
   return {
     hold: (id) => near.hold(id),
-    release: (id, hold: Hold) => near.release(id, hold),
     forgo: (id, hold: Hold) => near.forgo(id, hold),
     clear: () => near.clear(),
     notify: (id) => near.notify(id),
     miss: () => near.miss(),
     underWay: (id) => near.underWay(id),
-    ...{ keep: drop, renew: drop, drop },
+    // Reads that are under way too: one may have been carried out before, and come in later.
+    ...{ keep: drop, renew: drop, release: drop, drop },
   }
 }

@@ -1,6 +1,7 @@
 import type { ListedSession, SessionId } from '../../core/engine.ts'
 import { idsOf, listedPage, oldestFirst, revokedStep } from './answers.ts'
 import type { Confirming } from './confirmer.ts'
+import { isUndone } from './errors.ts'
 import { runScript } from './evaluate.ts'
 import { hashWithin, indexKey } from './keys.ts'
 import { scripts } from './scripts.generated.ts'
@@ -56,7 +57,7 @@ export class PrincipalIndex {
         return step
       } catch (error) {
         // It may have been carried out, and then nobody tells us which sessions it has ended.
-        place.near.clear()
+        if (!isUndone(error)) place.near.clear()
         throw error
       }
     }

@@ -32,7 +32,7 @@ import {
   type Trail,
   type WriteResult,
 } from '../../core/engine.ts'
-import { OptionError, StoreUnavailableError } from '../../core/errors.ts'
+import { OptionError } from '../../core/errors.ts'
 import { sumOfNearCaches } from '../near-cache-stats.ts'
 import {
   createResult,
@@ -46,6 +46,7 @@ import { AuditStream } from './audit-stream.ts'
 import { Cluster } from './cluster.ts'
 import type { Confirming } from './confirmer.ts'
 import { makeRoom } from './crowded.ts'
+import { isUndone } from './errors.ts'
 import { runScript } from './evaluate.ts'
 import { checkExpiry, type ExpiryMode, type ExpirySource } from './expiry.ts'
 import { ExpiryClaims } from './expiry-claims.ts'
@@ -327,7 +328,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
       } catch (error) {
         // It may be carried out all the same, and nobody tells us which sessions it has evicted.
         if (limit === undefined) near.drop(id)
-        else near.clear()
+        else if (!isUndone(error)) near.clear()
         throw error
       }
     }
@@ -442,6 +443,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     const confirming = this.#confirming(partition, options)
     return this.#index.revokeAll(partition, ownerTag, options.except, confirming, (ended) => {
       for (const id of ended) this.recent.ended(id, ownerTag)
+      options.ended?.(ended)
     })
   }
 
@@ -539,11 +541,6 @@ async function writeAt(
     else near.drop(id)
     throw error
   }
-}
-
-/** The server has not even been asked. */
-function isUndone(error: unknown): boolean {
-  return error instanceof StoreUnavailableError && !error.indeterminate
 }
 
 function limitArguments(limit: Limit, partition: string): Argument[] {

@@ -30,9 +30,10 @@ export class Single implements Topology {
       onUp: () => options.connected?.(this.#link, () => true),
     })
     this.nears = [this.#link.near]
-    const { commandTimeout, confirmTimeout } = options
-    const patience = { commandTimeout: commandTimeout + confirmTimeout }
-    this.#confirmer = new Confirmer(() => this.connect('', patience), confirmTimeout)
+    this.#confirmer = new Confirmer({
+      ...options,
+      connect: (patience) => this.connect('', { commandTimeout: patience }),
+    })
   }
 
   now(): number {

@@ -12,8 +12,8 @@ export interface Place extends Pick<TrackedLink, 'call'> {
 
 export interface TopologyOptions
   extends Omit<TrackedLinkOptions, 'route' | 'time' | 'watchers' | 'onUp' | 'onDown'> {
-  /** How long a write waits for replicas or for the disk, milliseconds. */
-  readonly confirmTimeout: number
+  /** How long a write waits for replicas or for the disk, milliseconds; undefined: by which it is. */
+  readonly confirmTimeout: number | undefined
   /**
    * Told when a server is connected, anew or for the first time, before it is asked anything else.
    * @param has whether a session would be there

@@ -58,6 +58,10 @@ export function checkRegions(options: RedisRegionsOptions): RegionsPlan {
     requireObject(option, region)
     refuseUnknown(region, ['number', 'redis'], `${option}.`)
     const { number, redis } = region
+    if ('redis' in region && redis === undefined && process.env['NODE_ENV'] === 'production') {
+      const problem = 'is given but undefined; leave it out where the region is not to be reached'
+      throw new OptionError(`${option}.redis`, problem)
+    }
     if (!Number.isInteger(number) || number < 0 || number >= REGIONS || numbers.has(number)) {
       const takes = `takes a whole number from 0 to ${REGIONS - 1} that no other region has`
       throw new OptionError(`${option}.number`, takes)

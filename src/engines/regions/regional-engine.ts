@@ -15,7 +15,7 @@ import {
   type RevokeOptions,
   type SessionId,
 } from '../../core/engine.ts'
-import { OptionError, SessionElsewhereError } from '../../core/errors.ts'
+import { OptionError, SessionElsewhereError, StoreUnavailableError } from '../../core/errors.ts'
 import { partitionTag, placeOfTag } from '../../core/partitions.ts'
 import { sumOfNearCaches } from '../near-cache-stats.ts'
 import type { Region, RegionsPlan } from './options.ts'
@@ -65,6 +65,10 @@ export class RegionalEngine implements Engine, NearReads, ExpiryEvents, Insights
     return (others[0] as Region).number
   }
 
+  get beyond(): string | undefined {
+    return this.#plan.regions.find(({ redis }) => redis === undefined)?.name
+  }
+
   auditOf(id: SessionId): AuditLog {
     return this.#of(id).audit
   }
@@ -108,7 +112,7 @@ export class RegionalEngine implements Engine, NearReads, ExpiryEvents, Insights
     return all.flat().sort((one, other) => created(one) - created(other))
   }
 
-  /** Ends those that can be reached, and rejects if there is a region that cannot. */
+  /** Ends those that can be reached. */
   async revokeAll(
     partition: string,
     ownerTag: string,
@@ -117,8 +121,6 @@ export class RegionalEngine implements Engine, NearReads, ExpiryEvents, Insights
     const ended = await this.#all(partition, (engine, tag) =>
       engine.revokeAll(tag, ownerTag, options),
     )
-    const beyond = this.#plan.regions.find(({ redis }) => redis === undefined)
-    if (beyond !== undefined) throw new SessionElsewhereError('revokeAll', beyond.name)
     return ended.flat()
   }
 
@@ -150,7 +152,7 @@ export class RegionalEngine implements Engine, NearReads, ExpiryEvents, Insights
   }
 
   watch(id: SessionId, listener: () => void): () => void {
-    return this.#engineOf(id)?.watch(id, listener) ?? (() => undefined)
+    return this.#of(id).watch(id, listener)
   }
 
   get expiry(): ExpiryEvents['expiry'] {
@@ -199,13 +201,21 @@ export class RegionalEngine implements Engine, NearReads, ExpiryEvents, Insights
     partition: string,
     ask: (engine: RegionEngine, tag: string) => Promise<T>,
   ): Promise<T[]> {
-    const number = placeOfTag(partition)?.partition ?? 0
+    const of = placeOfTag(partition)?.partition ?? 0
     const asked = await Promise.allSettled(
-      [...this.#engines].map(([region, engine]) => ask(engine, partitionTag(number, region))),
+      [...this.#engines].map(([region, engine]) => ask(engine, partitionTag(of, region))),
     )
-    return asked.map((answer) => {
-      if (answer.status === 'rejected') throw answer.reason
-      return answer.value
+    const isPartlyDone = asked.some(({ status }) => status === 'fulfilled')
+    return asked.map((answer, i) => {
+      if (answer.status === 'fulfilled') return answer.value
+      const number = [...this.#engines.keys()][i]
+      const name = this.#plan.regions.find((each) => each.number === number)?.name
+      const { reason } = answer
+      if (!(reason instanceof StoreUnavailableError)) throw reason
+      const isUnknown = reason.indeterminate || isPartlyDone
+      throw new StoreUnavailableError(`region ${name}: ${reason.message}`, isUnknown, {
+        cause: reason,
+      })
     })
   }
 }

@@ -61,7 +61,12 @@ export function enter<Opened extends AnyExchange, Source extends object>(
   next: (error?: unknown) => void,
 ): void {
   const isFresh = fresh === true || (typeof fresh === 'function' && fresh(source))
-  const policy = typeof outage === 'function' ? outage(source) : outage
+  let policy: OutagePolicy | undefined
+  try {
+    policy = typeof outage === 'function' ? policyOf(outage(source)) : outage
+  } catch (error) {
+    return next(error)
+  }
   // Mounted twice, or on a router below: the first one counts.
   if (sessions.has(source)) {
     const isToFail = policy === 'fail' && sessions.outageOf(source) !== undefined
@@ -74,4 +79,8 @@ export function enter<Opened extends AnyExchange, Source extends object>(
   const opened = sessions.exchange(source, request, options)
   if (opened instanceof Promise) opened.then(start, next)
   else start(opened)
+}
+
+function policyOf(answer: unknown): OutagePolicy | undefined {
+  return answer === undefined ? undefined : checkOutagePolicy(answer)
 }

@@ -189,6 +189,19 @@ describe('durability', () => {
     expect(reads).toBeGreaterThan(6)
   })
 
+  it('after close nothing is sent, and no connection is made', async () => {
+    const { primary } = await withReplica()
+    const engine = open(primary.url)
+    await engine.ready()
+    const id = newId()
+    await engine.create(id, record(1), HOUR)
+    await engine.close()
+    const confirmation = new Confirmation(REPLICATED)
+    const error = await failure(engine.destroy(id, { confirmation }))
+    expect(error).toMatchObject({ code: 'ERR_SOJOURN_STORE_UNAVAILABLE', indeterminate: false })
+    expect(await open(primary.url).load(id)).toBeDefined()
+  })
+
   it('a write that the server refuses rejects as ever, and the others of its moment are done', async () => {
     const { primary } = await withReplica()
     const engine = open(primary.url, { durability: 'replicated' })
