@@ -11,7 +11,7 @@ const MOST_ASKED = 1_000
 /** Of sessions that were known. */
 const MOST_KNOWN = 10_000
 const AT_ONCE = 16
-/** After so many failures in a row the others have to wait for the next attempt: the store is away. */
+/** After so many failures the others have to wait for the next attempt: the store is away. */
 const MOST_FAILURES = 32
 
 export interface Denied {
@@ -88,24 +88,28 @@ export class Denials {
     this.#timer.unref()
   }
 
-  /** Never rejects. Those that fail go to the end: one whose server is away does not hold up the others. */
   async #sweep(): Promise<void> {
-    for (const all of [this.#known, this.#asked]) {
-      const waiting = [...all]
-      for (let i = 0, failures = 0; i < waiting.length && failures < MOST_FAILURES; i += AT_ONCE) {
-        const some = waiting.slice(i, i + AT_ONCE)
-        const ended = await Promise.allSettled(some.map(([, denied]) => this.#end(denied)))
-        ended.forEach(({ status }, n) => {
-          const [key, denied] = some[n] as [string, Denied]
-          all.delete(key)
-          if (status === 'fulfilled') return
-          failures++
-          all.set(key, denied)
-        })
-      }
-    }
+    await this.#endAll(this.#known)
+    await this.#endAll(this.#asked)
     this.#timer = undefined
     this.#wait()
+  }
+
+  /** Never rejects. Those that fail go to the end: one whose server is away does not hold up the others. */
+  async #endAll(all: Map<string, Denied>): Promise<void> {
+    const waiting = [...all]
+    let failures = 0
+    for (let i = 0; i < waiting.length; i += AT_ONCE) {
+      const some = waiting.slice(i, i + AT_ONCE)
+      const ended = await Promise.allSettled(some.map(([, denied]) => this.#end(denied)))
+      for (const [n, [key, denied]] of some.entries()) {
+        all.delete(key)
+        if (ended[n]?.status === 'fulfilled') continue
+        failures++
+        all.set(key, denied)
+      }
+      if (failures >= MOST_FAILURES) return
+    }
   }
 
   async #end({ id, ownerTag, deadline, event, principal }: Denied): Promise<void> {
