@@ -26,13 +26,13 @@ export async function probe(engine: Engine, partition: string): Promise<SessionI
     await engine.destroy(next, { ownerTag: tag, base: stampOf(third) })
     await engine.revokeAll(partition, tag)
   } catch (error) {
-    if (!(error instanceof StoreRefusedError)) throw error
     // Its own end would be told of as that of somebody's session, where that is told of.
     await Promise.allSettled([
       engine.revokeAll(partition, tag),
       ...[id, next].map((made) => engine.destroy(made)),
     ])
-    if (!PASSING.has(error.reason)) throw error
+    const isPassing = error instanceof StoreRefusedError && PASSING.has(error.reason)
+    if (!isPassing) throw error
   }
   return [id, next]
 }
