@@ -73,7 +73,7 @@ describe('expiry on a Cluster', () => {
       })
     }
     const all = () => new Map(told.flatMap((one) => [...one]))
-    await until('all are told', () => [...made.keys()].every((id) => all().has(id)), 10_000)
+    await until('all are told', () => [...made.keys()].every((id) => all().has(id)), 20_000)
     // And of nobody else.
     expect(new Map([...all()].map(([id, principals]) => [id, principals[0]]))).toEqual(made)
     for (const one of servers.nodes) {
