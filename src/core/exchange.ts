@@ -197,9 +197,7 @@ export function openExchange<Data extends object>(
     checkOutagePolicy(policy)
     const state = new SessionState(repository, events, undefined)
     if (policy === 'anonymous') {
-      state.unavailable = error
-      state.lastId = token.id
-      state.asked = token
+      state.unavailable = { token, error }
       events.emit('outage', { id: token.id, policy })
       return new Exchange<Data>(state, profile, undefined)
     }

@@ -137,8 +137,8 @@ export class PrincipalSessions<Data extends object = Record<string, unknown>> {
     } finally {
       await entry
     }
-    throwIfBeyond(engine, 'revokeAll')
     this.#events.missing('revoke', undefined, confirmation)
+    throwIfBeyond(engine, 'revokeAll')
     return { count, outcome: confirmation.outcome }
   }
 

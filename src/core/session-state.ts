@@ -61,12 +61,10 @@ export class SessionState {
   #previousId: SessionId | undefined
   /** Its token is old: the commit is to bring a new one. */
   rotationDue = false
-  /** The token that nobody could be asked about. */
-  asked: Token | undefined
   /** Of the session that this was, or that the browser's cookie named. */
   lastId: SessionId | undefined
-  /** Why nobody knows whose session it is; undefined: somebody does. The request goes on with nobody's. */
-  unavailable: StoreUnavailableError | undefined
+  /** The token that nobody could be asked about, and why. The request goes on with nobody's session. */
+  unavailable: { readonly token: Token; readonly error: StoreUnavailableError } | undefined
   /** What the framework hands out for the request, where somebody wants to know. */
   request: object | undefined
   /** The store did not answer: this is what was last known of the session. */
@@ -255,8 +253,8 @@ export class SessionState {
       const live = this.#live
       // The store has not said whose the cookie is: to call that signed out would be a guess.
       if (this.unavailable !== undefined) {
-        this.#denyUnknown()
-        throw this.unavailable
+        this.#denyUnknown(this.unavailable.token)
+        throw this.unavailable.error
       }
       // Of one that has ended before nobody knows whether its end has arrived everywhere.
       let outcome: Outcome = 'uncertain'
@@ -304,20 +302,18 @@ export class SessionState {
     }
   }
 
-  async #askAgain(error: StoreUnavailableError): Promise<void> {
-    if (this.asked === undefined) throw error
-    const loaded = await this.repository.reader.load(this.asked, true)
+  async #askAgain(token: Token): Promise<void> {
+    const loaded = await this.repository.reader.load(token, true)
     this.unavailable = undefined
     if (loaded.status === 'live') this.#become(loaded.live, true)
   }
 
   /** Whoever has its token may end it, whatever it is. */
-  #denyUnknown(): void {
+  #denyUnknown({ id }: Token): void {
     const { denials, settings } = this.repository
-    const id = this.lastId
     const deadline = settings.engine.now() + LONGEST_LIFETIME
     const of = { ownerTag: undefined, principal: undefined, deadline, event: 'logout' } as const
-    if (id !== undefined) denials.add({ id, ...of }, false)
+    denials.add({ id, ...of }, false)
   }
 
   /** What has ended is ended once more: what its former end has not waited for can be waited for now. */
@@ -351,7 +347,7 @@ export class SessionState {
   /** What the store holds now. Changes that are not stored yet are stored, which asks it as well. */
   refresh(): Promise<void> {
     return this.#next(async () => {
-      if (this.unavailable !== undefined) return this.#askAgain(this.unavailable)
+      if (this.unavailable !== undefined) return this.#askAgain(this.unavailable.token)
       if (this.dirty) return this.#commit()
       const live = this.#live
       if (live === undefined) return
@@ -376,7 +372,7 @@ export class SessionState {
     if (!this.dirty) return
     if (this.#live !== undefined) return this.#store(this.#live)
     // A new session would take the place of one that may be there.
-    if (this.unavailable !== undefined) throw this.unavailable
+    if (this.unavailable !== undefined) throw this.unavailable.error
     const delta = this.#attributes.take()
     if (this.#ended !== undefined) return this.#drop(delta, this.#ended)
     if (this.headersSent || this.abandoned) return this.#drop(delta, 'headers-sent')
