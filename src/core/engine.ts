@@ -291,6 +291,12 @@ export interface NearReads {
   peek(id: SessionId, now: number): Held | undefined
 
   /**
+   * Whether `peek` would give the same. A quick look at what it has given before: `false` does not say that
+   * it would not.
+   */
+  holds(id: SessionId, held: Held, now: number): boolean
+
+  /**
    * The record as it was when the store has last answered, if that was at most so long ago, and it has not
    * expired since. For while the store does not answer. Counts as no hit.
    * @param grace milliseconds

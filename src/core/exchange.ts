@@ -156,7 +156,8 @@ export function openExchange<Data extends object>(
     const live = text === undefined ? undefined : repository.reader.glance(text)
     if (live !== undefined) {
       if (live.former !== undefined) repository.rotations.settle(live)
-      return new Exchange<Data>(new SessionState(repository, events, live), profile, text)
+      // The same text, but one string is quicker to compare with itself.
+      return new Exchange<Data>(new SessionState(repository, events, live), profile, live.token.text)
     }
   }
   const tokens: Token[] = []

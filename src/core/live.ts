@@ -21,6 +21,8 @@ export interface Live {
    * request that comes with it.
    */
   former: SessionId | undefined
+  /** With more left until its end no touch is worth a write: at hand, for most requests need no more. Milliseconds. */
+  readonly touchBelow: number
   /** Moves with each touch. */
   readonly lease: Lease
 }

@@ -2,6 +2,7 @@ import { equalBytes } from './crypto.ts'
 import type { Denials } from './denials.ts'
 import {
   hasNearReads,
+  type Held,
   hasRegions,
   isTrail,
   type NearReads,
@@ -22,10 +23,17 @@ import { readTrail, SUPERSEDED_FOR, successorOf } from './trail.ts'
 
 type Found = Extract<Loaded, { status: 'live' }>
 
-/** What a reader has made of a record that the engine holds. */
-interface Memo {
+/** What a reader has made of a record that the engine holds, and keeps with it. */
+interface Memo extends Live {
   readonly by: SessionReader
-  readonly live: Live
+}
+
+/** A token that has opened a session lately, and where that stands: to find it again is one look-up. */
+interface Ticket {
+  readonly token: Token
+  held: Held | undefined
+  /** Until when what was made of it may be served as it is: the session's deadline, or its token's age. */
+  until: number
 }
 
 export interface KnownAttributes {
@@ -46,7 +54,7 @@ export class SessionReader {
   readonly #denials: Denials
   readonly #near: NearReads | undefined
   /** That have opened a session lately: to verify one anew costs ten times a look at a record. */
-  readonly #tokens: Generations<Token>
+  readonly #tokens: Generations<Ticket>
   /** Former ids whose reuse this process has told of: a client that asks on and on must not fill the audit. */
   readonly #reused = new Generations<true>({ maxCount: MOST_REUSED })
 
@@ -60,14 +68,25 @@ export class SessionReader {
 
   /** The session of a token that has opened one before, if its record is at hand. No I/O. */
   glance(text: string): Live | undefined {
-    const token = this.#tokens.get(text)
-    return token && this.#peek(token)
+    const ticket = this.#tokens.get(text)
+    if (ticket === undefined || this.#near === undefined) return undefined
+    const { token, held } = ticket
+    if (held !== undefined) {
+      const now = this.#settings.engine.now()
+      if (now < ticket.until && this.#near.holds(token.id, held, now)) {
+        const memo = held.opened as Memo | undefined
+        if (memo?.by === this) return this.#denials.denies(memo, token.id) ? undefined : memo
+      }
+    }
+    const live = this.#peek(token)
+    this.#note(ticket, live)
+    return live
   }
 
   /** The session of a verified token, if its record is at hand. No I/O. */
   atHand(token: Token): Live | undefined {
     const live = this.#peek(token)
-    if (live !== undefined) this.#tokens.set(token.text, token)
+    if (live !== undefined) this.#noteToken(token, live)
     return live
   }
 
@@ -90,7 +109,7 @@ export class SessionReader {
     if (loaded.status === 'none') {
       this.#events.emit('rejected', { id: token.id, reason: loaded.reason })
     } else if (loaded.live.token.id === token.id) {
-      this.#tokens.set(token.text, token)
+      this.#noteToken(token, loaded.live)
     }
     return loaded
   }
@@ -120,6 +139,19 @@ export class SessionReader {
     return { status: 'none', reason: 'reused', keepsCookie }
   }
 
+  #noteToken(token: Token, live: Live): void {
+    const ticket: Ticket = { token, held: undefined, until: 0 }
+    this.#tokens.set(token.text, ticket)
+    this.#note(ticket, live)
+  }
+
+  #note(ticket: Ticket, live: Live | undefined): void {
+    const held = live && this.#near?.held(live.token.id)
+    const isKept = live !== undefined && held?.opened === live
+    ticket.held = isKept ? held : undefined
+    ticket.until = isKept ? Math.min(live.header.deadline, live.rotateAt) : 0
+  }
+
   #peek(token: Token): Live | undefined {
     if (this.#near === undefined) return undefined
     const now = this.#settings.engine.now()
@@ -127,8 +159,7 @@ export class SessionReader {
     if (held === undefined) return undefined
     const memo = held.opened as Memo | undefined
     if (memo?.by === this) {
-      const { live } = memo
-      return isAtHand(live, now) && !this.#denials.denies(live, token.id) ? live : undefined
+      return isAtHand(memo, now) && !this.#denials.denies(memo, token.id) ? memo : undefined
     }
     // A forward leads to another record; a record that does not open is reported by `load`.
     if (isTrail(held.record)) return undefined
@@ -148,7 +179,7 @@ export class SessionReader {
     const held = this.#near?.peekLate(token.id, now, outageGrace)
     if (held === undefined || isTrail(held.record)) return undefined
     const memo = held.opened as Memo | undefined
-    let live = memo?.by === this ? memo.live : undefined
+    let live: Live | undefined = memo?.by === this ? memo : undefined
     if (live === undefined) {
       const stored = { record: held.record, ttl: held.expiresAt - now }
       const opened = this.#open(token, stored, () => undefined)
@@ -161,7 +192,7 @@ export class SessionReader {
   /** What this process has last read or written of the session. */
   known(token: Token): Live | undefined {
     const memo = this.#near?.held(token.id)?.opened as Memo | undefined
-    return memo?.by === this ? memo.live : undefined
+    return memo?.by === this ? memo : undefined
   }
 
   /** The session that a record stands for, kept with the record where the engine holds it. */
@@ -169,10 +200,11 @@ export class SessionReader {
     const { id } = live.token
     const held = this.#near?.held(id)
     if (held === undefined || !equalBytes(stampOf(held.record), live.stamp)) return live
-    const { token, header, meta, attributes, heapBytes, rotateAt, former } = live
+    const { token, header, meta, attributes, heapBytes, rotateAt, former, touchBelow } = live
     // Of the record that is held: the stamp is a view, and would keep the chunk of the answer.
     const stamp = stampOf(held.record)
-    const shared: Live = {
+    const shared: Memo = {
+      by: this,
       token,
       stamp,
       header,
@@ -181,10 +213,10 @@ export class SessionReader {
       heapBytes,
       rotateAt,
       former,
+      touchBelow,
       lease: held,
     }
-    const memo: Memo = { by: this, live: shared }
-    this.#near?.remember(id, held, memo, MEMO_BYTES + heapBytes)
+    this.#near?.remember(id, held, shared, MEMO_BYTES + heapBytes)
     return shared
   }
 
@@ -193,9 +225,8 @@ export class SessionReader {
     live.heapBytes = heapBytes
     const { id } = live.token
     const held = this.#near?.held(id)
-    const memo = held?.opened as Memo | undefined
-    if (held === undefined || memo?.live !== live) return
-    this.#near?.remember(id, held, memo, MEMO_BYTES + heapBytes)
+    if (held === undefined || held.opened !== live) return
+    this.#near?.remember(id, held, live, MEMO_BYTES + heapBytes)
   }
 
   /** Opens what is stored at a token's id, or what a forward there leads to. */
@@ -273,7 +304,6 @@ export class SessionReader {
     ttl: number,
     known?: KnownAttributes,
   ): Live {
-    this.#tokens.set(token.text, token)
     let attributes = known?.attributes
     const live: Live = {
       token,
@@ -293,14 +323,16 @@ export class SessionReader {
       lease: { expiresAt: this.#settings.engine.now() + ttl },
     }
     const written = this.#remember(live)
+    this.#noteToken(token, written)
     return written
   }
 
-  #ageOf(token: Token, header: RecordHeader, meta: Meta): Pick<Live, 'rotateAt' | 'former'> {
+  #ageOf(token: Token, header: RecordHeader, meta: Meta): Pick<Live, 'rotateAt' | 'former' | 'touchBelow'> {
     const former = formerOf(meta)
     return {
       rotateAt: (tokenMadeAtOf(meta) ?? header.createdAt) + this.#settings.rotateEvery,
       former: former === undefined ? undefined : token.id.slice(0, -former.length) + former,
+      touchBelow: Math.ceil(header.idleTimeout * (1 - this.#settings.touchAfter)),
     }
   }
 

@@ -335,6 +335,7 @@ export class SessionState {
     if (live === undefined || this.cached) return false
     const { engine, touchAfter } = this.repository.settings
     const now = engine.now()
+    if (live.lease.expiresAt - now > live.touchBelow) return false
     const gain =
       Math.min(live.header.idleTimeout, live.header.deadline - now) - (live.lease.expiresAt - now)
     return gain > 0 && gain >= touchAfter * live.header.idleTimeout

@@ -273,6 +273,12 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
       return entry.held
     },
 
+    holds: (id, held) => {
+      const isHeld = !closed && store.find(id, clock.monotonic())?.held === held
+      if (isHeld) hits++
+      return isHeld
+    },
+
     peekLate: () => undefined,
 
     held: (id) => store.find(id, clock.monotonic())?.held,

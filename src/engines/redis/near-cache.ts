@@ -16,14 +16,18 @@ const JOINED_WITHIN = 0.25
 /** What an entry takes beside its record and what was made of it. Measured (docs/decisions/0016). */
 const ENTRY_BYTES = 900
 
+const NOTHING = new Uint8Array(0)
+
 export type WatchersOfNear = Pick<Watchers, 'add' | 'notify' | 'notifyAll'>
 
 class Entry implements Held {
-  readonly record: Uint8Array
+  record: Uint8Array
   expiresAt: number
   opened: unknown = undefined
   /** Of `opened`, estimated. */
   openedBytes = 0
+  /** Where it stands in the cache: while this is its youngest, the entry is in there. */
+  generation = 0
 
   constructor(record: Uint8Array, expiresAt: number) {
     // Answers are slices of the chunks that came from the socket, and would keep all of them.
@@ -83,6 +87,10 @@ export class NearCache {
     this.#entries = new Generations({
       maxCount: limits.maxEntries,
       weight: { max: limits.maxBytes, of: weigh },
+      placed: (entry, generation) => {
+        entry.generation = generation
+      },
+      left,
     })
   }
 
@@ -101,6 +109,15 @@ export class NearCache {
       }
     }
     return undefined
+  }
+
+  /** Whether `peek` would give this entry, without looking for it. `false` also where it would have to look. */
+  holds(held: Held, now: number): boolean {
+    const entry = held as Entry
+    if (entry.generation !== this.#entries.young) return false
+    if (now >= this.#freshUntil || now >= entry.expiresAt) return false
+    this.#hits++
+    return true
   }
 
   /** While the server does not answer: what it has last said, at most so long ago. @param grace milliseconds */
@@ -265,6 +282,13 @@ export class NearCache {
     this.#entries.delete(id)
     return false
   }
+}
+
+/** Whoever has looked at it before may keep it: what it weighs must not be kept with it. */
+function left(entry: Entry): void {
+  entry.generation = 0
+  entry.record = NOTHING
+  entry.opened = undefined
 }
 
 function weigh(entry: Entry): number {

@@ -214,6 +214,10 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     return this.#topology.nearOf(id).peek(id, now)
   }
 
+  holds(id: SessionId, held: Held, now: number): boolean {
+    return this.#topology.nearOf(id).holds(held, now)
+  }
+
   peekLate(id: SessionId, now: number, grace: number): Held | undefined {
     return this.#topology.nearOf(id).peekLate(id, now, grace)
   }

@@ -138,6 +138,11 @@ export class RegionalEngine implements Engine, NearReads, ExpiryEvents, Insights
     return engine?.peek(id, engine.now())
   }
 
+  holds(id: SessionId, held: Held): boolean {
+    const engine = this.#engineOf(id)
+    return engine?.holds(id, held, engine.now()) === true
+  }
+
   peekLate(id: SessionId, _: number, grace: number): Held | undefined {
     const engine = this.#engineOf(id)
     return engine?.peekLate(id, engine.now(), grace)
