@@ -2,8 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startChild } from '../support/child.mjs'
-import { CONNECTIONS, runBurst, sendRequests } from './load.mjs'
-import { writeShare } from './scenarios.mjs'
+import { CONNECTIONS, runBurst, runFor, sendRequests } from './load.mjs'
 
 const SESSIONS = { small: 480, large: 96 }
 const STORELESS = ['bare', 'dictionary', 'map']
@@ -20,25 +19,37 @@ const MOST_STALLS = 10
 export async function startRow(row, { startRedis, ends }) {
   const redis = STORELESS.includes(row.system) ? undefined : await startRedis()
   const secret = randomBytes(32).toString('base64url')
-  const options = { ...row, socket: redis?.socket, secret }
-  const child = await startChild(new URL('server.mjs', import.meta.url), options, { pinned: true })
-  ends(() => void child.kill())
-  const { port } = child.hello
   const running = {
     ...row,
-    port,
     redis,
-    child,
+    options: { ...row, socket: redis?.socket, secret },
     cookies: {},
     bytes: undefined,
     commands: {},
     bursts: {},
-    writeBursts: 0,
+    /** Handled by the processes that it has had before. */
+    writes: 0,
   }
+  ends(() => void running.child.kill())
+  await startProcess(running)
+  const { port } = running
   running.cookies.small = await seed(port, '/seed', SESSIONS.small, redis !== undefined)
   if (redis !== undefined) running.bytes = await bytesPerSession(redis)
   running.cookies.large = await seed(port, '/seed-4k', SESSIONS.large, redis !== undefined)
   return running
+}
+
+async function startProcess(row) {
+  const server = new URL('server.mjs', import.meta.url)
+  row.child = await startChild(server, row.options, { pinned: true })
+  row.port = row.child.hello.port
+}
+
+/** Another process of the same, with the same sessions. */
+export async function restart(row) {
+  row.writes += (await row.child.ask('mark')).writes
+  await row.child.kill()
+  await startProcess(row)
 }
 
 async function seed(port, path, count, storesSessions) {
@@ -68,8 +79,9 @@ async function bytesPerSession(redis) {
 
 const cookiesOf = (row, scenario) => row.cookies[scenario.cookies] ?? row.cookies.small
 
-export async function warmUp(row, scenario, requests) {
-  await sendRequests(row, scenario, cookiesOf(row, scenario), requests)
+/** @param ms how long */
+export async function warmUp(row, scenario, ms) {
+  await runFor(row, scenario, cookiesOf(row, scenario), ms)
 }
 
 /**
@@ -95,7 +107,6 @@ async function measureOnce(row, scenario, times) {
   const burst = await runBurst(row, scenario, cookiesOf(row, scenario), { ...times, mark })
   const { before, after, latency } = burst
   const requests = after.requests - before.requests
-  if (writeShare[scenario.name] > 0) row.writeBursts += 1
   if (requests < LEAST_REQUESTS) return undefined
   const cpu = after.cpu.user + after.cpu.system - before.cpu.user - before.cpu.system
   const ms = after.at - before.at
@@ -149,10 +160,8 @@ export async function checkViews(row) {
     const response = await fetch(`http://127.0.0.1:${row.port}/views`, { headers: { cookie } })
     stored += Number(await response.text())
   }
-  const { writes } = await row.child.ask('mark')
-  // At a burst's end each connection may be cut off from a write that is under way.
-  const least = writes - row.writeBursts * CONNECTIONS
-  if (!(stored >= least && stored <= writes)) {
+  const writes = row.writes + (await row.child.ask('mark')).writes
+  if (stored !== writes) {
     throw new Error(`${row.name}: ${writes} writes were handled, ${stored} are stored`)
   }
 }

@@ -29,6 +29,3 @@ export function requestsOf({ name }, cookies) {
     cookies.map((cookie, i) => sent((i + round) % 10 === 9 ? write : read, cookie)),
   ).flat()
 }
-
-/** How many of the requests write. */
-export const writeShare = { read: 0, write: 1, mixed: 0.1, anonymous: 0, read4k: 0 }

@@ -157,7 +157,11 @@ export function openExchange<Data extends object>(
     if (live !== undefined) {
       if (live.former !== undefined) repository.rotations.settle(live)
       // The same text, but one string is quicker to compare with itself.
-      return new Exchange<Data>(new SessionState(repository, events, live), profile, live.token.text)
+      return new Exchange<Data>(
+        new SessionState(repository, events, live),
+        profile,
+        live.token.text,
+      )
     }
   }
   const tokens: Token[] = []

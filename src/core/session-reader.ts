@@ -1,8 +1,8 @@
 import { equalBytes } from './crypto.ts'
 import type { Denials } from './denials.ts'
 import {
-  hasNearReads,
   type Held,
+  hasNearReads,
   hasRegions,
   isTrail,
   type NearReads,
@@ -327,7 +327,11 @@ export class SessionReader {
     return written
   }
 
-  #ageOf(token: Token, header: RecordHeader, meta: Meta): Pick<Live, 'rotateAt' | 'former' | 'touchBelow'> {
+  #ageOf(
+    token: Token,
+    header: RecordHeader,
+    meta: Meta,
+  ): Pick<Live, 'rotateAt' | 'former' | 'touchBelow'> {
     const former = formerOf(meta)
     return {
       rotateAt: (tokenMadeAtOf(meta) ?? header.createdAt) + this.#settings.rotateEvery,
