@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import * as growth from './growth/tables.mjs'
 import { inShort } from './http/in-short.mjs'
 import * as http from './http/tables.mjs'
+import * as migrate from './migrate/tables.mjs'
 import * as micro from './micro/tables.mjs'
 import * as soak from './soak/tables.mjs'
 import * as staleness from './staleness/tables.mjs'
@@ -15,6 +16,7 @@ const kinds = {
   bench: http,
   'bench:micro': micro,
   'bench:growth': growth,
+  'bench:migrate': migrate,
   'bench:staleness': staleness,
   soak,
 }

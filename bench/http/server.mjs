@@ -1,4 +1,5 @@
 // One row as a process: server.mjs '{"framework": …, "system": …, "socket": …}'.
+import '../support/keep-tick.mjs'
 import { once } from 'node:events'
 import { answer } from '../support/child.mjs'
 import { createHandlers } from './handlers.mjs'
