@@ -11,7 +11,7 @@ const layers = {
   core: [],
   engines: ['core/'],
   frameworks: ['core/', 'index.ts'],
-  operations: ['core/', 'index.ts'],
+  operations: ['core/', 'engines/', 'index.ts'],
   console: ['core/', 'index.ts', 'operations/'],
   cli: ['core/', 'index.ts', 'operations/', 'console/'],
   testing: ['core/', 'engines/'],

@@ -22,7 +22,9 @@ const count = Number(run.values.sessions ?? (run.quick ? 10_000 : 100_000))
 const [from, to] = [await run.startRedis(), await run.startRedis()]
 const secrets = [randomBytes(32).toString('base64')]
 const sideOf = ({ socket }) => createSessions({ redis: socket, secrets, commandTimeout: '30s' })
-const users = new Users({ from: sideOf(from), to: sideOf(to) }, (below) => Math.floor(Math.random() * below))
+const users = new Users({ from: sideOf(from), to: sideOf(to) }, (below) =>
+  Math.floor(Math.random() * below),
+)
 await users.signIn(count)
 run.say(`${count} sessions are stored`)
 
@@ -50,7 +52,8 @@ for (const share of [0.5, 1, 0.3, 1]) {
   run.say(`${share * 100} % of the nodes are on the new side`)
 }
 await users.stop()
-const peak = Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${tool.pid}/status`, 'utf8'))?.[1]) / 1024
+const peak =
+  Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${tool.pid}/status`, 'utf8'))?.[1]) / 1024
 const ending = performance.now()
 const exited = once(tool, 'exit')
 tool.kill('SIGINT')
@@ -58,7 +61,10 @@ const [code] = await exited
 const ended = performance.now() - ending
 const problems = { from: await users.problems('from'), to: await users.problems('to') }
 const report = run.report({
-  ...{ format: FORMAT, setting: `${from.version}, Node ${process.versions.node}, unix sockets, all on two cores.` },
+  ...{
+    format: FORMAT,
+    setting: `${from.version}, Node ${process.versions.node}, unix sockets, all on two cores.`,
+  },
   ...{ sessions: count, copied, atCopy, ended, peak, code, counts: users.counts },
   ...{ lostDuring: users.lost.length, problems, tool: JSON.parse(result || '{}') },
 })

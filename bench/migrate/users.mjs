@@ -35,7 +35,13 @@ export class Users {
 
   async #signIn() {
     const i = this.#all.length
-    const user = { token: undefined, n: 0, isOut: false, isBusy: true, at: this.random(1_000) / 1_000 }
+    const user = {
+      token: undefined,
+      n: 0,
+      isOut: false,
+      isBusy: true,
+      at: this.random(1_000) / 1_000,
+    }
     this.#all.push(user)
     const session = await this.#side(user).open()
     await session.login(`user ${i % 50_000}`)

@@ -19,6 +19,7 @@ export type SojournErrorCode =
   | 'ERR_SOJOURN_ELSEWHERE'
   | 'ERR_SOJOURN_STORE_UNAVAILABLE'
   | 'ERR_SOJOURN_STORE_REFUSED'
+  | 'ERR_SOJOURN_MIGRATION_STOPPED'
 
 export class SojournError extends Error {
   readonly code: SojournErrorCode
@@ -193,6 +194,13 @@ export class StoreRefusedError extends SojournError {
   constructor(reason: string, problem: string, options?: ErrorOptions) {
     super('ERR_SOJOURN_STORE_REFUSED', problem, 503, options)
     this.reason = reason
+  }
+}
+
+/** A migration cannot go on without somebody's decision. Both sides are as they were. */
+export class MigrationStoppedError extends SojournError {
+  constructor(problem: string) {
+    super('ERR_SOJOURN_MIGRATION_STOPPED', problem)
   }
 }
 

@@ -13,12 +13,21 @@ describe('Generations', () => {
     })
     fc.assert(
       fc.property(fc.array(act, { maxLength: 200 }), (acts) => {
+        const generation = new Map<object, number>()
+        const left: object[] = []
         const cache = new Generations<{ size: number }>({
           maxCount: 10,
           weight: { max: 40, of: ({ size }) => size },
+          placed: (value, number) => generation.set(value, number),
+          left: (value) => {
+            expect(generation.delete(value) || value.size > 20).toBe(true)
+            left.push(value)
+          },
         })
+        const all = new Map<object, string>()
         for (const { kind, key, size } of acts) {
           const value = { size }
+          if (kind === 'set') all.set(value, key)
           const before = cache.get(key)
           if (kind === 'set') cache.set(key, value)
           if (kind === 'delete') cache.delete(key)
@@ -32,7 +41,15 @@ describe('Generations', () => {
           expect(cache.size).toBeLessThanOrEqual(10)
           expect(cache.weight).toBeLessThanOrEqual(40)
         }
+        // By its number or by what was told of it, whoever keeps a value knows whether it is in here.
+        for (const [value, key] of all) {
+          const isYoung = generation.get(value) === cache.young
+          if (isYoung) expect(cache.get(key)).toBe(value)
+          expect(left.includes(value)).toBe(cache.get(key) !== value)
+        }
+        expect(new Set(left).size).toBe(left.length)
         for (let n = 0; n <= 30; n++) cache.delete(`k${n}`)
+        expect(left).toHaveLength(all.size)
         expect([cache.size, cache.weight]).toEqual([0, 0])
       }),
     )

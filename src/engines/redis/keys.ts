@@ -61,6 +61,11 @@ export function expiryListensKey(prefix: string): string {
   return `${awaitedKey(prefix, partitionTag(0))}:listens`
 }
 
+/** `<prefix>:{<tag>}:m`: what both sides of a migration had when they were last the same. */
+export function marksKey(prefix: string, partition: string): string {
+  return `${prefix}:{${partition}}:m`
+}
+
 /** `<prefix>:{<tag>}:x:<16 characters>`: shows whether the server tells of expired keys. */
 export function expiryProbeKey(prefix: string, partition: string, name: string): string {
   return `${awaitedKey(prefix, partition)}:${name}`

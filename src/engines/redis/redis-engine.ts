@@ -43,7 +43,6 @@ import {
   writtenLifetime,
 } from './answers.ts'
 import { AuditStream } from './audit-stream.ts'
-import { Cluster } from './cluster.ts'
 import type { Confirming } from './confirmer.ts'
 import { makeRoom } from './crowded.ts'
 import { isUndone } from './errors.ts'
@@ -59,10 +58,8 @@ import { type RedisPlan, type RedisSource, redisPlan } from './options.ts'
 import { PrincipalIndex } from './principal-index.ts'
 import { probe } from './probe.ts'
 import { Recent } from './recent.ts'
-import { directRoute } from './route.ts'
 import { type LuaScript, scripts } from './scripts.generated.ts'
-import { Sentinels } from './sentinels.ts'
-import { Single } from './single.ts'
+import { topologyOf } from './topologies.ts'
 import type { Place, Topology, TopologyOptions, WorkOptions } from './topology.ts'
 import { type Argument, BYTES } from './wire.ts'
 
@@ -506,12 +503,6 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
       confirmed: (isDurable) => confirmation?.confirmed(isDurable),
     }
   }
-}
-
-function topologyOf(plan: RedisPlan, options: TopologyOptions): Topology {
-  if (plan.kind === 'cluster') return new Cluster(plan.plan, options)
-  if (plan.kind === 'single') return new Single(directRoute(plan.target), options)
-  return new Single(new Sentinels({ plan: plan.plan, ...options }), options)
 }
 
 /** What a write's success means to what is known near. @param hold that of the first key's record */

@@ -37,7 +37,7 @@ export interface WorkOptions {
 }
 
 /** What a further connection differs in. */
-export type ExtraOptions = Pick<LinkOptions, 'prepare'> &
+export type ExtraOptions = Pick<LinkOptions, 'open' | 'prepare'> &
   Partial<Pick<LinkOptions, 'commandTimeout'>>
 
 /** Which servers there are, and which of them has what: one server, the primary of Sentinels, a Cluster. */

@@ -33,6 +33,29 @@ export const nearReadCases: readonly EngineCase[] = [
     }),
   },
   {
+    title: 'near reads: what is said to be held still is what would be given',
+    run: near(async ({ engine, second }) => {
+      const id = testId()
+      const records = [testRecord(1), testRecord(2), testRecord(3)] as const
+      await engine.create(id, records[0], HOUR)
+      const first = engine.peek(id, engine.now())
+      assertDone(await engine.commit(id, stampOf(records[0]), records[1], HOUR))
+      if (first !== undefined) assert.equal(engine.holds(id, first, engine.now()), false)
+      const own = engine.peek(id, engine.now())
+      if (own !== undefined && engine.holds(id, own, engine.now())) {
+        assert.equal(engine.peek(id, engine.now()), own)
+      }
+      assertDone(await second.commit(id, stampOf(records[1]), records[2], HOUR))
+      if (own !== undefined) {
+        await eventually('it is told of', () => !engine.holds(id, own, engine.now()))
+      }
+      await engine.load(id)
+      const last = engine.peek(id, engine.now())
+      assertDone(await engine.destroy(id))
+      if (last !== undefined) assert.equal(engine.holds(id, last, engine.now()), false)
+    }),
+  },
+  {
     title: 'near reads: sessions that a limit or a revocation ends are over at once',
     run: near(async ({ engine }) => {
       const ada = testPrincipal()

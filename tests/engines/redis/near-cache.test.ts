@@ -1,8 +1,9 @@
 /** The rules of the near cache, without a server: a clock that stands still, answers made up. */
 import { describe, expect, it } from 'vitest'
-import { stampOf } from '../../../src/core/engine.ts'
+import { type Held, type SessionId, stampOf } from '../../../src/core/engine.ts'
 import { NearCache } from '../../../src/engines/redis/near-cache.ts'
 import { type ManualClock, manualClock } from '../../../src/testing/index.ts'
+import { random } from '../../support/random.ts'
 import { newId, record } from './fixtures.ts'
 
 const LIMITS = { maxStaleness: 1_000, maxEntries: 1_000, maxBytes: 16 * 1024 * 1024 }
@@ -21,6 +22,55 @@ function fill(near: NearCache, ttl = 600_000, bytes: Uint8Array = record(1)): st
   near.keep(id, near.hold(id), bytes, ttl)
   return id
 }
+
+it('I4 what it says to hold is what it would give, whatever has come in between', () => {
+  const ids = Array.from({ length: 4 }, newId) as [SessionId, ...SessionId[]]
+  const { near, clock } = nearCache({ ...LIMITS, maxEntries: 6 })
+  const seen: [SessionId, Held][] = []
+  const { next } = random(7)
+  const kinds = new Map<string, number>()
+  for (let step = 0; step < 3_000; step++) {
+    const id = ids[next(ids.length)] as SessionId
+    const acts: Record<string, () => void> = {
+      keep: () => near.keep(id, near.hold(id), record(step), 2_000),
+      others: () => void fill(near),
+      renew: () => {
+        const held = near.held(id)
+        if (held !== undefined) near.renew(id, near.hold(id), stampOf(held.record), 3_000)
+      },
+      remember: () => {
+        const held = near.held(id)
+        if (held !== undefined) near.remember(id, held, { step }, next(2_000))
+      },
+      drop: () => near.drop(id),
+      release: () => near.release(id, near.hold(id)),
+      clear: () => near.clear(),
+      disconnect: () => near.disconnect(),
+      connect: () => near.turnOn(),
+      confirm: () => near.confirm(clock.now()),
+      later: () => clock.advance(next(500)),
+    }
+    const names = Object.keys(acts)
+    // What empties it comes less often than what fills it.
+    const name = names[next(20) < 19 ? next(4) : next(names.length)] as string
+    acts[name]?.()
+    if (near.stats.state !== 'on') near.turnOn()
+    if (next(2) === 0) near.confirm(clock.now())
+    const now = clock.now()
+    for (const [of, held] of seen) {
+      if (!near.holds(held, now)) continue
+      expect(near.peek(of, now)).toBe(held)
+      kinds.set(name, (kinds.get(name) ?? 0) + 1)
+    }
+    const held = near.peek(id, now)
+    if (held !== undefined) seen.push([id, held])
+    if (seen.length > 40) seen.shift()
+  }
+  // It says so often enough to be of use, and what has left keeps nothing.
+  expect([...kinds.values()].reduce((sum, count) => sum + count, 0)).toBeGreaterThan(1_000)
+  near.clear()
+  for (const [, held] of seen) expect([held.record.length, held.opened]).toEqual([0, undefined])
+})
 
 describe('placeholders', () => {
   it('F07 I4 an answer is kept when nothing came between', () => {

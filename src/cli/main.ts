@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander'
+import { exitCodeOf } from './exit-codes.ts'
+import { migrateCommand } from './migrate.ts'
+import { version } from './version.ts'
+
+const program = new Command('sojourn')
+  .description('For those who run sessions on Redis and Valkey.')
+  .version(version)
+  .exitOverride()
+  .configureHelp({ showGlobalOptions: true })
+
+program.addCommand(migrateCommand())
+for (const command of program.commands) command.exitOverride()
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // Help and version are errors to it too, with 0.
+    process.exitCode = error.exitCode === 0 ? 0 : 2
+  } else {
+    console.error(`sojourn: ${error instanceof Error ? error.message : String(error)}`)
+    process.exitCode = exitCodeOf(error)
+  }
+}

@@ -1,0 +1,177 @@
+import { Command, InvalidArgumentError, Option } from 'commander'
+import {
+  Migration,
+  type MigrationCounts,
+  type MigrationOptions,
+  type Verification,
+} from '../operations/migrate/migration.ts'
+import { say, shown, startBar } from './talk.ts'
+
+type RedisSource = MigrationOptions['from']
+
+interface MigrateOptions {
+  readonly from: RedisSource
+  readonly to: RedisSource
+  readonly prefix: string
+  readonly rate?: number
+  readonly trust?: 'from' | 'to'
+  readonly once?: true
+  readonly verify?: true
+  readonly finish?: true
+  readonly json?: true
+}
+
+const HELP = `
+Copies all sessions, then follows what changes on either side, so that applications can go from one to
+the other one by one, and back. A sign-out on one side holds on the other. End it with Ctrl-C when the last
+application has moved: it compares both sides and says whether they are the same. Run it again and it goes on.
+
+Examples:
+  $ sojourn migrate --from redis://old:6379 --to redis://new:6379
+  $ sojourn migrate --from redis://old:6379 --to '{"cluster":["n1:6379","n2:6379"],"username":"mover"}'
+  $ sojourn migrate --from redis://old:6379 --to redis://new:6379 --verify --json
+  $ sojourn migrate --from redis://old:6379 --to redis://new:6379 --finish
+
+Exit code: 0 both sides are the same, 1 they differ or it had to stop, 2 usage, 3 not reachable, 4 not permitted.`
+
+export function migrateCommand(): Command {
+  const where = 'URL, or the option `redis` as JSON'
+  return new Command('migrate')
+    .description('Move all sessions to another Redis while applications go on.')
+    .addOption(
+      new Option('--from <redis>', `where they are: ${where}`)
+        .env('SOJOURN_FROM')
+        .argParser(parseRedis)
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--to <redis>', `where they go: ${where}`)
+        .env('SOJOURN_TO')
+        .argParser(parseRedis)
+        .makeOptionMandatory(),
+    )
+    .addOption(new Option('--prefix <prefix>', 'of the keys, on both sides').default('sj'))
+    .addOption(
+      new Option('--rate <n>', 'sessions a second that are copied, at most').argParser(parseRate),
+    )
+    .addOption(
+      new Option('--trust <side>', 'which is right, where --from lacks many that it had').choices([
+        'from',
+        'to',
+      ]),
+    )
+    .addOption(
+      new Option('--once', 'end as soon as both sides are the same').conflicts([
+        'verify',
+        'finish',
+      ]),
+    )
+    .addOption(new Option('--verify', 'only compare').conflicts('finish'))
+    .addOption(
+      new Option('--finish', 'forget what was noted on --to: no migration goes on afterwards'),
+    )
+    .option('--json', 'the result as JSON on stdout')
+    .addHelpText('after', HELP)
+    .action(run)
+}
+
+function parseRedis(text: string): RedisSource {
+  if (!text.startsWith('{')) return text
+  try {
+    return JSON.parse(text) as RedisSource
+  } catch {
+    // Not the text: it may hold a password.
+    throw new InvalidArgumentError('it begins like JSON and is none.')
+  }
+}
+
+function parseRate(text: string): number {
+  const rate = Number(text)
+  if (Number.isInteger(rate) && rate > 0) return rate
+  throw new InvalidArgumentError('it takes a whole number from 1 on.')
+}
+
+async function run(options: MigrateOptions): Promise<void> {
+  const { from, to, prefix, rate, trust } = options
+  const migration = new Migration({
+    ...{ from, to, prefix },
+    ...(rate === undefined ? {} : { rate }),
+    ...(trust === undefined ? {} : { trust }),
+  })
+  try {
+    if (options.finish === true) return await migration.finish()
+    if (options.verify !== true) await copyAndFollow(migration, options.once === true)
+    const verification = await verify(migration)
+    report(migration, verification, options.json === true)
+    if (verification.differing.length > 0) process.exitCode = 1
+  } finally {
+    await migration.close()
+  }
+}
+
+async function copyAndFollow(migration: Migration, isOnce: boolean): Promise<void> {
+  const bar = startBar('copying')
+  await migration.copy(({ looked, total }) => bar.set(looked, total))
+  await migration.inStep()
+  bar.end(`copied: ${inWords(migration.counts)}`)
+  if (isOnce) return
+  say(
+    'following; point your applications to --to, and end this with Ctrl-C when the last one has moved',
+  )
+  await Promise.race([untilTold(), migration.stopped])
+  say('ending: what is under way is finished first; Ctrl-C again ends at once')
+  await migration.inStep()
+}
+
+/** The second time the process ends as it would have without us. */
+function untilTold(): Promise<void> {
+  return new Promise((resolve) => {
+    const told = (): void => {
+      process.off('SIGINT', told)
+      process.off('SIGTERM', told)
+      resolve()
+    }
+    process.on('SIGINT', told)
+    process.on('SIGTERM', told)
+  })
+}
+
+async function verify(migration: Migration): Promise<Verification> {
+  const bar = startBar('comparing')
+  const verification = await migration.verify(({ looked, total }) => bar.set(looked, total))
+  const count = verification.differing.length
+  bar.end(
+    `compared ${shown(verification.compared)}: ${count === 0 ? 'the same on both sides' : `${shown(count)} differ`}`,
+  )
+  return verification
+}
+
+function report(
+  migration: Migration,
+  { compared, differing }: Verification,
+  isJson: boolean,
+): void {
+  const { counts, toEvicts } = migration
+  if (isJson) {
+    console.log(JSON.stringify({ compared, differing, ...counts, toEvicts }))
+    return
+  }
+  if (counts.conflicts > 0) {
+    say(
+      `${shown(counts.conflicts)} were changed on both sides at once: the higher revision has stayed`,
+    )
+  }
+  if (toEvicts) {
+    say(
+      '--to evicts keys: what it lacks was not taken for a sign-out. Give it more memory, or volatile-ttl',
+    )
+  }
+  console.log(differing.length === 0 ? inWords(counts) : differing.join('\n'))
+}
+
+function inWords({ put, ended }: MigrationCounts): string {
+  return (
+    `${shown(put.to)} to --to, ${shown(put.from)} to --from; ` +
+    `ended ${shown(ended.to)} on --to, ${shown(ended.from)} on --from`
+  )
+}

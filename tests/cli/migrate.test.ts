@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createSessions } from '../../src/create-sessions.ts'
+import { type RedisServer, startRedis } from '../support/redis-server.ts'
+import { SECRET, signIn, until } from '../support/requests.ts'
+
+const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+
+let from: RedisServer
+let to: RedisServer
+
+beforeAll(async () => {
+  ;[from, to] = await Promise.all([startRedis(), startRedis({ tcp: true, password: 'Canary77' })])
+})
+
+afterAll(async () => {
+  await Promise.all([from.stop(), to.stop()])
+})
+
+function start(...args: string[]) {
+  const child = spawn(process.execPath, [CLI, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, SOJOURN_FROM: from.url, SOJOURN_TO: where() },
+  })
+  const out = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].on('data', (data: Buffer) => {
+      out[name] += data.toString()
+    })
+  }
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number, ...out }))
+  return { child, out, ended }
+}
+
+const run = (...args: string[]) => start(...args).ended
+
+/** As JSON, with a password. */
+const where = (): string =>
+  JSON.stringify({ host: '127.0.0.1', port: to.port, password: 'Canary77' })
+
+describe('sojourn migrate', () => {
+  it('copies, follows until it is told to end, compares, and says what it has done', async () => {
+    const sessions = createSessions<{ n: number }>({ redis: from.url, secrets: [SECRET] })
+    await signIn(sessions, { n: 1 }, 'ada')
+    const { child, out, ended } = start('migrate', '--json')
+    await until('following', () => out.stderr.includes('following'), 15_000)
+    await signIn(sessions, { n: 2 }, 'bob')
+    child.kill('SIGINT')
+    const { code, stdout, stderr } = await ended
+    await sessions.close()
+    expect(stderr).toContain('the same on both sides')
+    expect(JSON.parse(stdout)).toMatchObject({
+      ...{ compared: 2, differing: [], put: { to: 2, from: 0 }, conflicts: 0, toEvicts: false },
+    })
+    expect(code).toBe(0)
+  }, 30_000)
+
+  it('--verify changes nothing and ends with 1 where both differ; --once makes them the same', async () => {
+    await to.cli('FLUSHALL')
+    const different = await run('migrate', '--verify')
+    expect(different).toMatchObject({ code: 1 })
+    expect(different.stdout.trim().split('\n')).toHaveLength(2)
+    expect(await to.cli('DBSIZE')).toBe('0')
+    expect(await run('migrate', '--once')).toMatchObject({ code: 0 })
+    expect(await run('migrate', '--verify')).toMatchObject({ code: 0 })
+    expect(await to.cli('KEYS', 'sj:*:m')).not.toBe('')
+    expect(await run('migrate', '--finish')).toMatchObject({ code: 0 })
+    expect(await to.cli('KEYS', 'sj:*:m')).toBe('')
+  }, 60_000)
+
+  it('tells how it ended by its exit code, and no secret', async () => {
+    const wrong = where().replace('Canary77', 'Canary78')
+    const answers = {
+      usage: await run('migrate', '--rate', 'fast'),
+      unknown: await run('migrate', '--form', 'redis://h'),
+      json: await run('migrate', '--to', '{"password":"Canary77"'),
+      option: await run('migrate', '--to', 'http://:Canary77@h'),
+      unreachable: await run('migrate', '--to', 'redis://:Canary77@127.0.0.1:1'),
+      denied: await run('migrate', '--to', wrong),
+    }
+    expect(Object.entries(answers).map(([name, { code }]) => [name, code])).toEqual([
+      ...[
+        ['usage', 2],
+        ['unknown', 2],
+        ['json', 2],
+        ['option', 2],
+      ],
+      ...[
+        ['unreachable', 3],
+        ['denied', 4],
+      ],
+    ])
+    for (const { stdout, stderr } of Object.values(answers)) {
+      expect(stderr).not.toBe('')
+      expect(stdout + stderr).not.toMatch(/Canary/)
+    }
+  }, 60_000)
+
+  it('explains itself', async () => {
+    const [help, version] = [await run('migrate', '--help'), await run('--version')]
+    expect(help.stdout).toContain('Examples:')
+    expect(version.stdout.trim()).toMatch(/^\d+\.\d+\.\d+$/)
+    expect([help.code, version.code]).toEqual([0, 0])
+  })
+})
