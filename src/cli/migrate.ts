@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { OptionError } from '../core/errors.ts'
 import {
   Migration,
   type MigrationCounts,
@@ -7,11 +8,9 @@ import {
 } from '../operations/migrate/migration.ts'
 import { say, shown, startBar } from './talk.ts'
 
-type RedisSource = MigrationOptions['from']
-
 interface MigrateOptions {
-  readonly from: RedisSource
-  readonly to: RedisSource
+  readonly from: string
+  readonly to: string
   readonly prefix: string
   readonly rate?: number
   readonly trust?: 'from' | 'to'
@@ -41,14 +40,10 @@ export function migrateCommand(): Command {
     .addOption(
       new Option('--from <redis>', `where they are: ${where}`)
         .env('SOJOURN_FROM')
-        .argParser(parseRedis)
         .makeOptionMandatory(),
     )
     .addOption(
-      new Option('--to <redis>', `where they go: ${where}`)
-        .env('SOJOURN_TO')
-        .argParser(parseRedis)
-        .makeOptionMandatory(),
+      new Option('--to <redis>', `where they go: ${where}`).env('SOJOURN_TO').makeOptionMandatory(),
     )
     .addOption(new Option('--prefix <prefix>', 'of the keys, on both sides').default('sj'))
     .addOption(
@@ -75,13 +70,13 @@ export function migrateCommand(): Command {
     .action(run)
 }
 
-function parseRedis(text: string): RedisSource {
+/** Not by commander, which shows what it was given: that may hold a password. */
+function redisOf(option: string, text: string): MigrationOptions['from'] {
   if (!text.startsWith('{')) return text
   try {
-    return JSON.parse(text) as RedisSource
+    return JSON.parse(text) as MigrationOptions['from']
   } catch {
-    // Not the text: it may hold a password.
-    throw new InvalidArgumentError('it begins like JSON and is none.')
+    throw new OptionError(option, 'begins like JSON and is none')
   }
 }
 
@@ -92,9 +87,9 @@ function parseRate(text: string): number {
 }
 
 async function run(options: MigrateOptions): Promise<void> {
-  const { from, to, prefix, rate, trust } = options
+  const { prefix, rate, trust } = options
   const migration = new Migration({
-    ...{ from, to, prefix },
+    ...{ from: redisOf('--from', options.from), to: redisOf('--to', options.to), prefix },
     ...(rate === undefined ? {} : { rate }),
     ...(trust === undefined ? {} : { trust }),
   })

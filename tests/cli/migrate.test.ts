@@ -52,7 +52,7 @@ describe('sojourn migrate', () => {
     await sessions.close()
     expect(stderr).toContain('the same on both sides')
     expect(JSON.parse(stdout)).toMatchObject({
-      ...{ compared: 2, differing: [], put: { to: 2, from: 0 }, conflicts: 0, toEvicts: false },
+      ...{ compared: 4, differing: [], ended: { from: 0, to: 0 }, conflicts: 0, toEvicts: false },
     })
     expect(code).toBe(0)
   }, 30_000)
@@ -61,7 +61,7 @@ describe('sojourn migrate', () => {
     await to.cli('FLUSHALL')
     const different = await run('migrate', '--verify')
     expect(different).toMatchObject({ code: 1 })
-    expect(different.stdout.trim().split('\n')).toHaveLength(2)
+    expect(different.stdout.trim().split('\n')).toHaveLength(4)
     expect(await to.cli('DBSIZE')).toBe('0')
     expect(await run('migrate', '--once')).toMatchObject({ code: 0 })
     expect(await run('migrate', '--verify')).toMatchObject({ code: 0 })

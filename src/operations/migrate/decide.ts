@@ -15,6 +15,8 @@ export interface Mark {
   readonly stamp: string
   /** When it would have ended on both, milliseconds since the epoch by our own clock. */
   readonly expiresAt: number
+  /** It is on its way to the side that is moved from, and may not be there yet. */
+  readonly isPending: boolean
 }
 
 export type Side = 'from' | 'to'
@@ -90,6 +92,7 @@ function ofOne(
   const missing: Side = here === 'to' ? 'from' : 'to'
   const put: Step = { kind: 'put', on: missing, isConflict: false }
   if (mark === undefined || loses[missing]) return put
+  if (mark.isPending && missing === 'from') return put
   // Before its time it has been ended there.
   if (now < mark.expiresAt - SAME_TTL) return { kind: 'end', on: here }
   // It has expired there. Here it was used since, or expires in a moment too.
@@ -112,9 +115,8 @@ function ofSame(from: Standing, to: Standing, mark: Mark | undefined, now: numbe
   }
   const stamp = stampText(from.record)
   const expiresAt = now + Math.min(from.ttl, to.ttl, LONGEST)
-  if (mark?.stamp === stamp && Math.abs(mark.expiresAt - expiresAt) <= SAME_TTL) {
-    return { kind: 'nothing' }
-  }
+  const isNoted = mark?.stamp === stamp && !mark.isPending
+  if (isNoted && Math.abs(mark.expiresAt - expiresAt) <= SAME_TTL) return { kind: 'nothing' }
   return { kind: 'note', stamp, expiresAt }
 }
 
@@ -133,11 +135,12 @@ function ofTwo(from: Standing, to: Standing, mark: Mark | undefined): Step {
   const [fromIsMarked, toIsMarked] = [from, to].map(
     (side) => mark?.stamp === stampText(side.record),
   )
-  const isConflict = fromIsMarked !== true && toIsMarked !== true
+  const isConflict = mark !== undefined && fromIsMarked !== true && toIsMarked !== true
   const [ofFrom = 0, ofTo = 0] = [from, to].map(({ record }) =>
     record.readUInt32BE(REVISION_OFFSET),
   )
   // Not only by the mark: a server that has come back with what it had a while ago has changed too.
   if (ofFrom !== ofTo) return { kind: 'put', on: ofFrom > ofTo ? 'to' : 'from', isConflict }
-  return { kind: 'put', on: toIsMarked === true ? 'to' : 'from', isConflict }
+  const on: Side = toIsMarked === true ? 'to' : 'from'
+  return { kind: 'put', on, isConflict: fromIsMarked !== true && toIsMarked !== true }
 }

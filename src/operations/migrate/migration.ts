@@ -6,7 +6,7 @@ import {
   StoreUnavailableError,
 } from '../../core/errors.ts'
 import { readHeader } from '../../core/record.ts'
-import { Deployment, type OwnerEntry } from '../../engines/redis/deployment.ts'
+import { Deployment, type MirrorRequest } from '../../engines/redis/deployment.ts'
 import type { RedisSource } from '../../engines/redis/options.ts'
 import {
   decide,
@@ -73,7 +73,7 @@ const PAUSE = 250
 /** A side that lacks fewer than this, or this share, was not emptied. */
 const FEW = 100
 const MOST_MISSING = 0.2
-const MARK_BYTES = 14
+const MARK_BYTES = 15
 /** Of one that somebody has made to stay, milliseconds. */
 const LONGEST_TRAIL = 24 * 3_600_000
 const MOST_DIFFERING = 100
@@ -93,6 +93,8 @@ export class Migration {
   readonly #clock: Clock
   readonly #sides: Record<Side, Deployment>
   readonly #queue: Queue<SessionId>
+  /** Stamps of what has come to the side that is moved from, and could not be noted for the next change. */
+  readonly #putAhead = new Map<SessionId, string>()
   /** A pass that is to be made because changes may have been missed. */
   #repair: Promise<void> | undefined
   #isRepairDue = false
@@ -112,9 +114,12 @@ export class Migration {
     this.#options = options
     this.#clock = clock
     const common = { prefix, commandTimeout, clock }
-    this.#sides = {
-      from: new Deployment(options.from, common),
-      to: new Deployment(options.to, common),
+    const from = new Deployment(options.from, common)
+    try {
+      this.#sides = { from, to: new Deployment(options.to, common) }
+    } catch (error) {
+      from.close()
+      throw error
     }
     this.#queue = new Queue(AT_ONCE, (id) => this.#settle(id))
     this.#stopped = new Promise((_, reject) => {
@@ -163,6 +168,7 @@ export class Migration {
 
   /** Compares everything, byte by byte; what differs is looked at again after a moment. */
   async verify(told: (progress: Progress) => void = () => undefined): Promise<Verification> {
+    await this.#lookForEvictions()
     const differing = new Set<SessionId>()
     let compared = 0
     const total = await this.#total()
@@ -276,7 +282,7 @@ export class Migration {
 
   #emptiedError(missing: number): MigrationStoppedError {
     return new MigrationStoppedError(
-      `--from looks emptied: it lacks ${missing} sessions that it had. Nothing was ended on --to. If they were to end, run it again with ` +
+      `--from looks emptied: it lacks ${missing} records that it had. Nothing was ended on --to. If they were to end, run it again with ` +
         '--trust from; to give them back, with --trust to; else leave it: --to has them',
     )
   }
@@ -340,7 +346,11 @@ export class Migration {
   async #mark(id: SessionId): Promise<Mark | undefined> {
     const bytes = await this.#sides.to.mark(id)
     if (bytes?.length !== MARK_BYTES) return undefined
-    return { stamp: bytes.toString('latin1', 0, 8), expiresAt: bytes.readUIntBE(8, 6) }
+    return {
+      stamp: bytes.toString('latin1', 0, 8),
+      expiresAt: bytes.readUIntBE(8, 6),
+      isPending: bytes[14] === 1,
+    }
   }
 
   #both(id: SessionId): Promise<[Standing | undefined, Standing | undefined]> {
@@ -365,7 +375,15 @@ export class Migration {
   async #settleOnce(id: SessionId): Promise<boolean> {
     const start = this.#clock.monotonic()
     const [[from, to], mark] = await Promise.all([this.#both(id), this.#mark(id)])
-    const found = { id, from, to, mark }
+    const ahead = this.#putAhead.get(id)
+    this.#putAhead.delete(id)
+    const found = {
+      id,
+      from,
+      to,
+      mark,
+      isOurs: from !== undefined && stampText(from.record) === ahead,
+    }
     const step = decide(from, to, mark, Date.now(), this.#loses)
     // Lifetimes that were not read at the same time are not to be compared.
     if (step.kind === 'extend' && this.#clock.monotonic() - start > SAME_TTL / 2) return false
@@ -379,7 +397,7 @@ export class Migration {
   async #take(step: Step, found: Found): Promise<boolean> {
     const { id, from, to, mark } = found
     if (step.kind === 'nothing') return true
-    if (step.kind === 'put') return this.#put(step.on, step.isConflict, found)
+    if (step.kind === 'put') return this.#put(step.on, step.isConflict && !found.isOurs, found)
     if (step.kind === 'end') {
       const isDone = await this.#end(step.on, found)
       if (isDone) this.counts.ended[step.on]++
@@ -405,44 +423,71 @@ export class Migration {
   }
 
   async #put(on: Side, isConflict: boolean, found: Found): Promise<boolean> {
-    const { id, mark } = found
-    const source: Side = on === 'to' ? 'from' : 'to'
-    const [standing, there] = [found[source], found[on]]
+    const { id, from, to, mark } = found
+    const standing = on === 'to' ? from : to
     if (standing === undefined) return true
     // A request that is led there must find something.
     const successor = leadsTo(standing.record)
     if (successor !== undefined) await this.#settleOnce(successor)
-    const header = readHeader(standing.record)
-    const ownerTag = header?.ownerTag ?? (there && readHeader(there.record)?.ownerTag)
-    const belongings = await this.#sides[source].belongings(id, header?.ownerTag)
-    const now = Date.now()
-    const left = header === undefined ? LONGEST_TRAIL : header.deadline - now
-    const ttl = Math.min(standing.ttl, left)
-    if (ttl <= 0) return true
-    const owner: OwnerEntry | undefined =
-      ownerTag === undefined
-        ? undefined
-        : {
-            tag: ownerTag,
-            descriptor: header === undefined ? undefined : belongings.descriptor,
-            life: left,
-          }
-    const stamp = stampText(standing.record)
-    const newMark = markOf(stamp, now + ttl)
-    const isDone = await this.#sides[on].mirror(id, {
-      ...{ stamp: stampOf(there), put: standing.record, ttl, owner, newMark },
-      ...{ mark: on === 'to' ? markBytes(mark) : 'unkept', isAwaited: belongings.isAwaited },
+    const copy = await this.#copyOf(on, standing, found)
+    // Its time is over.
+    if (copy === undefined) return true
+    const isDone = await (on === 'to'
+      ? this.#sides.to.mirror(id, { ...copy, stamp: stampOf(to), mark: markBytes(mark) })
+      : this.#putBack(copy, found))
+    if (isDone) this.counts.put[on]++
+    if (isDone && isConflict) this.counts.conflicts++
+    return isDone
+  }
+
+  /**
+   * To the side that is moved from. What comes there for the first time is marked before: signed out meanwhile, it
+   * would otherwise stand there alone without a mark, as what is new does.
+   */
+  async #putBack(copy: MirrorCopy, { id, from, to, mark }: Found): Promise<boolean> {
+    const here = { stamp: stampOf(to), put: 'stay' } as const
+    let marked = markBytes(mark)
+    if (mark === undefined) {
+      marked = pending(copy.newMark)
+      const isNoted = await this.#sides.to.mirror(id, { ...here, mark: undefined, newMark: marked })
+      if (!isNoted) return false
+    }
+    const isDone = await this.#sides.from.mirror(id, {
+      ...copy,
+      stamp: stampOf(from),
+      mark: 'unkept',
     })
     if (!isDone) return false
-    this.counts.put[on]++
-    if (isConflict) this.counts.conflicts++
-    if (on === 'to') return true
-    return this.#sides.to.mirror(id, {
-      stamp: stampOf(standing),
-      mark: markBytes(mark),
-      put: 'stay',
-      newMark,
+    // Where it has changed meanwhile, it is looked at once more by itself.
+    const isMarked = await this.#sides.to.mirror(id, {
+      ...here,
+      mark: marked,
+      newMark: copy.newMark,
     })
+    if (!isMarked) this.#putAhead.set(id, stampText(copy.put))
+    return isMarked
+  }
+
+  /** @returns undefined when its time is over */
+  async #copyOf(
+    on: Side,
+    standing: Standing,
+    { id, from, to }: Found,
+  ): Promise<MirrorCopy | undefined> {
+    const { record } = standing
+    const header = readHeader(record)
+    const there = on === 'to' ? to : from
+    const source = this.#sides[on === 'to' ? 'from' : 'to']
+    const { descriptor, isAwaited } = await source.belongings(id, header?.ownerTag)
+    const now = Date.now()
+    const life = header === undefined ? LONGEST_TRAIL : header.deadline - now
+    const ttl = Math.min(standing.ttl, life)
+    if (ttl <= 0) return undefined
+    // A trail stands in no index, but what it takes the place of may.
+    const tag = header?.ownerTag ?? (there && readHeader(there.record)?.ownerTag)
+    const listed = header === undefined ? undefined : descriptor
+    const owner = tag === undefined ? undefined : { tag, descriptor: listed, life }
+    return { put: record, ttl, owner, isAwaited, newMark: markOf(stampText(record), now + ttl) }
   }
 
   async #end(on: Side, { id, from, to, mark }: Found): Promise<boolean> {
@@ -464,23 +509,37 @@ function isPassing(error: unknown): boolean {
   return error instanceof StoreRefusedError && error.reason === 'READONLY'
 }
 
+type MirrorCopy = Omit<MirrorRequest, 'stamp' | 'mark'> & {
+  readonly put: Buffer
+  readonly newMark: Buffer
+}
+
 interface Found {
   readonly id: SessionId
   readonly from: Standing | undefined
   readonly to: Standing | undefined
   readonly mark: Mark | undefined
+  /** What stands on the side that is moved from is what we have put there. */
+  readonly isOurs: boolean
 }
 
 function stampOf(standing: Standing | undefined): Buffer | undefined {
   return standing && Buffer.from(stampText(standing.record), 'latin1')
 }
 
-function markOf(stamp: string, expiresAt: number): Buffer {
+function markOf(stamp: string, expiresAt: number, isPending = false): Buffer {
   const bytes = Buffer.alloc(MARK_BYTES)
+  bytes[14] = Number(isPending)
   bytes.write(stamp, 0, 'latin1')
   bytes.writeUIntBE(Math.round(expiresAt), 8, 6)
   return bytes
 }
 
+function pending(mark: Buffer): Buffer {
+  const bytes = Buffer.from(mark)
+  bytes[14] = 1
+  return bytes
+}
+
 const markBytes = (mark: Mark | undefined): Buffer | undefined =>
-  mark && markOf(mark.stamp, mark.expiresAt)
+  mark && markOf(mark.stamp, mark.expiresAt, mark.isPending)

@@ -32,6 +32,7 @@ function forward({ used = 0, until = NOW, seed = randomBytes(8) } = {}): Standin
 const markOf = ({ record }: Standing, expiresAt = NOW + TTL): Mark => ({
   stamp: stampText(record),
   expiresAt,
+  isPending: false,
 })
 
 describe('decide', () => {
@@ -53,6 +54,13 @@ describe('decide', () => {
     expect(decide(one, undefined, markOf(one), NOW)).toEqual({ kind: 'end', on: 'from' })
     // Also when it has been changed meanwhile where it still is.
     expect(decide(undefined, standing(9), markOf(one), NOW)).toEqual({ kind: 'end', on: 'to' })
+  })
+
+  it('what is on its way back is not missing there, and when it is missing where it came from has ended', () => {
+    const pending = { ...markOf(one), isPending: true }
+    expect(decide(undefined, one, pending, NOW)).toMatchObject({ kind: 'put', on: 'from' })
+    expect(decide(one, undefined, pending, NOW)).toEqual({ kind: 'end', on: 'from' })
+    expect(decide(one, { ...one }, pending, NOW).kind).toBe('note')
   })
 
   it('what has expired on one side and was used on the other goes on', () => {
@@ -106,6 +114,7 @@ describe('decide', () => {
     // `from` has come back from a snapshot.
     expect(decide(low, high, markOf(high), NOW)).toMatchObject({ kind: 'put', on: 'from' })
     expect(decide(high, low, markOf(one), NOW)).toMatchObject({ on: 'to', isConflict: true })
+    expect(decide(high, low, undefined, NOW)).toMatchObject({ on: 'to', isConflict: false })
   })
 
   it('of two of the same revision the one counts that has changed, in doubt that of the new side', () => {
