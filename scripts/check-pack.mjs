@@ -1,5 +1,5 @@
 // Packs the package, installs the archive in an empty folder without development packages, and
-// imports every entry of `exports` there.
+// imports every entry of `exports` and runs every command of `bin` there.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const { name, version, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const { name, version, exports, bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 const folder = mkdtempSync(join(tmpdir(), `${name}-pack-`))
 const npm = (cwd, ...args) =>
   execFileSync('npm', [...args, '--loglevel=error'], {
@@ -27,6 +27,13 @@ try {
       stdio: ['ignore', 'inherit', 'inherit'],
     })
     console.log(`${specifier}: imported from the packed archive`)
+  }
+  for (const command of Object.keys(bin)) {
+    const told = execFileSync(join(folder, 'node_modules/.bin', command), ['--version'], {
+      encoding: 'utf8',
+    })
+    if (told.trim() !== version) throw new Error(`${command} --version says ${told}`)
+    console.log(`${command}: runs from the packed archive`)
   }
 } finally {
   rmSync(folder, { recursive: true, force: true })

@@ -1,7 +1,7 @@
 // One row as a process: server.mjs '{"framework": …, "system": …, "socket": …}'.
-import '../support/keep-tick.mjs'
 import { once } from 'node:events'
 import { answer } from '../support/child.mjs'
+import { keepTick } from '../support/keep-tick.mjs'
 import { createHandlers } from './handlers.mjs'
 
 const frameworks = {
@@ -21,6 +21,8 @@ const systems = {
   'koa-session': async () => (await import('./systems/koa-session.mjs')).koaSessionSystem,
   sojourn: async () => (await import('./systems/sojourn.mjs')).sojournSystem,
 }
+
+globalThis[Symbol.for('sojourn.bench.tick')] = keepTick()
 
 const options = JSON.parse(process.argv[2])
 const createSystem = await systems[options.system]()

@@ -4,13 +4,16 @@
 // Whether that happens is chance, here: it would be measured instead of the session. One tick is kept alive.
 import { createHook } from 'node:async_hooks'
 
-let tick
-const hook = createHook({
-  init(_id, type, _trigger, resource) {
-    if (type === 'TickObject') tick ??= resource
-  },
-})
-hook.enable()
-process.nextTick(() => undefined)
-hook.disable()
-globalThis[Symbol.for('sojourn.bench.tick')] = tick
+/** @returns the tick, for as long as it is to live */
+export function keepTick() {
+  let tick
+  const hook = createHook({
+    init(_id, type, _trigger, resource) {
+      if (type === 'TickObject') tick ??= resource
+    },
+  })
+  hook.enable()
+  process.nextTick(() => undefined)
+  hook.disable()
+  return tick
+}

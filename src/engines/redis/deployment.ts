@@ -196,8 +196,8 @@ export class Deployment {
   }
 
   /** Keys of all servers, of whatever kind: more than there are sessions. */
-  async size(): Promise<number> {
-    return await this.#sum(async (at) => Number(await this.#ask(at, ['DBSIZE'])))
+  size(): Promise<number> {
+    return this.#sum(async (at) => Number(await this.#ask(at, ['DBSIZE'])))
   }
 
   /** How many keys the servers have evicted since they were started; undefined where they do not tell. */

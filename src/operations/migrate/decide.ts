@@ -51,7 +51,7 @@ const USED_OFFSET = 47
 export const stampText = (record: Buffer): string =>
   record.toString('latin1', REVISION_OFFSET, STAMP_END)
 
-export const isTrailRecord = (record: Buffer): boolean => ((record[1] ?? 0) & TRAIL_FLAG) !== 0
+const isTrailRecord = (record: Buffer): boolean => ((record[1] ?? 0) & TRAIL_FLAG) !== 0
 
 /** Where a trail leads, which has to be there first. */
 export const leadsTo = (record: Buffer): SessionId | undefined =>
