@@ -23,7 +23,7 @@ interface Data {
 
 const secrets = 'history secret 0123456789abcdef0123456789'
 
-const SYNCHRONOUS = ['now', 'onExpired', 'peek', 'held', 'remember', 'watch']
+const SYNCHRONOUS = ['now', 'onExpired', 'peek', 'peekLate', 'holds', 'held', 'remember', 'watch']
 
 /** The engine, whose calls begin and end when the scheduler says. */
 function scheduled(engine: Engine, scheduler: fc.Scheduler): Engine {

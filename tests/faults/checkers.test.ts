@@ -89,6 +89,7 @@ describe('Load', () => {
   })
 
   it('I4 finds what a node would serve and is not stored', async () => {
+    // What a node has found once it asks about by `holds` alone.
     const first = new Map<string, ReturnType<RedisEngine['peek']>>()
     const problems = await found({
       peek: (real, id, now) => {
@@ -96,6 +97,7 @@ describe('Load', () => {
         if (held !== undefined && !first.has(id)) first.set(id, { ...held, opened: undefined })
         return first.get(id)
       },
+      holds: () => false,
     })
     expect(problems.join('\n')).toMatch(/stale: user/)
   })
