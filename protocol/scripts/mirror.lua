@@ -8,7 +8,7 @@
 -- ARGV[2]  the mark that must stand here, '' for none; '-': no marks are kept here
 -- ARGV[3]  what is put: a record or a trail; '': what is here ends; '=': it stays, with this lifetime at least
 -- ARGV[4]  lifetime, ms; '': as it is
--- ARGV[5]  descriptor of the index entry; '': no entry
+-- ARGV[5]  descriptor of the index entry; '': of a record the entry stays as it is, of a trail it goes
 -- ARGV[6]  'x': its expiry is told of (`claim`); else ''
 -- ARGV[7]  the mark from now on, '' for none
 -- ARGV[8]  ms the index has to live at least
@@ -42,7 +42,7 @@ elseif ARGV[3] == '=' then
 else
   redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
   if index and ARGV[5] ~= '' then write(index, ARGV[8], 'HSET', id, ARGV[5]) end
-  if index and ARGV[5] == '' then redis.call('HDEL', index, id) end
+  if index and (string.byte(ARGV[3], 2) or 0) >= 128 then redis.call('HDEL', index, id) end
   if ARGV[6] == 'x' then
     local life = string.format('%.0f', ARGV[4] + 86400000)
     write(awaited, life, 'ZADD', redis.call('PEXPIRETIME', KEYS[1]), member)

@@ -146,19 +146,14 @@ function report(
   { compared, differing }: Verification,
   isJson: boolean,
 ): void {
-  const { counts, toEvicts } = migration
+  const { counts } = migration
   if (isJson) {
-    console.log(JSON.stringify({ compared, differing, ...counts, toEvicts }))
+    console.log(JSON.stringify({ compared, differing, ...counts }))
     return
   }
   if (counts.conflicts > 0) {
     say(
       `${shown(counts.conflicts)} were changed on both sides at once: the higher revision has stayed`,
-    )
-  }
-  if (toEvicts) {
-    say(
-      '--to evicts keys: what it lacks was not taken for a sign-out. Give it more memory, or volatile-ttl',
     )
   }
   console.log(differing.length === 0 ? inWords(counts) : differing.join('\n'))

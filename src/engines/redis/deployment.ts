@@ -1,17 +1,21 @@
 import { type Clock, systemClock } from '../../core/clock.ts'
 import type { SessionId } from '../../core/engine.ts'
+import { StoreRefusedError } from '../../core/errors.ts'
+import { partitionTag } from '../../core/partitions.ts'
 import { evaluate } from './evaluate.ts'
 import {
   awaitedKey,
   checkPrefix,
   indexKey,
   marksKey,
+  noteKey,
   partitionOf,
   recordIdOf,
   recordKey,
 } from './keys.ts'
 import type { Link } from './link.ts'
 import { type RedisSource, redisPlan } from './options.ts'
+import { ErrorReply } from './resp.ts'
 import { scripts } from './scripts.generated.ts'
 import { topologyOf } from './topologies.ts'
 import type { Topology } from './topology.ts'
@@ -21,6 +25,9 @@ import { BYTES, Wire } from './wire.ts'
 const PAGE = 500
 /** Tags are of three characters. */
 const ANY = '???'
+const FIRST = partitionTag(0)
+/** Of a record or a trail. */
+const SHORTEST = 14
 /** Between two looks at whether a listener's server is still there, milliseconds. */
 const BEAT = 2_000
 /** How long marks are kept when nobody writes any more, milliseconds. */
@@ -31,6 +38,13 @@ export interface DeploymentOptions {
   /** Milliseconds. */
   readonly commandTimeout: number
   readonly clock?: Clock
+}
+
+export interface Vitals {
+  /** Which runs of which servers these are: other ones after a restart, a failover, a master more. */
+  readonly runs: string
+  /** Keys that they have evicted since they were started. */
+  readonly evicted: number
 }
 
 export interface DeploymentRecord {
@@ -99,10 +113,13 @@ export class Deployment {
     const key = recordKey(this.#prefix, id)
     const [record, ttl] = await this.#topology.at(id, (place) =>
       place.call('migrate', (wire) =>
-        Promise.all([wire.sendCommand(['GET', key], BYTES), wire.sendCommand(['PTTL', key])]),
+        Promise.all([
+          wire.sendCommand(['GET', key], BYTES).catch(otherType),
+          wire.sendCommand(['PTTL', key]),
+        ]),
       ),
     )
-    if (!(record instanceof Uint8Array) || ttl === -2) return undefined
+    if (!(record instanceof Uint8Array) || record.length < SHORTEST || ttl === -2) return undefined
     return { record: Buffer.from(record), ttl: ttl === -1 ? Number.POSITIVE_INFINITY : Number(ttl) }
   }
 
@@ -188,8 +205,9 @@ export class Deployment {
     }
   }
 
-  /** Forgets all marks. */
-  async unmark(): Promise<void> {
+  /** Forgets all marks, and the note. */
+  async unmark(note: string): Promise<void> {
+    await this.#ask(FIRST, ['UNLINK', noteKey(this.#prefix, note)])
     for await (const keys of this.#scan(marksKey(this.#prefix, ANY))) {
       for (const key of keys) await this.#ask(key.slice(this.#prefix.length + 2), ['UNLINK', key])
     }
@@ -200,17 +218,34 @@ export class Deployment {
     return this.#sum(async (at) => Number(await this.#ask(at, ['DBSIZE'])))
   }
 
-  /** How many keys the servers have evicted since they were started; undefined where they do not tell. */
-  async evictions(): Promise<number | undefined> {
-    const sum = await this.#sum(async (at) => {
-      try {
-        const info = String(await this.#ask(at, ['INFO', 'stats']))
-        return Number(/^evicted_keys:(\d+)/m.exec(info)?.[1] ?? Number.NaN)
-      } catch {
-        return Number.NaN
-      }
-    })
-    return Number.isNaN(sum) ? undefined : sum
+  /** What shows whether a server has lost something. Unknown, where it does not tell: always the same. */
+  async vitals(): Promise<Vitals> {
+    const infos = await Promise.all(
+      (await this.#topology.servers()).map(async (at) => {
+        const sections = await Promise.all(
+          ['server', 'stats'].map((section) => this.#ask(at, ['INFO', section]).catch(refused)),
+        )
+        return sections.join('\n')
+      }),
+    )
+    const runs = infos.map((info) => /^run_id:(\w+)/m.exec(info)?.[1] ?? '')
+    const evicted = infos.map((info) => Number(/^evicted_keys:(\d+)/m.exec(info)?.[1] ?? 0))
+    return { runs: runs.toSorted().join(' '), evicted: evicted.reduce((sum, one) => sum + one, 0) }
+  }
+
+  /** What a migration has noted here of itself. */
+  async note(name: string): Promise<string | undefined> {
+    const note = await this.#ask(FIRST, ['GET', noteKey(this.#prefix, name)])
+    return typeof note === 'string' ? note : undefined
+  }
+
+  async setNote(name: string, text: string): Promise<void> {
+    await this.#ask(FIRST, ['SET', noteKey(this.#prefix, name), text, 'PX', String(MARKS_KEPT)])
+  }
+
+  /** Milliseconds since the epoch, by the server's clock. */
+  now(): number {
+    return this.#topology.now()
   }
 
   /** Resolves when the listener was told of everything that had happened before the call. */
@@ -306,6 +341,17 @@ export class Deployment {
       place.call('migrate', (wire) => wire.sendCommand(command, strings)),
     )
   }
+}
+
+/** Of a hash, say, at a record's key: no session. */
+function otherType(error: unknown): undefined {
+  if (error instanceof ErrorReply && error.message.startsWith('WRONGTYPE')) return undefined
+  throw error
+}
+
+function refused(error: unknown): string {
+  if (error instanceof StoreRefusedError && error.reason === 'NOPERM') return ''
+  throw error
 }
 
 const beatOf = (link: Link): Promise<unknown> =>

@@ -66,6 +66,11 @@ export function marksKey(prefix: string, partition: string): string {
   return `${prefix}:{${partition}}:m`
 }
 
+/** `<prefix>:{<tag of partition 0>}:m:<name>`: what a migration has noted of itself. */
+export function noteKey(prefix: string, name: string): string {
+  return `${marksKey(prefix, partitionTag(0))}:${name}`
+}
+
 /** `<prefix>:{<tag>}:x:<16 characters>`: shows whether the server tells of expired keys. */
 export function expiryProbeKey(prefix: string, partition: string, name: string): string {
   return `${awaitedKey(prefix, partition)}:${name}`

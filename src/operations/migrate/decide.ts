@@ -15,8 +15,11 @@ export interface Mark {
   readonly stamp: string
   /** When it would have ended on both, milliseconds since the epoch by our own clock. */
   readonly expiresAt: number
-  /** It is on its way to the side that is moved from, and may not be there yet. */
-  readonly isPending: boolean
+  /**
+   * `pending`: it is on its way to the side that is moved from, and may not be there yet. `ended`: and it must not
+   * come back, from a server that remembers it.
+   */
+  readonly state: 'same' | 'pending' | 'ended'
 }
 
 export type Side = 'from' | 'to'
@@ -30,15 +33,15 @@ export type Step =
   | { readonly kind: 'extend'; readonly on: Side; readonly ttl: number }
   /** The other side's is to stand here. */
   | { readonly kind: 'put'; readonly on: Side; readonly isConflict: boolean }
-  /** It has ended on the other side. */
-  | { readonly kind: 'end'; readonly on: Side }
+  /** It has ended on one side. */
+  | { readonly kind: 'end' }
   /** It stands nowhere any more. */
   | { readonly kind: 'forget' }
 
 export type Losing = Readonly<Record<Side, boolean>>
 
-/** A day; of one that nothing ends. Milliseconds. */
-const LONGEST = 24 * 3_600_000
+/** Of one that nothing ends, ten years. Milliseconds. */
+const LONGEST = 3_650 * 24 * 3_600_000
 const NONE: Losing = { from: false, to: false }
 /** Lifetimes that differ by less are the same, milliseconds: they were read one after the other. */
 export const SAME_TTL = 1_000
@@ -62,7 +65,7 @@ export const leadsTo = (record: Buffer): SessionId | undefined =>
  * other; of two that differ the one of the higher revision counts, of two of the same revision the one that has
  * changed since they were the same.
  * @param now milliseconds since the epoch, by the clock of the mark
- * @param loses sides that have lost records by themselves: that one is missing there says nothing
+ * @param loses sides that may have lost records: that one is missing there says nothing
  */
 export function decide(
   from: Standing | undefined,
@@ -72,8 +75,10 @@ export function decide(
   loses: Losing = NONE,
 ): Step {
   if (from === undefined && to === undefined) {
-    return mark === undefined ? { kind: 'nothing' } : { kind: 'forget' }
+    const isOver = mark === undefined || mark.state === 'ended'
+    return isOver ? { kind: 'nothing' } : { kind: 'forget' }
   }
+  if (mark?.state === 'ended') return { kind: 'end' }
   if (from === undefined || to === undefined) return ofOne(from, to, mark, now, loses)
   return stampText(from.record) === stampText(to.record)
     ? ofSame(from, to, mark, now)
@@ -92,9 +97,9 @@ function ofOne(
   const missing: Side = here === 'to' ? 'from' : 'to'
   const put: Step = { kind: 'put', on: missing, isConflict: false }
   if (mark === undefined || loses[missing]) return put
-  if (mark.isPending && missing === 'from') return put
+  if (mark.state === 'pending' && missing === 'from') return put
   // Before its time it has been ended there.
-  if (now < mark.expiresAt - SAME_TTL) return { kind: 'end', on: here }
+  if (now < mark.expiresAt - SAME_TTL) return { kind: 'end' }
   // It has expired there. Here it was used since, or expires in a moment too.
   const ttl = (from ?? to)?.ttl ?? 0
   return now + ttl > mark.expiresAt + SAME_TTL ? put : { kind: 'nothing' }
@@ -114,8 +119,9 @@ function ofSame(from: Standing, to: Standing, mark: Mark | undefined, now: numbe
     return { kind: 'extend', on, ttl: Math.max(from.ttl, to.ttl) }
   }
   const stamp = stampText(from.record)
-  const expiresAt = now + Math.min(from.ttl, to.ttl, LONGEST)
-  const isNoted = mark?.stamp === stamp && !mark.isPending
+  const ttl = Math.min(from.ttl, to.ttl)
+  const expiresAt = now + (Number.isFinite(ttl) ? ttl : LONGEST)
+  const isNoted = mark?.stamp === stamp && mark.state === 'same'
   if (isNoted && Math.abs(mark.expiresAt - expiresAt) <= SAME_TTL) return { kind: 'nothing' }
   return { kind: 'note', stamp, expiresAt }
 }
@@ -130,7 +136,9 @@ function ofTwo(from: Standing, to: Standing, mark: Mark | undefined): Step {
   const [fromTrail, toTrail] = [isTrailRecord(from.record), isTrailRecord(to.record)]
   // What was given up is not taken up again.
   if (fromTrail !== toTrail) {
-    return { kind: 'put', on: fromTrail ? 'to' : 'from', isConflict: false }
+    const given = stampText((fromTrail ? to : from).record)
+    const isConflict = mark !== undefined && mark.stamp !== given
+    return { kind: 'put', on: fromTrail ? 'to' : 'from', isConflict }
   }
   const [fromIsMarked, toIsMarked] = [from, to].map(
     (side) => mark?.stamp === stampText(side.record),

@@ -1,12 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Clock, systemClock } from '../../core/clock.ts'
 import type { SessionId } from '../../core/engine.ts'
-import {
-  MigrationStoppedError,
-  StoreRefusedError,
-  StoreUnavailableError,
-} from '../../core/errors.ts'
+import { StoreRefusedError, StoreUnavailableError } from '../../core/errors.ts'
 import { readHeader } from '../../core/record.ts'
-import { Deployment, type MirrorRequest } from '../../engines/redis/deployment.ts'
+import { Deployment, type MirrorRequest, type OwnerEntry } from '../../engines/redis/deployment.ts'
 import type { RedisSource } from '../../engines/redis/options.ts'
 import {
   decide,
@@ -18,6 +15,8 @@ import {
   type Step,
   stampText,
 } from './decide.ts'
+import { Guard } from './guard.ts'
+import { decodeMark, encodeMark } from './marks.ts'
 import { Queue } from './queue.ts'
 
 export interface MigrationOptions {
@@ -70,13 +69,14 @@ const MOST_WAITING = 2_048
 const MOST_TRIES = 8
 /** Before something that has failed is tried again, milliseconds. */
 const PAUSE = 250
-/** A side that lacks fewer than this, or this share, was not emptied. */
-const FEW = 100
-const MOST_MISSING = 0.2
-const MARK_BYTES = 15
 /** Of one that somebody has made to stay, milliseconds. */
 const LONGEST_TRAIL = 24 * 3_600_000
 const MOST_DIFFERING = 100
+const NO_STAMP = '\0'.repeat(8)
+/** Rotations make a chain of forwards; applications follow no longer one. */
+const MOST_HOPS = 64
+/** How much longer an index lives than its sessions, where their expiry is told of. Milliseconds. */
+const TOLD_WITHIN = 24 * 3_600_000
 
 /**
  * Makes two deployments the same and keeps them so, whichever of them is written to. Applications go on meanwhile, and
@@ -98,11 +98,9 @@ export class Migration {
   /** A pass that is to be made because changes may have been missed. */
   #repair: Promise<void> | undefined
   #isRepairDue = false
-  /** The side that is moved from may have been emptied. */
-  #isSuspect = false
-  #evictedBefore: number | undefined
+  readonly #guard: Guard
+  /** Of a side that is not trusted, until it has what it may lack. */
   readonly #loses = { from: false, to: false }
-  #looking: Promise<void> | undefined
   #isClosed = false
   readonly #stopped: Promise<never>
   #stop: (error: Error) => void = () => undefined
@@ -121,7 +119,10 @@ export class Migration {
       from.close()
       throw error
     }
+    this.#guard = new Guard(this.#sides)
     this.#queue = new Queue(AT_ONCE, (id) => this.#settle(id))
+    // Until it is known whether both sides are whole.
+    this.#queue.pause()
     this.#stopped = new Promise((_, reject) => {
       this.#stop = reject
     })
@@ -135,18 +136,21 @@ export class Migration {
    */
   async copy(told: (progress: Progress) => void = () => undefined): Promise<void> {
     const { from, to } = this.#sides
+    const { trust } = this.#options
     await Promise.all([from.ready(), to.ready()])
-    this.#evictedBefore = await to.evictions()
-    const listener = {
-      changed: (id: SessionId) => this.#queue.add(id),
-      missed: () => this.#repairSoon(),
+    for (const side of ['from', 'to'] as const) {
+      this.#loses[side] = trust !== undefined && trust !== side
+      await this.#sides[side].listen({
+        changed: (id) => this.#queue.add(id),
+        missed: () => this.#repairSoon(),
+        emptied: () => this.#fail(this.#guard.emptied(side)),
+      })
     }
-    await from.listen({ ...listener, emptied: () => this.#emptied() })
-    // Its marks are gone with its sessions: it gets all of them anew.
-    await to.listen({ ...listener, emptied: () => this.#repairSoon() })
-    if (this.#options.trust === 'to') this.#loses.from = true
-    await this.#orStopped(this.#pass(told))
-    this.#loses.from = false
+    await this.#guard.start(trust)
+    if (this.#problem !== undefined) throw this.#problem
+    this.#queue.resume()
+    await this.#orStopped(this.#passUntilDone(told))
+    Object.assign(this.#loses, { from: false, to: false })
   }
 
   /** Resolves when nothing is known to differ. @throws MigrationStoppedError */
@@ -168,7 +172,6 @@ export class Migration {
 
   /** Compares everything, byte by byte; what differs is looked at again after a moment. */
   async verify(told: (progress: Progress) => void = () => undefined): Promise<Verification> {
-    await this.#lookForEvictions()
     const differing = new Set<SessionId>()
     let compared = 0
     const total = await this.#total()
@@ -186,7 +189,7 @@ export class Migration {
       }
     }
     for (let again = 0; again < 3 && differing.size > 0; again++) {
-      await new Promise((resolve) => setTimeout(resolve, PAUSE))
+      await sleep(PAUSE)
       await this.inStep()
       for (const id of differing) if (!(await this.#isDifferent(id, 'from'))) differing.delete(id)
     }
@@ -194,8 +197,9 @@ export class Migration {
   }
 
   /** Forgets what the migration has noted on the side that is moved to. Afterwards none can go on where this one was. */
-  finish(): Promise<void> {
-    return this.#sides.to.unmark()
+  async finish(): Promise<void> {
+    await this.#sides.to.unmark('to')
+    await this.#sides.from.unmark('from')
   }
 
   /** Ends it: what is under work is finished. Idempotent. */
@@ -213,7 +217,13 @@ export class Migration {
     if (side === 'to' && from !== undefined) return undefined
     if (from === undefined && to === undefined) return false
     if (from === undefined || to === undefined) return true
-    return !from.record.equals(to.record)
+    if (!from.record.equals(to.record)) return true
+    const ownerTag = readHeader(from.record)?.ownerTag
+    if (ownerTag === undefined) return false
+    const [here, there] = await Promise.all(
+      [this.#sides.from, this.#sides.to].map((one) => one.belongings(id, ownerTag)),
+    )
+    return (here?.descriptor === undefined) !== (there?.descriptor === undefined)
   }
 
   async #total(): Promise<number> {
@@ -223,9 +233,7 @@ export class Migration {
 
   async #pass(told: (progress: Progress) => void): Promise<void> {
     const { from, to } = this.#sides
-    await this.#checkMissing()
-    this.#isSuspect = false
-    this.#queue.resume()
+    await this.#guard.check()
     const total = await this.#total()
     let looked = 0
     const start = this.#clock.monotonic()
@@ -245,46 +253,25 @@ export class Migration {
     told({ looked: total, total })
   }
 
+  async #passUntilDone(told: (progress: Progress) => void): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#pass(told)
+      } catch (error) {
+        if (this.#isClosed || !isPassing(error)) throw error
+        await sleep(PAUSE)
+      }
+    }
+  }
+
   async #keepRate(looked: number, start: number): Promise<void> {
     const { rate } = this.#options
     if (rate === undefined) return
-    const ahead = (looked / rate) * 1_000 - (this.#clock.monotonic() - start)
-    if (ahead > 0) await new Promise((resolve) => setTimeout(resolve, ahead))
-  }
-
-  /** One that was emptied must not empty the other. @throws MigrationStoppedError */
-  async #checkMissing(): Promise<void> {
-    if (this.#options.trust !== undefined) return
-    let marked = 0
-    let missing = 0
-    const now = Date.now()
-    for await (const ids of this.#sides.to.marked()) {
-      await Promise.all(
-        ids.map(async (id) => {
-          const [standing, mark] = await Promise.all([this.#sides.from.read(id), this.#mark(id)])
-          if (mark === undefined || mark.expiresAt < now) return
-          marked++
-          if (standing === undefined) missing++
-        }),
-      )
+    while (!this.#isClosed) {
+      const ahead = (looked / rate) * 1_000 - (this.#clock.monotonic() - start)
+      if (ahead <= 0) return
+      await sleep(Math.min(ahead, PAUSE))
     }
-    const isMany = missing > FEW && missing > marked * MOST_MISSING
-    if (isMany || (this.#isSuspect && missing > 0)) throw this.#emptiedError(missing)
-  }
-
-  /** All keys of a database of it were deleted, perhaps another one. */
-  #emptied(): void {
-    this.#queue.pause()
-    this.#isSuspect = true
-    this.#loses.from = this.#options.trust === 'to'
-    this.#repairSoon()
-  }
-
-  #emptiedError(missing: number): MigrationStoppedError {
-    return new MigrationStoppedError(
-      `--from looks emptied: it lacks ${missing} records that it had. Nothing was ended on --to. If they were to end, run it again with ` +
-        '--trust from; to give them back, with --trust to; else leave it: --to has them',
-    )
   }
 
   #fail(error: Error): void {
@@ -308,49 +295,12 @@ export class Migration {
   async #repairAll(): Promise<void> {
     while (this.#isRepairDue && !this.#isClosed && this.#problem === undefined) {
       this.#isRepairDue = false
-      try {
-        await this.#pass(() => undefined)
-        this.#loses.from = false
-      } catch (error) {
-        if (!isPassing(error)) return this.#fail(error as Error)
-        this.#isRepairDue = true
-        await new Promise((resolve) => setTimeout(resolve, PAUSE))
-      }
+      await this.#passUntilDone(() => undefined).catch((error: Error) => this.#fail(error))
     }
-  }
-
-  /** In one question for all who ask in the same turn: each gets an answer that is younger than its own. */
-  #lookForEvictions(): Promise<void> {
-    this.#looking ??= new Promise<void>((resolve) => {
-      setImmediate(() => {
-        this.#looking = undefined
-        resolve(this.#lookNow())
-      })
-    })
-    return this.#looking
-  }
-
-  async #lookNow(): Promise<void> {
-    const now = await this.#sides.to.evictions().catch(() => undefined)
-    if (now === undefined || this.#evictedBefore === undefined) return
-    // Fewer: it was restarted.
-    if (now > this.#evictedBefore) this.#loses.to = true
-    this.#evictedBefore = now
-  }
-
-  /** Whether the side that is moved to has evicted records: see `decide`. */
-  get toEvicts(): boolean {
-    return this.#loses.to
   }
 
   async #mark(id: SessionId): Promise<Mark | undefined> {
-    const bytes = await this.#sides.to.mark(id)
-    if (bytes?.length !== MARK_BYTES) return undefined
-    return {
-      stamp: bytes.toString('latin1', 0, 8),
-      expiresAt: bytes.readUIntBE(8, 6),
-      isPending: bytes[14] === 1,
-    }
+    return decodeMark(await this.#sides.to.mark(id))
   }
 
   #both(id: SessionId): Promise<[Standing | undefined, Standing | undefined]> {
@@ -367,73 +317,126 @@ export class Migration {
     } catch (error) {
       if (!isPassing(error)) return this.#fail(error as Error)
     }
-    await new Promise((resolve) => setTimeout(resolve, PAUSE))
+    await sleep(PAUSE)
     if (!this.#isClosed) this.#queue.add(id)
   }
 
   /** @returns false when something has changed meanwhile */
-  async #settleOnce(id: SessionId): Promise<boolean> {
+  async #settleOnce(id: SessionId, hops = 0): Promise<boolean> {
     const start = this.#clock.monotonic()
     const [[from, to], mark] = await Promise.all([this.#both(id), this.#mark(id)])
     const ahead = this.#putAhead.get(id)
     this.#putAhead.delete(id)
-    const found = {
-      id,
-      from,
-      to,
-      mark,
-      isOurs: from !== undefined && stampText(from.record) === ahead,
-    }
-    const step = decide(from, to, mark, Date.now(), this.#loses)
+    const isOurs = from !== undefined && stampText(from.record) === ahead
+    const found = { id, from, to, mark, isOurs, hops }
+    const step = decide(from, to, mark, this.#sides.to.now(), this.#loses)
     // Lifetimes that were not read at the same time are not to be compared.
     if (step.kind === 'extend' && this.#clock.monotonic() - start > SAME_TTL / 2) return false
-    if (step.kind !== 'end') return this.#take(step, found)
-    // Is it missing because all are?
-    await (step.on === 'from' ? this.#lookForEvictions() : this.#sides.from.caughtUp())
-    if (this.#queue.isPaused) return false
-    return this.#take(decide(from, to, mark, Date.now(), this.#loses), found)
+    // Is it missing because a side has lost it? Of what is new there the mark may be lost.
+    const isNewThere = step.kind === 'put' && step.on === 'from' && mark === undefined
+    if (step.kind === 'end' || isNewThere) await this.#guard.check()
+    return this.#take(step, found)
   }
 
   async #take(step: Step, found: Found): Promise<boolean> {
-    const { id, from, to, mark } = found
-    if (step.kind === 'nothing') return true
-    if (step.kind === 'put') return this.#put(step.on, step.isConflict && !found.isOurs, found)
-    if (step.kind === 'end') {
-      const isDone = await this.#end(step.on, found)
-      if (isDone) this.counts.ended[step.on]++
-      return isDone
-    }
-    if (step.kind === 'extend') {
-      const standing = step.on === 'from' ? from : to
-      const request = { stamp: stampOf(standing), put: 'stay', ttl: step.ttl } as const
-      if (step.on === 'from') {
-        const isDone = await this.#sides.from.mirror(id, { ...request, mark: 'unkept' })
-        return isDone && this.#settleOnce(id)
+    const { id, to, mark } = found
+    switch (step.kind) {
+      case 'nothing':
+        return true
+      case 'put':
+        return this.#put(step.on, step.isConflict && !found.isOurs, found)
+      case 'end':
+        return this.#endHere(found)
+      case 'extend':
+        return this.#extend(step.on, step.ttl, found)
+      default: {
+        const { stamp, expiresAt } = step.kind === 'note' ? step : {}
+        const isNoted = stamp !== undefined && expiresAt !== undefined
+        const newMark = isNoted ? encodeMark({ stamp, expiresAt, state: 'same' }) : undefined
+        const request = { stamp: stampOf(to), mark: mark && encodeMark(mark), put: 'stay' } as const
+        return this.#sides.to.mirror(id, { ...request, newMark })
       }
-      const newMark = standing && markOf(stampText(standing.record), Date.now() + step.ttl)
-      return this.#sides.to.mirror(id, { ...request, mark: markBytes(mark), newMark })
     }
-    const newMark = step.kind === 'note' ? markOf(step.stamp, step.expiresAt) : undefined
-    return this.#sides.to.mirror(id, {
-      stamp: stampOf(to),
-      mark: markBytes(mark),
-      put: 'stay',
-      newMark,
+  }
+
+  async #extend(on: Side, ttl: number, { id, from, to, mark, hops }: Found): Promise<boolean> {
+    if (on === 'from') {
+      const request = { stamp: stampOf(from), put: 'stay', ttl, mark: 'unkept' } as const
+      return (await this.#sides.from.mirror(id, request)) && this.#settleOnce(id, hops)
+    }
+    const expiresAt = this.#sides.to.now() + ttl
+    const newMark = to && encodeMark({ stamp: stampText(to.record), expiresAt, state: 'same' })
+    const request = { stamp: stampOf(to), mark: mark && encodeMark(mark), put: 'stay' } as const
+    return this.#sides.to.mirror(id, { ...request, ttl, newMark })
+  }
+
+  /**
+   * Its session has ended on one side. Where that was before the other side has moved it on, to the id that its trail
+   * leads to, it ends there.
+   */
+  async #endHere(found: Found): Promise<boolean> {
+    const { id, from, to, mark } = found
+    const trail = [from, to].find((one) => one !== undefined && leadsTo(one.record) !== undefined)
+    const isMoved = trail !== undefined && stampText(trail.record) !== mark?.stamp
+    if (isMoved) await this.#endAll(leadsTo(trail.record), 1)
+    return this.#end(found, id)
+  }
+
+  /** What stands at the id, and what its trails lead to, on both sides. */
+  async #endAll(id: SessionId | undefined, hops: number): Promise<void> {
+    if (id === undefined || hops > MOST_HOPS) return
+    for (;;) {
+      const [[from, to], mark] = await Promise.all([this.#both(id), this.#mark(id)])
+      const next = [from, to].map((one) => one && leadsTo(one.record))
+      for (const one of new Set(next)) await this.#endAll(one, hops + 1)
+      if (await this.#end({ id, from, to, mark, isOurs: false, hops }, id)) return
+    }
+  }
+
+  /** On both sides, and for good: a server that remembers it must not bring it back. */
+  async #end({ from, to, mark }: Found, id: SessionId): Promise<boolean> {
+    const ownerOf = (one: Standing | undefined): OwnerEntry | undefined => {
+      const tag = one && readHeader(one.record)?.ownerTag
+      return tag === undefined ? undefined : { tag }
+    }
+    const standing = to ?? from
+    const stamp = mark?.stamp ?? (standing === undefined ? NO_STAMP : stampText(standing.record))
+    const newMark = encodeMark({ stamp, expiresAt: mark?.expiresAt ?? 0, state: 'ended' })
+    const isDone = await this.#sides.to.mirror(id, {
+      ...{ stamp: stampOf(to), mark: mark && encodeMark(mark), newMark, owner: ownerOf(to) },
+      put: to === undefined ? 'stay' : 'end',
     })
+    if (!isDone) return false
+    if (to !== undefined) this.counts.ended.to++
+    if (from === undefined) return true
+    const request = {
+      stamp: stampOf(from),
+      put: 'end',
+      owner: ownerOf(from),
+      mark: 'unkept',
+    } as const
+    const isEnded = await this.#sides.from.mirror(id, request)
+    if (isEnded) this.counts.ended.from++
+    return isEnded
   }
 
   async #put(on: Side, isConflict: boolean, found: Found): Promise<boolean> {
-    const { id, from, to, mark } = found
+    const { id, from, to, mark, hops } = found
     const standing = on === 'to' ? from : to
+    const there = on === 'to' ? to : from
     if (standing === undefined) return true
-    // A request that is led there must find something.
     const successor = leadsTo(standing.record)
-    if (successor !== undefined) await this.#settleOnce(successor)
+    const loser = there && leadsTo(there.record)
+    // Both sides have moved it on, each to an id of its own: one session is to be left.
+    if (loser !== undefined && loser !== successor) await this.#endAll(loser, hops + 1)
+    // A request that is led there must find something.
+    if (successor !== undefined && hops < MOST_HOPS) await this.#settleOnce(successor, hops + 1)
     const copy = await this.#copyOf(on, standing, found)
     // Its time is over.
     if (copy === undefined) return true
+    const request = { ...copy, stamp: stampOf(to), mark: mark && encodeMark(mark) }
     const isDone = await (on === 'to'
-      ? this.#sides.to.mirror(id, { ...copy, stamp: stampOf(to), mark: markBytes(mark) })
+      ? this.#sides.to.mirror(id, request)
       : this.#putBack(copy, found))
     if (isDone) this.counts.put[on]++
     if (isDone && isConflict) this.counts.conflicts++
@@ -446,9 +449,9 @@ export class Migration {
    */
   async #putBack(copy: MirrorCopy, { id, from, to, mark }: Found): Promise<boolean> {
     const here = { stamp: stampOf(to), put: 'stay' } as const
-    let marked = markBytes(mark)
+    let marked = mark && encodeMark(mark)
     if (mark === undefined) {
-      marked = pending(copy.newMark)
+      marked = encodeMark({ ...copy.newState, state: 'pending' })
       const isNoted = await this.#sides.to.mirror(id, { ...here, mark: undefined, newMark: marked })
       if (!isNoted) return false
     }
@@ -479,27 +482,19 @@ export class Migration {
     const there = on === 'to' ? to : from
     const source = this.#sides[on === 'to' ? 'from' : 'to']
     const { descriptor, isAwaited } = await source.belongings(id, header?.ownerTag)
-    const now = Date.now()
+    // Deadlines are by the server's clock.
+    const now = source.now()
     const life = header === undefined ? LONGEST_TRAIL : header.deadline - now
     const ttl = Math.min(standing.ttl, life)
     if (ttl <= 0) return undefined
     // A trail stands in no index, but what it takes the place of may.
     const tag = header?.ownerTag ?? (there && readHeader(there.record)?.ownerTag)
     const listed = header === undefined ? undefined : descriptor
-    const owner = tag === undefined ? undefined : { tag, descriptor: listed, life }
-    return { put: record, ttl, owner, isAwaited, newMark: markOf(stampText(record), now + ttl) }
-  }
-
-  async #end(on: Side, { id, from, to, mark }: Found): Promise<boolean> {
-    const standing = on === 'from' ? from : to
-    const ownerTag = standing && readHeader(standing.record)?.ownerTag
-    const owner = ownerTag === undefined ? undefined : { tag: ownerTag }
-    const request = { stamp: stampOf(standing), put: 'end', owner } as const
-    if (on === 'to') return this.#sides.to.mirror(id, { ...request, mark: markBytes(mark) })
-    const isDone = await this.#sides.from.mirror(id, { ...request, mark: 'unkept' })
-    return (
-      isDone && this.#sides.to.mirror(id, { stamp: undefined, mark: markBytes(mark), put: 'stay' })
-    )
+    const indexLife = isAwaited ? life + TOLD_WITHIN : life
+    const owner = tag === undefined ? undefined : { tag, descriptor: listed, life: indexLife }
+    const expiresAt = this.#sides.to.now() + ttl
+    const newState: Mark = { stamp: stampText(record), expiresAt, state: 'same' }
+    return { put: record, ttl, owner, isAwaited, newState, newMark: encodeMark(newState) }
   }
 }
 
@@ -512,6 +507,7 @@ function isPassing(error: unknown): boolean {
 type MirrorCopy = Omit<MirrorRequest, 'stamp' | 'mark'> & {
   readonly put: Buffer
   readonly newMark: Buffer
+  readonly newState: Mark
 }
 
 interface Found {
@@ -521,25 +517,10 @@ interface Found {
   readonly mark: Mark | undefined
   /** What stands on the side that is moved from is what we have put there. */
   readonly isOurs: boolean
+  /** Trails that have led here. */
+  readonly hops: number
 }
 
 function stampOf(standing: Standing | undefined): Buffer | undefined {
   return standing && Buffer.from(stampText(standing.record), 'latin1')
 }
-
-function markOf(stamp: string, expiresAt: number, isPending = false): Buffer {
-  const bytes = Buffer.alloc(MARK_BYTES)
-  bytes[14] = Number(isPending)
-  bytes.write(stamp, 0, 'latin1')
-  bytes.writeUIntBE(Math.round(expiresAt), 8, 6)
-  return bytes
-}
-
-function pending(mark: Buffer): Buffer {
-  const bytes = Buffer.from(mark)
-  bytes[14] = 1
-  return bytes
-}
-
-const markBytes = (mark: Mark | undefined): Buffer | undefined =>
-  mark && markOf(mark.stamp, mark.expiresAt, mark.isPending)

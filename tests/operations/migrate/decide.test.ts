@@ -32,7 +32,7 @@ function forward({ used = 0, until = NOW, seed = randomBytes(8) } = {}): Standin
 const markOf = ({ record }: Standing, expiresAt = NOW + TTL): Mark => ({
   stamp: stampText(record),
   expiresAt,
-  isPending: false,
+  state: 'same',
 })
 
 describe('decide', () => {
@@ -50,16 +50,16 @@ describe('decide', () => {
   })
 
   it('what was on both and is missing on one before its time has ended', () => {
-    expect(decide(undefined, one, markOf(one), NOW)).toEqual({ kind: 'end', on: 'to' })
-    expect(decide(one, undefined, markOf(one), NOW)).toEqual({ kind: 'end', on: 'from' })
+    expect(decide(undefined, one, markOf(one), NOW)).toEqual({ kind: 'end' })
+    expect(decide(one, undefined, markOf(one), NOW)).toEqual({ kind: 'end' })
     // Also when it has been changed meanwhile where it still is.
-    expect(decide(undefined, standing(9), markOf(one), NOW)).toEqual({ kind: 'end', on: 'to' })
+    expect(decide(undefined, standing(9), markOf(one), NOW)).toEqual({ kind: 'end' })
   })
 
   it('what is on its way back is not missing there, and when it is missing where it came from has ended', () => {
-    const pending = { ...markOf(one), isPending: true }
+    const pending = { ...markOf(one), state: 'pending' as const }
     expect(decide(undefined, one, pending, NOW)).toMatchObject({ kind: 'put', on: 'from' })
-    expect(decide(one, undefined, pending, NOW)).toEqual({ kind: 'end', on: 'from' })
+    expect(decide(one, undefined, pending, NOW)).toEqual({ kind: 'end' })
     expect(decide(one, { ...one }, pending, NOW).kind).toBe('note')
   })
 
@@ -78,7 +78,25 @@ describe('decide', () => {
   it('of a side that loses records by itself, that one is missing says nothing', () => {
     const loses = { from: false, to: true }
     expect(decide(one, undefined, markOf(one), NOW, loses)).toMatchObject({ kind: 'put', on: 'to' })
-    expect(decide(undefined, one, markOf(one), NOW, loses)).toEqual({ kind: 'end', on: 'to' })
+    expect(decide(undefined, one, markOf(one), NOW, loses)).toEqual({ kind: 'end' })
+  })
+
+  it('what has ended stays so, wherever it comes back from', () => {
+    const ended = { ...markOf(one), state: 'ended' as const }
+    expect(decide(one, undefined, ended, NOW)).toEqual({ kind: 'end' })
+    expect(decide(undefined, one, ended, NOW)).toEqual({ kind: 'end' })
+    expect(decide(one, { ...one }, ended, NOW)).toEqual({ kind: 'end' })
+    expect(decide(undefined, undefined, ended, NOW).kind).toBe('nothing')
+  })
+
+  it('a long lifetime is noted as it is, and one without end as a very long one', () => {
+    const weeks = { ...one, ttl: 14 * 24 * 3_600_000 }
+    expect(decide(weeks, { ...weeks }, undefined, NOW)).toMatchObject({
+      expiresAt: NOW + weeks.ttl,
+    })
+    const endless = { ...one, ttl: Number.POSITIVE_INFINITY }
+    const step = decide(endless, { ...endless }, undefined, NOW)
+    expect(step.kind === 'note' && step.expiresAt - NOW).toBeGreaterThan(365 * 24 * 3_600_000)
   })
 
   it('the same on both sides is noted once', () => {

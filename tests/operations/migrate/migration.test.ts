@@ -1,3 +1,4 @@
+import { createClient, RESP_TYPES } from '@redis/client'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { PARTITIONS, partitionTag } from '../../../src/core/partitions.ts'
 import type { Sessions } from '../../../src/core/sessions.ts'
@@ -163,40 +164,53 @@ describe('a migration', () => {
     expect(await server('to').cli('KEYS', 'sj:*:m')).toBe('')
   })
 
-  it('an old side that was emptied empties nothing', async () => {
-    const [old, fresh] = [node('from'), node('to')]
-    const tokens = await manyOf(old, 120)
-    const moving = await copied()
-    const stopped = moving.stopped.catch((error: unknown) => error)
-    await server('from').cli('FLUSHALL')
-    expect(await stopped).toMatchObject({ code: 'ERR_SOJOURN_MIGRATION_STOPPED' })
-    expect(await nOf(fresh, tokens[0] as string)).toBe(0)
+  it('a side that is emptied stops it, and ends nothing on the other', async () => {
+    for (const side of ['from', 'to'] as const) {
+      const other = side === 'from' ? 'to' : 'from'
+      const tokens = await manyOf(node('from'), 40)
+      const moving = await copied()
+      const stopped = moving.stopped.catch((error: unknown) => error)
+      await server(side).cli('FLUSHALL')
+      expect(await stopped).toMatchObject({ code: 'ERR_SOJOURN_MIGRATION_STOPPED' })
+      await moving.close()
+      await expect(migration().copy()).rejects.toThrow(new RegExp(`--${side} may lack`))
+      expect(await nOf(node(other), tokens[9] as string)).toBe(9)
 
-    await moving.close()
-    await expect(migration().copy()).rejects.toThrow(/lacks 240 records that it had/)
-    expect(await nOf(fresh, tokens[9] as string)).toBe(9)
-    await copied({ trust: 'to' })
-    expect(await nOf(old, tokens[9] as string)).toBe(9)
+      await (await copied({ trust: other })).close()
+      expect(await nOf(node(side), tokens[9] as string)).toBe(9)
+      // Trust is for once.
+      await server(side).cli('FLUSHALL')
+      await expect(migration().copy()).rejects.toThrow(/may lack/)
+      await Promise.all([server('from').cli('FLUSHALL'), server('to').cli('FLUSHALL')])
+    }
   })
 
   it('an old side that is trusted when it was emptied ends them', async () => {
     const [old, fresh] = [node('from'), node('to')]
-    const tokens = await manyOf(old, 120)
+    const [token] = await manyOf(old, 40)
     await (await copied()).close()
     await server('from').cli('FLUSHALL')
-    await copied({ trust: 'from' })
-    expect(await nOf(fresh, tokens[0] as string)).toBeUndefined()
+    const moving = await copied({ trust: 'from' })
+    expect(await nOf(fresh, token as string)).toBeUndefined()
+    const stopped = moving.stopped.catch((error: unknown) => error)
+    await server('from').cli('FLUSHALL')
+    expect(await stopped).toMatchObject({ code: 'ERR_SOJOURN_MIGRATION_STOPPED' })
   })
 
-  it('a new side that was emptied, or that evicts, ends nothing on the old one', async () => {
+  it('one that comes back empty stops it, while it is followed', async () => {
+    const tokens = await manyOf(node('from'), 40)
+    const [fresh, moving] = [node('to'), await copied({ commandTimeout: 500 })]
+    const stopped = moving.stopped.catch((error: unknown) => error)
+    await server('from').kill()
+    await server('from').restart()
+    expect(await stopped).toMatchObject({ code: 'ERR_SOJOURN_MIGRATION_STOPPED' })
+    for (const [n, token] of tokens.entries()) expect(await nOf(fresh, token)).toBe(n)
+  })
+
+  it('a new side that evicts, also between two runs, ends nothing on the old one', async () => {
     const old = node('from')
     const tokens = await manyOf(old, 40)
-    const moving = await copied()
-    await server('to').cli('FLUSHALL')
-    const fresh = node('to')
-    await until('all again', async () => (await fresh.of('user 39').list()).length === 1)
-    await moving.inStep()
-
+    await (await copied()).close()
     // Marks live longer than records: they stay.
     await server('to').cli('CONFIG', 'SET', 'maxmemory-policy', 'volatile-ttl')
     const used = /used_memory:(\d+)/.exec(await server('to').cli('INFO', 'memory'))?.[1]
@@ -205,11 +219,83 @@ describe('a migration', () => {
       return /evicted_keys:[1-9]/.test(await server('to').cli('INFO', 'stats'))
     })
     await server('to').cli('CONFIG', 'SET', 'maxmemory', '0')
-    await moving.inStep()
-    expect((await moving.verify()).differing).toEqual([])
-    expect(moving.toEvicts).toBe(true)
+    await expect(migration().copy()).rejects.toThrow(/--to may lack .* it evicts keys/)
     for (const [n, token] of tokens.entries()) expect(await nOf(old, token)).toBe(n)
-    expect(moving.counts.ended.from).toBe(0)
+    const again = await copied({ trust: 'from' })
+    expect((await again.verify()).differing).toEqual([])
+    expect(again.counts.ended).toEqual({ from: 0, to: 0 })
+  })
+
+  it('a session that was moved on elsewhere, by a rotation, ends all the same', async () => {
+    for (const [here, there] of [
+      ['from', 'to'],
+      ['to', 'from'],
+    ] as const) {
+      const sides = { from: node('from'), to: node('to') }
+      const first = await signIn(sides.from, { n: 1 }, 'ada')
+      const second = await signIn(sides.from, { n: 2 }, 'bob')
+      await (await copied()).close()
+      const [one, other] = [await sides[here].open(first), await sides[here].open(second)]
+      await one.rotate()
+      await other.rotate()
+      await sides[there].of('ada').revokeAll()
+      await (await sides[there].open(second)).logout()
+      await (await copied()).close()
+      for (const sessions of [sides.from, sides.to]) {
+        for (const { token } of [one, other]) {
+          expect(await nOf(sessions, token as string)).toBeUndefined()
+        }
+      }
+    }
+  })
+
+  it('what has ended does not come back with a server that remembers it', async () => {
+    const [old, fresh] = [node('from'), node('to')]
+    const token = await signIn(old, { n: 1 }, 'ada')
+    const id = (await old.open(token)).id as string
+    const key = `sj:{${id.slice(0, 3)}}:s:${id.slice(3)}`
+    const moving = await copied()
+    // As it would be in a snapshot.
+    const client = createClient({
+      socket: { path: server('from').socketPath, tls: false },
+    }).withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })
+    await client.connect()
+    onTestFinished(() => client.destroy())
+    const dump = await client.dump(key)
+    await (await fresh.open(token)).logout()
+    await until('ended on both', async () => (await nOf(old, token)) === undefined)
+    await moving.inStep()
+    await client.restore(key, 600_000, dump as unknown as Buffer)
+    await until('ended again', async () => (await nOf(old, token)) === undefined)
+    await moving.inStep()
+    expect(await nOf(fresh, token)).toBeUndefined()
+  })
+
+  it('an index entry that one side lacks is found, and is not taken from the other', async () => {
+    const [old, fresh] = [node('from'), node('to')]
+    const token = await signIn(old, { n: 1 }, 'ada')
+    const moving = await copied()
+    await server('to').cli('DEL', await server('to').cli('KEYS', 'sj:*:p:*'))
+    await (await fresh.open(token)).update('n', (n = 0) => n + 1)
+    await until('back', async () => (await nOf(old, token)) === 2)
+    await moving.inStep()
+    expect(await old.of('ada').list()).toHaveLength(1)
+    expect((await moving.verify()).differing).toHaveLength(1)
+  })
+
+  it('what is no record is left alone, and forwards that lead in a circle end', async () => {
+    const old = node('from')
+    const token = await signIn(old, { n: 1 })
+    const key = (hash: string): string => `sj:{000}:s:${hash.padEnd(22, 'x')}`
+    await server('from').cli('SET', key('short'), 'abc')
+    await server('from').cli('HSET', key('hash'), 'a', 'b')
+    const forward = Buffer.alloc(84, 7)
+    forward.set([1, 0x80, 0xff, 0xff, 0xff, 0xff])
+    forward.write(`000${'circle'.padEnd(22, 'x')}`, 16, 'latin1')
+    await server('from').cli('SET', key('circle'), forward, 'PX', '600000')
+    const moving = await copied()
+    expect(await nOf(node('to'), token)).toBe(1)
+    expect((await moving.verify()).differing).toEqual([])
   })
 
   it('goes on after either server was away', async () => {

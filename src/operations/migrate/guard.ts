@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto'
+import { MigrationStoppedError } from '../../core/errors.ts'
+import type { Deployment, Vitals } from '../../engines/redis/deployment.ts'
+import type { Side } from './decide.ts'
+
+/** What both sides were when they were last known to be whole. Kept on the side that is moved to. */
+interface Noted {
+  /** Kept on the other side too: it goes with all that is there. */
+  readonly token: string
+  readonly from: Vitals
+  readonly to: Vitals
+}
+
+/**
+ * Knows whether a side may lack what it had: it was emptied, restarted, replaced, or evicts. That a session is missing
+ * there is then no sign that it was ended, and somebody has to say which side is right.
+ */
+export class Guard {
+  readonly #sides: Record<Side, Deployment>
+  #noted: Noted | undefined
+  #checking: Promise<void> | undefined
+  #emptied: Side | undefined
+
+  constructor(sides: Record<Side, Deployment>) {
+    this.#sides = sides
+  }
+
+  /**
+   * To be called before anything is compared.
+   * @param trusted which side is right, whatever has been
+   * @throws MigrationStoppedError
+   */
+  async start(trusted: Side | undefined): Promise<void> {
+    const { from, to } = this.#sides
+    const [onFrom, onTo] = await Promise.all([from.note('from'), to.note('to')])
+    const noted = onTo === undefined ? undefined : (JSON.parse(onTo) as Noted)
+    const isNew = onFrom === undefined && noted === undefined
+    if (!isNew && trusted === undefined) {
+      if (noted === undefined) throw stopped('to', 'it lacks what was noted there: it was emptied')
+      this.#noted = noted
+      return this.check()
+    }
+    const [ofFrom, ofTo] = await Promise.all([from.vitals(), to.vitals()])
+    this.#noted = { token: randomBytes(12).toString('base64url'), from: ofFrom, to: ofTo }
+    await from.setNote('from', this.#noted.token)
+    await to.setNote('to', JSON.stringify(this.#noted))
+  }
+
+  /** All keys of a database of the side were deleted. @returns why the migration stops */
+  emptied(side: Side): MigrationStoppedError {
+    this.#emptied ??= side
+    return stopped(side, 'all keys of a database of it were deleted')
+  }
+
+  /**
+   * Whether both are whole, still: what was found missing before the call is missing because it was ended. One
+   * question for all who ask in the same turn.
+   * @throws MigrationStoppedError
+   */
+  check(): Promise<void> {
+    this.#checking ??= new Promise<void>((resolve, reject) => {
+      setImmediate(() => {
+        this.#checking = undefined
+        this.#checkNow().then(resolve, reject)
+      })
+    })
+    return this.#checking
+  }
+
+  async #checkNow(): Promise<void> {
+    const { from, to } = this.#sides
+    const [token, noted, ofFrom, ofTo] = await Promise.all([
+      ...[from.note('from'), to.note('to')],
+      ...[from.vitals(), to.vitals(), from.caughtUp(), to.caughtUp()],
+    ] as const)
+    const known = this.#noted
+    if (this.#emptied !== undefined) throw this.emptied(this.#emptied)
+    const lacks = 'it lacks what was noted there: it was emptied'
+    if (noted === undefined || known === undefined) throw stopped('to', lacks)
+    if (token !== known.token) throw stopped('from', lacks)
+    if (ofFrom.runs !== known.from.runs) throw stopped('from', 'it was restarted or replaced')
+    if (ofTo.runs !== known.to.runs) throw stopped('to', 'it was restarted or replaced')
+    if (ofTo.evicted > known.to.evicted) {
+      throw stopped('to', 'it evicts keys, for it has too little memory: give it more')
+    }
+  }
+}
+
+function stopped(side: Side, what: string): MigrationStoppedError {
+  const other = side === 'from' ? 'to' : 'from'
+  return new MigrationStoppedError(
+    `--${side} may lack sessions that it had: ${what}. What is missing there was not taken for ended. Run it again ` +
+      `with --trust ${other} to give it what it lacks, or with --trust ${side} to end that on --${other}`,
+  )
+}
