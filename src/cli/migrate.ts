@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { OptionError } from '../core/errors.ts'
+import { OptionError, StoreUnavailableError } from '../core/errors.ts'
 import {
   Migration,
   type MigrationCounts,
@@ -19,6 +20,9 @@ interface MigrateOptions {
   readonly finish?: true
   readonly json?: true
 }
+
+/** For what is under way at the end, milliseconds. */
+const PATIENCE = 30_000
 
 const HELP = `
 Copies all sessions, then follows what changes on either side, so that applications can go from one to
@@ -115,7 +119,16 @@ async function copyAndFollow(migration: Migration, isOnce: boolean): Promise<voi
   )
   await Promise.race([untilTold(), migration.stopped])
   say('ending: what is under way is finished first; Ctrl-C again ends at once')
-  await migration.inStep()
+  await Promise.race([migration.inStep(), late()])
+}
+
+/** A side may be away just then. */
+async function late(): Promise<never> {
+  await sleep(PATIENCE, undefined, { ref: false })
+  throw new StoreUnavailableError(
+    `not in step within ${PATIENCE / 1_000} s: does each side answer? Run it again to go on`,
+    false,
+  )
 }
 
 /** The second time the process ends as it would have without us. */

@@ -53,6 +53,13 @@ export interface DeploymentRecord {
   readonly ttl: number
 }
 
+export interface Belongings {
+  /** Its entry in its principal's index, if it has one. */
+  readonly descriptor: Buffer | undefined
+  /** Whether its expiry is to be told of. */
+  readonly isAwaited: boolean
+}
+
 /** What `mirror` is to find, and to leave behind. Stamps and marks are bytes; undefined: none. */
 export interface MirrorRequest {
   readonly stamp: Buffer | undefined
@@ -133,10 +140,7 @@ export class Deployment {
   }
 
   /** What its owner's index says of it, and whether its expiry is to be told of. */
-  async belongings(
-    id: SessionId,
-    ownerTag: string | undefined,
-  ): Promise<{ descriptor: Buffer | undefined; isAwaited: boolean }> {
+  async belongings(id: SessionId, ownerTag: string | undefined): Promise<Belongings> {
     const partition = partitionOf(id)
     const hash = id.slice(-22)
     const [score, descriptor] = await Promise.all([

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { MigrationStoppedError } from '../../core/errors.ts'
+import { MigrationStoppedError, OptionError } from '../../core/errors.ts'
 import type { Deployment, Vitals } from '../../engines/redis/deployment.ts'
 import type { Side } from './decide.ts'
 
@@ -41,6 +41,10 @@ export class Guard {
       return this.check()
     }
     const [ofFrom, ofTo] = await Promise.all([from.vitals(), to.vitals()])
+    // Also another database of it: what a server tells of changes does not say in which.
+    if (ofFrom.runs === ofTo.runs && /\w/.test(ofTo.runs)) {
+      throw new OptionError('to', 'is the same server as `from`')
+    }
     this.#noted = { token: randomBytes(12).toString('base64url'), from: ofFrom, to: ofTo }
     await from.setNote('from', this.#noted.token)
     await to.setNote('to', JSON.stringify(this.#noted))

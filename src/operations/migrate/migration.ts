@@ -3,7 +3,12 @@ import { type Clock, systemClock } from '../../core/clock.ts'
 import type { SessionId } from '../../core/engine.ts'
 import { StoreRefusedError, StoreUnavailableError } from '../../core/errors.ts'
 import { readHeader } from '../../core/record.ts'
-import { Deployment, type MirrorRequest, type OwnerEntry } from '../../engines/redis/deployment.ts'
+import {
+  type Belongings,
+  Deployment,
+  type MirrorRequest,
+  type OwnerEntry,
+} from '../../engines/redis/deployment.ts'
 import type { RedisSource } from '../../engines/redis/options.ts'
 import {
   decide,
@@ -220,10 +225,8 @@ export class Migration {
     if (!from.record.equals(to.record)) return true
     const ownerTag = readHeader(from.record)?.ownerTag
     if (ownerTag === undefined) return false
-    const [here, there] = await Promise.all(
-      [this.#sides.from, this.#sides.to].map((one) => one.belongings(id, ownerTag)),
-    )
-    return (here?.descriptor === undefined) !== (there?.descriptor === undefined)
+    const [here, there] = await this.#belongings(id, ownerTag)
+    return (here.descriptor === undefined) !== (there.descriptor === undefined)
   }
 
   async #total(): Promise<number> {
@@ -342,7 +345,7 @@ export class Migration {
     const { id, to, mark } = found
     switch (step.kind) {
       case 'nothing':
-        return true
+        return this.#listAgain(found)
       case 'put':
         return this.#put(step.on, step.isConflict && !found.isOurs, found)
       case 'end':
@@ -354,9 +357,32 @@ export class Migration {
         const isNoted = stamp !== undefined && expiresAt !== undefined
         const newMark = isNoted ? encodeMark({ stamp, expiresAt, state: 'same' }) : undefined
         const request = { stamp: stampOf(to), mark: mark && encodeMark(mark), put: 'stay' } as const
-        return this.#sides.to.mirror(id, { ...request, newMark })
+        const isDone = await this.#sides.to.mirror(id, { ...request, newMark })
+        return isDone && isNoted && this.#isGivingBack ? this.#settleOnce(id, found.hops) : isDone
       }
     }
+  }
+
+  /** To a side that may have lost something, the entry in its principal's index too. */
+  async #listAgain(found: Found): Promise<boolean> {
+    const { id, from, to } = found
+    const on = (['from', 'to'] as const).find((side) => this.#loses[side])
+    if (on === undefined || from === undefined || to === undefined) return true
+    const tag = readHeader(from.record)?.ownerTag
+    if (tag === undefined) return true
+    const [ofFrom, ofTo] = await this.#belongings(id, tag)
+    const [lacking, other] = on === 'to' ? [ofTo, ofFrom] : [ofFrom, ofTo]
+    if (lacking.descriptor !== undefined || other.descriptor === undefined) return true
+    return this.#put(on, false, found)
+  }
+
+  get #isGivingBack(): boolean {
+    return this.#loses.from || this.#loses.to
+  }
+
+  #belongings(id: SessionId, ownerTag: string): Promise<[Belongings, Belongings]> {
+    const { from, to } = this.#sides
+    return Promise.all([from.belongings(id, ownerTag), to.belongings(id, ownerTag)])
   }
 
   async #extend(on: Side, ttl: number, { id, from, to, mark, hops }: Found): Promise<boolean> {

@@ -260,7 +260,7 @@ describe('a migration', () => {
       socket: { path: server('from').socketPath, tls: false },
     }).withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })
     await client.connect()
-    onTestFinished(() => client.destroy())
+    started.push({ close: async () => client.destroy() })
     const dump = await client.dump(key)
     await (await fresh.open(token)).logout()
     await until('ended on both', async () => (await nOf(old, token)) === undefined)
@@ -355,6 +355,11 @@ describe('a migration', () => {
     await moving.inStep()
     expect((await moving.verify()).differing).toEqual([])
   }, 60_000)
+
+  it('does not take one server for two', async () => {
+    const same = migration({ to: server('from').url })
+    await expect(same.copy()).rejects.toThrow(/same server/)
+  })
 
   it('verify finds what is missing or another on either side', async () => {
     const old = node('from')
