@@ -54,10 +54,10 @@ export function migrateCommand(): Command {
       new Option('--rate <n>', 'sessions a second that are copied, at most').argParser(parseRate),
     )
     .addOption(
-      new Option('--trust <side>', 'which is right, where --from lacks many that it had').choices([
-        'from',
-        'to',
-      ]),
+      new Option(
+        '--trust <side>',
+        'which is right, where one may have lost sessions: from or to',
+      ).choices(['from', 'to']),
     )
     .addOption(
       new Option('--once', 'end as soon as both sides are the same').conflicts([

@@ -13,7 +13,7 @@ export interface Standing {
 export interface Mark {
   /** As text of one byte a character. */
   readonly stamp: string
-  /** When it would have ended on both, milliseconds since the epoch by our own clock. */
+  /** When it would have ended on both, milliseconds since the epoch by the clock of the side that is moved to. */
   readonly expiresAt: number
   /**
    * `pending`: it is on its way to the side that is moved from, and may not be there yet. `ended`: and it must not

@@ -35,8 +35,8 @@ export interface MigrationOptions {
   /** Sessions a second that a pass over all of them looks at, at most. Default: no bound. */
   readonly rate?: number
   /**
-   * Which side is right where `from` lacks many sessions that it had: it may have been emptied. `'from'`: they
-   * have ended; `'to'`: they are given back. Default: the migration stops, and nothing is lost.
+   * Which side is right, where one may have lost what it had: the other one is given what it lacks, and what this one
+   * lacks is ended there. For the first pass only. Default: the migration stops then, and nothing is ended.
    */
   readonly trust?: Side
   readonly clock?: Clock

@@ -76,7 +76,7 @@ describe('a migration', () => {
     expect((await fresh.of('ada').list()).map(({ id }) => id).toSorted()).toEqual(
       (await old.of('ada').list()).map(({ id }) => id).toSorted(),
     )
-    expect(moving.counts.put).toEqual({ from: 0, to: 6 })
+    expect(moving.counts.put.to).toBe(6)
     expect(await moving.verify()).toEqual({ compared: 6, differing: [] })
   })
 
