@@ -5,6 +5,7 @@ import type { Sessions } from '../../../src/core/sessions.ts'
 import { createSessions } from '../../../src/create-sessions.ts'
 import { Migration, type MigrationOptions } from '../../../src/operations/migrate/migration.ts'
 import { type ClusterNode, startCluster } from '../../support/cluster.ts'
+import { type Proxy, startProxy } from '../../support/proxy.ts'
 import { type RedisServer, startRedis } from '../../support/redis-server.ts'
 import { hit, SECRET, signIn, until } from '../../support/requests.ts'
 
@@ -121,6 +122,8 @@ describe('a migration', () => {
     await old.of('ada').revokeAll()
     await until('everywhere', async () => (await nOf(fresh, c as string)) === undefined)
     await moving.inStep()
+    // Before anybody lists them, which removes dead entries.
+    expect((await server('to').cli('KEYS', 'sj:*:p:*')).trim()).toBe('')
     expect(await fresh.of('ada').list()).toHaveLength(0)
     expect(moving.counts.ended).toEqual({ from: 1, to: 2 })
     // What is left are marks of logins, on both sides alike.
@@ -265,7 +268,7 @@ describe('a migration', () => {
     await (await fresh.open(token)).logout()
     await until('ended on both', async () => (await nOf(old, token)) === undefined)
     await moving.inStep()
-    await client.restore(key, 600_000, dump as unknown as Buffer)
+    await client.restore(key, 600_000, dump)
     await until('ended again', async () => (await nOf(old, token)) === undefined)
     await moving.inStep()
     expect(await nOf(fresh, token)).toBeUndefined()
@@ -355,6 +358,41 @@ describe('a migration', () => {
     await moving.inStep()
     expect((await moving.verify()).differing).toEqual([])
   }, 60_000)
+
+  it('looks at everything again when a connection was lost, for what was not told of meanwhile', async () => {
+    const proxies = await Promise.all(
+      (['from', 'to'] as const).map((side) => startProxy(server(side).socketPath)),
+    )
+    started.push(...proxies.map((proxy) => ({ close: () => proxy.stop() })))
+    const [before, behind] = proxies as [Proxy, Proxy]
+    const [old, fresh] = [node('from'), node('to')]
+    const [first, second] = (await manyOf(old, 2)) as [string, string]
+    const moving = await copied({ from: before.url, to: behind.url, commandTimeout: 400 })
+    for (const [proxy, here, there, token] of [
+      [before, old, fresh, first],
+      [behind, fresh, old, second],
+    ] as const) {
+      proxy.cut()
+      await (await here.open(token)).logout()
+      await new Promise((resolve) => setTimeout(resolve, 600))
+      proxy.heal()
+      await until('ended', async () => (await nOf(there, token)) === undefined, 20_000)
+    }
+    await moving.inStep()
+    expect((await moving.verify()).differing).toEqual([])
+  }, 60_000)
+
+  it('copies no faster than it may, and can be ended meanwhile', async () => {
+    await manyOf(node('from'), 60)
+    const slow = migration({ rate: 200 })
+    const start = performance.now()
+    await slow.copy()
+    expect(performance.now() - start).toBeGreaterThan(500)
+    const slower = migration({ rate: 1 })
+    slower.copy().catch(() => undefined)
+    await until('under way', () => slower.counts.put.to + slower.counts.retries >= 0)
+    await slower.close()
+  })
 
   it('does not take one server for two', async () => {
     const same = migration({ to: server('from').url })
