@@ -203,11 +203,24 @@ describe('a migration', () => {
   it('one that comes back empty stops it, while it is followed', async () => {
     const tokens = await manyOf(node('from'), 40)
     const [fresh, moving] = [node('to'), await copied({ commandTimeout: 500 })]
-    const stopped = moving.stopped.catch((error: unknown) => error)
+    let isStopped = false
+    const stopped = moving.stopped.catch((error: unknown) => {
+      isStopped = true
+      return error
+    })
+    // What is changed over there is looked at while nothing is known of the restart yet.
+    const users = tokens.map(async (token) => {
+      const session = await fresh.open(token)
+      while (!isStopped) await session.update('n', (n = 0) => n + 1_000)
+    })
     await server('from').kill()
     await server('from').restart()
     expect(await stopped).toMatchObject({ code: 'ERR_SOJOURN_MIGRATION_STOPPED' })
-    for (const [n, token] of tokens.entries()) expect(await nOf(fresh, token)).toBe(n)
+    await Promise.all(users)
+    for (const [n, token] of tokens.entries()) {
+      expect(((await nOf(fresh, token)) ?? Number.NaN) % 1_000).toBe(n)
+    }
+    expect(moving.counts.ended).toEqual({ from: 0, to: 0 })
   })
 
   it('a new side that evicts, also between two runs, ends nothing on the old one', async () => {
