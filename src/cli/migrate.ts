@@ -10,8 +10,8 @@ import {
 import { say, shown, startBar } from './talk.ts'
 
 interface MigrateOptions {
-  readonly from: string
-  readonly to: string
+  readonly from?: string
+  readonly to?: string
   readonly prefix: string
   readonly rate?: number
   readonly trust?: 'from' | 'to'
@@ -23,6 +23,7 @@ interface MigrateOptions {
 
 /** For what is under way at the end, milliseconds. */
 const PATIENCE = 30_000
+const SIGN_OF_LIFE = 60_000
 
 const HELP = `
 Copies all sessions, then follows what changes on either side, so that applications can go from one to
@@ -35,20 +36,14 @@ Examples:
   $ sojourn migrate --from redis://old:6379 --to redis://new:6379 --verify --json
   $ sojourn migrate --from redis://old:6379 --to redis://new:6379 --finish
 
-Exit code: 0 both sides are the same, 1 they differ or it had to stop, 2 usage, 3 not reachable, 4 not permitted.`
+Exit code: 0 both sides are the same, 1 they differ, or it had to stop or was ended before all was copied, 2 usage, 3 not reachable, 4 not permitted.`
 
 export function migrateCommand(): Command {
   const where = 'URL, or the option `redis` as JSON'
   return new Command('migrate')
     .description('Move all sessions to another Redis while applications go on.')
-    .addOption(
-      new Option('--from <redis>', `where they are: ${where}`)
-        .env('SOJOURN_FROM')
-        .makeOptionMandatory(),
-    )
-    .addOption(
-      new Option('--to <redis>', `where they go: ${where}`).env('SOJOURN_TO').makeOptionMandatory(),
-    )
+    .addOption(new Option('--from <redis>', `where they are: ${where}`).env('SOJOURN_FROM'))
+    .addOption(new Option('--to <redis>', `where they go: ${where}`).env('SOJOURN_TO'))
     .addOption(new Option('--prefix <prefix>', 'of the keys, on both sides').default('sj'))
     .addOption(
       new Option('--rate <n>', 'sessions a second that are copied, at most').argParser(parseRate),
@@ -67,7 +62,10 @@ export function migrateCommand(): Command {
     )
     .addOption(new Option('--verify', 'only compare').conflicts('finish'))
     .addOption(
-      new Option('--finish', 'forget what was noted on --to: no migration goes on afterwards'),
+      new Option(
+        '--finish',
+        'when all is over: forget what was noted, and let no further run bring back what ends',
+      ),
     )
     .option('--json', 'the result as JSON on stdout')
     .addHelpText('after', HELP)
@@ -75,7 +73,8 @@ export function migrateCommand(): Command {
 }
 
 /** Not by commander, which shows what it was given: that may hold a password. */
-function redisOf(option: string, text: string): MigrationOptions['from'] {
+function redisOf(option: string, text: string | undefined): MigrationOptions['from'] {
+  if (text === undefined) throw new OptionError(option, 'is needed: see `sojourn migrate --help`')
   if (!text.startsWith('{')) return text
   try {
     return JSON.parse(text) as MigrationOptions['from']
@@ -96,30 +95,59 @@ async function run(options: MigrateOptions): Promise<void> {
     ...{ from: redisOf('--from', options.from), to: redisOf('--to', options.to), prefix },
     ...(rate === undefined ? {} : { rate }),
     ...(trust === undefined ? {} : { trust }),
+    away: (side, isAway) => {
+      say(
+        `${new Date().toISOString()} --${side} ${isAway ? 'does not answer: what changes waits' : 'answers again'}`,
+      )
+    },
   })
   try {
-    if (options.finish === true) return await migration.finish()
-    if (options.verify !== true) await copyAndFollow(migration, options.once === true)
+    if (options.finish === true) {
+      await migration.finish()
+      return say('finished: nothing is noted any more. Stop the old server, or empty it')
+    }
+    const isToCompare =
+      options.verify === true || (await copyAndFollow(migration, options.once === true))
+    if (!isToCompare) {
+      process.exitCode = 1
+      return
+    }
     const verification = await verify(migration)
-    report(migration, verification, options.json === true)
-    if (verification.differing.length > 0) process.exitCode = 1
+    report(migration, verification, options)
+    if (verification.differ > 0 || verification.compared === 0) process.exitCode = 1
   } finally {
     await migration.close()
   }
 }
 
-async function copyAndFollow(migration: Migration, isOnce: boolean): Promise<void> {
+/** @returns false when it was told to end before all was copied */
+async function copyAndFollow(migration: Migration, isOnce: boolean): Promise<boolean> {
+  const told = untilTold()
   const bar = startBar('copying')
-  await migration.copy(({ looked, total }) => bar.set(looked, total))
-  await migration.inStep()
+  let at = { looked: 0, total: 0 }
+  const copied = migration
+    .copy((progress) => {
+      at = progress
+      bar.set(progress.looked, progress.total)
+    })
+    .then(() => migration.inStep())
+  const isCopied = await Promise.race([copied.then(() => true), told.then(() => false)])
+  if (!isCopied) {
+    // It rejects or not; it is over.
+    copied.catch(() => undefined)
+    bar.end(`ended at ${shown(at.looked)} of about ${shown(at.total)}: run it again and it goes on`)
+    return false
+  }
   bar.end(`copied: ${inWords(migration.counts)}`)
-  if (isOnce) return
+  if (isOnce) return true
   say(
     'following; point your applications to --to, and end this with Ctrl-C when the last one has moved',
   )
-  await Promise.race([untilTold(), migration.stopped])
+  const lines = setInterval(() => say(`following: ${inWords(migration.counts)}`), SIGN_OF_LIFE)
+  await Promise.race([told, migration.stopped]).finally(() => clearInterval(lines))
   say('ending: what is under way is finished first; Ctrl-C again ends at once')
   await Promise.race([migration.inStep(), late()])
+  return true
 }
 
 /** A side may be away just then. */
@@ -146,35 +174,31 @@ function untilTold(): Promise<void> {
 
 async function verify(migration: Migration): Promise<Verification> {
   const bar = startBar('comparing')
-  const verification = await migration.verify(({ looked, total }) => bar.set(looked, total))
-  const count = verification.differing.length
+  const found = await migration.verify(({ looked, total }) => bar.set(looked, total))
+  const { compared, differ, onlyOnFrom, onlyOnTo } = found
+  const ways = `${shown(onlyOnFrom)} only on --from, ${shown(onlyOnTo)} only on --to`
+  const result = differ === 0 ? 'the same on both sides' : `${shown(differ)} differ, ${ways}`
   bar.end(
-    `compared ${shown(verification.compared)}: ${count === 0 ? 'the same on both sides' : `${shown(count)} differ`}`,
+    compared === 0
+      ? 'there is nothing under this prefix on either side: is it the right prefix, and the right database?'
+      : `compared ${shown(compared)} sessions and former ids: ${result}`,
   )
-  return verification
+  return found
 }
 
-function report(
-  migration: Migration,
-  { compared, differing }: Verification,
-  isJson: boolean,
-): void {
+function report(migration: Migration, found: Verification, { json, verify }: MigrateOptions): void {
   const { counts } = migration
-  if (isJson) {
-    console.log(JSON.stringify({ compared, differing, ...counts }))
-    return
-  }
+  if (json === true) return console.log(JSON.stringify({ ...found, ...counts }))
   if (counts.conflicts > 0) {
-    say(
-      `${shown(counts.conflicts)} were changed on both sides at once: the higher revision has stayed`,
-    )
+    say(`changed on both sides at once: ${shown(counts.conflicts)}; the higher revision has stayed`)
   }
-  console.log(differing.length === 0 ? inWords(counts) : differing.join('\n'))
+  if (found.differ > 0) console.log(found.differing.join('\n'))
+  else if (verify !== true) console.log(inWords(counts))
 }
 
 function inWords({ put, ended }: MigrationCounts): string {
   return (
-    `${shown(put.to)} to --to, ${shown(put.from)} to --from; ` +
-    `ended ${shown(ended.to)} on --to, ${shown(ended.from)} on --from`
+    `brought to --to ${shown(put.to)}, to --from ${shown(put.from)}; ` +
+    `ended on --to ${shown(ended.to)}, on --from ${shown(ended.from)}`
   )
 }

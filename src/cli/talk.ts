@@ -1,10 +1,9 @@
-import { progress } from '@clack/prompts'
-
 /** Between two lines where nobody looks at a bar, milliseconds. */
 const EVERY = 5_000
+const BAR = 30
 
 export interface Bar {
-  /** @param done of `total`; both may change */
+  /** @param done of about `total`; both may change */
   set(done: number, total: number): void
   /** @param line what is left to read */
   end(line: string): void
@@ -13,36 +12,26 @@ export interface Bar {
 /** Talk goes to stderr: what a command answers is on stdout alone. */
 export const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
-/** A bar where there is a terminal, a line every few seconds where there is none. */
+/**
+ * A bar where there is a terminal, a line every few seconds where there is none. Our own, because what libraries draw
+ * takes the keyboard, and with it Ctrl-C.
+ */
 export function startBar(what: string): Bar {
-  return process.stderr.isTTY ? drawn(what) : written(what)
-}
-
-function drawn(what: string): Bar {
-  const max = 1_000
-  const bar = progress({ max, output: process.stderr })
-  bar.start(what)
-  let at = 0
-  return {
-    set(done, total) {
-      const now = Math.floor((done / Math.max(total, 1)) * max)
-      if (now <= at) return
-      bar.advance(now - at, `${what} ${shown(done)} of ${shown(total)}`)
-      at = now
-    },
-    end: (line) => bar.stop(line),
-  }
-}
-
-function written(what: string): Bar {
-  let next = Date.now() + EVERY
+  const { stderr } = process
+  const isDrawn = stderr.isTTY && stderr.columns >= BAR + what.length + BAR
+  const every = isDrawn ? 100 : EVERY
+  let next = Date.now() + (isDrawn ? 0 : every)
   return {
     set(done, total) {
       if (Date.now() < next) return
-      next = Date.now() + EVERY
-      say(`${what} ${shown(done)} of ${shown(total)}`)
+      next = Date.now() + every
+      const part = Math.min(done / Math.max(total, 1), 1)
+      const text = `${what} ${shown(done)} of about ${shown(total)}`
+      if (!isDrawn) return say(text)
+      const full = Math.round(part * BAR)
+      stderr.write(`\r${'━'.repeat(full)}${'─'.repeat(BAR - full)} ${text}\u001B[K`)
     },
-    end: say,
+    end: (line) => say(isDrawn ? `\r${line}\u001B[K` : line),
   }
 }
 

@@ -89,6 +89,10 @@ export interface DeploymentListener {
   missed(): void
   /** All keys were deleted. */
   emptied(): void
+  /** A note was set or deleted, by whomever. */
+  noted(): void
+  /** A server does not answer, or does again. */
+  away(isAway: boolean): void
 }
 
 /** All sessions under one prefix of one server, one primary of Sentinels or one Cluster, for moving them as they stand. */
@@ -209,9 +213,12 @@ export class Deployment {
     }
   }
 
-  /** Forgets all marks, and the note. */
-  async unmark(note: string): Promise<void> {
-    await this.#ask(FIRST, ['UNLINK', noteKey(this.#prefix, note)])
+  async deleteNote(name: string): Promise<void> {
+    await this.#ask(FIRST, ['UNLINK', noteKey(this.#prefix, name)])
+  }
+
+  /** Forgets all marks. */
+  async unmark(): Promise<void> {
     for await (const keys of this.#scan(marksKey(this.#prefix, ANY))) {
       for (const key of keys) await this.#ask(key.slice(this.#prefix.length + 2), ['UNLINK', key])
     }
@@ -290,7 +297,8 @@ export class Deployment {
           invalidated: (key) => {
             if (key === null) return listener.emptied()
             const id = recordIdOf(this.#prefix, key)
-            if (id !== undefined) listener.changed(id)
+            if (id !== undefined) return listener.changed(id)
+            if (String(key).startsWith(noteKey(this.#prefix, ''))) listener.noted()
           },
           untold: () => undefined,
         }),
@@ -301,7 +309,17 @@ export class Deployment {
         isFirst = false
       },
     })
-    const beat = setInterval(() => void beatOf(link).catch(() => undefined), BEAT)
+    let isAway = false
+    const tell = (now: boolean): void => {
+      if (now !== isAway) listener.away(now)
+      isAway = now
+    }
+    const beat = setInterval(() => {
+      beatOf(link).then(
+        () => tell(false),
+        () => tell(!this.#closed),
+      )
+    }, BEAT)
     this.#listening.set(at, { link, beat })
   }
 

@@ -3,6 +3,8 @@ import { MigrationStoppedError, OptionError } from '../../core/errors.ts'
 import type { Deployment, Vitals } from '../../engines/redis/deployment.ts'
 import type { Side } from './decide.ts'
 
+const FINISHED = 'finished'
+
 /** What both sides were when they were last known to be whole. Kept on the side that is moved to. */
 interface Noted {
   /** Kept on the other side too: it goes with all that is there. */
@@ -32,7 +34,21 @@ export class Guard {
    */
   async start(trusted: Side | undefined): Promise<void> {
     const { from, to } = this.#sides
-    const [onFrom, onTo] = await Promise.all([from.note('from'), to.note('to')])
+    const [onFrom, onTo, swapped] = await Promise.all([
+      ...[from.note('from'), to.note('to'), from.note('to')],
+    ])
+    if (swapped !== undefined) {
+      throw new MigrationStoppedError(
+        '--from is where another migration goes to: are the two swapped? That one follows both sides, so there is no ' +
+          'need for one back. If it is over, end it with --finish first',
+      )
+    }
+    if (onFrom === FINISHED && trusted === undefined) {
+      throw new MigrationStoppedError(
+        'a migration from there was finished: what has ended on --to since would come back. If --from is right all ' +
+          'the same, run it with --trust from',
+      )
+    }
     const noted = onTo === undefined ? undefined : (JSON.parse(onTo) as Noted)
     const isNew = onFrom === undefined && noted === undefined
     if (!isNew && trusted === undefined) {
@@ -41,13 +57,27 @@ export class Guard {
       return this.check()
     }
     const [ofFrom, ofTo] = await Promise.all([from.vitals(), to.vitals()])
-    // Also another database of it: what a server tells of changes does not say in which.
-    if (ofFrom.runs === ofTo.runs && /\w/.test(ofTo.runs)) {
-      throw new OptionError('to', 'is the same server as `from`')
-    }
     this.#noted = { token: randomBytes(12).toString('base64url'), from: ofFrom, to: ofTo }
     await from.setNote('from', this.#noted.token)
     await to.setNote('to', JSON.stringify(this.#noted))
+  }
+
+  /** @throws OptionError. Also for another database: what a server tells of changes does not say in which. */
+  async checkTwo(): Promise<void> {
+    const { from, to } = this.#sides
+    const [ofFrom, ofTo] = await Promise.all([from.vitals(), to.vitals()])
+    if (ofFrom.runs === ofTo.runs && /\w/.test(ofTo.runs)) {
+      throw new OptionError('--to', 'is the same server as --from')
+    }
+  }
+
+  /** No migration goes on where this one was, nor begins anew by mistake. */
+  async finish(): Promise<void> {
+    const { from, to } = this.#sides
+    // First: who follows still is told of it, and stops before marks are gone.
+    await from.setNote('from', FINISHED)
+    await to.deleteNote('to')
+    await to.unmark()
   }
 
   /** All keys of a database of the side were deleted. @returns why the migration stops */
@@ -79,6 +109,8 @@ export class Guard {
     ] as const)
     const known = this.#noted
     if (this.#emptied !== undefined) throw this.emptied(this.#emptied)
+    if (token === FINISHED)
+      throw new MigrationStoppedError('it was finished meanwhile, by --finish')
     const lacks = 'it lacks what was noted there: it was emptied'
     if (noted === undefined || known === undefined) throw stopped('to', lacks)
     if (token !== known.token) throw stopped('from', lacks)

@@ -39,6 +39,8 @@ export interface MigrationOptions {
    * lacks is ended there. For the first pass only. Default: the migration stops then, and nothing is ended.
    */
   readonly trust?: Side
+  /** Told when a side does not answer any more, and when it does again. */
+  readonly away?: (side: Side, isAway: boolean) => void
   readonly clock?: Clock
 }
 
@@ -62,9 +64,15 @@ export interface Progress {
 export interface Verification {
   /** Ids with something on either side. */
   readonly compared: number
-  /** Some of those that differ, also when looked at again. */
+  /** How many differ, also when looked at again. */
+  readonly differ: number
+  readonly onlyOnFrom: number
+  readonly onlyOnTo: number
+  /** Some of them. */
   readonly differing: readonly SessionId[]
 }
+
+type Difference = 'only on from' | 'only on to' | 'other'
 
 /** Under work at once. */
 const AT_ONCE = 256
@@ -106,6 +114,7 @@ export class Migration {
   readonly #guard: Guard
   /** Of a side that is not trusted, until it has what it may lack. */
   readonly #loses = { from: false, to: false }
+  #isStarted = false
   #isClosed = false
   readonly #stopped: Promise<never>
   #stop: (error: Error) => void = () => undefined
@@ -117,9 +126,9 @@ export class Migration {
     this.#options = options
     this.#clock = clock
     const common = { prefix, commandTimeout, clock }
-    const from = new Deployment(options.from, common)
+    const from = made('from', () => new Deployment(options.from, common))
     try {
-      this.#sides = { from, to: new Deployment(options.to, common) }
+      this.#sides = { from, to: made('to', () => new Deployment(options.to, common)) }
     } catch (error) {
       from.close()
       throw error
@@ -140,22 +149,39 @@ export class Migration {
    * @throws MigrationStoppedError, StoreUnavailableError, StoreRefusedError
    */
   async copy(told: (progress: Progress) => void = () => undefined): Promise<void> {
-    const { from, to } = this.#sides
     const { trust } = this.#options
-    await Promise.all([from.ready(), to.ready()])
+    await this.ready()
     for (const side of ['from', 'to'] as const) {
       this.#loses[side] = trust !== undefined && trust !== side
       await this.#sides[side].listen({
         changed: (id) => this.#queue.add(id),
         missed: () => this.#repairSoon(),
         emptied: () => this.#fail(this.#guard.emptied(side)),
+        noted: () => void this.#checkNotes(),
+        away: (isAway) => this.#options.away?.(side, isAway),
       })
     }
     await this.#guard.start(trust)
     if (this.#problem !== undefined) throw this.#problem
+    this.#isStarted = true
     this.#queue.resume()
     await this.#orStopped(this.#passUntilDone(told))
     Object.assign(this.#loses, { from: false, to: false })
+  }
+
+  /** @throws StoreUnavailableError, StoreRefusedError, which say which side; OptionError */
+  async ready(): Promise<void> {
+    const sides = ['from', 'to'] as const
+    await Promise.all(sides.map((side) => this.#sides[side].ready().catch(naming(side))))
+    await this.#guard.checkTwo()
+  }
+
+  /** Another one may have finished the migration. */
+  async #checkNotes(): Promise<void> {
+    if (!this.#isStarted) return
+    await this.#guard.check().catch((error: unknown) => {
+      if (!isPassing(error)) this.#fail(error as Error)
+    })
   }
 
   /** Resolves when nothing is known to differ. @throws MigrationStoppedError */
@@ -177,17 +203,18 @@ export class Migration {
 
   /** Compares everything, byte by byte; what differs is looked at again after a moment. */
   async verify(told: (progress: Progress) => void = () => undefined): Promise<Verification> {
-    const differing = new Set<SessionId>()
+    await this.ready()
+    const differing = new Map<SessionId, Difference>()
     let compared = 0
     const total = await this.#total()
     for (const side of ['from', 'to'] as const) {
       for await (const ids of this.#sides[side].ids()) {
         await Promise.all(
           ids.map(async (id) => {
-            const found = await this.#isDifferent(id, side)
+            const found = await this.#compare(id, side)
             if (found === undefined) return
             compared++
-            if (found) differing.add(id)
+            if (found !== 'same') differing.set(id, found)
           }),
         )
         told({ looked: compared, total: Math.max(total, compared) })
@@ -196,15 +223,23 @@ export class Migration {
     for (let again = 0; again < 3 && differing.size > 0; again++) {
       await sleep(PAUSE)
       await this.inStep()
-      for (const id of differing) if (!(await this.#isDifferent(id, 'from'))) differing.delete(id)
+      for (const id of differing.keys()) {
+        if ((await this.#compare(id, 'from')) === 'same') differing.delete(id)
+      }
     }
-    return { compared, differing: [...differing].slice(0, MOST_DIFFERING) }
+    const count = (what: Difference): number =>
+      [...differing.values()].filter((one) => one === what).length
+    return {
+      ...{ compared, differ: differing.size },
+      ...{ onlyOnFrom: count('only on from'), onlyOnTo: count('only on to') },
+      differing: [...differing.keys()].slice(0, MOST_DIFFERING),
+    }
   }
 
   /** Forgets what the migration has noted on the side that is moved to. Afterwards none can go on where this one was. */
   async finish(): Promise<void> {
-    await this.#sides.to.unmark('to')
-    await this.#sides.from.unmark('from')
+    await this.ready()
+    await this.#guard.finish()
   }
 
   /** Ends it: what is under work is finished. Idempotent. */
@@ -217,16 +252,18 @@ export class Migration {
   }
 
   /** @returns undefined where it was compared before, coming from the other side */
-  async #isDifferent(id: SessionId, side: Side): Promise<boolean | undefined> {
+  async #compare(id: SessionId, side: Side): Promise<Difference | 'same' | undefined> {
     const [from, to] = await this.#both(id)
     if (side === 'to' && from !== undefined) return undefined
-    if (from === undefined && to === undefined) return false
-    if (from === undefined || to === undefined) return true
-    if (!from.record.equals(to.record)) return true
+    if (from === undefined && to === undefined) return 'same'
+    if (to === undefined) return 'only on from'
+    if (from === undefined) return 'only on to'
+    if (!from.record.equals(to.record)) return 'other'
     const ownerTag = readHeader(from.record)?.ownerTag
-    if (ownerTag === undefined) return false
+    if (ownerTag === undefined) return 'same'
     const [here, there] = await this.#belongings(id, ownerTag)
-    return (here.descriptor === undefined) !== (there.descriptor === undefined)
+    const isListedAlike = (here.descriptor === undefined) === (there.descriptor === undefined)
+    return isListedAlike ? 'same' : 'other'
   }
 
   async #total(): Promise<number> {
@@ -521,6 +558,22 @@ export class Migration {
     const expiresAt = this.#sides.to.now() + ttl
     const newState: Mark = { stamp: stampText(record), expiresAt, state: 'same' }
     return { put: record, ttl, owner, isAwaited, newState, newMark: encodeMark(newState) }
+  }
+}
+
+/** Both sides have the same options: an error has to say whose it is. */
+function naming(side: Side): (error: unknown) => never {
+  return (error) => {
+    if (error instanceof Error) error.message = `--${side}: ${error.message}`
+    throw error
+  }
+}
+
+function made(side: Side, make: () => Deployment): Deployment {
+  try {
+    return make()
+  } catch (error) {
+    return naming(side)(error)
   }
 }
 

@@ -78,7 +78,7 @@ describe('a migration', () => {
       (await old.of('ada').list()).map(({ id }) => id).toSorted(),
     )
     expect(moving.counts.put.to).toBe(6)
-    expect(await moving.verify()).toEqual({ compared: 6, differing: [] })
+    expect(await moving.verify()).toMatchObject({ compared: 6, differ: 0, differing: [] })
   })
 
   it('follows what is made, changed, rotated and renewed on the old side', async () => {
@@ -163,8 +163,15 @@ describe('a migration', () => {
       expect(await Promise.all(all)).toEqual([0, undefined, undefined, 7, 8])
     }
     expect(again.counts.ended).toEqual({ from: 1, to: 1 })
-    await again.finish()
-    expect(await server('to').cli('KEYS', 'sj:*:m')).toBe('')
+    // Who follows is told that it is over, before it takes what it has no mark of for new.
+    const stopped = again.stopped.catch((error: unknown) => error)
+    await migration().finish()
+    expect(await stopped).toMatchObject({ code: 'ERR_SOJOURN_MIGRATION_STOPPED' })
+    expect(await server('to').cli('KEYS', 'sj:*:m*')).toBe('')
+    await expect(migration().copy()).rejects.toThrow(/was finished/)
+    const back = { from: server('to').url, to: server('from').url }
+    await (await copied(back)).close()
+    await expect(migration().copy()).rejects.toThrow(/swapped/)
   })
 
   it('a side that is emptied stops it, and ends nothing on the other', async () => {
@@ -203,19 +210,17 @@ describe('a migration', () => {
   it('one that comes back empty stops it, while it is followed', async () => {
     const tokens = await manyOf(node('from'), 40)
     const [fresh, moving] = [node('to'), await copied({ commandTimeout: 500 })]
-    let isStopped = false
-    const stopped = moving.stopped.catch((error: unknown) => {
-      isStopped = true
-      return error
-    })
+    const told: unknown[] = []
+    const stopped = moving.stopped.catch((error: unknown) => told.push(error))
     // What is changed over there is looked at while nothing is known of the restart yet.
     const users = tokens.map(async (token) => {
       const session = await fresh.open(token)
-      while (!isStopped) await session.update('n', (n = 0) => n + 1_000)
+      while (told.length === 0) await session.update('n', (n = 0) => n + 1_000)
     })
     await server('from').kill()
     await server('from').restart()
-    expect(await stopped).toMatchObject({ code: 'ERR_SOJOURN_MIGRATION_STOPPED' })
+    await stopped
+    expect(told[0]).toMatchObject({ code: 'ERR_SOJOURN_MIGRATION_STOPPED' })
     await Promise.all(users)
     for (const [n, token] of tokens.entries()) {
       expect(((await nOf(fresh, token)) ?? Number.NaN) % 1_000).toBe(n)
@@ -423,6 +428,7 @@ describe('a migration', () => {
     await server('from').cli('DEL', keys[2] as string)
     const found = await migration().verify()
     expect(found.compared).toBe(2 * tokens.length)
+    expect(found).toMatchObject({ differ: 3, onlyOnFrom: 1, onlyOnTo: 1 })
     expect(found.differing).toHaveLength(3)
   })
 })
