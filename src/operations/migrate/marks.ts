@@ -1,7 +1,7 @@
 import type { Mark } from './decide.ts'
 
 /** Stamp (8), when it would have ended (6), state (1). */
-export const MARK_BYTES = 15
+const MARK_BYTES = 15
 const STATES = ['same', 'pending', 'ended'] as const
 
 export function encodeMark({ stamp, expiresAt, state }: Mark): Buffer {

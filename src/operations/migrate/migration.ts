@@ -115,6 +115,8 @@ export class Migration {
   /** Of a side that is not trusted, until it has what it may lack. */
   readonly #loses = { from: false, to: false }
   #isStarted = false
+  /** The side that is moved to was empty, and not all has been looked at yet. */
+  #isAfresh = false
   #isClosed = false
   readonly #stopped: Promise<never>
   #stop: (error: Error) => void = () => undefined
@@ -161,6 +163,8 @@ export class Migration {
         away: (isAway) => this.#options.away?.(side, isAway),
       })
     }
+    // Before the guard notes something there.
+    this.#isAfresh = (await this.#sides.to.size()) === 0
     await this.#guard.start(trust)
     if (this.#problem !== undefined) throw this.#problem
     this.#isStarted = true
@@ -274,12 +278,12 @@ export class Migration {
   async #pass(told: (progress: Progress) => void): Promise<void> {
     const { from, to } = this.#sides
     await this.#guard.check()
-    const total = await this.#total()
+    // Where nothing was there is nothing to look at; what comes there meanwhile is told of.
+    const all = this.#isAfresh ? [from.ids()] : [from.ids(), to.marked(), to.ids()]
+    const total = (await this.#total()) * all.length
     let looked = 0
     const start = this.#clock.monotonic()
-    // Where nothing is there is nothing to look at; what comes there meanwhile is told of.
-    const isAfresh = (await to.size()) === 0
-    for (const pages of isAfresh ? [from.ids()] : [from.ids(), to.marked(), to.ids()]) {
+    for (const pages of all) {
       for await (const ids of pages) {
         if (this.#isClosed) return
         for (const id of ids) this.#queue.add(id)
@@ -290,6 +294,7 @@ export class Migration {
       }
     }
     await this.#queue.idle()
+    this.#isAfresh = false
     told({ looked: total, total })
   }
 
@@ -326,6 +331,7 @@ export class Migration {
 
   #repairSoon(): void {
     if (this.#isClosed) return
+    this.#isAfresh = false
     this.#isRepairDue = true
     this.#repair ??= this.#repairAll().finally(() => {
       this.#repair = undefined
