@@ -164,6 +164,17 @@ function clusterOf(nodes: readonly ClusterNode[]): RedisCluster {
 }
 
 async function startNode(args: readonly string[]): Promise<ClusterNode & { busPort: string }> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await startNodeOnce(args)
+    } catch (error) {
+      // Between the look for a free port and its use anybody may take it.
+      if (tries === 5 || !String(error).includes('Address already in use')) throw error
+    }
+  }
+}
+
+async function startNodeOnce(args: readonly string[]): Promise<ClusterNode & { busPort: string }> {
   const busPort = String(await freePort())
   const options: RedisServerOptions = {
     tcp: true,
