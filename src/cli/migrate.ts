@@ -3,10 +3,10 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { OptionError, StoreUnavailableError } from '../core/errors.ts'
 import {
   Migration,
-  type MigrationCounts,
   type MigrationOptions,
   type Verification,
 } from '../operations/migrate/migration.ts'
+import type { MigrationCounts } from '../operations/migrate/mirror.ts'
 import { say, shown, startBar } from './talk.ts'
 
 interface MigrateOptions {
