@@ -23,7 +23,7 @@ import { Watchers } from '../watchers.ts'
 import { AuditList } from './audit-list.ts'
 import { ExpiryListeners } from './expiry-listeners.ts'
 import { DayCounters, sampleOf } from './insight.ts'
-import { type Entry, type MutableHeld, RecordStore } from './record-store.ts'
+import { type Entry, type MutableHeld, RecordStore, release } from './record-store.ts'
 import { startSweeper } from './sweeper.ts'
 
 export interface MemoryEngineOptions {
@@ -184,7 +184,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
         checkLifetimes(ttl)
         return write(id, base, now, (entry) => {
           entry.record = new Uint8Array(record)
-          entry.held = undefined
+          release(entry)
           if (ttl !== undefined) store.setDeadline(entry, now + ttl)
           watchers.notify(id)
         })
@@ -221,7 +221,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
         const settled = entry && settledForward(entry.record, until)
         if (entry === undefined || settled === undefined) return
         entry.record = settled
-        entry.held = undefined
+        release(entry)
         watchers.notify(id)
       }),
 

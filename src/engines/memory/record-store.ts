@@ -10,6 +10,7 @@ export interface PrincipalIndex {
 }
 
 export interface MutableHeld extends Held {
+  record: Uint8Array
   expiresAt: number
   opened: unknown
 }
@@ -25,6 +26,15 @@ export interface Entry {
   position: number
   /** The index that lists it. The entry there goes when the record goes: no index outgrows the store. */
   index: PrincipalIndex | undefined
+}
+
+const NOTHING = new Uint8Array(0)
+
+/** The record is another one, or gone: readers may keep what they hold of it, and it must not keep the record. */
+export function release(entry: Entry): void {
+  if (entry.held === undefined) return
+  Object.assign(entry.held, { record: NOTHING, opened: undefined })
+  entry.held = undefined
 }
 
 /** Records under their deadlines, and the principals' indexes. Knows nothing of stamps and results. */
@@ -93,6 +103,7 @@ export class RecordStore {
   }
 
   remove(entry: Entry): void {
+    release(entry)
     this.#entries.delete(entry.id)
     this.#heap.remove(entry)
     this.unlist(entry)

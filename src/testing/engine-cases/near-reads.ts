@@ -113,6 +113,9 @@ export const nearReadCases: readonly EngineCase[] = [
       assert.ok([made, undefined].includes(engine.held(id)?.opened as typeof made))
       assertDone(await engine.commit(id, stampOf(record), testRecord(2), HOUR))
       assert.equal(engine.held(id)?.opened, undefined)
+      // Whoever keeps what was held keeps nothing by it.
+      assert.equal(held.opened, undefined)
+      assert.equal(held.record.length, 0)
     }),
   },
 ]
