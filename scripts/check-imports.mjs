@@ -20,8 +20,8 @@ const layers = {
 const assembly = ['index.ts', 'create-sessions.ts']
 /** The only packages that core may import. */
 const corePackages = ['@standard-schema/spec']
-/** The one folder in frameworks that the others may import. */
-const sharedFramework = 'node'
+/** The folders in frameworks that the others may import. */
+const sharedFrameworks = ['node', 'fetch']
 
 // One pass over the text. Comments, regular expressions, templates and plain strings are matched
 // first so that an import written inside one of them does not count.
@@ -74,8 +74,8 @@ function violation(file, specifier) {
     if (layer !== 'frameworks') return
     const [, mine] = file.split('/')
     const [, theirs] = target.split('/')
-    if (mine === theirs || theirs === sharedFramework) return
-    return `a framework may import only its own folder and frameworks/${sharedFramework}`
+    if (mine === theirs || sharedFrameworks.includes(theirs)) return
+    return `a framework may import only its own folder and frameworks/${sharedFrameworks.join(', ')}`
   }
   if (allowed.some((path) => (path.endsWith('/') ? target.startsWith(path) : target === path)))
     return

@@ -174,6 +174,23 @@ export class Repository {
     meta: Meta,
     limit?: Limit,
   ): Promise<Live> {
+    const live = await this.createOnce(token, header, attributes, meta, limit)
+    // 192 random bits do not come twice.
+    if (live === undefined) throw new TypeError('create was answered exists')
+    return live
+  }
+
+  /**
+   * As `create`, for a token that others may make too.
+   * @returns nothing where something stands under it already, be it only what an ended session has left
+   */
+  async createOnce(
+    token: Token,
+    header: RecordHeader,
+    attributes: ReadonlyMap<string, unknown>,
+    meta: Meta,
+    limit?: Limit,
+  ): Promise<Live | undefined> {
     const record = await this.#encode(token, header, attributes, meta)
     const ttl = this.timeToLive(header)
     const owner = this.#ownerOf(token.id, header, meta)
@@ -185,8 +202,7 @@ export class Repository {
       if (created.limit === 'all') throw new SessionLimitError(max)
       throw new SessionLimitError(maxOfKind, kindOf(meta))
     }
-    // 192 random bits do not come twice.
-    if (created.status !== 'created') throw new TypeError(`create was answered ${created.status}`)
+    if (created.status !== 'created') return undefined
     this.#events.missing('create', token.id, confirmation)
     const principal = principalOf(meta) ?? ''
     for (const id of created.evicted) this.#events.emit('evicted', { id, principal, by: token.id })

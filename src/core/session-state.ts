@@ -20,6 +20,7 @@ import {
   withPersistent,
   withStepUp,
 } from './meta.ts'
+import { rebase } from './rebase.ts'
 import { readHeader } from './record.ts'
 import {
   type Destroyed,
@@ -73,6 +74,10 @@ export class SessionState {
   abandoned = false
   /** A commit has failed, and whoever asked for it has been told. */
   failed = false
+  /** A new session is to be stored though nothing has been set. */
+  wanted = false
+  /** The token that a new session is to have, where it had to be known before. */
+  #reserved: Token | undefined
   /** Operations under way or waiting for their turn. */
   #running = 0
   /** Made when somebody asks for the signal. */
@@ -120,7 +125,17 @@ export class SessionState {
   /** Whether a commit would write anything. */
   get dirty(): boolean {
     if (this.#live !== undefined && this.#lifetime !== undefined) return true
+    if (this.wanted && this.#live === undefined && this.#ended === undefined) return true
     return this.#attributes.dirty
+  }
+
+  /**
+   * The token of the session, or the one that it will have once it is stored.
+   * @param make instead of a random one; where a session stands under it by then, what is set is set there
+   */
+  reserve(make?: () => Token): Token {
+    if (this.#live !== undefined) return this.#live.token
+    return (this.#reserved ??= make?.() ?? this.#newToken())
   }
 
   /** Whether operations are under way: what they take along does not count as dirty. */
@@ -377,14 +392,17 @@ export class SessionState {
     const delta = this.#attributes.take()
     if (this.#ended !== undefined) return this.#drop(delta, this.#ended)
     if (this.headersSent || this.abandoned) return this.#drop(delta, 'headers-sent')
-    let live: Live
+    let live: Live | undefined
     try {
       live = await this.#create(applyDelta(NOTHING, delta))
+      if (live === undefined) return await this.#join(this.reserve(), delta)
     } catch (error) {
       this.#giveBack()
       throw error
     }
     this.#lifetime = undefined
+    this.wanted = false
+    this.#reserved = undefined
     this.#become(live, false)
     return this.#events.record('created', { id: live.token.id })
   }
@@ -402,8 +420,32 @@ export class SessionState {
     }
   }
 
-  #create(attributes: ReadonlyMap<string, unknown>): Promise<Live> {
-    const { engine, keyring, schema, idleTimeout, absoluteTimeout } = this.repository.settings
+  /** Another has stored a session under the reserved token first: this is that one, whose lifetimes stay. */
+  async #join(token: Token, delta: Delta): Promise<void> {
+    const { reader, settings } = this.repository
+    const loaded = await reader.load(token, true)
+    this.#reserved = undefined
+    this.wanted = false
+    this.#lifetime = undefined
+    if (loaded.status === 'none') return this.#end(delta, 'ended')
+    const { live } = loaded
+    const rebased = rebase(delta, NOTHING, live.attributes(), settings.merges)
+    if (rebased.size === 0) return this.#become(live, true)
+    const change = { delta: rebased, unknown: (this.#unknown ??= []) }
+    const written = await this.repository.store(live, change)
+    if (written.status === 'ended') return this.#end(delta, written.reason)
+    this.#become(written.live, true)
+    const attributes = [...rebased.keys()]
+    return this.#events.record('changed', { id: written.live.token.id, attributes })
+  }
+
+  #newToken(): Token {
+    const region = this.repository.regionForNew({ principal: undefined, request: this.request })
+    return createToken(this.repository.settings.keyring, undefined, region)
+  }
+
+  #create(attributes: ReadonlyMap<string, unknown>): Promise<Live | undefined> {
+    const { engine, schema, idleTimeout, absoluteTimeout } = this.repository.settings
     const now = Math.floor(engine.now())
     const lifetime = this.#lifetime ?? {}
     const header = {
@@ -415,9 +457,7 @@ export class SessionState {
       ownerTag: undefined,
     }
     const meta = lifetime.persistent === true ? withPersistent(NO_META, true) : NO_META
-    const region = this.repository.regionForNew({ principal: undefined, request: this.request })
-    const token = createToken(keyring, undefined, region)
-    return this.repository.create(token, header, attributes, meta)
+    return this.repository.createOnce(this.#reserved ?? this.#newToken(), header, attributes, meta)
   }
 
   async #store(live: Live, rotation?: Rotation, changeMeta?: (meta: Meta) => Meta): Promise<void> {

@@ -48,6 +48,21 @@ export function createToken(keyring: Keyring, partition?: number, region = 0): T
   return describe(bytes)
 }
 
+/**
+ * The token that belongs to a secret of another system, such as the id in its cookie: the same on every node and
+ * under every key, so that two of them make one session of it. As hard to guess as the secret is.
+ * @param origin tells systems apart that may have the same secrets
+ */
+export function deriveToken(keyring: Keyring, origin: string, secret: string, region = 0): Token {
+  const digest = sha256(Buffer.from(`sojourn\0${origin}\0${secret}`))
+  const bytes = Buffer.alloc(TOKEN_BYTES)
+  bytes[0] = (VERSION << 5) | region
+  bytes.writeUInt16BE(digest.readUInt16BE(0) % PARTITIONS, 1)
+  bytes.set(digest.subarray(2, 2 + MAC_OFFSET - SECRET_OFFSET), SECRET_OFFSET)
+  bytes.set(mac(keyring.primary.token, bytes), MAC_OFFSET)
+  return describe(bytes)
+}
+
 /** The token, or nothing for everything that this keyring did not make. Costs no I/O. */
 export function parseToken(keyring: Keyring, text: string): Token | undefined {
   if (text.length !== TOKEN_LENGTH || !TOKEN_SHAPE.test(text)) return undefined
