@@ -1,4 +1,4 @@
-import { connect as connectNet, type Socket } from 'node:net'
+import { connect as connectNet, type OnReadOpts, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { RedisTarget } from './options.ts'
 import { type Argument, CommandBuffer, ReplyReader } from './resp.ts'
@@ -31,6 +31,11 @@ export type Commands = Pick<Wire, 'sendCommand'>
 
 /** Probes after so long without traffic, milliseconds: a host that has gone is noticed. */
 const KEEP_ALIVE = 5_000
+/** What Node reads at once. */
+const LONGEST_CHUNK = 65_536
+/** Node's own option of `connect`; other runtimes that have `node:net` may not know it. */
+const READS_INTO_OWN =
+  process.versions['bun'] === undefined && process.versions['deno'] === undefined
 /** Answered commands leave the queue's front by so many at once. */
 const MOST_ANSWERED = 256
 
@@ -120,17 +125,36 @@ export class Wire {
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE,
     }
-    const socket = tls === undefined ? connectNet(options) : connectTls({ ...options, ...tls })
+    const isRead = tls === undefined && READS_INTO_OWN
+    const onread = isRead ? { onread: this.#intoOwn() } : {}
+    const socket =
+      tls === undefined ? connectNet({ ...options, ...onread }) : connectTls({ ...options, ...tls })
     socket.on('error', (error) => this.#end(error))
     socket.on('close', () => this.#end(closed()))
-    socket.on('data', (chunk: Buffer) => {
-      try {
-        if (this.#ended === undefined) this.#reader.read(chunk)
-      } catch (error) {
-        this.#end(error as Error)
-      }
-    })
+    if (!isRead) socket.on('data', (chunk: Buffer) => this.#read(chunk))
     return socket
+  }
+
+  /**
+   * One piece of memory for all that comes, and a small copy of each piece. Else Node takes 64 KiB for each
+   * answer and gives most of it back, which costs more than all that is done with the answer.
+   */
+  #intoOwn(): OnReadOpts {
+    return {
+      buffer: Buffer.allocUnsafeSlow(LONGEST_CHUNK),
+      callback: (length, bytes) => {
+        this.#read(Buffer.from(bytes.subarray(0, length)))
+        return true
+      },
+    }
+  }
+
+  #read(chunk: Buffer): void {
+    try {
+      if (this.#ended === undefined) this.#reader.read(chunk)
+    } catch (error) {
+      this.#end(error as Error)
+    }
   }
 
   #answer(value: unknown): void {

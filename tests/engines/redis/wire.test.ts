@@ -1,8 +1,8 @@
-/** What a wire makes of the server's news of changes, by a server that says what the test wants. */
+/** What a wire makes of what comes from the server, by a server that says what the test wants. */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { afterEach, expect, it } from 'vitest'
-import { Wire } from '../../../src/engines/redis/wire.ts'
+import { BYTES, Wire } from '../../../src/engines/redis/wire.ts'
 
 const ends: Array<() => void> = []
 afterEach(() => {
@@ -85,4 +85,29 @@ it('a server that tells nothing of an own write is found out by the next answer'
   server.write(`${done}$1\r\nb\r\n${news('mine')}$1\r\nc\r\n`)
   await Promise.all(answers)
   expect(told).toEqual(['untold', 'mine'])
+})
+
+it('an answer stays what it was when the next ones come', async () => {
+  const { wire, server } = await connected()
+  const first = wire.sendCommand(['GET', 'a'], BYTES)
+  server.write('$4\r\naaaa\r\n')
+  const held = (await first) as Buffer
+  const second = wire.sendCommand(['GET', 'b'], BYTES)
+  server.write('$4\r\nbbbb\r\n')
+  expect(String(await second)).toBe('bbbb')
+  expect(String(held)).toBe('aaaa')
+})
+
+it('a long answer comes whole, whatever pieces it comes in', async () => {
+  const { wire, server } = await connected()
+  const text = Array.from({ length: 40_000 }, (_, i) => i).join(' ')
+  const answer = wire.sendCommand(['GET', 'a'], BYTES)
+  const next = wire.sendCommand(['GET', 'b'])
+  const all = `$${text.length}\r\n${text}\r\n$2\r\nok\r\n`
+  const cut = 100_001
+  server.write(all.slice(0, cut))
+  await new Promise((resolve) => setImmediate(resolve))
+  server.write(all.slice(cut))
+  expect(String(await answer)).toBe(text)
+  expect(await next).toBe('ok')
 })
