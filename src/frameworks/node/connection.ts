@@ -9,7 +9,9 @@ export interface ConnectionOptions {
 }
 
 /** Whether a request has come by TLS. */
-export function securityOf({ trustProxy }: ConnectionOptions): (request: IncomingMessage) => boolean {
+export function securityOf({
+  trustProxy,
+}: ConnectionOptions): (request: IncomingMessage) => boolean {
   return trustProxy === true ? isSecureByProxy : isEncrypted
 }
 

@@ -81,10 +81,13 @@ export function handshakes<Data extends object>(
   return async (request) => {
     try {
       if (!isAllowed(request)) return { status: 403, message: 'this origin may not connect' }
-      const { session } = await openWithoutCookie(sessions, request, isSecure)
+      const exchange = await openWithoutCookie(sessions, request, isSecure)
+      const { session } = exchange
       // For a request nobody's session may do; a socket would keep it long after the store is back.
       if (session.outage === 'anonymous') return OUT_OF_ORDER
-      return await refusalBy(require, session, request)
+      const refusal = await refusalBy(require, session, request)
+      if (refusal !== undefined) exchange.release()
+      return refusal
     } catch (error) {
       sessions.reportError('handshake', error)
       const isOutage = isSojournError(error) && error.status === 503
@@ -144,5 +147,7 @@ export function refuseUpgrade(socket: Duplex, { status, message }: Refusal): voi
 
 /** For events of sockets that no handshake of these sessions has let in. */
 export function strangeSocket(): TypeError {
-  return new TypeError('this socket has no session: it is of a server that these sessions do not guard')
+  return new TypeError(
+    'this socket has no session: it is of a server that these sessions do not guard',
+  )
 }

@@ -37,13 +37,14 @@ function sameOrigin(options: ConnectionOptions): (request: IncomingMessage) => b
     if (origin === undefined) return true
     const byProxy = options.trustProxy === true ? forwarded(request, 'x-forwarded-host') : undefined
     const host = byProxy ?? request.headers.host ?? ''
-    if (isOfHost(origin, host, isSecure(request))) return true
+    const isByTls = isSecure(request)
+    if (isOfHost(origin, host, isByTls)) return true
     if (!isWarned) {
       isWarned = true
       process.emitWarning(
-        `a socket of a page of ${JSON.stringify(origin)} was refused: it is not of this host, ${JSON.stringify(host)}. ` +
-          'If that page is yours, name it in the option origin; a proxy has to pass on Host, or set X-Forwarded-Host ' +
-          'with trustProxy. Told once.',
+        `a socket of a page of ${JSON.stringify(origin)} was refused: this is ` +
+          `${JSON.stringify(`${isByTls ? 'https://' : ''}${host}`)}. If that page is yours, name it in the option ` +
+          'origin; a proxy has to pass on Host, or set X-Forwarded-Host with trustProxy. Told once.',
         { code: 'SOJOURN_ORIGIN_REFUSED' },
       )
     }

@@ -72,7 +72,11 @@ export function wsSessions<Data extends object>(
     void enter(request, socket, upgrade)
   }
 
-  async function enter(request: IncomingMessage, socket: Duplex, upgrade: () => void): Promise<void> {
+  async function enter(
+    request: IncomingMessage,
+    socket: Duplex,
+    upgrade: () => void,
+  ): Promise<void> {
     const refusal = await admit(request)
     if (refusal === undefined) upgrade()
     else refuseUpgrade(socket, refusal)
@@ -90,5 +94,8 @@ export function wsSessions<Data extends object>(
 function checkCloseCode(code: unknown): void {
   const isOwn = Number.isInteger(code) && (code as number) >= 3000 && (code as number) <= 4999
   if (isOwn || code === POLICY_VIOLATION) return
-  throw new OptionError('closeCode', `takes ${POLICY_VIOLATION}, or a whole number from 3000 to 4999`)
+  throw new OptionError(
+    'closeCode',
+    `takes ${POLICY_VIOLATION}, or a whole number from 3000 to 4999`,
+  )
 }
