@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { redisEngine } from '../../src/engines/redis/redis-engine.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { socketCases } from './sockets/cases.ts'
+import { socketIoCases } from './sockets/socket.io-cases.ts'
 import { socketIoDriver } from './sockets/socket.io-driver.ts'
 
 const unhandled: unknown[] = []
@@ -19,6 +20,7 @@ afterAll(async () => {
 })
 
 describe('sockets', () => {
+  socketIoCases()
   const engine = () => redisEngine({ redis: server.url })
   socketCases(socketIoDriver('polling'), engine)
   socketCases(socketIoDriver('websocket'), engine)

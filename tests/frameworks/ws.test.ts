@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { redisEngine } from '../../src/engines/redis/redis-engine.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { socketCases } from './sockets/cases.ts'
+import { wsCases } from './sockets/ws-cases.ts'
 import { wsDriver } from './sockets/ws-driver.ts'
 
 const unhandled: unknown[] = []
@@ -19,6 +20,7 @@ afterAll(async () => {
 })
 
 describe('sockets', () => {
+  wsCases()
   socketCases(wsDriver, () => redisEngine({ redis: server.url }))
 })
 
