@@ -47,6 +47,7 @@ describe('socketIoSessions', () => {
 
   it('takes its options only', () => {
     const io = new Server()
+    expectTypeOf(socketIoSessions<Own, Socket>).toBeCallableWith(io, sessions, { require: 2 })
     // @ts-expect-error no such option
     socketIoSessions(io, sessions, { requires: 'login' })
     // @ts-expect-error no such requirement

@@ -19,7 +19,7 @@ afterAll(async () => {
   await server.stop()
 })
 
-describe('sockets', () => {
+describe('sojourn/socket.io', () => {
   socketIoCases()
   const engine = () => redisEngine({ redis: server.url })
   socketCases(socketIoDriver('polling'), engine)

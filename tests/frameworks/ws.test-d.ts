@@ -31,7 +31,7 @@ describe('wsSessions', () => {
 
   it('takes its options only', () => {
     const server = new WebSocketServer({ noServer: true })
-    wsSessions(server, sessions, { require: 2, closeCode: 1008, touch: false })
+    expectTypeOf(wsSessions<Own>).toBeCallableWith(server, sessions, { require: 2, touch: false })
     // @ts-expect-error no such option
     wsSessions(server, sessions, { code: 4000 })
     // @ts-expect-error no such requirement

@@ -19,7 +19,7 @@ afterAll(async () => {
   await server.stop()
 })
 
-describe('sockets', () => {
+describe('sojourn/ws', () => {
   wsCases()
   socketCases(wsDriver, () => redisEngine({ redis: server.url }))
 })

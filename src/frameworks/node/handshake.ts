@@ -37,11 +37,11 @@ export interface SocketSessions<Data extends object, Socket extends object> {
    * @throws SessionEndedError: the session has ended, and the socket is being closed; TypeError for a socket of
    * another server; and as `session.commit`
    */
-  withSession<Result>(
+  readonly withSession: <Result>(
     socket: Socket,
     work: (session: Session<Data>) => Result | Promise<Result>,
     options?: EventOptions,
-  ): Promise<Result>
+  ) => Promise<Result>
 }
 
 /** Why a handshake is answered with an error instead. */
@@ -110,9 +110,7 @@ async function refusalBy<Data extends object>(
   if (typeof require !== 'function' && !isSignedIn) return NOT_SIGNED_IN
   if (require === 'login') return undefined
   const isEnough =
-    typeof require === 'number'
-      ? (session.level ?? -1) >= require
-      : (await require(session, request)) === true
+    typeof require === 'number' ? (session.level ?? -1) >= require : await require(session, request)
   if (isEnough) return undefined
   return isSignedIn ? NOT_ALLOWED : NOT_SIGNED_IN
 }

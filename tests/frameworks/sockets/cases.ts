@@ -8,7 +8,10 @@ import type { Browser } from '../support/http-client.ts'
 import type { Driver } from './driver.ts'
 import { type SiteOptions, site } from './site.ts'
 
-/** What sockets of all kinds have to do. @param store a new engine on one real store, for each node its own */
+/**
+ * What sockets of all kinds have to do.
+ * @param store a new engine on one real store, for each node its own
+ */
 export function socketCases(driver: Driver, store: () => Engine): void {
   /** Two nodes on one store, and a user who has signed in on the first. */
   async function nodes(options: SiteOptions = {}, principal = `u${Math.random()}`) {
@@ -44,7 +47,7 @@ export function socketCases(driver: Driver, store: () => Engine): void {
     return { ...node, clock, engine, browser }
   }
 
-  describe(driver.name, () => {
+  describe(`sockets by ${driver.name}`, () => {
     it('lets in with the session of the cookie, and shows each event what it is now', async () => {
       const { near, browser, visit, principal } = await nodes({ require: 'login' })
       const client = await near.connect(browser)
@@ -238,7 +241,7 @@ export function socketCases(driver: Driver, store: () => Engine): void {
 
     it('clients that reset the connection during the handshake harm nobody', async () => {
       const { port, browser, engine, watches, connect: join } = await embedded()
-      const { load } = engine
+      const load = engine.load.bind(engine)
       let isHeld = true
       const waiting: (() => void)[] = []
       forgetful(engine)
@@ -275,7 +278,7 @@ export function socketCases(driver: Driver, store: () => Engine): void {
       const { browser, connect: join, close, engine, watches } = await embedded()
       const client = await join(browser)
       let release = (): void => undefined
-      const { load } = engine
+      const load = engine.load.bind(engine)
       const held = new Promise<void>((reached) => {
         vi.spyOn(engine, 'load').mockImplementation(async (...args) => {
           await new Promise<void>((resolve) => {

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
-import { createSessions, type Sessions, type SessionsOptions } from 'sojourn'
+import { createSessions, type Session, type Sessions, type SessionsOptions } from 'sojourn'
 import { expressSessions } from 'sojourn/express'
 import { onTestFinished } from 'vitest'
 import type { Engine } from '../../../src/core/engine.ts'
@@ -17,11 +17,11 @@ export interface Site {
   readonly server: Server
   readonly port: number
   /** Sessions that this node has the store watch. */
-  watches(): number
-  connect(how?: Connecting): Promise<Client>
-  browser(): Browser
+  readonly watches: () => number
+  readonly connect: (how?: Connecting) => Promise<Client>
+  readonly browser: () => Browser
   /** Ends the sockets and the server. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 export interface SiteOptions extends Options {
@@ -38,18 +38,23 @@ export async function site(
   const sessions = createSessions<Data>({ ...settings, engine, secrets: [SECRET] })
   const app = express()
   app.use(expressSessions(sessions))
-  app.get('/login/:principal', async (req, res) => {
-    sessions.from(req).set('n', 0)
-    await sessions.from(req).login(req.params.principal, { keep: ['n'], level: 1 })
-    res.end()
+  const handle = (path: string, work: (session: Session<Data>, name: string) => unknown): void => {
+    app.get(path, (req, res, next) => {
+      Promise.resolve(work(sessions.from(req), String(req.params['name']))).then(
+        (answer) => res.json(answer),
+        next,
+      )
+    })
+  }
+  handle('/login/:name', async (session, name) => {
+    session.set('n', 0)
+    await session.login(name, { keep: ['n'], level: 1 })
   })
-  app.get('/add', async (req, res) => {
-    res.json(await sessions.from(req).update('n', (n = 0) => n + 1))
-  })
-  app.get('/rotate', async (req, res) => res.json(await sessions.from(req).rotate()))
-  app.get('/step-up', async (req, res) => res.json(await sessions.from(req).stepUp(2)))
-  app.get('/logout', async (req, res) => res.json(await sessions.from(req).logout()))
-  app.get('/', (req, res) => res.json(sessions.from(req)))
+  handle('/add', (session) => session.update('n', (n = 0) => n + 1))
+  handle('/rotate', (session) => session.rotate())
+  handle('/step-up', (session) => session.stepUp(2))
+  handle('/logout', (session) => session.logout())
+  handle('/', (session) => session.toJSON())
   const server = createServer(app)
   const sockets = driver.serve(server, sessions, options)
   server.listen(0, '127.0.0.1')
@@ -87,10 +92,10 @@ export async function site(
 function countWatches(engine: Engine): () => number {
   let count = 0
   if (!hasNearReads(engine)) throw new TypeError('an engine without watches')
-  const { watch } = engine
+  const watch = engine.watch.bind(engine)
   engine.watch = (id, listener) => {
     count++
-    const leave = watch.call(engine, id, listener)
+    const leave = watch(id, listener)
     return () => {
       count--
       leave()

@@ -169,11 +169,11 @@ export function wsCases(): void {
       ['login', { login: true }],
     ])('refuses a wrong `%s` at the start: %o', async (option, options) => {
       const { sockets, sessions } = await start('noServer')
-      const before = sockets.handleUpgrade
+      const before = Reflect.get(sockets, 'handleUpgrade')
       const wrong = (): unknown => wsSessions(sockets, sessions, options)
       expect(wrong).toThrow(OptionError)
       expect(wrong).toThrow(`\`${option}\``)
-      expect(sockets.handleUpgrade).toBe(before)
+      expect(Reflect.get(sockets, 'handleUpgrade')).toBe(before)
     })
 
     it('refuses what is no server, and what are no sessions', async () => {

@@ -11,8 +11,10 @@ export const wsDriver: Driver = {
     sockets.on('connection', (socket, request) => {
       socket.send(JSON.stringify(sessions.from(request).principal ?? null))
       socket.on('error', () => socket.terminate())
-      socket.on('message', async (data: Buffer) => {
-        socket.send(JSON.stringify(await act(live, socket, data.toString())))
+      socket.on('message', (data: Buffer) => {
+        void act(live, socket, data.toString()).then((answer) =>
+          socket.send(JSON.stringify(answer)),
+        )
       })
     })
     return {
