@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Engine, NearReads } from '../../../src/core/engine.ts'
 import type { Data } from '../support/adapter.ts'
 import type { Browser } from '../support/http-client.ts'
-import type { Driver } from './driver.ts'
+import type { Client, Driver } from './driver.ts'
 import { type SiteOptions, site } from './site.ts'
 
 /**
@@ -301,13 +301,15 @@ export function socketCases(driver: Driver, store: () => Engine): void {
       expect(watches()).toBe(0)
     })
 
-    it('500 sockets of one session are watched once, and all ended', {
-      timeout: 60_000,
-    }, async () => {
+    // By Socket.IO's client in this process, which is slow, some fewer.
+    const crowd = driver.name === 'ws' ? 500 : 100
+    it(`${crowd} sockets of one session are watched once, and all ended`, async () => {
       const { near, browser, visit } = await nodes()
-      const clients = await Promise.all(
-        Array.from({ length: 500 }, () => near.connect({ cookie: browser.cookie })),
-      )
+      const clients: Client[] = []
+      while (clients.length < crowd) {
+        const some = Array.from({ length: 50 }, () => near.connect({ cookie: browser.cookie }))
+        clients.push(...(await Promise.all(some)))
+      }
       expect(near.watches()).toBe(1)
       await visit('/rotate')
       await Promise.all(clients.map((client) => client.ask('add')))

@@ -166,7 +166,7 @@ export function socketIoCases(): void {
       await session.logout()
       expect(await end).toBe('io server disconnect')
       expect(made.active).toBe(false)
-      expect(sockets.engine.clientsCount).toBe(0)
+      await expect.poll(() => sockets.engine.clientsCount).toBe(0)
     })
 
     it('what has ended is not recovered for the next user of the page', async () => {

@@ -9,7 +9,7 @@ export function socketIoDriver(...transports: ('polling' | 'websocket')[]): Driv
     name: `Socket.IO by ${transports.join(' and ')}`,
     end: 'io server disconnect',
     serve: (server, sessions, options) => {
-      const sockets = new Server(server, { connectTimeout: 5_000 })
+      const sockets = new Server(server)
       const live = socketIoSessions(sockets, sessions, options)
       sockets.on('connection', (socket) => {
         socket.emit('greeting', sessions.from(socket.request).principal ?? null)
