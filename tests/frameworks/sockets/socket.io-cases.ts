@@ -110,6 +110,13 @@ export function socketIoCases(): void {
       },
     )
 
+    it('a connection of which nobody knows is closed, however it has come', async () => {
+      const { sockets } = await start()
+      const close = vi.fn<() => void>()
+      sockets.engine.listeners('connection').at(-1)?.({ request: {}, close })
+      expect(close).toHaveBeenCalled()
+    })
+
     it('holds for all namespaces, made later too, and tells each socket before its end', async () => {
       const told: string[] = []
       const { sockets, client, connected, ended, session } = await start({
