@@ -65,9 +65,11 @@ export class Attachment<Data extends object> {
     const state = opened instanceof Promise ? await opened : opened
     try {
       const result = await work(new Session<Data>(state))
-      const isChanging = state.dirty && state.live !== undefined
-      await state.commit()
-      if (isChanging && state.live === undefined) throw new SessionEndedError('event')
+      const isDirty = state.dirty
+      const wasLive = state.live !== undefined
+      // Busy: with operations that the work has not waited for.
+      if (isDirty || state.busy) await state.commit()
+      if (isDirty && wasLive && state.live === undefined) throw new SessionEndedError('event')
       if (touch && state.touchDue) {
         state
           .touch()

@@ -29,6 +29,12 @@ async function connected(options: CreateSessionsOptions<Data> = {}) {
     // As the near cache of Redis: nothing counts that the store has not confirmed lately.
     peek: (...args) => (failure === undefined ? engine.peek(...args) : undefined),
     peekLate: (id, now) => engine.peek(id, now),
+    commit: async (...args) => {
+      await new Promise((resolve) => setImmediate(resolve))
+      const written = await engine.commit(...args)
+      calls.push('committed')
+      return written
+    },
     touch: async (...args) => {
       calls.push('touch')
       return engine.touch(...args)
@@ -113,6 +119,12 @@ describe('an attachment', () => {
       ]).flat<Promise<unknown>[][]>(),
     )
     expect(await browser.sees()).toEqual({ n: 21 })
+  })
+
+  it('what the work has not waited for is done when it is', async () => {
+    const { attachment, calls } = await connected()
+    await attachment.run((session) => void session.update('n', () => 3))
+    expect(calls).toContain('committed')
   })
 
   it('work that throws stores nothing', async () => {
