@@ -13,12 +13,15 @@ const sessions = createSessions<Own>()
 describe('wsSessions', () => {
   it('takes servers of each mode, and types sessions by the instance', () => {
     const server = new WebSocketServer({ server: createServer() })
-    const { withSession } = wsSessions(server, sessions, {
+    const { withSession, handler } = wsSessions(server, sessions, {
       require: (session, { url }) => url !== '/' || session.get('visits') !== undefined,
       origin: ['https://app.example.com'],
     })
     server.on('connection', (socket, request) => {
       expectTypeOf(sessions.from(request)).toEqualTypeOf<Session<Own>>()
+      const listen = handler(socket, (session, data: Buffer) => session.set('visits', data.length))
+      expectTypeOf(listen).toEqualTypeOf<(data: Buffer) => void>()
+      socket.on('message', listen)
       const done = withSession(socket, (session) => {
         expectTypeOf(session).toEqualTypeOf<Session<Own>>()
         // @ts-expect-error no such attribute

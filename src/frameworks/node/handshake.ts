@@ -28,22 +28,6 @@ export interface HandshakeOptions<Data extends object> extends ConnectionOptions
   readonly touch?: boolean
 }
 
-/** Runs events of sockets on the sessions that they were let in with. */
-export interface SocketSessions<Data extends object, Socket extends object> {
-  /**
-   * Runs the work of one event on the socket's session as it is now, and stores what it has changed. Work that
-   * throws stores nothing. `login`, `stepUp` and `rotate` throw HeadersSentError: no cookie can be set.
-   * @returns what the work returns, once the changes are stored
-   * @throws SessionEndedError: the session has ended, and the socket is being closed; TypeError for a socket of
-   * another server; and as `session.commit`
-   */
-  readonly withSession: <Result>(
-    socket: Socket,
-    work: (session: Session<Data>) => Result | Promise<Result>,
-    options?: EventOptions,
-  ) => Promise<Result>
-}
-
 /** Why a handshake is answered with an error instead. */
 export interface Refusal {
   readonly status: 401 | 403 | 500 | 503
@@ -141,11 +125,4 @@ export function refuseUpgrade(socket: Duplex, { status, message }: Refusal): voi
     `Content-Length: ${Buffer.byteLength(message)}`,
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${message}`)
-}
-
-/** For events of sockets that no handshake of these sessions has let in. */
-export function strangeSocket(): TypeError {
-  return new TypeError(
-    'this socket has no session: it is of a server that these sessions do not guard',
-  )
 }

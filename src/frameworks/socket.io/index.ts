@@ -8,14 +8,14 @@ import {
   handshakes,
   type Refusal,
   refuseUpgrade,
-  type SocketSessions,
-  strangeSocket,
 } from '../node/handshake.ts'
+import { type SocketSessions, socketEvents } from '../node/socket-events.ts'
 import type { Connection, IoServer, IoSocket } from './parts.ts'
 
 export type { EventOptions } from '../../core/attachment.ts'
-export type { HandshakeOptions, SocketSessions } from '../node/handshake.ts'
+export type { HandshakeOptions } from '../node/handshake.ts'
 export type { AllowedOrigins } from '../node/origin.ts'
+export type { SocketSessions } from '../node/socket-events.ts'
 export type { IoServer, IoSocket } from './parts.ts'
 
 export interface SocketIoSessionsOptions<Data extends object, Socket extends IoSocket>
@@ -117,13 +117,7 @@ export function socketIoSessions<Data extends object, Socket extends IoSocket>(
   io.of('/').on('connection', follow)
   io.on('new_namespace', (namespace) => void namespace.on('connection', follow))
 
-  return {
-    withSession: async (socket, work, event) => {
-      const held = clients.get(socket.request)
-      if (held === undefined) throw strangeSocket()
-      return held.attachment.run(work, { touch, ...event })
-    },
-  }
+  return socketEvents(sessions, touch, (socket) => clients.get(socket.request)?.attachment)
 }
 
 function queryOf(request: IncomingMessage): Readonly<Record<string, string | undefined>> {

@@ -9,13 +9,13 @@ import {
   type HandshakeOptions,
   handshakes,
   refuseUpgrade,
-  type SocketSessions,
-  strangeSocket,
 } from '../node/handshake.ts'
+import { type SocketSessions, socketEvents } from '../node/socket-events.ts'
 
 export type { EventOptions } from '../../core/attachment.ts'
-export type { HandshakeOptions, SocketSessions } from '../node/handshake.ts'
+export type { HandshakeOptions } from '../node/handshake.ts'
 export type { AllowedOrigins } from '../node/origin.ts'
+export type { SocketSessions } from '../node/socket-events.ts'
 
 export interface WsSessionsOptions<Data extends object> extends HandshakeOptions<Data> {
   /** With which a socket is closed when its session ends: 1008 or 3000 to 4999. Default 4401. */
@@ -82,13 +82,7 @@ export function wsSessions<Data extends object>(
     else refuseUpgrade(socket, refusal)
   }
 
-  return {
-    withSession: async (socket, work, event) => {
-      const attachment = attachments.get(socket)
-      if (attachment === undefined) throw strangeSocket()
-      return attachment.run(work, { touch, ...event })
-    },
-  }
+  return socketEvents(sessions, touch, (socket) => attachments.get(socket))
 }
 
 function checkCloseCode(code: unknown): void {

@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import type { Session, Sessions } from 'sojourn'
-import type { HandshakeOptions, SocketSessions } from '../../../src/frameworks/node/handshake.ts'
+import type { HandshakeOptions } from '../../../src/frameworks/node/handshake.ts'
+import type { SocketSessions } from '../../../src/frameworks/node/socket-events.ts'
 import { codeOf, type Data } from '../support/adapter.ts'
 
 export type Options = HandshakeOptions<Data>

@@ -7,6 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { type ServerOptions, WebSocket, WebSocketServer } from 'ws'
 import type { Data } from '../support/adapter.ts'
 import { exchangeBytes } from '../support/http-client.ts'
+import { turns } from '../support/watched-engine.ts'
 import { SECRET } from '../support/world.ts'
 
 /** A `ws` server in one of its modes, on embedded sessions, and a signed-in user. */
@@ -137,6 +138,34 @@ export function wsCases(): void {
       client.write(Buffer.concat([frame, Buffer.from([0x89, 0x80, 0, 0, 0, 0])]))
       await received
       expect(handled).toEqual(['a'])
+    })
+
+    it('a handler stores, and what fails in it ends neither process nor socket', async () => {
+      const { join, live, sessions, session } = await start('server')
+      const failures: unknown[] = []
+      sessions.on('error', (event) => failures.push(event))
+      const { socket, served } = await join()
+      const say = live.handler(served, async (theirs, data: Buffer, isBinary: boolean) => {
+        expect(isBinary).toBe(false)
+        if (data.toString() === 'fail') throw new Error('mine')
+        await theirs.update('name', () => data.toString())
+        served.send('stored')
+      })
+      served.on('message', say)
+      socket.send('fail')
+      await expect
+        .poll(() => failures)
+        .toMatchObject([{ operation: 'event', error: { message: 'mine' } }])
+      socket.send('ada')
+      await once(socket, 'message')
+      expect((await sessions.open(session.token)).get('name')).toBe('ada')
+      const closed = once(socket, 'close')
+      await session.logout()
+      await closed
+      say(Buffer.from('late'), false)
+      live.handler({} as WebSocket, () => 1)()
+      await turns()
+      expect(failures).toMatchObject([{}, { operation: 'event', error: { name: 'TypeError' } }])
     })
 
     it('a socket of another server has no session', async () => {
