@@ -10,7 +10,9 @@ const config: ViteUserConfig = defineConfig({
       { find: /^sojourn\/express$/, replacement: source('frameworks/express/index.ts') },
       { find: /^sojourn\/fastify$/, replacement: source('frameworks/fastify/index.ts') },
       { find: /^sojourn\/node$/, replacement: source('frameworks/node/index.ts') },
+      { find: /^sojourn\/socket\.io$/, replacement: source('frameworks/socket.io/index.ts') },
       { find: /^sojourn\/testing$/, replacement: source('testing/index.ts') },
+      { find: /^sojourn\/ws$/, replacement: source('frameworks/ws/index.ts') },
     ],
   },
   test: {

@@ -1,3 +1,4 @@
+import { Attachment } from './attachment.ts'
 import type { CookieProfile, CookieRequest } from './cookie.ts'
 import { StoreUnavailableError } from './errors.ts'
 import type { EventHub } from './events.ts'
@@ -116,6 +117,11 @@ export class Exchange<Data extends object> {
   /** The response is over: the session's signal is not needed any more. */
   release(): void {
     this.#state.release()
+  }
+
+  /** For a connection that goes on after this request. */
+  attach(events: EventHub): Attachment<Data> {
+    return new Attachment<Data>(this.#state, events)
   }
 
   /** The client has gone before any headers went out: a new session would be nobody's. */

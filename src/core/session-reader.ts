@@ -114,9 +114,17 @@ export class SessionReader {
     return loaded
   }
 
-  /** What the store holds for a request that was let in before. */
-  async reload(token: Token): Promise<Loaded> {
-    return this.follow(token, await this.#settings.engine.load(token.id, { fresh: true }), true)
+  /**
+   * What the store holds for a request or a connection that was let in before.
+   * @param fresh also past an answer that is under way
+   */
+  async reload(token: Token, fresh = true): Promise<Loaded> {
+    return this.follow(token, await this.#settings.engine.load(token.id, { fresh }), fresh)
+  }
+
+  /** As `atHand`, for those who can be given no new token: the age of theirs does not count. */
+  standing(token: Token): Live | undefined {
+    return this.#peek(token, true)
   }
 
   /** Of a forward whose time is over. */
@@ -152,21 +160,23 @@ export class SessionReader {
     ticket.until = isKept ? Math.min(live.header.deadline, live.rotateAt) : 0
   }
 
-  #peek(token: Token): Live | undefined {
+  #peek(token: Token, isOfAnyAge = false): Live | undefined {
     if (this.#near === undefined) return undefined
     const now = this.#settings.engine.now()
     const held = this.#near.peek(token.id, now)
     if (held === undefined) return undefined
     const memo = held.opened as Memo | undefined
     if (memo?.by === this) {
-      return isAtHand(memo, now) && !this.#denials.denies(memo, token.id) ? memo : undefined
+      return isAtHand(memo, now, isOfAnyAge) && !this.#denials.denies(memo, token.id)
+        ? memo
+        : undefined
     }
     // A forward leads to another record; a record that does not open is reported by `load`.
     if (isTrail(held.record)) return undefined
     const stored = { record: held.record, ttl: held.expiresAt - now }
     const opened = this.#open(token, stored, () => undefined)
     if (opened.status !== 'live' || this.#denials.denies(opened.live, token.id)) return undefined
-    return isAtHand(opened.live, now) ? opened.live : undefined
+    return isAtHand(opened.live, now, isOfAnyAge) ? opened.live : undefined
   }
 
   /**
@@ -349,6 +359,6 @@ export class SessionReader {
 }
 
 /** One whose token is to be renewed is read from the store: others may have done so. */
-function isAtHand(live: Live, now: number): boolean {
-  return live.header.deadline > now && live.rotateAt > now
+function isAtHand(live: Live, now: number, isOfAnyAge: boolean): boolean {
+  return live.header.deadline > now && (isOfAnyAge || live.rotateAt > now)
 }

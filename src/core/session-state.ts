@@ -108,6 +108,11 @@ export class SessionState {
     return this.#concealed
   }
 
+  /** Nobody can be told a token here. */
+  conceal(): void {
+    this.#concealed = true
+  }
+
   /** Whether the commit is to bring a new token, and it can still be told. */
   get renewable(): boolean {
     return this.rotationDue && this.#live !== undefined && !this.headersSent && !this.abandoned

@@ -1,3 +1,4 @@
+import type { Attachment } from './attachment.ts'
 import { Audit } from './audit.ts'
 import type { DurabilityOption, Outcome } from './durability.ts'
 import { type Duration, parseDuration } from './duration.ts'
@@ -133,11 +134,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
    */
   from(request: object): Session<Data> {
     const exchange = this.#exchangeOf(request)
-    if (exchange === undefined) {
-      throw new TypeError(
-        'this request has no session: is the middleware of these sessions in use?',
-      )
-    }
+    if (exchange === undefined) throw noSession()
     exchange.accessed = true
     return exchange.session
   }
@@ -227,6 +224,18 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     )
   }
 
+  /**
+   * For adapters of sockets: holds the session of a handshake for as long as the connection lasts. Call `close`
+   * with its end.
+   * @param request that an adapter of these sessions has seen
+   * @throws TypeError when none has
+   */
+  attach(request: object): Attachment<Data> {
+    const exchange = this.#exchangeOf(request)
+    if (exchange === undefined) throw noSession()
+    return exchange.attach(this.#events)
+  }
+
   /** Whether an adapter of these sessions has seen the request. */
   has(request: object): boolean {
     return this.#exchangeOf(request) !== undefined
@@ -270,4 +279,8 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   #exchangeOf(request: object): Exchange<Data> | undefined {
     return (request as Record<symbol, Exchange<Data> | undefined>)[this.#slot]
   }
+}
+
+function noSession(): TypeError {
+  return new TypeError('this request has no session: is the middleware of these sessions in use?')
 }

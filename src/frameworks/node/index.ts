@@ -3,21 +3,17 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Exchange } from '../../core/exchange.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
+import { type ConnectionOptions, securityOf } from './connection.ts'
 import { checkOptions, enter, type MountOptions } from './mount.ts'
 import { NodeRequest } from './request.ts'
 import { hookResponse } from './response-hook.ts'
+import { openWithoutCookie } from './upgrade.ts'
+
+export type { ConnectionOptions } from './connection.ts'
 
 /** A request to a server of node:http, node:https or, with its compatibility API, node:http2. */
 export type NodeServerRequest = IncomingMessage | Http2ServerRequest
 export type NodeServerResponse = ServerResponse | Http2ServerResponse
-
-export interface ConnectionOptions {
-  /**
-   * Whether X-Forwarded-Proto is believed, which decides on the cookie's form. Only behind a proxy
-   * that sets it. Default false.
-   */
-  readonly trustProxy?: boolean
-}
 
 export interface NodeSessionsOptions extends MountOptions<NodeServerRequest>, ConnectionOptions {}
 
@@ -65,27 +61,9 @@ export async function sessionOfUpgrade<Data extends object>(
   checkOptions(sessions, options, ['trustProxy'])
   // Node leaves an upgraded socket without a listener: a client that resets it would end the process.
   request.socket.on('error', () => request.socket.destroy())
-  const facts = new NodeRequest(request, request, securityOf(options))
-  const exchange = await sessions.exchange(request, facts)
-  exchange.sendHeaders()
+  const exchange = await openWithoutCookie(sessions, request, securityOf(options))
   // The session's signal lasts as long as the socket.
   if (request.socket.destroyed) exchange.release()
   else request.socket.once('close', () => exchange.release())
-  exchange.afterResponse((error) => sessions.reportError('touch', error))
   return exchange.session
-}
-
-function securityOf({ trustProxy }: ConnectionOptions): (request: IncomingMessage) => boolean {
-  return trustProxy === true ? isSecureByProxy : isEncrypted
-}
-
-function isEncrypted({ socket }: IncomingMessage): boolean {
-  return (socket as { encrypted?: boolean }).encrypted === true
-}
-
-function isSecureByProxy(request: IncomingMessage): boolean {
-  const header = request.headers['x-forwarded-proto']
-  if (header === undefined) return isEncrypted(request)
-  // Each proxy adds its own at the end: the first is the browser's.
-  return String(header).split(',', 1)[0]?.trim().toLowerCase() === 'https'
 }

@@ -20,7 +20,7 @@ interface Originals extends Methods {
 }
 
 /** An exchange, whatever the type of its session's data. */
-export interface AnyExchange extends Omit<Exchange<object>, 'session'> {
+export interface AnyExchange extends Omit<Exchange<object>, 'session' | 'attach'> {
   readonly session: object
 }
 

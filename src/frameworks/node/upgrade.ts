@@ -1,0 +1,17 @@
+import type { IncomingMessage } from 'node:http'
+import type { Exchange } from '../../core/exchange.ts'
+import type { Sessions } from '../../core/sessions.ts'
+import { NodeRequest } from './request.ts'
+
+/** Finds the session of a request with whose answer no cookie can be set. */
+export async function openWithoutCookie<Data extends object>(
+  sessions: Sessions<Data>,
+  request: IncomingMessage,
+  isSecure: (request: IncomingMessage) => boolean,
+): Promise<Exchange<Data>> {
+  const facts = new NodeRequest(request, request, isSecure)
+  const exchange = await sessions.exchange(request, facts)
+  exchange.sendHeaders()
+  exchange.afterResponse((error) => sessions.reportError('touch', error))
+  return exchange
+}
