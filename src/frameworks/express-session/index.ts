@@ -1,0 +1,328 @@
+import session, { type Session, type SessionData } from 'express-session'
+import type { DerivedSessions } from '../../core/derived-sessions.ts'
+import type { SessionId } from '../../core/engine.ts'
+import { rebase } from '../../core/rebase.ts'
+import type { ScannedSession } from '../../core/scan.ts'
+import type { SessionState } from '../../core/session-state.ts'
+import type { Sessions } from '../../core/sessions.ts'
+import { cloneValue, equalValues, setOwn } from '../../core/values.ts'
+import {
+  type CookieReading,
+  giveCookie,
+  hasEnd,
+  isStoredCookie,
+  type KnownCookie,
+  readCookie,
+} from './cookie.ts'
+import { type SojournStoreOptions, sessionsOf } from './options.ts'
+import { attributesOf, COOKIE, changesBetween } from './snapshot.ts'
+
+export type { GivenSessionsOptions, OwnSessionsOptions, SojournStoreOptions } from './options.ts'
+
+/** One of `all()`: without its sid, which is stored nowhere. */
+export type ListedSessionData = SessionData & {
+  /** Its public id: `store.sessions.revoke(id)` ends it. */
+  readonly id: SessionId
+}
+
+type Callback<T> = (error: unknown, value?: T) => void
+type Done = (error?: unknown) => void
+type Request = Parameters<session.Store['createSession']>[0]
+type Generate = (request: Request) => void
+
+/** A session as the store has opened it, for all session objects that were made of it. */
+interface Opened {
+  readonly sid: string
+  readonly state: SessionState
+  /** What is stored of one is stored in order. */
+  turn: Promise<unknown>
+}
+
+/** What is known of a session object: what it held when it was made, or last stored. */
+interface Known {
+  readonly opened: Opened
+  attributes: ReadonlyMap<string, unknown>
+  cookie: KnownCookie | undefined
+}
+
+const ORIGIN = 'express-session'
+const NOTHING: ReadonlyMap<string, unknown> = new Map()
+
+/**
+ * A store for express-session that loses no change and brings no ended session back. Methods take a callback,
+ * or return a promise without one.
+ *
+ * The id that express-session makes, the sid, is the secret in its cookie: it is not stored. Ids that this
+ * store shows are public ones.
+ */
+export class SojournStore<Data extends object = SessionData> extends session.Store {
+  /** For `revoke`, events, `watch`, statistics, `ready` and `close`. */
+  readonly sessions: Sessions<Data>
+  readonly #derived: DerivedSessions
+  readonly #known = new WeakMap<object, Known>()
+  #generate: Generate | undefined
+
+  /** @throws OptionError */
+  constructor(options: SojournStoreOptions<Data>) {
+    super()
+    this.sessions = sessionsOf(options)
+    this.#derived = this.sessions.derived(ORIGIN)
+  }
+
+  /** Makes a new session for a request. Set by express-session. */
+  get generate(): Generate | undefined {
+    return this.#generate
+  }
+
+  set generate(generate: Generate) {
+    this.#generate = (request) => {
+      generate(request)
+      const { sessionID: sid, session: made } = request
+      const opened = { sid, state: this.#derived.begin(sid), turn: Promise.resolve() }
+      this.#known.set(made, { opened, attributes: NOTHING, cookie: undefined })
+    }
+  }
+
+  override createSession(request: Request, data: SessionData): Session & SessionData {
+    const known = this.#known.get(data)
+    const made = super.createSession(request, data)
+    if (known !== undefined) this.#known.set(made, { ...known })
+    return made
+  }
+
+  /**
+   * The session; `undefined` where there is none. What is at hand in this process comes without I/O.
+   * @throws StoreUnavailableError, StoreRefusedError
+   */
+  get(sid: string): Promise<SessionData | undefined>
+  get(sid: string, callback: (error: unknown, session?: SessionData | null) => void): void
+  get(
+    sid: string,
+    callback?: Callback<SessionData | undefined>,
+  ): Promise<SessionData | undefined> | void {
+    const state = this.#derived.atHand(sid)
+    if (state !== undefined && callback !== undefined) {
+      process.nextTick(callback, null, this.#give(sid, state))
+      return
+    }
+    return answer(this.#get(sid, state), callback)
+  }
+
+  async #get(sid: string, atHand: SessionState | undefined): Promise<SessionData | undefined> {
+    const state = atHand ?? (await this.#derived.find(sid))
+    return state && this.#give(sid, state)
+  }
+
+  /**
+   * Stores a session. Of an object that this store has made only the differences are stored; any other
+   * replaces what is there. A session that has ended since it was read is not stored again: what was changed
+   * is dropped, with the event `dropped`, and that is no error.
+   * @throws AttributeError, SessionTooLargeError, SchemaError, SessionConflictError, StoreUnavailableError,
+   * StoreRefusedError
+   */
+  set(sid: string, data: SessionData): Promise<void>
+  set(sid: string, data: SessionData, callback?: Done): void
+  set(sid: string, data: SessionData, callback?: Done): Promise<void> | void {
+    return answer(this.#set(sid, data), callback)
+  }
+
+  async #set(sid: string, data: SessionData): Promise<void> {
+    const known = this.#knownOf(sid, data)
+    // What it holds now, not what it will hold when its turn has come.
+    const attributes = attributesOf(data)
+    const cookie = readCookie(data.cookie, known?.cookie)
+    if (cookie.isOver) return this.#derived.end(sid)
+    if (known !== undefined) return this.#change(known, attributes, cookie)
+    const state = (await this.#derived.find(sid, true)) ?? this.#derived.begin(sid)
+    state.replace(new Map([...attributes, [COOKIE, cookie.stored]]))
+    await this.#store(state, cookie)
+  }
+
+  /** Ends a session, on every node. None can be stored under its sid for five minutes. */
+  destroy(sid: string): Promise<void>
+  destroy(sid: string, callback?: Done): void
+  destroy(sid: string, callback?: Done): Promise<void> | void {
+    const ended = this.#derived.end(sid)
+    // `req.session.destroy()` waits for nothing: that it fails must not end the process.
+    if (callback === undefined) ended.catch((e: unknown) => this.sessions.reportError('destroy', e))
+    return answer(ended, callback)
+  }
+
+  /**
+   * Renews the session's idle timeout, where that is worth a write (`touchAfter`), and stores its cookie where
+   * that has been changed. Calls back at once where there is nothing to do.
+   */
+  override touch(sid: string, data: SessionData): Promise<void>
+  override touch(sid: string, data: SessionData, callback?: Done): void
+  override touch(sid: string, data: SessionData, callback?: Done): Promise<void> | void {
+    const known = this.#knownOf(sid, data)
+    const cookie = known?.cookie && readCookie(data.cookie, known.cookie)
+    const isSame = cookie && equalValues(cookie.stored, known?.cookie?.stored) && !cookie.isOver
+    const isDue = known?.opened.state.touchDue ?? true
+    if (isSame === true && !isDue && callback !== undefined) {
+      // express-session then ends the response in one piece.
+      callback()
+      return
+    }
+    return answer(this.#touch(sid, known, isSame === true ? undefined : cookie), callback)
+  }
+
+  /** @param cookie where it has been changed */
+  async #touch(
+    sid: string,
+    known: Known | undefined,
+    cookie: CookieReading | undefined,
+  ): Promise<void> {
+    if (cookie?.isOver === true) return this.#derived.end(sid)
+    if (known !== undefined && cookie !== undefined) {
+      return this.#change(known, undefined, cookie)
+    }
+    const state =
+      known?.opened.state ?? this.#derived.atHand(sid) ?? (await this.#derived.find(sid))
+    if (state?.touchDue === true) await state.touch()
+  }
+
+  /**
+   * All sessions of this store. Reads all that there is under the prefix: for tools, not for requests.
+   * @throws OptionError where the engine cannot list, or with `seal: 'token'`
+   */
+  override all(): Promise<ListedSessionData[]>
+  override all(callback: (error: unknown, sessions?: ListedSessionData[]) => void): void
+  override all(callback?: Callback<ListedSessionData[]>): Promise<ListedSessionData[]> | void {
+    return answer(this.#all(), callback)
+  }
+
+  async #all(): Promise<ListedSessionData[]> {
+    const all: ListedSessionData[] = []
+    for await (const page of this.#pages()) {
+      for (const { id, attributes, expiresAt } of page) {
+        all.push({ ...this.#dataOf(attributes, expiresAt), id })
+      }
+    }
+    return all
+  }
+
+  /** The public ids of all sessions of this store: not sids, which are stored nowhere. As `all`. */
+  ids(): Promise<SessionId[]>
+  ids(callback: (error: unknown, ids?: SessionId[]) => void): void
+  ids(callback?: Callback<SessionId[]>): Promise<SessionId[]> | void {
+    return answer(this.#ids(), callback)
+  }
+
+  async #ids(): Promise<SessionId[]> {
+    const ids: SessionId[] = []
+    for await (const page of this.#pages()) for (const { id } of page) ids.push(id)
+    return ids
+  }
+
+  /** How many sessions of this store there are. As `all`. */
+  override length(): Promise<number>
+  override length(callback: (error: unknown, length?: number) => void): void
+  override length(callback?: Callback<number>): Promise<number> | void {
+    return answer(
+      this.#ids().then((ids) => ids.length),
+      callback,
+    )
+  }
+
+  /** Ends all sessions of this store, and no others. As `all`. */
+  override clear(): Promise<void>
+  override clear(callback?: Done): void
+  override clear(callback?: Done): Promise<void> | void {
+    return answer(this.#clear(), callback)
+  }
+
+  async #clear(): Promise<void> {
+    for await (const page of this.#pages()) {
+      await Promise.all(page.map(({ id }) => this.sessions.revoke(id)))
+    }
+  }
+
+  /** Those of this store: every one of them has a cookie. */
+  async *#pages(): AsyncGenerator<ScannedSession[]> {
+    for await (const page of this.sessions.scan()) {
+      yield page.filter(({ attributes }) => isStoredCookie(attributes.get(COOKIE)))
+    }
+  }
+
+  #knownOf(sid: string, data: object): Known | undefined {
+    const known = this.#known.get(data)
+    return known?.opened.sid === sid ? known : undefined
+  }
+
+  #give(sid: string, state: SessionState): SessionData {
+    const { live } = state
+    const attributes = live?.attributes() ?? NOTHING
+    const data = this.#dataOf(attributes, live?.lease.expiresAt ?? 0)
+    const opened = { sid, state, turn: Promise.resolve() }
+    this.#known.set(data, { opened, attributes, cookie: cookieKnown(attributes, data) })
+    return data
+  }
+
+  #dataOf(attributes: ReadonlyMap<string, unknown>, expiresAt: number): SessionData {
+    const data: Record<string, unknown> = {}
+    for (const [name, value] of attributes)
+      if (name !== COOKIE) setOwn(data, name, cloneValue(value))
+    data[COOKIE] = giveCookie(storedCookie(attributes), expiresAt - this.sessions.engine.now())
+    return data as unknown as SessionData
+  }
+
+  /**
+   * Stores what has changed since the object was made or last stored.
+   * @param attributes what it holds; `undefined`: the cookie is all that is to be stored
+   */
+  #change(
+    known: Known,
+    attributes: ReadonlyMap<string, unknown> | undefined,
+    cookie: CookieReading,
+  ): Promise<void> {
+    const { opened } = known
+    const work = async (): Promise<void> => {
+      const { state } = opened
+      const before = known.attributes
+      const after = attributes ?? before
+      const delta = changesBetween(before, after)
+      const isSame = equalValues(cookie.stored, known.cookie?.stored)
+      // The next one goes on from here, also where this one fails: what fails stays to be stored in the state.
+      known.attributes = after
+      if (!isSame) known.cookie = { stored: cookie.stored, expires: undefined }
+      // Others' changes may have come in with what this object has stored before, and it has not seen them.
+      const names = [...delta.keys()]
+      const current = new Map(names.map((name) => [name, state.attributes.view(name)]))
+      const { merges } = state.repository.settings
+      for (const [name, { value }] of rebase(delta, before, current, merges)) {
+        state.attributes.set(name, value)
+      }
+      if (!isSame) state.attributes.set(COOKIE, cookie.stored)
+      await this.#store(state, cookie)
+    }
+    const done = opened.turn.then(work)
+    opened.turn = done.catch(() => undefined)
+    return done
+  }
+
+  async #store(state: SessionState, { idleTimeout }: CookieReading): Promise<void> {
+    state.setLifetime({ idleTimeout: idleTimeout ?? state.repository.settings.idleTimeout })
+    if (state.dirty) await state.commit()
+    else if (state.touchDue) await state.touch()
+  }
+}
+
+function storedCookie(attributes: ReadonlyMap<string, unknown>): Record<string, unknown> {
+  const cookie = attributes.get(COOKIE)
+  return isStoredCookie(cookie) ? cookie : { originalMaxAge: null }
+}
+
+function cookieKnown(attributes: ReadonlyMap<string, unknown>, data: SessionData): KnownCookie {
+  const stored = storedCookie(attributes)
+  return { stored, expires: hasEnd(stored) ? data.cookie.expires?.getTime() : undefined }
+}
+
+/** By the callback, whose errors are its own, or by the promise. */
+function answer<T>(result: Promise<T>, callback: Callback<T> | undefined): Promise<T> | void {
+  if (callback === undefined) return result
+  result.then(
+    (value) => process.nextTick(callback, null, value),
+    (error: unknown) => process.nextTick(callback, error),
+  )
+}
