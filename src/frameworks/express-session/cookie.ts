@@ -27,22 +27,28 @@ const DRIFT = 100
 /** @param known the cookie that the session object was made with */
 export function readCookie(cookie: unknown, known?: KnownCookie): CookieReading {
   const { expires, maxAge, ...rest } = asObject(JSON.parse(JSON.stringify(cookie ?? {})))
+  const now = Date.now()
   const end = typeof expires === 'string' ? Date.parse(expires) : Number.NaN
-  const hasEnd = Number.isFinite(end)
-  if (!hasEnd && typeof maxAge !== 'number') {
+  const original = rest['originalMaxAge']
+  const left = Number.isFinite(end) ? end - now : maxAge
+  const isUnsaid = expires === undefined && left === undefined
+  const age = (typeof left === 'number' || isUnsaid) && isAge(original) ? original : left
+  if (typeof age !== 'number') {
     return { stored: { ...rest, originalMaxAge: null }, idleTimeout: undefined, isOver: false }
   }
-  const now = Date.now()
-  // Of a session object that is stored late the end may have passed, while others have renewed the session.
-  const isOver = hasEnd ? end <= now && end !== known?.expires : (maxAge as number) <= 0
-  const original = rest['originalMaxAge']
-  const wanted = typeof original === 'number' && original > 0 ? original : undefined
-  const age = wanted ?? (hasEnd ? end - now : (maxAge as number))
   const before = known?.stored['originalMaxAge']
   const isSame = typeof before === 'number' && age <= before && before - age < DRIFT
   const originalMaxAge = isSame ? before : age
-  const idleTimeout = Math.min(Math.max(Math.round(originalMaxAge), 1), LONGEST_LIFETIME)
-  return { stored: { ...rest, originalMaxAge }, idleTimeout, isOver }
+  return {
+    stored: { ...rest, originalMaxAge },
+    idleTimeout: Math.min(Math.max(Math.round(originalMaxAge), 1), LONGEST_LIFETIME),
+    // Of a session object that is stored late the end may have passed, while others have renewed the session.
+    isOver: typeof left === 'number' && left <= 0 && end !== known?.expires,
+  }
+}
+
+function isAge(value: unknown): value is number {
+  return typeof value === 'number' && value > 0
 }
 
 /** Whether the cookie has an end of its own, and does not go with the browser. */
