@@ -6,8 +6,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { contractCases } from './express-session/contract.ts'
 import { lifetimeCases } from './express-session/lifetimes.ts'
+import { optionCases } from './express-session/options.ts'
+import { passportCases } from './express-session/passport.ts'
 import type { Place } from './express-session/place.ts'
 import { racingCases } from './express-session/racing.ts'
+import { redisCases } from './express-session/redis.ts'
 import { servingCases } from './express-session/serving.ts'
 import { openStore } from './express-session/site.ts'
 
@@ -37,6 +40,7 @@ describe('embedded', () => {
   describe.each(versions)('$name', (version) => {
     servingCases(version.express, () => place)
     racingCases(version.express, () => place)
+    passportCases(version.express, () => place)
   })
 })
 
@@ -57,7 +61,14 @@ describe('on Redis', () => {
   describe.each(versions)('$name', (version) => {
     servingCases(version.express, () => place)
     racingCases(version.express, () => place)
+    passportCases(version.express, () => place)
   })
+})
+
+describe('options', optionCases)
+
+describe('only on Redis', () => {
+  redisCases(express)
 })
 
 describe('lifetimes', () => {
