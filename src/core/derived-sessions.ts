@@ -1,4 +1,4 @@
-import { hasNearReads } from './engine.ts'
+import { hasNearReads, type SessionId } from './engine.ts'
 import { StoreUnavailableError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import { Generations } from './generations.ts'
@@ -97,6 +97,11 @@ export class DerivedSessions {
       state.unavailable = { token, error }
       return state
     }
+  }
+
+  /** The public id of the session under it, whether there is one or not. No I/O. */
+  idOf(secret: string): SessionId {
+    return this.#derive(secret).id
   }
 
   #derive(secret: string): Token {

@@ -1,21 +1,14 @@
 import session, { type Session, type SessionData } from 'express-session'
 import type { DerivedSessions } from '../../core/derived-sessions.ts'
 import type { SessionId } from '../../core/engine.ts'
-import { rebase } from '../../core/rebase.ts'
 import type { ScannedSession } from '../../core/scan.ts'
 import type { SessionState } from '../../core/session-state.ts'
 import type { Sessions } from '../../core/sessions.ts'
-import { cloneValue, equalValues, setOwn } from '../../core/values.ts'
-import {
-  type CookieReading,
-  giveCookie,
-  hasEnd,
-  isStoredCookie,
-  type KnownCookie,
-  readCookie,
-} from './cookie.ts'
+import { equalValues } from '../../core/values.ts'
+import { type CookieReading, isStoredCookie, readCookie } from './cookie.ts'
+import { commit, dataOf, giveSession, type Known, knownNew, storeChanges } from './known.ts'
 import { type SojournStoreOptions, sessionsOf } from './options.ts'
-import { attributesOf, COOKIE, changesBetween } from './snapshot.ts'
+import { attributesOf, COOKIE } from './snapshot.ts'
 
 export type { GivenSessionsOptions, OwnSessionsOptions, SojournStoreOptions } from './options.ts'
 
@@ -30,23 +23,7 @@ type Done = (error?: unknown) => void
 type Request = Parameters<session.Store['createSession']>[0]
 type Generate = (request: Request) => void
 
-/** A session as the store has opened it, for all session objects that were made of it. */
-interface Opened {
-  readonly sid: string
-  readonly state: SessionState
-  /** What is stored of one is stored in order. */
-  turn: Promise<unknown>
-}
-
-/** What is known of a session object: what it held when it was made, or last stored. */
-interface Known {
-  readonly opened: Opened
-  attributes: ReadonlyMap<string, unknown>
-  cookie: KnownCookie | undefined
-}
-
 const ORIGIN = 'express-session'
-const NOTHING: ReadonlyMap<string, unknown> = new Map()
 
 /**
  * A store for express-session that loses no change and brings no ended session back. Methods take a callback,
@@ -78,8 +55,7 @@ export class SojournStore<Data extends object = SessionData> extends session.Sto
     this.#generate = (request) => {
       generate(request)
       const { sessionID: sid, session: made } = request
-      const opened = { sid, state: this.#derived.begin(sid), turn: Promise.resolve() }
-      this.#known.set(made, { opened, attributes: NOTHING, cookie: undefined })
+      this.#known.set(made, knownNew(sid, this.#derived.begin(sid)))
     }
   }
 
@@ -132,10 +108,10 @@ export class SojournStore<Data extends object = SessionData> extends session.Sto
     const attributes = attributesOf(data)
     const cookie = readCookie(data.cookie, known?.cookie)
     if (cookie.isOver) return this.#derived.end(sid)
-    if (known !== undefined) return this.#change(known, attributes, cookie)
+    if (known !== undefined) return storeChanges(known, attributes, cookie)
     const state = (await this.#derived.find(sid, true)) ?? this.#derived.begin(sid)
     state.replace(new Map([...attributes, [COOKIE, cookie.stored]]))
-    await this.#store(state, cookie)
+    await commit(state, cookie)
   }
 
   /** Ends a session, on every node. None can be stored under its sid for five minutes. */
@@ -175,11 +151,16 @@ export class SojournStore<Data extends object = SessionData> extends session.Sto
   ): Promise<void> {
     if (cookie?.isOver === true) return this.#derived.end(sid)
     if (known !== undefined && cookie !== undefined) {
-      return this.#change(known, undefined, cookie)
+      return storeChanges(known, undefined, cookie)
     }
     const state =
       known?.opened.state ?? this.#derived.atHand(sid) ?? (await this.#derived.find(sid))
     if (state?.touchDue === true) await state.touch()
+  }
+
+  /** The public id of a session: for `sessions.watch` and `sessions.revoke`, and safe to log. No I/O. */
+  idOf(sid: string): SessionId {
+    return this.#derived.idOf(sid)
   }
 
   /**
@@ -194,9 +175,10 @@ export class SojournStore<Data extends object = SessionData> extends session.Sto
 
   async #all(): Promise<ListedSessionData[]> {
     const all: ListedSessionData[] = []
+    const { engine } = this.sessions
     for await (const page of this.#pages()) {
       for (const { id, attributes, expiresAt } of page) {
-        all.push({ ...this.#dataOf(attributes, expiresAt), id })
+        all.push({ ...dataOf(attributes, expiresAt - engine.now()), id })
       }
     }
     return all
@@ -251,71 +233,10 @@ export class SojournStore<Data extends object = SessionData> extends session.Sto
   }
 
   #give(sid: string, state: SessionState): SessionData {
-    const { live } = state
-    const attributes = live?.attributes() ?? NOTHING
-    const data = this.#dataOf(attributes, live?.lease.expiresAt ?? 0)
-    const opened = { sid, state, turn: Promise.resolve() }
-    this.#known.set(data, { opened, attributes, cookie: cookieKnown(attributes, data) })
+    const [data, known] = giveSession(sid, state)
+    this.#known.set(data, known)
     return data
   }
-
-  #dataOf(attributes: ReadonlyMap<string, unknown>, expiresAt: number): SessionData {
-    const data: Record<string, unknown> = {}
-    for (const [name, value] of attributes)
-      if (name !== COOKIE) setOwn(data, name, cloneValue(value))
-    data[COOKIE] = giveCookie(storedCookie(attributes), expiresAt - this.sessions.engine.now())
-    return data as unknown as SessionData
-  }
-
-  /**
-   * Stores what has changed since the object was made or last stored.
-   * @param attributes what it holds; `undefined`: the cookie is all that is to be stored
-   */
-  #change(
-    known: Known,
-    attributes: ReadonlyMap<string, unknown> | undefined,
-    cookie: CookieReading,
-  ): Promise<void> {
-    const { opened } = known
-    const work = async (): Promise<void> => {
-      const { state } = opened
-      const before = known.attributes
-      const after = attributes ?? before
-      const delta = changesBetween(before, after)
-      const isSame = equalValues(cookie.stored, known.cookie?.stored)
-      // The next one goes on from here, also where this one fails: what fails stays to be stored in the state.
-      known.attributes = after
-      if (!isSame) known.cookie = { stored: cookie.stored, expires: undefined }
-      // Others' changes may have come in with what this object has stored before, and it has not seen them.
-      const names = [...delta.keys()]
-      const current = new Map(names.map((name) => [name, state.attributes.view(name)]))
-      const { merges } = state.repository.settings
-      for (const [name, { value }] of rebase(delta, before, current, merges)) {
-        state.attributes.set(name, value)
-      }
-      if (!isSame) state.attributes.set(COOKIE, cookie.stored)
-      await this.#store(state, cookie)
-    }
-    const done = opened.turn.then(work)
-    opened.turn = done.catch(() => undefined)
-    return done
-  }
-
-  async #store(state: SessionState, { idleTimeout }: CookieReading): Promise<void> {
-    state.setLifetime({ idleTimeout: idleTimeout ?? state.repository.settings.idleTimeout })
-    if (state.dirty) await state.commit()
-    else if (state.touchDue) await state.touch()
-  }
-}
-
-function storedCookie(attributes: ReadonlyMap<string, unknown>): Record<string, unknown> {
-  const cookie = attributes.get(COOKIE)
-  return isStoredCookie(cookie) ? cookie : { originalMaxAge: null }
-}
-
-function cookieKnown(attributes: ReadonlyMap<string, unknown>, data: SessionData): KnownCookie {
-  const stored = storedCookie(attributes)
-  return { stored, expires: hasEnd(stored) ? data.cookie.expires?.getTime() : undefined }
 }
 
 /** By the callback, whose errors are its own, or by the promise. */

@@ -121,8 +121,11 @@ export function lifetimeCases(express: () => Express): void {
     const { browser, store, sid } = await open({ maxAge: HOUR })
     const before = (await store.get(sid))?.cookie.originalMaxAge
     let changes = 0
+    const drifting = (await store.get(sid)) as SessionData
     store.sessions.on('changed', () => changes++)
     for (let i = 0; i < 50; i++) await browser.get('/get')
+    drifting.cookie.originalMaxAge = (before ?? 0) - 3
+    await store.touch(sid, drifting)
     expect((await store.get(sid))?.cookie.originalMaxAge).toBe(before)
     expect(changes).toBe(0)
   })
