@@ -82,7 +82,7 @@ describe('sessions.scan', () => {
   it('leaves out what this process has been told to end, though the store could not be', async () => {
     const { sessions, engine } = setUp()
     const [ended, stays] = [await store(sessions, 1), await store(sessions, 2)]
-    const { load } = engine
+    const load = engine.load.bind(engine)
     engine.load = () => Promise.reject(new StoreUnavailableError('away', false))
     await expect(sessions.revoke(ended)).rejects.toThrow('away')
     engine.load = load
@@ -91,7 +91,11 @@ describe('sessions.scan', () => {
   })
 
   it('is refused where the engine cannot, and where only tokens open the sessions', async () => {
-    const { sessions } = setUp(({ scan: _, ...engine }) => engine)
+    const { sessions } = setUp((engine) => {
+      const rest = { ...engine }
+      Reflect.deleteProperty(rest, 'scan')
+      return rest
+    })
     await expect(all(sessions)).rejects.toMatchObject({ option: 'engine' })
     const sealed = setUp(undefined, { seal: 'token' })
     await expect(all(sealed.sessions)).rejects.toMatchObject({ option: 'seal' })

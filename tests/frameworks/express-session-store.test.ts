@@ -65,7 +65,9 @@ describe('on Redis', () => {
   })
 })
 
-describe('options', optionCases)
+describe('options', () => {
+  optionCases()
+})
 
 describe('only on Redis', () => {
   redisCases(express)

@@ -1,6 +1,6 @@
 import session, { type SessionData } from 'express-session'
 import { counter, createSessions, type Sessions, union } from 'sojourn'
-import { SojournStore } from 'sojourn/express-session'
+import { type OwnSessionsOptions, SojournStore } from 'sojourn/express-session'
 import { describe, expectTypeOf, it } from 'vitest'
 
 declare module 'express-session' {
@@ -18,19 +18,20 @@ describe('SojournStore', () => {
   })
 
   it('takes merges of what the sessions hold', () => {
-    new SojournStore({ merge: { visits: counter, basket: union('sku') } })
-    // @ts-expect-error a list is no counter
-    new SojournStore({ merge: { basket: counter } })
+    type Merge = NonNullable<OwnSessionsOptions<SessionData>['merge']>
+    expectTypeOf({ visits: counter, basket: union<{ sku: string }>('sku') }).toExtend<Merge>()
+    expectTypeOf({ basket: counter }).not.toExtend<Merge>()
     // @ts-expect-error no such attribute
-    new SojournStore({ merge: { visit: counter } })
+    expectTypeOf(new SojournStore({ merge: { visit: counter } })).toEqualTypeOf<SojournStore>()
   })
 
   it('takes the options of createSessions, but those that express-session has itself', () => {
-    new SojournStore({ sessions: createSessions<SessionData>() })
+    const sessions = createSessions<SessionData>()
+    expectTypeOf(new SojournStore({ sessions })).toEqualTypeOf<SojournStore>()
     // @ts-expect-error the cookie is that of express-session
-    new SojournStore({ cookie: { name: 'x' } })
+    expectTypeOf(new SojournStore({ cookie: { name: 'x' } })).toEqualTypeOf<SojournStore>()
     // @ts-expect-error one or the other
-    new SojournStore({ sessions: createSessions<SessionData>(), prefix: 'x' })
+    expectTypeOf(new SojournStore({ sessions, prefix: 'x' })).toEqualTypeOf<SojournStore>()
   })
 
   it('gives promises without a callback, and nothing with one', () => {

@@ -140,22 +140,27 @@ export class SojournStore<Data extends object = SessionData> extends session.Sto
       callback()
       return
     }
-    return answer(this.#touch(sid, known, isSame === true ? undefined : cookie), callback)
+    const work = known === undefined ? this.#touchStored(sid, data) : this.#touch(known, cookie)
+    return answer(work, callback)
   }
 
-  /** @param cookie where it has been changed */
-  async #touch(
-    sid: string,
-    known: Known | undefined,
-    cookie: CookieReading | undefined,
-  ): Promise<void> {
-    if (cookie?.isOver === true) return this.#derived.end(sid)
-    if (known !== undefined && cookie !== undefined) {
-      return storeChanges(known, undefined, cookie)
-    }
-    const state =
-      known?.opened.state ?? this.#derived.atHand(sid) ?? (await this.#derived.find(sid))
-    if (state?.touchDue === true) await state.touch()
+  async #touch(known: Known, cookie: CookieReading | undefined): Promise<void> {
+    // New, and not stored yet.
+    if (cookie === undefined) return
+    if (cookie.isOver) return this.#derived.end(known.opened.sid)
+    return storeChanges(known, undefined, cookie)
+  }
+
+  /** By an object that this store has not made, which may tell no more of the cookie than when it ends. */
+  async #touchStored(sid: string, { cookie }: SessionData): Promise<void> {
+    const state = this.#derived.atHand(sid) ?? (await this.#derived.find(sid))
+    if (state === undefined) return
+    const [data, known] = giveSession(sid, state)
+    const given = readCookie(cookie)
+    const isGiven = given.isOver || given.idleTimeout !== undefined
+    if (!isGiven) return this.#touch(known, readCookie(data.cookie, known.cookie))
+    const stored = { ...known.cookie?.stored, ...given.stored }
+    return this.#touch(known, { ...given, stored })
   }
 
   /** The public id of a session: for `sessions.watch` and `sessions.revoke`, and safe to log. No I/O. */

@@ -5,7 +5,7 @@ import { afterwards, SECRETS } from './site.ts'
 
 function refusal(options: object): unknown {
   try {
-    const store = new SojournStore(options as never)
+    const store = new SojournStore(options)
     afterwards(() => store.sessions.close())
     return undefined
   } catch (error) {
