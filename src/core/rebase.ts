@@ -38,6 +38,9 @@ export function rebase(
   return rebased
 }
 
+/** For what is only of use where there is nothing yet. */
+export const yieldTo: Rebase = () => new Map()
+
 /** For what is to be all that the session has: nothing that another has written stays beside it. */
 export function replaceBy(attributes: ReadonlyMap<string, unknown>): Rebase {
   return (_delta, _base, theirs) => {

@@ -20,7 +20,7 @@ import {
   withPersistent,
   withStepUp,
 } from './meta.ts'
-import { type Rebase, rebase, replaceBy } from './rebase.ts'
+import { type Rebase, rebase, replaceBy, yieldTo } from './rebase.ts'
 import { readHeader } from './record.ts'
 import {
   type Destroyed,
@@ -146,6 +146,12 @@ export class SessionState {
     this.#attributes.clear()
     for (const [name, value] of attributes) this.#attributes.set(name, value)
     this.#rebase = replaceBy(attributes)
+  }
+
+  /** Of a new session: where one stands under its token by then, the next commit leaves that one as it is. */
+  offer(attributes: ReadonlyMap<string, unknown>): void {
+    for (const [name, value] of attributes) this.#attributes.set(name, value)
+    this.#rebase = yieldTo
   }
 
   /** Whether operations are under way: what they take along does not count as dirty. */

@@ -5,6 +5,7 @@ import { manualClock } from 'sojourn/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { contractCases } from './express-session/contract.ts'
+import { formerCases } from './express-session/former.ts'
 import { lifetimeCases } from './express-session/lifetimes.ts'
 import { optionCases } from './express-session/options.ts'
 import { passportCases } from './express-session/passport.ts'
@@ -71,6 +72,10 @@ describe('options', () => {
 
 describe('only on Redis', () => {
   redisCases(express)
+})
+
+describe('the store that was used before', () => {
+  formerCases(express)
 })
 
 describe('lifetimes', () => {

@@ -6,8 +6,9 @@ import type { SessionState } from '../../core/session-state.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { equalValues } from '../../core/values.ts'
 import { type CookieReading, isStoredCookie, readCookie } from './cookie.ts'
+import { FormerStore } from './former.ts'
 import { commit, dataOf, giveSession, type Known, knownNew, storeChanges } from './known.ts'
-import { type SojournStoreOptions, sessionsOf } from './options.ts'
+import { checkFormer, type SojournStoreOptions, sessionsOf } from './options.ts'
 import { attributesOf, COOKIE } from './snapshot.ts'
 
 export type { GivenSessionsOptions, OwnSessionsOptions, SojournStoreOptions } from './options.ts'
@@ -37,13 +38,17 @@ export class SojournStore<Data extends object = SessionData> extends session.Sto
   readonly sessions: Sessions<Data>
   readonly #derived: DerivedSessions
   readonly #known = new WeakMap<object, Known>()
+  readonly #former: FormerStore | undefined
   #generate: Generate | undefined
 
   /** @throws OptionError */
   constructor(options: SojournStoreOptions<Data>) {
     super()
+    const { former } = options
+    checkFormer(former)
     this.sessions = sessionsOf(options)
     this.#derived = this.sessions.derived(ORIGIN)
+    this.#former = former && new FormerStore(former, this.#derived, this.sessions)
   }
 
   /** Makes a new session for a request. Set by express-session. */
@@ -85,7 +90,7 @@ export class SojournStore<Data extends object = SessionData> extends session.Sto
   }
 
   async #get(sid: string, atHand: SessionState | undefined): Promise<SessionData | undefined> {
-    const state = atHand ?? (await this.#derived.find(sid))
+    const state = atHand ?? (await this.#derived.find(sid)) ?? (await this.#former?.takeOver(sid))
     return state && this.#give(sid, state)
   }
 
@@ -107,9 +112,10 @@ export class SojournStore<Data extends object = SessionData> extends session.Sto
     // What it holds now, not what it will hold when its turn has come.
     const attributes = attributesOf(data)
     const cookie = readCookie(data.cookie, known?.cookie)
-    if (cookie.isOver) return this.#derived.end(sid)
+    if (cookie.isOver) return this.#destroy(sid)
     if (known !== undefined) return storeChanges(known, attributes, cookie)
-    const state = (await this.#derived.find(sid, true)) ?? this.#derived.begin(sid)
+    const found = (await this.#derived.find(sid, true)) ?? (await this.#former?.takeOver(sid))
+    const state = found ?? this.#derived.begin(sid)
     state.replace(new Map([...attributes, [COOKIE, cookie.stored]]))
     await commit(state, cookie)
   }
@@ -118,10 +124,15 @@ export class SojournStore<Data extends object = SessionData> extends session.Sto
   destroy(sid: string): Promise<void>
   destroy(sid: string, callback?: Done): void
   destroy(sid: string, callback?: Done): Promise<void> | void {
-    const ended = this.#derived.end(sid)
+    const ended = this.#destroy(sid)
     // `req.session.destroy()` waits for nothing: that it fails must not end the process.
     if (callback === undefined) ended.catch((e: unknown) => this.sessions.reportError('destroy', e))
     return answer(ended, callback)
+  }
+
+  async #destroy(sid: string): Promise<void> {
+    await this.#derived.end(sid)
+    await this.#former?.destroy(sid)
   }
 
   /**
@@ -147,7 +158,7 @@ export class SojournStore<Data extends object = SessionData> extends session.Sto
   async #touch(known: Known, cookie: CookieReading | undefined): Promise<void> {
     // New, and not stored yet.
     if (cookie === undefined) return
-    if (cookie.isOver) return this.#derived.end(known.opened.sid)
+    if (cookie.isOver) return this.#destroy(known.opened.sid)
     return storeChanges(known, undefined, cookie)
   }
 

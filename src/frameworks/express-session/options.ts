@@ -1,9 +1,18 @@
+import type { Store } from 'express-session'
 import { parseDuration } from '../../core/duration.ts'
 import { hasRegions } from '../../core/engine.ts'
 import { OptionError } from '../../core/errors.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { refuseUnknown } from '../../core/unknown-options.ts'
 import { type CreateSessionsOptions, createSessions } from '../../index.ts'
+
+export interface FormerOptions {
+  /**
+   * The store that was used before, such as connect-redis': a session that is only there is taken over when its
+   * browser comes, under the same sid, and deleted there. Nobody is signed out by the switch.
+   */
+  readonly former?: Store
+}
 
 /** What express-session decides, or what needs a `login`: see docs/express-session-store.md. */
 const NOT_HERE = [
@@ -22,11 +31,12 @@ const NOT_HERE = [
  * `absoluteTimeout` is 400 days unless given, the longest possible: express-session knows none.
  */
 export interface OwnSessionsOptions<Data extends object>
-  extends Omit<CreateSessionsOptions<Data>, (typeof NOT_HERE)[number]> {
+  extends Omit<CreateSessionsOptions<Data>, (typeof NOT_HERE)[number]>,
+    FormerOptions {
   readonly sessions?: never
 }
 
-export interface GivenSessionsOptions<Data extends object> {
+export interface GivenSessionsOptions<Data extends object> extends FormerOptions {
   /** Sessions that the application has made, and closes. */
   readonly sessions: Sessions<Data>
 }
@@ -45,7 +55,7 @@ export function sessionsOf<Data extends object>(
     throw new OptionError('options', 'takes an object')
   }
   if (options.sessions !== undefined) {
-    refuseUnknown(options, ['sessions'])
+    refuseUnknown(options, ['sessions', 'former'])
     const { sessions } = options
     if (typeof (sessions as Partial<Sessions> | null)?.derived !== 'function') {
       throw new OptionError('sessions', 'takes what createSessions has made')
@@ -66,7 +76,15 @@ export function sessionsOf<Data extends object>(
   }
   if (engine !== undefined && hasRegions(engine)) throw new OptionError('engine', NO_REGIONS)
   const { absoluteTimeout = 400 * DAY, idleTimeout = idleBelow(absoluteTimeout) } = options
-  return createSessions<Data>({ ...options, absoluteTimeout, idleTimeout })
+  const { former: _, ...rest } = options
+  return createSessions<Data>({ ...rest, absoluteTimeout, idleTimeout })
+}
+
+/** @throws OptionError */
+export function checkFormer(former: unknown): void {
+  const { get, destroy } = (former ?? {}) as Partial<Store>
+  if (former === undefined || (typeof get === 'function' && typeof destroy === 'function')) return
+  throw new OptionError('former', 'takes a store of express-session')
 }
 
 const NO_REGIONS = 'has regions: the ids of express-session do not tell theirs'

@@ -24,6 +24,7 @@ export function optionCases(): void {
     ['region', { region: () => 'eu' }],
     ['outage', { outage: 'anonymous' }],
     ['sessions', { sessions: {} }],
+    ['former', { former: {} }],
     ['prefix', { sessions: createSessions(), prefix: 'x' }],
     ['idleTimeout', { idleTimeout: '2h', absoluteTimeout: '1h' }],
     ['absoluteTimeout', { absoluteTimeout: 'never' }],
