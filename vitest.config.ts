@@ -8,6 +8,10 @@ const config: ViteUserConfig = defineConfig({
     alias: [
       { find: /^sojourn$/, replacement: source('index.ts') },
       { find: /^sojourn\/express$/, replacement: source('frameworks/express/index.ts') },
+      {
+        find: /^sojourn\/express-session$/,
+        replacement: source('frameworks/express-session/index.ts'),
+      },
       { find: /^sojourn\/fastify$/, replacement: source('frameworks/fastify/index.ts') },
       { find: /^sojourn\/node$/, replacement: source('frameworks/node/index.ts') },
       { find: /^sojourn\/socket\.io$/, replacement: source('frameworks/socket.io/index.ts') },

@@ -414,6 +414,23 @@ export function hasInsights(engine: Engine): engine is Engine & Insights {
   return 'sampleTtls' in engine
 }
 
+export interface ScannedRecord extends Stored {
+  readonly id: SessionId
+}
+
+/** Optional ability: the engine goes through all sessions that there are. Not on a request's path. */
+export interface Listing {
+  /**
+   * Page after page, trails left out. What is there from the beginning to the end comes once at least; what
+   * comes or goes meanwhile may be missing or come all the same.
+   */
+  scan(): AsyncIterable<readonly ScannedRecord[]>
+}
+
+export function hasListing(engine: Engine): engine is Engine & Listing {
+  return 'scan' in engine
+}
+
 /** Optional ability: each session is in one of several regions, which its id says. */
 export interface Regions {
   /**

@@ -4,6 +4,8 @@ import { cloneValue, equalValues } from './values.ts'
 
 export type Merges = ReadonlyMap<string, Merge<unknown>>
 
+export type Rebase = typeof rebase
+
 /**
  * Carries a delta over to another writer's state. Attributes that only one side changed need
  * nothing. For those that both changed: an `update` runs again, a named merge decides, and without
@@ -34,4 +36,18 @@ export function rebase(
     }
   }
   return rebased
+}
+
+/** For what is only of use where there is nothing yet. */
+export const yieldTo: Rebase = () => new Map()
+
+/** For what is to be all that the session has: nothing that another has written stays beside it. */
+export function replaceBy(attributes: ReadonlyMap<string, unknown>): Rebase {
+  return (_delta, _base, theirs) => {
+    const whole = new Map<string, Change>()
+    for (const name of theirs.keys())
+      if (!attributes.has(name)) whole.set(name, { value: undefined })
+    for (const [name, value] of attributes) whole.set(name, { value })
+    return whole
+  }
 }

@@ -30,7 +30,7 @@ import {
 } from './meta.ts'
 import type { RegionContext, Settings } from './options.ts'
 import { sealDescriptor } from './principal.ts'
-import { rebase } from './rebase.ts'
+import { type Rebase, rebase } from './rebase.ts'
 import { encodeRecord, nextRevision, type RecordHeader } from './record.ts'
 import { revokeById } from './revoke.ts'
 import { type Rotation, Rotations } from './rotations.ts'
@@ -64,6 +64,8 @@ export interface Change {
   readonly changeMeta?: ((meta: Meta) => Meta) | undefined
   /** Stamps of this request's writes whose outcome is unknown; grows here when another one is. */
   readonly unknown?: Stamp[]
+  /** What becomes of the delta where another was first. Default: `rebase`. */
+  readonly rebase?: Rebase | undefined
 }
 
 export type EndReason = 'ended' | 'superseded'
@@ -244,7 +246,8 @@ export class Repository {
       // An own write whose answer was lost holds the changes already: to merge them again would count
       // them twice.
       const isOwn = change.unknown?.some((stamp) => equalBytes(stamp, theirs.stamp)) === true
-      if (!isOwn) delta = rebase(delta, live.attributes(), theirs.attributes(), merges)
+      const rebased = change.rebase ?? rebase
+      if (!isOwn) delta = rebased(delta, live.attributes(), theirs.attributes(), merges)
       live = theirs
     }
     let isRebased = known !== undefined && isLater(known, from)

@@ -2,7 +2,7 @@ import { Attributes, applyDelta, type Delta } from './attributes.ts'
 import { Confirmation, type Outcome, type WaitFor } from './durability.ts'
 import { LONGEST_LIFETIME } from './duration.ts'
 import { Ending } from './ending.ts'
-import { isTrail, type SessionId, type Stamp } from './engine.ts'
+import { isTrail, type SessionId, type Stamp, type Trail } from './engine.ts'
 import {
   HeadersSentError,
   NotSignedInError,
@@ -20,10 +20,11 @@ import {
   withPersistent,
   withStepUp,
 } from './meta.ts'
-import { rebase } from './rebase.ts'
+import { type Rebase, rebase, replaceBy, yieldTo } from './rebase.ts'
 import { readHeader } from './record.ts'
 import {
   type Destroyed,
+  type DestroyHow,
   hasLifetime,
   type Lifetime,
   type Repository,
@@ -78,6 +79,8 @@ export class SessionState {
   wanted = false
   /** The token that a new session is to have, where it had to be known before. */
   #reserved: Token | undefined
+  /** Instead of the usual one. */
+  #rebase: Rebase | undefined
   /** Operations under way or waiting for their turn. */
   #running = 0
   /** Made when somebody asks for the signal. */
@@ -141,6 +144,19 @@ export class SessionState {
   reserve(make?: () => Token): Token {
     if (this.#live !== undefined) return this.#live.token
     return (this.#reserved ??= make?.() ?? this.#newToken())
+  }
+
+  /** The next commit stores these attributes and no others, whatever another has written meanwhile. */
+  replace(attributes: ReadonlyMap<string, unknown>): void {
+    this.#attributes.clear()
+    for (const [name, value] of attributes) this.#attributes.set(name, value)
+    this.#rebase = replaceBy(attributes)
+  }
+
+  /** Of a new session: where one stands under its token by then, the next commit leaves that one as it is. */
+  offer(attributes: ReadonlyMap<string, unknown>): void {
+    for (const [name, value] of attributes) this.#attributes.set(name, value)
+    this.#rebase = yieldTo
   }
 
   /** Whether operations are under way: what they take along does not count as dirty. */
@@ -267,8 +283,11 @@ export class SessionState {
     })
   }
 
-  /** Afterwards this is nobody's session; what is set then makes a new one. */
-  logout(waitFor?: WaitFor): Promise<Outcome> {
+  /**
+   * Afterwards this is nobody's session; what is set then makes a new one.
+   * @param trail left at the id, where a session ends there
+   */
+  logout(waitFor?: WaitFor, trail?: Trail): Promise<Outcome> {
     return this.#next(async () => {
       const live = this.#live
       // The store has not said whose the cookie is: to call that signed out would be a guess.
@@ -283,7 +302,7 @@ export class SessionState {
       }
       let entry: Promise<void> | undefined
       if (live !== undefined) {
-        const destroyed = await this.#destroy(live, waitFor)
+        const destroyed = await this.#destroy(live, { waitFor, ...(trail && { trail }) })
         if (destroyed.status === 'done') {
           const event = { id: destroyed.id, principal: principalOf(live.meta) }
           entry = this.#events.record('logout', event)
@@ -304,11 +323,11 @@ export class SessionState {
   }
 
   /** What the store cannot write down ends on this node at least. */
-  async #destroy(live: Live, waitFor: WaitFor | undefined): Promise<Destroyed> {
+  async #destroy(live: Live, how: DestroyHow): Promise<Destroyed> {
     // A rotation may have moved it, and the store may have failed only there.
     const ids = [live.token.id]
     try {
-      return await this.repository.destroy(live, { waitFor }, (id) => ids.push(id))
+      return await this.repository.destroy(live, how, (id) => ids.push(id))
     } catch (error) {
       const { ownerTag, deadline } = live.header
       const principal = principalOf(live.meta)
@@ -434,9 +453,9 @@ export class SessionState {
     this.#lifetime = undefined
     if (loaded.status === 'none') return this.#end(delta, 'ended')
     const { live } = loaded
-    const rebased = rebase(delta, NOTHING, live.attributes(), settings.merges)
+    const rebased = (this.#rebase ?? rebase)(delta, NOTHING, live.attributes(), settings.merges)
     if (rebased.size === 0) return this.#become(live, true)
-    const change = { delta: rebased, unknown: (this.#unknown ??= []) }
+    const change = { delta: rebased, unknown: (this.#unknown ??= []), rebase: this.#rebase }
     const written = await this.repository.store(live, change)
     if (written.status === 'ended') return this.#end(delta, written.reason)
     this.#become(written.live, true)
@@ -473,7 +492,8 @@ export class SessionState {
     const moved = rotation ?? (lifetime !== undefined && isOwned ? 'forward' : undefined)
     let written: Written
     try {
-      const change = { delta, lifetime, changeMeta, unknown: (this.#unknown ??= []) }
+      const unknown = (this.#unknown ??= [])
+      const change = { delta, lifetime, changeMeta, unknown, rebase: this.#rebase }
       written = await this.repository.store(live, change, moved)
     } catch (error) {
       this.#giveBack()
@@ -498,6 +518,7 @@ export class SessionState {
 
   #become(live: Live | undefined, rebased: boolean): void {
     this.#live = live
+    this.#rebase = undefined
     if (live !== undefined) this.#ending?.follow(live)
     this.#attributes.settle(live?.attributes ?? none, rebased)
   }

@@ -1,5 +1,6 @@
 import type { Attachment } from './attachment.ts'
 import { Audit } from './audit.ts'
+import { DerivedSessions } from './derived-sessions.ts'
 import type { DurabilityOption, Outcome } from './durability.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import { type Engine, hasNearReads, type NearCacheStats, type SessionId } from './engine.ts'
@@ -23,6 +24,7 @@ import { namePrincipal } from './principal.ts'
 import { OwnSessions, PrincipalSessions, type SignedIn } from './principal-sessions.ts'
 import { Repository } from './repository.ts'
 import { revoke } from './revoke.ts'
+import { type ScannedSession, scanSessions } from './scan.ts'
 import { Session, STAMP, type Watchable } from './session.ts'
 import { SessionState } from './session-state.ts'
 import { isSessionId, parseToken } from './token.ts'
@@ -263,6 +265,21 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   /** For adapters: what the outage policy has made of a request that has been seen already. */
   outageOf(request: object): Session<Data>['outage'] {
     return this.#exchangeOf(request)?.session.outage
+  }
+
+  /** For adapters: the sessions under another system's secrets. @param origin names the system */
+  derived(origin: string): DerivedSessions {
+    return new DerivedSessions(this.#repository, this.#events, origin)
+  }
+
+  /**
+   * For adapters: all sessions in the store that open with these secrets, page after page, each once. Not for a
+   * request's path: it reads all that there is.
+   * @throws OptionError where the engine cannot, or where only a token opens them; StoreUnavailableError,
+   * StoreRefusedError
+   */
+  scan(): AsyncGenerator<readonly ScannedSession[]> {
+    return scanSessions(this.#settings, this.#repository.denials)
   }
 
   /** For adapters: something off the request's path failed. */

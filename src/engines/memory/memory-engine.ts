@@ -9,7 +9,9 @@ import {
   type Insights,
   isTrail,
   type ListedSession,
+  type Listing,
   type NearReads,
+  type ScannedRecord,
   type SessionId,
   type Stamp,
   type Stored,
@@ -46,7 +48,7 @@ export interface MemoryEngineStats {
   readonly expired: number
 }
 
-export interface MemoryEngine extends Engine, Audits, ExpiryEvents, Insights, NearReads {
+export interface MemoryEngine extends Engine, Audits, ExpiryEvents, Insights, Listing, NearReads {
   stats(): MemoryEngineStats
 }
 
@@ -54,6 +56,8 @@ export interface MemoryEngine extends Engine, Audits, ExpiryEvents, Insights, Ne
 const MOST_FORWARDS = 64
 /** Expired records that any call clears away beside its own work. */
 const SWEEP_PER_CALL = 4
+/** Records that are copied at a time. */
+const SCAN_PAGE = 500
 
 /**
  * Sessions in this process: the embedded default, for development, tests and single nodes. It is
@@ -319,6 +323,21 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
           most,
         )
       }),
+
+    async *scan() {
+      const ids = await call((now) => store.sessions(now).map(({ id }) => id))
+      for (let at = 0; at < ids.length; at += SCAN_PAGE) {
+        yield await call((now) => {
+          const page: ScannedRecord[] = []
+          for (const id of ids.slice(at, at + SCAN_PAGE)) {
+            const entry = store.find(id, now)
+            if (entry !== undefined && !isTrail(entry.record))
+              page.push({ id, ...stored(entry, now) })
+          }
+          return page
+        })
+      }
+    },
 
     stats: () => ({
       records: store.size,

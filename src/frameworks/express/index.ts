@@ -21,7 +21,7 @@ export type ExpressSession = Session<SessionData> & Partial<SessionData>
 declare global {
   namespace Express {
     interface Request {
-      readonly session: ExpressSession
+      session: ExpressSession
     }
   }
 }

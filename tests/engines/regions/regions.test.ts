@@ -113,6 +113,20 @@ describe('a session is in the region that the application names', () => {
   })
 })
 
+it('a scan goes through all regions that can be reached', async () => {
+  const places = await world()
+  const [here, there] = [await places.node('eu'), await places.node('us')]
+  const alone = await places.secluded('eu')
+  for (const [n, one] of [here, there].entries()) await signIn<User>(one, { owner: 'a', n })
+  const found = async (one: Sessions<User>): Promise<Set<unknown>> => {
+    const all: unknown[] = []
+    for await (const page of one.scan()) all.push(...page.map((each) => each.attributes.get('n')))
+    return new Set(all)
+  }
+  expect(await found(here)).toEqual(new Set([0, 1]))
+  expect(await found(alone)).toEqual(new Set([0]))
+})
+
 describe('residency', () => {
   it('nothing of a session is ever in another region: keys, records, indexes, the audit', async () => {
     const places = await world()

@@ -1,0 +1,68 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { type RedisEngine, redisEngine } from '../../../src/engines/redis/redis-engine.ts'
+import { testId, testRecord } from '../../../src/testing/index.ts'
+import { type RedisServer, startRedis } from '../../support/redis-server.ts'
+
+const closing: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close()
+})
+
+async function start(count: number): Promise<{ server: RedisServer; engine: RedisEngine }> {
+  const server = await startRedis()
+  const engine = redisEngine({ redis: server.url, commandTimeout: 5_000 })
+  closing.push(
+    () => server.stop(),
+    () => engine.close(),
+  )
+  const writer = redisEngine({ redis: server.url, commandTimeout: 5_000, nearCache: false })
+  const made = Array.from({ length: count }, () => writer.create(testId(), testRecord(1), 600_000))
+  await Promise.all(made)
+  await writer.close()
+  await engine.ready()
+  return { server, engine }
+}
+
+const FOREIGN = `for i = 1, ARGV[1] do redis.call('SET', 'sj:other:' .. i, 'x') end
+redis.call('SET', 'sj:{06S}:s:short', 'x', 'PX', 600000)`
+
+describe('a scan', () => {
+  it('is of sessions alone, page by page, and never KEYS', async () => {
+    const { server, engine } = await start(1_300)
+    await server.cli('EVAL', FOREIGN, '0', '1000')
+    await server.cli('CONFIG', 'RESETSTAT')
+    const ids = new Set<string>()
+    let pages = 0
+    for await (const page of engine.scan()) {
+      pages++
+      for (const { id } of page) ids.add(id)
+    }
+    expect(ids.size).toBe(1_300)
+    expect(pages).toBeGreaterThan(2)
+    const stats = await server.cli('INFO', 'commandstats')
+    expect(stats).toMatch(/cmdstat_scan:/)
+    expect(stats).not.toMatch(/cmdstat_keys:/)
+  })
+
+  it('leaves nothing that the server tracks, and no connection, also when it is given up', async () => {
+    const { server, engine } = await start(1_300)
+    const tracked = async (): Promise<string | undefined> =>
+      /tracking_total_keys:(\d+)/.exec(await server.cli('INFO', 'stats'))?.[1]
+    const before = await tracked()
+    for await (const page of engine.scan()) {
+      expect(page.length).toBeGreaterThan(0)
+      break
+    }
+    expect(await tracked()).toBe(before)
+    await expect.poll(() => server.cli('CLIENT', 'LIST')).not.toMatch(/( name=sojourn [^]*){2}/)
+    expect(engine.nearCache.entries).toBe(0)
+  })
+
+  it('under way when the engine is closed comes to an end', async () => {
+    const { engine } = await start(1_300)
+    const scan = engine.scan()[Symbol.asyncIterator]()
+    await scan.next()
+    await engine.close()
+    await expect(scan.next()).rejects.toThrow('closed')
+  })
+})
