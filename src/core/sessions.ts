@@ -248,12 +248,12 @@ export class Sessions<Data extends object = Record<string, unknown>> {
 
   /** For adapters: `Session.refresh` of a request that has been seen already. */
   async refresh(request: object): Promise<void> {
-    await this.#exchangeOf(request)?.session.refresh()
+    await this.#exchangeOf(request)?.refresh()
   }
 
   /** For adapters: what the outage policy has made of a request that has been seen already. */
   outageOf(request: object): Session<Data>['outage'] {
-    return this.#exchangeOf(request)?.session.outage
+    return this.#exchangeOf(request)?.outage
   }
 
   /** For adapters: something off the request's path failed. */

@@ -4,6 +4,7 @@ import {
   validateHeaderName,
   validateHeaderValue,
 } from 'node:http'
+import { CDN_HEADERS, withoutSharedCaching, withVaryCookie } from './caching.ts'
 
 /** Node's response, or a framework's own collection. */
 export interface Headers {
@@ -32,8 +33,6 @@ const BODY_HEADERS: readonly string[] = [
   'location',
   'refresh',
 ]
-/** Speak to shared caches over the head of Cache-Control (RFC 9213; Edge Architecture). */
-const CDN_HEADERS: readonly string[] = ['cdn-cache-control', 'surrogate-control']
 
 /**
  * Adds the session's cookie, and what keeps caches from giving one user's answer to another
@@ -60,13 +59,12 @@ export function withSessionHeaders(
   const rest = mergeHeadArguments(response, args)
   if (cookie !== undefined) {
     response.setHeader('Set-Cookie', [...listOf(response.getHeader('set-cookie')), cookie])
-    response.setHeader('Cache-Control', withoutSharedCaching(response.getHeader('cache-control')))
+    const cacheControl = listOf(response.getHeader('cache-control')).join(',')
+    response.setHeader('Cache-Control', withoutSharedCaching(cacheControl))
     removeHeaders(response, CDN_HEADERS)
   }
-  const vary = listOf(response.getHeader('vary')).join(', ')
-  if (!/(?:^|,)\s*(?:\*|cookie)\s*(?:,|$)/i.test(vary)) {
-    response.setHeader('Vary', vary === '' ? 'Cookie' : `${vary}, Cookie`)
-  }
+  const vary = withVaryCookie(listOf(response.getHeader('vary')).join(', '))
+  if (vary !== undefined) response.setHeader('Vary', vary)
   return rest
 }
 
@@ -135,16 +133,6 @@ function grouped(headers: readonly unknown[]): Iterable<readonly [string, Outgoi
     groups.set(name.toLowerCase(), [before?.[0] ?? name, all])
   }
   return groups.values()
-}
-
-function withoutSharedCaching(header: OutgoingHttpHeader | undefined): string {
-  const directives = listOf(header)
-    .join(',')
-    .split(',')
-    .map((directive) => directive.trim())
-    .filter((directive) => directive !== '' && !/^(?:public|s-maxage\b.*)$/i.test(directive))
-  const isClosed = directives.some((directive) => /^(?:private|no-store)$/i.test(directive))
-  return (isClosed ? directives : ['private', ...directives]).join(', ')
 }
 
 function removeHeaders(response: Headers, names: readonly string[]): void {

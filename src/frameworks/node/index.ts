@@ -3,6 +3,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Exchange } from '../../core/exchange.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
+import { isForwardedHttps } from './forwarded.ts'
 import { checkOptions, enter, type MountOptions } from './mount.ts'
 import { NodeRequest } from './request.ts'
 import { hookResponse } from './response-hook.ts'
@@ -86,6 +87,5 @@ function isEncrypted({ socket }: IncomingMessage): boolean {
 function isSecureByProxy(request: IncomingMessage): boolean {
   const header = request.headers['x-forwarded-proto']
   if (header === undefined) return isEncrypted(request)
-  // Each proxy adds its own at the end: the first is the browser's.
-  return String(header).split(',', 1)[0]?.trim().toLowerCase() === 'https'
+  return isForwardedHttps(String(header))
 }
