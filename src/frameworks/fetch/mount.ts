@@ -66,13 +66,19 @@ export class FetchMount<Opened extends AnyExchange, Source extends object> {
 
   /**
    * Stores what has changed, before the headers go out.
+   * @param response where it is known: one that can take no cookie creates no session
    * @returns nothing where nothing is to be stored
    * @throws as `Session.commit`; not where the application has been told before that it failed
    */
-  settle(exchange: Opened, facts: Pick<FetchFacts, 'signal'>): Promise<void> | undefined {
+  settle(
+    exchange: Opened,
+    facts: Pick<FetchFacts, 'signal'>,
+    response?: Response,
+  ): Promise<void> | undefined {
     if (!exchange.dirty) return undefined
+    const canCarryCookie = response === undefined || canCarry(response)
     // A session that is new would be nobody's.
-    if (facts.signal?.aborted === true) exchange.abandon()
+    if (facts.signal?.aborted === true || !canCarryCookie) exchange.abandon()
     return this.#commit(exchange)
   }
 
@@ -145,9 +151,7 @@ export class FetchMount<Opened extends AnyExchange, Source extends object> {
   }
 
   #finish(response: Response, exchange: Opened, source: Source, facts: FetchFacts): Answer {
-    const isLost = !canCarry(response)
-    if (isLost) exchange.abandon()
-    const settling = this.settle(exchange, facts)
+    const settling = this.settle(exchange, facts, response)
     if (settling === undefined) return this.finish(exchange, facts, response)
     return settling.then(
       () => this.finish(exchange, facts, response),
@@ -222,7 +226,7 @@ export class FetchMount<Opened extends AnyExchange, Source extends object> {
 }
 
 /** Whether headers can be added: not where a socket takes over, nor to a network error. */
-function canCarry(response: Response | undefined): boolean {
+function canCarry(response: Response | undefined): response is Response {
   // Bun's `server.upgrade` has its handler return nothing.
   return response !== undefined && response.status !== 101 && response.status !== 0
 }
@@ -247,8 +251,8 @@ function copyOf(response: Response, body: Response['body'], cookie: string | und
   return copy
 }
 
-/** Nobody reads it: what its body holds, such as an open file, is let go. */
-function discard(response: Response | undefined): void {
+/** Nobody reads a response that is not sent: what its body holds, such as an open file, is let go. */
+export function discard(response: Response | undefined): void {
   if (response?.body?.locked === false) response.body.cancel().catch(() => undefined)
 }
 
