@@ -4,6 +4,8 @@ import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { endingCases, replyEndings } from './cases/endings.ts'
 import { outageCases } from './cases/outages.ts'
 import { fetchAdapter } from './fetch/fetch-adapter.ts'
+import { responseCases } from './fetch/responses.ts'
+import { streamCases } from './fetch/streams.ts'
 import { adapterSuite } from './suite.ts'
 
 const unhandled: unknown[] = []
@@ -19,6 +21,8 @@ afterAll(() => {
 
 describe('fetch', () => {
   adapterSuite(fetchAdapter)
+  responseCases()
+  streamCases()
 
   describe('on Redis', () => {
     let server: RedisServer

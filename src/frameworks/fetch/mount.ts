@@ -66,19 +66,18 @@ export class FetchMount<Opened extends AnyExchange, Source extends object> {
 
   /**
    * Stores what has changed, before the headers go out.
-   * @param response where it is known: one that can take no cookie creates no session
+   * @param takesCookie whether the response can carry one: else no session is made
    * @returns nothing where nothing is to be stored
    * @throws as `Session.commit`; not where the application has been told before that it failed
    */
   settle(
     exchange: Opened,
     facts: Pick<FetchFacts, 'signal'>,
-    response?: Response,
+    takesCookie = true,
   ): Promise<void> | undefined {
     if (!exchange.dirty) return undefined
-    const canCarryCookie = response === undefined || canCarry(response)
     // A session that is new would be nobody's.
-    if (facts.signal?.aborted === true || !canCarryCookie) exchange.abandon()
+    if (!takesCookie || facts.signal?.aborted === true) exchange.abandon()
     return this.#commit(exchange)
   }
 
@@ -118,7 +117,7 @@ export class FetchMount<Opened extends AnyExchange, Source extends object> {
   finish(exchange: Opened, facts: FetchFacts, response: Response): Response {
     const cookie = exchange.sendHeaders()
     let result = response
-    if (canCarry(response)) {
+    if (takesHeaders(response)) {
       const isFollowed = exchange.lasting && !facts.bodiless
       // Objects by `session.data` or the signal are in the application's hands: only then is it worth
       // a stream around the body, which costs as much as the rest of a request and ends fast paths.
@@ -151,7 +150,7 @@ export class FetchMount<Opened extends AnyExchange, Source extends object> {
   }
 
   #finish(response: Response, exchange: Opened, source: Source, facts: FetchFacts): Answer {
-    const settling = this.settle(exchange, facts, response)
+    const settling = this.settle(exchange, facts, takesHeaders(response))
     if (settling === undefined) return this.finish(exchange, facts, response)
     return settling.then(
       () => this.finish(exchange, facts, response),
@@ -226,7 +225,7 @@ export class FetchMount<Opened extends AnyExchange, Source extends object> {
 }
 
 /** Whether headers can be added: not where a socket takes over, nor to a network error. */
-function canCarry(response: Response | undefined): response is Response {
+export function takesHeaders(response: Response | undefined): response is Response {
   // Bun's `server.upgrade` has its handler return nothing.
   return response !== undefined && response.status !== 101 && response.status !== 0
 }

@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { isSojournError } from '../../core/errors.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
-import { discard, FetchMount } from '../fetch/mount.ts'
+import { discard, FetchMount, takesHeaders } from '../fetch/mount.ts'
 import { RequestFacts } from '../fetch/request-facts.ts'
 import { removeBodyHeaders } from '../node/body-headers.ts'
 import { checkOptions, type MountOptions } from '../node/mount.ts'
@@ -56,7 +56,7 @@ export function honoSessions<Data extends object>(
       await mount.leave(exchange)
       throw error
     }
-    const settling = mount.settle(exchange, facts, c.res)
+    const settling = mount.settle(exchange, facts, takesHeaders(c.res))
     if (settling !== undefined) {
       try {
         await settling

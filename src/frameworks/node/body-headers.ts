@@ -42,4 +42,3 @@ export function removeHeaders(response: Headers, names: readonly string[]): void
     if (response.hasHeader(name)) response.removeHeader(name)
   }
 }
-
