@@ -4,6 +4,8 @@ import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { endingCases, replyEndings } from './cases/endings.ts'
 import { outageCases } from './cases/outages.ts'
 import { honoAdapter } from './hono/hono-adapter.ts'
+import { honoMounting } from './hono/mounting.ts'
+import { honoStreaming } from './hono/streaming.ts'
 import { adapterSuite } from './suite.ts'
 
 const unhandled: unknown[] = []
@@ -19,6 +21,8 @@ afterAll(() => {
 
 describe('Hono', () => {
   adapterSuite(honoAdapter)
+  honoMounting()
+  honoStreaming()
 
   describe('on Redis', () => {
     let server: RedisServer
