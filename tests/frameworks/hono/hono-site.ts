@@ -22,7 +22,7 @@ export interface HonoSite {
   readonly dropped: string[]
   /** Operations that failed when nobody could be answered. */
   readonly failures: string[]
-  stored(): Promise<Record<string, unknown>>
+  readonly stored: () => Promise<Record<string, unknown>>
 }
 
 /** An application of which the test writes every line, on the embedded engine; `/begin` makes a session. */
@@ -43,12 +43,12 @@ export async function honoSite(
     return c.text('begun')
   })
   await build(app, sessions)
-  const { port, close } = await listen(getRequestListener(app.fetch))
+  const site = await listen(getRequestListener(app.fetch))
   const look = async ({ token }: Browser) => (await elsewhere.open(token)).toJSON()
-  const browser = new Browser(port, look)
+  const browser = new Browser(site.port, look)
   onTestFinished(async () => {
     browser.close()
-    await close()
+    await site.close()
     await store.close()
   })
   return {

@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { setCookie } from 'hono/cookie'
+import { mount } from 'hono/mount'
 import { createSessions, memoryEngine, StoreUnavailableError } from 'sojourn'
 import { honoSessions } from 'sojourn/hono'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -62,8 +63,8 @@ export function honoMounting(): void {
           return c.text(c.req.path)
         })
         app.use(honoSessions(sessions))
-        app.mount('/own', mounted.fetch)
-        app.mount('/same', mounted.fetch, { replaceRequest: false })
+        app.all('/own/*', mount(mounted.fetch))
+        app.all('/same/*', mount(mounted.fetch, { replaceRequest: false }))
       })
       await browser.get('/begin')
       engine.calls.length = 0
@@ -152,7 +153,8 @@ export function honoMounting(): void {
         app.use(honoSessions(sessions))
         app.get('/', (c) => {
           c.get('session').set('n', 2)
-          throw 'no error at all'
+          const thrown: unknown = 'no error at all'
+          throw thrown
         })
       })
       await site.browser.get('/begin')
