@@ -244,10 +244,11 @@ function withHeaders(response: Response, cookie: string | undefined): Response {
 }
 
 function copyOf(response: Response, body: Response['body'], cookie: string | undefined): Response {
-  const { status, statusText, headers } = response
-  const copy = new Response(body, { status, statusText, headers })
-  addSessionHeaders(copy.headers, cookie)
-  return copy
+  const { status, statusText } = response
+  // A copy: the Response of @hono/node-server goes on using the headers that it is given.
+  const headers = new Headers(response.headers)
+  addSessionHeaders(headers, cookie)
+  return new Response(body, { status, statusText, headers })
 }
 
 /** Nobody reads a response that is not sent: what its body holds, such as an open file, is let go. */

@@ -63,7 +63,6 @@ export function honoSessions<Data extends object>(
       } catch (error) {
         refuse(c, error)
         mount.addHeaders(exchange, c.res.headers)
-        mount.handOver(exchange, facts)
         exchange.release()
         throw error
       }
@@ -82,7 +81,6 @@ function refuse(c: Context, error: unknown): void {
   const { res } = c
   discard(res)
   c.res = undefined
-  c.finalized = false
   // A new one, with what has been set by `c.header`.
   const { headers } = c.res
   headers.delete('set-cookie')
