@@ -38,7 +38,7 @@ export interface FetchSite {
 export function fetchSite(
   handler: Handler,
   options: FetchSessionsOptions = {},
-  { direct = false } = {},
+  { direct = false }: { readonly direct?: boolean } = {},
 ): FetchSite {
   const store = memoryEngine()
   onTestFinished(() => store.close())
