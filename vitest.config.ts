@@ -13,6 +13,8 @@ const config: ViteUserConfig = defineConfig({
         replacement: source('frameworks/express-session/index.ts'),
       },
       { find: /^sojourn\/fastify$/, replacement: source('frameworks/fastify/index.ts') },
+      { find: /^sojourn\/fetch$/, replacement: source('frameworks/fetch/index.ts') },
+      { find: /^sojourn\/hono$/, replacement: source('frameworks/hono/index.ts') },
       { find: /^sojourn\/node$/, replacement: source('frameworks/node/index.ts') },
       { find: /^sojourn\/socket\.io$/, replacement: source('frameworks/socket.io/index.ts') },
       { find: /^sojourn\/testing$/, replacement: source('testing/index.ts') },

@@ -131,6 +131,11 @@ export class Attributes {
     return false
   }
 
+  /** Whether the application has objects that it may change in place. */
+  get lent(): boolean {
+    return this.#drafts !== undefined && this.#drafts.size > 0
+  }
+
   /** Starts a commit: what has changed since the last one. End it with `settle` or `giveBack`. */
   take(): Delta {
     const delta = new Map<string, Change>()

@@ -47,8 +47,6 @@ export class Exchange<Data extends object> {
   readonly #presented: string | undefined
   /** The session as it was opened; while it is the same the browser's cookie is right. */
   readonly #opened: Live | undefined
-  /** Whether the answer depends on the session. */
-  accessed = false
 
   constructor(state: SessionState, profile: CookieProfile, presented: string | undefined) {
     this.#state = state
@@ -61,6 +59,25 @@ export class Exchange<Data extends object> {
   /** @param request what the framework hands out for it */
   belongsTo(request: object): void {
     this.#state.request = request
+  }
+
+  /** Whether the answer depends on the session: it has been asked for, or something of it has been looked at. */
+  get accessed(): boolean {
+    return this.#state.used
+  }
+
+  set accessed(isAccessed: boolean) {
+    this.#state.used = isAccessed
+  }
+
+  /** What the outage policy has made of the request. */
+  get outage(): Session['outage'] {
+    return this.#state.outage
+  }
+
+  /** Whether the application has something in its hands that lasts as long as the response's body. */
+  get lasting(): boolean {
+    return this.#state.lasting
   }
 
   /** Whether the response has to wait: for a commit, or for operations that are still under way. */
@@ -112,6 +129,24 @@ export class Exchange<Data extends object> {
     // the browser may hold a newer cookie by now, and to clear that would sign it out.
     if (this.#presented === undefined || !state.loggedOut) return undefined
     return cookie.clear(this.#profile)
+  }
+
+  /** `Session.refresh`, which is no use of the session by the application. */
+  refresh(): Promise<void> {
+    return this.#state.refresh()
+  }
+
+  /**
+   * For adapters that are not told when a response's body ends. From now on what the application changes is
+   * stored right after, without a commit: at the end of the turn's synchronous part.
+   * @param onError told when that fails; what could not be stored is tried again with the next change
+   * @param client asked for its signal where the session's is asked for only now: that ends with the client
+   */
+  handOver(
+    onError: (error: unknown) => void,
+    client: { readonly signal: AbortSignal | undefined },
+  ): void {
+    this.#state.handedOver = { onError, client }
   }
 
   /** The response is over: the session's signal is not needed any more. */

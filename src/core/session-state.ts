@@ -20,6 +20,7 @@ import {
   withPersistent,
   withStepUp,
 } from './meta.ts'
+import type { OutagePolicy } from './outage.ts'
 import { type Rebase, rebase, replaceBy, yieldTo } from './rebase.ts'
 import { readHeader } from './record.ts'
 import {
@@ -35,6 +36,12 @@ import type { Rotation } from './rotations.ts'
 import { createToken, type Token } from './token.ts'
 
 const NOTHING: ReadonlyMap<string, unknown> = new Map()
+
+/** Who is there when a response has left the adapter's hands. */
+interface HandOver {
+  readonly onError: (error: unknown) => void
+  readonly client: { readonly signal: AbortSignal | undefined }
+}
 
 /**
  * One request's session: nobody's yet (`live` is undefined), live, or ended. Operations on it run
@@ -77,6 +84,11 @@ export class SessionState {
   failed = false
   /** A new session is to be stored though nothing has been set. */
   wanted = false
+  /** The application has asked for something of it. */
+  used = false
+  /** Set when no commit comes any more: changes are stored by themselves. */
+  handedOver: HandOver | undefined
+  #isLooking = false
   /** The token that a new session is to have, where it had to be known before. */
   #reserved: Token | undefined
   /** Instead of the usual one. */
@@ -127,7 +139,19 @@ export class SessionState {
   }
 
   get attributes(): Attributes {
+    if (this.handedOver !== undefined && !this.#isLooking) this.#commitSoon(this.handedOver.onError)
     return this.#attributes
+  }
+
+  /** What the outage policy has made of it. */
+  get outage(): Exclude<OutagePolicy, 'fail'> | undefined {
+    if (this.unavailable !== undefined) return 'anonymous'
+    return this.cached ? 'serve-cached' : undefined
+  }
+
+  /** Whether the application has its signal, or objects that it may change in place at any time. */
+  get lasting(): boolean {
+    return this.#ending !== undefined || this.#attributes.lent
   }
 
   /** Whether a commit would write anything. */
@@ -170,7 +194,12 @@ export class SessionState {
       this.#ending = new Ending(this.repository.watches)
       if (this.#ended !== undefined || this.#loggedOut) this.#ending.fire()
       else if (this.#released) this.#ending.release()
-      else this.#ending.follow(this.#live)
+      else {
+        this.#ending.follow(this.#live)
+        // Nobody else says when it is not needed any more.
+        const release = (): void => this.release()
+        this.handedOver?.client.signal?.addEventListener('abort', release, { once: true })
+      }
     }
     return this.#ending.signal
   }
@@ -541,6 +570,21 @@ export class SessionState {
   #giveBack(): void {
     this.#attributes.giveBack()
     this.failed = true
+  }
+
+  /** Whoever touches the attributes may change them, also in place: looked at when they have. */
+  #commitSoon(onError: (error: unknown) => void): void {
+    this.#isLooking = true
+    queueMicrotask(() => {
+      this.#isLooking = false
+      let isDirty = true
+      try {
+        isDirty = this.dirty
+      } catch {
+        // A value that throws when it is compared: the commit refuses it, with an error to tell of.
+      }
+      if (isDirty) this.commit().catch(onError)
+    })
   }
 
   #needHeaders(operation: string): void {

@@ -98,12 +98,18 @@ export class Session<Data extends object = Record<string, unknown>> {
     })
   }
 
-  readonly #state: SessionState
+  readonly #held: SessionState
   #data: Partial<Data> | undefined
 
   /** Made by `Sessions`. */
   constructor(state: SessionState) {
-    this.#state = state
+    this.#held = state
+  }
+
+  /** Whoever looks at anything of the session depends on it. */
+  get #state(): SessionState {
+    this.#held.used = true
+    return this.#held
   }
 
   /** Public name: safe to log and to show, of no use as a cookie. Absent until the session is stored. */
@@ -130,8 +136,7 @@ export class Session<Data extends object = Record<string, unknown>> {
    * may have one, or what was last known of it (`'serve-cached'`). See OutagePolicy.
    */
   get outage(): Exclude<OutagePolicy, 'fail'> | undefined {
-    if (this.#state.unavailable !== undefined) return 'anonymous'
-    return this.#state.cached ? 'serve-cached' : undefined
+    return this.#state.outage
   }
 
   /** Whose session it is; absent before login. */

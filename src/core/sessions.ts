@@ -137,7 +137,6 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   from(request: object): Session<Data> {
     const exchange = this.#exchangeOf(request)
     if (exchange === undefined) throw noSession()
-    exchange.accessed = true
     return exchange.session
   }
 
@@ -259,12 +258,12 @@ export class Sessions<Data extends object = Record<string, unknown>> {
 
   /** For adapters: `Session.refresh` of a request that has been seen already. */
   async refresh(request: object): Promise<void> {
-    await this.#exchangeOf(request)?.session.refresh()
+    await this.#exchangeOf(request)?.refresh()
   }
 
   /** For adapters: what the outage policy has made of a request that has been seen already. */
   outageOf(request: object): Session<Data>['outage'] {
-    return this.#exchangeOf(request)?.session.outage
+    return this.#exchangeOf(request)?.outage
   }
 
   /** For adapters: the sessions under another system's secrets. @param origin names the system */

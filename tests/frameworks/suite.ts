@@ -14,7 +14,7 @@ import { secrecyCases } from './cases/secrecy.ts'
 import { signalCases } from './cases/signal.ts'
 import { strangeCookieCases } from './cases/strange-cookies.ts'
 import { streamingCases } from './cases/streaming.ts'
-import type { Adapter } from './support/adapter.ts'
+import type { Adapter, NodeAdapter } from './support/adapter.ts'
 
 /** For any framework: its handlers answer through `reply`. */
 export function adapterSuite(adapter: Adapter): void {
@@ -32,7 +32,7 @@ export function adapterSuite(adapter: Adapter): void {
 }
 
 /** For frameworks that hand out Node's own response. */
-export function nodeResponseSuite(adapter: Adapter): void {
+export function nodeResponseSuite(adapter: NodeAdapter): void {
   endingCases(adapter, nodeEndings)
   headCases(adapter)
   streamingCases(adapter)

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { firstForwarded, isForwardedHttps } from './forwarded.ts'
 
 export interface ConnectionOptions {
   /**
@@ -20,13 +21,12 @@ function isEncrypted({ socket }: IncomingMessage): boolean {
 }
 
 function isSecureByProxy(request: IncomingMessage): boolean {
-  const scheme = forwarded(request, 'x-forwarded-proto')
-  return scheme === undefined ? isEncrypted(request) : scheme.toLowerCase() === 'https'
+  const header = request.headers['x-forwarded-proto']
+  return header === undefined ? isEncrypted(request) : isForwardedHttps(String(header))
 }
 
 /** What the proxy nearest to the browser says. */
 export function forwarded(request: IncomingMessage, name: string): string | undefined {
   const header = request.headers[name]
-  // Each proxy adds its own at the end: the first is the browser's.
-  return header === undefined ? undefined : (String(header).split(',', 1)[0] ?? '').trim()
+  return header === undefined ? undefined : firstForwarded(String(header))
 }

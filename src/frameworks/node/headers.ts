@@ -4,36 +4,10 @@ import {
   validateHeaderName,
   validateHeaderValue,
 } from 'node:http'
+import { removeHeaders } from './body-headers.ts'
+import { CDN_HEADERS, withoutSharedCaching, withVaryCookie } from './caching.ts'
 
-/** Node's response, or a framework's own collection. */
-export interface Headers {
-  hasHeader(name: string): boolean
-  removeHeader(name: string): void
-  setHeader(name: string, value: string): void
-}
-
-/** Headers that speak of one body and not of the one that an error handler sends instead. */
-const BODY_HEADERS: readonly string[] = [
-  'content-length',
-  'content-type',
-  'content-encoding',
-  'content-language',
-  'content-location',
-  'content-range',
-  'content-disposition',
-  'content-digest',
-  'repr-digest',
-  'transfer-encoding',
-  'trailer',
-  'accept-ranges',
-  'etag',
-  'last-modified',
-  'expires',
-  'location',
-  'refresh',
-]
-/** Speak to shared caches over the head of Cache-Control (RFC 9213; Edge Architecture). */
-const CDN_HEADERS: readonly string[] = ['cdn-cache-control', 'surrogate-control']
+export { type Headers, removeBodyHeaders } from './body-headers.ts'
 
 /**
  * Adds the session's cookie, and what keeps caches from giving one user's answer to another
@@ -60,13 +34,12 @@ export function withSessionHeaders(
   const rest = mergeHeadArguments(response, args)
   if (cookie !== undefined) {
     response.setHeader('Set-Cookie', [...listOf(response.getHeader('set-cookie')), cookie])
-    response.setHeader('Cache-Control', withoutSharedCaching(response.getHeader('cache-control')))
+    const cacheControl = listOf(response.getHeader('cache-control')).join(',')
+    response.setHeader('Cache-Control', withoutSharedCaching(cacheControl))
     removeHeaders(response, CDN_HEADERS)
   }
-  const vary = listOf(response.getHeader('vary')).join(', ')
-  if (!/(?:^|,)\s*(?:\*|cookie)\s*(?:,|$)/i.test(vary)) {
-    response.setHeader('Vary', vary === '' ? 'Cookie' : `${vary}, Cookie`)
-  }
+  const vary = withVaryCookie(listOf(response.getHeader('vary')).join(', '))
+  if (vary !== undefined) response.setHeader('Vary', vary)
   return rest
 }
 
@@ -77,13 +50,6 @@ function isWithoutVary(headers: unknown): headers is Record<string, unknown> {
     if (name.length === 4 && name.toLowerCase() === 'vary') return false
   }
   return true
-}
-
-/** Takes back what was said of a body that is not sent after all, and of how long to keep it. */
-export function removeBodyHeaders(response: Headers): void {
-  removeHeaders(response, BODY_HEADERS)
-  removeHeaders(response, CDN_HEADERS)
-  if (response.hasHeader('cache-control')) response.setHeader('Cache-Control', 'no-store')
 }
 
 /**
@@ -135,24 +101,6 @@ function grouped(headers: readonly unknown[]): Iterable<readonly [string, Outgoi
     groups.set(name.toLowerCase(), [before?.[0] ?? name, all])
   }
   return groups.values()
-}
-
-function withoutSharedCaching(header: OutgoingHttpHeader | undefined): string {
-  const directives = listOf(header)
-    .join(',')
-    .split(',')
-    .map((directive) => directive.trim())
-    .filter((directive) => directive !== '' && !/^(?:public|s-maxage\b.*)$/i.test(directive))
-  const isClosed = directives.some((directive) => /^(?:private|no-store)$/i.test(directive))
-  return (isClosed ? directives : ['private', ...directives]).join(', ')
-}
-
-function removeHeaders(response: Headers, names: readonly string[]): void {
-  for (const name of names) {
-    // Node remembers a removal, of an absent header too: without Content-Length and
-    // Transfer-Encoding the error's answer would end only with the connection.
-    if (response.hasHeader(name)) response.removeHeader(name)
-  }
 }
 
 function listOf(header: OutgoingHttpHeader | undefined): string[] {

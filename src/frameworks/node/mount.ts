@@ -36,13 +36,16 @@ export function checkOptions(sessions: unknown, options: object, names: readonly
     throw new OptionError('sessions', 'takes what createSessions has made')
   }
   refuseUnknown(options, names)
-  const { fresh, outage, trustProxy } = options as Record<string, unknown>
+  const { fresh, outage, trustProxy, onError } = options as Record<string, unknown>
   if (outage !== undefined && typeof outage !== 'function') checkOutagePolicy(outage)
   if (fresh !== undefined && typeof fresh !== 'boolean' && typeof fresh !== 'function') {
     throw new OptionError('fresh', 'takes true, false or a function of the request')
   }
   if (trustProxy !== undefined && typeof trustProxy !== 'boolean') {
     throw new OptionError('trustProxy', 'takes true or false')
+  }
+  if (onError !== undefined && typeof onError !== 'function') {
+    throw new OptionError('onError', 'takes a function')
   }
 }
 
@@ -54,31 +57,56 @@ export function checkOptions(sessions: unknown, options: object, names: readonly
  */
 export function enter<Opened extends AnyExchange, Source extends object>(
   sessions: Arrivals<Opened>,
-  { fresh, outage }: MountOptions<Source>,
+  options: MountOptions<Source>,
   source: Source,
   request: ExchangeRequest,
   start: (exchange: Opened) => void,
   next: (error?: unknown) => void,
 ): void {
-  const isFresh = fresh === true || (typeof fresh === 'function' && fresh(source))
-  let policy: OutagePolicy | undefined
+  let arrived: Opened | undefined | Promise<Opened | undefined>
   try {
-    policy = typeof outage === 'function' ? policyOf(outage(source)) : outage
+    arrived = arrive(sessions, options, source, request)
   } catch (error) {
     return next(error)
   }
+  if (!(arrived instanceof Promise)) return goOn(arrived, start, next)
+  arrived.then((exchange) => goOn(exchange, start, next), next)
+}
+
+function goOn<Opened>(
+  exchange: Opened | undefined,
+  start: (exchange: Opened) => void,
+  next: (error?: unknown) => void,
+): void {
+  if (exchange === undefined) next()
+  else start(exchange)
+}
+
+/**
+ * Opens the session of a request: at once where no I/O is needed.
+ * @param source what the framework hands out for the request: `sessions.from` takes it
+ * @returns nothing for a request that has been here before: whoever saw it first answers for it
+ * @throws what the options' functions throw, OptionError for what they answer
+ */
+export function arrive<Opened extends AnyExchange, Source extends object>(
+  sessions: Arrivals<Opened>,
+  { fresh, outage }: MountOptions<Source>,
+  source: Source,
+  request: ExchangeRequest,
+): Opened | undefined | Promise<Opened | undefined> {
+  const isFresh = fresh === true || (typeof fresh === 'function' && fresh(source))
+  const policy = typeof outage === 'function' ? policyOf(outage(source)) : outage
   // Mounted twice, or on a router below: the first one counts.
   if (sessions.has(source)) {
     const isToFail = policy === 'fail' && sessions.outageOf(source) !== undefined
-    if (!isFresh && !isToFail) return next()
-    const goOn = (): void => next()
-    sessions.refresh(source).then(goOn, next)
-    return
+    return isFresh || isToFail ? sessions.refresh(source).then(nothing) : undefined
   }
   const options = isFresh || policy !== undefined ? { fresh: isFresh, outage: policy } : undefined
-  const opened = sessions.exchange(source, request, options)
-  if (opened instanceof Promise) opened.then(start, next)
-  else start(opened)
+  return sessions.exchange(source, request, options)
+}
+
+function nothing(): undefined {
+  return undefined
 }
 
 function policyOf(answer: unknown): OutagePolicy | undefined {

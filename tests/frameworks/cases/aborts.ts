@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { StoreUnavailableError } from 'sojourn'
 import { describe, expect, it } from 'vitest'
-import type { Adapter, Behaviour } from '../support/adapter.ts'
+import type { NodeAdapter, NodeBehaviour } from '../support/adapter.ts'
 import { signal } from '../support/watched-engine.ts'
 import { open } from '../support/world.ts'
 
-export function abortCases(adapter: Adapter): void {
-  const begin: Behaviour = ({ session, reply }) => {
+export function abortCases(adapter: NodeAdapter): void {
+  const begin: NodeBehaviour = ({ session, reply }) => {
     session.n = 1
     return reply.text('begun')
   }

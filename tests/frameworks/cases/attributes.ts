@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Adapter, type Behaviour, codeOf } from '../support/adapter.ts'
-import { open } from '../support/world.ts'
+import { open, type World } from '../support/world.ts'
 
 /** The session as code sees it that knows no names of its attributes. */
 const loose = (session: object): Record<string, unknown> => session as Record<string, unknown>
@@ -127,7 +127,7 @@ export function attributeCases(adapter: Adapter): void {
     })
 
     it('are those of sessions.from(request)', async () => {
-      const world = await open(adapter, {
+      const world: World = await open(adapter, {
         '/': ({ session, key, reply }) => {
           session.n = 1
           world.sessions.from(key).set('name', 'ada')

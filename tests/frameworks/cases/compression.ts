@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
 import { StoreUnavailableError } from 'sojourn'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { Adapter, AppOptions, Behaviour, Call } from '../support/adapter.ts'
+import type { AppOptions, NodeAdapter, NodeBehaviour, NodeCall } from '../support/adapter.ts'
 import type { Answer, Browser } from '../support/http-client.ts'
 import { turns } from '../support/watched-engine.ts'
 import { open } from '../support/world.ts'
@@ -38,7 +38,7 @@ const body = page('body')
 const sorry = page('sorry')
 
 /** A body in each of the ways that handlers and error handlers have. */
-const ways: Readonly<Record<string, (call: Call, page: Page) => unknown>> = {
+const ways: Readonly<Record<string, (call: NodeCall, page: Page) => unknown>> = {
   send: ({ reply, response }, { text }) => reply.text(text, response.statusCode),
   'write and end': ({ response }, { text }) => {
     response.write(text.slice(0, 10))
@@ -68,7 +68,7 @@ const raw: readonly string[] = [
 
 const answering =
   (way: string, page: Page) =>
-  (call: Call): unknown => {
+  (call: NodeCall): unknown => {
     if (raw.includes(way)) call.response.setHeader('Content-Type', 'text/html')
     else call.reply.header('Content-Type', 'text/html')
     return ways[way]?.(call, page)
@@ -89,7 +89,7 @@ const situations: readonly (readonly [string, Place, Readonly<Record<string, str
 ]
 
 /** With the compression that applications of the framework use, and without. */
-export function compressionCases(adapter: Adapter): void {
+export function compressionCases(adapter: NodeAdapter): void {
   const get = (
     browser: Browser,
     path: string,
@@ -129,7 +129,7 @@ export function compressionCases(adapter: Adapter): void {
     })
 
     it.each(Object.keys(ways))('%s: refused, the error handler answers', async (way) => {
-      const behaviours: Record<string, Behaviour> = {
+      const behaviours: Record<string, NodeBehaviour> = {
         '/refused': (call) => {
           call.session.any = () => 'cannot be stored'
           return answering(way, body)(call)

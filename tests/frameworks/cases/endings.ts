@@ -4,12 +4,12 @@ import { pipeline, Readable } from 'node:stream'
 import { pipeline as pipelinePromise } from 'node:stream/promises'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Engine } from '../../../src/core/engine.ts'
-import type { Adapter, Behaviour, Call } from '../support/adapter.ts'
+import type { Adapter, Behaviour, Call, NodeCall } from '../support/adapter.ts'
 import { open, type World } from '../support/world.ts'
 
-export interface Ending {
+export interface Ending<C extends Call = Call> {
   /** Answers; the session has been changed already. */
-  readonly end: (call: Call) => unknown
+  readonly end: (call: C) => unknown
   readonly status?: number
   readonly body: string
 }
@@ -27,13 +27,16 @@ export const replyEndings: Readonly<Record<string, Ending>> = {
   'reply: stream': { end: ({ reply }) => reply.stream(chunks()), body: text },
 }
 
-const raw = (end: (response: ServerResponse) => unknown, body: string = text): Ending => ({
+const raw = (
+  end: (response: ServerResponse) => unknown,
+  body: string = text,
+): Ending<NodeCall> => ({
   end: ({ response }) => end(response),
   body,
 })
 
 /** By Node's response itself, in every way that it knows. */
-export const nodeEndings: Readonly<Record<string, Ending>> = {
+export const nodeEndings: Readonly<Record<string, Ending<NodeCall>>> = {
   'end()': raw((res) => res.end(), ''),
   'end(text)': raw((res) => res.end(text)),
   'end(bytes)': raw((res) => res.end(Buffer.from(text))),
@@ -126,14 +129,14 @@ export const nodeEndings: Readonly<Record<string, Ending>> = {
  * the store. For a new session, a known one, and one that was not changed.
  * @param engine where to store; the embedded engine else
  */
-export function endingCases(
-  adapter: Adapter,
-  endings: Readonly<Record<string, Ending>>,
+export function endingCases<C extends Call>(
+  adapter: Adapter<C>,
+  endings: Readonly<Record<string, Ending<C>>>,
   engine?: () => Engine,
 ): void {
   describe('the session is stored before the response, by', () => {
     let world: World
-    const behaviours: Record<string, Behaviour> = {}
+    const behaviours: Record<string, Behaviour<C>> = {}
     for (const [index, ending] of Object.values(endings).entries()) {
       behaviours[`/change/${index}`] = (call) => {
         call.session.n = (call.session.n ?? 0) + 1

@@ -81,7 +81,7 @@ export function freshCases(adapter: Adapter): void {
 
     it('a function: the requests that it chooses do', async () => {
       const fresh = ({ url }: { readonly url?: string | undefined }) =>
-        url?.startsWith('/admin') === true
+        url?.includes('/admin/') === true
       const { browser } = await start({ fresh })
       expect((await browser.get('/read')).text).toBe('n is 1')
       expect((await browser.get('/admin/read')).text).toBe('n is 2')

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import { type Adapter, codeOf } from '../support/adapter.ts'
+import { codeOf, type NodeAdapter } from '../support/adapter.ts'
 import { open } from '../support/world.ts'
 
 const asObject: OutgoingHttpHeaders = {
@@ -37,7 +37,7 @@ const forms: Readonly<Record<string, (res: ServerResponse) => void>> = {
   },
 }
 
-export function headCases(adapter: Adapter): void {
+export function headCases(adapter: NodeAdapter): void {
   describe.each(['new', 'unchanged'])(
     'writeHead with the headers of the application, %s session',
     (kind) => {

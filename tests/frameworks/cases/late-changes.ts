@@ -1,12 +1,12 @@
 import { StoreUnavailableError } from 'sojourn'
 import { describe, expect, it } from 'vitest'
-import { type Adapter, type Behaviour, codeOf } from '../support/adapter.ts'
+import { codeOf, type NodeAdapter, type NodeBehaviour } from '../support/adapter.ts'
 import { turns } from '../support/watched-engine.ts'
 import { open } from '../support/world.ts'
 
-export function lateChangeCases(adapter: Adapter): void {
+export function lateChangeCases(adapter: NodeAdapter): void {
   describe('changes after the headers', () => {
-    const late: Record<string, Behaviour> = {
+    const late: Record<string, NodeBehaviour> = {
       '/begin': ({ session, reply }) => {
         session.n = 1
         return reply.text('begun')

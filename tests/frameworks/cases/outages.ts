@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { redisEngine } from '../../../src/engines/redis/redis-engine.ts'
 import { type RedisServer, startRedis } from '../../support/redis-server.ts'
@@ -12,10 +13,9 @@ const behaviours: Readonly<Record<string, Behaviour>> = {
     session.n = (session.n ?? 0) + 1
     return reply.text('changed')
   },
-  '/stream': ({ session, response }) => {
+  '/stream': ({ session, reply }) => {
     session.n = (session.n ?? 0) + 1
-    response.write('streamed ')
-    response.end('whole')
+    return reply.stream(Readable.from(['streamed ', 'whole'].map((part) => Buffer.from(part))))
   },
 }
 const DEADLINE = 300

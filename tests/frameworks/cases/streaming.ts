@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { StoreUnavailableError } from 'sojourn'
 import { describe, expect, it } from 'vitest'
-import { type Adapter, type Behaviour, codeOf } from '../support/adapter.ts'
+import { codeOf, type NodeAdapter, type NodeBehaviour } from '../support/adapter.ts'
 import { exchangeBytes } from '../support/http-client.ts'
 import { signal, turns } from '../support/watched-engine.ts'
 import { open } from '../support/world.ts'
@@ -54,7 +54,7 @@ const writers: Readonly<Record<string, (source: Readable, res: ServerResponse) =
   },
 }
 
-export function streamingCases(adapter: Adapter): void {
+export function streamingCases(adapter: NodeAdapter): void {
   describe('streaming', () => {
     describe.each(Object.entries(writers))('by %s', (name, write) => {
       it.each([
@@ -234,7 +234,7 @@ export function streamingCases(adapter: Adapter): void {
     })
 
     it('an error handler may stream its answer', async () => {
-      const answer: Behaviour = ({ session, response }) => {
+      const answer: NodeBehaviour = ({ session, response }) => {
         session.n = 1
         response.write('refused')
       }

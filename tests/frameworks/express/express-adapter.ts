@@ -6,19 +6,19 @@ import type { Express, NextFunction, Request, Response } from 'express'
 import type { Sessions } from 'sojourn'
 import { expressSessions } from 'sojourn/express'
 import {
-  type Adapter,
   type App,
-  type Behaviour,
-  type Call,
   codeOf,
   type Data,
+  type NodeAdapter,
+  type NodeBehaviour,
+  type NodeCall,
   statusOf,
 } from '../support/adapter.ts'
 
 const ALL = { threshold: 0 }
 
 /** The suite over one version of Express. */
-export function expressAdapter(name: string, express: () => Express): Adapter {
+export function expressAdapter(name: string, express: () => Express): NodeAdapter {
   return {
     name,
     start: async (sessions, behaviours, options) => {
@@ -59,7 +59,7 @@ export async function listen(app: Express, errors: unknown[] = []): Promise<App>
   }
 }
 
-function handler(behave: Behaviour, sessions: Sessions<Data>) {
+function handler(behave: NodeBehaviour, sessions: Sessions<Data>) {
   return (request: Request, response: Response, next: NextFunction): void => {
     // Not `async`: what a handler throws at once must reach Express as it does in an application.
     const result = behave(callOf(request, response, sessions))
@@ -67,11 +67,11 @@ function handler(behave: Behaviour, sessions: Sessions<Data>) {
   }
 }
 
-function callOf(request: Request, response: Response, sessions: Sessions<Data>): Call {
+function callOf(request: Request, response: Response, sessions: Sessions<Data>): NodeCall {
   return {
     get session() {
       // After a failed load there is none; a handler that asks all the same learns so.
-      return (request.session ?? sessions.from(request)) as unknown as Call['session']
+      return (request.session ?? sessions.from(request)) as unknown as NodeCall['session']
     },
     key: request,
     request,

@@ -5,17 +5,17 @@ import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Sessions } from 'sojourn'
 import { fastifySessions } from 'sojourn/fastify'
 import {
-  type Adapter,
-  type Behaviour,
-  type Call,
   codeOf,
   type Data,
+  type NodeAdapter,
+  type NodeBehaviour,
+  type NodeCall,
   statusOf,
 } from '../support/adapter.ts'
 
 const ALL = { threshold: 0 }
 
-export const fastifyAdapter: Adapter = {
+export const fastifyAdapter: NodeAdapter = {
   name: 'Fastify',
   start: async (sessions, behaviours, options) => {
     const app = Fastify({ trustProxy: options.trustProxy === true, forceCloseConnections: true })
@@ -46,7 +46,7 @@ export const fastifyAdapter: Adapter = {
   },
 }
 
-function handler(behave: Behaviour, sessions: Sessions<Data>) {
+function handler(behave: NodeBehaviour, sessions: Sessions<Data>) {
   return (request: FastifyRequest, reply: FastifyReply): void => {
     // Not `async`, which would end replies that the behaviour ends by Node's own response.
     const result = behave(callOf(request, reply, sessions))
@@ -54,11 +54,11 @@ function handler(behave: Behaviour, sessions: Sessions<Data>) {
   }
 }
 
-function callOf(request: FastifyRequest, reply: FastifyReply, sessions: Sessions<Data>): Call {
+function callOf(request: FastifyRequest, reply: FastifyReply, sessions: Sessions<Data>): NodeCall {
   return {
     get session() {
       // After a failed load there is none; a handler that asks all the same learns so.
-      return (request.session ?? sessions.from(request)) as unknown as Call['session']
+      return (request.session ?? sessions.from(request)) as unknown as NodeCall['session']
     },
     key: request,
     request: request.raw,

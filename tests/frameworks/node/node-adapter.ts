@@ -10,21 +10,22 @@ import {
   nodeSessions,
 } from 'sojourn/node'
 import {
-  type Adapter,
   type AppOptions,
-  type Behaviour,
-  type Call,
   codeOf,
   type Data,
+  type NodeAdapter,
+  type NodeBehaviour,
+  type NodeCall,
   type Reply,
   statusOf,
 } from '../support/adapter.ts'
-import { plainProperties } from './plain-properties.ts'
+import { behaviourAt } from '../support/behaviour-at.ts'
+import { plainProperties } from '../support/plain-properties.ts'
 
-type Behaviours = Readonly<Record<string, Behaviour>>
+type Behaviours = Readonly<Record<string, NodeBehaviour>>
 
 /** The suite over a server that has no framework at all. */
-export const nodeAdapter: Adapter = {
+export const nodeAdapter: NodeAdapter = {
   name: 'node:http',
   start: async (sessions, behaviours, options) => {
     const errors: unknown[] = []
@@ -46,7 +47,7 @@ export const nodeAdapter: Adapter = {
 export function application(
   sessions: Sessions<Data>,
   behaviours: Behaviours,
-  options: AppOptions,
+  options: AppOptions<NodeCall>,
   errors: unknown[] = [],
 ): (request: NodeServerRequest, response: NodeServerResponse) => void {
   const { fresh = false, trustProxy = false, freshBelow } = options
@@ -75,7 +76,7 @@ export function application(
   }
 }
 
-function run(behave: Behaviour, call: Call, fail: (error: unknown) => Promise<void>): void {
+function run(behave: NodeBehaviour, call: NodeCall, fail: (error: unknown) => Promise<void>): void {
   try {
     const result = behave(call)
     if (result instanceof Promise) result.catch(fail)
@@ -84,18 +85,11 @@ function run(behave: Behaviour, call: Call, fail: (error: unknown) => Promise<vo
   }
 }
 
-/** A path may end in a `:parameter`. */
-function behaviourAt(behaviours: Behaviours, url: string): Behaviour | undefined {
-  const parent = url.slice(0, url.lastIndexOf('/') + 1)
-  const pattern = Object.keys(behaviours).find((path) => path.startsWith(`${parent}:`))
-  return behaviours[url] ?? (pattern === undefined ? undefined : behaviours[pattern])
-}
-
 function callOf(
   request: IncomingMessage,
   response: ServerResponse,
   sessions: Sessions<Data>,
-): Call {
+): NodeCall {
   return {
     get session() {
       return plainProperties(sessions.from(request))

@@ -4,13 +4,13 @@ import type { AddressInfo } from 'node:net'
 import { createSessions, memoryEngine, StoreUnavailableError } from 'sojourn'
 import { nodeSessions } from 'sojourn/node'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { Behaviour, Data } from '../support/adapter.ts'
+import type { Data, NodeBehaviour } from '../support/adapter.ts'
 import { Browser } from '../support/http-client.ts'
 import { watchedEngine } from '../support/watched-engine.ts'
 import { SECRET } from '../support/world.ts'
 import { application, nodeAdapter } from './node-adapter.ts'
 
-const change: Behaviour = ({ session, reply }) => {
+const change: NodeBehaviour = ({ session, reply }) => {
   session.n = (session.n ?? 0) + 1
   return reply.text(`n is ${session.n}`)
 }
@@ -64,7 +64,7 @@ export function serverCases(): void {
       const store = memoryEngine()
       const engine = watchedEngine(store)
       const sessions = createSessions<Data>({ engine, secrets: [SECRET] })
-      const behaviours: Record<string, Behaviour> = {
+      const behaviours: Record<string, NodeBehaviour> = {
         '/change': change,
         '/stream': (call) => {
           call.session.n = (call.session.n ?? 0) + 1

@@ -19,13 +19,17 @@ export interface Call {
   readonly session: Session<Data> & Partial<Data>
   /** The framework's request: `sessions.from` takes it. */
   readonly key: object
-  /** Node's own objects. */
+  /** Node's own request, which is beneath all of them here. */
   readonly request: IncomingMessage
-  readonly response: ServerResponse
   readonly reply: Reply
 }
 
-/** The framework's own ways to answer. */
+/** Where the framework hands out Node's own response as well. */
+export interface NodeCall extends Call {
+  readonly response: ServerResponse
+}
+
+/** The framework's own ways to answer. What they give is the handler's to return. */
 export interface Reply {
   header(name: string, value: string): void
   text(body: string, status?: number): unknown
@@ -36,9 +40,10 @@ export interface Reply {
   file(path: string): unknown
 }
 
-export type Behaviour = (call: Call) => unknown
+export type Behaviour<C extends Call = Call> = (call: C) => unknown
+export type NodeBehaviour = Behaviour<NodeCall>
 
-export interface AppOptions {
+export interface AppOptions<C extends Call = Call> {
   /** Whether X-Forwarded-Proto is believed. */
   readonly trustProxy?: boolean
   /** The adapter's option. */
@@ -48,7 +53,7 @@ export interface AppOptions {
   /** Where the framework's own compression stands, next to the sessions. Default: nowhere. */
   readonly compression?: 'before' | 'after'
   /** What the error handler does. Default: the error's status and `{ error: code }`. */
-  readonly onError?: (error: unknown, call: Call) => unknown
+  readonly onError?: (error: unknown, call: C) => unknown
 }
 
 export interface App {
@@ -59,15 +64,19 @@ export interface App {
 }
 
 /** A framework under test. */
-export interface Adapter {
+export interface Adapter<C extends Call = Call> {
   readonly name: string
+  /** Whether an error's answer is a response of its own, with none of the refused one's headers. */
+  readonly answersErrorsAnew?: true
   /** Serves each behaviour at its path, for every method. */
   start(
     sessions: Sessions<Data>,
-    behaviours: Readonly<Record<string, Behaviour>>,
-    options: AppOptions,
+    behaviours: Readonly<Record<string, Behaviour<C>>>,
+    options: AppOptions<C>,
   ): Promise<App>
 }
+
+export type NodeAdapter = Adapter<NodeCall>
 
 export function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)

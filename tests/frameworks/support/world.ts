@@ -3,13 +3,13 @@ import { type ManualClock, manualClock } from 'sojourn/testing'
 import { afterEach } from 'vitest'
 import type { Engine } from '../../../src/core/engine.ts'
 import type { SessionEvents } from '../../../src/core/events.ts'
-import type { Adapter, App, AppOptions, Behaviour, Data } from './adapter.ts'
+import type { Adapter, App, AppOptions, Behaviour, Call, Data } from './adapter.ts'
 import { Browser } from './http-client.ts'
 import { type WatchedEngine, watchedEngine } from './watched-engine.ts'
 
 export const SECRET = 'a secret for tests, of 32 bytes or more'
 
-export interface WorldOptions extends AppOptions {
+export interface WorldOptions<C extends Call = Call> extends AppOptions<C> {
   readonly sessions?: Omit<CreateSessionsOptions<Data>, 'engine' | 'secrets'>
   /** Where the sessions are. Default: the embedded engine on the world's clock. */
   readonly engine?: Engine
@@ -36,10 +36,10 @@ afterEach(async () => {
 })
 
 /** An app with these behaviours, on an engine that the test can slow down and look into. */
-export async function open(
-  adapter: Adapter,
-  behaviours: Readonly<Record<string, Behaviour>>,
-  options: WorldOptions = {},
+export async function open<C extends Call>(
+  adapter: Adapter<C>,
+  behaviours: Readonly<Record<string, Behaviour<C>>>,
+  options: WorldOptions<C> = {},
 ): Promise<World> {
   const clock = manualClock()
   const memory = memoryEngine({ clock })

@@ -1,5 +1,5 @@
 import { AttributeError, type Session } from 'sojourn'
-import type { Call, Data } from '../support/adapter.ts'
+import type { Call, Data } from './adapter.ts'
 
 /**
  * A session with its attributes as plain properties, for a framework that does not put one on the
