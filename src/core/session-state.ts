@@ -118,6 +118,11 @@ export class SessionState {
     return this.#loggedOut
   }
 
+  /** Whether someone else has ended or replaced it: what this request changes is dropped. */
+  get ended(): boolean {
+    return this.#ended !== undefined
+  }
+
   get attributes(): Attributes {
     return this.#attributes
   }
@@ -296,6 +301,13 @@ export class SessionState {
       await entry
       return outcome
     })
+  }
+
+  /** As `logout`, and what is set afterwards makes a new session even where someone else was first to end it. */
+  async startAnew(): Promise<void> {
+    await this.logout()
+    this.#ended = undefined
+    this.#reserved = undefined
   }
 
   /** What the store cannot write down ends on this node at least. */
