@@ -9,6 +9,10 @@ const config: ViteUserConfig = defineConfig({
       { find: /^sojourn$/, replacement: source('index.ts') },
       { find: /^sojourn\/express$/, replacement: source('frameworks/express/index.ts') },
       { find: /^sojourn\/fastify$/, replacement: source('frameworks/fastify/index.ts') },
+      {
+        find: /^sojourn\/fastify-session$/,
+        replacement: source('frameworks/fastify/compat/index.ts'),
+      },
       { find: /^sojourn\/node$/, replacement: source('frameworks/node/index.ts') },
       { find: /^sojourn\/testing$/, replacement: source('testing/index.ts') },
     ],
