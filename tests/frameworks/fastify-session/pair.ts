@@ -148,7 +148,7 @@ async function run(
   return seen
 }
 
-export async function compare(
+export async function expectSame(
   build: Build,
   options: Options,
   steps: readonly (Step | string)[],
@@ -170,8 +170,8 @@ export function row(
   steps: readonly (Step | string)[],
   build: Build = routes,
 ): void {
-  it(title, async () => {
-    await compare(build, options, steps)
+  it(`as the original: ${title}`, async () => {
+    await expectSame(build, options, steps)
   })
 }
 
@@ -214,7 +214,7 @@ export function routes(app: FastifyInstance): void {
   })
   app.get('/destroy', async (request) => {
     await request.session.destroy()
-    return String(request.session)
+    return `destroyed: ${request.session === null}`
   })
   app.get('/reload', async (request) => {
     const id = request.session.sessionId

@@ -61,6 +61,8 @@ export interface App {
 /** A framework under test. */
 export interface Adapter {
   readonly name: string
+  /** Whether each change sets the cookie again, as other session libraries do. */
+  readonly repeatsCookie?: true
   /** Serves each behaviour at its path, for every method. */
   start(
     sessions: Sessions<Data>,

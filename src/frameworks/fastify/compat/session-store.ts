@@ -1,4 +1,3 @@
-import type { SessionId } from '../../../core/engine.ts'
 import { isSessionId } from '../../../core/token.ts'
 import { answer, type Callback } from './callback.ts'
 import type { CompatExchange } from './compat-exchange.ts'
@@ -46,7 +45,7 @@ export class SessionStore {
   }
 
   async #read(id: string): Promise<StoredSession | undefined> {
-    const attributes = await this.sessions.read(id as SessionId)
+    const attributes = await this.sessions.read(id)
     if (attributes === undefined) return undefined
     const { [COOKIE]: kept, ...data } = attributes
     const options = { ...this.#plan.cookie, ...(kept as object | undefined) }

@@ -36,7 +36,7 @@ export function clearCookie(name: string, { domain, path = '/' }: CookieOptions)
 
 function siteOf({ sameSite }: SessionCookie): 'Lax' | 'Strict' | 'None' | undefined {
   if (!sameSite) return undefined
-  switch (sameSite === true ? 'strict' : String(sameSite).toLowerCase()) {
+  switch (sameSite === true ? 'strict' : sameSite.toLowerCase()) {
     case 'lax':
       return 'Lax'
     case 'strict':
