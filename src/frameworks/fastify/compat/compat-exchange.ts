@@ -11,10 +11,20 @@ import { clearCookie, setCookie } from './set-cookie.ts'
  * One request whose session is a plain object: tells Sojourn's own exchange what has changed when the reply is about to
  * go out, and decides on the cookie as @fastify/session does.
  */
-export class CompatExchange implements AnyExchange, Home {
-  readonly request: FastifyRequest
+export class CompatExchange implements AnyExchange {
+  static {
+    // It hangs on the request: whoever prints that must not print the token.
+    Object.defineProperty(CompatExchange.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+      value(this: CompatExchange): object {
+        return this.session
+      },
+    })
+  }
+
+  readonly #request: FastifyRequest
   readonly #exchange: Exchange<object>
-  readonly state: SessionState
+  readonly #state: SessionState
+  readonly #cookie: CookieOptions
   readonly #plan: Plan
   readonly #presented: string | undefined
   /** `request.session` as the application sees it; undefined: it has not looked yet. */
@@ -30,21 +40,15 @@ export class CompatExchange implements AnyExchange, Home {
     exchange: Exchange<object>,
     request: FastifyRequest,
     plan: Plan,
-    cookie?: CookieOptions,
+    cookie: CookieOptions = plan.cookie,
   ) {
     this.#exchange = exchange
     const { state, presented } = insideOf(exchange)
-    this.state = state
+    this.#state = state
     this.#presented = presented
-    this.request = request
+    this.#request = request
     this.#plan = plan
-    this.cookie = cookie ?? plan.cookie
-  }
-
-  readonly cookie: CookieOptions
-
-  get idGenerator(): Home['idGenerator'] {
-    return this.#plan.idGenerator
+    this.#cookie = cookie
   }
 
   /** `request.session` */
@@ -62,7 +66,7 @@ export class CompatExchange implements AnyExchange, Home {
   #make(): Session {
     this.#isMaking = true
     try {
-      const session = new Session(this, this.cookie, this.state.live !== undefined)
+      const session = new Session(this.#home(), this.#cookie, this.#state.live !== undefined)
       this.#current = session
       return session
     } finally {
@@ -70,45 +74,59 @@ export class CompatExchange implements AnyExchange, Home {
     }
   }
 
-  async destroy(session: Session): Promise<void> {
+  /** Made with the session only: most requests may never look at it. */
+  #home(): Home {
+    return {
+      state: this.#state,
+      request: this.#request,
+      cookie: this.#cookie,
+      idGenerator: this.#plan.idGenerator,
+      destroy: (session) => this.#destroy(session),
+      regenerate: (next) => this.#regenerate(next),
+      save: () => this.#save(),
+      reload: () => this.#reload(),
+    }
+  }
+
+  async #destroy(session: Session): Promise<void> {
     if (this.#current !== session) return
-    Session.inside.retire(session, this.state.reserve())
+    Session.inside.retire(session, this.#state.reserve())
     try {
-      await this.state.startAnew()
+      await this.#state.startAnew()
     } finally {
       this.#current = null
     }
   }
 
-  async regenerate(next: Session): Promise<void> {
+  async #regenerate(next: Session): Promise<void> {
     const before = this.#current
-    const id = this.state.reserve()
-    await this.state.startAnew()
+    const id = this.#state.reserve()
+    await this.#state.startAnew()
     if (before instanceof Session) Session.inside.retire(before, id)
     this.#current = next
     this.#stores = false
     Session.inside.push(next)
-    this.state.wanted = true
+    this.#state.wanted = true
     await this.#exchange.commit()
-    this.#unclaimed = this.state.live?.token.text
+    this.#unclaimed = this.#state.live?.token.text
   }
 
-  async save(): Promise<void> {
+  async #save(): Promise<void> {
     const session = this.value
     if (!(session instanceof Session)) return
     Session.inside.push(session)
-    this.state.wanted = this.state.live === undefined
-    const isNothing = !this.state.dirty
+    this.#state.wanted = this.#state.live === undefined
+    const isNothing = !this.#state.dirty
     await this.#exchange.commit()
-    if (isNothing) await this.state.touch()
+    if (isNothing) await this.#state.touch()
     Session.inside.saved(session)
   }
 
-  async reload(): Promise<void> {
+  async #reload(): Promise<void> {
     const before = this.#current
     if (!(before instanceof Session)) return
-    await this.state.refresh()
-    this.#current = Session.inside.again(before, this.state.live !== undefined)
+    await this.#state.refresh()
+    this.#current = Session.inside.again(before, this.#state.live !== undefined)
   }
 
   get session(): object {
@@ -141,7 +159,7 @@ export class CompatExchange implements AnyExchange, Home {
 
   /** Whether the reply stores the session, and what then is to be stored. */
   #decide(): Session | undefined {
-    const { state } = this
+    const state = this.#state
     const isLost = this.#isAbandoned || state.headersSent
     if (isLost && state.live === undefined) state.wanted = false
     if (this.#current !== undefined && !(this.#current instanceof Session)) return undefined
@@ -152,7 +170,7 @@ export class CompatExchange implements AnyExchange, Home {
     const isNeeded = isNew ? idGenerator !== undefined && saveUninitialized : hasOwnCookie(state)
     if (session === undefined && isNeeded) session = this.#make()
     const cookie = session?.cookie ?? this.#usualCookie()
-    if (cookie.secure === true && this.request.protocol !== 'https') return session
+    if (cookie.secure === true && this.#request.protocol !== 'https') return session
     const end = fixedEnd(cookie)
     if (isNew && end !== undefined && end <= Date.now()) return session
     const isModified = session?.isModified() === true
@@ -166,7 +184,7 @@ export class CompatExchange implements AnyExchange, Home {
   }
 
   sendHeaders(): string | undefined {
-    const { state } = this
+    const state = this.#state
     state.headersSent = true
     if (state.concealed || state.unavailable !== undefined) return undefined
     const session = this.#current
@@ -180,8 +198,8 @@ export class CompatExchange implements AnyExchange, Home {
       if (text === this.#presented) return undefined
     }
     // Where someone else has ended or replaced it the browser may hold a newer cookie by now.
-    if (state.ended || !this.#plan.reader.isIn(this.request.raw.headers.cookie)) return undefined
-    return clearCookie(this.#plan.cookieName, this.cookie)
+    if (state.ended || !this.#plan.reader.isIn(this.#request.raw.headers.cookie)) return undefined
+    return clearCookie(this.#plan.cookieName, this.#cookie)
   }
 
   #setCookie(token: string, session: Session | undefined): string {
@@ -190,8 +208,8 @@ export class CompatExchange implements AnyExchange, Home {
   }
 
   #usualCookie(): SessionCookie {
-    const kept = this.state.live === undefined ? undefined : keptOf(this.state)
-    return new SessionCookie({ ...this.cookie, ...kept }, this.request)
+    const kept = this.#state.live === undefined ? undefined : keptOf(this.#state)
+    return new SessionCookie({ ...this.#cookie, ...kept }, this.#request)
   }
 
   belongsTo(request: object): void {

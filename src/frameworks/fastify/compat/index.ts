@@ -65,7 +65,7 @@ export const fastifySession: FastifyPluginCallback<FastifySessionOptions> = (
     app.decorateRequest('session', SESSION)
     app.decorateRequest('sessionStore', {
       getter(this: FastifyRequest) {
-        return new SessionStore(plan, heldBy(this) as CompatExchange)
+        return new SessionStore(plan, this)
       },
     })
   }

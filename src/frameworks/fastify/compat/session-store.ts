@@ -1,6 +1,6 @@
+import type { FastifyRequest } from 'fastify'
 import { isSessionId } from '../../../core/token.ts'
 import { answer, type Callback } from './callback.ts'
-import type { CompatExchange } from './compat-exchange.ts'
 import type { AnySessions, Plan, SessionAttributes } from './options.ts'
 import { COOKIE, Session } from './session.ts'
 import { SessionCookie } from './session-cookie.ts'
@@ -16,12 +16,12 @@ export class SessionStore {
   /** All else: `sessions.of(principal)`, `sessions.watch(id)`, … */
   readonly sessions: AnySessions
   readonly #plan: Plan
-  readonly #exchange: CompatExchange
+  readonly #request: FastifyRequest
 
-  constructor(plan: Plan, exchange: CompatExchange) {
+  constructor(plan: Plan, request: FastifyRequest) {
     this.sessions = plan.sessions
     this.#plan = plan
-    this.#exchange = exchange
+    this.#request = request
   }
 
   /** Reads a session, and renews nothing. Nothing for one that is not there. */
@@ -49,11 +49,11 @@ export class SessionStore {
     if (attributes === undefined) return undefined
     const { [COOKIE]: kept, ...data } = attributes
     const options = { ...this.#plan.cookie, ...(kept as object | undefined) }
-    return { cookie: new SessionCookie(options, this.#exchange.request), ...data }
+    return { cookie: new SessionCookie(options, this.#request), ...data }
   }
 
   async #set(id: string, data: object): Promise<void> {
-    const session = this.#exchange.value
+    const session: unknown = this.#request.session
     if (!(session instanceof Session) || session.sessionId !== id) {
       throw new TypeError('sessionStore.set takes the session of its own request, by its sessionId')
     }
