@@ -5,7 +5,7 @@ import fastifyCookie from '@fastify/cookie'
 import type { FastifyInstance } from 'fastify'
 import { createSessions, memoryEngine, type Sessions, StoreUnavailableError } from 'sojourn'
 import { type FastifySessionOptions, fastifySession } from 'sojourn/fastify-session'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type RedisServer, startRedis } from '../../support/redis-server.ts'
 import type { Browser } from '../support/http-client.ts'
 import { type WatchedEngine, watchedEngine } from '../support/watched-engine.ts'
@@ -121,6 +121,7 @@ describe('ids and tokens', () => {
     await browser.get('/count')
     const before = tokenOf(browser)
     expect((await browser.get('/rotate')).cookies).toHaveLength(1)
+    expect(tokenOf(browser)).toHaveLength(48)
     expect(tokenOf(browser)).not.toBe(before)
     // The former one leads there, and its answer tells the new one instead of clearing it.
     const late = await browser.get('/look', { cookie: `sessionId=${before}` })
@@ -171,6 +172,25 @@ describe('two requests at once', () => {
     )
   })
 
+  it('regenerate makes a new session also where another has just ended this one', async () => {
+    const { browser, dropped } = await site((app) => {
+      shop(app)
+      app.get('/both', async (request) => {
+        await browser.get('/end')
+        request.session.n = 1
+        await request.session.save()
+        await request.session.regenerate()
+        request.session.n = 2
+        return 'new'
+      })
+      app.get('/end', (request) => request.session.destroy().then(() => 'ended'))
+    })
+    await browser.get('/begin')
+    expect((await browser.get('/both')).cookies).toHaveLength(1)
+    expect(dropped).toEqual(['ended'])
+    expect(JSON.parse((await browser.get('/show')).text)).toEqual({ n: 2 })
+  })
+
   it('a reply does not bring back a session that was destroyed meanwhile', async () => {
     let release: (() => void) | undefined
     const { browser, sessions, dropped } = await site((app) => {
@@ -195,6 +215,56 @@ describe('two requests at once', () => {
     expect(slow).toMatchObject({ status: 200, cookies: [] })
     expect(dropped).toEqual(['ended'])
     expect((await sessions.open(token)).isNew).toBe(true)
+  })
+})
+
+describe('how long a session lives', () => {
+  const lives = async (browser: Browser, path: string, ms: number): Promise<boolean> => {
+    await browser.get(path)
+    const token = tokenOf(browser)
+    vi.setSystemTime(Date.now() + ms)
+    await browser.get('/id')
+    return tokenOf(browser) === token
+  }
+  const build: Build = (app) => {
+    app.get('/id', ({ session }) => ({ id: session.sessionId }))
+    app.get('/empty', () => 'empty')
+    app.get('/own', ({ session }) => {
+      session.cookie.maxAge = 10_000
+      return 'own'
+    })
+    app.get('/fixed', ({ session }) => {
+      session.cookie.expires = new Date(Date.now() + 10_000)
+      return 'fixed'
+    })
+  }
+
+  it('is its cookie’s age, whatever sessions it was given', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const clock = { now: () => Date.now(), monotonic: () => Date.now() }
+    const engine = memoryEngine({ clock })
+    const sessions = createSessions({ engine, clock, secrets: [SECRET], idleTimeout: '1h' })
+    closing.push(
+      () => engine.close(),
+      () => vi.useRealTimers(),
+    )
+    for (const [path, maxAge] of [
+      ['/empty', 10_000],
+      ['/own', 60_000],
+      ['/own', undefined],
+      ['/fixed', undefined],
+    ] as const) {
+      for (const [ms, isThere] of [
+        [9_000, true],
+        [11_000, false],
+      ] as const) {
+        const app = makeApp()
+        await app.register(fastifySession, { sessions, cookie: { secure: false, maxAge } })
+        await build(app)
+        const browser = await start(app)
+        expect([path, ms, await lives(browser, path, ms)]).toEqual([path, ms, isThere])
+      }
+    }
   })
 })
 
