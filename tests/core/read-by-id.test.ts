@@ -77,10 +77,8 @@ describe('sessions.read', () => {
     const sessions = make({ engine })
     const { id, token } = await begin(sessions)
     const session = await sessions.open(token)
-    const { destroy } = engine
     engine.destroy = () => Promise.reject(new StoreUnavailableError('away', true))
     await expect(session.logout()).rejects.toThrow(StoreUnavailableError)
     expect(await sessions.read(id)).toBeUndefined()
-    engine.destroy = destroy
   })
 })

@@ -289,14 +289,7 @@ describe('cost', () => {
 
   it('a cookie that is not ours costs no call', async () => {
     const { browser, engine } = await site(counting, { saveUninitialized: false })
-    const strange = [
-      'made-up',
-      `${'A'.repeat(48)}`,
-      's%3Aid.signature',
-      '%',
-      '"quoted"',
-      '__proto__',
-    ]
+    const strange = ['made-up', 'A'.repeat(48), 's%3Aid.signature', '%', '"quoted"', '__proto__']
     for (const value of strange) {
       const answer = await browser.get('/look', { cookie: `sessionId=${value}` })
       expect(answer).toMatchObject({ status: 200, text: 'undefined' })
@@ -465,13 +458,13 @@ describe('while the store does not answer', () => {
         engine.failure = failure()
         const refused = await request.session.regenerate().catch((error: Error) => error.name)
         engine.failure = undefined
-        return `${refused} ${request.session === before} ${request.session.n}`
+        return `${String(refused)} ${request.session === before} ${request.session.n}`
       })
       app.get('/destroy', async (request) => {
         engine.failure = failure()
         const refused = await request.session.destroy().catch((error: Error) => error.name)
         engine.failure = undefined
-        return `${refused} ${request.session === null}`
+        return `${String(refused)} ${request.session === null}`
       })
     })
     await browser.get('/count')

@@ -124,7 +124,7 @@ describe('@fastify/csrf-protection', () => {
       const other = await app.inject(sent)
       return { own: own.statusCode, other: other.statusCode }
     })
-    app.post('/form', { preHandler: app.csrfProtection }, () => 'taken')
+    app.post('/form', { preHandler: (...args) => app.csrfProtection(...args) }, () => 'taken')
   }
   row('a token counts for its session only', quiet, ['/token', '/form'], build)
 })

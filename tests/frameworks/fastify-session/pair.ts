@@ -91,7 +91,7 @@ export function makeApp(): FastifyInstance {
   return Fastify({ trustProxy: true, forceCloseConnections: true })
 }
 
-export async function ours(build: Build, options: FastifySessionOptions): Promise<Browser> {
+async function ours(build: Build, options: FastifySessionOptions): Promise<Browser> {
   const app = makeApp()
   const clock = { now: () => Date.now(), monotonic: () => Date.now() }
   const engine = memoryEngine({ clock })
@@ -148,7 +148,7 @@ async function run(
   return seen
 }
 
-export async function expectSame(
+async function expectSame(
   build: Build,
   options: Options,
   steps: readonly (Step | string)[],
@@ -176,7 +176,7 @@ export function row(
 }
 
 /** Those that most rows need. */
-export function routes(app: FastifyInstance): void {
+function routes(app: FastifyInstance): void {
   app.get('/', () => 'hello')
   app.get('/id', (request) => `<${request.session.sessionId}>`)
   app.get('/show', (request) => ({ ...request.session, cookie: undefined }))

@@ -523,13 +523,13 @@ describe('the store, and the rest of the surface', () => {
       const other: { session?: { n?: number; sessionId: string } } = {}
       app.decryptSession(request.cookies['sessionId'] ?? '', other, (error) => {
         const same = other.session?.sessionId === request.session.sessionId
-        void reply.send(`${error} ${other.session?.n} ${same}`)
+        void reply.send(`${String(error)} ${other.session?.n} ${same}`)
       })
     })
     app.get('/made-up', (_, reply) => {
       const other: { session?: { n?: number; cookie: { maxAge: number } } } = {}
       app.decryptSession('made up', other, { maxAge: 86_400 }, (error) => {
-        void reply.send(`${error} ${other.session?.n} ${other.session?.cookie.maxAge}`)
+        void reply.send(`${String(error)} ${other.session?.n} ${other.session?.cookie.maxAge}`)
       })
     })
   })

@@ -47,6 +47,7 @@ describe('request.session', () => {
   })
 
   it('refuses what is not there', () => {
+    expectTypeOf<FastifyRequest['session']>().not.toHaveProperty('basket')
     Fastify().get('/', ({ session }) => {
       // @ts-expect-error no such attribute
       void session.basket
@@ -63,7 +64,7 @@ describe('request.session', () => {
 describe('fastifySession', () => {
   it('takes the options of the plugin, and those of createSessions', async () => {
     const app = Fastify()
-    await app.register(fastifySession, { secret })
+    expectTypeOf(app.register(fastifySession, { secret })).toHaveProperty('after')
     await app.register(fastifySession, {
       secret: [secret],
       redis: 'redis://127.0.0.1',
@@ -83,6 +84,7 @@ describe('fastifySession', () => {
 
   it('takes nothing else', () => {
     const app = Fastify()
+    expectTypeOf(fastifySession).parameter(1).not.toHaveProperty('resave')
     // @ts-expect-error not an option
     app.register(fastifySession, { secret, resave: true })
     // @ts-expect-error not a boolean

@@ -42,7 +42,7 @@ export function read(written: Written): unknown {
     : written
 }
 
-export function isSame(one: Written | undefined, other: Written | undefined): boolean {
+function isSame(one: Written | undefined, other: Written | undefined): boolean {
   if (typeof one === 'object' && one !== null && typeof other === 'object' && other !== null) {
     return one.json === other.json
   }

@@ -185,7 +185,7 @@ export class Session {
 export function keptOf(state: SessionState): Kept | undefined {
   if (!state.attributes.has(COOKIE)) return undefined
   const kept = state.attributes.view(COOKIE)
-  return typeof kept === 'object' && kept !== null ? (kept as Kept) : undefined
+  return typeof kept === 'object' && kept !== null ? kept : undefined
 }
 
 /** The session ends when its cookie does. */
