@@ -17,10 +17,10 @@ interface World {
   readonly sessions: Sessions<Data>
   readonly say: (message: string) => void
   readonly listening: () => number
-  ask(
+  readonly ask: (
     query: string,
     browser?: Browser,
-  ): Promise<{ data: unknown; errors?: unknown; cookies: number }>
+  ) => Promise<{ data: unknown; errors?: unknown; cookies: number }>
   readonly other: () => Browser
 }
 
