@@ -15,6 +15,10 @@ const config: ViteUserConfig = defineConfig({
       { find: /^sojourn\/fastify$/, replacement: source('frameworks/fastify/index.ts') },
       { find: /^sojourn\/fetch$/, replacement: source('frameworks/fetch/index.ts') },
       { find: /^sojourn\/hono$/, replacement: source('frameworks/hono/index.ts') },
+      {
+        find: /^sojourn\/fastify-session$/,
+        replacement: source('frameworks/fastify/compat/index.ts'),
+      },
       { find: /^sojourn\/node$/, replacement: source('frameworks/node/index.ts') },
       { find: /^sojourn\/socket\.io$/, replacement: source('frameworks/socket.io/index.ts') },
       { find: /^sojourn\/testing$/, replacement: source('testing/index.ts') },
@@ -32,6 +36,8 @@ const config: ViteUserConfig = defineConfig({
       enabled: true,
       checker: 'tsc',
       include: ['tests/**/*.test-d.ts'],
+      // A program of its own, with `npm run typecheck`: it types `request.session` too.
+      exclude: ['tests/frameworks/fastify-session/**'],
       // `npm run typecheck` reports these; a run of one folder is not stopped by another file.
       ignoreSourceErrors: true,
     },

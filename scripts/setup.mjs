@@ -97,8 +97,11 @@ function build() {
   // Beside the old one, which goes on working until the new one is whole.
   rmSync(at('dist.new'), { recursive: true, force: true })
   const tsc = at('node_modules/typescript/bin/tsc')
-  if (!run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', 'dist.new']))
-    fail('the build failed, see above')
+  // Two entries that type the same property of a request cannot be in one program.
+  for (const project of ['tsconfig.build.json', 'tsconfig.build.compat.json']) {
+    if (!run(process.execPath, [tsc, '-p', project, '--outDir', 'dist.new']))
+      fail('the build failed, see above')
+  }
   writeFileSync(at('dist.new/.stamp'), hash)
   rmSync(at('dist'), { recursive: true, force: true })
   renameSync(at('dist.new'), at('dist'))

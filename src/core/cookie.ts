@@ -38,6 +38,16 @@ export interface CookieProfile {
   readonly suffix: string
 }
 
+/** Finds the session's cookie in a request. */
+export interface CookieReader {
+  /** Which form of the cookie this request has. */
+  profile(request: CookieRequest): CookieProfile
+  /** Where the first token begins that the header holds, or -1. */
+  first(profile: CookieProfile, header: string): number
+  /** All that may be tokens, the one that counts most first. */
+  candidates(profile: CookieProfile, header: string | undefined): string[]
+}
+
 // RFC 6265, section 4.1.1: a name is a token; path and domain hold no control characters and no ';'.
 const NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}$/
 // Browsers ignore an attribute value of more than 1,024 bytes (RFC 6265bis, section 5.6).
@@ -56,7 +66,7 @@ const EQUALS = 61
 const SAME_SITE = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
 
 /** How the session cookie is named, read, set and cleared. */
-export class CookiePolicy {
+export class CookiePolicy implements CookieReader {
   readonly persistent: boolean
   readonly #usual: CookieProfile
   /** For plain HTTP to loopback in development; absent where that is not allowed. */
@@ -134,16 +144,7 @@ export class CookiePolicy {
 
   /** All values that the header holds under the name, at most eight; no parsing of the others. */
   candidates(profile: CookieProfile, header: string | undefined): string[] {
-    const values: string[] = []
-    if (header === undefined) return values
-    let at = nextValue(header, profile.name, 0)
-    while (at !== -1 && values.length < MOST_CANDIDATES) {
-      const end = header.indexOf(';', at)
-      const value = header.slice(at, end === -1 ? undefined : end).trim()
-      if (!values.includes(value)) values.push(value)
-      at = nextValue(header, profile.name, at)
-    }
-    return values
+    return header === undefined ? [] : cookieValues(header, profile.name)
   }
 
   /** @param maxAge milliseconds; without it the cookie ends with the browser's session */
@@ -167,8 +168,21 @@ function toSeconds(ms: number): number {
   return Math.max(1, Math.floor(Math.min(ms, LONGEST_LIFETIME) / 1000))
 }
 
+/** All values that a Cookie header holds under the name, at most eight; no parsing of the others. */
+export function cookieValues(header: string, name: string): string[] {
+  const values: string[] = []
+  let at = nextValue(header, name, 0)
+  while (at !== -1 && values.length < MOST_CANDIDATES) {
+    const end = header.indexOf(';', at)
+    const value = header.slice(at, end === -1 ? undefined : end).trim()
+    if (!values.includes(value)) values.push(value)
+    at = nextValue(header, name, at)
+  }
+  return values
+}
+
 /** The position behind the next `name=` at the start of a pair, or -1. */
-function nextValue(header: string, name: string, from: number): number {
+export function nextValue(header: string, name: string, from: number): number {
   let at = header.indexOf(name, from)
   while (at !== -1) {
     const equals = at + name.length

@@ -1,5 +1,5 @@
 import { Attachment } from './attachment.ts'
-import type { CookieProfile, CookieRequest } from './cookie.ts'
+import type { CookieProfile, CookieReader, CookieRequest } from './cookie.ts'
 import { StoreUnavailableError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import type { Live, Loaded } from './live.ts'
@@ -23,7 +23,19 @@ export interface ExchangeOptions {
   readonly fresh?: boolean
   /** Instead of that of `createSessions`. */
   readonly outage?: OutagePolicy | undefined
+  /** Finds the token instead of the cookie of `createSessions`. Who gives it sets its own cookie too. */
+  readonly cookie?: CookieReader
 }
+
+/** For adapters that keep a cookie of their own: what an exchange does not show. */
+export interface ExchangeInside {
+  readonly state: SessionState
+  /** The token that opened the session, as the browser holds it. */
+  readonly presented: string | undefined
+}
+
+/** A function, so that no member of an exchange leads to the token. */
+export let insideOf: (exchange: object) => ExchangeInside
 
 /**
  * One request and its response: the session found by the cookie, and the cookie to send back. All
@@ -38,6 +50,10 @@ export class Exchange<Data extends object> {
         return this.session
       },
     })
+    insideOf = (exchange) => {
+      const of = exchange as Exchange<object>
+      return { state: of.#state, presented: of.#presented }
+    }
   }
 
   readonly session: Session<Data>
@@ -184,9 +200,9 @@ export function openExchange<Data extends object>(
   repository: Repository,
   events: EventHub,
   request: ExchangeRequest,
-  { fresh = false, outage }: ExchangeOptions,
+  { fresh = false, outage, cookie = repository.settings.cookie }: ExchangeOptions,
 ): Exchange<Data> | Promise<Exchange<Data>> {
-  const { cookie, keyring } = repository.settings
+  const { keyring } = repository.settings
   const profile = cookie.profile(request)
   const header = request.cookie
   if (header === undefined) {

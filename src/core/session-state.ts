@@ -138,6 +138,11 @@ export class SessionState {
     return this.#loggedOut
   }
 
+  /** Whether someone else has ended or replaced it: what this request changes is dropped. */
+  get ended(): boolean {
+    return this.#ended !== undefined
+  }
+
   get attributes(): Attributes {
     if (this.handedOver !== undefined && !this.#isLooking) this.#commitSoon(this.handedOver.onError)
     return this.#attributes
@@ -349,6 +354,13 @@ export class SessionState {
       await entry
       return outcome
     })
+  }
+
+  /** As `logout`, and what is set afterwards makes a new session even where someone else was first to end it. */
+  async startAnew(): Promise<void> {
+    await this.logout()
+    this.#ended = undefined
+    this.#reserved = undefined
   }
 
   /** What the store cannot write down ends on this node at least. */

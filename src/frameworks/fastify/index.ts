@@ -1,10 +1,10 @@
-import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyPluginCallback, FastifyRequest } from 'fastify'
 import type { Session } from '../../core/session.ts'
-import { removeBodyHeaders } from '../node/headers.ts'
 import { type Arrivals, checkOptions, enter, type MountOptions } from '../node/mount.ts'
 import { NodeRequest } from '../node/request.ts'
 import { type AnyExchange, hookResponse } from '../node/response-hook.ts'
 import { holdSession, sessionOf } from '../node/session-property.ts'
+import { isSecure, type Next, refuse } from './reply.ts'
 
 /**
  * The attributes of `request.session`, for applications to extend:
@@ -75,34 +75,10 @@ Object.assign(fastifySessions, {
   [Symbol.for('plugin-meta')]: { name: 'sojourn', fastify: '5.x' },
 })
 
-/** What is thrown may be anything; Fastify's type is narrower than what it does. */
-type Next = (error?: unknown) => void
-
 const OPTIONS = ['sessions', 'fresh', 'outage', 'prefix', 'logLevel', 'logSerializers']
 
 const SESSION = {
   getter(this: FastifyRequest): FastifySession {
     return sessionOf(this) as FastifySession
   },
-}
-
-/** Fastify knows which proxies the application trusts. */
-function isSecure(request: FastifyRequest): boolean {
-  return request.protocol === 'https'
-}
-
-/** The session could not be stored, and nothing has gone out. */
-function refuse(reply: FastifyReply, sessions: Arrivals<AnyExchange>, error: unknown): void {
-  if (reply.sent) {
-    // Hijacked: no error handler answers for it.
-    sessions.reportError('commit', error)
-    reply.raw.end()
-    return
-  }
-  removeBodyHeaders({
-    hasHeader: (name) => reply.hasHeader(name),
-    removeHeader: (name) => void reply.removeHeader(name),
-    setHeader: (name, value) => void reply.header(name, value),
-  })
-  void reply.send(error)
 }

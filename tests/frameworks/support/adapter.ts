@@ -68,6 +68,8 @@ export interface Adapter<C extends Call = Call> {
   readonly name: string
   /** Whether an error's answer is a response of its own, with none of the refused one's headers. */
   readonly answersErrorsAnew?: true
+  /** Whether each change sets the cookie again, as other session libraries do. */
+  readonly repeatsCookie?: true
   /** Serves each behaviour at its path, for every method. */
   start(
     sessions: Sessions<Data>,

@@ -1,0 +1,17 @@
+export type Callback = (error?: unknown) => void
+
+/**
+ * Tells the callback, or gives the promise where there is none.
+ * @param success what the callback is called with
+ */
+export function answer(
+  result: Promise<void>,
+  callback: Callback | undefined,
+  success?: null,
+): Promise<void> | undefined {
+  if (callback === undefined) return result
+  // What a callback throws is the application's, not a rejection of ours.
+  const tell = (error: unknown): void => process.nextTick(callback, error)
+  result.then(() => tell(success), tell)
+  return undefined
+}

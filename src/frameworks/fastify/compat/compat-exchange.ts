@@ -1,0 +1,245 @@
+import type { FastifyRequest } from 'fastify'
+import { type Exchange, insideOf } from '../../../core/exchange.ts'
+import type { SessionState } from '../../../core/session-state.ts'
+import type { AnyExchange } from '../../node/response-hook.ts'
+import type { Plan } from './options.ts'
+import { COOKIE, type Home, keptOf, lifetimeOf, Session } from './session.ts'
+import { type CookieOptions, fixedEnd, SessionCookie } from './session-cookie.ts'
+import { clearCookie, setCookie } from './set-cookie.ts'
+
+/**
+ * One request whose session is a plain object: tells Sojourn's own exchange what has changed when the reply is about to
+ * go out, and decides on the cookie as @fastify/session does.
+ */
+export class CompatExchange implements AnyExchange {
+  static {
+    // It hangs on the request: whoever prints that must not print the token.
+    Object.defineProperty(CompatExchange.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+      value(this: CompatExchange): object {
+        return this.session
+      },
+    })
+  }
+
+  readonly #request: FastifyRequest
+  readonly #exchange: Exchange<object>
+  readonly #state: SessionState
+  readonly #cookie: CookieOptions
+  readonly #plan: Plan
+  readonly #presented: string | undefined
+  /** `request.session` as the application sees it; undefined: it has not looked yet. */
+  #current: unknown
+  #isMaking = false
+  #isAbandoned = false
+  /** The reply stores the session, and says so by a cookie. */
+  #stores = false
+  /** Of a session that `regenerate` has stored, and that the reply may still leave to itself. */
+  #unclaimed: string | undefined
+
+  constructor(
+    exchange: Exchange<object>,
+    request: FastifyRequest,
+    plan: Plan,
+    cookie: CookieOptions = plan.cookie,
+  ) {
+    this.#exchange = exchange
+    const { state, presented } = insideOf(exchange)
+    this.#state = state
+    this.#presented = presented
+    this.#request = request
+    this.#plan = plan
+    this.#cookie = cookie
+  }
+
+  /** `request.session` */
+  get value(): unknown {
+    this.#exchange.accessed = true
+    // What `idGenerator` sees of the session that it names.
+    if (this.#isMaking) return {}
+    return this.#current === undefined ? this.#make() : this.#current
+  }
+
+  set value(value: unknown) {
+    this.#current = value ?? null
+  }
+
+  #make(): Session {
+    this.#isMaking = true
+    try {
+      const session = new Session(this.#home(), this.#cookie, this.#state.live !== undefined)
+      this.#current = session
+      return session
+    } finally {
+      this.#isMaking = false
+    }
+  }
+
+  /** Made with the session only: most requests may never look at it. */
+  #home(): Home {
+    return {
+      state: this.#state,
+      request: this.#request,
+      cookie: this.#cookie,
+      idGenerator: this.#plan.idGenerator,
+      destroy: (session) => this.#destroy(session),
+      regenerate: (next) => this.#regenerate(next),
+      save: () => this.#save(),
+      reload: () => this.#reload(),
+    }
+  }
+
+  async #destroy(session: Session): Promise<void> {
+    if (this.#current !== session) return
+    Session.inside.retire(session, this.#state.reserve())
+    try {
+      await this.#state.startAnew()
+    } finally {
+      this.#current = null
+    }
+  }
+
+  async #regenerate(next: Session): Promise<void> {
+    const before = this.#current
+    const id = this.#state.reserve()
+    await this.#state.startAnew()
+    if (before instanceof Session) Session.inside.retire(before, id)
+    this.#current = next
+    this.#stores = false
+    Session.inside.push(next)
+    this.#state.wanted = true
+    await this.#exchange.commit()
+    this.#unclaimed = this.#state.live?.token.text
+  }
+
+  async #save(): Promise<void> {
+    const session = this.value
+    if (!(session instanceof Session)) return
+    Session.inside.push(session)
+    this.#state.wanted = this.#state.live === undefined
+    const isNothing = !this.#state.dirty
+    await this.#exchange.commit()
+    if (isNothing) await this.#state.touch()
+    Session.inside.saved(session)
+  }
+
+  async #reload(): Promise<void> {
+    const before = this.#current
+    if (!(before instanceof Session)) return
+    await this.#state.refresh()
+    this.#current = Session.inside.again(before, this.#state.live !== undefined)
+  }
+
+  get session(): object {
+    return this.#exchange.session
+  }
+
+  get accessed(): boolean {
+    return this.#exchange.accessed
+  }
+
+  get failed(): boolean {
+    return this.#exchange.failed
+  }
+
+  get dirty(): boolean {
+    try {
+      this.#decide()
+    } catch {
+      // What cannot be written: the commit refuses it, with an error to answer with.
+      return true
+    }
+    return this.#exchange.dirty
+  }
+
+  async commit(): Promise<void> {
+    const session = this.#decide()
+    if (this.#stores) this.#setCookie('', session)
+    await this.#exchange.commit()
+  }
+
+  /** Whether the reply stores the session, and what then is to be stored. */
+  #decide(): Session | undefined {
+    const state = this.#state
+    const isLost = this.#isAbandoned || state.headersSent
+    if (isLost && state.live === undefined) state.wanted = false
+    if (this.#current !== undefined && !(this.#current instanceof Session)) return undefined
+    const isNew = state.live === undefined
+    const { saveUninitialized, rolling, idGenerator } = this.#plan
+    let session = this.#current
+    // A name of its own, or a cookie of its own: what is stored depends on them.
+    const isNeeded = isNew ? idGenerator !== undefined && saveUninitialized : hasOwnCookie(state)
+    if (session === undefined && isNeeded) session = this.#make()
+    const cookie = session?.cookie ?? this.#usualCookie()
+    if (cookie.secure === true && this.#request.protocol !== 'https') return session
+    const end = fixedEnd(cookie)
+    if (isNew && end !== undefined && end <= Date.now()) return session
+    const isModified = session?.isModified() === true
+    const isHeld = !isNew && state.live?.token.text === this.#presented
+    if (!(isModified || (isHeld ? rolling : saveUninitialized))) return session
+    this.#stores = true
+    if (session !== undefined) Session.inside.push(session)
+    else if (isNew && !isLost) state.setLifetime(lifetimeOf(cookie))
+    if (isNew && !isLost && state.unavailable === undefined) state.wanted = true
+    return session
+  }
+
+  sendHeaders(): string | undefined {
+    const state = this.#state
+    state.headersSent = true
+    if (state.concealed || state.unavailable !== undefined) return undefined
+    const session = this.#current
+    if (session !== undefined && !(session instanceof Session)) return undefined
+    const { live } = state
+    const isSaved = session?.isSaved() === true
+    if (live !== undefined) {
+      const { text } = live.token
+      const isOurs = text === this.#presented || text === this.#unclaimed
+      if (!isOurs || this.#stores || isSaved) return this.#setCookie(text, session)
+      if (text === this.#presented) return undefined
+    }
+    // Where someone else has ended or replaced it the browser may hold a newer cookie by now.
+    if (state.ended || !this.#plan.reader.isIn(this.#request.raw.headers.cookie)) return undefined
+    return clearCookie(this.#plan.cookieName, this.#cookie)
+  }
+
+  #setCookie(token: string, session: Session | undefined): string {
+    const { cookieName, cookiePrefix } = this.#plan
+    return setCookie(cookieName, cookiePrefix + token, session?.cookie ?? this.#usualCookie())
+  }
+
+  #usualCookie(): SessionCookie {
+    const kept = this.#state.live === undefined ? undefined : keptOf(this.#state)
+    return new SessionCookie({ ...this.#cookie, ...kept }, this.#request)
+  }
+
+  belongsTo(request: object): void {
+    this.#exchange.belongsTo(request)
+  }
+
+  withProperties(): object {
+    return this.#exchange.withProperties()
+  }
+
+  release(): void {
+    this.#exchange.release()
+  }
+
+  abandon(): void {
+    this.#isAbandoned = true
+    this.#exchange.abandon()
+  }
+
+  afterResponse(onError: (error: unknown) => void): void {
+    // Without `rolling` a session with an age ends when its cookie does, unless it is changed.
+    if (this.#plan.rolling || !this.#usualCookie().originalMaxAge)
+      this.#exchange.afterResponse(onError)
+  }
+
+  toJSON(): Record<string, unknown> {
+    return this.#exchange.toJSON()
+  }
+}
+
+function hasOwnCookie(state: SessionState): boolean {
+  return state.attributes.has(COOKIE)
+}

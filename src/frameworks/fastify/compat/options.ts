@@ -1,0 +1,225 @@
+import type { FastifyRequest, Session } from 'fastify'
+import { deriveKey } from '../../../core/crypto.ts'
+import { LONGEST_LIFETIME } from '../../../core/duration.ts'
+import { OptionError } from '../../../core/errors.ts'
+import type { Sessions } from '../../../core/sessions.ts'
+import { refuseUnknown, requireObject } from '../../../core/unknown-options.ts'
+import { type CreateSessionsOptions, createSessions } from '../../../index.ts'
+import { type Arrivals, checkOptions, type MountOptions } from '../../node/mount.ts'
+import type { AnyExchange } from '../../node/response-hook.ts'
+import { PrefixedCookie } from './cookie-reader.ts'
+import type { CookieOptions } from './session-cookie.ts'
+
+/** The attributes of sessions, as the application has declared them in `interface Session` of fastify. */
+export type SessionAttributes = Omit<Session, 'cookie'>
+
+/** Sessions of any data. */
+export interface AnySessions
+  extends Arrivals<AnyExchange>,
+    Pick<Sessions, 'read' | 'revoke' | 'close'> {}
+
+export interface FastifySessionOptions
+  extends MountOptions<FastifyRequest>,
+    Omit<CreateSessionsOptions<SessionAttributes>, 'cookie' | 'prefix' | 'outage'> {
+  /**
+   * At least 32 characters, or a list: the first one signs, the others still verify. Of it Sojourn's `secrets` are
+   * made, which may be given instead. Not needed beside `sessions`.
+   */
+  readonly secret?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined
+  /** What `createSessions` has made, instead of its options. */
+  readonly sessions?: AnySessions | undefined
+  /** An object whose `sessions` are Sojourn's; no other store. */
+  readonly store?: { readonly sessions: AnySessions } | undefined
+  /** Default `'sessionId'`. */
+  readonly cookieName?: string | undefined
+  /** In front of each cookie's value. Default: nothing. */
+  readonly cookiePrefix?: string | undefined
+  readonly cookie?: CookieOptions | undefined
+  /** Whether a session is stored though nothing has been set. Default true. */
+  readonly saveUninitialized?: boolean | undefined
+  /** Whether each reply sets the cookie and renews the session. Default true. */
+  readonly rolling?: boolean | undefined
+  /** Names sessions: `request.session.sessionId`. The cookie is Sojourn's random token all the same. */
+  readonly idGenerator?: ((request: FastifyRequest) => string) | undefined
+  /** Without effect: nothing is signed by it. */
+  readonly algorithm?: string | undefined
+}
+
+/** The options, checked and with defaults. */
+export interface Plan {
+  readonly sessions: AnySessions
+  /** Whether the plugin has made them, and is to close them. */
+  readonly isOwn: boolean
+  readonly mount: MountOptions<FastifyRequest>
+  readonly cookieName: string
+  readonly cookiePrefix: string
+  readonly cookie: CookieOptions
+  readonly reader: PrefixedCookie
+  readonly saveUninitialized: boolean
+  readonly rolling: boolean
+  readonly idGenerator: ((request: FastifyRequest) => string) | undefined
+}
+
+const OPTIONS = [
+  ...['secret', 'sessions', 'store', 'cookieName', 'cookiePrefix', 'cookie', 'saveUninitialized'],
+  ...['rolling', 'idGenerator', 'algorithm', 'fresh', 'outage'],
+]
+/** Fastify's own. Its `prefix` says nothing of keys. */
+const OF_REGISTER = ['prefix', 'logLevel', 'logSerializers']
+const COOKIE_OPTIONS = [
+  ...['maxAge', 'expires', 'path', 'domain', 'httpOnly', 'secure', 'sameSite', 'partitioned'],
+]
+const NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}$/
+const SHORTEST_SECRET = 32
+/** As long as connect-redis keeps sessions whose cookie has no age. */
+const IDLE_TIMEOUT = '24h'
+
+/** @throws OptionError */
+export function planOf(options: FastifySessionOptions): Plan {
+  const { cookieName = 'sessionId', cookiePrefix = '', idGenerator } = options
+  if (typeof cookieName !== 'string' || !NAME.test(cookieName)) {
+    throw new OptionError('cookieName', "takes 1 to 200 letters, digits and -_.!#$%&'*+^`|~")
+  }
+  if (typeof cookiePrefix !== 'string') throw new OptionError('cookiePrefix', 'takes a string')
+  if (idGenerator !== undefined && typeof idGenerator !== 'function') {
+    throw new OptionError('idGenerator', 'takes a function of the request')
+  }
+  const saveUninitialized = flag('saveUninitialized', options.saveUninitialized)
+  const rolling = flag('rolling', options.rolling)
+  const cookie = cookieOf(options.cookie)
+  const { fresh, outage } = options
+  const mount = {
+    ...(fresh === undefined ? {} : { fresh }),
+    ...(outage === undefined ? {} : { outage }),
+  }
+  const given = givenSessions(options)
+  const sessions = given ?? ownSessions(options, cookie)
+  try {
+    checkOptions(sessions, mount, ['fresh', 'outage'])
+  } catch (error) {
+    if (given === undefined) void sessions.close()
+    throw error
+  }
+  return {
+    ...{ sessions, isOwn: given === undefined, mount, cookieName, cookiePrefix, cookie },
+    ...{
+      reader: new PrefixedCookie(cookieName, cookiePrefix),
+      saveUninitialized,
+      rolling,
+      idGenerator,
+    },
+  }
+}
+
+function givenSessions(options: FastifySessionOptions): AnySessions | undefined {
+  const { store, sessions } = options
+  if (store !== undefined && !isSessions((store as Partial<typeof store> | null)?.sessions)) {
+    throw new OptionError(
+      'store',
+      'takes one of Sojourn’s only: sessions go to Redis by its own scripts. Give `redis` or `sessions` instead; ' +
+        'the sessions of another store are taken along by `adopt`',
+    )
+  }
+  const given = sessions ?? store?.sessions
+  if (given === undefined) return undefined
+  if (!isSessions(given)) throw new OptionError('sessions', 'takes what createSessions has made')
+  refuseUnknown(options, [...OPTIONS, ...OF_REGISTER])
+  return given
+}
+
+function isSessions(value: unknown): boolean {
+  return typeof (value as Partial<Sessions> | null | undefined)?.exchange === 'function'
+}
+
+function ownSessions(options: FastifySessionOptions, cookie: CookieOptions): AnySessions {
+  const rest = Object.fromEntries(
+    Object.entries(options).filter(([name]) => ![...OPTIONS, ...OF_REGISTER].includes(name)),
+  ) as CreateSessionsOptions<SessionAttributes>
+  const secrets = rest.secrets ?? secretsOf(options.secret)
+  const { idleTimeout = cookie.maxAge ?? IDLE_TIMEOUT, absoluteTimeout = LONGEST_LIFETIME } = rest
+  return createSessions<SessionAttributes>({ ...rest, secrets, idleTimeout, absoluteTimeout })
+}
+
+function secretsOf(secret: unknown): (string | Uint8Array)[] {
+  if (isSigner(secret)) {
+    throw new OptionError(
+      'secret',
+      'takes text or bytes: a signer has nothing to sign, for the cookie holds a token that Sojourn signs',
+    )
+  }
+  if (typeof secret === 'string' && secret.length < SHORTEST_SECRET) {
+    throw new OptionError('secret', `must have ${SHORTEST_SECRET} characters at least`)
+  }
+  const all: readonly unknown[] = Array.isArray(secret) ? secret : [secret]
+  if (all.length === 0) throw new OptionError('secret', 'takes at least one secret')
+  const secrets = all.map((each) => {
+    const isGiven = typeof each === 'string' || each instanceof Uint8Array
+    if (isGiven && each.length > 0) return each
+    throw new OptionError('secret', 'takes a string of 32 characters or more, or a list of secrets')
+  })
+  const isShort = (each: string | Uint8Array): boolean => Buffer.from(each).length < SHORTEST_SECRET
+  if (secrets.some(isShort)) {
+    process.emitWarning(
+      `a secret of fewer than ${SHORTEST_SECRET} bytes can be guessed: put one of \`openssl rand -base64 32\` in front of it`,
+      { code: 'SOJOURN_SHORT_SECRET' },
+    )
+  }
+  return secrets.map((each) =>
+    isShort(each) ? deriveKey(Buffer.from(each), 'sojourn/compat/short-secret') : each,
+  )
+}
+
+function isSigner(secret: unknown): boolean {
+  return typeof (secret as { sign?: unknown } | null | undefined)?.sign === 'function'
+}
+
+function cookieOf(cookie: unknown = {}): CookieOptions {
+  requireObject('cookie', cookie)
+  refuseUnknown(cookie as object, COOKIE_OPTIONS, 'cookie.')
+  const {
+    maxAge,
+    expires,
+    path = '/',
+    domain,
+    secure = true,
+    sameSite,
+    ...rest
+  } = cookie as CookieOptions
+  // 0 has always been none.
+  if (
+    maxAge != null &&
+    !(typeof maxAge === 'number' && maxAge >= 0 && maxAge <= LONGEST_LIFETIME)
+  ) {
+    throw new OptionError('cookie.maxAge', 'takes milliseconds, up to 400 days')
+  }
+  if (expires != null && !(expires instanceof Date && !Number.isNaN(expires.getTime()))) {
+    throw new OptionError('cookie.expires', 'takes a Date')
+  }
+  if (typeof path !== 'string' || !/^\/[\x20-\x3a\x3c-\x7e]*$/.test(path)) {
+    throw new OptionError('cookie.path', "takes a path that begins with '/'")
+  }
+  if (domain != null && !(typeof domain === 'string' && /^[\w.-]{0,253}$/.test(domain))) {
+    throw new OptionError('cookie.domain', 'takes a domain name')
+  }
+  if (typeof secure !== 'boolean' && secure !== 'auto') {
+    throw new OptionError('cookie.secure', "takes true, false or 'auto'")
+  }
+  const isSite = typeof sameSite === 'boolean' || /^(?:lax|strict|none)$/i.test(String(sameSite))
+  if (sameSite != null && !isSite) {
+    throw new OptionError('cookie.sameSite', "takes true, false, 'lax', 'strict' or 'none'")
+  }
+  return {
+    ...rest,
+    secure,
+    path,
+    maxAge: maxAge || undefined,
+    expires: expires ?? undefined,
+    domain,
+    sameSite,
+  }
+}
+
+function flag(name: string, value: unknown = true): boolean {
+  if (typeof value === 'boolean') return value
+  throw new OptionError(name, 'takes true or false')
+}

@@ -1,0 +1,217 @@
+import type { FastifyRequest } from 'fastify'
+import { LONGEST_LIFETIME } from '../../../core/duration.ts'
+import type { Lifetime } from '../../../core/repository.ts'
+import type { SessionState } from '../../../core/session-state.ts'
+import type { Token } from '../../../core/token.ts'
+import { answer, type Callback } from './callback.ts'
+import {
+  type CookieOptions,
+  type CookieSource,
+  changesOf,
+  fixedEnd,
+  SessionCookie,
+} from './session-cookie.ts'
+import { changed, read, type Values, valuesOf, write } from './session-values.ts'
+
+/** What a session asks of its request. */
+export interface Home {
+  readonly state: SessionState
+  readonly request: FastifyRequest
+  readonly cookie: CookieOptions
+  readonly idGenerator: ((request: FastifyRequest) => string) | undefined
+  destroy(session: Session): Promise<void>
+  regenerate(next: Session): Promise<void>
+  /** Stores `request.session` now. */
+  save(): Promise<void>
+  reload(): Promise<void>
+}
+
+/** The attribute that holds what a session's cookie has of its own, and its name. */
+export const COOKIE = 'cookie'
+const NONE: Values = new Map()
+
+type Kept = CookieSource & { readonly id?: string }
+
+/**
+ * `request.session`: the data are its own enumerable properties, with JSON's meaning. What has been changed is found by
+ * comparing when it is stored, attribute by attribute.
+ */
+export class Session {
+  cookie: SessionCookie
+  readonly #home: Home
+  /** Of the cookie; those that `options` has given among them. */
+  #options: CookieSource
+  /** What the state has of it. */
+  #pushed: Values = NONE
+  /** What it was when it was made or saved, for `isModified`. */
+  #clean: Values = NONE
+  #isSaved = false
+  /** By `idGenerator`. */
+  readonly #name: string | undefined
+  /** The token that it had before it was replaced. */
+  #former: Token | undefined
+
+  /**
+   * @param options of the cookie, where the session before it has others than the plugin
+   * @param restore whether the state has it already
+   * @param name that of the session before it, where it is the same one
+   */
+  constructor(home: Home, options: CookieSource, restore: boolean, name?: string) {
+    const { state, request, idGenerator } = home
+    this.#home = home
+    const kept = restore ? keptOf(state) : undefined
+    this.#options = kept === undefined ? options : { ...options, ...kept }
+    this.#name = name ?? (restore ? kept?.id : idGenerator?.(request))
+    this.cookie = new SessionCookie(this.#options, request)
+    if (!restore) return
+    const { live } = state
+    if (live !== undefined && this.cookie.originalMaxAge) {
+      this.cookie.originalExpires = new Date(live.lease.expiresAt)
+    }
+    this.#pushed = load(this, state)
+    this.#clean = this.#pushed
+  }
+
+  get sessionId(): string {
+    return this.#name ?? this.#token.id
+  }
+
+  /** What the cookie holds: a secret, not to be logged. */
+  get encryptedSessionId(): string {
+    return this.#token.text
+  }
+
+  get #token(): Token {
+    return this.#former ?? this.#home.state.reserve()
+  }
+
+  get(key: string): unknown {
+    return (this as Record<string, unknown>)[key]
+  }
+
+  set(key: string, value: unknown): void {
+    ;(this as Record<string, unknown>)[key] = value
+  }
+
+  options(options: CookieOptions): void {
+    if (Object.keys(options).length === 0) return
+    const { originalMaxAge, ...before } = this.#options
+    const kept = originalMaxAge ? { maxAge: originalMaxAge } : {}
+    this.#options = { ...before, ...kept, ...options }
+    this.cookie = new SessionCookie(this.#options, this.#home.request)
+  }
+
+  touch(): void {
+    const { originalMaxAge } = this.cookie
+    if (originalMaxAge) this.cookie.expires = new Date(Date.now() + originalMaxAge)
+  }
+
+  isModified(): boolean {
+    for (const _ of changed(this.#clean, valuesOf(this))) return true
+    return false
+  }
+
+  isSaved(): boolean {
+    return this.#isSaved
+  }
+
+  save(callback?: Callback): Promise<void> | undefined {
+    return answer(this.#home.save(), callback)
+  }
+
+  reload(callback?: Callback): Promise<void> | undefined {
+    return answer(this.#home.reload(), callback, null)
+  }
+
+  destroy(callback?: Callback): Promise<void> | undefined {
+    return answer(this.#home.destroy(this), callback)
+  }
+
+  regenerate(keys?: readonly string[] | Callback, callback?: Callback): Promise<void> | undefined {
+    const done = typeof keys === 'function' ? keys : callback
+    const next = new Session(this.#home, this.#optionsOfNext(), false)
+    if (Array.isArray(keys))
+      for (const key of keys) next.set(key as string, this.get(key as string))
+    return answer(this.#home.regenerate(next), done)
+  }
+
+  /** For the exchange. */
+  static readonly inside = {
+    /** Another takes its place. */
+    retire: (session: Session, token: Token): void => {
+      session.#former ??= token
+    },
+    again: (session: Session, restore: boolean): Session => {
+      return new Session(session.#home, session.#optionsOfNext(), restore, session.#name)
+    },
+    push: (session: Session): void => session.#push(),
+    saved: (session: Session): void => {
+      session.#isSaved = true
+      session.#clean = session.#pushed
+    },
+  }
+
+  #optionsOfNext(): CookieSource {
+    const { originalMaxAge, ...options } = this.#options
+    const maxAge = originalMaxAge ? { maxAge: originalMaxAge } : {}
+    return { ...options, ...maxAge }
+  }
+
+  /** Tells the state what has changed since it was last told. */
+  #push(): void {
+    const { state } = this.#home
+    const values = valuesOf(this)
+    for (const name of changed(this.#pushed, values)) {
+      const value = values.get(name)
+      state.attributes.set(name, value === undefined ? undefined : read(value))
+    }
+    this.#pushed = values
+    this.#pushCookie()
+  }
+
+  #pushCookie(): void {
+    const { state, cookie: options, request } = this.#home
+    const usual = new SessionCookie(options, request)
+    const changes = changesOf(this.cookie, usual)
+    const id = this.#name
+    const kept = id === undefined ? changes : { ...changes, id }
+    // Most sessions have none, and it is read no further.
+    if (kept !== undefined || state.attributes.has(COOKIE)) state.attributes.set(COOKIE, kept)
+    if (!state.headersSent) state.setLifetime(lifetimeOf(this.cookie))
+  }
+}
+
+/** What the cookie of a session that is stored has of its own. */
+export function keptOf(state: SessionState): Kept | undefined {
+  if (!state.attributes.has(COOKIE)) return undefined
+  const kept = state.attributes.view(COOKIE)
+  return typeof kept === 'object' && kept !== null ? kept : undefined
+}
+
+/** The session ends when its cookie does. */
+export function lifetimeOf(cookie: SessionCookie): Lifetime {
+  const { originalMaxAge } = cookie
+  const idleTimeout = originalMaxAge || undefined
+  return {
+    idleTimeout: idleTimeout && Math.min(Math.max(1, Math.round(idleTimeout)), LONGEST_LIFETIME),
+    deadline: fixedEnd(cookie),
+  }
+}
+
+function load(session: object, state: SessionState): Values {
+  const values = new Map()
+  for (const name of state.attributes.names()) {
+    if (name === COOKIE) continue
+    const written = write(name, state.attributes.view(name))
+    if (written === undefined) continue
+    values.set(name, written)
+    const value = read(written)
+    Object.defineProperty(session, name, {
+      value,
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    })
+  }
+  return values
+}

@@ -1,0 +1,150 @@
+/** What the plugin takes, and what it refuses at the start. */
+import { createSessions, memoryEngine, OptionError } from 'sojourn'
+import { type FastifySessionOptions, fastifySession } from 'sojourn/fastify-session'
+import { afterEach, describe, expect, it } from 'vitest'
+import { SECRET } from '../support/world.ts'
+import { makeApp, start } from './pair.ts'
+
+const closing: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close()
+})
+
+async function refusal(options: object): Promise<OptionError> {
+  const app = makeApp()
+  closing.push(() => app.close())
+  app.register(fastifySession, options as FastifySessionOptions)
+  const error: unknown = await app.ready().then(
+    () => undefined,
+    (failure: unknown) => failure,
+  )
+  if (error instanceof OptionError) return error
+  throw new Error('was not refused by an OptionError', { cause: error })
+}
+
+const store = { get: () => undefined, set: () => undefined, destroy: () => undefined }
+const signer = { sign: (text: string) => text, unsign: (text: string) => text }
+
+describe('refused', () => {
+  it.each<[string, object, string]>([
+    ['no secret', {}, 'secret'],
+    ['a secret of 31 characters', { secret: 'x'.repeat(31) }, 'secret'],
+    ['no secrets', { secret: [] }, 'secret'],
+    ['an empty one among secrets', { secret: [SECRET, ''] }, 'secret'],
+    ['a signer', { secret: signer }, 'secret'],
+    ['another store', { secret: SECRET, store }, 'store'],
+    ['sessions of something else', { sessions: {} }, 'sessions'],
+    [
+      'options of createSessions beside sessions',
+      { sessions: createSessions(), redis: 'redis://x' },
+      'redis',
+    ],
+    ['an option that is not known', { secret: SECRET, resave: true }, 'resave'],
+    [
+      'a cookie option that is not known',
+      { secret: SECRET, cookie: { signed: true } },
+      'cookie.signed',
+    ],
+    ['a cookie name', { secret: SECRET, cookieName: 'a b' }, 'cookieName'],
+    ['a prefix', { secret: SECRET, cookiePrefix: 5 }, 'cookiePrefix'],
+    ['rolling', { secret: SECRET, rolling: 'yes' }, 'rolling'],
+    ['saveUninitialized', { secret: SECRET, saveUninitialized: 1 }, 'saveUninitialized'],
+    ['idGenerator', { secret: SECRET, idGenerator: 'id' }, 'idGenerator'],
+    ['a cookie path', { secret: SECRET, cookie: { path: 'x' } }, 'cookie.path'],
+    [
+      'a cookie path that injects',
+      { secret: SECRET, cookie: { path: '/;HttpOnly' } },
+      'cookie.path',
+    ],
+    ['a cookie domain', { secret: SECRET, cookie: { domain: 'a;b' } }, 'cookie.domain'],
+    ['maxAge', { secret: SECRET, cookie: { maxAge: Number.NaN } }, 'cookie.maxAge'],
+    ['maxAge of more than 400 days', { secret: SECRET, cookie: { maxAge: 1e12 } }, 'cookie.maxAge'],
+    ['expires', { secret: SECRET, cookie: { expires: new Date(Number.NaN) } }, 'cookie.expires'],
+    ['secure', { secret: SECRET, cookie: { secure: 'yes' } }, 'cookie.secure'],
+    ['sameSite', { secret: SECRET, cookie: { sameSite: 'loose' } }, 'cookie.sameSite'],
+    ['fresh', { secret: SECRET, fresh: 'yes' }, 'fresh'],
+    ['outage', { secret: SECRET, outage: 'maybe' }, 'outage'],
+  ])('%s', async (_, options, name) => {
+    expect((await refusal(options)).option).toBe(name)
+  })
+
+  it('another store, by a message that says where its sessions go', async () => {
+    expect((await refusal({ secret: SECRET, store })).message).toContain('adopt')
+  })
+
+  it('never by a message that holds a secret', async () => {
+    const short = 'canary of thirty characters ab'
+    expect((await refusal({ secret: short })).message).not.toContain('canary')
+  })
+})
+
+describe('taken', () => {
+  it('a list of secrets: sessions of a former one still open', async () => {
+    const engine = memoryEngine()
+    closing.push(() => engine.close())
+    const node = async (secret: FastifySessionOptions['secret']) => {
+      const app = makeApp()
+      await app.register(fastifySession, { secret, engine, cookie: { secure: false } })
+      app.get('/', ({ session }) => {
+        session.n = (session.n ?? 0) + 1
+        return String(session.n)
+      })
+      return start(app)
+    }
+    const first = await node('a'.repeat(32))
+    await first.get('/')
+    const second = await node(['b'.repeat(32), 'a'.repeat(32)])
+    const other = await node('c'.repeat(32))
+    const { cookie } = first
+    expect((await second.get('/', { cookie })).text).toBe('2')
+    expect((await other.get('/', { cookie })).text).toBe('1')
+  })
+
+  it('a short secret in a list, with a warning that says what to do', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', note)
+    const app = makeApp()
+    await app.register(fastifySession, { secret: ['cat'], cookie: { secure: false } })
+    app.get('/', ({ session }) => {
+      session.n = (session.n ?? 0) + 1
+      return String(session.n)
+    })
+    const browser = await start(app)
+    await browser.get('/')
+    expect((await browser.get('/')).text).toBe('2')
+    process.off('warning', note)
+    const warning = warnings.find((each) => Reflect.get(each, 'code') === 'SOJOURN_SHORT_SECRET')
+    expect(warning?.message).toContain('openssl rand')
+    expect(warning?.message).not.toContain('cat')
+  })
+
+  it('the secret is that of createSessions: workers open the same sessions', async () => {
+    const engine = memoryEngine()
+    const workers = createSessions({ engine, secrets: [SECRET] })
+    closing.push(() => workers.close())
+    const app = makeApp()
+    await app.register(fastifySession, { secret: SECRET, engine, cookie: { secure: false } })
+    app.get('/', ({ session }) => {
+      session.n = 4
+      return 'set'
+    })
+    const browser = await start(app)
+    await browser.get('/')
+    const session = await workers.open(browser.jar.get('sessionId'))
+    expect(session.toJSON()).toEqual({ n: 4 })
+  })
+
+  it('a store that is Sojourn’s, and algorithm, which has no effect', async () => {
+    const sessions = createSessions()
+    closing.push(() => sessions.close())
+    const app = makeApp()
+    await app.register(fastifySession, {
+      store: { sessions },
+      algorithm: 'sha512',
+      cookie: { secure: false },
+    })
+    app.get('/', (request) => String(request.sessionStore.sessions === sessions))
+    expect((await (await start(app)).get('/')).text).toBe('true')
+  })
+})
