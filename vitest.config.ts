@@ -8,6 +8,10 @@ const config: ViteUserConfig = defineConfig({
     alias: [
       { find: /^sojourn$/, replacement: source('index.ts') },
       { find: /^sojourn\/express$/, replacement: source('frameworks/express/index.ts') },
+      {
+        find: /^sojourn\/express-compat$/,
+        replacement: source('frameworks/express-compat/index.ts'),
+      },
       { find: /^sojourn\/fastify$/, replacement: source('frameworks/fastify/index.ts') },
       { find: /^sojourn\/node$/, replacement: source('frameworks/node/index.ts') },
       { find: /^sojourn\/testing$/, replacement: source('testing/index.ts') },
