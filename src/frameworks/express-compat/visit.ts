@@ -148,24 +148,31 @@ export class Visit implements Hooked, Home {
     // At once: who goes on without waiting finds no session.
     this.#isUnset = true
     this.#isDestroyed = true
-    this.#leaveBehind()
+    this.#leaveBehind(this.#ownId as string)
     await this.#run(() => this.#attributes.logout())
   }
 
   regenerate(): Promise<void> {
     return this.#run(async () => {
+      const id = this.#ownId as string
       try {
         await this.#attributes.logout()
       } finally {
-        this.generate()
+        // Also where the end of the former is not sure: nobody goes on with it.
+        this.#begin(id)
       }
     })
   }
 
   /** A new session in the place of this one, which is left as it is. */
   generate(): void {
+    this.#begin(this.#ownId as string)
+  }
+
+  /** @param former what the session before was called */
+  #begin(former: string): void {
     const { sessions, profile } = this.#settings
-    this.#leaveBehind()
+    this.#leaveBehind(former)
     this.#exchange.release()
     this.#exchange = sessions.exchange(this.request, NO_COOKIE, { profile }) as Exchange<object>
     if (this.#headersSent) this.#exchange.deliver()
@@ -466,8 +473,8 @@ export class Visit implements Hooked, Home {
     return session !== UNSEEN && changesOf(session, this.#original) !== undefined
   }
 
-  #leaveBehind(): void {
-    for (const session of this.#held.keys()) this.#former.set(session, this.#ownId as string)
+  #leaveBehind(id: string): void {
+    for (const session of this.#held.keys()) this.#former.set(session, id)
     this.#held.clear()
     this.#current = undefined
   }
