@@ -1,5 +1,6 @@
 import { describe, it } from 'vitest'
 import { cookies } from './express-compat/rows/cookies.ts'
+import { endingRows } from './express-compat/rows/endings.ts'
 import { methods } from './express-compat/rows/methods.ts'
 import { storeRows } from './express-compat/rows/store.ts'
 import { storing } from './express-compat/rows/storing.ts'
@@ -8,7 +9,14 @@ import { compare } from './express-compat/side-by-side.ts'
 import { versions } from './express-compat/versions.ts'
 
 describe.each(versions)('$name, as express-session', (version) => {
-  const topics = { storing, cookies, methods, values: valueRows, store: storeRows }
+  const topics = {
+    storing,
+    cookies,
+    methods,
+    endings: endingRows,
+    values: valueRows,
+    store: storeRows,
+  }
   for (const [topic, rows] of Object.entries(topics)) {
     describe(topic, () => {
       it.each(Object.entries(rows))('%s', async (_, row) => {

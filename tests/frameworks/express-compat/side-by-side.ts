@@ -3,12 +3,14 @@ import { once } from 'node:events'
 import { Agent, createServer, request as send } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Express, NextFunction, Request, Response } from 'express'
-import { compat } from 'sojourn/express-compat'
+import { type CompatMiddleware, compat } from 'sojourn/express-compat'
 import { expect, vi } from 'vitest'
 import { type ExpressVersion, expressSession, type Handler, on } from './versions.ts'
 
 export interface Row {
   readonly options?: object
+  /** Mounted once more behind the first, with these. */
+  readonly mountedTwice?: object
   /** Before the sessions. */
   readonly before?: (app: Express) => void
   /** Beside the handlers, after the sessions. */
@@ -56,11 +58,16 @@ async function run(
 ): Promise<readonly Seen[]> {
   vi.useFakeTimers({ toFake: ['Date'], now: START })
   const options = { secret: SECRET, resave: false, saveUninitialized: false, ...row.options }
-  const ours = which === 'compat' ? compat({ ...options, clock, touchAfter: 0 }) : undefined
+  const make = (given: object): CompatMiddleware<object> | undefined =>
+    which === 'compat' ? compat({ ...given, clock, touchAfter: 0 }) : undefined
+  const ours = make(options)
   const app = express()
   app.set('env', 'test')
   row.before?.(app)
   app.use(ours ?? expressSession(options))
+  const second = row.mountedTwice && { ...options, ...row.mountedTwice }
+  const also = second && make(second)
+  if (second !== undefined) app.use(also ?? expressSession(second))
   for (const [path, handler] of Object.entries(row.handlers)) app.all(path, on(handler))
   row.after?.(app)
   app.use((error: unknown, _: Request, response: Response, next: NextFunction) => {
@@ -78,6 +85,7 @@ async function run(
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
     await ours?.sessions.close()
+    await also?.sessions.close()
     vi.useRealTimers()
   }
 }

@@ -147,16 +147,27 @@ export const storeRows: Readonly<Record<string, Row>> = {
   'load, change and save, and another request sees it': {
     handlers: {
       ...handlers,
+      '/tell': (req, res) => {
+        req.app.locals['told'] = req.sessionID
+        res.end()
+      },
       '/elsewhere': (req, res) => {
-        const { sessionStore } = req
-        sessionStore.load(String(req.query['id']), (_, session) => {
-          ;(session as unknown as Record<string, unknown>)['n'] = 70
+        req.sessionStore.load(String(req.app.locals['told']), (_, session) => {
+          Object.assign(session as object, { n: 70, list: ['a'] })
           session?.save((error) => res.json({ error: tell(error) }))
+        })
+      },
+      '/end': (req, res) => {
+        req.sessionStore.load(String(req.app.locals['told']), (_, session) => {
+          session?.destroy((error) => res.json({ error: tell(error) }))
         })
       },
     },
     visit: async (client) => {
-      await client.get('/count')
+      for (const path of ['/count', '/tell']) await client.get(path)
+      await client.get('/elsewhere', { cookie: 'none=1' })
+      for (const path of ['/', '/count']) await client.get(path)
+      await client.get('/end', { cookie: 'none=1' })
       await client.get('/')
     },
   },

@@ -189,6 +189,7 @@ export const storing: Readonly<Record<string, Row>> = {
     },
   },
   'mounted twice: the first one counts': {
+    mountedTwice: { saveUninitialized: true, name: 'second' },
     handlers: { '/': look, '/count': count },
     visit: async (client) => {
       for (const path of ['/count', '/', '/count']) await client.get(path)
