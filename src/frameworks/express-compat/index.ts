@@ -8,6 +8,7 @@ import { pathOf } from './connection.ts'
 import { type CompatOptions, settingsOf } from './options.ts'
 import { defineProperties } from './request-properties.ts'
 import type { Settings } from './settings.ts'
+import { endOnce } from './single-end.ts'
 import { CompatStore } from './store.ts'
 import { Visit } from './visit.ts'
 
@@ -78,6 +79,7 @@ function open(
     const visit = new Visit(request, settings, exchange)
     defineProperties(request, visit, store)
     hookResponse(response, visit, next, sessions)
+    endOnce(response)
     next()
   }
   const facts = new NodeRequest(request, request, isSecure)

@@ -1,0 +1,27 @@
+import type { ServerResponse } from 'node:http'
+
+const STATE: unique symbol = Symbol('sojourn.single-end')
+
+interface State {
+  readonly end: (...args: unknown[]) => unknown
+  hasEnded: boolean
+}
+type Ending = ServerResponse & { [STATE]?: State }
+
+/**
+ * What ends a response again is without effect, as with express-session: applications have come to rest
+ * on it, and Node's own answer is an error that ends the process.
+ */
+export function endOnce(response: ServerResponse): void {
+  const ending: Ending = response
+  ending[STATE] = { end: response.end as State['end'], hasEnded: false }
+  response.end = end as ServerResponse['end']
+}
+
+// The same function for all responses.
+function end(this: Ending, ...args: unknown[]): unknown {
+  const state = this[STATE] as State
+  if (state.hasEnded) return false
+  state.hasEnded = true
+  return state.end.apply(this, args)
+}
