@@ -1,3 +1,4 @@
+import { AttributeError } from '../../core/errors.ts'
 import { cloneValue, equalValues } from '../../core/values.ts'
 
 /** What a session held when it was last the same as what is stored. */
@@ -11,7 +12,7 @@ export type JsonChanges = Map<string, unknown>
  * functions and `undefined` are not there.
  * @param known as the session held it; a property that still equals it is not changed, whatever it is
  * @returns nothing where nothing has changed
- * @throws TypeError for what JSON cannot hold: a cycle, a bigint
+ * @throws AttributeError for what JSON cannot hold: a cycle, a bigint
  */
 export function changesOf(session: object, known: Known): JsonChanges | undefined {
   let changes: JsonChanges | undefined
@@ -46,7 +47,18 @@ export function knownAfter(known: Known, changes: JsonChanges): Known {
 
 function jsonOf(name: string, value: unknown): unknown {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
-  // `toJSON` is told the property's name.
-  const text = JSON.stringify({ [name]: value })
+  let text: string
+  try {
+    // `toJSON` is told the property's name.
+    text = JSON.stringify({ [name]: value })
+  } catch (cause) {
+    throw new AttributeError(
+      name,
+      'JSON cannot hold it (a cycle, a bigint, a getter that throws)',
+      {
+        cause,
+      },
+    )
+  }
   return (JSON.parse(text) as Record<string, unknown>)[name]
 }

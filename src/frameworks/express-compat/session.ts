@@ -45,7 +45,7 @@ export class CompatSession {
 
   /**
    * Stores it now, a new session without anything in it too.
-   * @throws TypeError for what JSON cannot hold, and as `Session.commit`
+   * @throws AttributeError for what JSON cannot hold, and as `Session.commit`
    */
   save(callback: Callback): this
   save(): Promise<void>

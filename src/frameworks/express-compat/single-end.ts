@@ -23,5 +23,11 @@ function end(this: Ending, ...args: unknown[]): unknown {
   const state = this[STATE] as State
   if (state.hasEnded) return false
   state.hasEnded = true
-  return state.end.apply(this, args)
+  try {
+    return state.end.apply(this, args)
+  } catch (error) {
+    // A chunk that Node refuses: the error handler is to answer.
+    state.hasEnded = false
+    throw error
+  }
 }

@@ -38,6 +38,13 @@ export interface Reply {
 
 export type Behaviour = (call: Call) => unknown
 
+/** A value that no adapter can store. */
+export function unstorable(): object {
+  const cycle: { self?: object } = {}
+  cycle.self = cycle
+  return cycle
+}
+
 export interface AppOptions {
   /** Whether X-Forwarded-Proto is believed. */
   readonly trustProxy?: boolean
@@ -61,6 +68,8 @@ export interface App {
 /** A framework under test. */
 export interface Adapter {
   readonly name: string
+  /** `call.session` has attributes and none of a session's members, and values have JSON's meaning. */
+  readonly plain?: boolean
   /** Serves each behaviour at its path, for every method. */
   start(
     sessions: Sessions<Data>,
