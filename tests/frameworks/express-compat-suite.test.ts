@@ -7,6 +7,7 @@ import { compressionCases } from './cases/compression.ts'
 import { endingCases, nodeEndings, replyEndings } from './cases/endings.ts'
 import { failureCases } from './cases/failures.ts'
 import { outageCases } from './cases/outages.ts'
+import { secrecyCases } from './cases/secrecy.ts'
 import { compatAdapter } from './express-compat/compat-adapter.ts'
 import { versions } from './express-compat/versions.ts'
 import { nodeResponseSuite } from './suite.ts'
@@ -28,6 +29,7 @@ describe.each(versions)('$name', (version) => {
   cachingCases(adapter)
   failureCases(adapter)
   nodeResponseSuite(adapter)
+  secrecyCases(adapter)
   compressionCases(adapter)
 
   describe('on Redis', () => {

@@ -36,7 +36,16 @@ const NO_COOKIE = { cookie: undefined, secure: false, host: undefined, proxied: 
 
 /** One request and its session, as express-session's API has it. */
 export class Visit implements Hooked, Home {
-  readonly request: IncomingMessage
+  static {
+    // It hangs on the request, and the request holds the cookie: whoever logs one must not log the other.
+    Object.defineProperty(Visit.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+      value(this: Visit): object {
+        return this.#exchange.session
+      },
+    })
+  }
+
+  readonly #request: IncomingMessage
   readonly #settings: Settings
   #exchange: Exchange<object>
   /** What `req.session` is; made when somebody looks. */
@@ -70,7 +79,7 @@ export class Visit implements Hooked, Home {
   accessed = false
 
   constructor(request: IncomingMessage, settings: Settings, exchange: Exchange<object>) {
-    this.request = request
+    this.#request = request
     this.#settings = settings
     this.#exchange = exchange
     this.#wasStored = !exchange.session.isNew
@@ -82,6 +91,10 @@ export class Visit implements Hooked, Home {
 
   get #note(): Note | undefined {
     return this.#exchange.note as Note | undefined
+  }
+
+  get request(): IncomingMessage {
+    return this.#request
   }
 
   // What the request's properties are.
@@ -112,7 +125,7 @@ export class Visit implements Hooked, Home {
   get #ownId(): unknown {
     if (this.#settings.genid === undefined) return this.#exchange.id
     if (!this.#attributes.isNew) return this.#note?.name ?? this.#exchange.id
-    this.#name ??= { value: this.#settings.genid(this.request) }
+    this.#name ??= { value: this.#settings.genid(this.#request) }
     return this.#name.value
   }
 
@@ -174,7 +187,7 @@ export class Visit implements Hooked, Home {
     const { sessions, profile } = this.#settings
     this.#leaveBehind(former)
     this.#exchange.release()
-    this.#exchange = sessions.exchange(this.request, NO_COOKIE, { profile }) as Exchange<object>
+    this.#exchange = sessions.exchange(this.#request, NO_COOKIE, { profile }) as Exchange<object>
     if (this.#headersSent) this.#exchange.deliver()
     if (this.#abandoned) this.#exchange.abandon()
     this.#isRegenerated = true
@@ -258,7 +271,7 @@ export class Visit implements Hooked, Home {
     const isHeld = delivered?.isHeld ?? this.#wasStored
     if (!this.#isCookieDue(session, cookie, isHeld)) return undefined
     const { isSecure, name, rolling } = this.#settings
-    if (cookie.secure && !isSecure(this.request)) return undefined
+    if (cookie.secure && !isSecure(this.#request)) return undefined
     // Its end moves each time that it is sent, and with `rolling` so does the session's.
     cookie.maxAge = cookie.originalMaxAge
     this.#renews = rolling
@@ -284,10 +297,10 @@ export class Visit implements Hooked, Home {
 
   /** Nothing where the application wants none. */
   #present(): Seen | typeof FOREIGN | undefined {
-    if (this.#isUnset || !Object.hasOwn(this.request, 'session')) return undefined
+    if (this.#isUnset || !Object.hasOwn(this.#request, 'session')) return undefined
     if (this.#current === undefined && this.#foreign === undefined) return UNSEEN
     // Deleted and set again it is a property like others.
-    const value = (this.request as { session?: unknown }).session
+    const value = (this.#request as { session?: unknown }).session
     if (value === undefined || value === null) return undefined
     return value instanceof CompatSession && this.#held.has(value) ? value : FOREIGN
   }
@@ -310,8 +323,8 @@ export class Visit implements Hooked, Home {
     const { expiresAt } = this.#attributes
     this.#cookie =
       expiresAt === undefined
-        ? cookies.make(this.request)
-        : cookies.restore(this.request, this.#note?.cookie, this.#exchange.idleTimeout, expiresAt)
+        ? cookies.make(this.#request)
+        : cookies.restore(this.#request, this.#note?.cookie, this.#exchange.idleTimeout, expiresAt)
     return this.#cookie
   }
 
@@ -423,7 +436,7 @@ export class Visit implements Hooked, Home {
     if (principal === undefined) return this.#exchange.leave(idleTimeout)
     await this.#attributes.login(principal, {
       keep: this.#attributes.names(),
-      device: this.request.headers['user-agent'],
+      device: this.#request.headers['user-agent'],
       idleTimeout,
     })
   }
