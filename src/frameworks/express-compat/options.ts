@@ -112,7 +112,7 @@ export function settingsOf<Data extends object>(options: CompatOptions<Data>): S
     rolling: options.rolling ?? false,
     unsetDestroys: unset === 'destroy',
     genid: options.genid as Settings['genid'],
-    principal: options.principal as Settings['principal'],
+    principal: options.principal,
   }
 }
 

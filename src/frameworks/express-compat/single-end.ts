@@ -14,7 +14,8 @@ type Ending = ServerResponse & { [STATE]?: State }
  */
 export function endOnce(response: ServerResponse): void {
   const ending: Ending = response
-  ending[STATE] = { end: response.end as State['end'], hasEnded: false }
+  const { end: original } = response as unknown as Pick<State, 'end'>
+  ending[STATE] = { end: original, hasEnded: false }
   response.end = end as ServerResponse['end']
 }
 

@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events'
-import type { Delta } from '../../core/attributes.ts'
 import { OptionError } from '../../core/errors.ts'
 import type { StoredSession } from '../../core/stored-session.ts'
 import { isSessionId } from '../../core/token.ts'
@@ -114,13 +113,13 @@ export class CompatStore extends EventEmitter {
         delta.set(name, { value })
       }
       const note = (stored.note ?? {}) as Record<string, unknown>
-      if (cookie === undefined) return { delta: delta as Delta, note: stored.note }
+      if (cookie === undefined) return { delta, note: stored.note }
       const { cookie: _, ...others } = note
       const kept = cookies.keep(cookie)
       const after = kept === undefined ? others : { ...others, cookie: kept }
       const { originalMaxAge } = cookie
       return {
-        delta: delta as Delta,
+        delta,
         note: Object.keys(after).length === 0 ? undefined : after,
         idleTimeout:
           typeof originalMaxAge === 'number' && originalMaxAge > 0 ? originalMaxAge : undefined,

@@ -10,7 +10,7 @@ import { CompatSession, type Home } from './session.ts'
 import { cookieIn, type SessionCookie } from './session-cookie.ts'
 import type { Settings } from './settings.ts'
 
-type Attributes = Session<Record<string, unknown>>
+type Attributes = Session
 
 /** What is kept with a session of ours. */
 interface Note {
@@ -86,7 +86,7 @@ export class Visit implements Hooked, Home {
   }
 
   get #attributes(): Attributes {
-    return this.#exchange.session as Attributes
+    return this.#exchange.session
   }
 
   get #note(): Note | undefined {

@@ -23,7 +23,9 @@ const USERS: readonly User[] = [
   { id: 2, name: 'grace' },
 ]
 /** Its types do not fit an ES module. */
-const grantExpress = (grant as unknown as { express(config: object): RequestHandler }).express
+const { express: grantExpress } = grant as unknown as {
+  express: (config: object) => RequestHandler
+}
 const form = express.urlencoded({ extended: false })
 
 /** Signing in and out, with Passport and connect-flash. */
@@ -157,7 +159,7 @@ export function clientCases(version: ExpressVersion, redis: () => string): void 
     await other.post(`${b.origin}/login`, { username: 'grace', password: 'right' })
     const mine = b.middleware.sessions.of('1')
     const list = await mine.list()
-    expect(list.map(({ device }) => device).toSorted()).toEqual(['a laptop', 'a phone'])
+    expect(new Set(list.map(({ device }) => device))).toEqual(new Set(['a laptop', 'a phone']))
     const name = async (browser: Browser, { origin }: Node): Promise<unknown> =>
       (JSON.parse((await browser.get(`${origin}/`)).text) as { name: unknown }).name
     expect(await name(phone, b)).toBe('ada')

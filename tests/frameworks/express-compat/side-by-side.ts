@@ -4,7 +4,7 @@ import { Agent, createServer, request as send } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Express, NextFunction, Request, Response } from 'express'
 import { type CompatMiddleware, compat } from 'sojourn/express-compat'
-import { expect, vi } from 'vitest'
+import { vi } from 'vitest'
 import { type ExpressVersion, expressSession, type Handler, on } from './versions.ts'
 
 export interface Row {
@@ -41,14 +41,15 @@ const UNCOMPARED = new Set(
   ),
 )
 
-/** Runs it on both and compares. @returns what both have answered */
-export async function compare(version: ExpressVersion, row: Row): Promise<readonly Seen[]> {
+export interface Comparison {
+  readonly theirs: readonly Seen[]
+  readonly ours: readonly Seen[]
+}
+
+/** Runs it on both. */
+export async function compare(version: ExpressVersion, row: Row): Promise<Comparison> {
   const theirs = await run(version, row, 'express-session')
-  const ours = await run(version, row, 'compat')
-  expect(ours).toEqual(theirs)
-  // A row of which nothing comes compares nothing.
-  expect(theirs.length).toBeGreaterThan(0)
-  return ours
+  return { theirs, ours: await run(version, row, 'compat') }
 }
 
 async function run(

@@ -6,7 +6,7 @@ import express4 from 'express4'
 import type { CompatSession, CompatStore } from 'sojourn/express-compat'
 
 // Without its types: they and ours would both say what `req.session` is, in one program.
-const load = createRequire(import.meta.url)
+const require = createRequire(import.meta.url)
 
 type Middleware = (
   request: IncomingMessage,
@@ -15,7 +15,7 @@ type Middleware = (
 ) => void
 
 /** express-session itself. */
-export const expressSession = load('express-session') as {
+export const expressSession = require('express-session') as {
   (options: object): Middleware
   MemoryStore: new () => { readonly sessions: Record<string, string> }
 }
@@ -33,6 +33,7 @@ export const versions: readonly ExpressVersion[] = [
 /** What express-session and ours both make of a request. */
 export interface SessionRequest extends Omit<Request, 'session'> {
   // biome-ignore lint/suspicious/noExplicitAny: what applications without types see
+  // oxlint-disable-next-line typescript/no-explicit-any
   session: CompatSession & Record<string, any>
   sessionID: string
   sessionStore: CompatStore

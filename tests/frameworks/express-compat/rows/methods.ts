@@ -2,8 +2,7 @@ import type { Row } from '../side-by-side.ts'
 import type { Handler, SessionRequest } from '../versions.ts'
 import { count, look } from './storing.ts'
 
-const tell = (error: unknown): string | null =>
-  error === undefined || error === null ? null : String(error)
+const tell = (error: unknown): string | null => (error ? (error as Error).message : null)
 const handlers = { '/': look, '/count': count }
 
 const regenerate: Handler = (req, res) => {
@@ -406,7 +405,7 @@ export const methods: Readonly<Record<string, Row>> = {
         res.json({
           keys: Object.keys(req.session),
           inherited,
-          entries: Object.entries({ ...req.session }).length,
+          entries: Object.entries(Object.assign({}, req.session)).length,
           has: ['a' in req.session, 'b' in req.session, Object.hasOwn(req.session, 'a')],
           methods: ['save', 'touch', 'reload', 'destroy', 'regenerate', 'resetMaxAge'].map(
             (name) => typeof req.session[name],

@@ -2,12 +2,11 @@ import type { Row } from '../side-by-side.ts'
 import type { Handler } from '../versions.ts'
 import { count, look } from './storing.ts'
 
-const tell = (error: unknown): string | null =>
-  error === undefined || error === null ? null : String(error)
+const tell = (error: unknown): string | null => (error ? (error as Error).message : null)
 const handlers = { '/': look, '/count': count }
 
 const getById: Handler = (req, res) => {
-  req.sessionStore.get(String(req.query['id']), (error, session) => {
+  req.sessionStore.get(req.query['id'] as string, (error, session) => {
     res.json({ error: tell(error), session: session ?? null })
   })
 }
