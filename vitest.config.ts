@@ -1,29 +1,20 @@
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
-const source = (path: string) => fileURLToPath(new URL(`src/${path}`, import.meta.url))
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+/** Entry points are named once: where the compiler finds them is where the tests do. */
+const { compilerOptions } = JSON.parse(readFileSync(here('tsconfig.json'), 'utf8')) as {
+  compilerOptions: { paths: Record<string, [string]> }
+}
 
 const config: ViteUserConfig = defineConfig({
   resolve: {
-    alias: [
-      { find: /^sojourn$/, replacement: source('index.ts') },
-      { find: /^sojourn\/express$/, replacement: source('frameworks/express/index.ts') },
-      {
-        find: /^sojourn\/express-session$/,
-        replacement: source('frameworks/express-session/index.ts'),
-      },
-      { find: /^sojourn\/fastify$/, replacement: source('frameworks/fastify/index.ts') },
-      { find: /^sojourn\/fetch$/, replacement: source('frameworks/fetch/index.ts') },
-      { find: /^sojourn\/hono$/, replacement: source('frameworks/hono/index.ts') },
-      {
-        find: /^sojourn\/fastify-session$/,
-        replacement: source('frameworks/fastify/compat/index.ts'),
-      },
-      { find: /^sojourn\/node$/, replacement: source('frameworks/node/index.ts') },
-      { find: /^sojourn\/socket\.io$/, replacement: source('frameworks/socket.io/index.ts') },
-      { find: /^sojourn\/testing$/, replacement: source('testing/index.ts') },
-      { find: /^sojourn\/ws$/, replacement: source('frameworks/ws/index.ts') },
-    ],
+    alias: Object.entries(compilerOptions.paths).map(([name, [file]]) => ({
+      find: new RegExp(`^${name.replaceAll('.', '\\.')}$`),
+      replacement: here(file),
+    })),
   },
   test: {
     include: ['tests/**/*.test.ts'],

@@ -2,7 +2,7 @@ import { figure } from '../support/markdown.mjs'
 
 const MODES = `Express changes the prototype of each request and response, and V8 before 13 then makes a
 hidden class for every property that is added to them. Bare Express and express-session pay for that; Sojourn's
-adapter puts both objects into dictionary mode (\`src/frameworks/express/dictionary.ts\`), which may save more than the
+adapter puts both objects into dictionary mode (\`src/frameworks/node/dictionary.ts\`), which may save more than the
 session costs. Over bare Express is what an application pays; over Express with objects in the same mode, which is the row
 "objects in dictionary mode" for Sojourn and bare Express for express-session, is what the session costs.`
 

@@ -22,7 +22,7 @@ const store = peer('connect-redis')
  */
 export function listRows() {
   // What Express costs without the hidden classes that its changed prototypes bring about in V8 before
-  // 13 (src/frameworks/express/dictionary.ts). Our adapter's requests and responses are of this kind,
+  // 13 (src/frameworks/node/dictionary.ts). Our adapter's requests and responses are of this kind,
   // those of express-session are as in bare Express.
   const dictionary = {
     id: 'express-dictionary',

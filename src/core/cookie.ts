@@ -164,6 +164,16 @@ export class CookiePolicy implements CookieReader {
   }
 }
 
+/** A cookie that an adapter forms itself: found by its name alone. */
+export function namedCookie(name: string): CookieReader {
+  const profile: CookieProfile = { name, suffix: '' }
+  return {
+    profile: () => profile,
+    first: (_, header) => nextValue(header, name, 0),
+    candidates: (_, header) => (header === undefined ? [] : cookieValues(header, name)),
+  }
+}
+
 function toSeconds(ms: number): number {
   return Math.max(1, Math.floor(Math.min(ms, LONGEST_LIFETIME) / 1000))
 }

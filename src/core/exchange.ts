@@ -1,5 +1,6 @@
 import { Attachment } from './attachment.ts'
 import type { CookieProfile, CookieReader, CookieRequest } from './cookie.ts'
+import type { SessionId } from './engine.ts'
 import { StoreUnavailableError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import type { Live, Loaded } from './live.ts'
@@ -24,7 +25,14 @@ export interface ExchangeOptions {
   /** Instead of that of `createSessions`. */
   readonly outage?: OutagePolicy | undefined
   /** Finds the token instead of the cookie of `createSessions`. Who gives it sets its own cookie too. */
-  readonly cookie?: CookieReader
+  readonly cookie?: CookieReader | undefined
+}
+
+/** What an adapter that forms the cookie itself has to put in it. */
+export interface Deliverable {
+  readonly token: string
+  /** Whether the browser's cookie holds it already. */
+  readonly isHeld: boolean
 }
 
 /** For adapters that keep a cookie of their own: what an exchange does not show. */
@@ -106,6 +114,52 @@ export class Exchange<Data extends object> {
     }
   }
 
+  /** The session's id, or the one that it will have once it is stored. */
+  get id(): SessionId {
+    return this.#state.reserve().id
+  }
+
+  /** Has an empty new session stored too. */
+  want(): void {
+    this.#state.wanted = true
+  }
+
+  /** Of the session, or of those that are made now, milliseconds. */
+  get idleTimeout(): number {
+    return this.#state.live?.header.idleTimeout ?? this.usual.idleTimeout
+  }
+
+  /** Of sessions that are made now, milliseconds. */
+  get usual(): { readonly idleTimeout: number; readonly absoluteTimeout: number } {
+    return this.#state.repository.settings
+  }
+
+  /**
+   * What the adapter keeps with the session beside its attributes: of the kinds that attributes have. Stored with
+   * the next commit; a new session is not stored for it alone.
+   */
+  get note(): unknown {
+    return this.#state.note
+  }
+
+  set note(value: unknown) {
+    this.#state.note = value
+  }
+
+  /**
+   * Who was signed in has left: a new token and nobody's session, with all attributes. The former is refused
+   * at once.
+   * @throws HeadersSentError, and as `Session.commit`
+   */
+  leave(idleTimeout: number): Promise<void> {
+    const { note } = this
+    const { absoluteTimeout } = this.usual
+    const nobody = { name: undefined, level: undefined, kind: undefined, limit: undefined }
+    const nowhere = { device: undefined, address: undefined, persistent: false }
+    const keep = this.#state.attributes.names()
+    return this.#state.login({ ...nobody, ...nowhere, keep, note, idleTimeout, absoluteTimeout })
+  }
+
   /** Whether the application has been told before that a commit failed. */
   get failed(): boolean {
     return this.#state.failed
@@ -145,6 +199,18 @@ export class Exchange<Data extends object> {
     // the browser may hold a newer cookie by now, and to clear that would sign it out.
     if (this.#presented === undefined || !state.loggedOut) return undefined
     return cookie.clear(this.#profile)
+  }
+
+  /**
+   * Instead of `sendHeaders`, for an adapter that forms the cookie itself.
+   * @returns nothing where there is no session, or its token is not for this client
+   */
+  deliver(): Deliverable | undefined {
+    const state = this.#state
+    state.headersSent = true
+    if (state.live === undefined || state.concealed) return undefined
+    const token = state.live.token.text
+    return { token, isHeld: token === this.#presented }
   }
 
   /** `Session.refresh`, which is no use of the session by the application. */

@@ -3,7 +3,7 @@ import { Confirmation } from './durability.ts'
 import type { Limit } from './engine.ts'
 import { SessionEndedError, StoreUnavailableError } from './errors.ts'
 import type { Live } from './live.ts'
-import { loginMeta } from './meta.ts'
+import { loginMeta, type Meta, NO_META, withNote, withPersistent } from './meta.ts'
 import type { PrincipalName } from './principal.ts'
 import { rebase } from './rebase.ts'
 import type { RecordHeader } from './record.ts'
@@ -20,7 +20,8 @@ import { equalValues } from './values.ts'
 const CAREFUL_ATTEMPTS = 6
 
 export interface LoginPlan {
-  readonly name: PrincipalName
+  /** Absent: who was signed in has left, and what is kept is nobody's from now on. */
+  readonly name: PrincipalName | undefined
   /** Names of the attributes that go along. */
   readonly keep: readonly string[]
   readonly level: number | undefined
@@ -31,6 +32,8 @@ export interface LoginPlan {
   readonly persistent: boolean
   readonly idleTimeout: number
   readonly absoluteTimeout: number
+  /** See `noteOf`. */
+  readonly note: unknown
 }
 
 /**
@@ -53,25 +56,20 @@ export async function login(
     deadline: now + plan.absoluteTimeout,
     idleTimeout: plan.idleTimeout,
     schema: Math.max(schema.version, before?.header.schema ?? 0),
-    ownerTag: plan.name.tag,
+    ownerTag: plan.name?.tag,
   }
-  const meta = loginMeta({
-    principal: plan.name.principal,
-    authenticatedAt: now,
-    level: plan.level,
-    kind: plan.kind,
-    device: plan.device,
-    address: plan.address,
-    persistent: plan.persistent,
-  })
+  const meta = metaOf(plan, now)
   const base = before?.attributes() ?? new Map<string, unknown>()
   const kept = pick(applyDelta(base, pending), plan.keep)
-  const token = createToken(keyring, plan.name.partition, region)
+  const token = createToken(keyring, plan.name?.partition, region)
   // The same principal's, which this login ends, is not one too many.
-  const isReplaced = before !== undefined && before.header.ownerTag === plan.name.tag
+  const isReplaced = before !== undefined && before.header.ownerTag === plan.name?.tag
   const limit = isReplaced && plan.limit ? { ...plan.limit, replaces: before.token.id } : plan.limit
-  const leave = (error: unknown): void =>
+  const leave = (error: unknown): void => {
+    // Nobody's session counts for no limit and stands in no list: it ends by itself.
+    if (plan.name === undefined) return
     repository.leftovers.end(token.id, plan.name.tag, plan.idleTimeout, error)
+  }
   let created: Live
   try {
     created = await repository.create(token, header, kept, meta, limit)
@@ -87,6 +85,18 @@ export async function login(
     await repository.destroy(created).catch(leave)
     throw error
   }
+}
+
+function metaOf(plan: LoginPlan, now: number): Meta {
+  const { name, level, kind, device, address, persistent, note } = plan
+  const meta =
+    name === undefined
+      ? withPersistent(NO_META, persistent)
+      : loginMeta({
+          ...{ principal: name.principal, authenticatedAt: now, level, kind },
+          ...{ device, address, persistent },
+        })
+  return note === undefined ? meta : withNote(meta, note)
 }
 
 /**

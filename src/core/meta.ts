@@ -15,6 +15,7 @@ const KIND = 'c'
 const LEVEL = 'l'
 const TOKEN_MADE_AT = 'r'
 const FORMER = 'f'
+const NOTE = 'n'
 
 export interface LoginMeta {
   readonly principal: string
@@ -74,6 +75,16 @@ export function withPersistent(meta: Meta, persistent: boolean): Meta {
   const changed = new Map(meta)
   if (persistent) changed.set(PERSISTENT, true)
   else changed.delete(PERSISTENT)
+  return changed
+}
+
+/** What the adapter keeps with the session beside its attributes. */
+export const noteOf = (meta: Meta): unknown => meta.get(NOTE)
+
+export function withNote(meta: Meta, note: unknown): Meta {
+  const changed = new Map(meta)
+  if (note === undefined) changed.delete(NOTE)
+  else changed.set(NOTE, note)
   return changed
 }
 

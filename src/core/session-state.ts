@@ -16,7 +16,9 @@ import {
   isPersistent,
   type Meta,
   NO_META,
+  noteOf,
   principalOf,
+  withNote,
   withPersistent,
   withStepUp,
 } from './meta.ts'
@@ -34,6 +36,7 @@ import {
 import { isStoreError } from './revoke.ts'
 import type { Rotation } from './rotations.ts'
 import { createToken, type Token } from './token.ts'
+import { equalValues } from './values.ts'
 
 const NOTHING: ReadonlyMap<string, unknown> = new Map()
 
@@ -60,6 +63,8 @@ export class SessionState {
   /** A forward led here: the request came with a former token, and its answer brings the successor. */
   #forwarded: boolean
   #lifetime: Lifetime | undefined
+  /** What is to be noted and is not stored yet. */
+  #note: { readonly value: unknown } | undefined
   /** A forward has led here whose time is over: the request goes on, and its client is not told the token. */
   #concealed = false
   /** The last operation; undefined: none is under way. */
@@ -161,9 +166,12 @@ export class SessionState {
 
   /** Whether a commit would write anything. */
   get dirty(): boolean {
-    if (this.#live !== undefined && this.#lifetime !== undefined) return true
-    if (this.wanted && this.#live === undefined && this.#ended === undefined) return true
-    return this.#attributes.dirty
+    if (this.#live === undefined) {
+      // Without a cookie nobody would ever find it.
+      const isStorable = this.#ended === undefined && !this.headersSent && !this.abandoned
+      return (this.wanted && isStorable) || this.#attributes.dirty
+    }
+    return this.#lifetime !== undefined || this.#note !== undefined || this.#attributes.dirty
   }
 
   /**
@@ -221,6 +229,17 @@ export class SessionState {
     const live = this.#live
     if (this.#lifetime === undefined && live && hasLifetime(live, lifetime)) return
     this.#lifetime = { ...this.#lifetime, ...lifetime }
+  }
+
+  /** What the adapter keeps with the session beside its attributes. A new session is not stored for it alone. */
+  get note(): unknown {
+    if (this.#note !== undefined) return this.#note.value
+    return this.#live && noteOf(this.#live.meta)
+  }
+
+  set note(value: unknown) {
+    const stored = this.#live && noteOf(this.#live.meta)
+    this.#note = equalValues(value, stored) ? undefined : { value }
   }
 
   commit(): Promise<void> {
@@ -286,7 +305,7 @@ export class SessionState {
       this.#ending?.pause()
       let live: Live
       try {
-        const { principal } = plan.name
+        const principal = plan.name?.principal
         const region = this.repository.regionForNew({ principal, request: this.request })
         live = await login(this.repository, before, delta, plan, region)
       } catch (error) {
@@ -302,9 +321,17 @@ export class SessionState {
       this.unavailable = undefined
       this.cached = false
       this.#lifetime = undefined
+      this.#note = undefined
+      this.wanted = false
+      this.#reserved = undefined
       this.#concealed = false
       this.rotationDue = false
       this.#become(live, true)
+      if (plan.name === undefined) {
+        const left = before && { id: before.token.id, principal: principalOf(before.meta) }
+        if (left !== undefined) await this.#events.record('logout', left)
+        return
+      }
       await this.#events.record('login', {
         id: live.token.id,
         previousId: before?.token.id,
@@ -351,6 +378,7 @@ export class SessionState {
       this.#become(undefined, true)
       this.#attributes = new Attributes(none)
       this.#lifetime = undefined
+      this.#note = undefined
       await entry
       return outcome
     })
@@ -466,6 +494,7 @@ export class SessionState {
       throw error
     }
     this.#lifetime = undefined
+    this.#note = undefined
     this.wanted = false
     this.#reserved = undefined
     this.#become(live, false)
@@ -492,6 +521,7 @@ export class SessionState {
     this.#reserved = undefined
     this.wanted = false
     this.#lifetime = undefined
+    this.#note = undefined
     if (loaded.status === 'none') return this.#end(delta, 'ended')
     const { live } = loaded
     const rebased = (this.#rebase ?? rebase)(delta, NOTHING, live.attributes(), settings.merges)
@@ -521,7 +551,8 @@ export class SessionState {
       schema: schema.version,
       ownerTag: undefined,
     }
-    const meta = lifetime.persistent === true ? withPersistent(NO_META, true) : NO_META
+    const lasting = lifetime.persistent === true ? withPersistent(NO_META, true) : NO_META
+    const meta = this.#note === undefined ? lasting : withNote(lasting, this.#note.value)
     return this.repository.createOnce(this.#reserved ?? this.#newToken(), header, attributes, meta)
   }
 
@@ -531,10 +562,15 @@ export class SessionState {
     // The index entry of a principal's session carries its lifetime; a rotation writes it anew.
     const isOwned = live.header.ownerTag !== undefined
     const moved = rotation ?? (lifetime !== undefined && isOwned ? 'forward' : undefined)
+    const note = this.#note
+    const noted =
+      note === undefined
+        ? changeMeta
+        : (meta: Meta): Meta => withNote(changeMeta?.(meta) ?? meta, note.value)
     let written: Written
     try {
       const unknown = (this.#unknown ??= [])
-      const change = { delta, lifetime, changeMeta, unknown, rebase: this.#rebase }
+      const change = { delta, lifetime, changeMeta: noted, unknown, rebase: this.#rebase }
       written = await this.repository.store(live, change, moved)
     } catch (error) {
       this.#giveBack()
@@ -542,6 +578,7 @@ export class SessionState {
     }
     if (written.status === 'ended') return this.#end(delta, written.reason)
     this.#lifetime = undefined
+    if (this.#note === note) this.#note = undefined
     this.cached = false
     this.#concealed ||= written.isOver
     if (moved !== undefined) this.rotationDue = false

@@ -308,6 +308,7 @@ export class Session<Data extends object = Record<string, unknown>> {
       persistent: lifetime.persistent ?? false,
       idleTimeout,
       absoluteTimeout,
+      note: this.#state.note,
     })
   }
 

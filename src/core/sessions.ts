@@ -28,6 +28,7 @@ import { revoke } from './revoke.ts'
 import { type ScannedSession, scanSessions } from './scan.ts'
 import { Session, STAMP, type Watchable } from './session.ts'
 import { SessionState } from './session-state.ts'
+import { StoredSessions } from './stored-session.ts'
 import { isSessionId, parseToken } from './token.ts'
 import { refuseUnknown } from './unknown-options.ts'
 import { Watch, type WatchOptions } from './watch.ts'
@@ -60,12 +61,15 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   #closing: Promise<void> | undefined
   readonly #audit: Audit
   readonly #expiry: Expiry
+  /** For adapters: sessions by their public ids, for what has no request. */
+  readonly stored: StoredSessions
 
   /** Use `createSessions`. */
   constructor(settings: Settings) {
     this.#settings = settings
     this.#audit = new Audit(settings, this.#events)
     this.#repository = new Repository(settings, this.#events)
+    this.stored = new StoredSessions(this.#repository, this.#events)
     const { engine } = settings
     users.set(engine, (users.get(engine) ?? 0) + 1)
     this.#expiry = new Expiry(settings, this.#events)
@@ -290,6 +294,11 @@ export class Sessions<Data extends object = Record<string, unknown>> {
    */
   scan(): AsyncGenerator<readonly ScannedSession[]> {
     return scanSessions(this.#settings, this.#repository.denials)
+  }
+
+  /** For adapters: changes that nothing was left of to be stored in. */
+  reportDropped(id: SessionId, attributes: readonly string[]): void {
+    this.#events.emit('dropped', { id, reason: 'ended', attributes })
   }
 
   /** For adapters: something off the request's path failed. */

@@ -1,4 +1,4 @@
-import { toDictionary } from '../../../dist/frameworks/express/dictionary.js'
+import { toDictionary } from '../../../dist/frameworks/node/dictionary.js'
 import { bareSystem } from './bare.mjs'
 
 /** No sessions, and what our adapter for Express does to its objects. */

@@ -2,11 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Exchange } from '../../core/exchange.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
+import { toDictionary } from '../node/dictionary.ts'
 import { checkOptions, enter, type MountOptions } from '../node/mount.ts'
 import { NodeRequest } from '../node/request.ts'
 import { type AnyExchange, hookResponse } from '../node/response-hook.ts'
 import { holdSession, sessionOf } from '../node/session-property.ts'
-import { toDictionary } from './dictionary.ts'
 
 /**
  * The attributes of `req.session`, for applications to extend:

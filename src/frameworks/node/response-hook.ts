@@ -24,6 +24,19 @@ export interface AnyExchange extends Omit<Exchange<object>, 'session' | 'attach'
   readonly session: object
 }
 
+/** What holds a response back: an exchange, or what stands before one. */
+export type Hooked = Pick<
+  AnyExchange,
+  | 'accessed'
+  | 'dirty'
+  | 'failed'
+  | 'commit'
+  | 'sendHeaders'
+  | 'release'
+  | 'abandon'
+  | 'afterResponse'
+>
+
 /** Told of failures when nobody can be answered any more. */
 interface Reporter {
   reportError(operation: string, error: unknown): void
@@ -33,7 +46,7 @@ interface Reporter {
 const MOST_ROUNDS = 3
 const HOOK: unique symbol = Symbol('sojourn.response')
 
-type Hooked = ServerResponse & { [HOOK]?: ResponseHook }
+type HookedResponse = ServerResponse & { [HOOK]?: ResponseHook }
 
 /**
  * Holds a response back until its session is stored, however the response is made: `end`, `write`,
@@ -43,11 +56,11 @@ type Hooked = ServerResponse & { [HOOK]?: ResponseHook }
  */
 export function hookResponse(
   response: ServerResponse,
-  exchange: AnyExchange,
+  exchange: Hooked,
   fail: (error: unknown) => void,
   reporter: Reporter,
 ): void {
-  const hooked: Hooked = response
+  const hooked: HookedResponse = response
   const hook = hooked[HOOK]
   // Sessions under several cookies: one hook waits for all of them.
   if (hook !== undefined) return hook.join(exchange)
@@ -61,8 +74,8 @@ class ResponseHook {
   readonly #response: ServerResponse
   readonly #fail: (error: unknown) => void
   readonly #reporter: Reporter
-  readonly #exchange: AnyExchange
-  #others: AnyExchange[] | undefined
+  readonly #exchange: Hooked
+  #others: Hooked[] | undefined
   // One field each: looking them up by name in an object is what a request would feel.
   readonly #writeHead: Methods['writeHead']
   readonly #write: Methods['write']
@@ -83,7 +96,7 @@ class ResponseHook {
 
   constructor(
     response: ServerResponse,
-    exchange: AnyExchange,
+    exchange: Hooked,
     fail: (error: unknown) => void,
     reporter: Reporter,
   ) {
@@ -99,7 +112,7 @@ class ResponseHook {
     this.#on = on
   }
 
-  join(exchange: AnyExchange): void {
+  join(exchange: Hooked): void {
     ;(this.#others ??= []).push(exchange)
   }
 
@@ -166,7 +179,7 @@ class ResponseHook {
       : this.#others.reduce((given, exchange) => this.#withHeadersOf(exchange, given), rest)
   }
 
-  #withHeadersOf(exchange: AnyExchange, args: Args): Args {
+  #withHeadersOf(exchange: Hooked, args: Args): Args {
     const cookie = exchange.sendHeaders()
     if (cookie === undefined && !exchange.accessed) return args
     return withSessionHeaders(this.#response, args, cookie)
@@ -286,7 +299,7 @@ class ResponseHook {
     this.#response.destroy()
   }
 
-  #finish(exchange: AnyExchange): void {
+  #finish(exchange: Hooked): void {
     exchange.release()
     if (!this.#headWritten) exchange.abandon()
     if (this.#held !== undefined || this.#refused) return

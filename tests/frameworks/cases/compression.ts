@@ -5,7 +5,13 @@ import { Readable } from 'node:stream'
 import { gunzipSync } from 'node:zlib'
 import { StoreUnavailableError } from 'sojourn'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { AppOptions, NodeAdapter, NodeBehaviour, NodeCall } from '../support/adapter.ts'
+import {
+  type AppOptions,
+  type NodeAdapter,
+  type NodeBehaviour,
+  type NodeCall,
+  unstorable,
+} from '../support/adapter.ts'
 import type { Answer, Browser } from '../support/http-client.ts'
 import { turns } from '../support/watched-engine.ts'
 import { open } from '../support/world.ts'
@@ -131,7 +137,7 @@ export function compressionCases(adapter: NodeAdapter): void {
     it.each(Object.keys(ways))('%s: refused, the error handler answers', async (way) => {
       const behaviours: Record<string, NodeBehaviour> = {
         '/refused': (call) => {
-          call.session.any = () => 'cannot be stored'
+          call.session.any = unstorable()
           return answering(way, body)(call)
         },
         '/down': (call) => {

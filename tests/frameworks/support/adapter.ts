@@ -43,6 +43,13 @@ export interface Reply {
 export type Behaviour<C extends Call = Call> = (call: C) => unknown
 export type NodeBehaviour = Behaviour<NodeCall>
 
+/** A value that no adapter can store. */
+export function unstorable(): object {
+  const cycle: { self?: object } = {}
+  cycle.self = cycle
+  return cycle
+}
+
 export interface AppOptions<C extends Call = Call> {
   /** Whether X-Forwarded-Proto is believed. */
   readonly trustProxy?: boolean
@@ -70,6 +77,8 @@ export interface Adapter<C extends Call = Call> {
   readonly answersErrorsAnew?: true
   /** Whether each change sets the cookie again, as other session libraries do. */
   readonly repeatsCookie?: true
+  /** `call.session` has attributes and none of a session's members, and values have JSON's meaning. */
+  readonly plain?: boolean
   /** Serves each behaviour at its path, for every method. */
   start(
     sessions: Sessions<Data>,

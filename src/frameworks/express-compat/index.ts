@@ -1,0 +1,89 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Exchange } from '../../core/exchange.ts'
+import type { Sessions } from '../../core/sessions.ts'
+import { toDictionary } from '../node/dictionary.ts'
+import { NodeRequest } from '../node/request.ts'
+import { hookResponse } from '../node/response-hook.ts'
+import { pathOf } from './connection.ts'
+import { type CompatOptions, settingsOf } from './options.ts'
+import { defineProperties } from './request-properties.ts'
+import type { Settings } from './settings.ts'
+import { endOnce } from './single-end.ts'
+import { CompatStore } from './store.ts'
+import { Visit } from './visit.ts'
+
+export type { CompatOptions } from './options.ts'
+export type { CompatSecret } from './secrets.ts'
+export type { CompatSession } from './session.ts'
+export type { SessionCookie, SessionCookieOptions } from './session-cookie.ts'
+export type { CompatStore, SessionRecord } from './store.ts'
+
+/** Fits `app.use` of Express 4 and 5, and what is called middleware since connect. */
+export interface CompatMiddleware<Data extends object> {
+  (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void): void
+  /** The sessions behind it: `sessions.of(user)`, `sessions.on(…)`, `sessions.close()`. */
+  readonly sessions: Sessions<Data>
+  /** What `req.sessionStore` is. */
+  readonly store: CompatStore
+}
+
+/**
+ * express-session's API on sessions of ours: `req.session`, `req.sessionID` and `req.sessionStore`, by its options,
+ * with its callbacks. A store that does not answer is passed to the error handler as `StoreUnavailableError`
+ * with `status` 503.
+ * @throws OptionError
+ */
+export function compat<Data extends object = Record<string, unknown>>(
+  options: CompatOptions<Data>,
+): CompatMiddleware<Data> {
+  const settings = settingsOf(options)
+  const store = new CompatStore(settings)
+  const middleware = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    next: (error?: unknown) => void,
+  ): void => {
+    toDictionary(request, 'url')
+    toDictionary(response, 'req')
+    try {
+      if (isDone(request, settings) || !isMeant(request, settings)) return next()
+    } catch (error) {
+      // The application's own function of the request.
+      return next(error)
+    }
+    open(request, response, settings, store, next)
+  }
+  const sessions = settings.sessions as Sessions<Data>
+  return Object.assign(middleware, { sessions, store })
+}
+
+/** Mounted twice the first one counts; and whatever else has made a session for the request. */
+function isDone(request: IncomingMessage, { sessions }: Settings): boolean {
+  return sessions.has(request) || Boolean((request as { session?: unknown }).session)
+}
+
+function isMeant(request: IncomingMessage, { cookies }: Settings): boolean {
+  const path = cookies.pathFor(request)
+  return path === '/' || pathOf(request).startsWith(path)
+}
+
+function open(
+  request: IncomingMessage,
+  response: ServerResponse,
+  settings: Settings,
+  store: CompatStore,
+  next: (error?: unknown) => void,
+): void {
+  const { sessions, cookieReader: cookie, isSecure } = settings
+  const start = (exchange: Exchange<object>): void => {
+    const visit = new Visit(request, settings, exchange)
+    defineProperties(request, visit, store)
+    hookResponse(response, visit, next, sessions)
+    endOnce(response)
+    next()
+  }
+  const facts = new NodeRequest(request, request, isSecure)
+  const opened = sessions.exchange(request, facts, { cookie })
+  if (opened instanceof Promise) opened.then(start, next)
+  else start(opened)
+}

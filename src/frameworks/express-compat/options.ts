@@ -1,0 +1,169 @@
+import type { IncomingMessage } from 'node:http'
+import { namedCookie } from '../../core/cookie.ts'
+import { OptionError } from '../../core/errors.ts'
+import type { Sessions } from '../../core/sessions.ts'
+import { type CreateSessionsOptions, createSessions } from '../../index.ts'
+import { securityOf } from './connection.ts'
+import { CookieSource } from './cookie-source.ts'
+import { type CompatSecret, secretsFrom } from './secrets.ts'
+import { isCookieName } from './serialize-cookie.ts'
+import type { SessionCookieOptions } from './session-cookie.ts'
+import type { Settings } from './settings.ts'
+
+/** Those of express-session. */
+interface ExpressSessionOptions<Data extends object> {
+  /** Any text or bytes. In a list the first signs, the others still open. */
+  readonly secret?: CompatSecret | readonly CompatSecret[] | undefined
+  /** Of the cookie. Default `'connect.sid'`. */
+  readonly name?: string | undefined
+  /** An older name of `name`. */
+  readonly key?: string | undefined
+  /** Default `{ path: '/', httpOnly: true, secure: false, maxAge: null }`. */
+  readonly cookie?: SessionCookieOptions | ((request: never) => SessionCookieOptions) | undefined
+  /** Changes nothing: an unmodified session is renewed, and a rewrite would undo what others have changed. */
+  readonly resave?: boolean | undefined
+  /** Whether new sessions are stored that hold nothing. Default true. */
+  readonly saveUninitialized?: boolean | undefined
+  /** Whether each response sets the cookie anew. Default false. */
+  readonly rolling?: boolean | undefined
+  /** What `req.session.id` is; the cookie holds a random token all the same. */
+  readonly genid?: ((request: never) => string) | undefined
+  /** Whether X-Forwarded-Proto is believed. Default: as Express' `trust proxy` says. */
+  readonly proxy?: boolean | undefined
+  /** What happens when `req.session` is deleted or set to null. Default `'keep'`. */
+  readonly unset?: 'keep' | 'destroy' | undefined
+  /** What `sojourn/express-session` has made. */
+  readonly store?: { readonly sessions: Sessions<Data> } | undefined
+}
+
+export interface CompatOptions<Data extends object>
+  extends ExpressSessionOptions<Data>,
+    Omit<CreateSessionsOptions<Data>, 'cookie'> {
+  /** What `createSessions` has made, instead of its options and `secret`. */
+  readonly sessions?: Sessions<Data> | undefined
+  /**
+   * Whose session it is, as its data says: `(session) => session.passport?.user`. It then is in that principal's
+   * list, and `sessions.of(user).revokeAll()` ends it.
+   */
+  readonly principal?: ((session: Partial<Data>) => string | number | null | undefined) | undefined
+}
+
+const OWN_NAMES = [
+  ...[
+    'secret',
+    'name',
+    'key',
+    'cookie',
+    'resave',
+    'saveUninitialized',
+    'rolling',
+    'genid',
+    'proxy',
+  ],
+  ...['unset', 'store', 'sessions', 'principal'],
+]
+const SWITCHES = ['resave', 'saveUninitialized', 'rolling', 'proxy'] as const
+
+/** As with connect-redis. */
+const IDLE_TIMEOUT = '24h'
+/** The longest that there is: express-session knows none. */
+const ABSOLUTE_TIMEOUT = '400d'
+const MOST_BYTES = 8_388_608
+
+/** @throws OptionError naming the first option that is wrong */
+export function settingsOf<Data extends object>(options: CompatOptions<Data>): Settings {
+  if (typeof options !== 'object' || options === null) {
+    throw new OptionError('options', 'takes an object')
+  }
+  const name = options.name ?? options.key ?? 'connect.sid'
+  if (!isCookieName(name))
+    throw new OptionError('name', "takes letters, digits and -_.!#$%&'*+^`|~")
+  for (const option of ['genid', 'principal'] as const) {
+    const value: unknown = options[option]
+    if (value === undefined || typeof value === 'function') continue
+    throw new OptionError(option, 'must be a function')
+  }
+  const { unset = 'keep' } = options
+  if (unset !== 'keep' && unset !== 'destroy') {
+    throw new OptionError('unset', 'must be "destroy" or "keep"')
+  }
+  for (const option of SWITCHES) {
+    const value: unknown = options[option]
+    if (value === undefined || value === null || typeof value === 'boolean') continue
+    throw new OptionError(option, 'takes true or false')
+  }
+  const isSecure = securityOf(options.proxy ?? undefined)
+  const cookies = new CookieSource<IncomingMessage>(options.cookie, isSecure)
+  // Last, for it may make connections.
+  const sessions = sessionsOf(options, name)
+  for (const option of ['resave', 'saveUninitialized'] as const) {
+    if (options[option] !== undefined) continue
+    process.emitWarning(
+      `undefined ${option} option; provide ${option} option`,
+      'DeprecationWarning',
+    )
+  }
+  return {
+    sessions: sessions as Sessions<object>,
+    name,
+    cookieReader: namedCookie(name),
+    cookies,
+    isSecure,
+    saveUninitialized: options.saveUninitialized ?? true,
+    rolling: options.rolling ?? false,
+    unsetDestroys: unset === 'destroy',
+    genid: options.genid as Settings['genid'],
+    principal: options.principal,
+  }
+}
+
+function sessionsOf<Data extends object>(
+  options: CompatOptions<Data>,
+  cookieName: string,
+): Sessions<Data> {
+  const { store, sessions: given, secret, secrets } = options
+  const made = given ?? store?.sessions
+  if (store !== undefined && !isSessions(store.sessions)) {
+    throw new OptionError(
+      'store',
+      "takes what 'sojourn/express-session' has made: other stores cannot compare before they write. Name " +
+        'the Redis in `redis`; the option `adopt` takes over the sessions of a connect-redis that is in use',
+    )
+  }
+  if (made !== undefined) {
+    if (!isSessions(made)) throw new OptionError('sessions', 'takes what createSessions has made')
+    const names = [...OWN_NAMES.filter((name) => name !== 'secret')]
+    const which = given === undefined ? 'store' : 'sessions'
+    for (const name of Object.keys(options)) {
+      if (names.includes(name)) continue
+      throw new OptionError(name, `stands beside \`${which}\`, which has its own: leave it out`)
+    }
+    if (given !== undefined && store !== undefined) {
+      throw new OptionError('store', 'stands beside `sessions`: give one of them')
+    }
+    return made
+  }
+  if (secret === undefined && secrets === undefined) {
+    throw new OptionError('secret', 'secret option required for sessions')
+  }
+  const former = secret === undefined ? [] : secretsFrom(secret)
+  const current = secrets === undefined ? [] : Array.isArray(secrets) ? secrets : [secrets]
+  const rest = Object.fromEntries(
+    Object.entries(options).filter(([name]) => !OWN_NAMES.includes(name)),
+  ) as Omit<CreateSessionsOptions<Data>, 'cookie'>
+  const isPrefixed = /^__(?:Host|Secure)-/i.test(cookieName)
+  const { idleTimeout = IDLE_TIMEOUT, absoluteTimeout = ABSOLUTE_TIMEOUT } = options
+  return createSessions<Data>({
+    maxBytes: MOST_BYTES,
+    ...rest,
+    idleTimeout,
+    absoluteTimeout,
+    secrets: [...current, ...former],
+    // For those who read it elsewhere, as `sessionOfUpgrade` does.
+    cookie: { name: cookieName, secure: isPrefixed },
+  })
+}
+
+function isSessions(value: unknown): boolean {
+  return typeof (value as Partial<Sessions> | undefined)?.exchange === 'function'
+}

@@ -1,0 +1,19 @@
+import type { IncomingMessage } from 'node:http'
+import type { CookieReader } from '../../core/cookie.ts'
+import type { Sessions } from '../../core/sessions.ts'
+import type { CookieSource } from './cookie-source.ts'
+
+/** The options, checked and with defaults. */
+export interface Settings {
+  readonly sessions: Sessions<object>
+  /** Of the cookie. */
+  readonly name: string
+  readonly cookieReader: CookieReader
+  readonly cookies: CookieSource<IncomingMessage>
+  readonly isSecure: (request: IncomingMessage) => boolean
+  readonly saveUninitialized: boolean
+  readonly rolling: boolean
+  readonly unsetDestroys: boolean
+  readonly genid: ((request: IncomingMessage) => unknown) | undefined
+  readonly principal: ((session: object) => string | number | null | undefined) | undefined
+}

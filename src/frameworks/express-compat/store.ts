@@ -1,0 +1,200 @@
+import { EventEmitter } from 'node:events'
+import { OptionError } from '../../core/errors.ts'
+import type { StoredSession } from '../../core/stored-session.ts'
+import { isSessionId } from '../../core/token.ts'
+import { answer, type Callback } from './callback.ts'
+import type { StoredCookie } from './cookie-source.ts'
+import { changesOf } from './json.ts'
+import { visitOf } from './request-properties.ts'
+import { CompatSession, type Home } from './session.ts'
+import { cookieIn, restoredCookie } from './session-cookie.ts'
+import type { Settings } from './settings.ts'
+import type { Visit } from './visit.ts'
+
+/** A session as a store gives it: what JSON makes of `req.session`. */
+export interface SessionRecord {
+  cookie: { originalMaxAge?: unknown; expires?: unknown; [name: string]: unknown }
+  [attribute: string]: unknown
+}
+
+interface Carrier {
+  session?: unknown
+  sessionID?: unknown
+  sessionStore?: unknown
+}
+
+/** `req.sessionStore`: sessions by their public ids, as `req.session.id` gives them. */
+export class CompatStore extends EventEmitter {
+  readonly #settings: Settings
+
+  /** Made by `compat`. */
+  constructor(settings: Settings) {
+    super()
+    this.#settings = settings
+  }
+
+  /** Nothing where there is none. */
+  get(id: string, callback: (error: unknown, session?: SessionRecord | null) => void): void
+  get(id: string): Promise<SessionRecord | undefined>
+  get(id: string, callback?: (error: unknown, session?: SessionRecord) => void): unknown {
+    return answer(undefined, this.#get(id), callback)
+  }
+
+  /** Changes one that there is: what has ended does not come back. */
+  set(id: string, session: object, callback: Callback): void
+  set(id: string, session: object): Promise<void>
+  set(id: string, session: object, callback?: Callback): unknown {
+    return answer(undefined, this.#set(id, session), callback)
+  }
+
+  /** Ends it on every node. */
+  destroy(id: string, callback: Callback): void
+  destroy(id: string): Promise<void>
+  destroy(id: string, callback?: Callback): unknown {
+    return answer(undefined, this.#destroy(id), callback)
+  }
+
+  /** Renews it. */
+  touch(id: string, session: object, callback: Callback): void
+  touch(id: string, session?: object): Promise<void>
+  touch(id: string, _session?: object, callback?: Callback): unknown {
+    return answer(undefined, this.#touch(id), callback)
+  }
+
+  /** A session object of one that is stored, without a request. */
+  load(id: string, callback: (error: unknown, session?: CompatSession) => void): void
+  load(id: string): Promise<CompatSession | undefined>
+  load(id: string, callback?: (error: unknown, session?: CompatSession) => void): unknown {
+    const load = async (): Promise<CompatSession | undefined> => {
+      const record = await this.#get(id)
+      return record && this.createSession({ sessionID: id, sessionStore: this }, record)
+    }
+    return answer(undefined, load(), callback)
+  }
+
+  /** Ends the request's session, and gives it a new one. */
+  regenerate(request: object, callback: Callback): void
+  regenerate(request: object): Promise<void>
+  regenerate(request: object, callback?: Callback): unknown {
+    return answer(undefined, visitIn(request).regenerate(), callback)
+  }
+
+  /** Gives the request a new session; the one that it has stays as it is. */
+  generate(request: object): void {
+    visitIn(request).generate()
+  }
+
+  /** Makes a session object of what `get` gives, and `request.session` of it. */
+  createSession(request: object, record: SessionRecord): CompatSession {
+    const { cookie: stored, ...data } = record
+    const cookie = restoredCookie(stored)
+    const visit = visitOf(request)
+    if (visit !== undefined) return visit.replace(data, cookie)
+    const carrier = request as Carrier
+    const session = new CompatSession(new StoreHome(this, carrier), cookie)
+    for (const [name, value] of Object.entries(data)) {
+      if (!(name in session)) (session as unknown as Record<string, unknown>)[name] = value
+    }
+    carrier.session = session
+    return session
+  }
+
+  async #get(id: string): Promise<SessionRecord | undefined> {
+    const stored = await this.#settings.sessions.stored.read(this.#known(id))
+    return stored && this.#recordOf(stored)
+  }
+
+  async #set(id: string, session: object): Promise<void> {
+    const { sessions, cookies } = this.#settings
+    const cookie = cookieIn(session)
+    const isThere = await sessions.stored.change(this.#known(id), (stored) => {
+      const delta: Map<string, { value: unknown }> = new Map()
+      for (const [name, value] of changesOf(session, stored.attributes) ?? []) {
+        delta.set(name, { value })
+      }
+      const note = (stored.note ?? {}) as Record<string, unknown>
+      if (cookie === undefined) return { delta, note: stored.note }
+      const { cookie: _, ...others } = note
+      const kept = cookies.keep(cookie)
+      const after = kept === undefined ? others : { ...others, cookie: kept }
+      const { originalMaxAge } = cookie
+      return {
+        delta,
+        note: Object.keys(after).length === 0 ? undefined : after,
+        idleTimeout:
+          typeof originalMaxAge === 'number' && originalMaxAge > 0 ? originalMaxAge : undefined,
+      }
+    })
+    if (!isThere)
+      sessions.reportDropped(
+        id,
+        Object.keys(session).filter((name) => name !== 'cookie'),
+      )
+  }
+
+  async #destroy(id: string): Promise<void> {
+    await this.#settings.sessions.revoke(this.#known(id))
+  }
+
+  async #touch(id: string): Promise<void> {
+    await this.#settings.sessions.stored.touch(this.#known(id))
+  }
+
+  #recordOf({ attributes, note, idleTimeout, expiresAt }: StoredSession): SessionRecord {
+    const kept = (note as { cookie?: StoredCookie } | undefined)?.cookie
+    const cookie = this.#settings.cookies.restoreStored(kept, idleTimeout, expiresAt)
+    const shown = [...attributes].filter(([name]) => !(name in CompatSession.prototype))
+    return JSON.parse(JSON.stringify({ cookie, ...Object.fromEntries(shown) })) as SessionRecord
+  }
+
+  /** @throws OptionError where a name of `genid`'s would not be found, which must not look like success */
+  #known(id: string): string {
+    if (this.#settings.genid === undefined || isSessionId(id)) return id
+    throw new OptionError(
+      'genid',
+      'names sessions for the application only: the store takes `sessions.from(req).id`',
+    )
+  }
+}
+
+/** Of a session object that belongs to no request of ours: one of a socket, or of a script. */
+class StoreHome implements Home {
+  readonly request: Carrier
+  readonly #store: CompatStore
+  readonly #id: string
+
+  constructor(store: CompatStore, request: Carrier) {
+    this.#store = store
+    this.request = request
+    this.#id = String(request.sessionID)
+  }
+
+  idOf(): string {
+    return this.#id
+  }
+
+  save(session: CompatSession): Promise<void> {
+    return this.#store.set(this.#id, session)
+  }
+
+  async reload(): Promise<void> {
+    const record = await this.#store.get(this.#id)
+    if (record === undefined) throw new Error('failed to load session')
+    this.#store.createSession(this.request, record)
+  }
+
+  async destroy(): Promise<void> {
+    delete this.request.session
+    await this.#store.destroy(this.#id)
+  }
+
+  regenerate(): Promise<void> {
+    return this.#store.regenerate(this.request)
+  }
+}
+
+function visitIn(request: object): Visit {
+  const visit = visitOf(request)
+  if (visit === undefined) throw new TypeError('this request has not come by the middleware')
+  return visit
+}
