@@ -87,6 +87,14 @@ export class Exchange<Data extends object> {
   }
 
   /**
+   * As `Session.logout`, but at once: from now on this is nobody's session, and what is set makes a new
+   * one. The commit ends the former one, and fails if it cannot.
+   */
+  leave(): void {
+    this.#state.leave()
+  }
+
+  /**
    * Called once, when the headers are about to go out and nothing is dirty any more.
    * @returns the Set-Cookie header, if one is needed
    */

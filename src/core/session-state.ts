@@ -80,6 +80,8 @@ export class SessionState {
   #reserved: Token | undefined
   /** Operations under way or waiting for their turn. */
   #running = 0
+  /** What `leave` has left, to be ended by the next commit. */
+  #left: { readonly live: Live | undefined } | undefined
   /** Made when somebody asks for the signal. */
   #ending: Ending | undefined
   #released = false
@@ -124,6 +126,7 @@ export class SessionState {
 
   /** Whether a commit would write anything. */
   get dirty(): boolean {
+    if (this.#left !== undefined) return true
     if (this.#live !== undefined && this.#lifetime !== undefined) return true
     if (this.wanted && this.#live === undefined && this.#ended === undefined) return true
     return this.#attributes.dirty
@@ -169,7 +172,15 @@ export class SessionState {
   }
 
   commit(): Promise<void> {
-    return this.#next(() => this.#commit())
+    return this.#next(async () => {
+      try {
+        await this.#commit()
+      } catch (error) {
+        // Whatever it was, such as a value that throws when it is read.
+        this.failed = true
+        throw error
+      }
+    })
   }
 
   update(name: string, make: (value: unknown) => unknown): Promise<unknown> {
@@ -265,37 +276,69 @@ export class SessionState {
   /** Afterwards this is nobody's session; what is set then makes a new one. */
   logout(waitFor?: WaitFor): Promise<Outcome> {
     return this.#next(async () => {
-      const live = this.#live
-      // The store has not said whose the cookie is: to call that signed out would be a guess.
-      if (this.unavailable !== undefined) {
-        this.#denyUnknown(this.unavailable.token)
-        throw this.unavailable.error
-      }
-      // Of one that has ended before nobody knows whether its end has arrived everywhere.
-      let outcome: Outcome = 'uncertain'
-      if (live === undefined && this.lastId !== undefined) {
-        outcome = await this.#endAgain(this.lastId, waitFor)
-      }
-      let entry: Promise<void> | undefined
-      if (live !== undefined) {
-        const destroyed = await this.#destroy(live, waitFor)
-        if (destroyed.status === 'done') {
-          const event = { id: destroyed.id, principal: principalOf(live.meta) }
-          entry = this.#events.record('logout', event)
-        }
-        // A login elsewhere was first, and its cookie is not this request's to touch.
-        if (destroyed.status === 'superseded') this.#ended = 'superseded'
-        else this.#loggedOut = true
-        if (destroyed.status !== 'superseded') outcome = destroyed.outcome
-        this.lastId = live.token.id
-      }
-      this.#ending?.fire()
-      this.#become(undefined, true)
-      this.#attributes = new Attributes(none)
-      this.#lifetime = undefined
+      // Left before, and no commit has ended it yet.
+      const live = this.#live ?? this.#left?.live
+      const { outcome, entry } = await this.#signOut(live, waitFor)
+      this.#left = undefined
+      this.#becomeNobodys()
       await entry
       return outcome
     })
+  }
+
+  /** As `logout`, but the store hears of it with the next commit. For adapters where nobody can wait. */
+  leave(): void {
+    if (this.busy) {
+      void this.#next(async () => this.#leave())
+      return
+    }
+    this.#leave()
+  }
+
+  #leave(): void {
+    // A session that was made and left since is the last one; the one before it has ended with its commit.
+    if (this.#left === undefined || this.#live !== undefined) this.#left = { live: this.#live }
+    this.#becomeNobodys()
+  }
+
+  #becomeNobodys(): void {
+    this.#ending?.fire()
+    this.#become(undefined, true)
+    this.#attributes = new Attributes(none)
+    this.#lifetime = undefined
+    // Of the session that was: a new one has a token of its own, and tells it.
+    this.#concealed = false
+    this.rotationDue = false
+    this.wanted = false
+  }
+
+  async #signOut(
+    live: Live | undefined,
+    waitFor: WaitFor | undefined,
+  ): Promise<{ outcome: Outcome; entry: Promise<void> | undefined }> {
+    // The store has not said whose the cookie is: to call that signed out would be a guess.
+    if (this.unavailable !== undefined) {
+      this.#denyUnknown(this.unavailable.token)
+      throw this.unavailable.error
+    }
+    if (live === undefined) {
+      // Of one that has ended before nobody knows whether its end has arrived everywhere.
+      const outcome =
+        this.lastId === undefined ? 'uncertain' : await this.#endAgain(this.lastId, waitFor)
+      return { outcome, entry: undefined }
+    }
+    const destroyed = await this.#destroy(live, waitFor)
+    this.lastId = live.token.id
+    // A login elsewhere was first, and its cookie is not this request's to touch.
+    if (destroyed.status === 'superseded') this.#ended = 'superseded'
+    else this.#loggedOut = true
+    if (destroyed.status === 'superseded') return { outcome: 'uncertain', entry: undefined }
+    const event = { id: live.token.id, principal: principalOf(live.meta) }
+    const entry =
+      destroyed.status === 'done'
+        ? this.#events.record('logout', { ...event, id: destroyed.id })
+        : undefined
+    return { outcome: destroyed.outcome, entry }
   }
 
   /** What the store cannot write down ends on this node at least. */
@@ -384,6 +427,7 @@ export class SessionState {
   }
 
   async #commit(): Promise<void> {
+    if (this.#left !== undefined) await this.#endLeft(this.#left.live)
     if (this.#live !== undefined && this.renewable) return this.#renew(this.#live)
     if (!this.dirty) return
     if (this.#live !== undefined) return this.#store(this.#live)
@@ -405,6 +449,17 @@ export class SessionState {
     this.#reserved = undefined
     this.#become(live, false)
     return this.#events.record('created', { id: live.token.id })
+  }
+
+  async #endLeft(live: Live | undefined): Promise<void> {
+    try {
+      const { entry } = await this.#signOut(live, undefined)
+      this.#left = undefined
+      await entry
+    } catch (error) {
+      this.failed = true
+      throw error
+    }
   }
 
   async #renew(live: Live): Promise<void> {

@@ -1,0 +1,76 @@
+import type { Context } from 'koa'
+import type { Exchange } from '../../core/exchange.ts'
+import type { Session } from '../../core/session.ts'
+import type { Sessions } from '../../core/sessions.ts'
+import { checkOptions, enter, type MountOptions } from '../node/mount.ts'
+import { NodeRequest } from '../node/request.ts'
+import { hookResponse } from '../node/response-hook.ts'
+import { commitAfter, setStatus } from './commit-after.ts'
+import { defineSession } from './session-accessor.ts'
+
+/**
+ * The attributes of `ctx.session`, for applications to extend:
+ * `declare module 'sojourn/koa' { interface SessionData { cart: Item[] } }`
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: filled by applications
+export interface SessionData {}
+
+/** Attributes by name (`get`, `set`, `update`) and as plain properties. */
+export type KoaSession = Session<SessionData> & Partial<SessionData>
+
+declare module 'koa' {
+  interface ExtendableContext {
+    get session(): KoaSession
+    /** `null` ends the session with the answer; an object replaces all attributes. */
+    set session(attributes: Partial<SessionData> | null)
+  }
+}
+
+export interface KoaSessionsOptions extends MountOptions<Context> {}
+
+/** Fits `app.use` of Koa 2 and 3. */
+export type KoaMiddleware = (ctx: Context, next: () => Promise<unknown>) => Promise<unknown>
+
+/**
+ * Gives each request its session, stores it when the middleware below is done and before the answer goes
+ * out, and keeps the cookie. Errors, such as `StoreUnavailableError` with `status` 503, are thrown to the
+ * middleware above and to Koa's error handling.
+ * @throws OptionError
+ */
+export function koaSessions<Data extends object>(
+  sessions: Sessions<Data>,
+  options: KoaSessionsOptions = {},
+): KoaMiddleware {
+  checkOptions(sessions, options, ['fresh', 'outage'])
+  return (ctx, next) => {
+    let done: Promise<unknown> | undefined
+    let resolve: ((result: Promise<unknown>) => void) | undefined
+    const finish = (result: Promise<unknown>): void => {
+      done = result
+      resolve?.(result)
+    }
+    const start = (exchange: Exchange<Data>): void => {
+      // Koa hands out three objects for a request, and whoever has one of them has the session.
+      sessions.alias(ctx, ctx.req)
+      sessions.alias(ctx, ctx.request)
+      defineSession(ctx, exchange)
+      hookResponse(ctx.res, exchange, (error) => refuse(ctx, error), sessions)
+      finish(commitAfter(ctx, exchange, next()))
+    }
+    const goOn = (error?: unknown): void =>
+      finish(error === undefined ? next() : Promise.reject(error))
+    enter(sessions, options, ctx, new NodeRequest(ctx.req, ctx, isSecure), start, goOn)
+    return done ?? new Promise((settle) => (resolve = settle))
+  }
+}
+
+/** The session could not be stored, nothing has gone out, and the middleware is done. */
+function refuse(ctx: Context, error: unknown): void {
+  setStatus(ctx, error)
+  ctx.onerror(error as Error)
+}
+
+/** Koa knows whether the application trusts proxies (`app.proxy`). */
+function isSecure(ctx: Context): boolean {
+  return ctx.secure
+}
