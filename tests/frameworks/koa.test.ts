@@ -7,8 +7,10 @@ import { compressionCases } from './cases/compression.ts'
 import { endingCases, nodeEndings, replyEndings } from './cases/endings.ts'
 import { failureCases } from './cases/failures.ts'
 import { outageCases } from './cases/outages.ts'
+import { koaErrors } from './koa/errors.ts'
 import { koaAdapter } from './koa/koa-adapter.ts'
 import type { KoaVersion } from './koa/koa-site.ts'
+import { koaMounting } from './koa/mounting.ts'
 import { adapterSuite, nodeResponseSuite } from './suite.ts'
 
 const versions: KoaVersion[] = [
@@ -32,6 +34,8 @@ describe.each(versions)('$name', (version) => {
   adapterSuite(adapter)
   nodeResponseSuite(adapter)
   compressionCases(adapter)
+  koaMounting(version)
+  koaErrors(version)
 
   describe('whose errors are answered by ctx.onerror', () => {
     const late = koaAdapter(version.name, version.create, 'ctx.onerror')

@@ -35,7 +35,7 @@ const ACCESSOR: PropertyDescriptor = {
       throw new TypeError('this request has no session: is the middleware in use?')
     }
     if (value === null) exchange.leave()
-    else replaceAttributes(exchange.session as Session, value)
+    else if (value !== sessionOf(this)) replaceAttributes(exchange.session as Session, value)
   },
 }
 
@@ -43,8 +43,6 @@ const ACCESSOR: PropertyDescriptor = {
 export function replaceAttributes(session: Session, value: unknown): void {
   const isAttributes = typeof value === 'object' && value !== null && !Array.isArray(value)
   if (!isAttributes) throw new OptionError('ctx.session', 'takes null or an object of attributes')
-  // Listed first: it may be the session itself.
-  const entries = Object.entries(value)
   session.clear()
-  for (const [name, each] of entries) session.set(name, each)
+  for (const [name, each] of Object.entries(value)) session.set(name, each)
 }

@@ -30,7 +30,7 @@ export function koaAdapter(name: string, create: () => Koa, place: ErrorPlace): 
       app.context.onerror = function (this: Context, error: unknown): void {
         if (error === null || error === undefined) return
         if (this.headerSent || !this.writable) return
-        const call = callOf(this, sessions, () => respond(this))
+        const call = callOf(this, sessions, () => true)
         void answerError(error, call)
       } as Context['onerror']
       if (place === 'middleware') {
@@ -55,9 +55,11 @@ export function koaAdapter(name: string, create: () => Koa, place: ErrorPlace): 
         if (behave === undefined) return
         // Until it replies: Koa answers by itself when the middleware is done.
         ctx.respond = false
-        const result = behave(callOf(ctx, sessions))
+        let isDone = false
+        const result = behave(callOf(ctx, sessions, () => isDone))
+        const finish = (): void => void (isDone = true)
         // What else a behaviour returns is of Express' interest.
-        return result instanceof Promise ? result : undefined
+        return result instanceof Promise ? result.then(finish) : finish()
       })
       return listen(app, errors)
     },
@@ -67,22 +69,24 @@ export function koaAdapter(name: string, create: () => Koa, place: ErrorPlace): 
 /** What Koa does with a body, for answers that are made when the middleware is done. */
 function respond(ctx: Context): void {
   const { body } = ctx
-  if (isStream(body)) body.pipe(ctx.res)
-  else ctx.res.end(typeof body === 'object' && body !== null ? JSON.stringify(body) : body)
+  ctx.respond = false
+  if (isStream(body)) return void body.pipe(ctx.res)
+  const text = typeof body === 'object' && body !== null ? JSON.stringify(body) : body
+  if (typeof text === 'string') ctx.length = Buffer.byteLength(text)
+  ctx.res.end(text)
 }
 
 function isStream(body: unknown): body is NodeJS.ReadableStream {
   return typeof (body as NodeJS.ReadableStream | undefined)?.pipe === 'function'
 }
 
-/** @param replied is told of each reply; Koa answers by itself else */
-function callOf(
-  ctx: Context,
-  sessions: Sessions<Data>,
-  replied: () => void = () => undefined,
-): Call {
-  const answer = (body: unknown, status?: number, type?: string): void => {
+/** @param isLate whether the middleware is done, and Koa answers no more */
+function callOf(ctx: Context, sessions: Sessions<Data>, isLate: () => boolean = () => false): Call {
+  const replied = (): void => {
     ctx.respond = true
+    if (isLate()) respond(ctx)
+  }
+  const answer = (body: unknown, status?: number, type?: string): void => {
     if (status !== undefined) ctx.status = status
     if (type !== undefined) ctx.type = type
     ctx.body = body
@@ -107,7 +111,6 @@ function callOf(
       json: (value, status = 200) => answer(value, status),
       empty: (status) => answer(null, status),
       redirect: (location) => {
-        ctx.respond = true
         ctx.redirect(location)
         replied()
       },

@@ -4,6 +4,7 @@ declare module 'koa2' {
 }
 declare module 'koa-compress' {
   import type { Middleware } from 'koa'
+
   const compress: (options?: { threshold?: number }) => Middleware
   export default compress
 }
