@@ -35,6 +35,12 @@ import { createToken, type Token } from './token.ts'
 
 const NOTHING: ReadonlyMap<string, unknown> = new Map()
 
+interface SignedOut {
+  readonly outcome: Outcome
+  /** Its entry in the audit, to be waited for. */
+  readonly entry?: Promise<void> | undefined
+}
+
 /**
  * One request's session: nobody's yet (`live` is undefined), live, or ended. Operations on it run
  * one after the other, in the order of their calls.
@@ -80,8 +86,8 @@ export class SessionState {
   #reserved: Token | undefined
   /** Operations under way or waiting for their turn. */
   #running = 0
-  /** What `leave` has left, to be ended by the next commit. */
-  #left: { readonly live: Live | undefined } | undefined
+  /** What `leave` has left, to be ended by the next commit; `undefined` stands for nobody's session. */
+  #left: (Live | undefined)[] | undefined
   /** Made when somebody asks for the signal. */
   #ending: Ending | undefined
   #released = false
@@ -276,13 +282,14 @@ export class SessionState {
   /** Afterwards this is nobody's session; what is set then makes a new one. */
   logout(waitFor?: WaitFor): Promise<Outcome> {
     return this.#next(async () => {
-      // Left before, and no commit has ended it yet.
-      const live = this.#live ?? this.#left?.live
-      const { outcome, entry } = await this.#signOut(live, waitFor)
-      this.#left = undefined
+      const left = await this.#endLeft(waitFor)
+      const isEnded = left !== undefined && this.#live === undefined
+      const ended: SignedOut = isEnded
+        ? { outcome: left }
+        : await this.#signOut(this.#live, waitFor)
       this.#becomeNobodys()
-      await entry
-      return outcome
+      await ended.entry
+      return ended.outcome
     })
   }
 
@@ -296,8 +303,8 @@ export class SessionState {
   }
 
   #leave(): void {
-    // A session that was made and left since is the last one; the one before it has ended with its commit.
-    if (this.#left === undefined || this.#live !== undefined) this.#left = { live: this.#live }
+    if (this.#left === undefined) this.#left = [this.#live]
+    else if (this.#live !== undefined) this.#left.push(this.#live)
     this.#becomeNobodys()
   }
 
@@ -309,13 +316,11 @@ export class SessionState {
     // Of the session that was: a new one has a token of its own, and tells it.
     this.#concealed = false
     this.rotationDue = false
+    this.#reserved = undefined
     this.wanted = false
   }
 
-  async #signOut(
-    live: Live | undefined,
-    waitFor: WaitFor | undefined,
-  ): Promise<{ outcome: Outcome; entry: Promise<void> | undefined }> {
+  async #signOut(live: Live | undefined, waitFor: WaitFor | undefined): Promise<SignedOut> {
     // The store has not said whose the cookie is: to call that signed out would be a guess.
     if (this.unavailable !== undefined) {
       this.#denyUnknown(this.unavailable.token)
@@ -325,14 +330,16 @@ export class SessionState {
       // Of one that has ended before nobody knows whether its end has arrived everywhere.
       const outcome =
         this.lastId === undefined ? 'uncertain' : await this.#endAgain(this.lastId, waitFor)
-      return { outcome, entry: undefined }
+      return { outcome }
     }
     const destroyed = await this.#destroy(live, waitFor)
     this.lastId = live.token.id
     // A login elsewhere was first, and its cookie is not this request's to touch.
-    if (destroyed.status === 'superseded') this.#ended = 'superseded'
-    else this.#loggedOut = true
-    if (destroyed.status === 'superseded') return { outcome: 'uncertain', entry: undefined }
+    if (destroyed.status === 'superseded') {
+      this.#ended = 'superseded'
+      return { outcome: 'uncertain' }
+    }
+    this.#loggedOut = true
     const event = { id: live.token.id, principal: principalOf(live.meta) }
     const entry =
       destroyed.status === 'done'
@@ -427,7 +434,7 @@ export class SessionState {
   }
 
   async #commit(): Promise<void> {
-    if (this.#left !== undefined) await this.#endLeft(this.#left.live)
+    if (this.#left !== undefined) await this.#endLeft()
     if (this.#live !== undefined && this.renewable) return this.#renew(this.#live)
     if (!this.dirty) return
     if (this.#live !== undefined) return this.#store(this.#live)
@@ -451,15 +458,18 @@ export class SessionState {
     return this.#events.record('created', { id: live.token.id })
   }
 
-  async #endLeft(live: Live | undefined): Promise<void> {
-    try {
-      const { entry } = await this.#signOut(live, undefined)
-      this.#left = undefined
-      await entry
-    } catch (error) {
-      this.failed = true
-      throw error
+  /** @returns whether the end of the last one outlasts the server */
+  async #endLeft(waitFor?: WaitFor): Promise<Outcome | undefined> {
+    const left = this.#left ?? []
+    let outcome: Outcome | undefined
+    while (left.length > 0) {
+      const ended = await this.#signOut(left[0], waitFor)
+      left.shift()
+      outcome = ended.outcome
+      await ended.entry
     }
+    this.#left = undefined
+    return outcome
   }
 
   async #renew(live: Live): Promise<void> {
