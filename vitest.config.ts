@@ -10,6 +10,10 @@ const config: ViteUserConfig = defineConfig({
       { find: /^sojourn\/express$/, replacement: source('frameworks/express/index.ts') },
       { find: /^sojourn\/fastify$/, replacement: source('frameworks/fastify/index.ts') },
       { find: /^sojourn\/koa$/, replacement: source('frameworks/koa/index.ts') },
+      {
+        find: /^sojourn\/koa-session$/,
+        replacement: source('frameworks/koa/session/index.ts'),
+      },
       { find: /^sojourn\/node$/, replacement: source('frameworks/node/index.ts') },
       { find: /^sojourn\/testing$/, replacement: source('testing/index.ts') },
     ],

@@ -1,4 +1,5 @@
 import type { CookieProfile, CookieRequest } from './cookie.ts'
+import type { SessionId } from './engine.ts'
 import { StoreUnavailableError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import type { Live, Loaded } from './live.ts'
@@ -84,6 +85,26 @@ export class Exchange<Data extends object> {
 
   commit(): Promise<void> {
     return this.#state.commit()
+  }
+
+  /** By the store's clock, milliseconds since the epoch. */
+  now(): number {
+    return this.#state.repository.settings.engine.now()
+  }
+
+  /** A new session is to be stored with the next commit though nothing has been set. */
+  want(): void {
+    this.#state.wanted = true
+  }
+
+  /** The public id of the session, or the one that it will have once it is stored. */
+  reservedId(): SessionId {
+    return this.#state.reserve().id
+  }
+
+  /** Of the session that this was, or that the request's token named. */
+  get lastId(): SessionId | undefined {
+    return this.#state.lastId
   }
 
   /**

@@ -52,6 +52,7 @@ describe('ctx.session', () => {
   })
 
   it('refuses wrong names, wrong values and other things', () => {
+    expectTypeOf<Koa.Context['session']>().not.toHaveProperty('basket')
     app.use(async (ctx) => {
       // @ts-expect-error no such attribute
       void ctx.session.basket
@@ -86,6 +87,7 @@ describe('sessions.from(ctx)', () => {
 
 describe('koaSessions', () => {
   it('fits app.use, also with a state and a context of one’s own', () => {
+    expectTypeOf(koaSessions<Own>).returns.toExtend<Koa.Middleware>()
     app.use(koaSessions(sessions, { fresh: (ctx) => ctx.path.startsWith('/admin') }))
     new Koa<{ user: string }, { log: (line: string) => void }>().use(koaSessions(sessions))
   })

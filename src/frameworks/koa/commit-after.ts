@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
 import { isSojournError } from '../../core/errors.ts'
 import { removeBodyHeaders } from '../node/headers.ts'
-import type { AnyExchange } from '../node/response-hook.ts'
+import type { ResponseExchange } from '../node/response-hook.ts'
 
 /**
  * Stores the session when the middleware below is done. The response's hook would do it too, but by then
@@ -9,7 +9,7 @@ import type { AnyExchange } from '../node/response-hook.ts'
  */
 export function commitAfter(
   ctx: Context,
-  exchange: AnyExchange,
+  exchange: ResponseExchange,
   result: Promise<unknown>,
 ): Promise<unknown> {
   return result.then((value) =>
@@ -22,7 +22,7 @@ function isKoas(ctx: Context): boolean {
   return ctx.respond !== false && !ctx.headerSent && ctx.writable
 }
 
-async function commit(ctx: Context, exchange: AnyExchange, value: unknown): Promise<unknown> {
+async function commit(ctx: Context, exchange: ResponseExchange, value: unknown): Promise<unknown> {
   try {
     await exchange.commit()
   } catch (error) {
@@ -39,7 +39,13 @@ function takeBack(ctx: Context, error: unknown): void {
   setStatus(ctx, error)
 }
 
+/** The session could not be stored, nothing has gone out, and the middleware is done. */
+export function refuse(ctx: Context, error: unknown): void {
+  setStatus(ctx, error)
+  ctx.onerror(error as Error)
+}
+
 /** That of the error also for a body that is set without one: Koa would make it 200. */
-export function setStatus(ctx: Context, error: unknown): void {
+function setStatus(ctx: Context, error: unknown): void {
   ctx.status = isSojournError(error) ? error.status : 500
 }

@@ -2,10 +2,11 @@ import type { Context } from 'koa'
 import type { Exchange } from '../../core/exchange.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
-import { checkOptions, enter, type MountOptions } from '../node/mount.ts'
+import { checkOptions, type MountOptions } from '../node/mount.ts'
 import { NodeRequest } from '../node/request.ts'
 import { hookResponse } from '../node/response-hook.ts'
-import { commitAfter, setStatus } from './commit-after.ts'
+import { commitAfter, refuse } from './commit-after.ts'
+import { entered, type Next } from './entered.ts'
 import { defineSession } from './session-accessor.ts'
 
 /**
@@ -29,7 +30,7 @@ declare module 'koa' {
 export interface KoaSessionsOptions extends MountOptions<Context> {}
 
 /** Fits `app.use` of Koa 2 and 3. */
-export type KoaMiddleware = (ctx: Context, next: () => Promise<unknown>) => Promise<unknown>
+export type KoaMiddleware = (ctx: Context, next: Next) => Promise<unknown>
 
 /**
  * Gives each request its session, stores it when the middleware below is done and before the answer goes
@@ -43,31 +44,16 @@ export function koaSessions<Data extends object>(
 ): KoaMiddleware {
   checkOptions(sessions, options, ['fresh', 'outage'])
   return (ctx, next) => {
-    let done: Promise<unknown> | undefined
-    let resolve: ((result: Promise<unknown>) => void) | undefined
-    const finish = (result: Promise<unknown>): void => {
-      done = result
-      resolve?.(result)
-    }
-    const start = (exchange: Exchange<Data>): void => {
+    const start = (exchange: Exchange<Data>): Promise<unknown> => {
       // Koa hands out three objects for a request, and whoever has one of them has the session.
       sessions.alias(ctx, ctx.req)
       sessions.alias(ctx, ctx.request)
       defineSession(ctx, exchange)
       hookResponse(ctx.res, exchange, (error) => refuse(ctx, error), sessions)
-      finish(commitAfter(ctx, exchange, next()))
+      return commitAfter(ctx, exchange, next())
     }
-    const goOn = (error?: unknown): void =>
-      finish(error === undefined ? next() : Promise.reject(error))
-    enter(sessions, options, ctx, new NodeRequest(ctx.req, ctx, isSecure), start, goOn)
-    return done ?? new Promise((settle) => (resolve = settle))
+    return entered(sessions, options, ctx, new NodeRequest(ctx.req, ctx, isSecure), start, next)
   }
-}
-
-/** The session could not be stored, nothing has gone out, and the middleware is done. */
-function refuse(ctx: Context, error: unknown): void {
-  setStatus(ctx, error)
-  ctx.onerror(error as Error)
 }
 
 /** Koa knows whether the application trusts proxies (`app.proxy`). */

@@ -19,6 +19,20 @@ interface Originals extends Methods {
   readonly on: (event: string, listener: () => void) => EventEmitter
 }
 
+/** What a response asks of an exchange. */
+export interface ResponseExchange
+  extends Pick<
+    Exchange<object>,
+    | 'dirty'
+    | 'failed'
+    | 'accessed'
+    | 'commit'
+    | 'sendHeaders'
+    | 'release'
+    | 'abandon'
+    | 'afterResponse'
+  > {}
+
 /** An exchange, whatever the type of its session's data. */
 export interface AnyExchange extends Omit<Exchange<object>, 'session'> {
   readonly session: object
@@ -43,7 +57,7 @@ type Hooked = ServerResponse & { [HOOK]?: ResponseHook }
  */
 export function hookResponse(
   response: ServerResponse,
-  exchange: AnyExchange,
+  exchange: ResponseExchange,
   fail: (error: unknown) => void,
   reporter: Reporter,
 ): void {
@@ -61,8 +75,8 @@ class ResponseHook {
   readonly #response: ServerResponse
   readonly #fail: (error: unknown) => void
   readonly #reporter: Reporter
-  readonly #exchange: AnyExchange
-  #others: AnyExchange[] | undefined
+  readonly #exchange: ResponseExchange
+  #others: ResponseExchange[] | undefined
   // One field each: looking them up by name in an object is what a request would feel.
   readonly #writeHead: Methods['writeHead']
   readonly #write: Methods['write']
@@ -83,7 +97,7 @@ class ResponseHook {
 
   constructor(
     response: ServerResponse,
-    exchange: AnyExchange,
+    exchange: ResponseExchange,
     fail: (error: unknown) => void,
     reporter: Reporter,
   ) {
@@ -99,7 +113,7 @@ class ResponseHook {
     this.#on = on
   }
 
-  join(exchange: AnyExchange): void {
+  join(exchange: ResponseExchange): void {
     ;(this.#others ??= []).push(exchange)
   }
 
@@ -166,7 +180,7 @@ class ResponseHook {
       : this.#others.reduce((given, exchange) => this.#withHeadersOf(exchange, given), rest)
   }
 
-  #withHeadersOf(exchange: AnyExchange, args: Args): Args {
+  #withHeadersOf(exchange: ResponseExchange, args: Args): Args {
     const cookie = exchange.sendHeaders()
     if (cookie === undefined && !exchange.accessed) return args
     return withSessionHeaders(this.#response, args, cookie)
@@ -286,7 +300,7 @@ class ResponseHook {
     this.#response.destroy()
   }
 
-  #finish(exchange: AnyExchange): void {
+  #finish(exchange: ResponseExchange): void {
     exchange.release()
     if (!this.#headWritten) exchange.abandon()
     if (this.#held !== undefined || this.#refused) return

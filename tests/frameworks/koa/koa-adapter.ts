@@ -27,12 +27,13 @@ export function koaAdapter(name: string, create: () => Koa, place: ErrorPlace): 
         else call.reply.json({ error: codeOf(error) }, statusOf(error))
       }
       // What comes when the middleware is done, as packages for error pages do it.
-      app.context.onerror = function (this: Context, error: unknown): void {
+      const onerror = function (this: Context, error: unknown): void {
         if (error === null || error === undefined) return
         if (this.headerSent || !this.writable) return
         const call = callOf(this, sessions, () => true)
         void answerError(error, call)
-      } as Context['onerror']
+      }
+      Object.assign(app.context, { onerror })
       if (place === 'middleware') {
         app.use(async (ctx, next) => {
           try {

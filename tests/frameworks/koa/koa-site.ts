@@ -58,7 +58,8 @@ export async function koaSite(
 
 /** Starts a Koa app on a free port. */
 export async function listen(app: Koa, errors: unknown[]): Promise<App> {
-  const server: Server = createServer(app.callback()).listen(0, '127.0.0.1')
+  const handle = app.callback()
+  const server: Server = createServer((req, res) => void handle(req, res)).listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port,
