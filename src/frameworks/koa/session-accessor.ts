@@ -40,7 +40,7 @@ const ACCESSOR: PropertyDescriptor = {
 }
 
 /** @throws OptionError for what is no object of attributes, AttributeError for their names */
-export function replaceAttributes(session: Session, value: unknown): void {
+function replaceAttributes(session: Session, value: unknown): void {
   const isAttributes = typeof value === 'object' && value !== null && !Array.isArray(value)
   if (!isAttributes) throw new OptionError('ctx.session', 'takes null or an object of attributes')
   session.clear()

@@ -7,7 +7,7 @@ import { afterEach } from 'vitest'
 import { listen } from '../koa/koa-site.ts'
 import { Browser } from '../support/http-client.ts'
 
-export const KEYS: readonly string[] = [
+const KEYS: readonly string[] = [
   'a key of the application, long enough',
   'a former one, as long',
 ]

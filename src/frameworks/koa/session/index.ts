@@ -54,6 +54,7 @@ export function koaSession(
   return Object.defineProperty(middleware, 'sessions', { get: sessionsOf }) as KoaSessionMiddleware
 }
 
+/** @alias */
 export default koaSession
 
 function isApp(value: unknown): value is Koa {

@@ -99,7 +99,7 @@ function answer(saving: Promise<void>, tell: Callback | undefined): Promise<void
 }
 
 /** What koa-session does not store. */
-export function isPrivate(name: string): boolean {
+function isPrivate(name: string): boolean {
   return name.startsWith('_')
 }
 
