@@ -14,6 +14,7 @@ const config: ViteUserConfig = defineConfig({
         find: /^sojourn\/koa-session$/,
         replacement: source('frameworks/koa/session/index.ts'),
       },
+      { find: /^sojourn\/nest$/, replacement: source('frameworks/nest/index.ts') },
       { find: /^sojourn\/node$/, replacement: source('frameworks/node/index.ts') },
       { find: /^sojourn\/testing$/, replacement: source('testing/index.ts') },
     ],

@@ -6,6 +6,7 @@ import type { Sessions } from '../../core/sessions.ts'
 import { checkOptions, enter, type MountOptions } from './mount.ts'
 import { NodeRequest } from './request.ts'
 import { hookResponse } from './response-hook.ts'
+import { holdSession } from './session-property.ts'
 
 /** A request to a server of node:http, node:https or, with its compatibility API, node:http2. */
 export type NodeServerRequest = IncomingMessage | Http2ServerRequest
@@ -67,6 +68,7 @@ export async function sessionOfUpgrade<Data extends object>(
   request.socket.on('error', () => request.socket.destroy())
   const facts = new NodeRequest(request, request, securityOf(options))
   const exchange = await sessions.exchange(request, facts)
+  holdSession(request, exchange)
   exchange.sendHeaders()
   // The session's signal lasts as long as the socket.
   if (request.socket.destroyed) exchange.release()

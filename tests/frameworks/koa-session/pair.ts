@@ -7,10 +7,7 @@ import { afterEach } from 'vitest'
 import { listen } from '../koa/koa-site.ts'
 import { Browser } from '../support/http-client.ts'
 
-const KEYS: readonly string[] = [
-  'a key of the application, long enough',
-  'a former one, as long',
-]
+const KEYS: readonly string[] = ['a key of the application, long enough', 'a former one, as long']
 
 /** `ctx.session` as code for koa-session sees it. */
 export type Any = Record<string, unknown> & {
