@@ -3,6 +3,8 @@ import { redisEngine } from '../../src/engines/redis/redis-engine.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { endingCases, replyEndings } from './cases/endings.ts'
 import { outageCases } from './cases/outages.ts'
+import { nestContexts } from './nest/contexts.ts'
+import { nestFeatures } from './nest/features.ts'
 import { nestAdapter } from './nest/nest-adapter.ts'
 import { platforms } from './nest/nest-app.ts'
 import { adapterSuite, nodeResponseSuite } from './suite.ts'
@@ -22,6 +24,7 @@ describe.each(platforms)('Nest on %s', (platform) => {
   const adapter = nestAdapter(`Nest on ${platform}`, platform)
   adapterSuite(adapter)
   nodeResponseSuite(adapter)
+  nestFeatures(platform)
 
   describe('on Redis', () => {
     let server: RedisServer
@@ -33,6 +36,8 @@ describe.each(platforms)('Nest on %s', (platform) => {
     outageCases(adapter)
   })
 })
+
+nestContexts()
 
 it('in all that, no error was left unhandled', () => {
   expect(unhandled).toEqual([])

@@ -23,7 +23,7 @@ export function nestAdapter(name: string, platform: Platform): Adapter {
       )
       const app = controller({
         all: [
-          [All('{*path}')],
+          [All(platform === 'express' ? '{*path}' : '*')],
           [Req(), Res()],
           (request: { url: string }, response: object) => {
             const [path = ''] = request.url.split('?')
