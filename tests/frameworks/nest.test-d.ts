@@ -1,3 +1,4 @@
+import type { DynamicModule } from '@nestjs/common'
 import { createSessions, type Sessions } from 'sojourn'
 import {
   type NestSession,
@@ -41,7 +42,7 @@ describe('NestSession', () => {
 describe('SojournModule', () => {
   it('takes options of createSessions, or sessions', () => {
     const sessions: Sessions<Own> = createSessions<Own>()
-    expectTypeOf(SojournModule.forRoot<Own>).toBeCallableWith({ sessions, fresh: true })
+    expectTypeOf(SojournModule.forRoot({ sessions, fresh: true })).toExtend<DynamicModule>()
     SojournModule.forRoot<Own>({ merge: { visits: () => 0 }, outage: 'anonymous' })
     // @ts-expect-error no such attribute
     SojournModule.forRoot<Own>({ merge: { basket: () => 0 } })
@@ -53,10 +54,11 @@ describe('SojournModule', () => {
     class Config {
       readonly secret: string = ''
     }
-    expectTypeOf(SojournModule.forRootAsync<Own, [Config]>).toBeCallableWith({
+    const made = SojournModule.forRootAsync<Own, [Config]>({
       inject: [Config],
       useFactory: (config) => ({ secrets: [config.secret] }),
     })
+    expectTypeOf(made).toExtend<DynamicModule>()
   })
 })
 

@@ -59,7 +59,7 @@ export function RequireLogin(requirement: LoginRequirement = {}): Decorator {
     throw new OptionError('level', 'takes a whole number')
   }
   if (within !== undefined) parseDuration('within', within)
-  return applyDecorators(SetMetadata(RULE, requirement), UseGuards(SessionGuard)) as Decorator
+  return applyDecorators(SetMetadata(RULE, requirement), UseGuards(SessionGuard))
 }
 
 /** As `RequireLogin({ level })`: 2 for what needs a second factor, on your own scale. */
@@ -72,7 +72,7 @@ export function RequireLevel(
 
 /** For everybody, where `SessionGuard` stands before all handlers, or before the controller. */
 export function Public(): Decorator {
-  return SetMetadata(RULE, 'public') as Decorator
+  return SetMetadata(RULE, 'public')
 }
 
 /** Sockets have no status; Nest answers them with an error of their own. */

@@ -2,7 +2,6 @@ import {
   type DynamicModule,
   type FactoryProvider,
   Inject,
-  type MiddlewareConsumer,
   Module,
   type ModuleMetadata,
   type NestModule,
@@ -76,7 +75,7 @@ export class SojournModule implements NestModule, OnApplicationShutdown {
   }
 
   /** Nest calls it before there are any routes. */
-  configure(_: MiddlewareConsumer): void {
+  configure(): void {
     const { sessions, mounted } = this.#opened
     mountSessions(this.#host.httpAdapter, sessions, mounted)
   }

@@ -18,11 +18,12 @@ export type NestSession = CoreSession<SessionData> & Partial<SessionData>
  * `@Session('cart') cart: SessionData['cart'] | undefined`. Changes of an attribute in place are stored.
  * @throws TypeError where the request has no session
  */
-export const Session: (name?: keyof SessionData & string) => ParameterDecorator =
-  createParamDecorator((name: string | undefined, context: ExecutionContext): unknown => {
+export const Session: (name?: keyof SessionData) => ParameterDecorator = createParamDecorator(
+  (name: string | undefined, context: ExecutionContext): unknown => {
     const session = sessionIn(context)
     return name === undefined ? session : (session.data as Record<string, unknown>)[name]
-  })
+  },
+)
 
 /** @throws TypeError where the request has no session */
 export function sessionIn(context: ExecutionContext): NestSession {

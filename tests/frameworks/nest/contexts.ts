@@ -3,10 +3,11 @@ import { createServer, type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { ExecutionContext } from '@nestjs/common'
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js'
-import { createSessions, memoryEngine } from 'sojourn'
+import { createSessions, memoryEngine, StoreUnavailableError } from 'sojourn'
 import { Session, SessionGuard } from 'sojourn/nest'
 import { sessionOfUpgrade } from 'sojourn/node'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { SojournExceptionFilter } from '../../../src/frameworks/nest/exception-filter.ts'
 import { SECRET } from '../support/world.ts'
 
 /** A handshake's request, as a gateway sees it. */
@@ -30,14 +31,13 @@ async function handshake(cookie: string | undefined): Promise<IncomingMessage> {
 
 /** As Nest makes it for each kind of handler. */
 function contextOf(type: string, args: readonly unknown[]): ExecutionContext {
-  class Handlers {
-    handle(): void {}
-  }
+  class Handlers {}
+  const handle = (): void => undefined
   return {
     getType: () => type,
     getArgs: () => args,
     getArgByIndex: (index: number) => args[index],
-    getHandler: () => Handlers.prototype.handle,
+    getHandler: () => handle,
     getClass: () => Handlers,
     switchToWs: () => ({ getClient: () => args[0] }),
   } as unknown as ExecutionContext
@@ -76,15 +76,34 @@ export function nestContexts(): void {
       expect(decorated(Session(), context)).toMatchObject({ principal: 'ada', id: session.id })
       const stranger = await handshake(undefined)
       await sessionOfUpgrade(sessions, stranger)
-      const refused = guard.canActivate(contextOf(type, argsOf(stranger)))
+      const refused = await guard
+        .canActivate(contextOf(type, argsOf(stranger)))
+        .catch((error: { status: number }) => error.status)
       // Nest makes its own error of false, where there is no status.
-      if (type === 'ws') await expect(refused).resolves.toBe(false)
-      else await expect(refused).rejects.toMatchObject({ status: 401 })
+      expect(refused).toBe(type === 'ws' ? false : 401)
     })
 
     it('without a session: says what is missing', async () => {
       const context = contextOf(type, argsOf({}))
       await expect(new SessionGuard().canActivate(context)).rejects.toThrow(/SojournModule/)
     })
+  })
+
+  it('an error of sessions goes to the client of a socket, and on to GraphQL as it is', () => {
+    const filter = new SojournExceptionFilter({ httpAdapter: {} } as never)
+    const error = new StoreUnavailableError('gone', false)
+    const told: unknown[] = []
+    const client = { emit: (...args: unknown[]) => told.push(args) }
+    filter.catch(error, contextOf('ws', [client]))
+    expect(told).toEqual([
+      [
+        'exception',
+        {
+          ...{ status: 'error', message: 'Service Unavailable' },
+          code: 'ERR_SOJOURN_STORE_UNAVAILABLE',
+        },
+      ],
+    ])
+    expect(filter.catch(error, contextOf('graphql', []))).toBeUndefined()
   })
 }

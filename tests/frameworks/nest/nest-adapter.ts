@@ -52,7 +52,7 @@ export function nestAdapter(name: string, platform: Platform): Adapter {
           return true
         },
       }
-      const { port, close } = await startNest(platform, {
+      const started = await startNest(platform, {
         imports: [
           SojournModule.forRoot({
             sessions,
@@ -64,7 +64,7 @@ export function nestAdapter(name: string, platform: Platform): Adapter {
         guard,
         trustProxy: options.trustProxy === true,
       })
-      return { port, errors, close }
+      return { port: started.port, errors, close: () => started.close() }
     },
   }
 }

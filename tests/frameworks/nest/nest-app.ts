@@ -53,7 +53,8 @@ export async function startNest(
   if (filter) nest.useGlobalFilters(filter)
   if (guard) nest.useGlobalGuards(guard)
   await nest.listen(0, '127.0.0.1')
-  const { port } = (nest.getHttpServer() as Server).address() as AddressInfo
+  const server: Server = nest.getHttpServer()
+  const { port } = server.address() as AddressInfo
   return { nest, port, close: () => nest.close() }
 }
 
