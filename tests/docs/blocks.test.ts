@@ -8,7 +8,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 // Inside the package, so that the blocks find it by its own name.
 const folder = `${root}tests/docs/.blocks`
 const pages = ['README.md', ...readdirSync(`${root}docs`).map((name) => `docs/${name}`)]
-const OPTIONS = '--ignoreConfig --noEmit --strict --module nodenext --target es2023 --types node'
+const OPTIONS =
+  '--ignoreConfig --noEmit --strict --module nodenext --target es2023 --types node --experimentalDecorators'
 
 /** One module a page: its blocks follow each other. */
 function moduleOf(page: string): string | undefined {
