@@ -22,6 +22,8 @@ const assembly = ['index.ts', 'create-sessions.ts']
 const corePackages = ['@standard-schema/spec']
 /** The folders in frameworks that the others may import. */
 const sharedFrameworks = ['node', 'fetch']
+/** Frameworks that run on others. */
+const platforms = { nest: ['express', 'fastify'] }
 
 // One pass over the text. Comments, regular expressions, templates and plain strings are matched
 // first so that an import written inside one of them does not count.
@@ -74,8 +76,9 @@ function violation(file, specifier) {
     if (layer !== 'frameworks') return
     const [, mine] = file.split('/')
     const [, theirs] = target.split('/')
-    if (mine === theirs || sharedFrameworks.includes(theirs)) return
-    return `a framework may import only its own folder and frameworks/${sharedFrameworks.join(', ')}`
+    const others = [...sharedFrameworks, ...(platforms[mine] ?? [])]
+    if (mine === theirs || others.includes(theirs)) return
+    return `a framework may import only its own folder and frameworks/${others.join(', ')}`
   }
   if (allowed.some((path) => (path.endsWith('/') ? target.startsWith(path) : target === path)))
     return

@@ -7,7 +7,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const { name, version, exports, bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const { name, version, exports, bin, devDependencies } = JSON.parse(
+  readFileSync(join(root, 'package.json'), 'utf8'),
+)
+/** What an entry imports of its framework; the others take types only. */
+const peers = {
+  './nest': ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs'],
+}
 const folder = mkdtempSync(join(tmpdir(), `${name}-pack-`))
 const npm = (cwd, ...args) =>
   execFileSync('npm', [...args, '--loglevel=error'], {
@@ -18,8 +24,13 @@ const npm = (cwd, ...args) =>
 try {
   npm(root, 'pack', '--pack-destination', folder)
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n')
-  npm(folder, 'install', '--prefer-offline', '--no-audit', '--no-fund', `./${name}-${version}.tgz`)
-  for (const entry of Object.keys(exports)) {
+  const install = ['install', '--prefer-offline', '--no-audit', '--no-fund']
+  npm(folder, ...install, `./${name}-${version}.tgz`)
+  // Those that need nothing first.
+  const entries = Object.keys(exports).sort((a, b) => Number(a in peers) - Number(b in peers))
+  for (const entry of entries) {
+    const needed = (peers[entry] ?? []).map((peer) => `${peer}@${devDependencies[peer]}`)
+    if (needed.length > 0) npm(folder, ...install, ...needed)
     const specifier = entry.replace('.', name)
     const code = `if (Object.keys(await import('${specifier}')).length === 0) throw new Error('no exports')`
     execFileSync(process.execPath, ['--input-type=module', '--eval', code], {

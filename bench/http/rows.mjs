@@ -48,7 +48,7 @@ export function listRows() {
     ['fastify', 'fastify-session', `${peer('@fastify/session')} + ${store}`],
     ['koa', 'koa-session', `${peer('koa-session')} + a store on ${peer('redis')}`],
   ].map(([framework, system, name]) => ({ id: system, name, framework, system, floor: framework }))
-  const own = ['node', 'express', 'fastify'].filter(adapter).flatMap((framework) =>
+  const own = ['node', 'express', 'fastify', 'koa'].filter(adapter).flatMap((framework) =>
     [true, false].map((nearCache) => ({
       id: `sojourn-${framework}${nearCache ? '' : '-far'}`,
       name: `Sojourn ${ownVersion()}${nearCache ? '' : ', no near cache'}`,

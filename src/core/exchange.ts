@@ -119,7 +119,7 @@ export class Exchange<Data extends object> {
     return this.#state.reserve().id
   }
 
-  /** Has an empty new session stored too. */
+  /** A new session is to be stored with the next commit though nothing has been set. */
   want(): void {
     this.#state.wanted = true
   }
@@ -151,7 +151,7 @@ export class Exchange<Data extends object> {
    * at once.
    * @throws HeadersSentError, and as `Session.commit`
    */
-  leave(idleTimeout: number): Promise<void> {
+  disown(idleTimeout: number): Promise<void> {
     const { note } = this
     const { absoluteTimeout } = this.usual
     const nobody = { name: undefined, level: undefined, kind: undefined, limit: undefined }
@@ -172,6 +172,24 @@ export class Exchange<Data extends object> {
 
   commit(): Promise<void> {
     return this.#state.commit()
+  }
+
+  /** By the store's clock, milliseconds since the epoch. */
+  now(): number {
+    return this.#state.repository.settings.engine.now()
+  }
+
+  /** Of the session that this was, or that the request's token named. */
+  get lastId(): SessionId | undefined {
+    return this.#state.lastId
+  }
+
+  /**
+   * As `Session.logout`, but at once: from now on this is nobody's session, and what is set makes a new
+   * one. The commit ends the former one, and fails if it cannot.
+   */
+  leave(): void {
+    this.#state.leave()
   }
 
   /**

@@ -46,6 +46,12 @@ interface HandOver {
   readonly client: { readonly signal: AbortSignal | undefined }
 }
 
+interface SignedOut {
+  readonly outcome: Outcome
+  /** Its entry in the audit, to be waited for. */
+  readonly entry?: Promise<void> | undefined
+}
+
 /**
  * One request's session: nobody's yet (`live` is undefined), live, or ended. Operations on it run
  * one after the other, in the order of their calls.
@@ -100,6 +106,8 @@ export class SessionState {
   #rebase: Rebase | undefined
   /** Operations under way or waiting for their turn. */
   #running = 0
+  /** What `leave` has left, to be ended by the next commit; `undefined` stands for nobody's session. */
+  #left: (Live | undefined)[] | undefined
   /** Made when somebody asks for the signal. */
   #ending: Ending | undefined
   #released = false
@@ -166,6 +174,7 @@ export class SessionState {
 
   /** Whether a commit would write anything. */
   get dirty(): boolean {
+    if (this.#left !== undefined) return true
     if (this.#live === undefined) {
       // Without a cookie nobody would ever find it.
       const isStorable = this.#ended === undefined && !this.headersSent && !this.abandoned
@@ -243,7 +252,15 @@ export class SessionState {
   }
 
   commit(): Promise<void> {
-    return this.#next(() => this.#commit())
+    return this.#next(async () => {
+      try {
+        await this.#commit()
+      } catch (error) {
+        // Whatever it was, such as a value that throws when it is read.
+        this.failed = true
+        throw error
+      }
+    })
   }
 
   update(name: string, make: (value: unknown) => unknown): Promise<unknown> {
@@ -350,37 +367,14 @@ export class SessionState {
    */
   logout(waitFor?: WaitFor, trail?: Trail): Promise<Outcome> {
     return this.#next(async () => {
-      const live = this.#live
-      // The store has not said whose the cookie is: to call that signed out would be a guess.
-      if (this.unavailable !== undefined) {
-        this.#denyUnknown(this.unavailable.token)
-        throw this.unavailable.error
-      }
-      // Of one that has ended before nobody knows whether its end has arrived everywhere.
-      let outcome: Outcome = 'uncertain'
-      if (live === undefined && this.lastId !== undefined) {
-        outcome = await this.#endAgain(this.lastId, waitFor)
-      }
-      let entry: Promise<void> | undefined
-      if (live !== undefined) {
-        const destroyed = await this.#destroy(live, { waitFor, ...(trail && { trail }) })
-        if (destroyed.status === 'done') {
-          const event = { id: destroyed.id, principal: principalOf(live.meta) }
-          entry = this.#events.record('logout', event)
-        }
-        // A login elsewhere was first, and its cookie is not this request's to touch.
-        if (destroyed.status === 'superseded') this.#ended = 'superseded'
-        else this.#loggedOut = true
-        if (destroyed.status !== 'superseded') outcome = destroyed.outcome
-        this.lastId = live.token.id
-      }
-      this.#ending?.fire()
-      this.#become(undefined, true)
-      this.#attributes = new Attributes(none)
-      this.#lifetime = undefined
-      this.#note = undefined
-      await entry
-      return outcome
+      const left = await this.#endLeft({ waitFor })
+      const isEnded = left !== undefined && this.#live === undefined
+      const ended: SignedOut = isEnded
+        ? { outcome: left }
+        : await this.#signOut(this.#live, { waitFor, ...(trail && { trail }) })
+      this.#becomeNobodys()
+      await ended.entry
+      return ended.outcome
     })
   }
 
@@ -389,6 +383,62 @@ export class SessionState {
     await this.logout()
     this.#ended = undefined
     this.#reserved = undefined
+  }
+
+  /** As `logout`, but the store hears of it with the next commit. For adapters where nobody can wait. */
+  leave(): void {
+    if (this.busy) {
+      void this.#next(async () => this.#leave())
+      return
+    }
+    this.#leave()
+  }
+
+  #leave(): void {
+    if (this.#left === undefined) this.#left = [this.#live]
+    else if (this.#live !== undefined) this.#left.push(this.#live)
+    this.#becomeNobodys()
+  }
+
+  #becomeNobodys(): void {
+    this.#ending?.fire()
+    this.#become(undefined, true)
+    this.#attributes = new Attributes(none)
+    this.#lifetime = undefined
+    this.#note = undefined
+    // Of the session that was: a new one has a token of its own, and tells it.
+    this.#concealed = false
+    this.rotationDue = false
+    this.#reserved = undefined
+    this.wanted = false
+  }
+
+  async #signOut(live: Live | undefined, how: DestroyHow): Promise<SignedOut> {
+    // The store has not said whose the cookie is: to call that signed out would be a guess.
+    if (this.unavailable !== undefined) {
+      this.#denyUnknown(this.unavailable.token)
+      throw this.unavailable.error
+    }
+    if (live === undefined) {
+      // Of one that has ended before nobody knows whether its end has arrived everywhere.
+      const outcome =
+        this.lastId === undefined ? 'uncertain' : await this.#endAgain(this.lastId, how.waitFor)
+      return { outcome }
+    }
+    const destroyed = await this.#destroy(live, how)
+    this.lastId = live.token.id
+    // A login elsewhere was first, and its cookie is not this request's to touch.
+    if (destroyed.status === 'superseded') {
+      this.#ended = 'superseded'
+      return { outcome: 'uncertain' }
+    }
+    this.#loggedOut = true
+    const event = { id: live.token.id, principal: principalOf(live.meta) }
+    const entry =
+      destroyed.status === 'done'
+        ? this.#events.record('logout', { ...event, id: destroyed.id })
+        : undefined
+    return { outcome: destroyed.outcome, entry }
   }
 
   /** What the store cannot write down ends on this node at least. */
@@ -477,6 +527,7 @@ export class SessionState {
   }
 
   async #commit(): Promise<void> {
+    if (this.#left !== undefined) await this.#endLeft()
     if (this.#live !== undefined && this.renewable) return this.#renew(this.#live)
     if (!this.dirty) return
     if (this.#live !== undefined) return this.#store(this.#live)
@@ -499,6 +550,20 @@ export class SessionState {
     this.#reserved = undefined
     this.#become(live, false)
     return this.#events.record('created', { id: live.token.id })
+  }
+
+  /** @returns whether the end of the last one outlasts the server */
+  async #endLeft(how: DestroyHow = {}): Promise<Outcome | undefined> {
+    const left = this.#left ?? []
+    let outcome: Outcome | undefined
+    while (left.length > 0) {
+      const ended = await this.#signOut(left[0], how)
+      left.shift()
+      outcome = ended.outcome
+      await ended.entry
+    }
+    this.#left = undefined
+    return outcome
   }
 
   async #renew(live: Live): Promise<void> {

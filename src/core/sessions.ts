@@ -271,6 +271,11 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     return exchange.then((opened) => this.#remember(key, opened))
   }
 
+  /** For adapters: `from` takes `other` too, where a framework hands out several objects for a request. */
+  alias(request: object, other: object): void {
+    ;(other as Record<symbol, unknown>)[this.#slot] = this.#exchangeOf(request)
+  }
+
   /** For adapters: `Session.refresh` of a request that has been seen already. */
   async refresh(request: object): Promise<void> {
     await this.#exchangeOf(request)?.refresh()

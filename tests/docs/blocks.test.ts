@@ -8,7 +8,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 // Inside the package, so that the blocks find it by its own name.
 const folder = `${root}tests/docs/.blocks`
 const pages = ['README.md', ...readdirSync(`${root}docs`).map((name) => `docs/${name}`)]
-const OPTIONS = '--ignoreConfig --noEmit --strict --module nodenext --target es2023 --types node'
+const OPTIONS =
+  '--ignoreConfig --noEmit --strict --module nodenext --target es2023 --types node --experimentalDecorators'
 
 /** One module a page: its blocks follow each other. */
 function moduleOf(page: string): string | undefined {
@@ -33,10 +34,11 @@ it.each(modules)('%s', (page, code) => {
   const file = `${folder}/${page.replaceAll('/', '-')}.ts`
   writeFileSync(file, code)
   const tsc = `${root}node_modules/typescript/bin/tsc`
-  const { stdout, status } = spawnSync(process.execPath, [tsc, ...OPTIONS.split(' '), file], {
+  const { stdout, stderr } = spawnSync(process.execPath, [tsc, ...OPTIONS.split(' '), file], {
     encoding: 'utf8',
     cwd: folder,
   })
-  expect(stdout).toBe('')
-  expect(status).toBe(0)
+  // Not of interest here: whether the packages of frameworks agree with each other.
+  const ours = stdout.split('\n').filter((line) => !line.includes('/node_modules/'))
+  expect(ours.join('\n') + stderr).toBe('')
 })

@@ -14,5 +14,6 @@ export function createKoaServer(system, handlers) {
   app.use((ctx) => {
     ctx.body = routes[ctx.path](ctx)
   })
-  return createServer(app.callback())
+  const handle = app.callback()
+  return createServer((req, res) => void handle(req, res))
 }

@@ -21,6 +21,13 @@ const adapters = {
       },
     }
   },
+  async koa(sessions) {
+    const { koaSessions } = await import('../../../dist/frameworks/koa/index.js')
+    return {
+      register: (app) => app.use(koaSessions(sessions)),
+      ...byMethod((ctx) => ctx.session),
+    }
+  },
   async fastify(sessions) {
     const { fastifySessions } = await import('../../../dist/frameworks/fastify/index.js')
     return {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Exchange } from '../../core/exchange.ts'
 import type { Session } from '../../core/session.ts'
 import { cloneValue, equalValues } from '../../core/values.ts'
-import type { Hooked } from '../node/response-hook.ts'
+import type { ResponseExchange } from '../node/response-hook.ts'
 import type { StoredCookie } from './cookie-source.ts'
 import { changesOf, type Known, knownAfter } from './json.ts'
 import { serializeCookie } from './serialize-cookie.ts'
@@ -35,7 +35,7 @@ const NOTHING: Known = new Map()
 const NO_COOKIE = { cookie: undefined, secure: false, host: undefined, proxied: false }
 
 /** One request and its session, as express-session's API has it. */
-export class Visit implements Hooked, Home {
+export class Visit implements ResponseExchange, Home {
   static {
     // It hangs on the request, and the request holds the cookie: whoever logs one must not log the other.
     Object.defineProperty(Visit.prototype, Symbol.for('nodejs.util.inspect.custom'), {
@@ -433,7 +433,7 @@ export class Visit implements Hooked, Home {
   }
 
   async #changePrincipal(principal: string | undefined, idleTimeout: number): Promise<void> {
-    if (principal === undefined) return this.#exchange.leave(idleTimeout)
+    if (principal === undefined) return this.#exchange.disown(idleTimeout)
     await this.#attributes.login(principal, {
       keep: this.#attributes.names(),
       device: this.#request.headers['user-agent'],

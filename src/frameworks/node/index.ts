@@ -7,6 +7,7 @@ import { type ConnectionOptions, securityOf } from './connection.ts'
 import { checkOptions, enter, type MountOptions } from './mount.ts'
 import { NodeRequest } from './request.ts'
 import { hookResponse } from './response-hook.ts'
+import { holdSession } from './session-property.ts'
 import { openWithoutCookie } from './upgrade.ts'
 
 export type { ConnectionOptions } from './connection.ts'
@@ -62,6 +63,7 @@ export async function sessionOfUpgrade<Data extends object>(
   // Node leaves an upgraded socket without a listener: a client that resets it would end the process.
   request.socket.on('error', () => request.socket.destroy())
   const exchange = await openWithoutCookie(sessions, request, securityOf(options))
+  holdSession(request, exchange)
   // The session's signal lasts as long as the socket.
   if (request.socket.destroyed) exchange.release()
   else request.socket.once('close', () => exchange.release())

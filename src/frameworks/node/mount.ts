@@ -36,6 +36,11 @@ export function checkOptions(sessions: unknown, options: object, names: readonly
     throw new OptionError('sessions', 'takes what createSessions has made')
   }
   refuseUnknown(options, names)
+  checkValues(options)
+}
+
+/** @throws OptionError */
+export function checkValues(options: object): void {
   const { fresh, outage, trustProxy, onError } = options as Record<string, unknown>
   if (outage !== undefined && typeof outage !== 'function') checkOutagePolicy(outage)
   if (fresh !== undefined && typeof fresh !== 'boolean' && typeof fresh !== 'function') {

@@ -25,7 +25,7 @@ export interface AnyExchange extends Omit<Exchange<object>, 'session' | 'attach'
 }
 
 /** What holds a response back: an exchange, or what stands before one. */
-export type Hooked = Pick<
+export type ResponseExchange = Pick<
   AnyExchange,
   | 'accessed'
   | 'dirty'
@@ -56,7 +56,7 @@ type HookedResponse = ServerResponse & { [HOOK]?: ResponseHook }
  */
 export function hookResponse(
   response: ServerResponse,
-  exchange: Hooked,
+  exchange: ResponseExchange,
   fail: (error: unknown) => void,
   reporter: Reporter,
 ): void {
@@ -74,8 +74,8 @@ class ResponseHook {
   readonly #response: ServerResponse
   readonly #fail: (error: unknown) => void
   readonly #reporter: Reporter
-  readonly #exchange: Hooked
-  #others: Hooked[] | undefined
+  readonly #exchange: ResponseExchange
+  #others: ResponseExchange[] | undefined
   // One field each: looking them up by name in an object is what a request would feel.
   readonly #writeHead: Methods['writeHead']
   readonly #write: Methods['write']
@@ -96,7 +96,7 @@ class ResponseHook {
 
   constructor(
     response: ServerResponse,
-    exchange: Hooked,
+    exchange: ResponseExchange,
     fail: (error: unknown) => void,
     reporter: Reporter,
   ) {
@@ -112,7 +112,7 @@ class ResponseHook {
     this.#on = on
   }
 
-  join(exchange: Hooked): void {
+  join(exchange: ResponseExchange): void {
     ;(this.#others ??= []).push(exchange)
   }
 
@@ -179,7 +179,7 @@ class ResponseHook {
       : this.#others.reduce((given, exchange) => this.#withHeadersOf(exchange, given), rest)
   }
 
-  #withHeadersOf(exchange: Hooked, args: Args): Args {
+  #withHeadersOf(exchange: ResponseExchange, args: Args): Args {
     const cookie = exchange.sendHeaders()
     if (cookie === undefined && !exchange.accessed) return args
     return withSessionHeaders(this.#response, args, cookie)
@@ -299,7 +299,7 @@ class ResponseHook {
     this.#response.destroy()
   }
 
-  #finish(exchange: Hooked): void {
+  #finish(exchange: ResponseExchange): void {
     exchange.release()
     if (!this.#headWritten) exchange.abandon()
     if (this.#held !== undefined || this.#refused) return

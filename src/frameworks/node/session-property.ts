@@ -22,3 +22,8 @@ export function sessionOf(request: object): object | undefined {
   exchange.accessed = true
   return (holder[PROPERTIES] ??= exchange.withProperties())
 }
+
+/** What `holdSession` was given first. */
+export function heldExchange(request: object): AnyExchange | undefined {
+  return (request as SessionHolder)[EXCHANGE]
+}

@@ -67,7 +67,8 @@ function handler(behave: NodeBehaviour, sessions: Sessions<Data>) {
   }
 }
 
-function callOf(request: Request, response: Response, sessions: Sessions<Data>): NodeCall {
+/** A call as a handler of Express sees it. */
+export function callOf(request: Request, response: Response, sessions: Sessions<Data>): NodeCall {
   return {
     get session() {
       // After a failed load there is none; a handler that asks all the same learns so.

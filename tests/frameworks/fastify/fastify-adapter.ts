@@ -54,7 +54,12 @@ function handler(behave: NodeBehaviour, sessions: Sessions<Data>) {
   }
 }
 
-function callOf(request: FastifyRequest, reply: FastifyReply, sessions: Sessions<Data>): NodeCall {
+/** A call as a handler of Fastify sees it. */
+export function callOf(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  sessions: Sessions<Data>,
+): NodeCall {
   return {
     get session() {
       // After a failed load there is none; a handler that asks all the same learns so.

@@ -1,0 +1,7 @@
+declare module 'sojourn/nest' {
+  interface SessionData {
+    cart: string[]
+  }
+}
+
+export type { NestSession, SessionData } from 'sojourn/nest'

@@ -1,0 +1,237 @@
+import type { Context } from 'koa'
+import type { Exchange } from '../../../core/exchange.ts'
+import type { Session } from '../../../core/session.ts'
+import type { ResponseExchange } from '../../node/response-hook.ts'
+import { type KoaSessionModel, type ModelHost, modelOf, type SaveOptions } from './model.ts'
+import {
+  type Attributes,
+  type CookieSettings,
+  lifetimeOf,
+  ONE_DAY,
+  type Settings,
+} from './options.ts'
+import { setCookie } from './set-cookie.ts'
+
+/** Kept with a session whose lifetime, or name, is not that of all. */
+const MAX_AGE = '_maxAge'
+const NAME = '_externalKey'
+
+/**
+ * One request's session by the rules of koa-session: when it is stored, when its cookie is sent, and what
+ * `ctx.session` shows. It stands for the exchange at the response.
+ */
+export class ContextSession implements ResponseExchange, ModelHost {
+  readonly session: Session<Attributes>
+  readonly #ctx: Context
+  readonly #exchange: Exchange<Attributes>
+  readonly #settings: Settings
+  #options: CookieSettings | undefined
+  /** As it was when the options were first looked at. */
+  #givenMaxAge: CookieSettings['maxAge']
+  #model: (KoaSessionModel & Attributes) | undefined
+  #name: string | undefined
+  /** `ctx.session = null`. */
+  #isRemoved = false
+  /** To be stored though nothing has changed: its lifetime has been set. */
+  #isForced = false
+  #isSaved = false
+  #isFailed = false
+
+  constructor(ctx: Context, exchange: Exchange<Attributes>, settings: Settings) {
+    this.#ctx = ctx
+    this.#exchange = exchange
+    this.#settings = settings
+    this.session = exchange.session
+  }
+
+  /** What `ctx.session` gives. */
+  get model(): (KoaSessionModel & Attributes) | null {
+    this.accessed = true
+    if (this.#isRemoved) return null
+    return (this.#model ??= modelOf(this))
+  }
+
+  /** What `ctx.session = value` does. */
+  assign(value: unknown): void {
+    if (value === null) {
+      this.#isRemoved = true
+      this.#model = undefined
+      this.#exchange.leave()
+      return
+    }
+    if (typeof value !== 'object') {
+      throw new TypeError('ctx.session can only be set as null or an object.')
+    }
+    const isSame = value === this.#model
+    this.#isRemoved = false
+    if (isSame) return
+    const attributes = Object.entries(value)
+    for (const name of this.session.names())
+      if (name !== MAX_AGE && name !== NAME) this.session.delete(name)
+    const model = (this.#model ??= modelOf(this))
+    for (const [name, each] of attributes) Reflect.set(model, name, each)
+  }
+
+  /** Those of the cookie, which a request may change for itself. */
+  get options(): CookieSettings {
+    if (this.#options === undefined) {
+      this.#options = { ...this.#settings.cookie }
+      const maxAge = this.session.get(MAX_AGE) as CookieSettings['maxAge']
+      if (maxAge !== undefined) this.#options.maxAge = maxAge
+      // A session that is stored has one, also where the option has not been given.
+      else if (!this.session.isNew) this.#options.maxAge ||= ONE_DAY
+      this.#givenMaxAge = this.#options.maxAge
+    }
+    return this.#options
+  }
+
+  get maxAge(): CookieSettings['maxAge'] {
+    return this.options.maxAge
+  }
+
+  set maxAge(value: CookieSettings['maxAge']) {
+    this.options.maxAge = value
+    this.#isForced = true
+  }
+
+  get externalKey(): string {
+    const { genid } = this.#settings.behaviour
+    if (genid === undefined) return this.#exchange.id
+    this.#name ??= this.session.get(NAME) as string | undefined
+    return (this.#name ??= genid(this.#ctx))
+  }
+
+  async save(options: SaveOptions): Promise<void> {
+    try {
+      await this.#save(options)
+    } catch (error) {
+      // `beforeSave` may have thrown it, of which the exchange knows nothing.
+      this.#isFailed = true
+      throw error
+    }
+  }
+
+  async #save({ force = false, regenerate = false }: SaveOptions): Promise<void> {
+    const { session } = this
+    const exchange = this.#exchange
+    if (this.#isRemoved) return exchange.commit()
+    if (regenerate) await this.#regenerate()
+    const isToStore = force || regenerate || this.#isForced || exchange.dirty
+    if (!isToStore && !this.#isToRenew()) return
+    const { beforeSave, genid } = this.#settings.behaviour
+    beforeSave?.(this.#ctx, this.model as KoaSessionModel)
+    this.#checkSecurity()
+    if (session.isNew) {
+      if (force || regenerate || this.#isForced) exchange.want()
+      if (genid !== undefined) session.set(NAME, this.externalKey)
+    }
+    const isOtherAge = this.#isForced || this.options.maxAge !== this.#givenMaxAge
+    if (isOtherAge && !this.#setLifetime()) return exchange.commit()
+    const isToTouch = !exchange.dirty && !session.isNew
+    await exchange.commit()
+    if (isToTouch) await session.touch()
+    this.#isForced = false
+    this.#isSaved = true
+  }
+
+  /** @returns whether there is a session left */
+  #setLifetime(): boolean {
+    const { maxAge } = this.options
+    if (typeof maxAge === 'number' && maxAge < 0) {
+      this.#isRemoved = true
+      this.#exchange.leave()
+      return false
+    }
+    this.session.set(MAX_AGE, maxAge)
+    if (!this.#ctx.headerSent) {
+      this.session.setLifetime({ idleTimeout: lifetimeOf(maxAge) })
+    }
+    return true
+  }
+
+  async #regenerate(): Promise<void> {
+    const { session, maxAge } = this
+    this.#name = undefined
+    const { principal } = session
+    session.delete(NAME)
+    if (principal !== undefined) return session.login(principal, { keep: session.names() })
+    const attributes = Object.entries(session.data)
+    this.#exchange.leave()
+    for (const [name, value] of attributes) session.set(name, value)
+    if (maxAge !== this.#settings.cookie.maxAge) this.#isForced = true
+  }
+
+  #isToRenew(): boolean {
+    const { rolling, renew } = this.#settings.behaviour
+    const { expiresAt } = this.session
+    if (expiresAt === undefined) return false
+    if (rolling === true) return true
+    const { maxAge } = this.options
+    if (renew !== true || typeof maxAge !== 'number') return false
+    return expiresAt - this.#exchange.now() < maxAge / 2
+  }
+
+  /** As Koa's cookies do, while it can still be told. */
+  #checkSecurity(): void {
+    if (
+      this.options.secure === true &&
+      !this.#ctx.secure &&
+      this.#settings.behaviour.externalKey === undefined
+    ) {
+      throw new Error('Cannot send secure cookie over unencrypted connection')
+    }
+  }
+
+  // The exchange of the response.
+
+  get accessed(): boolean {
+    return this.#exchange.accessed
+  }
+
+  set accessed(value: boolean) {
+    this.#exchange.accessed = value
+  }
+
+  get dirty(): boolean {
+    if (this.#settings.behaviour.autoCommit === false) return false
+    return (
+      this.#exchange.dirty ||
+      this.#isForced ||
+      (!this.#isSaved && !this.failed && this.#isToRenew())
+    )
+  }
+
+  get failed(): boolean {
+    return this.#isFailed || this.#exchange.failed
+  }
+
+  commit(): Promise<void> {
+    return this.save({})
+  }
+
+  sendHeaders(): string | undefined {
+    const header = this.#exchange.sendHeaders()
+    const { externalKey } = this.#settings.behaviour
+    const { token } = this.session
+    const isToSend = token !== undefined && (this.#isSaved || header !== undefined)
+    if (externalKey !== undefined) {
+      if (isToSend) externalKey.set(this.#ctx, token)
+      return undefined
+    }
+    const isToClear = token === undefined && (this.#isRemoved || header !== undefined)
+    if (!isToSend && !isToClear) return undefined
+    const value = isToSend ? token : ''
+    return setCookie(this.#settings.cookie.key, value, this.options, this.#ctx.secure)
+  }
+
+  release(): void {
+    this.#exchange.release()
+  }
+
+  abandon(): void {
+    this.#exchange.abandon()
+  }
+
+  /** Reading renews nothing: `rolling` and `renew` do. */
+  afterResponse(): void {}
+}

@@ -1,0 +1,35 @@
+import type { CookieSettings } from './options.ts'
+
+const EPOCH = new Date(0)
+
+/** A Set-Cookie header as Koa's own cookies have it. */
+export function setCookie(
+  name: string,
+  value: string,
+  settings: CookieSettings,
+  isSecure: boolean,
+): string {
+  const { path = '/', domain, priority, partitioned } = settings
+  const expires = value === '' ? EPOCH : expiryOf(settings.maxAge)
+  // null is what koa-session takes for a default.
+  const sameSite = settings.sameSite ?? false
+  const site = sameSite === true ? 'strict' : sameSite
+  return [
+    `${name}=${value}`,
+    path === '' ? '' : `path=${path}`,
+    expires === undefined ? '' : `expires=${expires.toUTCString()}`,
+    domain === undefined ? '' : `domain=${domain}`,
+    priority === undefined ? '' : `priority=${priority}`,
+    site === false ? '' : `samesite=${site}`,
+    (settings.secure ?? isSecure) ? 'secure' : '',
+    settings.httpOnly === false ? '' : 'httponly',
+    partitioned === true ? 'partitioned' : '',
+  ]
+    .filter((part) => part !== '')
+    .join('; ')
+}
+
+function expiryOf(maxAge: CookieSettings['maxAge']): Date | undefined {
+  // A wall clock: it is the browser that compares.
+  return typeof maxAge === 'number' && maxAge !== 0 ? new Date(Date.now() + maxAge) : undefined
+}

@@ -1,0 +1,29 @@
+import type { ExecutionContext } from '@nestjs/common'
+
+type Loose = Readonly<Record<string, unknown>> | null | undefined
+
+/**
+ * The request that a handler works for: that of the platform, of a GraphQL operation's context, or of a
+ * socket's handshake.
+ */
+export function requestOf(context: ExecutionContext): object | undefined {
+  const type = context.getType<string>()
+  if (type === 'http') return context.switchToHttp().getRequest<object>()
+  if (type === 'graphql') return ofGraphql(context.getArgByIndex<Loose>(2))
+  if (type === 'ws') return inObject(context.switchToWs().getClient<Loose>()?.['request'])
+  return undefined
+}
+
+/** Apollo's context names it `req`, Mercurius has `reply`, and subscriptions keep it in `extra`. */
+function ofGraphql(context: Loose): object | undefined {
+  return (
+    inObject(context?.['req']) ??
+    inObject(context?.['request']) ??
+    inObject((context?.['reply'] as Loose)?.['request']) ??
+    inObject((context?.['extra'] as Loose)?.['request'])
+  )
+}
+
+function inObject(value: unknown): object | undefined {
+  return typeof value === 'object' && value !== null ? value : undefined
+}

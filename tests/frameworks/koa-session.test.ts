@@ -1,0 +1,577 @@
+import { inspect } from 'node:util'
+import Koa, { type Context } from 'koa'
+import { memoryEngine, StoreUnavailableError } from 'sojourn'
+import koaSessionDefault, { koaSession } from 'sojourn/koa-session'
+import { manualClock } from 'sojourn/testing'
+import { describe, expect, it } from 'vitest'
+import { type RedisServer, startRedis } from '../support/redis-server.ts'
+import { listen } from './koa/koa-site.ts'
+import { type Handler, type Row, run, start } from './koa-session/pair.ts'
+import { Browser } from './support/http-client.ts'
+import { watchedEngine } from './support/watched-engine.ts'
+
+const count: Handler = ({ session }) => {
+  if (session === null) return 'none'
+  session['n'] = ((session['n'] as number | undefined) ?? 0) + 1
+  return `n is ${session['n'] as number}`
+}
+const read: Handler = ({ session }) => ({
+  ...(session?.toJSON() as object),
+  isNew: session?.isNew,
+})
+const show: Handler = ({ session }) => ({
+  json: session,
+  length: session?.length,
+  populated: session?.populated,
+  keys: Object.keys(session ?? {}).filter((name) => name !== 'isNew' && name[0] !== '_'),
+  inspected: inspect(session),
+})
+const basic: Readonly<Record<string, Handler>> = {
+  '/count': count,
+  '/read': read,
+  '/show': show,
+  '/untouched': () => 'untouched',
+  '/null': (ctx) => {
+    ctx.session = null
+    return `now ${ctx.session as unknown as string}`
+  },
+}
+
+/** Seen alike from outside, by a browser and by middleware. */
+const rows: Readonly<Record<string, Row>> = {
+  'a counter': { handlers: basic, visits: ['/count', '/count', '/read'] },
+  'a session that is not touched': {
+    handlers: basic,
+    visits: ['/untouched', '/count', '/untouched'],
+  },
+  'a session that is read and empty': { handlers: basic, visits: ['/read', '/read'] },
+  'what it shows of itself': { handlers: basic, visits: ['/show', '/count', '/show'] },
+  'null ends it': { handlers: basic, visits: ['/count', '/null', '/count'] },
+  'null of nobody’s session': { handlers: basic, visits: ['/null'] },
+  'an object replaces the attributes': {
+    handlers: {
+      ...basic,
+      '/set': (ctx) => {
+        ctx.session = { name: 'ada' } as never
+        return ctx.session
+      },
+    },
+    visits: ['/count', '/set', '/read'],
+  },
+  'an empty object, new': {
+    handlers: {
+      ...basic,
+      '/set': (ctx) => void ((ctx.session = {} as never), (ctx['body'] = 'x')),
+    },
+    visits: ['/set'],
+  },
+  'an empty object, known': {
+    handlers: {
+      ...basic,
+      '/set': (ctx) => void ((ctx.session = {} as never), (ctx['body'] = 'x')),
+    },
+    visits: ['/count', '/set', '/read'],
+  },
+  'anything else': {
+    handlers: { ...basic, '/set': (ctx) => void (ctx.session = 'text' as never) },
+    visits: ['/set', '/count', '/set'],
+  },
+  'save() stores an empty session': {
+    handlers: { ...basic, '/save': async ({ session }) => (await session?.save(), 'saved') },
+    visits: ['/save', '/read'],
+  },
+  'save(callback)': {
+    handlers: {
+      ...basic,
+      '/save': ({ session }) =>
+        new Promise((resolve) => void session?.save(() => resolve('called'))),
+    },
+    visits: ['/save'],
+  },
+  'regenerate() keeps the attributes': {
+    handlers: {
+      ...basic,
+      '/new': async ({ session }) => (await session?.regenerate(), 'regenerated'),
+    },
+    visits: ['/count', '/new', '/read', '/count'],
+  },
+  'commit(callback)': {
+    handlers: {
+      ...basic,
+      '/commit': ({ session }) => {
+        if (session !== null) session['a'] = 1
+        return new Promise((resolve) => void session?.commit(() => resolve('called')))
+      },
+    },
+    visits: ['/commit', '/read'],
+  },
+  'autoCommit: false stores nothing by itself': {
+    options: { autoCommit: false },
+    handlers: {
+      ...basic,
+      '/commit': async (ctx) => {
+        const text = count(ctx)
+        await ctx.session?.manuallyCommit()
+        return text
+      },
+    },
+    visits: ['/count', '/count', '/commit', '/count', '/read'],
+  },
+  'names with _ and functions are not stored': {
+    handlers: {
+      ...basic,
+      '/set': ({ session }) => {
+        if (session === null) return
+        Object.assign(session, { _own: 1, f: () => 1, name: 'ada' })
+        return [session['_own'], typeof session['f'], session['name']]
+      },
+    },
+    visits: ['/set', '/read'],
+  },
+  'attributes are deleted, also by undefined': {
+    handlers: {
+      ...basic,
+      '/set': ({ session }) => Object.assign(session as object, { a: 1, b: 2, c: 3 }),
+      '/delete': ({ session }) => {
+        delete session?.['a']
+        if (session !== null) session['b'] = undefined
+        return 'deleted'
+      },
+    },
+    visits: ['/set', '/delete', '/read'],
+  },
+  'changes in place': {
+    handlers: {
+      ...basic,
+      '/push': ({ session }) => {
+        const list = ((session as Record<string, unknown>)['list'] ??= []) as string[]
+        list.push('x')
+        return list
+      },
+    },
+    visits: ['/push', '/push', '/read'],
+  },
+  isNew: {
+    handlers: { '/': ({ session }) => ({ isNew: session?.isNew, n: count({ session } as never) }) },
+    visits: ['/', '/'],
+  },
+  'rolling: each answer has the cookie': {
+    options: { rolling: true, maxAge: 3_600_000 },
+    handlers: basic,
+    visits: ['/read', '/count', '/read', '/read'],
+  },
+  'renew: not yet': {
+    options: { renew: true, maxAge: 3_600_000 },
+    handlers: basic,
+    visits: ['/count', '/read'],
+  },
+  'maxAge: the cookie’s expiry': {
+    options: { maxAge: 7_200_000 },
+    handlers: basic,
+    visits: ['/count'],
+  },
+  'maxAge: "session"': {
+    options: { maxAge: 'session' },
+    handlers: basic,
+    visits: ['/count', '/count'],
+  },
+  'maxage, as it was once called': {
+    options: { maxage: 7_200_000 } as never,
+    handlers: { ...basic, '/age': ({ session }) => [session?.maxAge ?? null] },
+    visits: ['/age', '/count'],
+  },
+  'maxAge of one session': {
+    options: { maxAge: 3_600_000 },
+    handlers: {
+      ...basic,
+      '/age': ({ session }) => [session?.maxAge ?? null],
+      '/long': ({ session }) => {
+        if (session !== null) session.maxAge = 36_000_000
+        return 'long'
+      },
+      '/short': ({ session }) => {
+        if (session !== null) session.maxAge = 'session'
+        return 'short'
+      },
+    },
+    visits: ['/count', '/age', '/long', '/age', '/count', '/short', '/age', '/count'],
+  },
+  'maxAge without the option': {
+    handlers: { ...basic, '/age': ({ session }) => [session?.maxAge ?? null] },
+    visits: ['/age', '/count'],
+  },
+  'sessionOptions of one request': {
+    options: { maxAge: 3_600_000 },
+    handlers: {
+      ...basic,
+      '/options': (ctx) => {
+        Object.assign(ctx.sessionOptions, { maxAge: 7_200_000, httpOnly: false })
+        return count(ctx)
+      },
+    },
+    visits: ['/options', '/count'],
+  },
+  'the cookie’s attributes': {
+    options: { key: 'sid', path: '/', domain: 'example.org', sameSite: 'strict', httpOnly: false },
+    handlers: basic,
+    visits: ['/count'],
+  },
+  'priority and partitioned': {
+    options: { sameSite: 'lax', priority: 'high', partitioned: true },
+    handlers: basic,
+    visits: ['/count'],
+  },
+  'key with a colon': {
+    options: { key: 'koa:sess' },
+    handlers: basic,
+    visits: ['/count', '/count'],
+  },
+  'secure: true on a plain connection': {
+    options: { secure: true },
+    handlers: basic,
+    visits: ['/count', '/untouched'],
+  },
+  'valid refuses': {
+    options: { valid: (ctx, session) => !(session['n'] === 1 && ctx.path === '/read') },
+    handlers: basic,
+    visits: ['/count', '/read', '/count'],
+  },
+  'beforeSave changes what is stored': {
+    options: {
+      beforeSave: (_, session) =>
+        void ((session as never as Record<string, unknown>)['by'] = 'hook'),
+    },
+    handlers: basic,
+    visits: ['/read', '/count', '/read'],
+  },
+  'beforeSave throws': {
+    options: {
+      beforeSave: () => {
+        throw new Error('no')
+      },
+    },
+    handlers: basic,
+    visits: ['/count', '/read'],
+  },
+  'an error that middleware above catches: stored all the same': {
+    before: async (ctx, next) => {
+      await next().catch((error: Error) => (ctx.body = error.message))
+    },
+    handlers: {
+      ...basic,
+      '/fail': (ctx) => {
+        count(ctx)
+        throw new Error('caught')
+      },
+    },
+    visits: ['/fail', '/read'],
+  },
+  'a redirect and a 404': {
+    handlers: {
+      ...basic,
+      '/redirect': (ctx) => {
+        count(ctx)
+        ctx['redirect']('/read')
+      },
+      '/missing': (ctx) => void count(ctx),
+    },
+    visits: ['/redirect', '/missing', '/read'],
+  },
+  'externalKey by a header': {
+    options: {
+      externalKey: {
+        get: (ctx) => ctx.get('x-session'),
+        set: (ctx, value) => ctx.set('x-told', String(value.length > 0)),
+      },
+    },
+    handlers: { ...basic, '/told': (ctx) => count(ctx) },
+    visits: ['/told'],
+  },
+}
+
+describe('as with koa-session', () => {
+  describe.each(['koa-session', 'koa-session with a store'] as const)('%s', (kind) => {
+    // Keys are of a store; and without one koa-session does not look at what an assignment replaces.
+    const names = Object.keys(rows).filter(
+      (name) =>
+        kind !== 'koa-session' ||
+        !/externalKey|regenerate|empty object, known|an object replaces/.test(name),
+    )
+    it.each(names)('%s', async (name) => {
+      const row = rows[name] as Row
+      expect(await run('sojourn', row)).toEqual(await run(kind, row))
+    })
+  })
+
+  it('events tell of what is missed and refused', async () => {
+    const row: Omit<Row, 'visits'> = {
+      options: { valid: (_, session) => session['n'] !== 2 },
+      handlers: basic,
+    }
+    const told: string[][] = []
+    for (const kind of ['koa-session with a store', 'sojourn'] as const) {
+      const { browser, events, key } = await start(kind, row)
+      for (const path of ['/count', '/count', '/read']) await browser.get(path)
+      browser.jar.clear()
+      await browser.get('/count')
+      const former = browser.jar.get(key) ?? ''
+      await browser.get('/null')
+      const { cookie } = browser
+      await browser.get('/read', {
+        cookie: cookie.replace(/koa\.sess=[^;]*/, `koa.sess=${former}`),
+      })
+      await expect.poll(() => events.length).toBeGreaterThan(0)
+      told.push(
+        events
+          .filter((event) => event.startsWith('invalid'))
+          .map((event) => event.replace(/,"_.*?(?=})/, '')),
+      )
+    }
+    expect(told[1]).toEqual(told[0])
+  })
+})
+
+describe('other than koa-session, or more', () => {
+  it('the cookie holds a token that opens the session, and no data; the old one is refused after regenerate', async () => {
+    const { browser } = await start('sojourn', {
+      handlers: {
+        ...basic,
+        '/new': async ({ session }) => (await session?.regenerate(), session?.externalKey),
+        '/key': ({ session }) => session?.externalKey,
+      },
+    })
+    await browser.get('/count')
+    const { cookie } = browser
+    expect(cookie).toMatch(/^koa\.sess=[\w-]{48}$/)
+    const { text: before } = await browser.get('/key')
+    const { text: after } = await browser.get('/new')
+    expect(after).not.toBe(before)
+    expect((await browser.get('/key')).text).toBe(after)
+    expect((await browser.get('/count', { cookie })).text).toBe('n is 1')
+  })
+
+  it('externalKey is the public id, known before the session is stored; or what genid gives', async () => {
+    for (const [options, shape] of [
+      [{}, /^[\w-]{20,40}$/],
+      [{ prefix: 'app:' }, /^app:[\w-]{36}$/],
+      [{ genid: (ctx: Context) => `of${ctx.path}` }, /^of\/key$/],
+    ] as const) {
+      const { browser } = await start('sojourn', {
+        options,
+        handlers: {
+          ...basic,
+          '/key': (ctx) => {
+            count(ctx)
+            return ctx.session?.externalKey
+          },
+        },
+      })
+      const first = (await browser.get('/key')).text
+      expect(first).toMatch(shape)
+      expect((await browser.get('/key')).text).toBe(first)
+      expect((await browser.get('/read')).text).toBe('{"n":2,"isNew":false}')
+    }
+  })
+
+  it('externalKey by a header: the token goes and comes there', async () => {
+    const { browser } = await start('sojourn', {
+      options: {
+        externalKey: {
+          get: (ctx) => ctx.get('x-session'),
+          set: (ctx, value) => ctx.set('x-session', value),
+        },
+      },
+      handlers: basic,
+    })
+    const first = await browser.get('/count')
+    expect(first.cookies).toEqual([])
+    const headers = { 'x-session': first.headers['x-session'] ?? '' }
+    expect((await browser.get('/count', { headers })).text).toBe('n is 2')
+    expect((await browser.get('/count')).text).toBe('n is 1')
+  })
+
+  it('two requests that change different attributes: both are kept', async () => {
+    const { browser } = await start('sojourn', {
+      handlers: {
+        ...basic,
+        ...Object.fromEntries(
+          ['a', 'b', 'c', 'd'].map((name) => [
+            `/${name}`,
+            async ({ session }: { session: Record<string, unknown> | null }) => {
+              void session?.['n']
+              await new Promise((resolve) => setImmediate(resolve))
+              if (session !== null) session[name] = 1
+              return 'set'
+            },
+          ]),
+        ),
+      },
+    })
+    await browser.get('/count')
+    const { cookie } = browser
+    await Promise.all(['/a', '/b', '/c', '/d'].map((path) => browser.get(path, { cookie })))
+    expect(JSON.parse((await browser.get('/read')).text)).toEqual({
+      ...{ n: 1, a: 1, b: 1, c: 1, d: 1 },
+      isNew: false,
+    })
+  })
+
+  it('lives for maxAge after it was last stored; renew and rolling prolong it', async () => {
+    for (const [options, isThere] of [
+      [{}, false],
+      [{ renew: true }, true],
+      [{ rolling: true }, true],
+    ] as const) {
+      const clock = manualClock()
+      const { browser, events } = await start('sojourn', {
+        options: { ...options, maxAge: 3_600_000, engine: memoryEngine({ clock }), clock },
+        handlers: basic,
+      })
+      await browser.get('/count')
+      clock.advance(2_400_000)
+      const { cookies } = await browser.get('/read')
+      expect(cookies).toHaveLength(isThere ? 1 : 0)
+      clock.advance(2_400_000)
+      expect((await browser.get('/read')).text).toBe(
+        isThere ? '{"n":1,"isNew":false}' : '{"isNew":true}',
+      )
+      await expect.poll(() => events).toEqual(isThere ? [] : ['missed undefined /read'])
+    }
+  })
+
+  it('a maxAge in the past ends the session', async () => {
+    const { browser } = await start('sojourn', {
+      handlers: {
+        ...basic,
+        '/end': ({ session }) => (((session as { maxAge: number }).maxAge = -1), 'ended'),
+      },
+    })
+    await browser.get('/count')
+    expect((await browser.get('/end')).cookies).toEqual([
+      expect.stringContaining('koa.sess=; path=/; expires=Thu, 01 Jan 1970'),
+    ])
+    expect((await browser.get('/read')).text).toBe('{"isNew":true}')
+  })
+
+  it('a login of Sojourn works beside it: sessions.from(ctx)', async () => {
+    const app = new Koa()
+    app.keys = ['a key of the application, long enough']
+    const middleware = koaSession({ engine: memoryEngine() }, app)
+    app.use(middleware)
+    app.use(async (ctx) => {
+      const session = middleware.sessions.from(ctx)
+      if (ctx.path === '/login') await session.login('ada', { keep: ['n'] })
+      if (ctx.path === '/new')
+        await (ctx.session as never as { regenerate(): Promise<void> }).regenerate()
+      ctx.body = JSON.stringify([session.principal ?? 'nobody', ctx.session])
+      ;(ctx.session as never as Record<string, number>)['n'] = 1
+    })
+    const server = await listen(app, [])
+    const browser = new Browser(server.port)
+    await browser.get('/')
+    expect((await browser.get('/login')).text).toBe('["ada",{"n":1}]')
+    const { cookie } = browser
+    expect((await browser.get('/new')).text).toBe('["ada",{"n":1}]')
+    expect(await middleware.sessions.of('ada').list()).toHaveLength(1)
+    await middleware.sessions.of('ada').revokeAll()
+    expect((await browser.get('/')).text).toBe('["nobody",{}]')
+    expect((await browser.get('/', { cookie })).text).toBe('["nobody",{}]')
+    browser.close()
+    await server.close()
+    await middleware.sessions.close()
+  })
+
+  it('a store that is away: 503, by middleware above or by Koa', async () => {
+    const engine = watchedEngine(memoryEngine())
+    const caught: unknown[] = []
+    const { browser, app } = await start('sojourn', {
+      options: { engine },
+      before: async (_, next) => {
+        await next().catch((error: unknown) => {
+          caught.push(error)
+          throw error
+        })
+      },
+      handlers: basic,
+    })
+    const errors: unknown[] = []
+    app.on('error', (error) => errors.push(error))
+    engine.failure = new StoreUnavailableError('gone', false)
+    expect(await browser.get('/count')).toMatchObject({ status: 503, cookies: [] })
+    expect(caught).toEqual([engine.failure])
+    expect(errors).toEqual([engine.failure])
+  })
+
+  it('keys: none is an error of the request, signed: false needs none; a former one still opens', async () => {
+    const app = new Koa()
+    expect(() => koaSession({ engine: memoryEngine() }, app).sessions).toThrow('.keys required')
+    const engine = memoryEngine()
+    const tokens: string[] = []
+    const found: unknown[] = []
+    for (const keys of [['k1 '.repeat(12)], ['k2 '.repeat(12), 'k1 '.repeat(12)]]) {
+      const next = new Koa()
+      next.keys = keys
+      const { sessions } = koaSession(next, { engine })
+      const session = await sessions.open(tokens[0])
+      found.push(session.toJSON())
+      session.set('a', 1)
+      await session.commit()
+      tokens.push(session.token ?? '')
+    }
+    expect(found).toEqual([{}, { a: 1 }])
+    await koaSession({ signed: false }, app).sessions.close()
+  })
+
+  it.each([
+    ['store', {}],
+    ['ContextStore', Map],
+    ['encode', () => ''],
+    ['decode', () => ({})],
+    ['cookie', {}],
+    ['maxAge', 'long'],
+    ['externalKey', { get: () => '' }],
+    ['valid', true],
+    ['genid', 'x'],
+    ['autoCommit', 'yes'],
+    ['key', 5],
+    ['secrt', 'x'],
+  ])('option %s: refused at the start', (name, value) => {
+    const app = new Koa()
+    app.keys = ['a key of the application, long enough']
+    expect(() => koaSession({ [name]: value } as never, app)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_SOJOURN_OPTION',
+        option: expect.stringMatching(new RegExp(`^${name}`)),
+      }),
+    )
+  })
+
+  it('an application is required', () => {
+    expect(() => koaSession({} as never, {} as never)).toThrow('app instance required')
+    expect(koaSessionDefault).toBe(koaSession)
+  })
+})
+
+describe('on Redis', () => {
+  it('two nodes: stored on one, known on the other, ended on both', async () => {
+    const server: RedisServer = await startRedis()
+    const options = { redis: server.url, prefix: 'app:sess:' }
+    const one = await start('sojourn', {
+      options,
+      handlers: basic,
+    })
+    const two = await start('sojourn', {
+      options,
+      handlers: basic,
+    })
+    await one.browser.get('/count')
+    const { cookie } = one.browser
+    expect((await two.browser.get('/count', { cookie })).text).toBe('n is 2')
+    expect((await one.browser.get('/count', { cookie })).text).toBe('n is 3')
+    await two.browser.get('/null', { cookie })
+    await expect
+      .poll(async () => (await one.browser.get('/read', { cookie })).text)
+      .toBe('{"isNew":true}')
+    await server.stop()
+  })
+})
