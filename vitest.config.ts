@@ -7,6 +7,7 @@ const config: ViteUserConfig = defineConfig({
   resolve: {
     alias: [
       { find: /^sojourn$/, replacement: source('index.ts') },
+      { find: /^sojourn\/adopt$/, replacement: source('adopt/index.ts') },
       { find: /^sojourn\/express$/, replacement: source('frameworks/express/index.ts') },
       { find: /^sojourn\/fastify$/, replacement: source('frameworks/fastify/index.ts') },
       { find: /^sojourn\/node$/, replacement: source('frameworks/node/index.ts') },

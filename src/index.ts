@@ -63,6 +63,7 @@ export {
   AttributeError,
   HeadersSentError,
   isSojournError,
+  LegacyFormatError,
   NotSignedInError,
   OptionError,
   SchemaError,

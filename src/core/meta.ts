@@ -15,6 +15,8 @@ const KIND = 'c'
 const LEVEL = 'l'
 const TOKEN_MADE_AT = 'r'
 const FORMER = 'f'
+const ORIGIN = 'o'
+const ORIGIN_KEY = 'O'
 
 export interface LoginMeta {
   readonly principal: string
@@ -75,6 +77,35 @@ export function withPersistent(meta: Meta, persistent: boolean): Meta {
   if (persistent) changed.set(PERSISTENT, true)
   else changed.delete(PERSISTENT)
   return changed
+}
+
+/** The entry of another system that the session was taken over from. */
+export interface Origin {
+  /** Name of the source. */
+  readonly source: string
+  readonly key: string
+}
+
+export function originOf(meta: Meta): Origin | undefined {
+  const [source, key] = [text(meta, ORIGIN), text(meta, ORIGIN_KEY)]
+  return source === undefined || key === undefined ? undefined : { source, key }
+}
+
+/** Of a session that is taken over: nobody knows when its principal has authenticated. @param at milliseconds since the epoch */
+export function adoptedMeta(
+  origin: Origin,
+  at: number,
+  principal: string | undefined,
+  persistent: boolean,
+): Meta {
+  const meta = new Map<string, unknown>([
+    [ORIGIN, origin.source],
+    [ORIGIN_KEY, origin.key],
+    [TOKEN_MADE_AT, at],
+  ])
+  if (principal !== undefined) meta.set(PRINCIPAL, principal)
+  if (persistent) meta.set(PERSISTENT, true)
+  return meta
 }
 
 function number(meta: Meta, name: string): number | undefined {

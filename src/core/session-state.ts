@@ -20,6 +20,7 @@ import {
   withPersistent,
   withStepUp,
 } from './meta.ts'
+import type { Mirror } from './mirror.ts'
 import { rebase } from './rebase.ts'
 import { readHeader } from './record.ts'
 import {
@@ -76,6 +77,12 @@ export class SessionState {
   failed = false
   /** A new session is to be stored though nothing has been set. */
   wanted = false
+  /** The old store, or the browser, does not have it yet. */
+  mirrorDue = false
+  /** What has been written here, and not to the old store. */
+  #unmirrored: Live | undefined
+  /** Where that stood before: whoever comes with that id is led on, or refused. */
+  #movedFrom: { readonly id: SessionId; readonly isRefused: boolean } | undefined
   /** The token that a new session is to have, where it had to be known before. */
   #reserved: Token | undefined
   /** Operations under way or waiting for their turn. */
@@ -250,6 +257,7 @@ export class SessionState {
       this.#concealed = false
       this.rotationDue = false
       this.#become(live, true)
+      if (before !== undefined) await this.repository.adoption?.release(before)
       await this.#events.record('login', {
         id: live.token.id,
         previousId: before?.token.id,
@@ -279,6 +287,7 @@ export class SessionState {
       let entry: Promise<void> | undefined
       if (live !== undefined) {
         const destroyed = await this.#destroy(live, waitFor)
+        await this.repository.adoption?.release(live)
         if (destroyed.status === 'done') {
           const event = { id: destroyed.id, principal: principalOf(live.meta) }
           entry = this.#events.record('logout', event)
@@ -357,7 +366,10 @@ export class SessionState {
   }
 
   async touch(): Promise<void> {
-    if (this.#live !== undefined) await this.repository.touch(this.#live)
+    const live = this.#live
+    if (live === undefined) return
+    await this.repository.touch(live)
+    await this.repository.adoption?.mirror?.write(live)
   }
 
   /** What the store holds now. Changes that are not stored yet are stored, which asks it as well. */
@@ -384,6 +396,7 @@ export class SessionState {
   }
 
   async #commit(): Promise<void> {
+    if (this.mirrorDue) this.#unmirrored = this.#live
     if (this.#live !== undefined && this.renewable) return this.#renew(this.#live)
     if (!this.dirty) return
     if (this.#live !== undefined) return this.#store(this.#live)
@@ -483,6 +496,9 @@ export class SessionState {
     const { previousId } = written
     const { id } = written.live.token
     this.#previousId = previousId
+    if (previousId !== undefined) {
+      this.#movedFrom = { id: previousId, isRefused: moved === 'supersede' }
+    }
     let entry: Promise<void> | undefined
     if (previousId !== undefined) entry = this.#events.record('rotated', { id, previousId })
     if (delta.size > 0) {
@@ -493,6 +509,7 @@ export class SessionState {
 
   #become(live: Live | undefined, rebased: boolean): void {
     this.#live = live
+    this.#unmirrored = live
     if (live !== undefined) this.#ending?.follow(live)
     this.#attributes.settle(live?.attributes ?? none, rebased)
   }
@@ -517,6 +534,19 @@ export class SessionState {
     this.failed = true
   }
 
+  /** What is stored is written to the old store too, before the response goes out. */
+  async #mirrored<T>(mirror: Mirror, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } finally {
+      const [live, from] = [this.#unmirrored, this.#movedFrom]
+      this.#unmirrored = undefined
+      this.#movedFrom = undefined
+      this.mirrorDue = false
+      if (live !== undefined) await mirror.write(live, from?.id, from?.isRefused)
+    }
+  }
+
   #needHeaders(operation: string): void {
     if (this.headersSent) throw new HeadersSentError(operation)
   }
@@ -527,7 +557,9 @@ export class SessionState {
       if (this.#running === 0) this.#queue = undefined
     }
     this.#running++
-    const result = this.#queue === undefined ? work() : this.#queue.then(work)
+    const { mirror } = this.repository.adoption ?? {}
+    const whole = mirror === undefined ? work : () => this.#mirrored(mirror, work)
+    const result = this.#queue === undefined ? whole() : this.#queue.then(whole)
     this.#queue = result.then(leave, leave)
     return result
   }

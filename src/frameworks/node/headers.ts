@@ -44,7 +44,7 @@ const CDN_HEADERS: readonly string[] = ['cdn-cache-control', 'surrogate-control'
 export function withSessionHeaders(
   response: ServerResponse,
   args: readonly unknown[],
-  cookie: string | undefined,
+  cookie: string | readonly string[] | undefined,
 ): readonly unknown[] {
   // What most requests come to: nothing of ours to merge with.
   if (cookie === undefined && response.getHeader('vary') === undefined) {
@@ -59,7 +59,7 @@ export function withSessionHeaders(
   }
   const rest = mergeHeadArguments(response, args)
   if (cookie !== undefined) {
-    response.setHeader('Set-Cookie', [...listOf(response.getHeader('set-cookie')), cookie])
+    response.setHeader('Set-Cookie', listOf(response.getHeader('set-cookie')).concat(cookie))
     response.setHeader('Cache-Control', withoutSharedCaching(response.getHeader('cache-control')))
     removeHeaders(response, CDN_HEADERS)
   }
