@@ -1,5 +1,5 @@
 import { LONGEST_LIFETIME } from './duration.ts'
-import { isTrail, type SessionId, type Stored, stampOf } from './engine.ts'
+import { isTrail, type SessionId, type Stored, stampOf, type WriteResult } from './engine.ts'
 import { SessionConflictError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import type { LegacyCookie, LegacyEntry, LegacySource } from './legacy.ts'
@@ -166,22 +166,24 @@ export class Adoption {
     const isRefused = plan.name !== undefined && (await this.#isRefused(plan.name))
     const settled = this.#claimRecord(claim, plan, true)
     const result = await engine.commit(claim.id, base, settled, plan.ttl)
-    if (result.status === 'done' && !isRefused) {
-      const { id } = live.token
-      const { source } = found
-      await this.#events.record('created', { id })
-      const principal = plan.name?.principal
-      await this.#events.record('adopted', { id, source: source.name, principal })
-      await this.#leave(found, live)
-      return live
+    // Somebody who waited for it may have settled it for us.
+    const isOurs = result.status === 'done' || this.#leadsTo(claim, result, live)
+    if (isRefused || !isOurs) {
+      await this.#repository.destroy(live)
+      return isRefused ? 'refused' : undefined
     }
-    const leads =
-      result.status === 'conflict' && readTrail(this.#keyring, claim, result.stored.record)
-    // Somebody has settled it for us.
-    const isOurs = leads && leads.kind === 'forward' && leads.token.id === live.token.id
-    if (isOurs && !isRefused) return undefined
-    await this.#repository.destroy(live)
-    return isRefused ? 'refused' : undefined
+    const { id } = live.token
+    await this.#events.record('created', { id })
+    const principal = plan.name?.principal
+    await this.#events.record('adopted', { id, source: found.source.name, principal })
+    await this.#leave(found, live)
+    return live
+  }
+
+  #leadsTo(claim: Token, result: WriteResult, live: Live): boolean {
+    if (result.status !== 'conflict') return false
+    const trail = readTrail(this.#keyring, claim, result.stored.record)
+    return trail.kind === 'forward' && trail.token.id === live.token.id
   }
 
   /** What becomes of the old entry. */

@@ -58,8 +58,7 @@ describe('sessions of express-session with connect-redis', () => {
     expect(await ada.get(ours, '/me')).toEqual(seen)
     expect(ada.jar.get(OURS)).toMatch(/^[\w-]{48}$/)
     expect(ours.adopted).toMatchObject([{ source: 'connect-redis:sess:', principal: 'ada' }])
-    await stores.client.flushAll().catch(() => undefined)
-    expect(await storedOf(ours)).toBe(0)
+    expect(await storedOf(ours)).toBe(1)
   })
 
   it('need no old store for the second request', async () => {
@@ -78,9 +77,7 @@ describe('sessions of express-session with connect-redis', () => {
     const stores = await openStores()
     const ada = await signedIn(stores)
     for (const old of ['keep', 'delete', 'mirror'] as const) {
-      await stores.client.eval(
-        "for _, k in ipairs(redis.call('keys', 'sj:*')) do redis.call('del', k) end",
-      )
+      await stores.client.del(['none', ...(await stores.client.keys('sj:*'))])
       const person = old === 'keep' ? ada : await signedIn(stores)
       const nodes = await Promise.all([1, 2].map(() => ourSite(stores, { adopted: { old } })))
       const copies = Array.from({ length: 20 }, () => person.only(OLD_COOKIE))
@@ -124,14 +121,11 @@ describe('sessions of express-session with connect-redis', () => {
     const ada = await signedIn(stores)
     const ours = await ourSite(stores)
     const value = decodeURIComponent(ada.jar.get(OLD_COOKIE) ?? '')
-    for (const [from, to] of [
-      [value.slice(0, -1), `${value.slice(0, -1)}`],
-      [value, value.replace('s:', '')],
-      [value, `s:x${value.slice(2)}`],
-    ] as const) {
+    const tampered = [value.slice(0, -1), value.slice(2), `s:x${value.slice(2)}`, 's:.', '%E0%A4%A']
+    for (const to of tampered) {
       const thief = new Person()
-      thief.jar.set(OLD_COOKIE, encodeURIComponent(to))
-      expect(await thief.get(ours, '/me'), from).toEqual({})
+      thief.jar.set(OLD_COOKIE, to.startsWith('%') ? to : encodeURIComponent(to))
+      expect(await thief.get(ours, '/me')).toEqual({})
       expect(thief.jar.has(OURS)).toBe(false)
     }
     const elsewhere = await ourSite(stores, { adopted: { prefix: 'other:' } })
@@ -171,10 +165,10 @@ describe('sessions of express-session with connect-redis', () => {
     for (const [sid, [value, problem]] of Object.entries(entries)) {
       await stores.client.set(`sess:${sid}`, value)
       ours.errors.length = 0
-      expect(await holder(sid).get(ours, '/me'), sid).toEqual({})
-      expect(ours.errors, sid).toHaveLength(1)
+      expect(await holder(sid).get(ours, '/me')).toEqual({})
+      expect(ours.errors).toHaveLength(1)
       expect(ours.errors[0]?.operation).toBe('adopt')
-      expect(String(ours.errors[0]?.error), sid).toMatch(problem)
+      expect(String(ours.errors[0]?.error)).toMatch(problem)
       // Nothing is lost: it is there for when this has been mended.
       expect(await stores.client.exists(`sess:${sid}`)).toBe(1)
     }
@@ -190,7 +184,7 @@ describe('sessions of express-session with connect-redis', () => {
     const ours = await ourSite(stores, {
       adopted: {
         principal: (data) => (data['passport'] as { user: number } | undefined)?.user,
-        map: ({ passport: _, n }) => ({ number: n }),
+        map: ({ n }) => ({ number: n }),
       },
     })
     expect(await holder('p').get(ours, '/me')).toEqual({ principal: '7', number: 1 })

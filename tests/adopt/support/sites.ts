@@ -3,20 +3,20 @@ import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createClient } from '@redis/client'
-import { RedisStore } from 'connect-redis'
-import express from 'express'
-import expressSession from 'express-session'
+import express, { type Request, type RequestHandler } from 'express'
 import {
   type CreateSessionsOptions,
   createSessions,
+  type Session,
   type SessionEvents,
   type Sessions,
 } from 'sojourn'
-import { type ConnectRedisOptions, connectRedis } from 'sojourn/adopt'
+import { type ConnectRedisOptions, connectRedis, type LegacyClient } from 'sojourn/adopt'
 import { expressSessions } from 'sojourn/express'
 import { afterEach } from 'vitest'
 import { type Answer, Browser, type RequestOptions } from '../../frameworks/support/http-client.ts'
 import { type RedisServer, startRedis } from '../../support/redis-server.ts'
+import { expressSessionApp, type OldAppOptions } from './old-sites.mjs'
 
 export const SECRET = 'a secret for tests, of 32 bytes or more'
 export const OLD_SECRET = 'keyboard cat'
@@ -32,7 +32,24 @@ afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close()
 })
 
-export type Client = ReturnType<typeof createClient>
+/** What the tests ask of the old application's client, which is one of node-redis. */
+export interface Client extends LegacyClient {
+  connect(): Promise<unknown>
+  destroy(): void
+  on(event: 'error', listener: () => void): unknown
+  get(key: string): Promise<unknown>
+  set(key: string, value: string | Buffer): Promise<unknown>
+  hSet(key: string, fields: Record<string, string>): Promise<unknown>
+  del(keys: string | string[]): Promise<number>
+  exists(key: string): Promise<number>
+  keys(pattern: string): Promise<string[]>
+  pTTL(key: string): Promise<number>
+  pExpire(key: string, milliseconds: number): Promise<number>
+}
+
+function openClient(path: string): Client {
+  return createClient({ RESP: 2, socket: { path, reconnectStrategy: false } }) as unknown as Client
+}
 
 export interface Stores {
   readonly server: RedisServer
@@ -45,7 +62,7 @@ export interface Stores {
 export async function openStores(): Promise<Stores> {
   const server = await startRedis()
   later(() => server.stop())
-  const client = createClient({ socket: { path: server.socketPath } })
+  const client = openClient(server.socketPath)
   client.on('error', () => undefined)
   await client.connect()
   later(() => client.destroy())
@@ -79,56 +96,13 @@ export async function listen(listener: RequestListener): Promise<Site> {
   return { port: (server.address() as AddressInfo).port, drain }
 }
 
-declare module 'express-session' {
-  interface SessionData {
-    userId?: string
-    count?: number
-    cart?: unknown
-  }
-}
-
-export interface OldOptions {
-  readonly secret?: string | string[]
-  readonly prefix?: string
-  readonly maxAge?: number
+export type OldOptions = Omit<OldAppOptions, 'client' | 'secret'> & {
+  readonly secret?: OldAppOptions['secret']
 }
 
 /** express-session with connect-redis. */
 export function oldSite({ client }: Stores, options: OldOptions = {}): Promise<Site> {
-  const app = express()
-  app.use(
-    expressSession({
-      store: new RedisStore({ client, prefix: options.prefix ?? 'sess:' }),
-      secret: options.secret ?? OLD_SECRET,
-      ...{ resave: false, saveUninitialized: false },
-      cookie: options.maxAge === undefined ? {} : { maxAge: options.maxAge },
-    }),
-  )
-  app.get('/me', (req, res) => {
-    const { cookie: _, ...data } = req.session
-    res.json(data)
-  })
-  app.get('/login/:user', (req, res, next) => {
-    const { count } = req.session
-    req.session.regenerate((error) => {
-      if (error) return next(error)
-      req.session.userId = req.params.user
-      if (count !== undefined) req.session.count = count
-      res.json({})
-    })
-  })
-  app.get('/count', (req, res) => {
-    req.session.count = (req.session.count ?? 0) + 1
-    res.json({ count: req.session.count })
-  })
-  app.get('/cart', (req, res) => {
-    req.session.cart = { items: [{ sku: 'tea', quantity: 2 }], at: '2026-01-01' }
-    res.json({})
-  })
-  app.get('/logout', (req, res, next) => {
-    req.session.destroy((error) => (error ? next(error) : res.json({})))
-  })
-  return listen(app)
+  return listen(expressSessionApp({ client, secret: OLD_SECRET, ...options }))
 }
 
 export interface OurSite extends Site {
@@ -167,26 +141,33 @@ export async function ourSite(
   app.get(['/me', '/fresh'], (req, res) => {
     res.json({ ...sessions.from(req).toJSON(), principal: req.session.principal })
   })
-  app.get('/login/:user', async (req, res) => {
-    await sessions.from(req).login(req.params.user, { keep: ['count'] })
-    res.json({})
-  })
-  app.get('/count', async (req, res) => {
-    const count = await sessions.from(req).update('count', (before) => Number(before ?? 0) + 1)
-    res.json({ count })
-  })
-  app.get('/set/:name/:value', (req, res) => {
-    sessions.from(req).set(req.params.name, req.params.value)
-    res.json({})
-  })
-  app.get('/logout', async (req, res) => {
-    await sessions.from(req).logout()
-    res.json({})
-  })
-  app.get('/rotate', async (req, res) => {
-    await sessions.from(req).rotate()
-    res.json({})
-  })
+  // Express 5 passes on what a promise rejects with; its types take one.
+  const answer =
+    (work: (session: Session, req: Request) => unknown): RequestHandler =>
+    (req, res) =>
+      Promise.resolve(work(sessions.from(req), req)).then((body) => void res.json(body ?? {}))
+  app.get(
+    '/login/:user',
+    answer((session, req) => session.login(String(req.params['user']), { keep: ['count'] })),
+  )
+  app.get(
+    '/count',
+    answer(async (session) => ({
+      count: await session.update('count', (before) => Number(before ?? 0) + 1),
+    })),
+  )
+  app.get(
+    '/set/:name/:value',
+    answer((session, { params }) => session.set(String(params['name']), params['value'])),
+  )
+  app.get(
+    '/logout',
+    answer(async (session) => void (await session.logout())),
+  )
+  app.get(
+    '/rotate',
+    answer((session) => session.rotate()),
+  )
   const site = await listen(app)
   return { ...site, sessions, adopted, rejected, errors }
 }
