@@ -41,11 +41,11 @@ export class LegacyStore {
   }
 
   get canWrite(): boolean {
-    return typeof (this.#client.pSetEx ?? this.#client.psetex) === 'function'
+    return 'pSetEx' in this.#client || 'psetex' in this.#client
   }
 
   get canReadHashes(): boolean {
-    return typeof (this.#client.hGetAll ?? this.#client.hgetall) === 'function'
+    return 'hGetAll' in this.#client || 'hgetall' in this.#client
   }
 
   async get(key: string): Promise<string | undefined> {

@@ -1,102 +1,25 @@
-import { type Duration, parseDuration } from '../core/duration.ts'
-import { OptionError } from '../core/errors.ts'
-import type { LegacySource, MirroredSession } from '../core/legacy.ts'
+import type { LegacySource } from '../core/legacy.ts'
 import { refuseUnknown } from '../core/unknown-options.ts'
-import { LegacyStore, type StoreOptions } from './client.ts'
-import { LegacyCookieJar, type LegacyCookieOptions } from './cookie.ts'
-import { type Attributes, parseEntry } from './json.ts'
-import { type SecretOptions, secretsOf, sign, unsign } from './signature.ts'
-import { Conversion, SOURCE_OPTIONS, type SourceOptions } from './source-options.ts'
-import { storedSource } from './stored-source.ts'
+import { SIGNED_OPTIONS, type SignedOptions, signedSource } from './signed-source.ts'
 
-export interface ConnectRedisOptions extends StoreOptions, SecretOptions, SourceOptions {
+export interface ConnectRedisOptions extends SignedOptions {
   /** As given to RedisStore. Default `'sess:'`. */
   readonly prefix?: string | undefined
   /** As given to express-session as `name`. Default `'connect.sid'`. */
   readonly cookieName?: string | undefined
-  /** As given to express-session as `cookie`, but for `maxAge`. */
-  readonly cookie?: LegacyCookieOptions | undefined
-  /** As given to RedisStore, which counts in seconds: of entries whose cookie ends with the browser. Default `'1d'`. */
-  readonly ttl?: Duration | undefined
 }
 
-const NAMES = [
-  ...['client', 'timeout', 'secret', 'secrets', 'prefix', 'cookieName', 'cookie', 'ttl'],
-  ...SOURCE_OPTIONS,
-]
 const NEEDS = 'RedisStore needs its default serializer, JSON'
-const SIGNED = 's:'
 
 /**
  * Sessions of express-session with connect-redis as its store.
  * @throws OptionError
  */
 export function connectRedis(options: ConnectRedisOptions): LegacySource {
-  refuseUnknown(options, NAMES)
+  refuseUnknown(options, SIGNED_OPTIONS)
   const { prefix = 'sess:', cookieName = 'connect.sid' } = options
   return signedSource(options, {
     name: `connect-redis:${prefix}`,
-    ...{ prefix, cookieName, needs: NEEDS, marker: SIGNED },
-    keyOf: (bytes) => Buffer.from(bytes).toString('base64url'),
+    ...{ prefix, cookieName, needs: NEEDS, marker: 's:' },
   })
-}
-
-interface SignedForm {
-  readonly name: string
-  readonly prefix: string
-  readonly cookieName: string
-  readonly needs: string
-  /** Before the signed key in the cookie. */
-  readonly marker: string
-  keyOf(bytes: Uint8Array): string
-}
-
-/** Where a signed cookie names a JSON entry that has the cookie's attributes among its own. */
-export function signedSource(
-  options: StoreOptions &
-    SecretOptions &
-    SourceOptions & {
-      readonly cookie?: LegacyCookieOptions | undefined
-      readonly ttl?: Duration | undefined
-    },
-  { name, prefix, cookieName, needs, marker, keyOf }: SignedForm,
-): LegacySource {
-  if (typeof prefix !== 'string') throw new OptionError('prefix', 'takes a text')
-  const secrets = secretsOf(options)
-  const ttl = parseDuration('ttl', options.ttl ?? '1d')
-  const store = new LegacyStore(name, options)
-  const jar = new LegacyCookieJar(cookieName, options.cookie)
-  const conversion = new Conversion(options, store.canWrite)
-  return storedSource({
-    ...{ name, prefix, store, jar, conversion },
-    keyOf: (value) => {
-      if (!value.startsWith(marker)) return undefined
-      return unsign(value.slice(marker.length), secrets) ?? 'forged'
-    },
-    read: async (key) => {
-      const text = await store.get(prefix + key)
-      if (text === undefined) return undefined
-      const { cookie, ...data } = parseEntry(name, text, needs)
-      const { originalMaxAge } = (cookie ?? {}) as Attributes
-      const isAge = typeof originalMaxAge === 'number' && originalMaxAge >= 1
-      const maxAge = isAge ? Math.floor(originalMaxAge) : undefined
-      return { data, maxAge, lasts: Math.max(ttl, maxAge ?? 0) }
-    },
-    mirror: {
-      keyOf,
-      cookies: (key) => [[cookieName, marker + sign(key, secrets[0] as string)]],
-      entry: (data, session) =>
-        JSON.stringify({ ...data, cookie: cookieOf(options.cookie ?? {}, session) }),
-    },
-  })
-}
-
-/** As express-session keeps it with an entry. */
-function cookieOf(
-  { path = '/', domain, secure, httpOnly = true, sameSite }: LegacyCookieOptions,
-  { persistent, idleTimeout, ttl }: MirroredSession,
-): Attributes {
-  const originalMaxAge = persistent ? idleTimeout : null
-  const expires = persistent ? new Date(Date.now() + ttl).toISOString() : null
-  return { originalMaxAge, expires, secure, httpOnly, domain, path, sameSite }
 }

@@ -3,9 +3,8 @@ import { LegacyFormatError } from '../core/errors.ts'
 /** Characters of an entry; far more than a session may have here. */
 const LONGEST = 1024 * 1024
 const DEEPEST = 64
-/** Of the first bytes of forms that are known, what to tell. Shown as they look when taken for UTF-8, too. */
-const PICKLE = /^\u0080[\u0000-\u0005]|^\ufffd[\u0000-\u0005]|^[(c]\w*[\n(]/
-const JAVA = /^\u00ac\u00ed|^\ufffd\ufffd\u0000\u0005/
+/** In place of each byte that is no text: clients take entries for UTF-8. */
+const NO_TEXT = '\ufffd'
 
 export type Attributes = Record<string, unknown>
 
@@ -35,9 +34,16 @@ export function parseEntry(source: string, text: string, needs: string): Attribu
   return plain(source, value, 1) as Attributes
 }
 
+/** What it looks like, by its first bytes. */
 function formOf(text: string): string {
-  if (PICKLE.test(text)) return 'a pickle of Python'
-  return JAVA.test(text) ? 'a serialised object of Java' : 'of an unknown form'
+  const [first = '', second = ''] = text
+  const number = second.charCodeAt(0)
+  // Pickle's PROTO opcode, 0x80, and a protocol up to 5; or a protocol 0 that begins with a dictionary.
+  const isProtocol = (first === '\u0080' || first === NO_TEXT) && number <= 5
+  if (isProtocol || text.startsWith('(d')) return 'a pickle of Python'
+  // STREAM_MAGIC of Java's object serialisation is 0xACED.
+  const isJava = text.startsWith('\u00ac\u00ed') || text.startsWith(NO_TEXT + NO_TEXT)
+  return isJava ? 'a serialised object of Java' : 'of an unknown form'
 }
 
 /** Without what would be mistaken for a prototype, by whoever merges the attributes into something. */

@@ -16,6 +16,8 @@ export interface StoredForm {
   readonly jar: LegacyCookieJar
   readonly store: LegacyStore
   readonly conversion: Conversion
+  /** Of all cookies of a session. */
+  readonly cookieNames: readonly string[]
   /** Of all keys in the store. */
   readonly prefix: string
   /**
@@ -38,7 +40,7 @@ export interface OldSession {
 
 export interface MirrorForm {
   readonly keyOf: LegacyMirror['keyOf']
-  /** All cookies of a key: name and value. The first one names the session. */
+  /** The cookies of a key: names and values. The first one names the session. */
   cookies(key: string): readonly [first: Pair, ...more: Pair[]]
   /** The entry's text. */
   entry(data: Attributes, session: MirroredSession): string
@@ -68,15 +70,12 @@ export function storedSource(form: StoredForm): LegacySource {
   const source = {
     ...{ name, cookieName: jar.name, old, hasPrincipals, find },
     remove: (key: string) => store.remove(prefix + key),
-    clear: () => [jar.clear()],
+    clear: () => form.cookieNames.map((each) => jar.clear(each)),
   }
   if (old !== 'mirror' || form.mirror === undefined) return source
   const { mirror } = form
-  // Any key has them all.
-  const names = mirror.cookies('').map(([each]) => each)
   return {
     ...source,
-    clear: () => names.map((each) => jar.clear(each)),
     mirror: {
       keyOf: mirror.keyOf,
       holds: (header, key) => jar.holds(header, mirror.cookies(key)[0][1]),

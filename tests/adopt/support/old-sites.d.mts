@@ -11,3 +11,12 @@ export interface OldAppOptions {
 }
 
 export function expressSessionApp(options: OldAppOptions): RequestListener
+export function fastifyApp(options: OldAppOptions): Promise<RequestListener>
+/** Without a client the sessions are in the cookie. */
+export function koaApp(
+  options: Omit<OldAppOptions, 'client'> & { readonly client?: LegacyClient | undefined },
+): RequestListener
+export function ironApp(options: {
+  readonly password: string | Readonly<Record<string, string>>
+  readonly cookieName: string
+}): RequestListener

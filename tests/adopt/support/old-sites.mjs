@@ -1,7 +1,13 @@
 // Old applications as they are written, of packages whose types would change those of Express here.
+import fastifyCookie from '@fastify/cookie'
+import fastifySession from '@fastify/session'
 import { RedisStore } from 'connect-redis'
 import express from 'express'
 import expressSession from 'express-session'
+import fastify from 'fastify'
+import { getIronSession } from 'iron-session'
+import Koa from 'koa'
+import koaSession from 'koa-session'
 
 /** express-session with connect-redis. */
 export function expressSessionApp({ client, prefix = 'sess:', secret, maxAge }) {
@@ -37,6 +43,85 @@ export function expressSessionApp({ client, prefix = 'sess:', secret, maxAge }) 
   })
   app.get('/logout', (req, res, next) => {
     req.session.destroy((error) => (error ? next(error) : res.json({})))
+  })
+  return app
+}
+
+/** @fastify/session with connect-redis. */
+export async function fastifyApp({ client, prefix = 'sess:', secret, maxAge }) {
+  const app = fastify()
+  app.register(fastifyCookie)
+  app.register(fastifySession, {
+    store: new RedisStore({ client, prefix }),
+    secret,
+    saveUninitialized: false,
+    cookie: { secure: false, ...(maxAge === undefined ? {} : { maxAge }) },
+  })
+  app.get('/me', async ({ session }) => {
+    const { cookie: _, ...data } = session
+    return data
+  })
+  app.get('/login/:user', async (request) => {
+    await request.session.regenerate(['count'])
+    request.session.userId = request.params.user
+    return {}
+  })
+  app.get('/count', async ({ session }) => {
+    session.count = (session.count ?? 0) + 1
+    return { count: session.count }
+  })
+  app.get('/logout', async ({ session }) => {
+    await session.destroy()
+    return {}
+  })
+  await app.ready()
+  return app.routing
+}
+
+/** koa-session, in a store of JSON in Redis or in a signed cookie. */
+export function koaApp({ client, prefix = '', secret, maxAge }) {
+  const app = new Koa()
+  app.keys = [secret].flat()
+  const store = client && {
+    get: async (key) => JSON.parse((await client.get(prefix + key)) ?? 'null'),
+    set: (key, session, age) =>
+      client.set(prefix + key, JSON.stringify(session), { PX: Math.floor(age) || 86_400_000 }),
+    destroy: (key) => client.del(prefix + key),
+  }
+  app.use(koaSession({ ...(store && { store }), ...(maxAge && { maxAge }) }, app))
+  app.use(async (ctx) => {
+    const [, what, user] = ctx.path.split('/')
+    const { session } = ctx
+    ctx.body = {}
+    if (what === 'me') ctx.body = session.toJSON()
+    if (what === 'login') session.userId = user
+    if (what === 'logout') ctx.session = null
+    if (what === 'count') {
+      session.count = (session.count ?? 0) + 1
+      ctx.body = { count: session.count }
+    }
+  })
+  return app.callback()
+}
+
+/** iron-session, on Express. */
+export function ironApp({ password, cookieName }) {
+  const app = express()
+  app.use(async (req, _res, next) => {
+    const options = { password, cookieName, cookieOptions: { secure: false } }
+    req.iron = await getIronSession(req, _res, options)
+    next()
+  })
+  app.get('/me', (req, res) => res.json(req.iron))
+  app.get('/login/:user', async (req, res) => {
+    req.iron.userId = req.params.user
+    await req.iron.save()
+    res.json({})
+  })
+  app.get('/count', async (req, res) => {
+    req.iron.count = (req.iron.count ?? 0) + 1
+    await req.iron.save()
+    res.json({ count: req.iron.count })
   })
   return app
 }
