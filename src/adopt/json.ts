@@ -15,11 +15,18 @@ export type Attributes = Record<string, unknown>
  * @throws LegacyFormatError
  */
 export function parseEntry(source: string, text: string, needs: string): Attributes {
+  const value = parseValue(source, text, needs)
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Attributes
+  }
+  throw new LegacyFormatError(source, `an entry is JSON, but no object: ${needs}`)
+}
+
+/** As `parseEntry`, of whatever type. */
+export function parseValue(source: string, text: string, needs: string): unknown {
   if (text.length > LONGEST) {
-    throw new LegacyFormatError(
-      source,
-      `an entry has ${text.length} characters, the most is ${LONGEST}`,
-    )
+    const problem = `an entry has ${text.length} characters, the most is ${LONGEST}`
+    throw new LegacyFormatError(source, problem)
   }
   let value: unknown
   try {
@@ -28,10 +35,7 @@ export function parseEntry(source: string, text: string, needs: string): Attribu
     // Without the parser's own message: it quotes what it has read.
     throw new LegacyFormatError(source, `an entry is ${formOf(text)}, and not JSON: ${needs}`)
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new LegacyFormatError(source, `an entry is JSON, but no object: ${needs}`)
-  }
-  return plain(source, value, 1) as Attributes
+  return plain(source, value, 1)
 }
 
 /** What it looks like, by its first bytes. */

@@ -88,11 +88,9 @@ export class Conversion {
   data({ attributes, principal }: MirroredSession): Attributes {
     const { principal: from, unmap } = this.#options
     if (unmap !== undefined) return unmap({ ...attributes }, principal)
-    if (typeof from !== 'string') return attributes
-    const data: Attributes = { ...attributes }
     // A number stays one, as the old application has it.
-    if (principal === undefined) delete data[from]
-    else if (String(data[from]) !== principal) data[from] = principal
-    return data
+    const isThere = principal === undefined || typeof from !== 'string'
+    if (isThere || String(attributes[from]) === principal) return attributes
+    return { ...attributes, [from]: principal }
   }
 }

@@ -170,7 +170,9 @@ export class Adoption {
     const isOurs = result.status === 'done' || this.#leadsTo(claim, result, live)
     if (isRefused || !isOurs) {
       await this.#repository.destroy(live)
-      return isRefused ? 'refused' : undefined
+      if (!isRefused) return undefined
+      await this.#remove(found.source, found.cookie.key)
+      return 'refused'
     }
     const { id } = live.token
     await this.#events.record('created', { id })

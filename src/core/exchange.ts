@@ -108,9 +108,9 @@ export class Exchange<Data extends object> {
     const cookie = this.#cookie()
     const { adoption } = state.repository
     if (adoption === undefined) return cookie
-    const cookies = cookie === undefined ? [] : [cookie]
-    cookies.push(...this.#legacyCookies(adoption, cookie !== undefined))
-    return cookies.length > 1 ? cookies : cookies[0]
+    const others = this.#legacyCookies(adoption, cookie !== undefined)
+    if (others.length === 0) return cookie
+    return cookie === undefined ? others : [cookie, ...others]
   }
 
   /** Ours. */

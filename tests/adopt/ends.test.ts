@@ -125,8 +125,11 @@ describe.each(MODES)('with old: %s', (mode) => {
     const other = new Person()
     await other.get(old, '/login/eve')
     await ours.sessions.of('ada').revokeAll()
+    const legacy = phone.only(OLD_COOKIE)
     expect(await phone.get(ours, '/me')).toEqual({})
     expect(await phone.get(ours, '/me')).toEqual({})
+    // Nor by a way back.
+    expect(await legacy.get(old, '/me')).toEqual({})
     expect(await other.get(ours, '/me')).toMatchObject({ principal: 'eve' })
     expect(await ours.sessions.of('ada').count()).toBe(0)
     await ada.get(ours, '/login/ada')
