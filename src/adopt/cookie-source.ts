@@ -4,6 +4,8 @@ import type { LegacyCookieJar } from './cookie.ts'
 import type { Conversion } from './source-options.ts'
 import type { OldSession } from './stored-source.ts'
 
+type Reading = () => OldSession | undefined
+
 /** Sessions that are in the cookie itself. */
 export interface CookieForm {
   readonly name: string
@@ -12,10 +14,10 @@ export interface CookieForm {
   /**
    * How to read what a cookie's value holds.
    * @param header the whole Cookie header
-   * @returns `'forged'` when its signature is wrong
+   * @returns false when its signature is wrong
    */
-  open(value: string, header: string): (() => OldSession | undefined) | 'forged' | undefined
-  clear(): readonly string[]
+  readonly open: (value: string, header: string) => Reading | false | undefined
+  readonly clear: () => readonly string[]
 }
 
 /**
@@ -23,7 +25,7 @@ export interface CookieForm {
  * The old application itself knows of no end, so there is nothing to delete.
  */
 export function cookieSource({ name, jar, conversion, open, clear }: CookieForm): LegacySource {
-  const read = async (opened: () => OldSession | undefined): Promise<LegacyEntry | undefined> => {
+  const read = async (opened: Reading): Promise<LegacyEntry | undefined> => {
     const found = opened()
     if (found === undefined) return undefined
     const { data, maxAge, lasts } = found
@@ -33,7 +35,7 @@ export function cookieSource({ name, jar, conversion, open, clear }: CookieForm)
     let forged: 'forged' | undefined
     for (const value of jar.values(header)) {
       const opened = value === '' ? undefined : open(value, header)
-      if (opened === 'forged') forged = opened
+      if (opened === false) forged = 'forged'
       else if (opened !== undefined) {
         // The value itself may be large, and is kept with the session.
         const key = sha256(Buffer.from(value)).toString('base64url')

@@ -89,7 +89,7 @@ export function djangoCookie(options: DjangoCookieOptions): LegacySource {
       for (const secret of secrets) {
         valid = equalTexts(djangoSign(`${payload}:${timestamp}`, secret), signature) || valid
       }
-      if (!valid) return 'forged'
+      if (!valid) return false
       if (secondsOf(timestamp) * 1000 + age < Date.now()) return undefined
       return () => sessionOf(parseEntry(name, textOf(name, payload), COOKIE_NEEDS))
     },

@@ -54,7 +54,7 @@ export function ironSession(options: IronSessionOptions): LegacySource {
     open: (value) => {
       if (!value.endsWith(VERSION)) return undefined
       const text = unseal(value.slice(0, -VERSION.length), passwords)
-      if (text === undefined || text === 'forged') return text
+      if (text === undefined || text === false) return text
       return () => ({ data: parseEntry(name, text, 'JSON'), maxAge: ttl, lasts: ttl })
     },
     clear: () => [jar.clear()],
@@ -64,21 +64,18 @@ export function ironSession(options: IronSessionOptions): LegacySource {
 /**
  * Iron's format, Fe26.2: `Fe26.2*password*salt*iv*sealed*expires*mac salt*mac`. AES-256-CBC and HMAC-SHA-256, each
  * under a key of PBKDF2-SHA-1 with one round.
- * @returns nothing for what is none or has expired
+ * @returns nothing for what is none or has expired, false for what is not authentic
  */
-function unseal(
-  seal: string,
-  passwords: ReadonlyMap<string, string>,
-): string | 'forged' | undefined {
+function unseal(seal: string, passwords: ReadonlyMap<string, string>): string | false | undefined {
   const parts = seal.split('*')
   const [prefix, id = '', salt = '', iv = '', sealed = '', expires = '', macSalt = '', mac = ''] =
     parts
   const password = passwords.get(id)
   if (parts.length !== PARTS || prefix !== 'Fe26.2') return undefined
-  if (password === undefined) return 'forged'
+  if (password === undefined) return false
   const base = parts.slice(0, 6).join('*')
   const expected = createHmac('sha256', keyOf(password, macSalt)).update(base).digest('base64url')
-  if (!equalTexts(expected, mac)) return 'forged'
+  if (!equalTexts(expected, mac)) return false
   if (expires !== '' && !(Number(expires) > Date.now() - SKEW)) return undefined
   const nonce = Buffer.from(iv, 'base64url')
   const decipher = createDecipheriv('aes-256-cbc', keyOf(password, salt), nonce)

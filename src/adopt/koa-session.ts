@@ -61,7 +61,7 @@ export function koaSession(options: KoaSessionOptions): LegacySource {
     return cookieSource({
       ...{ name, jar, conversion: new Conversion(options, false) },
       open: (value, header) => {
-        if (!isSigned(value, header)) return 'forged'
+        if (!isSigned(value, header)) return false
         const text = Buffer.from(value, 'base64').toString()
         return () => sessionOf(parseEntry(name, text, 'koa-session needs its default `encode`'))
       },
@@ -76,7 +76,7 @@ export function koaSession(options: KoaSessionOptions): LegacySource {
     conversion: new Conversion(options, store.canWrite),
     keyOf: (value, header) => {
       if (value === '') return undefined
-      return isSigned(value, header) ? value : 'forged'
+      return isSigned(value, header) && value
     },
     read: async (key) => {
       const text = await store.get(prefix + key)

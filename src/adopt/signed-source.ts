@@ -46,7 +46,7 @@ export function signedSource(options: SignedOptions, form: SignedForm): LegacySo
     ...{ name, prefix, store, jar, conversion, cookieNames: [cookieName] },
     keyOf: (value) => {
       if (!value.startsWith(marker)) return undefined
-      return unsign(value.slice(marker.length), secrets) ?? 'forged'
+      return unsign(value.slice(marker.length), secrets) ?? false
     },
     read: async (key) => {
       const text = await store.get(prefix + key)

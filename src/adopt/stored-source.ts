@@ -23,9 +23,9 @@ export interface StoredForm {
   /**
    * The key that a cookie's value names.
    * @param header the whole Cookie header
-   * @returns `'forged'` when its signature is wrong
+   * @returns false when its signature is wrong
    */
-  keyOf(value: string, header: string): string | 'forged' | undefined
+  keyOf(value: string, header: string): string | false | undefined
   read(key: string): Promise<OldSession | undefined>
   readonly mirror?: MirrorForm | undefined
 }
@@ -61,7 +61,7 @@ export function storedSource(form: StoredForm): LegacySource {
     let forged: 'forged' | undefined
     for (const value of jar.values(header)) {
       const key = form.keyOf(value, header)
-      if (key === 'forged') forged = key
+      if (key === false) forged = 'forged'
       else if (key !== undefined) return { key, read: () => read(key) }
     }
     return forged

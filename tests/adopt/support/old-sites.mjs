@@ -61,11 +61,12 @@ export async function fastifyApp({ client, prefix = 'sess:', secret, maxAge }) {
     const { cookie: _, ...data } = session
     return data
   })
-  app.get('/login/:user', async (request) => {
-    await request.session.regenerate(['count'])
-    request.session.userId = request.params.user
-    return {}
-  })
+  app.get('/login/:user', (request) =>
+    request.session.regenerate(['count']).then(() => {
+      request.session.userId = request.params.user
+      return {}
+    }),
+  )
   app.get('/count', async ({ session }) => {
     session.count = (session.count ?? 0) + 1
     return { count: session.count }
@@ -75,7 +76,7 @@ export async function fastifyApp({ client, prefix = 'sess:', secret, maxAge }) {
     return {}
   })
   await app.ready()
-  return app.routing
+  return (request, response) => app.routing(request, response)
 }
 
 /** koa-session, in a store of JSON in Redis or in a signed cookie. */
@@ -107,21 +108,19 @@ export function koaApp({ client, prefix = '', secret, maxAge }) {
 /** iron-session, on Express. */
 export function ironApp({ password, cookieName }) {
   const app = express()
-  app.use(async (req, _res, next) => {
+  app.use((req, res, next) => {
     const options = { password, cookieName, cookieOptions: { secure: false } }
-    req.iron = await getIronSession(req, _res, options)
-    next()
+    const opened = getIronSession(req, res, options)
+    return opened.then((session) => Object.assign(req, { iron: session })).then(() => next())
   })
   app.get('/me', (req, res) => res.json(req.iron))
-  app.get('/login/:user', async (req, res) => {
+  app.get('/login/:user', (req, res) => {
     req.iron.userId = req.params.user
-    await req.iron.save()
-    res.json({})
+    return req.iron.save().then(() => res.json({}))
   })
-  app.get('/count', async (req, res) => {
+  app.get('/count', (req, res) => {
     req.iron.count = (req.iron.count ?? 0) + 1
-    await req.iron.save()
-    res.json({ count: req.iron.count })
+    return req.iron.save().then(() => res.json({ count: req.iron.count }))
   })
   return app
 }

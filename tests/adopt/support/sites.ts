@@ -48,7 +48,7 @@ export interface Client extends LegacyClient {
 }
 
 function openClient(path: string): Client {
-  return createClient({ RESP: 2, socket: { path, reconnectStrategy: false } }) as unknown as Client
+  return createClient({ RESP: 2, socket: { path, reconnectStrategy: false } })
 }
 
 export interface Stores {
