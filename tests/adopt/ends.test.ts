@@ -136,3 +136,10 @@ describe.each(MODES)('with old: %s', (mode) => {
     expect(await ada.get(ours, '/me')).toMatchObject({ principal: 'ada' })
   })
 })
+
+it('with reliable expiry only the session is waited for, and no claim', async () => {
+  const { stores } = await begin('keep', { expiry: 'reliable' })
+  const waiting = await stores.client.keys('sj:*:x')
+  const members = await Promise.all(waiting.map((key) => stores.server.cli('ZCARD', key)))
+  expect(members).toEqual(['1'])
+})
