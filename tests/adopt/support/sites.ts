@@ -78,7 +78,10 @@ export interface Site {
 }
 
 export async function listen(listener: RequestListener): Promise<Site> {
-  const server = createServer(listener).listen(0, '127.0.0.1')
+  const server = createServer(listener)
+  // A connection that it closes while a request is on its way would be a failure of that.
+  server.keepAliveTimeout = 0
+  server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   let isClosed = false
   const drain = async (): Promise<void> => {
