@@ -233,6 +233,7 @@ export function openExchange<Data extends object>(
     if (adopted === undefined) return undefined
     // As by a former token: the answer brings the one that the session has now.
     const state = new SessionState(repository, events, adopted, undefined, true)
+    state.mirrorDue = adoption.mirror !== undefined
     return new Exchange<Data>(state, profile, undefined, legacyHeader)
   }
   if (token === undefined) {

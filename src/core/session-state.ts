@@ -557,7 +557,7 @@ export class SessionState {
       if (this.#running === 0) this.#queue = undefined
     }
     this.#running++
-    const { mirror } = this.repository.adoption ?? {}
+    const mirror = this.repository.adoption?.mirror
     const whole = mirror === undefined ? work : () => this.#mirrored(mirror, work)
     const result = this.#queue === undefined ? whole() : this.#queue.then(whole)
     this.#queue = result.then(leave, leave)
