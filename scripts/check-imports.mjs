@@ -10,6 +10,7 @@ const root = resolve(process.argv[2] ?? fileURLToPath(new URL('..', import.meta.
 const layers = {
   core: [],
   engines: ['core/'],
+  adopt: ['core/'],
   frameworks: ['core/', 'index.ts'],
   operations: ['core/', 'engines/', 'index.ts'],
   console: ['core/', 'index.ts', 'operations/'],

@@ -118,6 +118,10 @@ export function createSessions<Data extends object = Record<string, unknown>>(
     void engine.close()
     throw new OptionError('region', 'needs redis: { regions }')
   }
+  if (settings.adopt.length > 0 && hasRegions(engine)) {
+    void engine.close()
+    throw new OptionError('adopt', 'is not offered together with redis: { regions }')
+  }
   return new Sessions<Data>({ ...settings, engine })
 }
 

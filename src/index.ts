@@ -65,6 +65,7 @@ export {
   AttributeError,
   HeadersSentError,
   isSojournError,
+  LegacyFormatError,
   NotSignedInError,
   OptionError,
   SchemaError,

@@ -29,6 +29,7 @@ const AT_ONCE = 16
 /**
  * Changes the attributes of all sessions that a principal has when it is called, without their
  * tokens. Their lifetimes stay: nobody was active.
+ * @param told of each that has been changed, and waited for
  * @throws what the first failure says; those that were changed before stay changed
  */
 export async function changeAll(
@@ -36,6 +37,7 @@ export async function changeAll(
   events: EventHub,
   name: PrincipalName,
   deltaOf: DeltaOf,
+  told?: (id: SessionId) => Promise<void>,
 ): Promise<ChangedSessions> {
   const { engine } = settings
   const start = engine.now()
@@ -52,7 +54,7 @@ export async function changeAll(
     const ids = new Set(listed.map(({ id }) => id))
     if (!isFirst) await takeSuccessors(settings, taken, ids)
     await each(missed, AT_ONCE, async ({ id }) => {
-      const outcome = await changeOne(settings, events, name, id, taken, deltaOf)
+      const outcome = await changeOne(settings, events, name, id, taken, deltaOf, told)
       if (outcome !== 'taken') counts[outcome]++
     })
   }
@@ -80,6 +82,7 @@ async function changeOne(
   asked: SessionId,
   taken: Set<SessionId>,
   deltaOf: DeltaOf,
+  told: ((id: SessionId) => Promise<void>) | undefined,
 ): Promise<keyof ChangedSessions | 'taken'> {
   const { engine, keyring, record: format, schema } = settings
   if (taken.has(asked)) return 'taken'
@@ -120,6 +123,7 @@ async function changeOne(
     if (result.status === 'done') {
       events.missing('commit', id, confirmation)
       await events.record('changed', { id, attributes: [...delta.keys()] })
+      await told?.(id)
       return 'changed'
     }
     // What was stored before a pause has been overtaken after it.

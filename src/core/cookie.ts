@@ -122,6 +122,11 @@ export class CookiePolicy implements CookieReader {
         : undefined
   }
 
+  /** Under which the cookie may come. */
+  get names(): readonly string[] {
+    return [this.#usual.name, ...(this.#loopback === undefined ? [] : [this.#loopback.name])]
+  }
+
   /** Which form of the cookie this request has. */
   profile(request: CookieRequest): CookieProfile {
     if (this.#loopback === undefined || request.secure || request.proxied) return this.#usual

@@ -20,6 +20,7 @@ export type SojournErrorCode =
   | 'ERR_SOJOURN_STORE_UNAVAILABLE'
   | 'ERR_SOJOURN_STORE_REFUSED'
   | 'ERR_SOJOURN_MIGRATION_STOPPED'
+  | 'ERR_SOJOURN_LEGACY_FORMAT'
 
 export class SojournError extends Error {
   readonly code: SojournErrorCode
@@ -194,6 +195,17 @@ export class StoreRefusedError extends SojournError {
   constructor(reason: string, problem: string, options?: ErrorOptions) {
     super('ERR_SOJOURN_STORE_REFUSED', problem, 503, options)
     this.reason = reason
+  }
+}
+
+/** A session of another system is in a form that is not read, such as that of a serialiser that runs code. */
+export class LegacyFormatError extends SojournError {
+  /** Name of the source. */
+  readonly source: string
+
+  constructor(source: string, problem: string, options?: ErrorOptions) {
+    super('ERR_SOJOURN_LEGACY_FORMAT', `${source}: ${problem}`, 500, options)
+    this.source = source
   }
 }
 

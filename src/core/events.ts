@@ -7,6 +7,12 @@ import type { RejectReason } from './record.ts'
 /** Events of this process' own sessions. None carries a token or an attribute's value. */
 export interface SessionEvents {
   created: { readonly id: SessionId }
+  /** A session of another system was taken over, and is this one from now on. Comes after `created`. */
+  adopted: {
+    readonly id: SessionId
+    readonly source: string
+    readonly principal: string | undefined
+  }
   /** Attributes were stored; `attributes` are the names of the changed ones. */
   changed: { readonly id: SessionId; readonly attributes: readonly string[] }
   login: {
@@ -83,6 +89,7 @@ export type SessionEventName = keyof SessionEvents
 /** All of them, for those who listen to everything. */
 export const sessionEventNames: readonly SessionEventName[] = [
   'created',
+  'adopted',
   'changed',
   'login',
   'rotated',
@@ -109,6 +116,8 @@ export type EventKeeper = (
   event: object,
   isToldAgain?: boolean,
 ) => Promise<void> | undefined
+/** @returns when it has done what this event, and those before, ask for; nothing where that is nothing. Never rejects. */
+export type EventFollower = (name: SessionEventName, event: object) => Promise<void> | undefined
 export type SessionListener<Name extends SessionEventName> = (event: SessionEvents[Name]) => unknown
 
 /** Local listeners. One that throws, at once or later, is reported as a warning and harms neither request nor others. */
@@ -118,10 +127,16 @@ export class EventHub {
   readonly #reported = new Set<string>()
 
   #keeper: EventKeeper | undefined
+  #follower: EventFollower | undefined
 
   /** From now on `keeper` is handed each event, in order. */
   keep(keeper: EventKeeper): void {
     this.#keeper = keeper
+  }
+
+  /** From now on `follower` acts on each event, and `record` waits for that. */
+  follow(follower: EventFollower): void {
+    this.#follower = follower
   }
 
   /**
@@ -164,7 +179,10 @@ export class EventHub {
     event: SessionEvents[Name],
   ): Promise<void> | undefined {
     this.#tell(name, event)
-    return this.#keeper?.(name, event)
+    const followed = this.#follower?.(name, event)
+    const kept = this.#keeper?.(name, event)
+    if (followed === undefined) return kept
+    return kept === undefined ? followed : Promise.all([kept, followed]).then(() => undefined)
   }
 
   /**

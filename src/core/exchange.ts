@@ -1,3 +1,4 @@
+import type { Adoption, Found } from './adoption.ts'
 import { Attachment } from './attachment.ts'
 import type { CookieProfile, CookieReader, CookieRequest } from './cookie.ts'
 import type { SessionId } from './engine.ts'
@@ -12,6 +13,7 @@ import { cookieEnd, SessionState } from './session-state.ts'
 import { parseToken, TOKEN_LENGTH, type Token } from './token.ts'
 
 const SEMICOLON = 59
+const NO_COOKIES: readonly string[] = []
 
 /** What an adapter tells of a request. Read once, or not at all: getters may do the work when asked. */
 export interface ExchangeRequest extends CookieRequest {
@@ -27,6 +29,9 @@ export interface ExchangeOptions {
   /** Finds the token instead of the cookie of `createSessions`. Who gives it sets its own cookie too. */
   readonly cookie?: CookieReader | undefined
 }
+
+/** Set-Cookie headers. */
+export type SetCookies = string | readonly string[] | undefined
 
 /** What an adapter that forms the cookie itself has to put in it. */
 export interface Deliverable {
@@ -71,8 +76,16 @@ export class Exchange<Data extends object> {
   readonly #presented: string | undefined
   /** The session as it was opened; while it is the same the browser's cookie is right. */
   readonly #opened: Live | undefined
+  /** The Cookie header, where another system's cookies matter. */
+  readonly #header: string | undefined
 
-  constructor(state: SessionState, profile: CookieProfile, presented: string | undefined) {
+  constructor(
+    state: SessionState,
+    profile: CookieProfile,
+    presented: string | undefined,
+    header?: string,
+  ) {
+    this.#header = header
     this.#state = state
     this.session = new Session<Data>(state)
     this.#profile = profile
@@ -107,7 +120,8 @@ export class Exchange<Data extends object> {
   /** Whether the response has to wait: for a commit, or for operations that are still under way. */
   get dirty(): boolean {
     try {
-      return this.#state.busy || this.#state.dirty || this.#state.renewable
+      const state = this.#state
+      return state.busy || state.dirty || state.renewable || state.mirrorDue
     } catch {
       // A value that throws when it is compared: the commit refuses it, with an error to answer with.
       return true
@@ -194,12 +208,23 @@ export class Exchange<Data extends object> {
 
   /**
    * Called once, when the headers are about to go out and nothing is dirty any more.
-   * @returns the Set-Cookie header, if one is needed
+   * @returns the Set-Cookie header, if one is needed; several while another system's cookie is kept or cleared too
    */
-  sendHeaders(): string | undefined {
+  sendHeaders(): SetCookies {
+    const state = this.#state
+    state.headersSent = true
+    const cookie = this.#cookie()
+    const { adoption } = state.repository
+    if (adoption === undefined) return cookie
+    const others = this.#legacyCookies(adoption, cookie !== undefined)
+    if (others.length === 0) return cookie
+    return cookie === undefined ? others : [cookie, ...others]
+  }
+
+  /** Ours. */
+  #cookie(): string | undefined {
     const state = this.#state
     const { cookie } = state.repository.settings
-    state.headersSent = true
     const { live } = state
     if (live !== undefined) {
       if (state.concealed) return undefined
@@ -210,8 +235,7 @@ export class Exchange<Data extends object> {
       // The same token again where "remember me" was switched on or off, or its deadline moved.
       if (isHeld && this.#opened !== undefined && end === cookieEnd(state, this.#opened))
         return undefined
-      const age = end === undefined ? undefined : end - state.repository.settings.engine.now()
-      return cookie.set(this.#profile, token, age)
+      return cookie.set(this.#profile, token, maxAge(state, end))
     }
     // Only this request's own logout clears it. Where someone else has ended or replaced the session
     // the browser may hold a newer cookie by now, and to clear that would sign it out.
@@ -249,6 +273,24 @@ export class Exchange<Data extends object> {
     this.#state.handedOver = { onError, client }
   }
 
+  /** @param isSet whether ours is set or cleared */
+  #legacyCookies({ sources, mirror }: Adoption, isSet: boolean): readonly string[] {
+    const state = this.#state
+    const { live } = state
+    if (live !== undefined && mirror !== undefined) {
+      const { id } = live.token
+      if (state.concealed || (!isSet && mirror.isHeld(this.#header, id))) return NO_COOKIES
+      return mirror.cookies(id, maxAge(state, cookieEnd(state, live)))
+    }
+    if (live === undefined ? !state.loggedOut : !isSet) return NO_COOKIES
+    // Under our own name stands ours.
+    return sources
+      .filter(({ cookieName }) => cookieName !== this.#profile.name)
+      .filter(({ cookieName }) => this.#header?.includes(`${cookieName}=`))
+      .filter(({ old }) => live === undefined || old === 'delete')
+      .flatMap((source) => source.clear())
+  }
+
   /** The response is over: the session's signal is not needed any more. */
   release(): void {
     this.#state.release()
@@ -284,9 +326,11 @@ export function openExchange<Data extends object>(
   repository: Repository,
   events: EventHub,
   request: ExchangeRequest,
-  { fresh = false, outage, cookie = repository.settings.cookie }: ExchangeOptions,
+  options: ExchangeOptions,
 ): Exchange<Data> | Promise<Exchange<Data>> {
+  const { fresh = false, cookie = repository.settings.cookie } = options
   const { keyring } = repository.settings
+  const { adoption } = repository
   const profile = cookie.profile(request)
   const header = request.cookie
   if (header === undefined) {
@@ -295,49 +339,99 @@ export function openExchange<Data extends object>(
   if (!fresh) {
     const text = tokenAt(header, cookie.first(profile, header))
     const live = text === undefined ? undefined : repository.reader.glance(text)
-    if (live !== undefined) {
-      if (live.former !== undefined) repository.rotations.settle(live)
-      // The same text, but one string is quicker to compare with itself.
-      return new Exchange<Data>(
-        new SessionState(repository, events, live),
-        profile,
-        live.token.text,
-      )
-    }
+    // The same text, but one string is quicker to compare with itself.
+    if (live !== undefined)
+      return withLive(repository, events, live, live.token.text, profile, header)
   }
   const tokens: Token[] = []
+  let forged = 0
   for (const text of cookie.candidates(profile, header)) {
     const token = parseToken(keyring, text)
-    if (token === undefined) events.emit('rejected', { id: undefined, reason: 'forged' })
+    if (token === undefined) forged++
     else tokens.push(token)
   }
   const [token] = tokens
+  const isShared = forged > 0 && adoption?.sources.some((each) => each.cookieName === profile.name)
+  const found = token === undefined || isShared ? adoption?.find(header) : undefined
+  // Another system's cookie may have our name.
+  if (isShared && typeof found === 'object') forged--
+  if (found === 'forged' && !isShared) forged++
+  for (; forged > 0; forged--) events.emit('rejected', { id: undefined, reason: 'forged' })
+  const live = fresh || token === undefined ? undefined : repository.reader.atHand(token)
+  if (token !== undefined && live !== undefined) {
+    return withLive(repository, events, live, token.text, profile, header)
+  }
+
+  const legacyHeader = adoption === undefined ? undefined : header
+  const anonymous = (ended?: 'superseded', lastId?: SessionId): Exchange<Data> => {
+    const state = new SessionState(repository, events, undefined, ended)
+    state.lastId = lastId
+    return new Exchange<Data>(state, profile, undefined, legacyHeader)
+  }
+  const adopt = async (
+    legacy: Found | 'forged' | undefined,
+  ): Promise<Exchange<Data> | undefined> => {
+    if (adoption === undefined || typeof legacy !== 'object') return undefined
+    const adopted = await adoption.open(legacy, fresh)
+    if (adopted === undefined) return undefined
+    // As by a former token: the answer brings the one that the session has now.
+    const state = new SessionState(repository, events, adopted, undefined, true)
+    state.mirrorDue = adoption.mirror !== undefined
+    return new Exchange<Data>(state, profile, undefined, legacyHeader)
+  }
   if (token === undefined) {
-    return new Exchange<Data>(new SessionState(repository, events, undefined), profile, undefined)
+    if (adoption === undefined || typeof found !== 'object') return anonymous()
+    const opened = adopt(found).then((exchange) => exchange ?? anonymous())
+    const asked = adoption.claimOf(found)
+    return throughOutage(repository, events, opened, [asked], profile, options)
   }
-  const live = fresh ? undefined : repository.reader.atHand(token)
-  if (live !== undefined) {
-    if (live.former !== undefined) repository.rotations.settle(live)
-    return new Exchange<Data>(new SessionState(repository, events, live), profile, token.text)
-  }
-  const opened = loadFirst(repository, tokens, fresh).then(({ loaded, token }) => {
-    if (loaded.status === 'live') {
-      const { live } = loaded
-      const isForwarded = live.token.id !== token.id
-      const state = new SessionState(repository, events, live, undefined, isForwarded)
-      if (!isForwarded) {
-        repository.rotations.settle(live)
-        state.rotationDue = live.rotateAt <= repository.settings.engine.now()
-      }
-      return new Exchange<Data>(state, profile, token.text)
+  const opened = loadFirst(repository, tokens, fresh).then(async ({ loaded, token }) => {
+    if (loaded.status === 'none') {
+      if (loaded.keepsCookie === true) return anonymous('superseded', token.id)
+      return (await adopt(adoption?.find(header))) ?? anonymous(undefined, token.id)
     }
-    const superseded = loaded.keepsCookie === true ? 'superseded' : undefined
-    const state = new SessionState(repository, events, undefined, superseded)
-    state.lastId = token.id
-    return new Exchange<Data>(state, profile, undefined)
+    const { live } = loaded
+    const isForwarded = live.token.id !== token.id
+    const state = new SessionState(repository, events, live, undefined, isForwarded)
+    if (!isForwarded) {
+      repository.rotations.settle(live)
+      state.rotationDue = live.rotateAt <= repository.settings.engine.now()
+    }
+    if (adoption?.mirror?.isHeld(header, live.token.id) === false) state.mirrorDue = true
+    return new Exchange<Data>(state, profile, token.text, legacyHeader)
   })
+  return throughOutage(repository, events, opened, tokens, profile, options)
+}
+
+/** The session was at hand. */
+function withLive<Data extends object>(
+  repository: Repository,
+  events: EventHub,
+  live: Live,
+  presented: string,
+  profile: CookieProfile,
+  header: string,
+): Exchange<Data> {
+  if (live.former !== undefined) repository.rotations.settle(live)
+  const state = new SessionState(repository, events, live)
+  const { adoption } = repository
+  if (adoption === undefined) return new Exchange<Data>(state, profile, presented)
+  state.mirrorDue = adoption.mirror?.isHeld(header, live.token.id) === false
+  return new Exchange<Data>(state, profile, presented, header)
+}
+
+/** While the store does not answer: as the policy says. @param tokens what the request has come with */
+function throughOutage<Data extends object>(
+  repository: Repository,
+  events: EventHub,
+  opened: Promise<Exchange<Data>>,
+  tokens: readonly Token[],
+  profile: CookieProfile,
+  { fresh = false, outage }: ExchangeOptions,
+): Promise<Exchange<Data>> {
+  const [token] = tokens
   const policy = outage ?? repository.settings.outage
-  if (policy === 'fail') return opened
+  if (policy === 'fail' || token === undefined) return opened
   return opened.catch((error: unknown) => {
     if (!(error instanceof StoreUnavailableError)) throw error
     checkOutagePolicy(policy)
@@ -359,6 +453,10 @@ export function openExchange<Data extends object>(
     }
     throw error
   })
+}
+
+function maxAge(state: SessionState, end: number | undefined): number | undefined {
+  return end === undefined ? undefined : end - state.repository.settings.engine.now()
 }
 
 /** What stands there, if it has the length of a token; the usual case of `candidates`, without a list. */

@@ -16,6 +16,8 @@ const LEVEL = 'l'
 const TOKEN_MADE_AT = 'r'
 const FORMER = 'f'
 const NOTE = 'n'
+const ORIGIN = 'o'
+const ORIGIN_KEY = 'O'
 
 export interface LoginMeta {
   readonly principal: string
@@ -86,6 +88,35 @@ export function withNote(meta: Meta, note: unknown): Meta {
   if (note === undefined) changed.delete(NOTE)
   else changed.set(NOTE, note)
   return changed
+}
+
+/** The entry of another system that the session was taken over from. */
+export interface Origin {
+  /** Name of the source. */
+  readonly source: string
+  readonly key: string
+}
+
+export function originOf(meta: Meta): Origin | undefined {
+  const [source, key] = [text(meta, ORIGIN), text(meta, ORIGIN_KEY)]
+  return source === undefined || key === undefined ? undefined : { source, key }
+}
+
+/** Of a session that is taken over: nobody knows when its principal has authenticated. @param at milliseconds since the epoch */
+export function adoptedMeta(
+  origin: Origin,
+  at: number,
+  principal: string | undefined,
+  persistent: boolean,
+): Meta {
+  const meta = new Map<string, unknown>([
+    [ORIGIN, origin.source],
+    [ORIGIN_KEY, origin.key],
+    [TOKEN_MADE_AT, at],
+  ])
+  if (principal !== undefined) meta.set(PRINCIPAL, principal)
+  if (persistent) meta.set(PERSISTENT, true)
+  return meta
 }
 
 function number(meta: Meta, name: string): number | undefined {

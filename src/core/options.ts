@@ -8,6 +8,7 @@ import { type Duration, parseDuration } from './duration.ts'
 import type { Engine } from './engine.ts'
 import { OptionError } from './errors.ts'
 import { createKeyring, type Keyring } from './keyring.ts'
+import { checkAdopt, type LegacySource } from './legacy.ts'
 import { type LimitOf, limitOf, type MaxSessions } from './limit.ts'
 import type { Merge } from './merge.ts'
 import { checkOutage, type OutageOptions, type OutageSettings } from './outage.ts'
@@ -70,6 +71,8 @@ export interface SessionsOptions<Data extends object> extends RotationOptions, O
    * `redis: { regions }` only.
    */
   readonly region?: RegionOf | undefined
+  /** Sessions of another system that are taken over, from the sources of `sojourn/adopt`: docs/adopt.md. */
+  readonly adopt?: readonly LegacySource[] | undefined
   readonly clock?: Clock
 }
 
@@ -99,6 +102,7 @@ export interface Settings extends RotationSettings, OutageSettings {
   readonly limitOf: LimitOf
   readonly audit: AuditSettings
   readonly region: RegionOf | undefined
+  readonly adopt: readonly LegacySource[]
 }
 
 export const SESSIONS_OPTION_NAMES: readonly (keyof SessionsOptions<object>)[] = [
@@ -126,6 +130,7 @@ export const SESSIONS_OPTION_NAMES: readonly (keyof SessionsOptions<object>)[] =
   'outage',
   'outageGrace',
   'region',
+  'adopt',
   'clock',
 ]
 const COOKIE_NAMES: readonly (keyof CookieOptions)[] = [
@@ -181,6 +186,7 @@ export function checkOptions<Data extends object>(
   requireObject('cookie', cookie)
   refuseUnknown(cookie, COOKIE_NAMES, 'cookie.')
   if (options.migrate !== undefined) requireObject('migrate', options.migrate)
+  const cookies = new CookiePolicy(cookie)
   return {
     keyring: createKeyring(secretsOf(options.secrets, engineIsEmbedded)),
     clock: clockOf(clock),
@@ -196,12 +202,13 @@ export function checkOptions<Data extends object>(
     },
     merges,
     schema: createDataSchema(options),
-    cookie: new CookiePolicy(cookie),
+    cookie: cookies,
     pepper: pepperOf(pepper),
     limitOf: limitOf(options.maxSessions),
     audit: checkAudit(audit),
     ...checkOutage(options),
     region: regionOf(options.region),
+    adopt: checkAdopt(options.adopt, cookies.names),
   }
 }
 

@@ -1,3 +1,4 @@
+import { refuseAdoptions } from './adoption.ts'
 import type { Change } from './attributes.ts'
 import { type ChangedSessions, changeAll, type DeltaOf } from './change-all.ts'
 import type { Denials } from './denials.ts'
@@ -5,8 +6,10 @@ import { Confirmation, type DurabilityOption, type Outcome, waitForOf } from './
 import { type Engine, hasRegions, type SessionId } from './engine.ts'
 import { SessionElsewhereError, SessionEndedError } from './errors.ts'
 import type { EventHub } from './events.ts'
+import type { Mirror } from './mirror.ts'
 import type { Settings } from './options.ts'
 import { openDescriptor, type PrincipalName } from './principal.ts'
+import type { Repository } from './repository.ts'
 import { revoke } from './revoke.ts'
 import { refuseUnknown, requireObject } from './unknown-options.ts'
 import { checkedUpdate } from './update.ts'
@@ -54,15 +57,17 @@ export class PrincipalSessions<Data extends object = Record<string, unknown>> {
   readonly #denials: Denials
   readonly #name: PrincipalName
   readonly #own: SignedIn | undefined
+  readonly #mirror: Mirror | undefined
 
   /** Use `sessions.of(principal)`. */
   constructor(
     settings: Settings,
     events: EventHub,
-    denials: Denials,
+    { denials, adoption }: Pick<Repository, 'denials' | 'adoption'>,
     name: PrincipalName,
     own?: SignedIn,
   ) {
+    this.#mirror = adoption?.mirror
     this.#settings = settings
     this.#events = events
     this.#denials = denials
@@ -132,6 +137,7 @@ export class PrincipalSessions<Data extends object = Record<string, unknown>> {
       // Entries keep their order: the last stands for those before it.
       for (const id of ids) entry = this.#events.record('revoked', { id, principal })
     }
+    await refuseAdoptions(this.#settings, tag)
     try {
       await engine.revokeAll(partitionTag, tag, { except, confirmation, ended })
     } finally {
@@ -180,7 +186,9 @@ export class PrincipalSessions<Data extends object = Record<string, unknown>> {
   }
 
   async #change(deltaOf: () => DeltaOf): Promise<ChangedSessions> {
-    const changed = await changeAll(this.#settings, this.#events, this.#name, deltaOf())
+    const mirror = this.#mirror
+    const told = mirror && ((id: SessionId) => mirror.rewrite(id))
+    const changed = await changeAll(this.#settings, this.#events, this.#name, deltaOf(), told)
     throwIfBeyond(this.#settings.engine, 'set')
     return changed
   }
@@ -203,11 +211,11 @@ export class OwnSessions<
   constructor(
     settings: Settings,
     events: EventHub,
-    denials: Denials,
+    repository: Pick<Repository, 'denials' | 'adoption'>,
     name: PrincipalName,
     own: SignedIn,
   ) {
-    super(settings, events, denials, name, own)
+    super(settings, events, repository, name, own)
     this.#own = own
     this.#principal = name.principal
   }

@@ -1,3 +1,4 @@
+import { Adoption } from './adoption.ts'
 import { applyDelta, type Delta } from './attributes.ts'
 import { equalBytes } from './crypto.ts'
 import { Denials } from './denials.ts'
@@ -118,6 +119,8 @@ export class Repository {
   readonly rotations: Rotations
   readonly leftovers: Leftovers
   readonly denials: Denials
+  /** Absent where no sessions of another system are taken over. */
+  readonly adoption: Adoption | undefined
   readonly #events: EventHub
   readonly #turns = new Turns<Written>()
   readonly #touching = new Set<SessionId>()
@@ -131,6 +134,7 @@ export class Repository {
     this.insight = new Insight(settings.engine, events)
     this.rotations = new Rotations(settings, events)
     this.leftovers = new Leftovers(settings, events)
+    this.adoption = settings.adopt.length === 0 ? undefined : new Adoption(this, events)
   }
 
   /** See EventHub. */

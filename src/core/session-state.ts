@@ -22,6 +22,7 @@ import {
   withPersistent,
   withStepUp,
 } from './meta.ts'
+import type { Mirror } from './mirror.ts'
 import type { OutagePolicy } from './outage.ts'
 import { type Rebase, rebase, replaceBy, yieldTo } from './rebase.ts'
 import { readHeader } from './record.ts'
@@ -100,6 +101,12 @@ export class SessionState {
   /** Set when no commit comes any more: changes are stored by themselves. */
   handedOver: HandOver | undefined
   #isLooking = false
+  /** The old store, or the browser, does not have it yet. */
+  mirrorDue = false
+  /** What has been written here, and not to the old store. */
+  #unmirrored: Live | undefined
+  /** Where that stood before: whoever comes with that id is led on, or refused. */
+  #movedFrom: { readonly id: SessionId; readonly isRefused: boolean } | undefined
   /** The token that a new session is to have, where it had to be known before. */
   #reserved: Token | undefined
   /** Instead of the usual one. */
@@ -344,6 +351,7 @@ export class SessionState {
       this.#concealed = false
       this.rotationDue = false
       this.#become(live, true)
+      if (before !== undefined) await this.repository.adoption?.release(before)
       if (plan.name === undefined) {
         const left = before && { id: before.token.id, principal: principalOf(before.meta) }
         if (left !== undefined) await this.#events.record('logout', left)
@@ -426,6 +434,7 @@ export class SessionState {
       return { outcome }
     }
     const destroyed = await this.#destroy(live, how)
+    await this.repository.adoption?.release(live)
     this.lastId = live.token.id
     // A login elsewhere was first, and its cookie is not this request's to touch.
     if (destroyed.status === 'superseded') {
@@ -500,7 +509,10 @@ export class SessionState {
   }
 
   async touch(): Promise<void> {
-    if (this.#live !== undefined) await this.repository.touch(this.#live)
+    const live = this.#live
+    if (live === undefined) return
+    await this.repository.touch(live)
+    await this.repository.adoption?.mirror?.write(live)
   }
 
   /** What the store holds now. Changes that are not stored yet are stored, which asks it as well. */
@@ -528,6 +540,7 @@ export class SessionState {
 
   async #commit(): Promise<void> {
     if (this.#left !== undefined) await this.#endLeft()
+    if (this.mirrorDue) this.#unmirrored = this.#live
     if (this.#live !== undefined && this.renewable) return this.#renew(this.#live)
     if (!this.dirty) return
     if (this.#live !== undefined) return this.#store(this.#live)
@@ -651,6 +664,9 @@ export class SessionState {
     const { previousId } = written
     const { id } = written.live.token
     this.#previousId = previousId
+    if (previousId !== undefined) {
+      this.#movedFrom = { id: previousId, isRefused: moved === 'supersede' }
+    }
     let entry: Promise<void> | undefined
     if (previousId !== undefined) entry = this.#events.record('rotated', { id, previousId })
     if (delta.size > 0) {
@@ -662,6 +678,7 @@ export class SessionState {
   #become(live: Live | undefined, rebased: boolean): void {
     this.#live = live
     this.#rebase = undefined
+    this.#unmirrored = live
     if (live !== undefined) this.#ending?.follow(live)
     this.#attributes.settle(live?.attributes ?? none, rebased)
   }
@@ -701,6 +718,19 @@ export class SessionState {
     })
   }
 
+  /** What is stored is written to the old store too, before the response goes out. */
+  async #mirrored<T>(mirror: Mirror, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } finally {
+      const [live, from] = [this.#unmirrored, this.#movedFrom]
+      this.#unmirrored = undefined
+      this.#movedFrom = undefined
+      this.mirrorDue = false
+      if (live !== undefined) await mirror.write(live, from?.id, from?.isRefused)
+    }
+  }
+
   #needHeaders(operation: string): void {
     if (this.headersSent) throw new HeadersSentError(operation)
   }
@@ -711,7 +741,9 @@ export class SessionState {
       if (this.#running === 0) this.#queue = undefined
     }
     this.#running++
-    const result = this.#queue === undefined ? work() : this.#queue.then(work)
+    const mirror = this.repository.adoption?.mirror
+    const whole = mirror === undefined ? work : () => this.#mirrored(mirror, work)
+    const result = this.#queue === undefined ? whole() : this.#queue.then(whole)
     this.#queue = result.then(leave, leave)
     return result
   }

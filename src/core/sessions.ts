@@ -171,14 +171,13 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   of(target: SignedIn): OwnSessions<Data>
   of(target: string | SignedIn): PrincipalSessions<Data> {
     const { pepper } = this.#settings
-    const { denials } = this.#repository
     if (typeof target !== 'object' || target === null) {
       const name = namePrincipal(target, pepper)
-      return new PrincipalSessions<Data>(this.#settings, this.#events, denials, name)
+      return new PrincipalSessions<Data>(this.#settings, this.#events, this.#repository, name)
     }
     if (target.principal === undefined) throw new NotSignedInError('sessions.of')
     const name = namePrincipal(target.principal, pepper)
-    return new OwnSessions<Data>(this.#settings, this.#events, denials, name, target)
+    return new OwnSessions<Data>(this.#settings, this.#events, this.#repository, name, target)
   }
 
   /**

@@ -73,6 +73,23 @@ export function makeForward(keyring: Keyring, from: Token, to: Token, until: num
   return Buffer.concat([start, sealed])
 }
 
+/**
+ * The forward that stands for another system's session, at an id that is derived from that: from where it
+ * leads on for as long as it lives. While nobody has made sure of it, it is unused.
+ * @param isSettled whether the session at `to` has been stored, and is the one
+ */
+export function makeClaim(
+  keyring: Keyring,
+  from: Token,
+  to: Token,
+  until: number,
+  isSettled: boolean,
+): Uint8Array {
+  const claim = makeForward(keyring, from, to, until)
+  if (isSettled) claim[USED_OFFSET] = 1
+  return claim
+}
+
 /** Reads the trail found at the id of `from`. */
 export function readTrail(keyring: Keyring, from: Token, trail: Uint8Array): Trailed {
   const bytes = Buffer.from(trail)

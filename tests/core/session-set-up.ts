@@ -96,7 +96,8 @@ export class Browser<Data extends object> {
   /** Its end: commit, then headers. @returns the Set-Cookie header, if there is one */
   async respond(exchange: Exchange<Data>): Promise<string | undefined> {
     if (exchange.dirty) await exchange.commit()
-    const header = exchange.sendHeaders()
+    // One: these sessions take none over.
+    const header = exchange.sendHeaders() as string | undefined
     if (header !== undefined) {
       const pair = header.slice(0, header.indexOf(';'))
       this.cookie = pair.endsWith('=') ? undefined : pair

@@ -47,7 +47,7 @@ class Client {
   /** The end of a request. */
   async respond(exchange: Exchange<Data>): Promise<void> {
     if (exchange.dirty) await exchange.commit()
-    const cookie = exchange.sendHeaders()
+    const cookie = exchange.sendHeaders() as string | undefined
     exchange.afterResponse((error) => expect.fail(String(error)))
     if (cookie === undefined) return
     const token = cookie.slice(cookie.indexOf('=') + 1, cookie.indexOf(';'))

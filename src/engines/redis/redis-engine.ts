@@ -18,6 +18,7 @@ import {
   type Held,
   type InsightSample,
   type Insights,
+  isTrail,
   type Limit,
   type ListedSession,
   type Listing,
@@ -291,7 +292,8 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, L
     const evicted: SessionId[] = []
     for (let attempt = 1; ; attempt++) {
       if (attempt === CROWDED_ATTEMPTS) args.push('1')
-      const all = [...args, ...this.#awaited]
+      // What stands for another session has no end of its own to tell of.
+      const all = isTrail(record) ? args : [...args, ...this.#awaited]
       const result = await this.#create(id, record, keys, all, limit, confirming)
       if (result?.status === 'created') {
         evicted.push(...result.evicted)

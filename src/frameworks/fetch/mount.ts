@@ -1,3 +1,4 @@
+import type { SetCookies, SetCookies } from '../../core/exchange.ts'
 import { type Arrivals, arrive, type MountOptions } from '../node/mount.ts'
 import type { AnyExchange } from '../node/response-hook.ts'
 import { followedBody } from './body.ts'
@@ -201,7 +202,7 @@ export class FetchMount<Opened extends AnyExchange, Source extends object> {
     }
   }
 
-  #followed(exchange: Opened, response: Response, cookie: string | undefined): Response {
+  #followed(exchange: Opened, response: Response, cookie: SetCookies): Response {
     const { body } = response
     if (body === null) return withHeaders(response, cookie)
     // Then this is the answer to that, and what was refused is not tried again.
@@ -230,7 +231,7 @@ export function takesHeaders(response: Response | undefined): response is Respon
   return response !== undefined && response.status !== 101 && response.status !== 0
 }
 
-function withHeaders(response: Response, cookie: string | undefined): Response {
+function withHeaders(response: Response, cookie: SetCookies): Response {
   // A response may be one that the application gives to everybody: it must not keep anybody's cookie.
   if (cookie !== undefined) return copyOf(response, response.body, cookie)
   try {
@@ -243,7 +244,7 @@ function withHeaders(response: Response, cookie: string | undefined): Response {
   }
 }
 
-function copyOf(response: Response, body: Response['body'], cookie: string | undefined): Response {
+function copyOf(response: Response, body: Response['body'], cookie: SetCookies): Response {
   const { status, statusText } = response
   // A copy: the Response of @hono/node-server goes on using the headers that it is given.
   const headers = new Headers(response.headers)

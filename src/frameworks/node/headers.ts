@@ -18,7 +18,7 @@ export { type Headers, removeBodyHeaders } from './body-headers.ts'
 export function withSessionHeaders(
   response: ServerResponse,
   args: readonly unknown[],
-  cookie: string | undefined,
+  cookie: string | readonly string[] | undefined,
 ): readonly unknown[] {
   // What most requests come to: nothing of ours to merge with.
   if (cookie === undefined && response.getHeader('vary') === undefined) {
@@ -33,7 +33,7 @@ export function withSessionHeaders(
   }
   const rest = mergeHeadArguments(response, args)
   if (cookie !== undefined) {
-    response.setHeader('Set-Cookie', [...listOf(response.getHeader('set-cookie')), cookie])
+    response.setHeader('Set-Cookie', listOf(response.getHeader('set-cookie')).concat(cookie))
     const cacheControl = listOf(response.getHeader('cache-control')).join(',')
     response.setHeader('Cache-Control', withoutSharedCaching(cacheControl))
     removeHeaders(response, CDN_HEADERS)

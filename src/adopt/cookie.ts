@@ -1,0 +1,92 @@
+import { OptionError } from '../core/errors.ts'
+import { refuseUnknown } from '../core/unknown-options.ts'
+
+/** As the other application sets its cookie: a cookie of the browser is replaced by one of the same domain and path only. */
+export interface LegacyCookieOptions {
+  /** Default `'/'`. */
+  readonly path?: string | undefined
+  /** Default: the host only. */
+  readonly domain?: string | undefined
+  /** Default false. */
+  readonly secure?: boolean | undefined
+  /** Default true. */
+  readonly httpOnly?: boolean | undefined
+  /** Default: none is named. */
+  readonly sameSite?: 'lax' | 'strict' | 'none' | undefined
+}
+
+const NAMES = ['path', 'domain', 'secure', 'httpOnly', 'sameSite']
+const NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}$/
+const ATTRIBUTE = /^[\x20-\x3a\x3c-\x7e]{1,1024}$/
+const SAME_SITE = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
+const MOST_VALUES = 8
+
+/** The cookie of the other application. */
+export class LegacyCookieJar {
+  readonly name: string
+  readonly options: LegacyCookieOptions
+  readonly #suffix: string
+
+  /** @throws OptionError */
+  constructor(name: unknown, options: LegacyCookieOptions = {}) {
+    if (typeof name !== 'string' || !NAME.test(name)) {
+      throw new OptionError('cookieName', 'takes the name of a cookie')
+    }
+    refuseUnknown(options, NAMES, 'cookie.')
+    const { path = '/', domain, secure = false, httpOnly = true, sameSite } = options
+    for (const [option, value] of Object.entries({ path, domain })) {
+      if (value === undefined || (typeof value === 'string' && ATTRIBUTE.test(value))) continue
+      throw new OptionError(`cookie.${option}`, 'takes a text without control characters and ;')
+    }
+    if (sameSite !== undefined && !Object.hasOwn(SAME_SITE, sameSite)) {
+      throw new OptionError('cookie.sameSite', "takes 'lax', 'strict' or 'none'")
+    }
+    this.name = name
+    this.options = options
+    this.#suffix = [
+      `; Path=${path}`,
+      domain === undefined ? '' : `; Domain=${domain}`,
+      httpOnly ? '; HttpOnly' : '',
+      sameSite === undefined ? '' : `; SameSite=${SAME_SITE[sameSite]}`,
+      secure ? '; Secure' : '',
+    ].join('')
+  }
+
+  /** All values that the header holds, at most eight, as they were before they were put into a cookie. */
+  values(header: string, name: string = this.name): string[] {
+    const values: string[] = []
+    for (const pair of header.split(';')) {
+      const equals = pair.indexOf('=')
+      if (equals === -1 || pair.slice(0, equals).trim() !== name) continue
+      const value = decode(pair.slice(equals + 1).trim())
+      if (value !== undefined && values.length < MOST_VALUES) values.push(value)
+    }
+    return values
+  }
+
+  /** Whether the header holds this very value. */
+  holds(header: string, value: string): boolean {
+    return header.includes(`${this.name}=${encodeURIComponent(value)}`)
+  }
+
+  /** @param maxAge milliseconds; absent: it ends with the browser's session */
+  set(value: string, maxAge?: number, name: string = this.name): string {
+    const age = maxAge === undefined ? '' : `; Max-Age=${Math.max(1, Math.floor(maxAge / 1000))}`
+    return `${name}=${encodeURIComponent(value)}${age}${this.#suffix}`
+  }
+
+  clear(name: string = this.name): string {
+    return `${name}=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT${this.#suffix}`
+  }
+}
+
+function decode(text: string): string | undefined {
+  const quoted = text.startsWith('"') && text.endsWith('"') && text.length > 1
+  const value = quoted ? text.slice(1, -1) : text
+  if (!value.includes('%')) return value
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,36 @@
+import { OptionError } from '../core/errors.ts'
+import type { LegacySource } from '../core/legacy.ts'
+import { refuseUnknown } from '../core/unknown-options.ts'
+import { SIGNED_OPTIONS, type SignedOptions, signedSource } from './signed-source.ts'
+
+export interface FastifySessionOptions extends SignedOptions {
+  /** Of the keys in the store, as given to RedisStore. Default `'sess:'`. */
+  readonly prefix?: string | undefined
+  /** Default `'sessionId'`. */
+  readonly cookieName?: string | undefined
+  /** Default `''`. */
+  readonly cookiePrefix?: string | undefined
+}
+
+/**
+ * Sessions of @fastify/session with RedisStore of connect-redis as its store. Its cookie is `Secure` by default,
+ * as there.
+ * @throws OptionError
+ */
+export function fastifySession(options: FastifySessionOptions): LegacySource {
+  refuseUnknown(options, [...SIGNED_OPTIONS, 'cookiePrefix'])
+  const { prefix = 'sess:', cookieName = 'sessionId', cookiePrefix = '', ...signed } = options
+  if (typeof cookiePrefix !== 'string') throw new OptionError('cookiePrefix', 'takes a text')
+  return signedSource(
+    { ...signed, cookie: { secure: true, ...options.cookie } },
+    {
+      name: `fastify-session:${prefix}`,
+      ...{ prefix, cookieName, marker: cookiePrefix },
+      needs: 'RedisStore needs its default serializer, JSON',
+      isOver: ({ originalExpires, expires }) => {
+        const end = Date.parse(String(originalExpires ?? expires))
+        return end <= Date.now()
+      },
+    },
+  )
+}

@@ -1,0 +1,22 @@
+import type { RequestListener } from 'node:http'
+import type { LegacyClient } from '../../../src/adopt/index.ts'
+
+export interface OldAppOptions {
+  /** Of node-redis. */
+  readonly client: LegacyClient
+  readonly prefix?: string | undefined
+  readonly secret: string | readonly string[]
+  /** Milliseconds. */
+  readonly maxAge?: number | undefined
+}
+
+export function expressSessionApp(options: OldAppOptions): RequestListener
+export function fastifyApp(options: OldAppOptions): Promise<RequestListener>
+/** Without a client the sessions are in the cookie. */
+export function koaApp(
+  options: Omit<OldAppOptions, 'client'> & { readonly client?: LegacyClient | undefined },
+): RequestListener
+export function ironApp(options: {
+  readonly password: string | Readonly<Record<string, string>>
+  readonly cookieName: string
+}): RequestListener

@@ -1,0 +1,126 @@
+// Old applications as they are written, of packages whose types would change those of Express here.
+import fastifyCookie from '@fastify/cookie'
+import fastifySession from '@fastify/session'
+import { RedisStore } from 'connect-redis'
+import express from 'express'
+import expressSession from 'express-session'
+import fastify from 'fastify'
+import { getIronSession } from 'iron-session'
+import Koa from 'koa'
+import koaSession from 'koa-session'
+
+/** express-session with connect-redis. */
+export function expressSessionApp({ client, prefix = 'sess:', secret, maxAge }) {
+  const app = express()
+  app.use(
+    expressSession({
+      store: new RedisStore({ client, prefix }),
+      secret,
+      ...{ resave: false, saveUninitialized: false },
+      cookie: maxAge === undefined ? {} : { maxAge },
+    }),
+  )
+  app.get('/me', (req, res) => {
+    const { cookie: _, ...data } = req.session
+    res.json(data)
+  })
+  app.get('/login/:user', (req, res, next) => {
+    const { count } = req.session
+    req.session.regenerate((error) => {
+      if (error) return next(error)
+      req.session.userId = req.params.user
+      if (count !== undefined) req.session.count = count
+      res.json({})
+    })
+  })
+  app.get('/count', (req, res) => {
+    req.session.count = (req.session.count ?? 0) + 1
+    res.json({ count: req.session.count })
+  })
+  app.get('/cart', (req, res) => {
+    req.session.cart = { items: [{ sku: 'tea', quantity: 2 }], at: '2026-01-01' }
+    res.json({})
+  })
+  app.get('/logout', (req, res, next) => {
+    req.session.destroy((error) => (error ? next(error) : res.json({})))
+  })
+  return app
+}
+
+/** @fastify/session with connect-redis. */
+export async function fastifyApp({ client, prefix = 'sess:', secret, maxAge }) {
+  const app = fastify()
+  app.register(fastifyCookie)
+  app.register(fastifySession, {
+    store: new RedisStore({ client, prefix }),
+    secret,
+    saveUninitialized: false,
+    cookie: { secure: false, ...(maxAge === undefined ? {} : { maxAge }) },
+  })
+  app.get('/me', async ({ session }) => {
+    const { cookie: _, ...data } = session
+    return data
+  })
+  app.get('/login/:user', (request) =>
+    request.session.regenerate(['count']).then(() => {
+      request.session.userId = request.params.user
+      return {}
+    }),
+  )
+  app.get('/count', async ({ session }) => {
+    session.count = (session.count ?? 0) + 1
+    return { count: session.count }
+  })
+  app.get('/logout', async ({ session }) => {
+    await session.destroy()
+    return {}
+  })
+  await app.ready()
+  return (request, response) => app.routing(request, response)
+}
+
+/** koa-session, in a store of JSON in Redis or in a signed cookie. */
+export function koaApp({ client, prefix = '', secret, maxAge }) {
+  const app = new Koa()
+  app.keys = [secret].flat()
+  const store = client && {
+    get: async (key) => JSON.parse((await client.get(prefix + key)) ?? 'null'),
+    set: (key, session, age) =>
+      client.set(prefix + key, JSON.stringify(session), { PX: Math.floor(age) || 86_400_000 }),
+    destroy: (key) => client.del(prefix + key),
+  }
+  app.use(koaSession({ ...(store && { store }), ...(maxAge && { maxAge }) }, app))
+  app.use(async (ctx) => {
+    const [, what, user] = ctx.path.split('/')
+    const { session } = ctx
+    ctx.body = {}
+    if (what === 'me') ctx.body = session.toJSON()
+    if (what === 'login') session.userId = user
+    if (what === 'logout') ctx.session = null
+    if (what === 'count') {
+      session.count = (session.count ?? 0) + 1
+      ctx.body = { count: session.count }
+    }
+  })
+  return app.callback()
+}
+
+/** iron-session, on Express. */
+export function ironApp({ password, cookieName }) {
+  const app = express()
+  app.use((req, res, next) => {
+    const options = { password, cookieName, cookieOptions: { secure: false } }
+    const opened = getIronSession(req, res, options)
+    return opened.then((session) => Object.assign(req, { iron: session })).then(() => next())
+  })
+  app.get('/me', (req, res) => res.json(req.iron))
+  app.get('/login/:user', (req, res) => {
+    req.iron.userId = req.params.user
+    return req.iron.save().then(() => res.json({}))
+  })
+  app.get('/count', (req, res) => {
+    req.iron.count = (req.iron.count ?? 0) + 1
+    return req.iron.save().then(() => res.json({ count: req.iron.count }))
+  })
+  return app
+}
