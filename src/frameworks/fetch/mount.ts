@@ -1,4 +1,4 @@
-import type { SetCookies, SetCookies } from '../../core/exchange.ts'
+import type { SetCookies } from '../../core/exchange.ts'
 import { type Arrivals, arrive, type MountOptions } from '../node/mount.ts'
 import type { AnyExchange } from '../node/response-hook.ts'
 import { followedBody } from './body.ts'
