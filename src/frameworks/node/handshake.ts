@@ -30,7 +30,7 @@ export interface HandshakeOptions<Data extends object> extends ConnectionOptions
 
 /** Why a handshake is answered with an error instead. */
 export interface Refusal {
-  readonly status: 401 | 403 | 500 | 503
+  readonly status: 401 | 403 | 421 | 500 | 503
   readonly message: string
 }
 
@@ -39,6 +39,7 @@ const HIGHEST_LEVEL = 255
 const REASONS = {
   401: 'Unauthorized',
   403: 'Forbidden',
+  421: 'Misdirected Request',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 } as const
@@ -74,13 +75,16 @@ export function handshakes<Data extends object>(
       return refusal
     } catch (error) {
       sessions.reportError('handshake', error)
-      const isOutage = isSojournError(error) && error.status === 503
-      return isOutage ? OUT_OF_ORDER : { status: 500, message: 'the handshake failed' }
+      const status = isSojournError(error) ? error.status : 500
+      if (status === OUT_OF_ORDER.status) return OUT_OF_ORDER
+      return status === ELSEWHERE.status ? ELSEWHERE : FAILED
     }
   }
 }
 
 const OUT_OF_ORDER: Refusal = { status: 503, message: 'try again shortly' }
+const ELSEWHERE: Refusal = { status: 421, message: 'the session is in another region' }
+const FAILED: Refusal = { status: 500, message: 'the handshake failed' }
 const NOT_SIGNED_IN: Refusal = { status: 401, message: 'sign in first' }
 const NOT_ALLOWED: Refusal = { status: 403, message: 'not allowed' }
 

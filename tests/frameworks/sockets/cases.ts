@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { memoryEngine, type Sessions, StoreUnavailableError } from 'sojourn'
+import { memoryEngine, SessionElsewhereError, type Sessions, StoreUnavailableError } from 'sojourn'
 import { manualClock } from 'sojourn/testing'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Engine, NearReads } from '../../../src/core/engine.ts'
@@ -227,6 +227,14 @@ export function socketCases(driver: Driver, store: () => Engine): void {
       expect(await client.ask('read')).toBe('ERR_SOJOURN_STORE_UNAVAILABLE')
       vi.restoreAllMocks()
       expect(await client.ask('read')).toEqual({ n: 0 })
+    })
+
+    it('421 where the session is in a region that is not reached', async () => {
+      const { browser, connect: join, engine } = await embedded()
+      forgetful(engine)
+      vi.spyOn(engine, 'load').mockRejectedValue(new SessionElsewhereError('session', 'eu'))
+      onTestFinished(() => void vi.restoreAllMocks())
+      await expect(join(browser)).rejects.toMatchObject({ status: 421 })
     })
 
     it('clients that are gone leave nothing, and what they have sent is stored', async () => {
