@@ -557,10 +557,7 @@ export class SessionState {
       this.#giveBack()
       throw error
     }
-    this.#lifetime = undefined
-    this.#note = undefined
-    this.wanted = false
-    this.#reserved = undefined
+    this.#begun()
     this.#become(live, false)
     return this.#events.record('created', { id: live.token.id })
   }
@@ -596,20 +593,32 @@ export class SessionState {
   async #join(token: Token, delta: Delta): Promise<void> {
     const { reader, settings } = this.repository
     const loaded = await reader.load(token, true)
-    this.#reserved = undefined
-    this.wanted = false
-    this.#lifetime = undefined
-    this.#note = undefined
-    if (loaded.status === 'none') return this.#end(delta, 'ended')
+    if (loaded.status === 'none') {
+      this.#begun()
+      return this.#end(delta, 'ended')
+    }
     const { live } = loaded
     const rebased = (this.#rebase ?? rebase)(delta, NOTHING, live.attributes(), settings.merges)
-    if (rebased.size === 0) return this.#become(live, true)
+    if (rebased.size === 0) {
+      this.#begun()
+      return this.#become(live, true)
+    }
     const change = { delta: rebased, unknown: (this.#unknown ??= []), rebase: this.#rebase }
+    // Where that fails, whoever tries again is to come to the same token.
     const written = await this.repository.store(live, change)
+    this.#begun()
     if (written.status === 'ended') return this.#end(delta, written.reason)
     this.#become(written.live, true)
     const attributes = [...rebased.keys()]
     return this.#events.record('changed', { id: written.live.token.id, attributes })
+  }
+
+  /** What was said of the session before it was stored is done with. */
+  #begun(): void {
+    this.#lifetime = undefined
+    this.#note = undefined
+    this.wanted = false
+    this.#reserved = undefined
   }
 
   #newToken(): Token {

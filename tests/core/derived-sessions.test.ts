@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { DerivedSessions } from '../../src/core/derived-sessions.ts'
+import { StoreUnavailableError } from '../../src/core/errors.ts'
 import type { SessionState } from '../../src/core/session-state.ts'
 import { createSessions } from '../../src/create-sessions.ts'
 import { memoryEngine } from '../../src/engines/memory/memory-engine.ts'
@@ -46,6 +47,22 @@ describe('sessions under another system’s secrets', () => {
     const [mine, theirs] = [one.begin('secret'), two.begin('secret')]
     await Promise.all([store(mine, { a: 1 }), store(theirs, { b: 2 })])
     expect(await stored(one, 'secret')).toEqual({ a: 1, b: 2 })
+  })
+
+  it('where that fails first, the next attempt comes to the same one', async () => {
+    const { engine, one, two } = setUp()
+    const [mine, theirs] = [one.begin('secret'), two.begin('secret')]
+    await store(mine, { a: 1 })
+    const { load, commit } = { load: engine.load.bind(engine), commit: engine.commit.bind(engine) }
+    const away = () => Promise.reject(new StoreUnavailableError('away', false))
+    engine.load = away
+    await expect(store(theirs, { b: 2 })).rejects.toThrow('away')
+    Object.assign(engine, { load, commit: away })
+    await expect(theirs.commit()).rejects.toThrow('away')
+    engine.commit = commit
+    await theirs.commit()
+    expect(await stored(one, 'secret')).toEqual({ a: 1, b: 2 })
+    expect(engine.stats().records).toBe(1)
   })
 
   it('once ended stay ended: none begins there for five minutes', async () => {

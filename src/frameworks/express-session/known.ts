@@ -1,4 +1,5 @@
 import type { SessionData } from 'express-session'
+import { SessionConflictError } from '../../core/errors.ts'
 import { rebase } from '../../core/rebase.ts'
 import type { SessionState } from '../../core/session-state.ts'
 import { cloneValue, equalValues, setOwn } from '../../core/values.ts'
@@ -27,6 +28,11 @@ export interface Known {
   cookie: KnownCookie | undefined
 }
 
+/**
+ * Of attempts to store what others change all the time, each of some 32: when it fails express-session sends the
+ * response as if it had not, so that to give up early would lose changes.
+ */
+const MOST_ROUNDS = 10
 const NOTHING: ReadonlyMap<string, unknown> = new Map()
 
 /** Of a session object that is new. */
@@ -90,8 +96,17 @@ export function storeChanges(
 /** Stores what has been set, with the lifetime that the cookie asks for. Renews it in any case. */
 export async function commit(state: SessionState, { idleTimeout }: CookieReading): Promise<void> {
   state.setLifetime({ idleTimeout: idleTimeout ?? state.repository.settings.idleTimeout })
-  if (state.dirty) await state.commit()
-  else if (state.touchDue) await state.touch()
+  if (!state.dirty) {
+    if (state.touchDue) await state.touch()
+    return
+  }
+  for (let round = 1; ; round++) {
+    try {
+      return await state.commit()
+    } catch (error) {
+      if (!(error instanceof SessionConflictError) || round === MOST_ROUNDS) throw error
+    }
+  }
 }
 
 function storedCookie(attributes: ReadonlyMap<string, unknown>): StoredCookie {

@@ -138,6 +138,27 @@ export function contractCases(place: () => Place): void {
       expect(await valuesOf(store, 'sid')).toEqual({ n: 2, any: 1 })
     })
 
+    it('what is changed is stored however often another node is first', async () => {
+      const { store } = open()
+      const other = place().fresh()
+      await store.set('sid', data({ n: 0 }))
+      const held = (await store.get('sid')) as SessionData
+      const { engine } = store.sessions
+      const commit = engine.commit.bind(engine)
+      let n = 0
+      let isOthers = false
+      engine.commit = async (...args) => {
+        if (n < 40 && !isOthers) {
+          isOthers = true
+          await other.set('sid', data({ n: ++n }))
+          isOthers = false
+        }
+        return commit(...args)
+      }
+      await store.set('sid', Object.assign(held, { name: 'ada' }))
+      expect(await valuesOf(store, 'sid')).toEqual({ n: 40, name: 'ada' })
+    })
+
     it('destroy ends it for good, whoever stores it afterwards', async () => {
       const { store, dropped } = open()
       const other = place().fresh()

@@ -5,6 +5,7 @@ import session, { type SessionData, type Store } from 'express-session'
 import { expect, it } from 'vitest'
 import { FormerStore } from '../../../src/frameworks/express-session/former.ts'
 import { startRedis } from '../../support/redis-server.ts'
+import { signal } from '../support/watched-engine.ts'
 import { afterwards, browse, meeting, openStore, type Route, sidOf, site } from './site.ts'
 
 const DAY = 86_400_000
@@ -114,6 +115,23 @@ export function formerCases(express: () => Express): void {
     await store.destroy(sid)
     expect(await late.takeOver(sid)).toBeUndefined()
     expect(await store.get(sid)).toBeUndefined()
+  })
+
+  it('one that another has taken over in the meantime is found here', async () => {
+    const { former, sid } = await before()
+    const one = openStore({ former: former.store }).store
+    const [asked, answered] = [signal(), signal()]
+    const slow: Store = Object.create(former.store) as Store
+    slow.get = (asking, callback) => {
+      asked.fire()
+      void answered.promise.then(() => former.store.get(asking, callback))
+    }
+    const two = openStore({ sessions: one.sessions, former: slow }).store
+    const found = two.get(sid)
+    await asked.promise
+    expect(await one.get(sid)).toMatchObject({ name: 'ada' })
+    answered.fire()
+    expect(await found).toMatchObject({ name: 'ada' })
   })
 
   it('while the former store fails nobody is taken for a stranger', async () => {

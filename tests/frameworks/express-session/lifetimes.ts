@@ -4,7 +4,7 @@ import { memoryEngine } from 'sojourn'
 import type { OwnSessionsOptions } from 'sojourn/express-session'
 import { manualClock } from 'sojourn/testing'
 import { expect, it } from 'vitest'
-import { browse, openStore, type Route, sidOf, site } from './site.ts'
+import { browse, openStore, PATIENCE, type Route, sidOf, site } from './site.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -137,7 +137,9 @@ export function lifetimeCases(express: () => Express): void {
     clock.advance(HOUR - 1)
     const late = (await store.get('sid')) as SessionData
     await store.set('sid', Object.assign((await store.get('sid')) as SessionData, { n: 2 }))
-    await expect.poll(() => Date.now()).toBeGreaterThan(late.cookie.expires?.getTime() ?? 0)
+    await expect
+      .poll(() => Date.now(), PATIENCE)
+      .toBeGreaterThan(late.cookie.expires?.getTime() ?? 0)
     await store.set('sid', Object.assign(late, { name: 'late' }))
     expect(await store.get('sid')).toMatchObject({ n: 2, name: 'late' })
   })

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import type { Browser } from '../support/http-client.ts'
 import { signal } from '../support/watched-engine.ts'
 import type { Place } from './place.ts'
-import { browse, meeting, openStore, type Route, sidOf, site } from './site.ts'
+import { browse, meeting, openStore, PATIENCE, type Route, sidOf, site } from './site.ts'
 
 const AT_ONCE = 100
 
@@ -54,6 +54,7 @@ export async function survivors(
   const routes = increments()
   const nodes = await Promise.all(stores.map((store) => site(express, store, routes)))
   const browser = await race(nodes, '/each')
+  expect(nodes.flatMap(({ errors }) => errors)).toEqual([])
   const found = (await read(sidOf(browser))) ?? {}
   return Object.keys(found).filter((name) => /^a\d+$/.test(name)).length
 }
@@ -124,6 +125,7 @@ export function racingCases(express: () => Express, place: () => Place): void {
     const routes = increments()
     const nodes = await Promise.all(opened.map(({ store }) => site(express, store, routes)))
     const browser = await race(nodes, '/same')
+    expect(nodes.flatMap(({ errors }) => errors)).toEqual([])
     expect(await read(sidOf(browser))).toMatchObject({ n: 2 * AT_ONCE, name: 'ada' })
   })
 
@@ -145,7 +147,7 @@ export function racingCases(express: () => Express, place: () => Place): void {
       const held = await store.get('sid')
       const watch = store.sessions.watch(store.idOf('sid'))
       await store.sessions.revoke(store.idOf('sid'))
-      await expect.poll(() => watch.signal.aborted).toBe(true)
+      await expect.poll(() => watch.signal.aborted, PATIENCE).toBe(true)
       watch.close()
       Object.assign(held ?? {}, { n: 1 })
       await store.set('sid', held as never)

@@ -6,7 +6,16 @@ import { describe, expect, it } from 'vitest'
 import { type RedisServer, startRedis } from '../../support/redis-server.ts'
 import { codeOf } from '../support/adapter.ts'
 import { logoutMeanwhile, survivors } from './racing.ts'
-import { afterwards, browse, COOKIE_SECRET, openStore, type Route, sidOf, site } from './site.ts'
+import {
+  afterwards,
+  browse,
+  COOKIE_SECRET,
+  openStore,
+  PATIENCE,
+  type Route,
+  sidOf,
+  site,
+} from './site.ts'
 
 const routes: Record<string, Route> = {
   '/set': (request, response) => {
@@ -82,7 +91,7 @@ export function redisCases(express: () => Express): void {
     const left = Number(await server.cli('PTTL', key))
     expect(left).toBeGreaterThan(0)
     expect(left).toBeLessThanOrEqual(400)
-    await expect.poll(() => store.get('sid'), { interval: 10 }).toBeUndefined()
+    await expect.poll(() => store.get('sid'), PATIENCE).toBeUndefined()
     expect(await other.get('sid')).toBeUndefined()
     expect(await server.cli('EXISTS', key)).toBe('0')
   })
@@ -107,9 +116,9 @@ export function redisCases(express: () => Express): void {
     const held = (await two.get('sid')) as SessionData
     expect(await server.cli('INFO', 'commandstats')).not.toMatch(/cmdstat_get:/)
     await two.set('sid', Object.assign(held, { n: 2 }))
-    await expect.poll(async () => (await one.get('sid'))?.n).toBe(2)
+    await expect.poll(async () => (await one.get('sid'))?.n, PATIENCE).toBe(2)
     await one.destroy('sid')
-    await expect.poll(() => two.get('sid')).toBeUndefined()
+    await expect.poll(() => two.get('sid'), PATIENCE).toBeUndefined()
   })
 
   it('many requests of a session at hand ask Redis nothing', async () => {
@@ -129,24 +138,24 @@ export function redisCases(express: () => Express): void {
   describe('while Redis is away', () => {
     it('requests fail with 503, and go on when it is back', async () => {
       const server = await start()
-      const { store } = openStore({ redis: server.url, commandTimeout: 300 })
+      const { store } = openStore({ redis: server.url, commandTimeout: 1_500 })
       const app = await site(express, store, routes)
       const browser = browse(app)
       await browser.get('/set?name=ada')
       await server.kill()
       const sid = browser.cookie
-      await expect.poll(async () => (await browser.get('/get')).status).toBe(503)
+      await expect.poll(async () => (await browser.get('/get')).status, PATIENCE).toBe(503)
       const answer = await browser.get('/get')
       expect([answer.status, answer.text]).toEqual([503, 'ERR_SOJOURN_STORE_UNAVAILABLE'])
       expect(browser.cookie).toBe(sid)
       await server.restart()
-      await expect.poll(async () => (await browser.get('/set?name=eve')).status).toBe(200)
+      await expect.poll(async () => (await browser.get('/set?name=eve')).status, PATIENCE).toBe(200)
     })
 
     it('to store and to destroy fails, also where nobody asks whether it has', async () => {
       const server = await start()
       const { store, failures } = openStore({
-        ...{ redis: server.url, commandTimeout: 300 },
+        ...{ redis: server.url, commandTimeout: 1_500 },
         ...{ outage: 'serve-cached', outageGrace: '1h' },
       })
       const app = await site(express, store, routes)
@@ -154,12 +163,16 @@ export function redisCases(express: () => Express): void {
       await browser.get('/set?name=ada')
       await browser.get('/get')
       await server.kill()
-      await expect.poll(() => store.sessions.stats().nearCache.state).toBe('connecting')
+      await expect.poll(() => store.sessions.stats().nearCache.state, PATIENCE).toBe('connecting')
       expect(JSON.parse((await browser.get('/get')).text)).toMatchObject({ name: 'ada' })
       await browser.get('/set?name=eve')
-      await expect.poll(() => app.errors.map(codeOf)).toContain('ERR_SOJOURN_STORE_UNAVAILABLE')
+      await expect
+        .poll(() => app.errors.map(codeOf), PATIENCE)
+        .toContain('ERR_SOJOURN_STORE_UNAVAILABLE')
       expect((await browser.get('/forget')).status).toBe(200)
-      await expect.poll(() => failures.map(({ operation }) => operation)).toContain('destroy')
+      await expect
+        .poll(() => failures.map(({ operation }) => operation), PATIENCE)
+        .toContain('destroy')
       // Ended for this node all the same.
       expect((await browser.get('/get')).text).not.toContain('ada')
       expect(await server.restart().then(() => 'back')).toBe('back')

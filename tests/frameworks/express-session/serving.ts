@@ -1,7 +1,7 @@
 import type { Express } from 'express'
 import { expect, it } from 'vitest'
 import type { Place } from './place.ts'
-import { browse, openStore, type Route, sidOf, site } from './site.ts'
+import { browse, openStore, PATIENCE, type Route, sidOf, site } from './site.ts'
 
 const routes: Record<string, Route> = {
   '/set': (request, response) => {
@@ -80,10 +80,10 @@ export function servingCases(express: () => Express, place: () => Place): void {
     await ask('/set?name=ada')
     expect(await ask('/get', 1)).toMatchObject({ name: 'ada' })
     await ask('/push')
-    await expect.poll(() => ask('/get', 1)).toMatchObject({ cart: [{ count: 0 }] })
+    await expect.poll(() => ask('/get', 1), PATIENCE).toMatchObject({ cart: [{ count: 0 }] })
     expect(await ask('/push', 1)).toHaveLength(2)
     await ask('/delete', 1)
-    await expect.poll(() => ask('/get')).not.toHaveProperty('name')
+    await expect.poll(() => ask('/get'), PATIENCE).not.toHaveProperty('name')
     expect(await ask('/get')).toMatchObject({ cart: [{ count: 0 }, { count: 1 }] })
   })
 
@@ -120,8 +120,9 @@ export function servingCases(express: () => Express, place: () => Place): void {
       const { browser, ask } = await open()
       await ask('/set?name=ada')
       await ask(path)
-      await expect.poll(() => place().fresh().get(sidOf(browser))).toBeUndefined()
-      await expect.poll(() => ask('/get', 1)).not.toHaveProperty('name')
+      const other = place().fresh()
+      await expect.poll(() => other.get(sidOf(browser)), PATIENCE).toBeUndefined()
+      await expect.poll(() => ask('/get', 1), PATIENCE).not.toHaveProperty('name')
     }
   })
 
@@ -141,7 +142,7 @@ export function servingCases(express: () => Express, place: () => Place): void {
     const second = await browser.get('/get')
     expect(second.cookies).toHaveLength(1)
     await ask('/set?name=ada', 1)
-    await expect.poll(() => ask('/get')).toMatchObject({ name: 'ada' })
+    await expect.poll(() => ask('/get'), PATIENCE).toMatchObject({ name: 'ada' })
     expect(await place().fresh().length()).toBe(1)
   })
 }

@@ -69,9 +69,10 @@ export async function site(
   use?.(app)
   for (const [path, route] of Object.entries(routes)) app.all(path, route as never)
   const errors: unknown[] = []
-  app.use((error: unknown, _: Request, response: ServerResponse, next: NextFunction) => {
+  app.use((error: unknown, _: Request, response: ServerResponse, _next: NextFunction) => {
     errors.push(error)
-    if (response.headersSent) return next(error)
+    // Of a save: express-session ends the response itself. Express would cut the connection.
+    if (response.headersSent) return
     const { status = 500, code = String(error) } = error as { status?: number; code?: string }
     response.statusCode = status
     response.end(code)
@@ -96,7 +97,9 @@ export interface OpenedStore {
 }
 
 export function openStore(options: SojournStoreOptions<session.SessionData> = {}): OpenedStore {
-  const own = options.sessions === undefined ? { secrets: SECRETS, ...options } : options
+  // A busy machine is no outage: express-session answers 200 where storing has failed.
+  const usual = { secrets: SECRETS, commandTimeout: 10_000 }
+  const own = options.sessions === undefined ? { ...usual, ...options } : options
   const store = new SojournStore(own)
   afterwards(() => store.sessions.close())
   const dropped: SessionEvents['dropped'][] = []
@@ -105,6 +108,9 @@ export function openStore(options: SojournStoreOptions<session.SessionData> = {}
   store.sessions.on('error', (event) => failures.push(event))
   return { store, dropped, failures }
 }
+
+/** For `expect.poll`: what comes about in its own time. */
+export const PATIENCE = { timeout: 15_000, interval: 10 }
 
 /** The sid in the browser's cookie. */
 export function sidOf(browser: Browser): string {
