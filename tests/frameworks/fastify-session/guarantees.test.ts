@@ -394,6 +394,26 @@ describe('replies', () => {
     expect((await browser.get('/third')).text).toBe('3 9')
   })
 
+  it('regenerate is refused once the headers are out, and the session stays', async () => {
+    let refused: unknown
+    const { browser } = await site((app) => {
+      counting(app)
+      app.get('/late', async (request, reply) => {
+        const stream = new PassThrough()
+        void reply.send(stream)
+        stream.write('one')
+        await expect.poll(() => reply.raw.headersSent).toBe(true)
+        refused = await request.session.regenerate().catch((error: Error) => error.name)
+        stream.end('two')
+        return reply
+      })
+    })
+    await browser.get('/count')
+    expect((await browser.get('/late')).text).toBe('onetwo')
+    expect(refused).toBe('HeadersSentError')
+    expect((await browser.get('/look')).text).toBe('1')
+  })
+
   it('a hijacked reply stores its session', async () => {
     const { browser } = await site((app) => {
       counting(app)

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { HeadersSentError } from '../../../core/errors.ts'
 import { type Exchange, insideOf } from '../../../core/exchange.ts'
 import type { SessionState } from '../../../core/session-state.ts'
 import type { AnyExchange } from '../../node/response-hook.ts'
@@ -99,6 +100,8 @@ export class CompatExchange implements AnyExchange {
   }
 
   async #regenerate(next: Session): Promise<void> {
+    // Nobody could be told the new token, and the old one would be gone.
+    if (this.#state.headersSent) throw new HeadersSentError('regenerate')
     const before = this.#current
     const id = this.#state.reserve()
     await this.#state.startAnew()

@@ -11,7 +11,9 @@ import { PrefixedCookie } from './cookie-reader.ts'
 import type { CookieOptions } from './session-cookie.ts'
 
 /** The attributes of sessions, as the application has declared them in `interface Session` of fastify. */
-export type SessionAttributes = Omit<Session, 'cookie'>
+export type SessionAttributes = {
+  [Name in Exclude<keyof Session, 'cookie'>]: Session[Name]
+}
 
 /** Sessions of any data. */
 export interface AnySessions
@@ -190,7 +192,10 @@ function cookieOf(cookie: unknown = {}): CookieOptions {
     maxAge != null &&
     !(typeof maxAge === 'number' && maxAge >= 0 && maxAge <= LONGEST_LIFETIME)
   ) {
-    throw new OptionError('cookie.maxAge', 'takes milliseconds, up to 400 days')
+    throw new OptionError(
+      'cookie.maxAge',
+      'takes milliseconds, up to 400 days: browsers keep no cookie longer',
+    )
   }
   if (expires != null && !(expires instanceof Date && !Number.isNaN(expires.getTime()))) {
     throw new OptionError('cookie.expires', 'takes a Date')
