@@ -75,7 +75,11 @@ export const fastifySession: FastifyPluginCallback<FastifySessionOptions> = (
       return next()
     }
     const start = (opened: AnyExchange): void => {
-      const exchange = new CompatExchange(opened as Exchange<object>, request, plan)
+      const exchange = new CompatExchange(
+        opened as Exchange<Record<string, unknown>>,
+        request,
+        plan,
+      )
       hold(request, exchange)
       hookResponse(reply.raw, exchange, (error) => refuse(reply, sessions, error), sessions)
       next()
