@@ -147,6 +147,53 @@ describe('ids and tokens', () => {
   })
 })
 
+describe('principal', () => {
+  const principal = (session: { user?: string | undefined }): string | undefined => session.user
+  const build: Build = (app) => {
+    app.get('/in/:name', (request) => {
+      request.session.n = 1
+      request.session.user = (request.params as { name: string }).name
+      return 'in'
+    })
+    app.get('/save/:name', async (request) => {
+      request.session.user = (request.params as { name: string }).name
+      await request.session.save()
+      return 'in'
+    })
+    app.get('/out', ({ session }) => {
+      delete session.user
+      return 'out'
+    })
+    app.get('/show', ({ session }) => ({ ...session, cookie: undefined }))
+  }
+
+  it('signs the session in: a new token, all of its data, and the limits of the principal', async () => {
+    for (const maxAge of [undefined, 1_000, 86_400_000 * 30]) {
+      const { browser, sessions } = await site(build, {
+        principal,
+        cookie: { secure: false, maxAge },
+      })
+      await browser.get('/show')
+      const before = tokenOf(browser)
+      expect((await browser.get('/in/ada')).cookies).toHaveLength(1)
+      expect(tokenOf(browser)).not.toBe(before)
+      expect((await sessions.open(before)).isNew).toBe(true)
+      expect(JSON.parse((await browser.get('/show')).text)).toEqual({ n: 1, user: 'ada' })
+      expect(await sessions.of('ada').count()).toBe(1)
+      await browser.get('/save/bob')
+      expect(await sessions.of('ada').count()).toBe(0)
+      expect(await sessions.of('bob').count()).toBe(1)
+      expect(JSON.parse((await browser.get('/show')).text)).toEqual({ n: 1, user: 'bob' })
+      const signedIn = tokenOf(browser)
+      expect((await browser.get('/out')).cookies).toHaveLength(1)
+      expect(await sessions.of('bob').count()).toBe(0)
+      expect((await sessions.open(signedIn)).isNew).toBe(true)
+      expect((await sessions.open(tokenOf(browser))).principal).toBeUndefined()
+      expect(JSON.parse((await browser.get('/show')).text)).toEqual({ n: 1 })
+    }
+  })
+})
+
 describe('two requests at once', () => {
   const shop: Build = (app) => {
     app.get('/begin', ({ session }) => {
@@ -392,6 +439,26 @@ describe('replies', () => {
     await browser.get('/count')
     expect((await browser.get('/stream')).text).toBe('onetwo')
     expect((await browser.get('/third')).text).toBe('3 9')
+  })
+
+  it('regenerate is refused once the headers are out, and the session stays', async () => {
+    let refused: unknown
+    const { browser } = await site((app) => {
+      counting(app)
+      app.get('/late', async (request, reply) => {
+        const stream = new PassThrough()
+        void reply.send(stream)
+        stream.write('one')
+        await expect.poll(() => reply.raw.headersSent).toBe(true)
+        refused = await request.session.regenerate().catch((error: Error) => error.name)
+        stream.end('two')
+        return reply
+      })
+    })
+    await browser.get('/count')
+    expect((await browser.get('/late')).text).toBe('onetwo')
+    expect(refused).toBe('HeadersSentError')
+    expect((await browser.get('/look')).text).toBe('1')
   })
 
   it('a hijacked reply stores its session', async () => {

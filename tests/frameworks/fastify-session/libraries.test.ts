@@ -5,6 +5,7 @@ import flash from '@fastify/flash'
 import { Authenticator } from '@fastify/passport'
 import type { FastifyInstance } from 'fastify'
 import { Strategy } from 'passport-local'
+import { createSessions } from 'sojourn'
 import { fastifySession } from 'sojourn/fastify-session'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type RedisServer, startRedis } from '../../support/redis-server.ts'
@@ -87,6 +88,35 @@ describe('@fastify/passport', () => {
       await passportApp(app)
       return start(app)
     }
+
+    it('with `principal` their sessions are listed, and signed out everywhere', async () => {
+      const sessions = createSessions({ redis: server.url, secrets: [SECRET] })
+      const principal = (session: object): string | undefined =>
+        (session as { passport?: string }).passport
+      const app = makeApp()
+      await app.register(fastifyCookie)
+      await app.register(fastifySession, { ...quiet, sessions, principal })
+      await passportApp(app)
+      app.get('/principal', (request) => sessions.from(request).principal ?? 'nobody')
+      app.addHook('onClose', () => sessions.close())
+      const browser = await start(app)
+      await browser.get('/cart')
+      const { path, ...request } = { ...login(), path: '/login-keep' }
+      await browser.get(path, request as object)
+      expect((await browser.get('/principal')).text).toBe('ada')
+      expect((await browser.get('/show')).text).toContain('1 <')
+      // Known by now: no other token comes.
+      expect((await browser.get('/cart')).cookies).toEqual([
+        expect.stringContaining(browser.cookie),
+      ])
+      expect(await sessions.of('ada').count()).toBe(1)
+      await browser.get('/logout')
+      expect((await browser.get('/principal')).text).toBe('nobody')
+      expect(await sessions.of('ada').count()).toBe(0)
+      await browser.get(path, request as object)
+      await sessions.of('ada').revokeAll()
+      expect((await browser.get('/who')).text).toBe('nobody')
+    })
 
     it('signed in on one is known on the other, signed out on one is out on both', async () => {
       const [one, two] = [await node(), await node()]

@@ -49,6 +49,7 @@ describe('refused', () => {
     ['a prefix', { secret: SECRET, cookiePrefix: 5 }, 'cookiePrefix'],
     ['rolling', { secret: SECRET, rolling: 'yes' }, 'rolling'],
     ['saveUninitialized', { secret: SECRET, saveUninitialized: 1 }, 'saveUninitialized'],
+    ['principal', { secret: SECRET, principal: 'user' }, 'principal'],
     ['idGenerator', { secret: SECRET, idGenerator: 'id' }, 'idGenerator'],
     ['a cookie path', { secret: SECRET, cookie: { path: 'x' } }, 'cookie.path'],
     [

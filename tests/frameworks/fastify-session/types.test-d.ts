@@ -71,6 +71,7 @@ describe('fastifySession', () => {
       cookieName: 'sid',
       cookie: { secure: 'auto', maxAge: 60_000 },
       idGenerator: (request) => request.id,
+      principal: (session) => session.user_id,
       rolling: false,
       saveUninitialized: false,
       nearCache: false,

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { HeadersSentError } from '../../../core/errors.ts'
 import { type Exchange, insideOf } from '../../../core/exchange.ts'
 import type { SessionState } from '../../../core/session-state.ts'
 import type { AnyExchange } from '../../node/response-hook.ts'
@@ -6,6 +7,7 @@ import type { Plan } from './options.ts'
 import { COOKIE, type Home, keptOf, lifetimeOf, Session } from './session.ts'
 import { type CookieOptions, fixedEnd, SessionCookie } from './session-cookie.ts'
 import { clearCookie, setCookie } from './set-cookie.ts'
+import type { FastifySessionObject } from './types.ts'
 
 /**
  * One request whose session is a plain object: tells Sojourn's own exchange what has changed when the reply is about to
@@ -22,7 +24,7 @@ export class CompatExchange implements AnyExchange {
   }
 
   readonly #request: FastifyRequest
-  readonly #exchange: Exchange<object>
+  readonly #exchange: Exchange<Record<string, unknown>>
   readonly #state: SessionState
   readonly #cookie: CookieOptions
   readonly #plan: Plan
@@ -37,7 +39,7 @@ export class CompatExchange implements AnyExchange {
   #unclaimed: string | undefined
 
   constructor(
-    exchange: Exchange<object>,
+    exchange: Exchange<Record<string, unknown>>,
     request: FastifyRequest,
     plan: Plan,
     cookie: CookieOptions = plan.cookie,
@@ -99,6 +101,8 @@ export class CompatExchange implements AnyExchange {
   }
 
   async #regenerate(next: Session): Promise<void> {
+    // Nobody could be told the new token, and the old one would be gone.
+    if (this.#state.headersSent) throw new HeadersSentError('regenerate')
     const before = this.#current
     const id = this.#state.reserve()
     await this.#state.startAnew()
@@ -107,7 +111,7 @@ export class CompatExchange implements AnyExchange {
     this.#stores = false
     Session.inside.push(next)
     this.#state.wanted = true
-    await this.#exchange.commit()
+    await this.#store()
     this.#unclaimed = this.#state.live?.token.text
   }
 
@@ -117,9 +121,43 @@ export class CompatExchange implements AnyExchange {
     Session.inside.push(session)
     this.#state.wanted = this.#state.live === undefined
     const isNothing = !this.#state.dirty
-    await this.#exchange.commit()
+    await this.#store()
     if (isNothing) await this.#state.touch()
     Session.inside.saved(session)
+  }
+
+  async #store(): Promise<void> {
+    const session = this.#current
+    const { principal } = this.#plan
+    // A new token has to be told: once the headers are out the next reply does it.
+    if (principal === undefined || !(session instanceof Session) || this.#state.headersSent) {
+      return this.#exchange.commit()
+    }
+    const name = principal(session as unknown as FastifySessionObject)
+    const known = this.#exchange.session.principal
+    if (name === known) return this.#exchange.commit()
+    if (name === undefined) return this.#signOut(session)
+    const { settings } = this.#state.repository
+    const { idleTimeout = settings.idleTimeout, deadline } = lifetimeOf(session.cookie)
+    const left = deadline === undefined ? settings.absoluteTimeout : deadline - Date.now()
+    await this.#exchange.session.login(name, {
+      keep: this.#exchange.session.names(),
+      idleTimeout: Math.min(idleTimeout, left),
+      absoluteTimeout: left,
+    })
+    this.#state.wanted = false
+  }
+
+  /** The data go on as nobody's. */
+  async #signOut(session: Session): Promise<void> {
+    const state = this.#state
+    const { attributes } = state
+    const kept = attributes.names().map((name) => [name, attributes.view(name)] as const)
+    await state.startAnew()
+    for (const [name, value] of kept) state.attributes.set(name, value)
+    state.setLifetime(lifetimeOf(session.cookie))
+    state.wanted = true
+    await this.#exchange.commit()
   }
 
   async #reload(): Promise<void> {
@@ -154,7 +192,7 @@ export class CompatExchange implements AnyExchange {
   async commit(): Promise<void> {
     const session = this.#decide()
     if (this.#stores) this.#setCookie('', session)
-    await this.#exchange.commit()
+    await this.#store()
   }
 
   /** Whether the reply stores the session, and what then is to be stored. */

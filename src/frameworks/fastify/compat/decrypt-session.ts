@@ -42,7 +42,9 @@ async function open(
     host: undefined,
     proxied: false,
   }
-  const opened = (await sessions.exchange(request, source, { cookie: reader })) as Exchange<object>
+  const opened = (await sessions.exchange(request, source, { cookie: reader })) as Exchange<
+    Record<string, unknown>
+  >
   const exchange = new CompatExchange(opened, request as FastifyRequest, plan, cookie)
   Object.defineProperty(request, 'session', {
     configurable: true,

@@ -50,7 +50,7 @@ export const fastifySession: FastifyPluginCallback<FastifySessionOptions> = (
   const { sessions, mount } = plan
   const path = plan.cookie.path ?? '/'
   const how = { cookie: plan.reader }
-  // As in the plugin: a request carries its exchange by the sessions, and the plugin's own by a slot.
+  // The sessions, with the cookie that is read here.
   const arrivals = {
     has: (request: object) => sessions.has(request),
     refresh: (request: object) => sessions.refresh(request),
@@ -75,7 +75,11 @@ export const fastifySession: FastifyPluginCallback<FastifySessionOptions> = (
       return next()
     }
     const start = (opened: AnyExchange): void => {
-      const exchange = new CompatExchange(opened as Exchange<object>, request, plan)
+      const exchange = new CompatExchange(
+        opened as Exchange<Record<string, unknown>>,
+        request,
+        plan,
+      )
       hold(request, exchange)
       hookResponse(reply.raw, exchange, (error) => refuse(reply, sessions, error), sessions)
       next()

@@ -9,9 +9,12 @@ import { type Arrivals, checkOptions, type MountOptions } from '../../node/mount
 import type { AnyExchange } from '../../node/response-hook.ts'
 import { PrefixedCookie } from './cookie-reader.ts'
 import type { CookieOptions } from './session-cookie.ts'
+import type { FastifySessionObject } from './types.ts'
 
 /** The attributes of sessions, as the application has declared them in `interface Session` of fastify. */
-export type SessionAttributes = Omit<Session, 'cookie'>
+export type SessionAttributes = {
+  [Name in Exclude<keyof Session, 'cookie'>]: Session[Name]
+}
 
 /** Sessions of any data. */
 export interface AnySessions
@@ -41,6 +44,12 @@ export interface FastifySessionOptions
   readonly rolling?: boolean | undefined
   /** Names sessions: `request.session.sessionId`. The cookie is Sojourn's random token all the same. */
   readonly idGenerator?: ((request: FastifyRequest) => string) | undefined
+  /**
+   * Whose session it is, by its data: when a reply that stores it brings another principal than before, the session is
+   * signed in to that one, with all its data and a new token; with none it is nobody's again. For lists, limits and
+   * sign-out of all of a principal's sessions.
+   */
+  readonly principal?: ((session: FastifySessionObject) => string | undefined) | undefined
   /** Without effect: nothing is signed by it. */
   readonly algorithm?: string | undefined
 }
@@ -58,11 +67,12 @@ export interface Plan {
   readonly saveUninitialized: boolean
   readonly rolling: boolean
   readonly idGenerator: ((request: FastifyRequest) => string) | undefined
+  readonly principal: ((session: FastifySessionObject) => string | undefined) | undefined
 }
 
 const OPTIONS = [
   ...['secret', 'sessions', 'store', 'cookieName', 'cookiePrefix', 'cookie', 'saveUninitialized'],
-  ...['rolling', 'idGenerator', 'algorithm', 'fresh', 'outage'],
+  ...['rolling', 'idGenerator', 'principal', 'algorithm', 'fresh', 'outage'],
 ]
 /** Fastify's own. Its `prefix` says nothing of keys. */
 const OF_REGISTER = ['prefix', 'logLevel', 'logSerializers']
@@ -83,6 +93,10 @@ export function planOf(options: FastifySessionOptions): Plan {
   if (typeof cookiePrefix !== 'string') throw new OptionError('cookiePrefix', 'takes a string')
   if (idGenerator !== undefined && typeof idGenerator !== 'function') {
     throw new OptionError('idGenerator', 'takes a function of the request')
+  }
+  const { principal } = options
+  if (principal !== undefined && typeof principal !== 'function') {
+    throw new OptionError('principal', 'takes a function of the session')
   }
   const saveUninitialized = flag('saveUninitialized', options.saveUninitialized)
   const rolling = flag('rolling', options.rolling)
@@ -107,6 +121,7 @@ export function planOf(options: FastifySessionOptions): Plan {
       saveUninitialized,
       rolling,
       idGenerator,
+      principal,
     },
   }
 }
@@ -190,7 +205,10 @@ function cookieOf(cookie: unknown = {}): CookieOptions {
     maxAge != null &&
     !(typeof maxAge === 'number' && maxAge >= 0 && maxAge <= LONGEST_LIFETIME)
   ) {
-    throw new OptionError('cookie.maxAge', 'takes milliseconds, up to 400 days')
+    throw new OptionError(
+      'cookie.maxAge',
+      'takes milliseconds, up to 400 days: browsers keep no cookie longer',
+    )
   }
   if (expires != null && !(expires instanceof Date && !Number.isNaN(expires.getTime()))) {
     throw new OptionError('cookie.expires', 'takes a Date')
