@@ -26,11 +26,24 @@ interface Carrier {
 /** `req.sessionStore`: sessions by their public ids, as `req.session.id` gives them. */
 export class CompatStore extends EventEmitter {
   readonly #settings: Settings
+  #isConnected = true
 
   /** Made by `compat`. */
   constructor(settings: Settings) {
     super()
     this.#settings = settings
+    // As there, for applications that say so; a Redis that does not answer is an error, not no session.
+    this.on('disconnect', () => {
+      this.#isConnected = false
+    })
+    this.on('connect', () => {
+      this.#isConnected = true
+    })
+  }
+
+  /** What the application has said last, by the events `disconnect` and `connect`. */
+  get isConnected(): boolean {
+    return this.#isConnected
   }
 
   /** Nothing where there is none. */

@@ -31,6 +31,8 @@ const UNSEEN: unique symbol = Symbol('unseen')
 const FOREIGN: unique symbol = Symbol('foreign')
 type Seen = CompatSession | typeof UNSEEN
 
+/** Of the responses that come within so many milliseconds one renews the session. */
+const BURST = 100
 const NOTHING: Known = new Map()
 const NO_COOKIE = { cookie: undefined, secure: false, host: undefined, proxied: false }
 
@@ -58,6 +60,8 @@ export class Visit implements Hooked, Home {
   /** Whether the request came with it. */
   #wasStored: boolean
   #cookie: SessionCookie | undefined
+  /** When it was to end as the application was shown it. */
+  #shownEnd: number | undefined
   /** Destroyed, or set to nothing by the application. */
   #isUnset = false
   /** Ended by the application's `destroy`; nothing is left to be done for the option `unset`. */
@@ -274,6 +278,7 @@ export class Visit implements Hooked, Home {
     if (cookie.secure && !isSecure(this.#request)) return undefined
     // Its end moves each time that it is sent, and with `rolling` so does the session's.
     cookie.maxAge = cookie.originalMaxAge
+    this.#shownEnd = endOf(cookie)
     this.#renews = rolling
     // Of a session that is over the value is of no use to anybody.
     return serializeCookie(name, delivered?.token ?? this.#exchange.id, cookie.data)
@@ -291,8 +296,11 @@ export class Visit implements Hooked, Home {
   afterResponse(onError: (error: unknown) => void): void {
     const session = this.#present()
     if (session === undefined || session === FOREIGN) return
-    if (this.#renews) this.#attributes.touch().catch(onError)
-    else this.#exchange.afterResponse(onError)
+    const { cookies, renewsAlways } = this.#settings
+    if (this.#renews) this.#exchange.afterResponse(onError, 1)
+    else if (renewsAlways && cookies.isLasting(this.#note?.cookie)) {
+      this.#exchange.afterResponse(onError, BURST)
+    } else this.#exchange.afterResponse(onError)
   }
 
   /** Nothing where the application wants none. */
@@ -325,6 +333,7 @@ export class Visit implements Hooked, Home {
       expiresAt === undefined
         ? cookies.make(this.#request)
         : cookies.restore(this.#request, this.#note?.cookie, this.#exchange.idleTimeout, expiresAt)
+    this.#shownEnd = endOf(this.#cookie)
     return this.#cookie
   }
 
@@ -369,8 +378,14 @@ export class Visit implements Hooked, Home {
     if (!equalValues(kept, this.#note?.cookie)) return true
     // Neither can be had without a cookie.
     if (this.#headersSent) return false
-    if (this.#idleTimeoutOf(cookie) !== undefined) return true
+    if (this.#idleTimeoutOf(cookie) !== undefined || this.#isTouched(cookie)) return true
     return this.#principalOf(session) !== this.#attributes.principal
+  }
+
+  /** By the application: `touch`, `resetMaxAge`, `maxAge` once more. */
+  #isTouched(cookie: SessionCookie): boolean {
+    const end = endOf(cookie)
+    return end !== undefined && end !== this.#shownEnd
   }
 
   #principalOf(session: CompatSession): string | undefined {
@@ -417,7 +432,10 @@ export class Visit implements Hooked, Home {
       this.#hasWanted = true
       this.#exchange.want()
     }
-    await attributes.commit()
+    const isToRenew = this.#isTouched(cookie) && !attributes.isNew && !this.#exchange.dirty
+    this.#shownEnd = endOf(cookie)
+    if (isToRenew) await attributes.touch()
+    else await attributes.commit()
   }
 
   /** A new session that nobody has looked at. */
@@ -541,6 +559,10 @@ function replaced(): TypeError {
   return new TypeError(
     'req.session was replaced: set its properties, or make a new one with req.session.regenerate',
   )
+}
+
+function endOf({ expires }: SessionCookie): number | undefined {
+  return expires instanceof Date ? expires.getTime() : undefined
 }
 
 /** Set to a time that has passed: with that response the session is over. */
