@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { OptionError } from '../../core/errors.ts'
 import type { StoredSession } from '../../core/stored-session.ts'
 import { isSessionId } from '../../core/token.ts'
+import { attributeNames } from './attribute-copies.ts'
 import { answer, type Callback } from './callback.ts'
 import type { StoredCookie } from './cookie-source.ts'
 import { changesOf } from './json.ts'
@@ -138,11 +139,7 @@ export class CompatStore extends EventEmitter {
           typeof originalMaxAge === 'number' && originalMaxAge > 0 ? originalMaxAge : undefined,
       }
     })
-    if (!isThere)
-      sessions.reportDropped(
-        id,
-        Object.keys(session).filter((name) => name !== 'cookie'),
-      )
+    if (!isThere) sessions.reportDropped(id, attributeNames(session))
   }
 
   async #destroy(id: string): Promise<void> {
