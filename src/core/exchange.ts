@@ -306,9 +306,13 @@ export class Exchange<Data extends object> {
     this.#state.abandoned = true
   }
 
-  /** Renews the idle timeout when it is due. Off the request's path: failures become an event. */
-  afterResponse(onError: (error: unknown) => void): void {
-    if (this.#state.touchDue) this.#state.touch().catch(onError)
+  /**
+   * Renews the idle timeout when it is due. Off the request's path: failures become an event.
+   * @param gain when it gives the session so many milliseconds, instead of what `touchAfter` says
+   */
+  afterResponse(onError: (error: unknown) => void, gain?: number): void {
+    const isDue = gain === undefined ? this.#state.touchDue : this.#state.gains(gain)
+    if (isDue) this.#state.touch().catch(onError)
   }
 
   /** What `JSON.stringify` shows of a request that it hangs on: the session's attributes. */

@@ -503,9 +503,15 @@ export class SessionState {
     const { engine, touchAfter } = this.repository.settings
     const now = engine.now()
     if (live.lease.expiresAt - now > live.touchBelow) return false
-    const gain =
-      Math.min(live.header.idleTimeout, live.header.deadline - now) - (live.lease.expiresAt - now)
+    const gain = gainOf(live, now)
     return gain > 0 && gain >= touchAfter * live.header.idleTimeout
+  }
+
+  /** Whether a renewal would give the session so much time. @param ms 1 or more */
+  gains(ms: number): boolean {
+    const live = this.#live
+    if (live === undefined || this.cached) return false
+    return gainOf(live, this.repository.settings.engine.now()) >= ms
   }
 
   async touch(): Promise<void> {
@@ -756,6 +762,11 @@ export class SessionState {
     this.#queue = result.then(leave, leave)
     return result
   }
+}
+
+/** How much later it would end if it was renewed now, milliseconds. */
+function gainOf({ header, lease }: Live, now: number): number {
+  return Math.min(header.idleTimeout, header.deadline - now) - (lease.expiresAt - now)
 }
 
 function none(): ReadonlyMap<string, unknown> {

@@ -46,7 +46,9 @@ export function compat<Data extends object = Record<string, unknown>>(
     toDictionary(request, 'url')
     toDictionary(response, 'req')
     try {
-      if (isDone(request, settings) || !isMeant(request, settings)) return next()
+      if (!store.isConnected || isDone(request, settings) || !isMeant(request, settings)) {
+        return next()
+      }
     } catch (error) {
       // The application's own function of the request.
       return next(error)

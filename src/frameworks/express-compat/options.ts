@@ -112,6 +112,7 @@ export function settingsOf<Data extends object>(options: CompatOptions<Data>): S
     saveUninitialized: options.saveUninitialized ?? true,
     rolling: options.rolling ?? false,
     unsetDestroys: unset === 'destroy',
+    renewsAlways: options.touchAfter === undefined,
     genid: options.genid as Settings['genid'],
     principal: options.principal,
   }

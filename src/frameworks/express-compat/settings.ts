@@ -14,6 +14,8 @@ export interface Settings {
   readonly saveUninitialized: boolean
   readonly rolling: boolean
   readonly unsetDestroys: boolean
+  /** Whether each response renews a session whose cookie has an end, whatever `touchAfter` says. */
+  readonly renewsAlways: boolean
   readonly genid: ((request: IncomingMessage) => unknown) | undefined
   readonly principal: ((session: object) => string | number | null | undefined) | undefined
 }

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { OptionError } from '../../core/errors.ts'
 import type { StoredSession } from '../../core/stored-session.ts'
 import { isSessionId } from '../../core/token.ts'
+import { attributeNames } from './attribute-copies.ts'
 import { answer, type Callback } from './callback.ts'
 import type { StoredCookie } from './cookie-source.ts'
 import { changesOf } from './json.ts'
@@ -26,11 +27,24 @@ interface Carrier {
 /** `req.sessionStore`: sessions by their public ids, as `req.session.id` gives them. */
 export class CompatStore extends EventEmitter {
   readonly #settings: Settings
+  #isConnected = true
 
   /** Made by `compat`. */
   constructor(settings: Settings) {
     super()
     this.#settings = settings
+    // As there, for applications that say so; a Redis that does not answer is an error, not no session.
+    this.on('disconnect', () => {
+      this.#isConnected = false
+    })
+    this.on('connect', () => {
+      this.#isConnected = true
+    })
+  }
+
+  /** What the application has said last, by the events `disconnect` and `connect`. */
+  get isConnected(): boolean {
+    return this.#isConnected
   }
 
   /** Nothing where there is none. */
@@ -125,11 +139,7 @@ export class CompatStore extends EventEmitter {
           typeof originalMaxAge === 'number' && originalMaxAge > 0 ? originalMaxAge : undefined,
       }
     })
-    if (!isThere)
-      sessions.reportDropped(
-        id,
-        Object.keys(session).filter((name) => name !== 'cookie'),
-      )
+    if (!isThere) sessions.reportDropped(id, attributeNames(session))
   }
 
   async #destroy(id: string): Promise<void> {

@@ -1,24 +1,16 @@
 import type { IncomingMessage } from 'node:http'
-import type { Exchange } from '../../core/exchange.ts'
+import type { Deliverable, Exchange } from '../../core/exchange.ts'
 import type { Session } from '../../core/session.ts'
-import { cloneValue, equalValues } from '../../core/values.ts'
+import { equalValues } from '../../core/values.ts'
 import type { ResponseExchange } from '../node/response-hook.ts'
-import type { StoredCookie } from './cookie-source.ts'
+import { attributeNames, clear, show, showNews, valuesOf } from './attribute-copies.ts'
+import { CallQueue } from './call-queue.ts'
 import { changesOf, type Known, knownAfter } from './json.ts'
+import { endOf, isOver, newIdleTimeout, noteOf, setNote } from './lifetime.ts'
 import { serializeCookie } from './serialize-cookie.ts'
 import { CompatSession, type Home } from './session.ts'
 import { cookieIn, type SessionCookie } from './session-cookie.ts'
 import type { Settings } from './settings.ts'
-
-type Attributes = Session
-
-/** What is kept with a session of ours. */
-interface Note {
-  /** Absent: as the options say. */
-  readonly cookie?: StoredCookie
-  /** What `genid` has called it. */
-  readonly name?: unknown
-}
 
 /** What an object was when it was last the same as what is stored. */
 interface Held {
@@ -31,6 +23,8 @@ const UNSEEN: unique symbol = Symbol('unseen')
 const FOREIGN: unique symbol = Symbol('foreign')
 type Seen = CompatSession | typeof UNSEEN
 
+/** Of the responses that come within so many milliseconds one renews the session. */
+const BURST = 100
 const NOTHING: Known = new Map()
 const NO_COOKIE = { cookie: undefined, secure: false, host: undefined, proxied: false }
 
@@ -58,6 +52,8 @@ export class Visit implements ResponseExchange, Home {
   /** Whether the request came with it. */
   #wasStored: boolean
   #cookie: SessionCookie | undefined
+  /** When it was to end as the application was shown it. */
+  #shownEnd: number | undefined
   /** Destroyed, or set to nothing by the application. */
   #isUnset = false
   /** Ended by the application's `destroy`; nothing is left to be done for the option `unset`. */
@@ -74,8 +70,7 @@ export class Visit implements ResponseExchange, Home {
   #renews = false
   #givenId: { readonly value: unknown } | undefined
   #name: { readonly value: unknown } | undefined
-  #running = 0
-  #queue: Promise<unknown> | undefined
+  readonly #queue = new CallQueue()
   accessed = false
 
   constructor(request: IncomingMessage, settings: Settings, exchange: Exchange<object>) {
@@ -85,12 +80,8 @@ export class Visit implements ResponseExchange, Home {
     this.#wasStored = !exchange.session.isNew
   }
 
-  get #attributes(): Attributes {
+  get #attributes(): Session {
     return this.#exchange.session
-  }
-
-  get #note(): Note | undefined {
-    return this.#exchange.note as Note | undefined
   }
 
   get request(): IncomingMessage {
@@ -124,7 +115,7 @@ export class Visit implements ResponseExchange, Home {
 
   get #ownId(): unknown {
     if (this.#settings.genid === undefined) return this.#exchange.id
-    if (!this.#attributes.isNew) return this.#note?.name ?? this.#exchange.id
+    if (!this.#attributes.isNew) return noteOf(this.#exchange)?.name ?? this.#exchange.id
     this.#name ??= { value: this.#settings.genid(this.#request) }
     return this.#name.value
   }
@@ -136,16 +127,16 @@ export class Visit implements ResponseExchange, Home {
   }
 
   save(session: CompatSession): Promise<void> {
-    return this.#run(async () => {
+    return this.#queue.run(async () => {
       const held = this.#held.get(session)
       if (held === undefined) return this.#drop(session)
       await this.#store(session, held, true)
-      this.#takeIn(session, held)
+      if (!this.#attributes.isNew) held.known = showNews(session, held.known, this.#attributes)
     })
   }
 
   reload(session: CompatSession): Promise<void> {
-    return this.#run(async () => {
+    return this.#queue.run(async () => {
       const failure = (): Error => new Error('failed to load session')
       if (!this.#held.has(session) || this.#attributes.isNew) throw failure()
       await this.#attributes.refresh()
@@ -162,11 +153,11 @@ export class Visit implements ResponseExchange, Home {
     this.#isUnset = true
     this.#isDestroyed = true
     this.#leaveBehind(this.#ownId as string)
-    await this.#run(() => this.#attributes.logout())
+    await this.#queue.run(() => this.#attributes.logout())
   }
 
   regenerate(): Promise<void> {
-    return this.#run(async () => {
+    return this.#queue.run(async () => {
       const id = this.#ownId as string
       try {
         await this.#attributes.logout()
@@ -209,10 +200,8 @@ export class Visit implements ResponseExchange, Home {
     this.#foreign = undefined
     this.#isUnset = false
     const session = this.#look()
-    for (const name of Object.keys(session)) {
-      if (name !== 'cookie') delete (session as unknown as Record<string, unknown>)[name]
-    }
-    fill(session, Object.entries(data))
+    clear(session)
+    show(session, Object.entries(data))
     session.cookie = cookie
     return session
   }
@@ -220,32 +209,32 @@ export class Visit implements ResponseExchange, Home {
   // What the response asks before it goes out.
 
   get dirty(): boolean {
-    if (this.#running > 0) return true
-    const session = this.#present()
-    if (session === FOREIGN) return true
-    if (session === undefined) return this.#isToDestroy
-    if (this.#isOver || !this.#isStorable) return false
-    if (this.#isToWant || this.#exchange.dirty) return true
-    if (session === UNSEEN) return false
+    if (this.#queue.isBusy) return true
     try {
-      return this.#isChanged(session)
+      return this.#isDirty()
     } catch {
       // What cannot be stored: the commit refuses it, with an error to answer with.
       return true
     }
   }
 
+  #isDirty(): boolean {
+    const session = this.#present()
+    if (session === FOREIGN) return true
+    if (session === undefined) return this.#isToDestroy
+    if (this.#isOver || !this.#isStorable) return false
+    if (this.#isToWant || this.#exchange.dirty) return true
+    return session !== UNSEEN && this.#isChanged(session)
+  }
+
   get failed(): boolean {
     return this.#exchange.failed
   }
 
-  async commit(): Promise<void> {
-    if (this.#queue !== undefined) {
-      // Whoever has asked for it is told how it went.
-      await this.#queue
-      return
-    }
-    await this.#run(async () => {
+  commit(): Promise<void> {
+    // Whoever has asked for that is told how it went.
+    if (this.#queue.isBusy) return this.#queue.idle()
+    return this.#queue.run(async () => {
       const session = this.#present()
       if (session === FOREIGN) throw replaced()
       if (session === undefined) {
@@ -264,6 +253,15 @@ export class Visit implements ResponseExchange, Home {
   sendHeaders(): string | undefined {
     this.#headersSent = true
     const delivered = this.#exchange.deliver()
+    try {
+      return this.#cookieFor(delivered)
+    } catch {
+      // Of a session that was refused: the error handler is answering for it.
+      return undefined
+    }
+  }
+
+  #cookieFor(delivered: Deliverable | undefined): string | undefined {
     const session = this.#present()
     if (session === undefined || session === FOREIGN || !this.#isStorable) return undefined
     if (delivered === undefined && !this.#isOver) return undefined
@@ -274,6 +272,7 @@ export class Visit implements ResponseExchange, Home {
     if (cookie.secure && !isSecure(this.#request)) return undefined
     // Its end moves each time that it is sent, and with `rolling` so does the session's.
     cookie.maxAge = cookie.originalMaxAge
+    this.#shownEnd = endOf(cookie)
     this.#renews = rolling
     // Of a session that is over the value is of no use to anybody.
     return serializeCookie(name, delivered?.token ?? this.#exchange.id, cookie.data)
@@ -291,8 +290,11 @@ export class Visit implements ResponseExchange, Home {
   afterResponse(onError: (error: unknown) => void): void {
     const session = this.#present()
     if (session === undefined || session === FOREIGN) return
-    if (this.#renews) this.#attributes.touch().catch(onError)
-    else this.#exchange.afterResponse(onError)
+    const { cookies, renewsAlways } = this.#settings
+    if (this.#renews) this.#exchange.afterResponse(onError, 1)
+    else if (renewsAlways && cookies.isLasting(noteOf(this.#exchange)?.cookie)) {
+      this.#exchange.afterResponse(onError, BURST)
+    } else this.#exchange.afterResponse(onError)
   }
 
   /** Nothing where the application wants none. */
@@ -307,10 +309,8 @@ export class Visit implements ResponseExchange, Home {
 
   #look(): CompatSession {
     if (this.#current !== undefined) return this.#current
-    const attributes = this.#attributes
     const session = new CompatSession(this, this.#cookieNow())
-    const names = attributes.names()
-    const shown = names.length === 0 ? NOTHING : fill(session, read(attributes, names))
+    const shown = show(session, valuesOf(this.#attributes))
     if (this.#held.size === 0 && this.#wasStored) this.#original = shown
     this.#held.set(session, { known: shown })
     this.#current = session
@@ -324,7 +324,13 @@ export class Visit implements ResponseExchange, Home {
     this.#cookie =
       expiresAt === undefined
         ? cookies.make(this.#request)
-        : cookies.restore(this.#request, this.#note?.cookie, this.#exchange.idleTimeout, expiresAt)
+        : cookies.restore(
+            this.#request,
+            noteOf(this.#exchange)?.cookie,
+            this.#exchange.idleTimeout,
+            expiresAt,
+          )
+    this.#shownEnd = endOf(this.#cookie)
     return this.#cookie
   }
 
@@ -363,14 +369,24 @@ export class Visit implements ResponseExchange, Home {
   #isChanged(session: CompatSession): boolean {
     if (changesOf(session, this.#heldBy(session).known) !== undefined) return true
     const cookie = this.#cookieOf(session)
-    if (isEnded(cookie)) return true
+    if (isOver(cookie)) return true
     if (this.#attributes.isNew) return false
     const kept = this.#settings.cookies.keep(cookie)
-    if (!equalValues(kept, this.#note?.cookie)) return true
+    if (!equalValues(kept, noteOf(this.#exchange)?.cookie)) return true
     // Neither can be had without a cookie.
     if (this.#headersSent) return false
-    if (this.#idleTimeoutOf(cookie) !== undefined) return true
+    if (
+      newIdleTimeout(cookie, this.#exchange, this.#settings.cookies) !== undefined ||
+      this.#isTouched(cookie)
+    )
+      return true
     return this.#principalOf(session) !== this.#attributes.principal
+  }
+
+  /** By the application: `touch`, `resetMaxAge`, `maxAge` once more. */
+  #isTouched(cookie: SessionCookie): boolean {
+    const end = endOf(cookie)
+    return end !== undefined && end !== this.#shownEnd
   }
 
   #principalOf(session: CompatSession): string | undefined {
@@ -381,23 +397,11 @@ export class Visit implements ResponseExchange, Home {
     return found === undefined || found === null ? undefined : String(found)
   }
 
-  /** @returns another idle timeout than the session has; nothing where it is as it should be */
-  #idleTimeoutOf({ originalMaxAge }: SessionCookie): number | undefined {
-    const { idleTimeout, usual } = this.#exchange
-    if (typeof originalMaxAge === 'number') {
-      const wanted = Math.max(1, Math.min(Math.round(originalMaxAge), usual.absoluteTimeout))
-      return wanted === idleTimeout ? undefined : wanted
-    }
-    // It had an end of its own, and has none any more.
-    const hadEnd = !this.#attributes.isNew && this.#settings.cookies.isLasting(this.#note?.cookie)
-    return hadEnd && idleTimeout !== usual.idleTimeout ? usual.idleTimeout : undefined
-  }
-
   async #store(session: CompatSession, held: Held, explicit: boolean): Promise<void> {
     const attributes = this.#attributes
     const cookie = this.#cookieOf(session)
     const changes = changesOf(session, held.known)
-    if (isEnded(cookie)) {
+    if (isOver(cookie)) {
       this.#isOver = true
       await attributes.logout()
       return
@@ -406,7 +410,9 @@ export class Visit implements ResponseExchange, Home {
     serializeCookie(this.#settings.name, '', cookie.data)
     for (const [name, value] of changes ?? []) attributes.set(name, value)
     if (changes !== undefined) held.known = knownAfter(held.known, changes)
-    const idleTimeout = this.#headersSent ? undefined : this.#idleTimeoutOf(cookie)
+    const idleTimeout = this.#headersSent
+      ? undefined
+      : newIdleTimeout(cookie, this.#exchange, this.#settings.cookies)
     this.#takeNote(cookie)
     const principal = this.#principalOf(session)
     if (principal !== attributes.principal && !this.#headersSent) {
@@ -417,16 +423,19 @@ export class Visit implements ResponseExchange, Home {
       this.#hasWanted = true
       this.#exchange.want()
     }
-    await attributes.commit()
+    const isToRenew = this.#isTouched(cookie) && !attributes.isNew && !this.#exchange.dirty
+    this.#shownEnd = endOf(cookie)
+    if (isToRenew) await attributes.touch()
+    else await attributes.commit()
   }
 
   /** A new session that nobody has looked at. */
   #want(): void {
     this.#hasWanted = true
     const cookie = this.#cookieNow()
-    this.#isOver = isEnded(cookie)
+    this.#isOver = isOver(cookie)
     if (this.#isOver) return
-    const idleTimeout = this.#idleTimeoutOf(cookie)
+    const idleTimeout = newIdleTimeout(cookie, this.#exchange, this.#settings.cookies)
     if (idleTimeout !== undefined) this.#attributes.setLifetime({ idleTimeout })
     this.#takeNote(cookie)
     this.#exchange.want()
@@ -442,33 +451,9 @@ export class Visit implements ResponseExchange, Home {
   }
 
   #takeNote(cookie: SessionCookie): void {
-    const kept = this.#settings.cookies.keep(cookie)
-    const name = this.#settings.genid === undefined ? this.#note?.name : this.#ownId
-    const note: Note = {
-      ...(kept === undefined ? {} : { cookie: kept }),
-      ...(name === undefined ? {} : { name }),
-    }
-    this.#exchange.note = Object.keys(note).length === 0 ? undefined : note
-  }
-
-  /** What others have stored meanwhile, where this request has not changed it since. */
-  #takeIn(session: CompatSession, held: Held): void {
-    const attributes = this.#attributes
-    if (attributes.isNew) return
-    const pending = changesOf(session, held.known)
-    const known = new Map<string, unknown>()
-    const target = session as unknown as Record<string, unknown>
-    for (const [name, value] of read(attributes, attributes.names())) {
-      if (isHidden(name)) continue
-      known.set(name, value)
-      // The application may hold on to the object that stands there, and go on changing it.
-      const isSame = equalValues(value, held.known.get(name))
-      if (!isSame && pending?.has(name) !== true) target[name] = cloneValue(value)
-    }
-    for (const name of held.known.keys()) {
-      if (!known.has(name) && pending?.has(name) !== true) delete target[name]
-    }
-    held.known = known
+    const { cookies, genid } = this.#settings
+    const name = genid === undefined ? noteOf(this.#exchange)?.name : this.#ownId
+    setNote(this.#exchange, cookies.keep(cookie), name)
   }
 
   #isCookieDue(session: Seen, { expires }: SessionCookie, isHeld: boolean): boolean {
@@ -494,56 +479,12 @@ export class Visit implements ResponseExchange, Home {
 
   /** Nothing is left that it could be stored in. */
   #drop(session: CompatSession): void {
-    const names = Object.keys(session).filter((name) => name !== 'cookie')
-    this.#settings.sessions.reportDropped(this.#exchange.id, names)
+    this.#settings.sessions.reportDropped(this.idOf(session), attributeNames(session))
   }
-
-  /** One after the other, in the order of the calls. */
-  #run<T>(work: () => Promise<T>): Promise<T> {
-    this.#running++
-    const leave = (): void => {
-      this.#running--
-      if (this.#running === 0) this.#queue = undefined
-    }
-    const result = this.#queue === undefined ? work() : this.#queue.then(work)
-    this.#queue = result.then(leave, leave)
-    return result
-  }
-}
-
-function* read(
-  attributes: Attributes,
-  names: readonly string[],
-): Generator<readonly [string, unknown]> {
-  for (const name of names) yield [name, attributes.get(name)]
-}
-
-/** @returns what it shows now; what has a member's name is not shown */
-function fill(
-  session: CompatSession,
-  entries: Iterable<readonly [string, unknown]>,
-): Map<string, unknown> {
-  const shown = new Map<string, unknown>()
-  for (const [name, value] of entries) {
-    if (isHidden(name)) continue
-    shown.set(name, value)
-    ;(session as unknown as Record<string, unknown>)[name] = cloneValue(value)
-  }
-  return shown
-}
-
-/** What has a member's name is not shown, and stays as it is. */
-function isHidden(name: string): boolean {
-  return name === 'cookie' || name in CompatSession.prototype
 }
 
 function replaced(): TypeError {
   return new TypeError(
     'req.session was replaced: set its properties, or make a new one with req.session.regenerate',
   )
-}
-
-/** Set to a time that has passed: with that response the session is over. */
-function isEnded({ originalMaxAge }: SessionCookie): boolean {
-  return typeof originalMaxAge === 'number' && originalMaxAge <= 0
 }

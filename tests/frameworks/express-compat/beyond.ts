@@ -107,22 +107,54 @@ export function beyondCases(version: ExpressVersion): void {
         }),
       ],
     ])('%s goes to the error handler; nothing is stored', async (_, make) => {
-      const { origin } = await node({
-        '/count': count,
-        '/': look,
-        '/set': (req, res) => {
-          req.session['n'] = 99
-          req.session['value'] = make()
-          res.send('set')
-        },
-      })
-      const browser = new Browser()
-      await browser.get(`${origin}/count`)
-      expect(await browser.get(`${origin}/set`)).toMatchObject({
-        ...{ status: 500, text: '{"failed":"ERR_SOJOURN_ATTRIBUTE"}' },
-      })
-      expect((await json(browser, `${origin}/`))['session']).toMatchObject({ n: 1 })
+      for (const cookie of [{}, { maxAge: 60_000 }]) {
+        const { origin } = await node(
+          {
+            '/count': count,
+            '/': look,
+            '/set': (req, res) => {
+              req.session['n'] = 99
+              req.session['value'] = make()
+              res.send('set')
+            },
+          },
+          { cookie },
+        )
+        const browser = new Browser()
+        await browser.get(`${origin}/count`)
+        expect(await browser.get(`${origin}/set`)).toMatchObject({
+          ...{ status: 500, text: '{"failed":"ERR_SOJOURN_ATTRIBUTE"}', cookies: [] },
+        })
+        expect((await json(browser, `${origin}/`))['session']).toMatchObject({ n: 1 })
+      }
     })
+
+    it.each([
+      ['path', '/;'],
+      ['domain', 'a b'],
+      ['sameSite', 'loose'],
+      ['priority', 'most'],
+      ['expires', new Date(Number.NaN)],
+    ])(
+      'one session’s cookie with a wrong %s goes to the error handler too',
+      async (name, value) => {
+        const { origin } = await node({
+          '/count': count,
+          '/set': (req, res) => {
+            req.session['n'] = 99
+            Object.assign(req.session.cookie, { [name]: value })
+            res.send('set')
+          },
+        })
+        for (const browser of [new Browser(), new Browser()]) {
+          await browser.get(`${origin}/count`)
+          expect(await browser.get(`${origin}/set`)).toMatchObject({
+            ...{ status: 500, text: `{"failed":"option ${name} is invalid"}`, cookies: [] },
+          })
+          expect((await json(browser, `${origin}/count`))['n']).toBe(2)
+        }
+      },
+    )
 
     it('something in the place of req.session is told of', async () => {
       const { origin } = await node({
@@ -269,6 +301,30 @@ export function beyondCases(version: ExpressVersion): void {
       engine.calls.length = 0
       for (const path of ['/silent', '/', '/count']) await browser.get(origin + path)
       expect(engine.calls).toEqual(['load', 'load', 'load', 'commit'])
+    })
+
+    it('is renewed before the response where the application touches the session', async () => {
+      const { origin } = await node(
+        {
+          '/count': count,
+          '/touch': (req, res) => {
+            req.session.touch()
+            res.end()
+          },
+          '/left': async (req, res) => {
+            const stored = await req.sessionStore.get(req.sessionID)
+            res.json({ expires: Date.parse(String(stored?.cookie.expires)) })
+          },
+        },
+        { cookie: { maxAge: 3_600_000 }, touchAfter: 0.5, engine: memoryEngine() },
+      )
+      const browser = new Browser()
+      await browser.get(`${origin}/count`)
+      const before = (await json(browser, `${origin}/left`))['expires'] as number
+      await expect.poll(() => Date.now() > before - 3_600_000 + 2).toBe(true)
+      expect((await json(browser, `${origin}/left`))['expires']).toBe(before)
+      await browser.get(`${origin}/touch`)
+      expect((await json(browser, `${origin}/left`))['expires']).toBeGreaterThan(before)
     })
 
     it('that does not answer is a 503, and callbacks are told', async () => {

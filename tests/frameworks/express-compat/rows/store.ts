@@ -17,7 +17,7 @@ const byId =
   async (client) => {
     await client.get('/count')
     await client.get(path)
-    client.advance(10)
+    client.advance(150)
     await client.get('/')
     await client.get(path)
   }
@@ -218,6 +218,22 @@ export const storeRows: Readonly<Record<string, Row>> = {
     visit: async (client) => {
       await client.get('/count')
       await client.get('/create')
+    },
+  },
+  'disconnect and connect: no session in between': {
+    options: { saveUninitialized: true },
+    handlers: {
+      '/': (req, res) => {
+        const had = typeof req.session
+        req.sessionStore?.emit('disconnect')
+        res.send(had)
+      },
+    },
+    after: (app) => {
+      app.get('/never', (_, res) => void res.end())
+    },
+    visit: async (client) => {
+      for (const path of ['/', '/', '/']) await client.get(path)
     },
   },
   'it is an event emitter': {

@@ -1,0 +1,86 @@
+import express from 'express'
+import { createSessions, type Sessions } from 'sojourn'
+import {
+  type CompatMiddleware,
+  type CompatOptions,
+  type CompatSession,
+  compat,
+  type SessionCookie,
+  type SessionRecord,
+} from 'sojourn/express-compat'
+import { describe, expectTypeOf, it } from 'vitest'
+
+interface Data {
+  views: number
+  passport: { user?: number }
+}
+
+const SECRET = 'keyboard cat, and thirty-two bytes more'
+
+describe('compat', () => {
+  it('fits app.use, a router and a route', () => {
+    const session = compat({ secret: SECRET, resave: false, saveUninitialized: false })
+    express().use(session)
+    express().use('/path', session)
+    express.Router().use(session)
+    express().get('/', session, (_, res) => void res.end())
+  })
+
+  it('has the sessions behind it, typed by the data', () => {
+    expectTypeOf(compat<Data>).returns.toEqualTypeOf<CompatMiddleware<Data>>()
+    expectTypeOf<CompatMiddleware<Data>['sessions']>().toEqualTypeOf<Sessions<Data>>()
+    const sessions = createSessions<Data>()
+    expectTypeOf(compat({ sessions }).sessions).toEqualTypeOf<Sessions<Data>>()
+  })
+
+  it('takes the options of express-session and of createSessions', () => {
+    expectTypeOf(compat<Data>).toBeCallableWith({
+      ...{ secret: [Buffer.alloc(32), SECRET], name: 'sid', proxy: true, unset: 'destroy' },
+      ...{ redis: 'redis://localhost', secrets: [SECRET], idleTimeout: '1h', outage: 'anonymous' },
+      cookie: { maxAge: 60_000, secure: 'auto', sameSite: 'auto', priority: 'high' },
+      merge: { views: (_, theirs) => theirs ?? 0 },
+      genid: () => 'a name',
+      principal: (session) => session.passport?.user,
+    })
+    expectTypeOf(compat).toBeCallableWith({
+      secret: SECRET,
+      cookie: (req: { url: string }) => ({ path: req.url, secure: true }),
+    })
+  })
+
+  it('refuses wrong options', () => {
+    // @ts-expect-error no such option
+    compat({ secret: SECRET, saveUninitialised: false })
+    // @ts-expect-error another unset
+    compat({ secret: SECRET, unset: 'maybe' })
+    // @ts-expect-error not a sameSite
+    compat({ secret: SECRET, cookie: { sameSite: 'loose' } })
+    // @ts-expect-error not an attribute
+    compat<Data>({ secret: SECRET, principal: (session) => session.basket })
+    expectTypeOf<CompatOptions<Data>>().not.toHaveProperty('basket')
+  })
+})
+
+describe('what a request has', () => {
+  it('methods with callbacks give the session, without give promises', () => {
+    expectTypeOf<CompatSession['save']>().toBeCallableWith(() => undefined)
+    const take = (session: CompatSession): void => {
+      expectTypeOf(session.save()).resolves.toBeVoid()
+      expectTypeOf(session.regenerate((error) => void error)).toEqualTypeOf<CompatSession>()
+      expectTypeOf(session.destroy()).resolves.toBeVoid()
+      expectTypeOf(session.touch()).toEqualTypeOf<CompatSession>()
+      expectTypeOf(session.id).toBeString()
+      expectTypeOf(session.cookie).toEqualTypeOf<SessionCookie>()
+      // @ts-expect-error read-only
+      session.id = 'x'
+    }
+    expectTypeOf(take).toBeFunction()
+  })
+
+  it('the store’s too', () => {
+    const { store } = compat({ secret: SECRET })
+    expectTypeOf(store.get('id')).resolves.toEqualTypeOf<SessionRecord | undefined>()
+    expectTypeOf(store.get('id', () => undefined)).toBeVoid()
+    expectTypeOf(store.destroy('id')).resolves.toBeVoid()
+  })
+})
