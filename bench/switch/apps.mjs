@@ -70,7 +70,7 @@ export async function newApp(build, { client, socket, prefix, onAdopted, onError
 }
 
 /** @returns where it listens, and how to end it when nothing is under way any more */
-export async function listen(app, close = () => undefined) {
+export async function listen(app, close = async () => undefined) {
   const server = createServer(app)
   // A connection that it closes while a request is on its way would be a failure of that.
   server.keepAliveTimeout = 0

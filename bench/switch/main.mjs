@@ -84,12 +84,12 @@ const users = Array.from({ length: howMany }, (_, number) => new User(`user-${nu
 let nodes = []
 /** Users who wait for an answer, by port: a router knows that, and drains a node by it. */
 const underWay = new Map()
-let isOver = false
+const run = { isOver: false }
 // A user waits for an answer, and so is at the old nodes or at the new ones.
 const traffic = async () => {
   await Promise.all(
     users.map(async (user) => {
-      while (!isOver) {
+      while (!run.isOver) {
         const { port } = nodes[Math.floor(Math.random() * nodes.length)]
         underWay.set(port, (underWay.get(port) ?? 0) + 1)
         await user.step(port)
@@ -120,7 +120,7 @@ try {
     const counts = Object.entries(seen).map(([name, count]) => [name, count - before[name]])
     rows.push({ phase: title, ...Object.fromEntries(counts), adopted: adopted - adoptedBefore })
   }
-  isOver = true
+  run.isOver = true
   await running
   await Promise.all(nodes.map(drain))
 } finally {
