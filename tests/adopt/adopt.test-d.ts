@@ -33,7 +33,8 @@ describe('sources', () => {
       old: 'mirror',
       principal: ({ userId }) => String(userId),
     })
-    koaSession({ keys: ['a'], map: (data) => ({ ...data, a: 1 }) })
+    const koa = koaSession({ keys: ['a'], map: (data) => ({ ...data, a: 1 }) })
+    expectTypeOf(koa.old).toEqualTypeOf<'keep' | 'delete' | 'mirror'>()
     // @ts-expect-error misspelt
     connectRedis({ client, secret: 'a', prefx: 'sess:' })
     // @ts-expect-error no such mode

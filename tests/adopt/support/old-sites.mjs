@@ -108,10 +108,10 @@ export function koaApp({ client, prefix = '', secret, maxAge }) {
 /** iron-session, on Express. */
 export function ironApp({ password, cookieName }) {
   const app = express()
-  app.use((req, res, next) => {
+  app.use(async (req, res, next) => {
     const options = { password, cookieName, cookieOptions: { secure: false } }
-    const opened = getIronSession(req, res, options)
-    return opened.then((session) => Object.assign(req, { iron: session })).then(() => next())
+    req.iron = await getIronSession(req, res, options)
+    next()
   })
   app.get('/me', (req, res) => res.json(req.iron))
   app.get('/login/:user', (req, res) => {
