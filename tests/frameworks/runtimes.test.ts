@@ -29,14 +29,14 @@ afterAll(async () => {
 })
 
 for (const { name, command } of runtimes) {
-  if (command === undefined) {
-    it.skip(`${name}: not found; SOJOURN_${name.toUpperCase()} may name it`, () => undefined)
-    continue
-  }
-  describe(`on ${name}`, () => {
+  const isFound = command !== undefined
+  const title = isFound
+    ? `on ${name}`
+    : `${name}: not found; SOJOURN_${name.toUpperCase()} may name it`
+  describe.runIf(isFound)(title, () => {
     let server: RunningServer
     beforeAll(async () => {
-      server = await startServer(command, redis.url)
+      server = await startServer(command ?? [], redis.url)
     })
     afterAll(() => server.stop())
 

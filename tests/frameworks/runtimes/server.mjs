@@ -65,7 +65,7 @@ const withSessions = fetchSessions(sessions, {
 const app = new Hono()
   .basePath('/hono')
   .use(honoSessions(sessions))
-  .get('/who', (c) => c.text(`${c.get('session').principal} ${c.get('session').get('n')}`))
+  .get('/who', (c) => c.text([c.var.session.principal, c.var.session.get('n')].join(' ')))
   .get('/change', (c) => {
     c.get('session').set('n', 10)
     c.header('Set-Cookie', 'theme=dark')
