@@ -30,10 +30,8 @@ afterAll(async () => {
 
 for (const { name, command } of runtimes) {
   const isFound = command !== undefined
-  const title = isFound
-    ? `on ${name}`
-    : `${name}: not found; SOJOURN_${name.toUpperCase()} may name it`
-  describe.runIf(isFound)(title, () => {
+  const where = isFound ? name : `${name}, not found: SOJOURN_${name.toUpperCase()} may name it`
+  describe.runIf(isFound)(`on ${where}`, () => {
     let server: RunningServer
     beforeAll(async () => {
       server = await startServer(command ?? [], redis.url)
