@@ -1,7 +1,9 @@
 /** What adapters keep with a session, do to it and read of it that the application does not see. */
+
 import { createSessions, memoryEngine, type Sessions, type SessionsOptions } from 'sojourn'
 import { manualClock } from 'sojourn/testing'
 import { afterEach, describe, expect, it } from 'vitest'
+import { namedCookie } from '../../src/core/cookie.ts'
 import type { Exchange } from '../../src/core/exchange.ts'
 
 const closing: (() => unknown)[] = []
@@ -23,7 +25,7 @@ function setUp(options: SessionsOptions<Data> = {}) {
   )
   const request = { secure: true, host: 'localhost', proxied: false }
   const enter = async (cookie?: string, at = sessions): Promise<Exchange<Data>> =>
-    at.exchange({}, { ...request, cookie }, { profile: { name: 'sid', suffix: '' } })
+    at.exchange({}, { ...request, cookie }, { cookie: namedCookie('sid') })
   /** As a response that sets the cookie. */
   const leave = async (exchange: Exchange<Data>): Promise<string> => {
     await exchange.commit()
@@ -101,7 +103,7 @@ describe('leave', () => {
     const second = await enter(cookie)
     const { id } = second.session
     second.session.set('m', 2)
-    await second.leave(60_000)
+    await second.disown(60_000)
     const after = await leave(second)
     expect(after).not.toBe(cookie)
     const found = await enter(after, other)

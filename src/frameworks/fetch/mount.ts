@@ -4,6 +4,7 @@ import type { AnyExchange } from '../node/response-hook.ts'
 import { followedBody } from './body.ts'
 import { addSessionHeaders } from './headers.ts'
 import type { FetchFacts } from './request-facts.ts'
+import { discard, takesHeaders, withBody, withHeaders } from './response.ts'
 
 export type Answer = Response | Promise<Response>
 
@@ -221,40 +222,8 @@ export class FetchMount<Opened extends AnyExchange, Source extends object> {
       exchange.release()
       if (exchange.dirty && !failed) exchange.commit().catch(this.#reportCommit)
     }
-    return copyOf(response, followedBody(body, ended, left), cookie)
+    return withBody(response, followedBody(body, ended, left), cookie)
   }
-}
-
-/** Whether headers can be added: not where a socket takes over, nor to a network error. */
-export function takesHeaders(response: Response | undefined): response is Response {
-  // Bun's `server.upgrade` has its handler return nothing.
-  return response !== undefined && response.status !== 101 && response.status !== 0
-}
-
-function withHeaders(response: Response, cookie: SetCookies): Response {
-  // A response may be one that the application gives to everybody: it must not keep anybody's cookie.
-  if (cookie !== undefined) return copyOf(response, response.body, cookie)
-  try {
-    addSessionHeaders(response.headers, undefined)
-    return response
-  } catch (error) {
-    // What was fetched, or made by Response.redirect, cannot be changed.
-    if (error instanceof TypeError) return copyOf(response, response.body, undefined)
-    throw error
-  }
-}
-
-function copyOf(response: Response, body: Response['body'], cookie: SetCookies): Response {
-  const { status, statusText } = response
-  // A copy: the Response of @hono/node-server goes on using the headers that it is given.
-  const headers = new Headers(response.headers)
-  addSessionHeaders(headers, cookie)
-  return new Response(body, { status, statusText, headers })
-}
-
-/** Nobody reads a response that is not sent: what its body holds, such as an open file, is let go. */
-export function discard(response: Response | undefined): void {
-  if (response?.body?.locked === false) response.body.cancel().catch(() => undefined)
 }
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
