@@ -22,7 +22,6 @@ import type { InsightOptions, SessionsInsight } from './insight.ts'
 import type { Settings } from './options.ts'
 import { namePrincipal } from './principal.ts'
 import { OwnSessions, PrincipalSessions, type SignedIn } from './principal-sessions.ts'
-import { readById } from './read-by-id.ts'
 import { Repository } from './repository.ts'
 import { revoke } from './revoke.ts'
 import { type ScannedSession, scanSessions } from './scan.ts'
@@ -189,16 +188,6 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     refuseUnknown(options, ['durability'])
     const { denials } = this.#repository
     return revoke(this.#settings.engine, this.#events, id, { ...options, denials })
-  }
-
-  /**
-   * For adapters: what a session holds, by its public id, which renews nothing.
-   * @returns nothing where there is none, and where only its token opens it (`seal: 'token'`)
-   * @throws StoreUnavailableError, StoreRefusedError
-   */
-  async read(id: SessionId): Promise<Readonly<Record<string, unknown>> | undefined> {
-    const attributes = await readById(this.#settings, this.#repository.denials, id)
-    return attributes && Object.fromEntries(attributes)
   }
 
   /** What has happened to the sessions of all nodes, where they have the option `audit`. */

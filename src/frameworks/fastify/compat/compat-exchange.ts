@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { HeadersSentError } from '../../../core/errors.ts'
 import { type Exchange, insideOf } from '../../../core/exchange.ts'
 import type { SessionState } from '../../../core/session-state.ts'
-import type { AnyExchange } from '../../node/response-hook.ts'
+import type { ResponseExchange } from '../../node/response-hook.ts'
 import type { Plan } from './options.ts'
 import { COOKIE, type Home, keptOf, lifetimeOf, Session } from './session.ts'
 import { type CookieOptions, fixedEnd, SessionCookie } from './session-cookie.ts'
@@ -13,7 +13,7 @@ import type { FastifySessionObject } from './types.ts'
  * One request whose session is a plain object: tells Sojourn's own exchange what has changed when the reply is about to
  * go out, and decides on the cookie as @fastify/session does.
  */
-export class CompatExchange implements AnyExchange {
+export class CompatExchange implements ResponseExchange {
   static {
     // It hangs on the request: whoever prints that must not print the token.
     Object.defineProperty(CompatExchange.prototype, Symbol.for('nodejs.util.inspect.custom'), {
@@ -248,14 +248,6 @@ export class CompatExchange implements AnyExchange {
   #usualCookie(): SessionCookie {
     const kept = this.#state.live === undefined ? undefined : keptOf(this.#state)
     return new SessionCookie({ ...this.#cookie, ...kept }, this.#request)
-  }
-
-  belongsTo(request: object): void {
-    this.#exchange.belongsTo(request)
-  }
-
-  withProperties(): object {
-    return this.#exchange.withProperties()
   }
 
   release(): void {

@@ -19,7 +19,7 @@ export type SessionAttributes = {
 /** Sessions of any data. */
 export interface AnySessions
   extends Arrivals<AnyExchange>,
-    Pick<Sessions, 'read' | 'revoke' | 'close'> {}
+    Pick<Sessions, 'stored' | 'revoke' | 'close'> {}
 
 export interface FastifySessionOptions
   extends MountOptions<FastifyRequest>,

@@ -45,9 +45,9 @@ export class SessionStore {
   }
 
   async #read(id: string): Promise<StoredSession | undefined> {
-    const attributes = await this.sessions.read(id)
-    if (attributes === undefined) return undefined
-    const { [COOKIE]: kept, ...data } = attributes
+    const stored = await this.sessions.stored.read(id)
+    if (stored === undefined) return undefined
+    const { [COOKIE]: kept, ...data } = Object.fromEntries(stored.attributes)
     const options = { ...this.#plan.cookie, ...(kept as object | undefined) }
     return { cookie: new SessionCookie(options, this.#request), ...data }
   }
