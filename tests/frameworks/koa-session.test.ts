@@ -48,6 +48,17 @@ const rows: Readonly<Record<string, Row>> = {
   'what it shows of itself': { handlers: basic, visits: ['/show', '/count', '/show'] },
   'null ends it': { handlers: basic, visits: ['/count', '/null', '/count'] },
   'null of nobody’s session': { handlers: basic, visits: ['/null'] },
+  'null and then an object': {
+    handlers: {
+      ...basic,
+      '/again': (ctx) => {
+        ctx.session = null
+        ctx.session = { name: 'new' } as never
+        return ctx.session
+      },
+    },
+    visits: ['/count', '/again', '/read'],
+  },
   'an object replaces the attributes': {
     handlers: {
       ...basic,
@@ -312,7 +323,7 @@ describe('as with koa-session', () => {
     const names = Object.keys(rows).filter(
       (name) =>
         kind !== 'koa-session' ||
-        !/externalKey|regenerate|empty object, known|an object replaces/.test(name),
+        !/externalKey|regenerate|empty object, known|an object/.test(name),
     )
     it.each(names)('%s', async (name) => {
       const row = rows[name] as Row

@@ -52,38 +52,56 @@ export function checkValues(options: object): void {
 }
 
 /**
- * What middleware does with a request.
+ * What middleware does with a request, in the manner of callbacks.
  * @param source what the framework hands out for the request: `sessions.from` takes it
  * @param start goes on with a request that is seen for the first time
  * @param next goes on with one that has been here before, or with an error
  */
 export function enter<Opened extends AnyExchange, Source extends object>(
   sessions: Arrivals<Opened>,
-  { fresh, outage }: MountOptions<Source>,
+  options: MountOptions<Source>,
   source: Source,
   request: ExchangeRequest,
   start: (exchange: Opened) => void,
   next: (error?: unknown) => void,
 ): void {
-  const isFresh = fresh === true || (typeof fresh === 'function' && fresh(source))
-  let policy: OutagePolicy | undefined
+  let opened: Opened | undefined | Promise<Opened | undefined>
   try {
-    policy = typeof outage === 'function' ? policyOf(outage(source)) : outage
+    opened = arrive(sessions, options, source, request)
   } catch (error) {
     return next(error)
   }
+  const proceed = (exchange: Opened | undefined): void => {
+    if (exchange === undefined) next()
+    else start(exchange)
+  }
+  if (opened instanceof Promise) opened.then(proceed, next)
+  else proceed(opened)
+}
+
+/**
+ * What middleware does with a request. Answers at once when no I/O is needed.
+ * @returns the exchange of a request that is seen for the first time; nothing of one that has been here before
+ */
+export function arrive<Opened extends AnyExchange, Source extends object>(
+  sessions: Arrivals<Opened>,
+  { fresh, outage }: MountOptions<Source>,
+  source: Source,
+  request: ExchangeRequest,
+): Opened | undefined | Promise<Opened | undefined> {
+  const isFresh = fresh === true || (typeof fresh === 'function' && fresh(source))
+  const policy = typeof outage === 'function' ? policyOf(outage(source)) : outage
   // Mounted twice, or on a router below: the first one counts.
   if (sessions.has(source)) {
     const isToFail = policy === 'fail' && sessions.outageOf(source) !== undefined
-    if (!isFresh && !isToFail) return next()
-    const goOn = (): void => next()
-    sessions.refresh(source).then(goOn, next)
-    return
+    return isFresh || isToFail ? sessions.refresh(source).then(nothing) : undefined
   }
   const options = isFresh || policy !== undefined ? { fresh: isFresh, outage: policy } : undefined
-  const opened = sessions.exchange(source, request, options)
-  if (opened instanceof Promise) opened.then(start, next)
-  else start(opened)
+  return sessions.exchange(source, request, options)
+}
+
+function nothing(): undefined {
+  return undefined
 }
 
 function policyOf(answer: unknown): OutagePolicy | undefined {
