@@ -48,6 +48,17 @@ const rows: Readonly<Record<string, Row>> = {
   'what it shows of itself': { handlers: basic, visits: ['/show', '/count', '/show'] },
   'null ends it': { handlers: basic, visits: ['/count', '/null', '/count'] },
   'null of nobody’s session': { handlers: basic, visits: ['/null'] },
+  'null and then an object': {
+    handlers: {
+      ...basic,
+      '/again': (ctx) => {
+        ctx.session = null
+        ctx.session = { name: 'new' } as never
+        return ctx.session
+      },
+    },
+    visits: ['/count', '/again', '/read'],
+  },
   'an object replaces the attributes': {
     handlers: {
       ...basic,
@@ -231,6 +242,23 @@ const rows: Readonly<Record<string, Row>> = {
     handlers: basic,
     visits: ['/count', '/untouched'],
   },
+  'secure: true behind a proxy that ends TLS': {
+    options: { secure: true },
+    headers: { 'X-Forwarded-Proto': 'https' },
+    handlers: basic,
+    visits: ['/count', '/count'],
+  },
+  'secure: false behind a proxy that ends TLS': {
+    options: { secure: false },
+    headers: { 'X-Forwarded-Proto': 'https' },
+    handlers: basic,
+    visits: ['/count'],
+  },
+  'behind a proxy that ends TLS': {
+    headers: { 'X-Forwarded-Proto': 'https' },
+    handlers: basic,
+    visits: ['/count', '/null'],
+  },
   'valid refuses': {
     options: { valid: (ctx, session) => !(session['n'] === 1 && ctx.path === '/read') },
     handlers: basic,
@@ -295,7 +323,7 @@ describe('as with koa-session', () => {
     const names = Object.keys(rows).filter(
       (name) =>
         kind !== 'koa-session' ||
-        !/externalKey|regenerate|empty object, known|an object replaces/.test(name),
+        !/externalKey|regenerate|empty object, known|an object/.test(name),
     )
     it.each(names)('%s', async (name) => {
       const row = rows[name] as Row
@@ -500,6 +528,21 @@ describe('other than koa-session, or more', () => {
     expect(await browser.get('/count')).toMatchObject({ status: 503, cookies: [] })
     expect(caught).toEqual([engine.failure])
     expect(errors).toEqual([engine.failure])
+  })
+
+  it('an error of beforeSave is told once', async () => {
+    const { browser, app } = await start('sojourn', {
+      options: {
+        beforeSave: () => {
+          throw new Error('no')
+        },
+      },
+      handlers: basic,
+    })
+    const errors: unknown[] = []
+    app.on('error', (error) => errors.push(error))
+    expect((await browser.get('/count')).status).toBe(500)
+    expect(errors).toMatchObject([{ message: 'no' }])
   })
 
   it('keys: none is an error of the request, signed: false needs none; a former one still opens', async () => {

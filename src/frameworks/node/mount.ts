@@ -55,7 +55,7 @@ export function checkValues(options: object): void {
 }
 
 /**
- * What middleware does with a request.
+ * What middleware does with a request, in the manner of callbacks.
  * @param source what the framework hands out for the request: `sessions.from` takes it
  * @param start goes on with a request that is seen for the first time
  * @param next goes on with one that has been here before, or with an error

@@ -31,6 +31,8 @@ export interface Row {
   /** By path. */
   readonly handlers: Readonly<Record<string, Handler>>
   readonly before?: Middleware
+  /** Sent with each request; a proxy that sends them is believed. */
+  readonly headers?: Readonly<Record<string, string>>
   /** Paths, asked one after the other by one browser. */
   readonly visits: readonly string[]
 }
@@ -53,7 +55,7 @@ export async function run(kind: Kind, row: Row): Promise<Seen[]> {
   const { browser, key } = await start(kind, row)
   const seen: Seen[] = []
   for (const path of row.visits) {
-    const { status, text, cookies } = await browser.get(path)
+    const { status, text, cookies } = await browser.get(path, { headers: row.headers ?? {} })
     seen.push({ status, text, cookies: cookies.filter(isOf(key)).map(masked) })
   }
   return seen
@@ -65,6 +67,7 @@ export async function start(
 ): Promise<{ browser: Browser; app: Koa; key: string; events: string[] }> {
   const app = new Koa()
   app.silent = true
+  app.proxy = true
   app.keys = [...KEYS]
   const events: string[] = []
   for (const name of ['missed', 'invalid', 'expired']) {

@@ -71,6 +71,19 @@ export function koaMounting(version: KoaVersion): void {
       expect((await browser.get('/')).text).toBe('[true,true,true]')
     })
 
+    it('on a connection that Koa knows to be secure: the cookie is for such ones', async () => {
+      const { browser } = await koaSite(version, (app, sessions) => {
+        app.use((ctx, next) => {
+          Object.defineProperty(ctx.request, 'secure', { value: true })
+          return next()
+        })
+        app.use(koaSessions(sessions))
+        app.use((ctx) => void (ctx.body = { n: count(ctx) }))
+      })
+      const { cookies } = await browser.get('/')
+      expect(cookies).toEqual([expect.stringMatching(/^__Host-session=.*; Secure$/)])
+    })
+
     it('beside something that has a ctx.session of its own: that one is left alone', async () => {
       const { browser } = await koaSite(version, (app, sessions) => {
         Object.defineProperty(app.context, 'session', { get: () => 'of somebody else' })
@@ -160,7 +173,8 @@ export function koaMounting(version: KoaVersion): void {
       })
       await browser.get('/count')
       const answer = await browser.get('/object')
-      expect(answer).toMatchObject({ seen: { name: 'ada', id: 'an attribute' }, cookies: [] })
+      expect(answer.cookies).toEqual([])
+      expect(answer.seen).toEqual({ name: 'ada', id: 'an attribute' })
       expect(await browser.get('/itself')).toMatchObject({
         seen: { name: 'ada', id: 'an attribute' },
       })

@@ -21,6 +21,7 @@ import {
   SessionGuard,
   SojournModule,
 } from 'sojourn/nest'
+import { type ManualClock, manualClock } from 'sojourn/testing'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Data } from '../support/adapter.ts'
 import { Browser } from '../support/http-client.ts'
@@ -39,11 +40,13 @@ interface Site {
   readonly browser: Browser
   readonly engine: WatchedEngine
   readonly sessions: Sessions<Data>
+  readonly clock: ManualClock
 }
 
 async function site(platform: Platform, parts: AppParts): Promise<Site> {
-  const engine = watchedEngine(memoryEngine())
-  const sessions = createSessions<Data>({ engine, secrets: [SECRET], maxBytes: 2_000 })
+  const clock = manualClock()
+  const engine = watchedEngine(memoryEngine({ clock }))
+  const sessions = createSessions<Data>({ engine, clock, secrets: [SECRET], maxBytes: 2_000 })
   const { imports = [], ...others } = parts
   const app = await startNest(platform, {
     ...others,
@@ -55,7 +58,7 @@ async function site(platform: Platform, parts: AppParts): Promise<Site> {
     () => app.close(),
     () => browser.close(),
   )
-  return { browser, engine, sessions }
+  return { browser, engine, sessions, clock }
 }
 
 const count = (session: Loose): { n: number } => {
@@ -138,6 +141,15 @@ export function nestFeatures(platform: Platform): void {
       expect((await browser.get('/money')).status).toBe(403)
       await browser.get('/step-up', { method: 'POST' })
       expect(await browser.get('/money')).toMatchObject({ status: 200, text: 'money' })
+    })
+
+    it('within: 403 when the authentication is too old', async () => {
+      const { browser, clock } = await site(platform, { controllers: [account()] })
+      await browser.get('/login', { method: 'POST' })
+      expect((await browser.get('/recent')).status).toBe(200)
+      clock.advance(360_000)
+      expect((await browser.get('/recent')).status).toBe(403)
+      await browser.get('/step-up', { method: 'POST' })
       expect((await browser.get('/recent')).status).toBe(200)
     })
 

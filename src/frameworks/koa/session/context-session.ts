@@ -54,6 +54,8 @@ export class ContextSession implements ResponseExchange, ModelHost {
   /** What `ctx.session = value` does. */
   assign(value: unknown): void {
     if (value === null) {
+      // Read from the session that is left: what is set afterwards has the same lifetime.
+      void this.options
       this.#isRemoved = true
       this.#model = undefined
       this.#exchange.leave()
@@ -125,7 +127,8 @@ export class ContextSession implements ResponseExchange, ModelHost {
       if (force || regenerate || this.#isForced) exchange.want()
       if (genid !== undefined) session.set(NAME, this.externalKey)
     }
-    const isOtherAge = this.#isForced || this.options.maxAge !== this.#givenMaxAge
+    const usual = session.isNew ? this.#settings.cookie.maxAge : this.#givenMaxAge
+    const isOtherAge = this.#isForced || this.options.maxAge !== usual
     if (isOtherAge && !this.#setLifetime()) return exchange.commit()
     const isToTouch = !exchange.dirty && !session.isNew
     await exchange.commit()
@@ -150,15 +153,17 @@ export class ContextSession implements ResponseExchange, ModelHost {
   }
 
   async #regenerate(): Promise<void> {
+    // Read from the session that is left.
     const { session, maxAge } = this
     this.#name = undefined
     const { principal } = session
     session.delete(NAME)
-    if (principal !== undefined) return session.login(principal, { keep: session.names() })
+    if (principal !== undefined) {
+      return session.login(principal, { keep: session.names(), idleTimeout: lifetimeOf(maxAge) })
+    }
     const attributes = Object.entries(session.data)
     this.#exchange.leave()
     for (const [name, value] of attributes) session.set(name, value)
-    if (maxAge !== this.#settings.cookie.maxAge) this.#isForced = true
   }
 
   #isToRenew(): boolean {
