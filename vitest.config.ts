@@ -10,6 +10,7 @@ const config: ViteUserConfig = defineConfig({
       { find: /^sojourn\/express$/, replacement: source('frameworks/express/index.ts') },
       { find: /^sojourn\/fastify$/, replacement: source('frameworks/fastify/index.ts') },
       { find: /^sojourn\/fetch$/, replacement: source('frameworks/fetch/index.ts') },
+      { find: /^sojourn\/h3$/, replacement: source('frameworks/h3/index.ts') },
       { find: /^sojourn\/hono$/, replacement: source('frameworks/hono/index.ts') },
       { find: /^sojourn\/node$/, replacement: source('frameworks/node/index.ts') },
       { find: /^sojourn\/testing$/, replacement: source('testing/index.ts') },

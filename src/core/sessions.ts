@@ -256,6 +256,12 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     return this.#exchangeOf(request)?.outage
   }
 
+  /** For adapters: what stands for the same request, such as a framework's event, has the same session. */
+  share(request: object, other: object): void {
+    const exchange = this.#exchangeOf(request)
+    if (exchange !== undefined) (other as Record<symbol, unknown>)[this.#slot] = exchange
+  }
+
   /** For adapters: something off the request's path failed. */
   reportError(operation: string, error: unknown): void {
     this.#events.emit('error', { operation, error })

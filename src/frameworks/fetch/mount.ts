@@ -129,6 +129,27 @@ export class FetchMount<Opened extends AnyExchange, Source extends object> {
     return result
   }
 
+  /** @returns a body whose end releases the session, and stores what has been changed until then */
+  follow(exchange: Opened, body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+    // Then this is the answer to that, and what was refused is not tried again.
+    const { failed } = exchange
+    const ended = async (): Promise<void> => {
+      exchange.release()
+      try {
+        if (exchange.dirty && !failed) await exchange.commit()
+      } catch (error) {
+        // A response that has begun, but not its session stored, must not look complete.
+        this.#reportCommit(error)
+        throw error
+      }
+    }
+    const left = (): void => {
+      exchange.release()
+      if (exchange.dirty && !failed) exchange.commit().catch(this.#reportCommit)
+    }
+    return followedBody(body, ended, left)
+  }
+
   #run(
     exchange: Opened | undefined,
     source: Source,
@@ -204,23 +225,7 @@ export class FetchMount<Opened extends AnyExchange, Source extends object> {
   #followed(exchange: Opened, response: Response, cookie: string | undefined): Response {
     const { body } = response
     if (body === null) return withHeaders(response, cookie)
-    // Then this is the answer to that, and what was refused is not tried again.
-    const { failed } = exchange
-    const ended = async (): Promise<void> => {
-      exchange.release()
-      try {
-        if (exchange.dirty && !failed) await exchange.commit()
-      } catch (error) {
-        // A response that has begun, but not its session stored, must not look complete.
-        this.#reportCommit(error)
-        throw error
-      }
-    }
-    const left = (): void => {
-      exchange.release()
-      if (exchange.dirty && !failed) exchange.commit().catch(this.#reportCommit)
-    }
-    return copyOf(response, followedBody(body, ended, left), cookie)
+    return copyOf(response, this.follow(exchange, body), cookie)
   }
 }
 

@@ -3,22 +3,16 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Exchange } from '../../core/exchange.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
-import { isForwardedHttps } from './forwarded.ts'
+import { type ConnectionOptions, securityOf } from './connection.ts'
 import { checkOptions, enter, type MountOptions } from './mount.ts'
 import { NodeRequest } from './request.ts'
 import { hookResponse } from './response-hook.ts'
 
+export type { ConnectionOptions } from './connection.ts'
+
 /** A request to a server of node:http, node:https or, with its compatibility API, node:http2. */
 export type NodeServerRequest = IncomingMessage | Http2ServerRequest
 export type NodeServerResponse = ServerResponse | Http2ServerResponse
-
-export interface ConnectionOptions {
-  /**
-   * Whether X-Forwarded-Proto is believed, which decides on the cookie's form. Only behind a proxy
-   * that sets it. Default false.
-   */
-  readonly trustProxy?: boolean
-}
 
 export interface NodeSessionsOptions extends MountOptions<NodeServerRequest>, ConnectionOptions {}
 
@@ -74,18 +68,4 @@ export async function sessionOfUpgrade<Data extends object>(
   else request.socket.once('close', () => exchange.release())
   exchange.afterResponse((error) => sessions.reportError('touch', error))
   return exchange.session
-}
-
-function securityOf({ trustProxy }: ConnectionOptions): (request: IncomingMessage) => boolean {
-  return trustProxy === true ? isSecureByProxy : isEncrypted
-}
-
-function isEncrypted({ socket }: IncomingMessage): boolean {
-  return (socket as { encrypted?: boolean }).encrypted === true
-}
-
-function isSecureByProxy(request: IncomingMessage): boolean {
-  const header = request.headers['x-forwarded-proto']
-  if (header === undefined) return isEncrypted(request)
-  return isForwardedHttps(String(header))
 }
