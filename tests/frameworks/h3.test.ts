@@ -5,6 +5,8 @@ import { endingCases, nodeEndings, replyEndings } from './cases/endings.ts'
 import { outageCases } from './cases/outages.ts'
 import { h3Adapter } from './h3/h3-adapter.ts'
 import { h3v1Adapter } from './h3/h3v1-adapter.ts'
+import { nitroCases } from './h3/nitro-cases.ts'
+import { webCases } from './h3/web-cases.ts'
 import { adapterSuite, nodeResponseSuite } from './suite.ts'
 
 const unhandled: unknown[] = []
@@ -20,11 +22,13 @@ afterAll(() => {
 
 describe('h3', () => {
   adapterSuite(h3Adapter)
+  webCases()
 })
 
 describe('h3 1', () => {
   adapterSuite(h3v1Adapter)
   nodeResponseSuite(h3v1Adapter)
+  nitroCases()
 })
 
 describe('on Redis', () => {
