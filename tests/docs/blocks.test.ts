@@ -10,6 +10,9 @@ const folder = `${root}tests/docs/.blocks`
 const pages = ['README.md', ...readdirSync(`${root}docs`).map((name) => `docs/${name}`)]
 const OPTIONS = '--ignoreConfig --noEmit --strict --module nodenext --target es2023 --types node'
 
+/** Pages of frameworks whose own types do not pass without it. */
+const SKIPPING = ['docs/h3.md']
+
 /** One module a page: its blocks follow each other. */
 function moduleOf(page: string): string | undefined {
   const text = readFileSync(root + page, 'utf8')
@@ -33,7 +36,8 @@ it.each(modules)('%s', (page, code) => {
   const file = `${folder}/${page.replaceAll('/', '-')}.ts`
   writeFileSync(file, code)
   const tsc = `${root}node_modules/typescript/bin/tsc`
-  const { stdout, status } = spawnSync(process.execPath, [tsc, ...OPTIONS.split(' '), file], {
+  const options = SKIPPING.includes(page) ? `${OPTIONS} --skipLibCheck` : OPTIONS
+  const { stdout, status } = spawnSync(process.execPath, [tsc, ...options.split(' '), file], {
     encoding: 'utf8',
     cwd: folder,
   })

@@ -1,4 +1,3 @@
-import type {} from 'h3'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import type { ConnectionOptions } from '../node/connection.ts'
@@ -50,7 +49,7 @@ export function h3Sessions<Data extends object>(
 }
 
 export interface NitroSessionsOptions extends MountOptions<NodeEvent>, ConnectionOptions {
-  /** Which requests have a session. Default: all. */
+  /** Which requests have a session. Default: all but Nuxt's own, `/_nuxt/…` and `/__nuxt…`. */
   readonly only?: (event: NodeEvent) => boolean
 }
 

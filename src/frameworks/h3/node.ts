@@ -36,6 +36,7 @@ export class NodeMount<Data extends object> {
   readonly #mount: FetchMount<AnyExchange, NodeEvent>
   readonly #options: NodeMountOptions
   readonly #isSecure: (request: IncomingMessage) => boolean
+  readonly #only: (event: NodeEvent) => boolean
   readonly #outer = Symbol('sojourn.outer')
 
   constructor(sessions: Sessions<Data>, options: NodeMountOptions) {
@@ -43,6 +44,7 @@ export class NodeMount<Data extends object> {
     this.#mount = new FetchMount<AnyExchange, NodeEvent>(sessions, options)
     this.#options = options
     this.#isSecure = securityOf(options)
+    this.#only = options.only ?? isApplications
   }
 
   async serve(event: NodeEvent, handler: Handler): Promise<void> {
@@ -54,7 +56,7 @@ export class NodeMount<Data extends object> {
       await handler(event)
       return
     }
-    if (this.#options.only?.(event) === false) return void (await handler(event))
+    if (!this.#only(event)) return void (await handler(event))
     const facts = new NodeRequest(req, req, this.#isSecure)
     const exchange = await this.#open(event, facts)
     if (exchange === undefined) return void (await handler(event))
@@ -173,6 +175,11 @@ function asCause(error: unknown): unknown {
 
 function rethrow(error: unknown): never {
   throw asCause(error)
+}
+
+/** Not Nuxt's own files, nor its error page, for which it calls itself: the store may be what has failed. */
+function isApplications({ path }: NodeEvent): boolean {
+  return !/^\/__?nuxt/.test(path)
 }
 
 function isInner(request: InnerRequest): boolean {

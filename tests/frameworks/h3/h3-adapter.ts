@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { H3, type H3Event, toNodeHandler } from 'h3'
 import type { Sessions } from 'sojourn'
 import { h3Sessions, type WebEvent } from 'sojourn/h3'
@@ -16,7 +16,6 @@ import { listen } from '../support/listen.ts'
 import { plainProperties } from '../support/plain-properties.ts'
 
 type Answered = Call & { readonly reply: Reply & { readonly value: unknown } }
-type NodeHandler = (request: IncomingMessage, response: ServerResponse) => unknown
 
 /** h3 2. Its values are left to h3 to make responses of, but for streams and files. */
 export const h3Adapter: Adapter = {
@@ -40,7 +39,7 @@ export const h3Adapter: Adapter = {
         return answer(call, (behave as Behaviour)(call))
       })
     }
-    return listen(toNodeHandler(app) as NodeHandler, errors)
+    return listen(toNodeHandler(app), errors)
   },
 }
 

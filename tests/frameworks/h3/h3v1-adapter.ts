@@ -112,7 +112,7 @@ function replyOf(event: H3Event): Reply {
     },
     empty: (status) => {
       setResponseStatus(event, status)
-      return answer(() => sendNoContent(event, status as 204))
+      return answer(() => sendNoContent(event, status))
     },
     redirect: (location) => answer(() => sendRedirect(event, location)),
     stream,

@@ -24,7 +24,7 @@ interface Nitro {
   readonly thrown: unknown[]
   readonly stored: (token: string | undefined) => Promise<Record<string, unknown>>
   /** What Nitro's `localFetch` does. */
-  call(path: string, context?: object, cookie?: string): Promise<Response>
+  readonly call: (path: string, context?: object, cookie?: string) => Promise<Response>
 }
 
 /** `/inner` counts; `/outer` calls it by itself, with its context as `event.$fetch` does. */
@@ -40,7 +40,7 @@ async function nitro(options: NitroSessionsOptions = {}): Promise<Nitro> {
     fetchNodeRequestHandler(listener, path, {
       ...(context && { context }),
       headers: cookie === undefined ? {} : { cookie },
-    } as RequestInit)
+    })
   const count = (session: Session<Data>): number => {
     const n = (session.get('n') ?? 0) + 1
     session.set('n', n)
@@ -149,6 +149,17 @@ export function nitroCases(): void {
     expect(answer).toMatchObject({ status: 503, cookies: [] })
     expect(JSON.parse(answer.text)).toMatchObject({ statusCode: 503 })
     expect(thrown).toEqual([engine.failure])
+  })
+
+  it('Nuxt’s own requests have none: its error page comes also when the store is what has failed', async () => {
+    const { app, browser, engine } = await nitro()
+    app.use(
+      '/__nuxt_error',
+      defineEventHandler(() => 'sorry'),
+    )
+    await browser.get('/inner')
+    engine.failure = new StoreUnavailableError('gone', false)
+    expect((await browser.get('/__nuxt_error')).text).toBe('sorry')
   })
 
   it('only the requests that `only` names have a session', async () => {

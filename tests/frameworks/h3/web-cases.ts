@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { H3, html, toNodeHandler } from 'h3'
 import { createSessions, memoryEngine, type Sessions, StoreUnavailableError } from 'sojourn'
 import { h3Sessions } from 'sojourn/h3'
@@ -22,9 +21,7 @@ async function site(build: (sessions: Sessions<Data>) => H3): Promise<Site> {
   const sessions = createSessions<Data>({ engine, secrets: [SECRET] })
   const elsewhere = createSessions<Data>({ engine: store, secrets: [SECRET] })
   const app = build(sessions)
-  const served = await listen(
-    toNodeHandler(app) as (request: IncomingMessage, response: ServerResponse) => unknown,
-  )
+  const served = await listen(toNodeHandler(app))
   const browser = new Browser(served.port, async ({ token }) =>
     (await elsewhere.open(token)).toJSON(),
   )
