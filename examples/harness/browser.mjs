@@ -23,9 +23,12 @@ export class Browser {
     /** @type {Options} */ { method = 'GET', headers, body } = {},
   ) {
     const cookie = [...this.jar].map(([name, value]) => `${name}=${value}`).join('; ')
+    const { host } = new URL(url)
+    // As by a proxy that ends TLS.
     const own = {
+      'x-forwarded-proto': 'https',
+      origin: `https://${host}`,
       ...(cookie && { cookie }),
-      ...(method === 'GET' ? {} : { origin: new URL(url).origin }),
     }
     const answer = await send(url, { method, headers: { ...own, ...headers } }, body)
     for (const each of answer.cookies) {

@@ -14,7 +14,7 @@ async function freePort() {
 }
 
 /**
- * @param {readonly string[]} command a program of the example, and its arguments
+ * @param {readonly string[]} command a program of the example, and its arguments, in which PORT is replaced
  * @param {Record<string, string>} env besides HOST and PORT
  */
 export async function startSite(command, env, /** @type {string} */ cwd) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Browser } from '../harness/browser.mjs'
-import { scenario } from '../harness/scenario.mjs'
+import { eventually, scenario } from '../harness/scenario.mjs'
 
 const cwd = import.meta.dirname
 const world = scenario({ cwd, command: [process.execPath, '.output/server/index.mjs'] })
@@ -23,7 +23,9 @@ void test('what a page calls changes the page’s session: one write, and the pa
   })
   assert.equal(commands.length, 1, commands.join())
   assert.match((await browser.get(`${world.b}/visit`)).text, /nobody: 2/)
-  assert.equal((await browser.json(`${world.a}/api/session`)).count, 2)
+  await eventually(async () => {
+    assert.equal((await browser.json(`${world.a}/api/session`)).count, 2)
+  })
 })
 
 void test('a page whose session cannot be stored is answered by Nuxt’s error page', async () => {

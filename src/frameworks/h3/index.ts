@@ -20,6 +20,8 @@ declare module 'h3' {
   }
 }
 
+/** With the session; a module has to be imported to be extended. */
+export type { H3EventContext } from 'h3'
 export type { NodeApp, NodeEvent, WebEvent } from './events.ts'
 
 export interface H3SessionsOptions extends MountOptions<WebEvent>, ConnectionOptions {
