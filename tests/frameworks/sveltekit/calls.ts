@@ -62,14 +62,25 @@ export function callCases(): void {
     })
 
     it('without credentials have none of it', async () => {
-      const { handle, call } = site()
+      const { handle, call, sessions, engine } = site()
       const response = await handle({
         event: eventOf(new Request('https://site/page')),
         resolve: () => call({ credentials: 'omit' }),
       })
-      // That of the call, which SvelteKit passes on.
-      expect(response.headers.getSetCookie()).toHaveLength(1)
       expect(await response.json()).toEqual({ n: 1, isSame: true })
+      // That of the call, which SvelteKit passes on; the page has none.
+      expect(response.headers.getSetCookie()).toHaveLength(1)
+      expect(engine.calls).toEqual(['create'])
+      const event = eventOf(new Request('https://site/page'))
+      await handle({
+        event,
+        resolve: async () => {
+          sessions.from(event).set('n', 9)
+          const answer = await call({ credentials: 'omit' })
+          expect(await answer.json()).toEqual({ n: 1, isSame: true })
+          return answer
+        },
+      })
     })
 
     it('of one request are never those of another, also when both are under way', async () => {
