@@ -78,7 +78,7 @@ export function callCases(): void {
           sessions.from(event).set('n', 9)
           const answer = await call({ credentials: 'omit' })
           expect(await answer.json()).toEqual({ n: 1, isSame: true })
-          return answer
+          return new Response()
         },
       })
     })
