@@ -41,7 +41,7 @@ export function checkOptions(sessions: unknown, options: object, names: readonly
 
 /** @throws OptionError */
 export function checkValues(options: object): void {
-  const { fresh, outage, trustProxy, onError } = options as Record<string, unknown>
+  const { fresh, outage, trustProxy, onError, only } = options as Record<string, unknown>
   if (outage !== undefined && typeof outage !== 'function') checkOutagePolicy(outage)
   if (fresh !== undefined && typeof fresh !== 'boolean' && typeof fresh !== 'function') {
     throw new OptionError('fresh', 'takes true, false or a function of the request')
@@ -51,6 +51,9 @@ export function checkValues(options: object): void {
   }
   if (onError !== undefined && typeof onError !== 'function') {
     throw new OptionError('onError', 'takes a function')
+  }
+  if (only !== undefined && typeof only !== 'function') {
+    throw new OptionError('only', 'takes a function of the request')
   }
 }
 

@@ -70,7 +70,13 @@ export function hookResponse(
   response.on('close', noteClose)
 }
 
+/** The commit that a hooked response waits for; it never rejects: `fail` is told, before it resolves. */
+export function commitUnderWay(response: ServerResponse): Promise<void> | undefined {
+  return (response as HookedResponse)[HOOK]?.committing
+}
+
 class ResponseHook {
+  committing: Promise<void> | undefined
   readonly #response: ServerResponse
   readonly #fail: (error: unknown) => void
   readonly #reporter: Reporter
@@ -189,7 +195,7 @@ class ResponseHook {
     if (this.#held !== undefined) return this.#hold(this.#held, method, args)
     const rest = method === 'writeHead' ? heldHeadArguments(this.#response, args) : args
     this.#held = [[method, rest]]
-    void this.#commit()
+    this.committing = this.#commit()
     return this.#discard(method)
   }
 

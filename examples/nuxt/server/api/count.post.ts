@@ -1,0 +1,3 @@
+export default defineEventHandler(async ({ context: { session } }) => ({
+  count: await session.update('count', (count = 0) => count + 1),
+}))

@@ -1,0 +1,4 @@
+export default defineEventHandler(async ({ context: { session } }) => {
+  await session.logout()
+  return null
+})

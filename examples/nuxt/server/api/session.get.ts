@@ -1,0 +1,4 @@
+export default defineEventHandler(({ context: { session } }) => ({
+  principal: session.principal,
+  count: session.get('count') ?? 0,
+}))

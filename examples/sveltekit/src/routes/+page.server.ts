@@ -1,0 +1,1 @@
+export const load = ({ locals: { session } }) => ({ count: session.get('count') ?? 0 })

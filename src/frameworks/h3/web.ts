@@ -1,0 +1,214 @@
+import { isSojournError } from '../../core/errors.ts'
+import type { Sessions } from '../../core/sessions.ts'
+import { addSessionHeaders } from '../fetch/headers.ts'
+import { FetchMount } from '../fetch/mount.ts'
+import { type FetchFacts, RequestFacts } from '../fetch/request-facts.ts'
+import { discard, takesHeaders } from '../fetch/response.ts'
+import { removeBodyHeaders } from '../node/body-headers.ts'
+import { CDN_HEADERS } from '../node/caching.ts'
+import type { ConnectionOptions } from '../node/connection.ts'
+import type { MountOptions } from '../node/mount.ts'
+import type { AnyExchange } from '../node/response-hook.ts'
+import type { WebEvent } from './events.ts'
+
+/** How h3 says what became of a request. */
+const NOT_FOUND = Symbol.for('h3.notFound')
+const HANDLED = Symbol.for('h3.handled')
+
+const MERGED_HEADERS = ['vary', 'cache-control']
+
+export interface WebMountOptions extends MountOptions<WebEvent>, ConnectionOptions {
+  readonly onError?: (error: unknown, event: WebEvent) => unknown
+}
+
+/** Sessions for h3 2, whose responses are made of what handlers return and of `event.res`. */
+export class WebMount<Data extends object> {
+  readonly #sessions: Sessions<Data>
+  readonly #mount: FetchMount<AnyExchange, WebEvent>
+  readonly #trustProxy: boolean
+
+  readonly #onError: ((error: unknown, event: WebEvent) => unknown) | undefined
+
+  constructor(sessions: Sessions<Data>, options: WebMountOptions) {
+    this.#sessions = sessions
+    const { onError, trustProxy = false, ...mounted } = options
+    this.#mount = new FetchMount<AnyExchange, WebEvent>(sessions, mounted)
+    this.#trustProxy = trustProxy
+    this.#onError = onError
+  }
+
+  /** @throws what the handlers below throw, and when the session cannot be loaded or stored */
+  serve(event: WebEvent, next: () => unknown): unknown {
+    const facts = new RequestFacts(event.req, this.#trustProxy)
+    let opened: AnyExchange | undefined | Promise<AnyExchange | undefined>
+    try {
+      opened = this.#mount.open(event, facts)
+    } catch (error) {
+      return this.#answerFor(error, event)
+    }
+    if (!(opened instanceof Promise)) return this.#run(event, facts, opened, next)
+    return opened.then(
+      (exchange) => this.#run(event, facts, exchange, next),
+      (error: unknown) => this.#answerFor(error, event),
+    )
+  }
+
+  #run(
+    event: WebEvent,
+    facts: FetchFacts,
+    exchange: AnyExchange | undefined,
+    next: () => unknown,
+  ): unknown {
+    if (exchange === undefined) return next()
+    this.#hold(event)
+    let value: unknown
+    try {
+      value = next()
+    } catch (error) {
+      return this.#thrown(event, facts, exchange, error)
+    }
+    if (!isThenable(value)) return this.#settle(event, facts, exchange, value)
+    return value.then(
+      (result) => this.#settle(event, facts, exchange, result),
+      (error: unknown) => this.#thrown(event, facts, exchange, error),
+    )
+  }
+
+  /** With sessions under several cookies the first is `session`; the others are at their own `from`. */
+  #hold(event: WebEvent): void {
+    if ('session' in event.context) return
+    Object.defineProperty(event.context, 'session', {
+      configurable: true,
+      enumerable: true,
+      // h3 makes its JSON when the headers are made: what a handler returns unread has been used by then.
+      get: () => this.#sessions.from(event),
+    })
+  }
+
+  #settle(event: WebEvent, facts: FetchFacts, exchange: AnyExchange, value: unknown): unknown {
+    // Where a handler has answered by Node's own response its headers are out.
+    const takesCookie = value instanceof Response ? takesHeaders(value) : value !== HANDLED
+    const settling = this.#mount.settle(exchange, facts, takesCookie)
+    if (settling === undefined) return this.#finish(event, facts, exchange, value)
+    return settling.then(
+      () => this.#finish(event, facts, exchange, value),
+      async (error: unknown) => {
+        if (value instanceof Response) discard(value)
+        const answer = await this.#answerOrLeave(error, event, facts, exchange)
+        return this.#finish(event, facts, exchange, answer)
+      },
+    )
+  }
+
+  #finish(event: WebEvent, facts: FetchFacts, exchange: AnyExchange, value: unknown): unknown {
+    if (value instanceof Response) {
+      return this.#mount.finish(exchange, facts, withPrepared(event, value))
+    }
+    let result = value
+    const isStream = value instanceof ReadableStream
+    if (isStream && exchange.lasting && !facts.bodiless) {
+      result = this.#mount.follow(exchange, value as ReadableStream<Uint8Array>)
+    }
+    this.#prepare(event, exchange, value)
+    this.#mount.handOver(exchange, facts)
+    if (facts.bodiless || !mayStream(value)) exchange.release()
+    return result
+  }
+
+  async #thrown(
+    event: WebEvent,
+    facts: FetchFacts,
+    exchange: AnyExchange,
+    error: unknown,
+  ): Promise<unknown> {
+    if (this.#onError !== undefined) {
+      const answer = await this.#answerOrLeave(error, event, facts, exchange)
+      return this.#settle(event, facts, exchange, answer)
+    }
+    try {
+      await this.#mount.settle(exchange, facts)
+    } finally {
+      this.#leave(event, facts, exchange)
+    }
+    throw error
+  }
+
+  async #answerOrLeave(
+    error: unknown,
+    event: WebEvent,
+    facts: FetchFacts,
+    exchange: AnyExchange,
+  ): Promise<unknown> {
+    try {
+      return await this.#answerFor(error, event)
+    } catch (failure) {
+      this.#leave(event, facts, exchange)
+      throw failure
+    }
+  }
+
+  #answerFor(error: unknown, event: WebEvent): unknown {
+    if (this.#onError === undefined) throw error
+    const { res } = event
+    removeBodyHeaders({
+      hasHeader: (name) => res.headers.has(name),
+      removeHeader: (name) => res.headers.delete(name),
+      setHeader: (name, value) => res.headers.set(name, value),
+    })
+    res.status = isSojournError(error) ? error.status : 500
+    res.statusText = undefined
+    return this.#onError(error, event)
+  }
+
+  /** The answer is that of h3's own error handling, which takes the one headers or the other. */
+  #leave(event: WebEvent, facts: FetchFacts, exchange: AnyExchange): void {
+    const { headers, errHeaders } = event.res
+    const cookie = exchange.sendHeaders()
+    if (cookie !== undefined || exchange.accessed) {
+      addSessionHeaders(headers, cookie)
+      addSessionHeaders(errHeaders, cookie)
+    }
+    this.#mount.handOver(exchange, facts)
+    exchange.release()
+  }
+
+  #prepare(event: WebEvent, exchange: AnyExchange, value: unknown): void {
+    const isFailure = value === NOT_FOUND || value instanceof Error
+    const target = isFailure ? event.res.errHeaders : event.res.headers
+    // Of h3's own kind of response, which an application may give to everybody: theirs would be replaced.
+    const given = (value as { headers?: unknown } | null | undefined)?.headers
+    if (!(given instanceof Headers)) return this.#mount.addHeaders(exchange, target)
+    for (const name of [...MERGED_HEADERS, ...CDN_HEADERS]) {
+      const own = given.get(name)
+      if (own !== null && !target.has(name)) target.set(name, own)
+    }
+    this.#mount.addHeaders(exchange, target)
+    for (const name of CDN_HEADERS) {
+      if (given.has(name) && !target.has(name)) target.set(name, 'no-store')
+    }
+  }
+}
+
+/** h3 would put what `event.res` says in the place of what we say of caching. */
+function withPrepared(event: WebEvent, response: Response): Response {
+  const { headers, errHeaders } = event.res
+  const prepared = response.status < 400 ? headers : errHeaders
+  const names = [...MERGED_HEADERS, ...CDN_HEADERS].filter((name) => prepared.has(name))
+  if (names.length === 0) return response
+  const copy = new Response(response.body, response)
+  for (const name of names) {
+    copy.headers.set(name, prepared.get(name) ?? '')
+    prepared.delete(name)
+  }
+  return copy
+}
+
+/** Whether a body may go on after the headers. */
+function mayStream(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return 'body' in value || 'pipe' in value || value instanceof ReadableStream
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function'
+}
