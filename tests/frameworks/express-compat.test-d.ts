@@ -1,4 +1,4 @@
-import express from 'express'
+import express, { type RequestHandler } from 'express'
 import { createSessions, type Sessions } from 'sojourn'
 import {
   type CompatMiddleware,
@@ -20,7 +20,7 @@ const SECRET = 'keyboard cat, and thirty-two bytes more'
 describe('compat', () => {
   it('fits app.use, a router and a route', () => {
     const session = compat({ secret: SECRET, resave: false, saveUninitialized: false })
-    express().use(session)
+    expectTypeOf(session).toExtend<RequestHandler>()
     express().use('/path', session)
     express.Router().use(session)
     express().get('/', session, (_, res) => void res.end())
