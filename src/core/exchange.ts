@@ -78,14 +78,18 @@ export class Exchange<Data extends object> {
   readonly #opened: Live | undefined
   /** The Cookie header, where another system's cookies matter. */
   readonly #header: string | undefined
+  /** Another system's cookie has led to the session, and the browser has none of ours. */
+  readonly #isLed: boolean
 
   constructor(
     state: SessionState,
     profile: CookieProfile,
     presented: string | undefined,
     header?: string,
+    isLed = false,
   ) {
     this.#header = header
+    this.#isLed = isLed
     this.#state = state
     this.session = new Session<Data>(state)
     this.#profile = profile
@@ -213,6 +217,10 @@ export class Exchange<Data extends object> {
   sendHeaders(): SetCookies {
     const state = this.#state
     state.headersSent = true
+    // Of two that came with the old cookie one may have signed in, and its answer gone out first: to that browser
+    // the token of before must not be sent. Where this is not known the old cookie leads here once more.
+    const { live } = state
+    if (this.#isLed && live && !state.repository.reader.mayStand(live.token)) return undefined
     const cookie = this.#cookie()
     const { adoption } = state.repository
     if (adoption === undefined) return cookie
@@ -381,7 +389,7 @@ export function openExchange<Data extends object>(
     // As by a former token: the answer brings the one that the session has now.
     const state = new SessionState(repository, events, adopted, undefined, true)
     state.mirrorDue = adoption.mirror !== undefined
-    return new Exchange<Data>(state, profile, undefined, legacyHeader)
+    return new Exchange<Data>(state, profile, undefined, legacyHeader, true)
   }
   if (token === undefined) {
     if (adoption === undefined || typeof found !== 'object') return anonymous()

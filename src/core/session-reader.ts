@@ -83,6 +83,12 @@ export class SessionReader {
     return live
   }
 
+  /** Whether nothing is known of an end of the session that this token has just opened. No I/O. */
+  mayStand(token: Token): boolean {
+    if (this.#near === undefined || this.#near.nearCache.state !== 'on') return true
+    return this.atHand(token) !== undefined
+  }
+
   /** The session of a verified token, if its record is at hand. No I/O. */
   atHand(token: Token): Live | undefined {
     const live = this.#peek(token)

@@ -126,6 +126,17 @@ describe('two nodes that come with one session at a time', () => {
   })
 })
 
+it('an answer that is late does not take the place of a login', async () => {
+  const one = setUp<Data>({ adopt: [other().source] })
+  const open = () =>
+    one.sessions.exchange({}, { secure: true, host: 'example.org', proxied: false, cookie: COOKIE })
+  const [early, late, again] = [await open(), await open(), await open()]
+  expect(again.sendHeaders()).toMatch(/^__Host-session=/)
+  await early.session.login('ada')
+  expect(early.sendHeaders()).toMatch(/^__Host-session=/)
+  expect(late.sendHeaders()).toBeUndefined()
+})
+
 it('a node that dies between claim and session signs nobody out', async () => {
   let creates = 0
   const first = other()

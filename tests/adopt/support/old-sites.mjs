@@ -108,19 +108,30 @@ export function koaApp({ client, prefix = '', secret, maxAge }) {
 /** iron-session, on Express. */
 export function ironApp({ password, cookieName }) {
   const app = express()
-  app.use(async (req, res, next) => {
-    const options = { password, cookieName, cookieOptions: { secure: false } }
-    req.iron = await getIronSession(req, res, options)
-    next()
-  })
-  app.get('/me', (req, res) => res.json(req.iron))
-  app.get('/login/:user', (req, res) => {
-    req.iron.userId = req.params.user
-    return req.iron.save().then(() => res.json({}))
-  })
-  app.get('/count', (req, res) => {
-    req.iron.count = (req.iron.count ?? 0) + 1
-    return req.iron.save().then(() => res.json({ count: req.iron.count }))
-  })
+  const options = { password, cookieName, cookieOptions: { secure: false } }
+  const answer = (work) => (req, res) =>
+    getIronSession(req, res, options)
+      .then((session) => work(session, req.params))
+      .then((body) => res.json(body))
+  app.get(
+    '/me',
+    answer((session) => session),
+  )
+  app.get(
+    '/login/:user',
+    answer(async (session, { user }) => {
+      session.userId = user
+      await session.save()
+      return {}
+    }),
+  )
+  app.get(
+    '/count',
+    answer(async (session) => {
+      session.count = (session.count ?? 0) + 1
+      await session.save()
+      return { count: session.count }
+    }),
+  )
   return app
 }

@@ -75,5 +75,3 @@ function byProxy(request: Request): Request {
   if (scheme !== undefined) url.protocol = `${scheme.toLowerCase()}:`
   return new Request(url, request)
 }
-
-export type { SvelteKitHandle }
