@@ -46,6 +46,7 @@ export type {
   Limit,
   LimitPolicy,
   ListedSession,
+  Listing,
   LoadOptions,
   NearCacheStats,
   NearReads,

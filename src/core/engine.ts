@@ -414,6 +414,19 @@ export function hasInsights(engine: Engine): engine is Engine & Insights {
   return 'sampleTtls' in engine
 }
 
+/** Optional ability: the engine tells which sessions there are. Not on a request's path. */
+export interface Listing {
+  /**
+   * Of those that were there all the while each, once or more; of those that came or went meanwhile some. Takes
+   * a while where there are many, and stops when nobody asks on.
+   */
+  ids(): AsyncIterable<SessionId>
+}
+
+export function hasListing(engine: Engine): engine is Engine & Listing {
+  return 'ids' in engine
+}
+
 /** Optional ability: each session is in one of several regions, which its id says. */
 export interface Regions {
   /**

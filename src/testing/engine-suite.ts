@@ -3,6 +3,7 @@ import { auditCases } from './engine-cases/audits.ts'
 import { expiryCases } from './engine-cases/expiry.ts'
 import { insightCases } from './engine-cases/insights.ts'
 import { limitCases } from './engine-cases/limits.ts'
+import { listingCases } from './engine-cases/listing.ts'
 import { nearReadCases } from './engine-cases/near-reads.ts'
 import { principalCases } from './engine-cases/principals.ts'
 import { racingCases } from './engine-cases/racing.ts'
@@ -40,6 +41,7 @@ export function engineSuite(): EngineCase[] {
     ...nearReadCases,
     ...auditCases,
     ...insightCases,
+    ...listingCases,
     ...expiryCases,
   ]
 }

@@ -9,6 +9,7 @@ import {
   type Insights,
   isTrail,
   type ListedSession,
+  type Listing,
   type NearReads,
   type SessionId,
   type Stamp,
@@ -46,7 +47,7 @@ export interface MemoryEngineStats {
   readonly expired: number
 }
 
-export interface MemoryEngine extends Engine, Audits, ExpiryEvents, Insights, NearReads {
+export interface MemoryEngine extends Engine, Audits, ExpiryEvents, Insights, Listing, NearReads {
   stats(): MemoryEngineStats
 }
 
@@ -319,6 +320,10 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
           most,
         )
       }),
+
+    ids: async function* () {
+      yield* await call((now) => store.sessions(now).map(({ id }) => id))
+    },
 
     stats: () => ({
       records: store.size,

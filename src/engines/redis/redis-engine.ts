@@ -20,6 +20,7 @@ import {
   type Insights,
   type Limit,
   type ListedSession,
+  type Listing,
   type LoadOptions,
   type NearCacheStats,
   type NearReads,
@@ -52,6 +53,7 @@ import { ExpiryClaims } from './expiry-claims.ts'
 import { ExpiryNotifications } from './expiry-notifications.ts'
 import { RedisInsight } from './insight.ts'
 import { checkPrefix, fenceKey, hashWithin, indexKey, partitionOf, recordKey } from './keys.ts'
+import { RedisListing } from './listing.ts'
 import type { Hold } from './near-cache.ts'
 import { type NearCacheOptions, nearCacheLimits } from './near-cache-options.ts'
 import { type RedisPlan, type RedisSource, redisPlan } from './options.ts'
@@ -124,7 +126,7 @@ interface EngineSettings extends TopologyOptions {
 }
 
 /** Every session is a string, every principal with sessions a hash; see protocol/README.md. */
-export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, Audits {
+export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, Listing, Audits {
   readonly name = 'redis'
   readonly audit: AuditStream
   /** What is repeated to a server that may lack it. */
@@ -134,6 +136,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
   readonly #topology: Topology
   readonly #index: PrincipalIndex
   readonly #insight: RedisInsight
+  readonly #listing: RedisListing
   readonly #expired: ExpirySource | undefined
   readonly #trails: ExpiryNotifications | undefined
   readonly #nearLimit: number
@@ -164,6 +167,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     this.#expired =
       expiry === 'reliable' ? new ExpiryClaims(this.#topology, prefix, region) : this.#trails
     this.#insight = new RedisInsight(this.#topology, prefix)
+    this.#listing = new RedisListing(this.#topology, prefix)
     this.audit = new AuditStream(this.#topology, options)
   }
 
@@ -468,8 +472,13 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, A
     return this.#insight.sampleTtls(most)
   }
 
+  ids(): AsyncIterable<SessionId> {
+    return this.#listing.ids()
+  }
+
   async close(): Promise<void> {
     this.#topology.close()
+    this.#listing.close()
     this.#insight.close()
     this.#expired?.close()
     this.audit.close()

@@ -9,6 +9,7 @@ import {
   type Held,
   type Insights,
   type ListedSession,
+  type Listing,
   type NearCacheStats,
   type NearReads,
   type Regions,
@@ -21,7 +22,7 @@ import { sumOfNearCaches } from '../near-cache-stats.ts'
 import type { Region, RegionsPlan } from './options.ts'
 
 /** What the engine of one region can. */
-export type RegionEngine = Engine & NearReads & ExpiryEvents & Insights & Audits
+export type RegionEngine = Engine & NearReads & ExpiryEvents & Insights & Listing & Audits
 
 /**
  * An engine for each region, chosen by the region in a session's id: nothing of a session goes to another
@@ -30,7 +31,9 @@ export type RegionEngine = Engine & NearReads & ExpiryEvents & Insights & Audits
  * What has nothing to do with one session (the time, who is told of expired sessions, counters) is that of the
  * home region: the others have nodes of their own.
  */
-export class RegionalEngine implements Engine, NearReads, ExpiryEvents, Insights, Audits, Regions {
+export class RegionalEngine
+  implements Engine, NearReads, ExpiryEvents, Insights, Listing, Audits, Regions
+{
   readonly name = 'regions'
   readonly #plan: RegionsPlan
   readonly #engines = new Map<number, RegionEngine>()
@@ -182,6 +185,11 @@ export class RegionalEngine implements Engine, NearReads, ExpiryEvents, Insights
 
   sampleTtls(...args: Parameters<Insights['sampleTtls']>): ReturnType<Insights['sampleTtls']> {
     return this.#home.sampleTtls(...args)
+  }
+
+  /** Of the regions that can be reached from here. */
+  async *ids(): AsyncGenerator<SessionId> {
+    for (const engine of this.#engines.values()) yield* engine.ids()
   }
 
   async close(): Promise<void> {
