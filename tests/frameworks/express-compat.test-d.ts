@@ -20,6 +20,7 @@ const SECRET = 'keyboard cat, and thirty-two bytes more'
 describe('compat', () => {
   it('fits app.use, a router and a route', () => {
     const session = compat({ secret: SECRET, resave: false, saveUninitialized: false })
+    expectTypeOf(express().use).toBeCallableWith(session)
     express().use(session)
     express().use('/path', session)
     express.Router().use(session)

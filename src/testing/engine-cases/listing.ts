@@ -42,7 +42,7 @@ export const listingCases: readonly EngineCase[] = [
 interface ListingWorld {
   readonly engine: Engine & Listing
   readonly second: Engine & Listing
-  advance(ms: number): Promise<void>
+  readonly advance: (ms: number) => Promise<void>
 }
 
 function whereOffered(title: string, run: (world: ListingWorld) => Promise<void>): EngineCase {
