@@ -1,6 +1,6 @@
 import { applyDelta, type Delta } from './attributes.ts'
 import { Confirmation } from './durability.ts'
-import { isTrail, type SessionId, stampOf } from './engine.ts'
+import { hasListing, isTrail, type SessionId, stampOf } from './engine.ts'
 import { OptionError, SessionConflictError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import { noteOf, withNote } from './meta.ts'
@@ -112,6 +112,25 @@ export class StoredSessions {
     const ttl = this.#repository.timeToLive(found.opened.header)
     // One that has been changed meanwhile has been renewed by that.
     return (await engine.touch(found.id, stampOf(found.record), ttl)).status !== 'gone'
+  }
+
+  /**
+   * All that there are, one after the other; of those that come or go meanwhile some.
+   * @throws OptionError for an engine that cannot list them, StoreUnavailableError, StoreRefusedError
+   */
+  async *ids(): AsyncGenerator<SessionId> {
+    const { engine } = this.#settings
+    if (!hasListing(engine)) {
+      throw new OptionError('engine', 'is one that cannot list its sessions')
+    }
+    const told = new Set<SessionId>()
+    for await (const page of engine.scan()) {
+      for (const { id } of page) {
+        if (told.has(id)) continue
+        told.add(id)
+        yield id
+      }
+    }
   }
 
   async #find(asked: SessionId): Promise<Found | undefined> {

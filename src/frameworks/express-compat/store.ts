@@ -75,6 +75,27 @@ export class CompatStore extends EventEmitter {
     return answer(undefined, this.#touch(id), callback)
   }
 
+  /** All sessions by their ids, those that others have made under the same prefix too. Takes long where there are many. */
+  all(callback: (error: unknown, sessions?: Record<string, SessionRecord>) => void): void
+  all(): Promise<Record<string, SessionRecord>>
+  all(callback?: (error: unknown, sessions?: Record<string, SessionRecord>) => void): unknown {
+    return answer(undefined, this.#all(), callback)
+  }
+
+  /** How many `all` would give. */
+  length(callback: (error: unknown, count?: number) => void): void
+  length(): Promise<number>
+  length(callback?: (error: unknown, count?: number) => void): unknown {
+    return answer(undefined, this.#length(), callback)
+  }
+
+  /** Ends all sessions: everybody is signed out. */
+  clear(callback: Callback): void
+  clear(): Promise<void>
+  clear(callback?: Callback): unknown {
+    return answer(undefined, this.#clear(), callback)
+  }
+
   /** A session object of one that is stored, without a request. */
   load(id: string, callback: (error: unknown, session?: CompatSession) => void): void
   load(id: string): Promise<CompatSession | undefined>
@@ -148,6 +169,27 @@ export class CompatStore extends EventEmitter {
 
   async #touch(id: string): Promise<void> {
     await this.#settings.sessions.stored.touch(this.#known(id))
+  }
+
+  async #all(): Promise<Record<string, SessionRecord>> {
+    const { stored } = this.#settings.sessions
+    const all: Record<string, SessionRecord> = {}
+    for await (const id of stored.ids()) {
+      const session = await stored.read(id)
+      if (session !== undefined) all[id] = this.#recordOf(session)
+    }
+    return all
+  }
+
+  async #length(): Promise<number> {
+    let count = 0
+    for await (const _ of this.#settings.sessions.stored.ids()) count++
+    return count
+  }
+
+  async #clear(): Promise<void> {
+    const { sessions } = this.#settings
+    for await (const id of sessions.stored.ids()) await sessions.revoke(id)
   }
 
   #recordOf({ attributes, note, idleTimeout, expiresAt }: StoredSession): SessionRecord {

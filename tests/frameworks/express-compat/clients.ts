@@ -175,6 +175,32 @@ export function clientCases(version: ExpressVersion, redis: () => string): void 
     expect(await mine.count()).toBe(0)
   })
 
+  it('the store lists, reads, changes and ends the sessions of all nodes', async () => {
+    const build = (app: Express): void => passportSite(app, true)
+    const more = { prefix: `store-${version.name.at(-1)}` }
+    const [a, b] = [await node(build, more), await node(build, more)]
+    const [ada, grace] = [new Browser(), new Browser()]
+    await ada.post(`${a.origin}/login`, credentials)
+    await grace.post(`${a.origin}/login`, { username: 'grace', password: 'right' })
+    const { store } = b.middleware
+    const all = await store.all()
+    expect(await store.length()).toBe(2)
+    const found = Object.entries(all).find(
+      ([, { passport }]) => (passport as { user: number }).user === 1,
+    )
+    const [id, record] = found ?? ['', { cookie: {} }]
+    await store.set(id, { ...record, cart: ['gift'] })
+    const seen = async (browser: Browser): Promise<unknown> =>
+      JSON.parse((await browser.get(`${a.origin}/`)).text)
+    await expect.poll(() => seen(ada)).toMatchObject({ name: 'ada', cart: ['gift'] })
+    await store.destroy(id)
+    await expect.poll(() => seen(ada)).toMatchObject({ name: null, cart: null })
+    expect(await seen(grace)).toMatchObject({ name: 'grace' })
+    await store.clear()
+    expect(await store.length()).toBe(0)
+    await expect.poll(() => seen(grace)).toMatchObject({ name: null })
+  })
+
   it('csrf-sync: the token of the session is asked for', async () => {
     const { origin } = await node((app) => {
       const { generateToken, csrfSynchronisedProtection } = csrfSync()

@@ -220,6 +220,30 @@ export const storeRows: Readonly<Record<string, Row>> = {
       await client.get('/create')
     },
   },
+  'all, length and clear': {
+    handlers: {
+      ...handlers,
+      '/all': (req, res) => {
+        req.sessionStore.all((error, all) => {
+          req.sessionStore.length((failure, length) => {
+            const values = Object.values(all as object) as { n: number }[]
+            const counts = values.map(({ n }) => n).toSorted((a, b) => a - b)
+            const ids = Object.keys(all as object).filter((id) => id === req.sessionID)
+            res.json({ error: tell(error), failure: tell(failure), length, counts, ids })
+          })
+        })
+      },
+      '/clear': (req, res) => {
+        req.sessionStore.clear((error) => res.json({ error: tell(error) }))
+      },
+    },
+    visit: async (client) => {
+      await client.get('/all')
+      await client.get('/count')
+      await client.get('/count', { cookie: 'none=1' })
+      for (const path of ['/count', '/all', '/clear', '/all', '/']) await client.get(path)
+    },
+  },
   'disconnect and connect: no session in between': {
     options: { saveUninitialized: true },
     handlers: {
