@@ -1,8 +1,7 @@
 import { Attributes, applyDelta, type Delta } from './attributes.ts'
-import { Confirmation, type Outcome, type WaitFor } from './durability.ts'
-import { LONGEST_LIFETIME } from './duration.ts'
+import type { Outcome, WaitFor } from './durability.ts'
 import { Ending } from './ending.ts'
-import { isTrail, type SessionId, type Stamp, type Trail } from './engine.ts'
+import type { SessionId, Stamp, Trail } from './engine.ts'
 import {
   HeadersSentError,
   NotSignedInError,
@@ -25,17 +24,15 @@ import {
 import type { Mirror } from './mirror.ts'
 import type { OutagePolicy } from './outage.ts'
 import { type Rebase, rebase, replaceBy, yieldTo } from './rebase.ts'
-import { readHeader } from './record.ts'
 import {
-  type Destroyed,
   type DestroyHow,
   hasLifetime,
   type Lifetime,
   type Repository,
   type Written,
 } from './repository.ts'
-import { isStoreError } from './revoke.ts'
 import type { Rotation } from './rotations.ts'
+import { denyUnknown, type SignedOut, signOut, signOutAgain } from './sign-out.ts'
 import { createToken, type Token } from './token.ts'
 import { equalValues } from './values.ts'
 
@@ -45,12 +42,6 @@ const NOTHING: ReadonlyMap<string, unknown> = new Map()
 interface HandOver {
   readonly onError: (error: unknown) => void
   readonly client: { readonly signal: AbortSignal | undefined }
-}
-
-interface SignedOut {
-  readonly outcome: Outcome
-  /** Its entry in the audit, to be waited for. */
-  readonly entry?: Promise<void> | undefined
 }
 
 /**
@@ -424,76 +415,22 @@ export class SessionState {
   async #signOut(live: Live | undefined, how: DestroyHow): Promise<SignedOut> {
     // The store has not said whose the cookie is: to call that signed out would be a guess.
     if (this.unavailable !== undefined) {
-      this.#denyUnknown(this.unavailable.token)
+      denyUnknown(this.repository, this.unavailable.token)
       throw this.unavailable.error
     }
-    if (live === undefined) {
-      // Of one that has ended before nobody knows whether its end has arrived everywhere.
-      const outcome =
-        this.lastId === undefined ? 'uncertain' : await this.#endAgain(this.lastId, how.waitFor)
-      return { outcome }
-    }
-    const destroyed = await this.#destroy(live, how)
-    await this.repository.adoption?.release(live)
+    if (live === undefined) return signOutAgain(this.repository, this.#events, this.lastId, how)
+    const { isSuperseded, ...signedOut } = await signOut(this.repository, this.#events, live, how)
     this.lastId = live.token.id
     // A login elsewhere was first, and its cookie is not this request's to touch.
-    if (destroyed.status === 'superseded') {
-      this.#ended = 'superseded'
-      return { outcome: 'uncertain' }
-    }
-    this.#loggedOut = true
-    const event = { id: live.token.id, principal: principalOf(live.meta) }
-    const entry =
-      destroyed.status === 'done'
-        ? this.#events.record('logout', { ...event, id: destroyed.id })
-        : undefined
-    return { outcome: destroyed.outcome, entry }
-  }
-
-  /** What the store cannot write down ends on this node at least. */
-  async #destroy(live: Live, how: DestroyHow): Promise<Destroyed> {
-    // A rotation may have moved it, and the store may have failed only there.
-    const ids = [live.token.id]
-    try {
-      return await this.repository.destroy(live, how, (id) => ids.push(id))
-    } catch (error) {
-      const { ownerTag, deadline } = live.header
-      const principal = principalOf(live.meta)
-      if (isStoreError(error)) {
-        const { denials } = this.repository
-        for (const id of ids) {
-          denials.add({ id, ownerTag, deadline, event: 'logout', principal }, true)
-        }
-      }
-      throw error
-    }
+    if (isSuperseded) this.#ended = 'superseded'
+    else this.#loggedOut = true
+    return signedOut
   }
 
   async #askAgain(token: Token): Promise<void> {
     const loaded = await this.repository.reader.load(token, true)
     this.unavailable = undefined
     if (loaded.status === 'live') this.#become(loaded.live, true)
-  }
-
-  /** Whoever has its token may end it, whatever it is. */
-  #denyUnknown({ id }: Token): void {
-    const { denials, settings } = this.repository
-    const deadline = settings.engine.now() + LONGEST_LIFETIME
-    const of = { ownerTag: undefined, principal: undefined, deadline, event: 'logout' } as const
-    denials.add({ id, ...of }, false)
-  }
-
-  /** What has ended is ended once more: what its former end has not waited for can be waited for now. */
-  async #endAgain(id: SessionId, waitFor: WaitFor | undefined): Promise<Outcome> {
-    const confirmation = new Confirmation(waitFor)
-    const { engine } = this.repository.settings
-    // Whom this process denies may stand there still.
-    const record = (await engine.load(id))?.record
-    const ownerTag = record && !isTrail(record) ? readHeader(record)?.ownerTag : undefined
-    const owned = ownerTag === undefined ? {} : { ownerTag }
-    const { status } = await engine.destroy(id, { spareTrail: true, confirmation, ...owned })
-    if (status === 'done') await this.#events.record('logout', { id, principal: undefined })
-    return confirmation.outcome
   }
 
   /** Whether enough of the idle timeout has passed for a renewal to be worth a write. */

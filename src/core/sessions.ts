@@ -11,14 +11,10 @@ import {
   StoreUnavailableError,
 } from './errors.ts'
 import { EventHub, type SessionEventName, type SessionListener } from './events.ts'
-import {
-  type Exchange,
-  type ExchangeOptions,
-  type ExchangeRequest,
-  openExchange,
-} from './exchange.ts'
+import type { Exchange, ExchangeOptions, ExchangeRequest } from './exchange.ts'
 import { Expiry } from './expiry.ts'
 import type { InsightOptions, SessionsInsight } from './insight.ts'
+import { openExchange } from './open-exchange.ts'
 import type { Settings } from './options.ts'
 import { namePrincipal } from './principal.ts'
 import { OwnSessions, PrincipalSessions, type SignedIn } from './principal-sessions.ts'
