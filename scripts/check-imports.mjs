@@ -24,7 +24,7 @@ const corePackages = ['@standard-schema/spec']
 /** The folders in frameworks that the others may import. */
 const sharedFrameworks = ['node', 'fetch']
 /** Frameworks that run on others. */
-const platforms = { nest: ['express', 'fastify'] }
+const platforms = { nest: ['express', 'fastify'], express: ['express-compat'] }
 
 // One pass over the text. Comments, regular expressions, templates and plain strings are matched
 // first so that an import written inside one of them does not count.

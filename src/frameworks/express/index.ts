@@ -82,3 +82,7 @@ function defineSession(request: object, exchange: AnyExchange): void {
   holdSession(request, exchange)
   Object.defineProperty(request, 'session', PROPERTY)
 }
+
+// Here as well, for those who look for it here. With TypeScript from `sojourn/express-compat`: a program can give
+// `req.session` one type, and this entry gives it ours.
+export { compat } from '../express-compat/index.ts'
