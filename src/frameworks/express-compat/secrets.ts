@@ -1,16 +1,12 @@
-import { hkdfSync, KeyObject, scryptSync } from 'node:crypto'
+import { KeyObject } from 'node:crypto'
 import { OptionError } from '../../core/errors.ts'
+import { borrowedSecrets } from '../node/borrowed-secrets.ts'
 
 /** As express-session takes it: the first signs, all open. */
 export type CompatSecret = string | Uint8Array | KeyObject
 
-const ENOUGH_BYTES = 32
-const PURPOSE = 'sojourn/express-compat/1/secret'
-let isWarned = false
-
 /**
- * Secrets of ours out of those of express-session, whose length nobody checks. For no other use: what
- * else is signed with them says nothing about these.
+ * Secrets of ours out of those of express-session.
  * @throws OptionError
  */
 export function secretsFrom(secret: unknown): Uint8Array[] {
@@ -18,33 +14,15 @@ export function secretsFrom(secret: unknown): Uint8Array[] {
     throw new OptionError('secret', 'secret option array must contain one or more strings')
   }
   const given: readonly unknown[] = Array.isArray(secret) ? secret : [secret]
-  return given.map((one, index) =>
-    derive(one, Array.isArray(secret) ? `secret[${index}]` : 'secret'),
-  )
-}
-
-function derive(secret: unknown, option: string): Uint8Array {
-  const bytes = bytesOf(secret)
-  if (bytes === undefined || bytes.length === 0) {
+  const secrets = given.map((one, index) => {
+    const bytes = bytesOf(one)
+    if (bytes !== undefined && bytes.length > 0) return bytes
     throw new OptionError(
-      option,
+      Array.isArray(secret) ? `secret[${index}]` : 'secret',
       'takes a text or bytes, or a list; is the environment variable set?',
     )
-  }
-  if (bytes.length >= ENOUGH_BYTES) {
-    return new Uint8Array(hkdfSync('sha256', bytes, new Uint8Array(0), PURPOSE, ENOUGH_BYTES))
-  }
-  if (!isWarned) {
-    isWarned = true
-    process.emitWarning(
-      `option \`${option}\` has ${bytes.length} bytes: who can read Redis may guess it. Put one of 32 random ` +
-        'bytes in front of it (`openssl rand -base64 32`), and take this one away when the sessions made ' +
-        'with it have ended: secret: [new, old].',
-      { code: 'SOJOURN_SHORT_SECRET' },
-    )
-  }
-  // Slow, for what can be guessed; at the start only.
-  return scryptSync(bytes, PURPOSE, ENOUGH_BYTES)
+  })
+  return borrowedSecrets(secrets, 'secret', 'express-compat')
 }
 
 function bytesOf(secret: unknown): Uint8Array | undefined {

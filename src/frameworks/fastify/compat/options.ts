@@ -1,10 +1,10 @@
 import type { FastifyRequest, Session } from 'fastify'
-import { deriveKey } from '../../../core/crypto.ts'
 import { LONGEST_LIFETIME } from '../../../core/duration.ts'
 import { OptionError } from '../../../core/errors.ts'
 import type { Sessions } from '../../../core/sessions.ts'
 import { refuseUnknown, requireObject } from '../../../core/unknown-options.ts'
 import { type CreateSessionsOptions, createSessions } from '../../../index.ts'
+import { borrowedSecrets } from '../../node/borrowed-secrets.ts'
 import { type Arrivals, checkOptions, type MountOptions } from '../../node/mount.ts'
 import type { AnyExchange } from '../../node/response-hook.ts'
 import { PrefixedCookie } from './cookie-reader.ts'
@@ -155,7 +155,7 @@ function ownSessions(options: FastifySessionOptions, cookie: CookieOptions): Any
   return createSessions<SessionAttributes>({ ...rest, secrets, idleTimeout, absoluteTimeout })
 }
 
-function secretsOf(secret: unknown): (string | Uint8Array)[] {
+function secretsOf(secret: unknown): Uint8Array[] {
   if (isSigner(secret)) {
     throw new OptionError(
       'secret',
@@ -172,16 +172,7 @@ function secretsOf(secret: unknown): (string | Uint8Array)[] {
     if (isGiven && each.length > 0) return each
     throw new OptionError('secret', 'takes a string of 32 characters or more, or a list of secrets')
   })
-  const isShort = (each: string | Uint8Array): boolean => Buffer.from(each).length < SHORTEST_SECRET
-  if (secrets.some(isShort)) {
-    process.emitWarning(
-      `a secret of fewer than ${SHORTEST_SECRET} bytes can be guessed: put one of \`openssl rand -base64 32\` in front of it`,
-      { code: 'SOJOURN_SHORT_SECRET' },
-    )
-  }
-  return secrets.map((each) =>
-    isShort(each) ? deriveKey(Buffer.from(each), 'sojourn/compat/short-secret') : each,
-  )
+  return borrowedSecrets(secrets, 'secret', 'fastify-session')
 }
 
 function isSigner(secret: unknown): boolean {
