@@ -12,6 +12,7 @@ const config: ViteUserConfig = defineConfig({
       { find: /^sojourn\/fetch$/, replacement: source('frameworks/fetch/index.ts') },
       { find: /^sojourn\/h3$/, replacement: source('frameworks/h3/index.ts') },
       { find: /^sojourn\/hono$/, replacement: source('frameworks/hono/index.ts') },
+      { find: /^sojourn\/next$/, replacement: source('frameworks/next/index.ts') },
       { find: /^sojourn\/node$/, replacement: source('frameworks/node/index.ts') },
       { find: /^sojourn\/sveltekit$/, replacement: source('frameworks/sveltekit/index.ts') },
       { find: /^sojourn\/testing$/, replacement: source('testing/index.ts') },

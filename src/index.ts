@@ -65,6 +65,7 @@ export {
   isSojournError,
   NotSignedInError,
   OptionError,
+  ReadOnlySessionError,
   SchemaError,
   SessionConflictError,
   SessionElsewhereError,
