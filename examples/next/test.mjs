@@ -110,3 +110,12 @@ void test('a route handler’s answer says that it depends on the cookie', async
   assert.match(headers.vary ?? '', /Cookie/)
   assert.equal(headers['cache-control'], 'private')
 })
+
+void test('a session that is given to a client component is refused, not shown', async () => {
+  const browser = new Browser()
+  for (let i = 0; i < 3; i++) await browser.post(`${world.a}/api/count`)
+  const answer = await browser.get(`${world.a}/leak`)
+  assert.ok(!answer.text.includes(browser.token ?? '-'))
+  assert.doesNotMatch(answer.text, /"count":/)
+  assert.match(answer.text, /digest/)
+})

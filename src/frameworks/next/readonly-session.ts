@@ -86,8 +86,11 @@ export class ReadonlySession<Data extends object> {
     return this.#session.names()
   }
 
-  /** The attributes. */
-  toJSON(): Record<string, unknown> {
+  /**
+   * The attributes. By no method that `JSON.stringify` calls: React does, for what a client component is
+   * given, and the browser would have all of the session where somebody passes it on by mistake.
+   */
+  toObject(): Record<string, unknown> {
     return this.#session.toJSON()
   }
 }
