@@ -10,6 +10,8 @@ const frameworkNames = {
   node: 'node:http',
   express: `Express ${versionOf('express')}`,
   fastify: `Fastify ${versionOf('fastify')}`,
+  fetch: `fetch on @hono/node-server ${versionOf('@hono/node-server')}`,
+  hono: `Hono ${versionOf('hono')}`,
   koa: `Koa ${versionOf('koa')}`,
 }
 
@@ -48,7 +50,7 @@ export function listRows() {
     ['fastify', 'fastify-session', `${peer('@fastify/session')} + ${store}`],
     ['koa', 'koa-session', `${peer('koa-session')} + a store on ${peer('redis')}`],
   ].map(([framework, system, name]) => ({ id: system, name, framework, system, floor: framework }))
-  const own = ['node', 'express', 'fastify'].filter(adapter).flatMap((framework) =>
+  const own = ['node', 'express', 'fastify', 'fetch', 'hono'].filter(adapter).flatMap((framework) =>
     [true, false].map((nearCache) => ({
       id: `sojourn-${framework}${nearCache ? '' : '-far'}`,
       name: `Sojourn ${ownVersion()}${nearCache ? '' : ', no near cache'}`,

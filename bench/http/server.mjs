@@ -8,6 +8,8 @@ const frameworks = {
   node: async () => (await import('./frameworks/node.mjs')).createNodeServer,
   express: async () => (await import('./frameworks/express.mjs')).createExpressServer,
   fastify: async () => (await import('./frameworks/fastify.mjs')).createFastifyServer,
+  fetch: async () => (await import('./frameworks/fetch.mjs')).createFetchServer,
+  hono: async () => (await import('./frameworks/hono.mjs')).createHonoServer,
   koa: async () => (await import('./frameworks/koa.mjs')).createKoaServer,
 }
 const systems = {

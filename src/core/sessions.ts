@@ -138,7 +138,6 @@ export class Sessions<Data extends object = Record<string, unknown>> {
         'this request has no session: is the middleware of these sessions in use?',
       )
     }
-    exchange.accessed = true
     return exchange.session
   }
 

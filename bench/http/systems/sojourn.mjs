@@ -28,6 +28,17 @@ const adapters = {
       ...byMethod((request) => request.session),
     }
   },
+  async fetch(sessions) {
+    const { fetchSessions } = await import('../../../dist/frameworks/fetch/index.js')
+    return { wrap: fetchSessions(sessions), ...byMethod((request) => sessions.from(request)) }
+  },
+  async hono(sessions) {
+    const { honoSessions } = await import('../../../dist/frameworks/hono/index.js')
+    return {
+      register: (app) => app.use(honoSessions(sessions)),
+      ...byMethod((c) => c.get('session')),
+    }
+  },
 }
 
 export async function sojournSystem({ socket, secret, framework, nearCache }) {

@@ -3,6 +3,7 @@ import type { AnyExchange } from '../node/response-hook.ts'
 import { followedBody } from './body.ts'
 import { addSessionHeaders } from './headers.ts'
 import type { FetchFacts } from './request-facts.ts'
+import { discard, takesHeaders, withBody, withHeaders } from './response.ts'
 
 export type Answer = Response | Promise<Response>
 
@@ -225,39 +226,8 @@ export class FetchMount<Opened extends AnyExchange, Source extends object> {
   #followed(exchange: Opened, response: Response, cookie: string | undefined): Response {
     const { body } = response
     if (body === null) return withHeaders(response, cookie)
-    return copyOf(response, this.follow(exchange, body), cookie)
+    return withBody(response, this.follow(exchange, body), cookie)
   }
-}
-
-/** Whether headers can be added: not where a socket takes over, nor to a network error. */
-export function takesHeaders(response: Response | undefined): response is Response {
-  // Bun's `server.upgrade` has its handler return nothing.
-  return response !== undefined && response.status !== 101 && response.status !== 0
-}
-
-function withHeaders(response: Response, cookie: string | undefined): Response {
-  // A response may be one that the application gives to everybody: it must not keep anybody's cookie.
-  if (cookie !== undefined) return copyOf(response, response.body, cookie)
-  try {
-    addSessionHeaders(response.headers, undefined)
-    return response
-  } catch (error) {
-    // What was fetched, or made by Response.redirect, cannot be changed.
-    if (error instanceof TypeError) return copyOf(response, response.body, undefined)
-    throw error
-  }
-}
-
-function copyOf(response: Response, body: Response['body'], cookie: string | undefined): Response {
-  const { status, statusText, headers } = response
-  const copy = new Response(body, { status, statusText, headers })
-  addSessionHeaders(copy.headers, cookie)
-  return copy
-}
-
-/** Nobody reads a response that is not sent: what its body holds, such as an open file, is let go. */
-export function discard(response: Response | undefined): void {
-  if (response?.body?.locked === false) response.body.cancel().catch(() => undefined)
 }
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {

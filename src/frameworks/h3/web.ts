@@ -1,8 +1,9 @@
 import { isSojournError } from '../../core/errors.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { addSessionHeaders } from '../fetch/headers.ts'
-import { discard, FetchMount, takesHeaders } from '../fetch/mount.ts'
+import { FetchMount } from '../fetch/mount.ts'
 import { type FetchFacts, RequestFacts } from '../fetch/request-facts.ts'
+import { discard, takesHeaders } from '../fetch/response.ts'
 import { removeBodyHeaders } from '../node/body-headers.ts'
 import { CDN_HEADERS } from '../node/caching.ts'
 import type { ConnectionOptions } from '../node/connection.ts'
@@ -22,14 +23,12 @@ export interface WebMountOptions extends MountOptions<WebEvent>, ConnectionOptio
 
 /** Sessions for h3 2, whose responses are made of what handlers return and of `event.res`. */
 export class WebMount<Data extends object> {
-  readonly #sessions: Sessions<Data>
   readonly #mount: FetchMount<AnyExchange, WebEvent>
   readonly #trustProxy: boolean
 
   readonly #onError: ((error: unknown, event: WebEvent) => unknown) | undefined
 
   constructor(sessions: Sessions<Data>, options: WebMountOptions) {
-    this.#sessions = sessions
     const { onError, trustProxy = false, ...mounted } = options
     this.#mount = new FetchMount<AnyExchange, WebEvent>(sessions, mounted)
     this.#trustProxy = trustProxy
@@ -59,7 +58,7 @@ export class WebMount<Data extends object> {
     next: () => unknown,
   ): unknown {
     if (exchange === undefined) return next()
-    this.#hold(event)
+    hold(event, exchange)
     let value: unknown
     try {
       value = next()
@@ -71,17 +70,6 @@ export class WebMount<Data extends object> {
       (result) => this.#settle(event, facts, exchange, result),
       (error: unknown) => this.#thrown(event, facts, exchange, error),
     )
-  }
-
-  /** With sessions under several cookies the first is `session`; the others are at their own `from`. */
-  #hold(event: WebEvent): void {
-    if ('session' in event.context) return
-    Object.defineProperty(event.context, 'session', {
-      configurable: true,
-      enumerable: true,
-      // h3 makes its JSON when the headers are made: what a handler returns unread has been used by then.
-      get: () => this.#sessions.from(event),
-    })
   }
 
   #settle(event: WebEvent, facts: FetchFacts, exchange: AnyExchange, value: unknown): unknown {
@@ -186,6 +174,20 @@ export class WebMount<Data extends object> {
       if (given.has(name) && !target.has(name)) target.set(name, 'no-store')
     }
   }
+}
+
+/** With sessions under several cookies the first is `session`; the others are at their own `from`. */
+function hold({ context }: WebEvent, exchange: AnyExchange): void {
+  if ('session' in context) return
+  Object.defineProperty(context, 'session', {
+    configurable: true,
+    enumerable: true,
+    get: () => {
+      // h3 makes its JSON when the headers are made: what a handler returns unread has been used by then.
+      exchange.accessed = true
+      return exchange.session
+    },
+  })
 }
 
 /** h3 would put what `event.res` says in the place of what we say of caching. */

@@ -2,8 +2,9 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { isSojournError } from '../../core/errors.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
-import { discard, FetchMount, takesHeaders } from '../fetch/mount.ts'
+import { FetchMount } from '../fetch/mount.ts'
 import { RequestFacts } from '../fetch/request-facts.ts'
+import { discard, takesHeaders } from '../fetch/response.ts'
 import { removeBodyHeaders } from '../node/body-headers.ts'
 import { checkOptions, type MountOptions } from '../node/mount.ts'
 
@@ -63,7 +64,6 @@ export function honoSessions<Data extends object>(
       } catch (error) {
         refuse(c, error)
         mount.addHeaders(exchange, c.res.headers)
-        mount.handOver(exchange, facts)
         exchange.release()
         throw error
       }
@@ -82,7 +82,6 @@ function refuse(c: Context, error: unknown): void {
   const { res } = c
   discard(res)
   c.res = undefined
-  c.finalized = false
   // A new one, with what has been set by `c.header`.
   const { headers } = c.res
   headers.delete('set-cookie')

@@ -7,7 +7,7 @@ import {
 import { removeHeaders } from './body-headers.ts'
 import { CDN_HEADERS, withoutSharedCaching, withVaryCookie } from './caching.ts'
 
-export { type Headers, removeBodyHeaders } from './body-headers.ts'
+export { removeBodyHeaders } from './body-headers.ts'
 
 /**
  * Adds the session's cookie, and what keeps caches from giving one user's answer to another

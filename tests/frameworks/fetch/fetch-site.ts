@@ -31,12 +31,23 @@ export interface FetchSite {
   readonly serve: () => Promise<{ browser: Browser; port: number }>
 }
 
-/** An application of which the test writes every line, on the embedded engine. */
-export function fetchSite(handler: Handler, options: FetchSessionsOptions = {}): FetchSite {
+/**
+ * An application of which the test writes every line, on the embedded engine.
+ * @param direct without the engine's watch in between, which does not pass on what the engine tells of by itself
+ */
+export function fetchSite(
+  handler: Handler,
+  options: FetchSessionsOptions = {},
+  { direct = false }: { readonly direct?: boolean } = {},
+): FetchSite {
   const store = memoryEngine()
   onTestFinished(() => store.close())
   const engine = watchedEngine(store)
-  const sessions = createSessions<Data>({ engine, secrets: [SECRET], maxBytes: 2_000 })
+  const sessions = createSessions<Data>({
+    engine: direct ? store : engine,
+    secrets: [SECRET],
+    maxBytes: 2_000,
+  })
   const elsewhere = createSessions<Data>({ engine: store, secrets: [SECRET] })
   const dropped: string[] = []
   sessions.on('dropped', ({ reason }) => dropped.push(reason))

@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createSessions, memoryEngine, StoreUnavailableError } from 'sojourn'
-import { fetchSessions } from 'sojourn/fetch'
+import { type FetchHandler, fetchSessions } from 'sojourn/fetch'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { codeOf, type Data } from '../support/adapter.ts'
-import { signal } from '../support/watched-engine.ts'
+import { signal, turns } from '../support/watched-engine.ts'
 import { SECRET } from '../support/world.ts'
 import { fetchSite } from './fetch-site.ts'
 
@@ -91,10 +91,22 @@ export function responseCases(): void {
       expect(other.headers.getSetCookie()).toEqual([])
     })
 
-    it('to HEAD has its cookie, and the signal is let go', async () => {
-      const signals: AbortSignal[] = []
+    it('that cannot be changed, and needs no cookie, has its Vary', async () => {
       const site = fetchSite((_, session) => {
-        signals.push(session.signal)
+        void session.principal
+        return Response.redirect('http://localhost/there', 302)
+      })
+      const { headers, status } = await site.ask('/')
+      expect({ status, vary: headers.get('vary'), location: headers.get('location') }).toEqual({
+        status: 302,
+        vary: 'Cookie',
+        location: 'http://localhost/there',
+      })
+    })
+
+    it('to HEAD has its cookie', async () => {
+      const site = fetchSite((_, session) => {
+        void session.signal
         session.set('n', (session.get('n') ?? 0) + 1)
         return new Response('not sent')
       })
@@ -102,10 +114,35 @@ export function responseCases(): void {
       const head = await browser.get('/', { method: 'HEAD' })
       expect(head).toMatchObject({ status: 200, text: '', seen: { n: 1 } })
       expect(head.cookies).toHaveLength(1)
-      const { id = '' } = await site.elsewhere.open(browser.token)
-      await site.elsewhere.revoke(id)
-      await new Promise((resolve) => setTimeout(resolve, 20))
-      expect(signals[0]?.aborted).toBe(false)
+    })
+
+    it('waits for what is changed while the session is stored', async () => {
+      const site = fetchSite((_, session) => {
+        session.set('n', 1)
+        setImmediate(() => session.set('name', 'meanwhile'))
+        return new Response('both')
+      })
+      const gate = site.engine.gate()
+      const answering = site.ask('/')
+      await gate.reached
+      await turns(3)
+      gate.open()
+      await answering
+      expect(await site.stored()).toEqual({ n: 1, name: 'meanwhile' })
+    })
+
+    it('says no Vary where the session was only read anew', async () => {
+      const site = fetchSite((request, session) => below(request, session))
+      const below: FetchHandler<[unknown]> = fetchSessions(site.sessions, { fresh: true })(
+        () => new Response('unused'),
+      )
+      const session = await site.elsewhere.open()
+      session.set('n', 1)
+      await session.commit()
+      const headers = { cookie: `session=${session.token}` }
+      const answer = await site.fetch(new Request('http://localhost/', { headers }))
+      expect(site.engine.calls).toEqual(['load', 'load'])
+      expect(answer.headers.get('vary')).toBeNull()
     })
 
     it('that carries no headers passes through: a new session is not stored, a known one is', async () => {
@@ -254,20 +291,43 @@ export function responseCases(): void {
     })
 
     it.each([
-      [false, 'https://example.test/', undefined, '__Host-session='],
-      [false, 'http://localhost/', 'https', '__Host-session='],
-      [false, 'http://localhost/', undefined, 'session='],
-      [true, 'http://localhost/', 'https', '__Host-session='],
-      [true, 'https://localhost/', 'http', '__Host-session='],
-    ])('trustProxy %s, %s, X-Forwarded-Proto %s: %s', async (trustProxy, url, proto, name) => {
-      const handle = fetchSessions(sessions, { trustProxy })((_, session) => {
+      [false, 'https://localhost/', undefined, true],
+      [false, 'http://localhost/', 'https', false],
+      [true, 'http://localhost/', undefined, false],
+      [true, 'https://localhost/', undefined, true],
+      [true, 'http://localhost/', 'https', true],
+      // The first is the browser's; each proxy adds its own.
+      [true, 'http://localhost/', 'HTTPS, http', true],
+      [true, 'https://localhost/', 'http, https', false],
+    ])(
+      'trustProxy %s, %s, X-Forwarded-Proto %s: secure %s',
+      async (trustProxy, url, proto, secure) => {
+        const sessions = createSessions<Data>({ engine: memoryEngine(), secrets: [SECRET] })
+        onTestFinished(() => sessions.close())
+        const asked: boolean[] = []
+        const exchange = sessions.exchange.bind(sessions)
+        sessions.exchange = (key, request, options) => {
+          asked.push(request.secure)
+          return exchange(key, request, options)
+        }
+        const handle = fetchSessions(sessions, { trustProxy })(() => new Response('ok'))
+        const headers: Record<string, string> =
+          proto === undefined ? {} : { 'X-Forwarded-Proto': proto }
+        await handle(new Request(url, { headers }))
+        expect(asked).toEqual([secure])
+      },
+    )
+
+    it('a request that no server has made has its host in its URL', async () => {
+      const handle = fetchSessions(sessions)((_, session) => {
         session.set('n', 1)
         return new Response('ok')
       })
-      const headers: Record<string, string> =
-        proto === undefined ? {} : { 'X-Forwarded-Proto': proto }
-      const [cookie] = (await handle(new Request(url, { headers }))).headers.getSetCookie()
-      expect(cookie?.startsWith(name)).toBe(true)
+      const cookies = async (url: string) => (await handle(new Request(url))).headers.getSetCookie()
+      expect(await cookies('http://127.0.0.1:3000/')).toEqual([expect.stringMatching(/^session=/)])
+      expect(await cookies('https://localhost/')).toEqual([
+        expect.stringMatching(/^__Host-session=/),
+      ])
     })
   })
 }

@@ -2,7 +2,7 @@ import { StoreUnavailableError } from 'sojourn'
 import { describe, expect, it, vi } from 'vitest'
 import { codeOf } from '../support/adapter.ts'
 import { signal, turns } from '../support/watched-engine.ts'
-import { fetchSite } from './fetch-site.ts'
+import { type FetchSite, fetchSite } from './fetch-site.ts'
 
 type Controller = ReadableStreamDefaultController<Uint8Array>
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -19,6 +19,8 @@ function written(write: (controller: Controller) => Promise<void>): Response {
           () => controller.close(),
           (error: unknown) => controller.error(error),
         )
+        // The reader has gone.
+        .catch(() => undefined)
     },
   })
   return new Response(body, { headers: { 'Content-Type': 'text/event-stream' } })
@@ -187,45 +189,94 @@ export function streamCases(): void {
       expect((await streamed).text).toBe('data: hello\n\ndata: signed out\n\n')
     })
 
-    it.each(['before', 'after'])(
-      'asked for %s the response is handed out, lasts until the client goes, and what is pending is stored',
-      async (when) => {
-        const signals: AbortSignal[] = []
-        const begun = signal()
-        const left = signal()
-        const site = fetchSite((request, session) => {
-          if (request.url.endsWith('/begin')) {
-            session.set('cart', [])
-            return new Response('begun')
-          }
-          if (when === 'before') signals.push(session.signal)
-          const { cart = [] } = session.data
-          request.signal.addEventListener('abort', left.fire)
-          return written(async (controller) => {
-            if (when === 'after') signals.push(session.signal)
-            controller.enqueue(bytes('early'))
-            cart.push('late')
-            begun.fire()
-            await new Promise(() => undefined)
-          })
-        })
-        const { browser } = await site.serve()
-        await browser.get('/begin')
+    const endings: Readonly<Record<string, (site: FetchSite) => Promise<unknown>>> = {
+      'a body is read to its end': async ({ ask }) => (await ask('/')).text(),
+      'a body is left unread': async ({ ask }) => (await ask('/')).body?.cancel(),
+      'a body fails': async ({ ask }) =>
+        expect((await ask('/fail')).text()).rejects.toThrow('broke'),
+      'there is no body': ({ ask }) => ask('/empty'),
+      'the body is not sent': ({ ask }) => ask('/', { method: 'HEAD' }),
+      'its client has gone, asked for when the response is out': async ({ fetch, request }) => {
         const abort = new AbortController()
-        const streaming = browser.get('/', { signal: abort.signal })
-        await begun.promise
-        await turns()
+        await fetch(request('/late', { signal: abort.signal }))
+        await turns(5)
         abort.abort()
-        await expect(streaming).rejects.toThrow(/abort/)
-        await left.promise
-        await expect
-          .poll(async () => (await site.elsewhere.open(browser.token)).toJSON())
-          .toEqual({ cart: ['late'] })
-        await site.elsewhere.revoke((await site.elsewhere.open(browser.token)).id ?? '')
-        await new Promise((resolve) => setTimeout(resolve, 20))
-        expect(signals.map(({ aborted }) => aborted)).toEqual([false])
       },
-    )
+    }
+    it.each(Object.keys(endings))('is let go when %s', async (name) => {
+      const signals: AbortSignal[] = []
+      const site = fetchSite(
+        (request, session) => {
+          const { pathname } = new URL(request.url)
+          if (pathname !== '/late') signals.push(session.signal)
+          if (pathname === '/begin') session.set('n', 1)
+          if (pathname === '/empty') return new Response(null, { status: 204 })
+          return written(async () => {
+            if (pathname === '/late') signals.push(session.signal)
+            if (pathname === '/fail') throw new Error('broke')
+            if (pathname === '/late') await new Promise(() => undefined)
+          })
+        },
+        {},
+        { direct: true },
+      )
+      await (await site.ask('/begin')).text()
+      await endings[name]?.(site)
+      // Of the same node, and told with the others.
+      const witness = await site.sessions.open(site.token())
+      const told = new Promise((resolve) => witness.signal.addEventListener('abort', resolve))
+      await site.elsewhere.revoke(witness.id ?? '')
+      await told
+      expect(signals.map(({ aborted }) => aborted)).toEqual([false, false])
+    })
+
+    it('lasts as long as the body: what is pending when the client goes is stored', async () => {
+      const begun = signal()
+      const site = fetchSite((request, session) => {
+        if (request.url.endsWith('/begin')) {
+          session.set('cart', [])
+          return new Response('begun')
+        }
+        const { cart = [] } = session.data
+        return written(async (controller) => {
+          controller.enqueue(bytes('early'))
+          cart.push('late')
+          begun.fire()
+          await new Promise(() => undefined)
+        })
+      })
+      const { browser } = await site.serve()
+      await browser.get('/begin')
+      const abort = new AbortController()
+      const streaming = browser.get('/', { signal: abort.signal })
+      await begun.promise
+      await turns()
+      abort.abort()
+      await expect(streaming).rejects.toThrow(/abort/)
+      await expect
+        .poll(async () => (await site.elsewhere.open(browser.token)).toJSON())
+        .toEqual({ cart: ['late'] })
+    })
+
+    it('what is pending when a body is left unread is stored', async () => {
+      const pushed = signal()
+      const site = fetchSite((request, session) => {
+        if (request.url.endsWith('/begin')) {
+          session.set('cart', [])
+          return new Response('begun')
+        }
+        const { cart = [] } = session.data
+        return written(async () => {
+          cart.push('late')
+          pushed.fire()
+        })
+      })
+      await site.ask('/begin')
+      const answer = await site.ask('/')
+      await pushed.promise
+      await answer.body?.cancel()
+      await expect.poll(site.stored).toEqual({ cart: ['late'] })
+    })
 
     it('asked for when the response is out fires all the same', async () => {
       const signals: AbortSignal[] = []

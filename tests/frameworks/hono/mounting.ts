@@ -176,6 +176,41 @@ export function honoMounting(): void {
       })
     })
 
+    it('an error handler that names no status answers with the error’s, and keeps headers of no body', async () => {
+      const { browser, engine } = await honoSite((app, sessions) => {
+        app.onError((error, c) => c.text(codeOf(error)))
+        app.use(honoSessions(sessions))
+        app.get('/', (c) => {
+          c.get('session').set('n', 2)
+          c.status(201)
+          return c.text('refused', 201, { 'X-Given': 'with the answer', ETag: '"refused"' })
+        })
+      })
+      engine.failure = new StoreUnavailableError('gone', true)
+      const answer = await browser.get('/')
+      expect(answer).toMatchObject({ status: 503, text: 'ERR_SOJOURN_STORE_UNAVAILABLE' })
+      expect(answer.headers).toMatchObject({ 'x-given': 'with the answer' })
+      expect(answer.headers['etag']).toBeUndefined()
+    })
+
+    it('a response that the application gives to everybody keeps nobody’s cookie', async () => {
+      const shared: { response?: Response } = {}
+      const { browser } = await honoSite((app, sessions) => {
+        app.use(honoSessions(sessions))
+        app.get('/change', (c) => {
+          // Made now, by which time it is that of @hono/node-server.
+          shared.response = new Response(null, { status: 204 })
+          c.get('session').set('n', 2)
+          return shared.response
+        })
+        app.get('/read', () => shared.response as Response)
+      })
+      expect((await browser.get('/change')).cookies).toHaveLength(1)
+      expect(shared.response?.headers.getSetCookie()).toEqual([])
+      browser.jar.clear()
+      expect(await browser.get('/read')).toMatchObject({ status: 204, cookies: [] })
+    })
+
     it('an error handler that makes a Response of its own: its status and body are sent', async () => {
       const { browser } = await honoSite((app, sessions) => {
         app.onError(() => Response.json({ failed: true }, { status: 418 }))
