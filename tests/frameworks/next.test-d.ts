@@ -38,10 +38,11 @@ describe('nextSessions', () => {
     expectTypeOf(response).toEqualTypeOf<Response>()
     expectTypeOf(sessions()).toEqualTypeOf<Sessions<Own>>()
     const mine = await readSession({ fresh: true })
-    expectTypeOf(sessions().of(mine).count).toBeFunction()
+    expectTypeOf(sessions().of(mine).count()).toEqualTypeOf<Promise<number>>()
   })
 
   it('takes its options only', () => {
+    expectTypeOf(nextSessions<Own>).toBeCallableWith(() => createSessions<Own>())
     // @ts-expect-error a factory, not sessions
     nextSessions(createSessions<Own>())
     // @ts-expect-error Next knows

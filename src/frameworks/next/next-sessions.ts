@@ -30,7 +30,7 @@ export interface NextSessions<Data extends object> {
    * once a request, whoever asks.
    * @throws StoreUnavailableError, StoreRefusedError
    */
-  readSession(options?: NextCallOptions): Promise<ReadonlySession<Data>>
+  readonly readSession: (options?: NextCallOptions) => Promise<ReadonlySession<Data>>
   /**
    * The request's session, to change: in server actions and route handlers. Stored, and its cookie set, when
    * `work` is done, also by `redirect()` and `notFound()`. Inside of itself it is the same session, stored
@@ -39,12 +39,12 @@ export interface NextSessions<Data extends object> {
    * @throws ReadOnlySessionError where Next cannot set a cookie, as in a component; what `work` throws; as
    * `Session.commit`
    */
-  withSession<T>(
+  readonly withSession: <T>(
     work: (session: Session<Data>) => T | Promise<T>,
     options?: NextCallOptions,
-  ): Promise<T>
+  ) => Promise<T>
   /** What the factory has made, once a process. */
-  sessions(): Sessions<Data>
+  readonly sessions: () => Sessions<Data>
 }
 
 /** Nobody can be asked whether the client is still there. */

@@ -2,15 +2,15 @@ import type { CookieFields } from './set-cookie.ts'
 
 /** What Next gives for the request that is being answered, by `cookies()`. */
 export interface CookieJar {
-  set(cookie: CookieFields): unknown
-  delete(name: string): unknown
+  readonly set: (cookie: CookieFields) => unknown
+  readonly delete: (name: string) => unknown
 }
 
 /** What is used of `next/headers`. */
 export interface Platform {
   /** The same object for the whole of a request. */
-  headers(): Promise<Headers>
-  cookies(): Promise<CookieJar>
+  readonly headers: () => Promise<Headers>
+  readonly cookies: () => Promise<CookieJar>
 }
 
 /**

@@ -14,9 +14,9 @@ export interface NextSite extends NextSessions<Data> {
   /** As another bundle of the application has it. */
   readonly again: NextSessions<Data>
   /** Runs as Next does a request, with the browser's cookies. */
-  request<T>(browser: NextBrowser, work: () => T | Promise<T>): Promise<T>
+  readonly request: <T>(browser: NextBrowser, work: () => T | Promise<T>) => Promise<T>
   /** Runs as Next renders: no cookie can be set. */
-  render<T>(browser: NextBrowser, work: () => T | Promise<T>): Promise<T>
+  readonly render: <T>(browser: NextBrowser, work: () => T | Promise<T>) => Promise<T>
 }
 
 export class NextBrowser {

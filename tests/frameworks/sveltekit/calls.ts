@@ -131,11 +131,12 @@ export function callCases(): void {
     engine.failure = new Error('gone')
     await expect(call()).rejects.toBe(engine.failure)
     engine.failure = undefined
+    const failure = new Error('boom')
     const resolve = (): never => {
-      throw engine
+      throw failure
     }
     const event = eventOf(new Request('https://site/page'))
-    await expect(async () => handle({ event, resolve })).rejects.toBe(engine)
+    await expect(async () => handle({ event, resolve })).rejects.toBe(failure)
   })
 
   it('refuses options that it does not know', () => {

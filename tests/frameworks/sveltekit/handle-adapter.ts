@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Sessions } from 'sojourn'
-import { type SvelteKitEvent, type SvelteKitHandle, sveltekitSessions } from 'sojourn/sveltekit'
+import { type SvelteKitEvent, sveltekitSessions } from 'sojourn/sveltekit'
 import { listener } from '../fetch/fetch-adapter.ts'
 import { type Adapter, type Call, codeOf, type Data, statusOf } from '../support/adapter.ts'
 import { behaviourAt } from '../support/behaviour-at.ts'
@@ -75,5 +75,3 @@ function byProxy(request: Request): Request {
   if (scheme !== undefined) url.protocol = `${scheme.toLowerCase()}:`
   return new Request(url, request)
 }
-
-export type { SvelteKitHandle }

@@ -4,9 +4,11 @@ import { redirect } from 'next/navigation'
 import { withSession } from '../../lib/session'
 
 export async function login(form: FormData) {
+  const name = form.get('name')
+  if (typeof name !== 'string') return
   await withSession(async (session) => {
     // … check the password first
-    await session.login(String(form.get('name')))
+    await session.login(name)
     session.set('count', 100)
     redirect('/')
   })
