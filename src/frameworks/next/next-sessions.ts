@@ -1,16 +1,14 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { OptionError, ReadOnlySessionError } from '../../core/errors.ts'
 import type { Exchange } from '../../core/exchange.ts'
 import { checkOutagePolicy, type OutagePolicy } from '../../core/outage.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { refuseUnknown } from '../../core/unknown-options.ts'
-import { addSessionHeaders } from '../fetch/headers.ts'
 import { FetchMount } from '../fetch/mount.ts'
+import { answerWith, keepCookie } from './answer.ts'
 import { type CookieJar, isControlFlow, isSealed, type Platform } from './platform.ts'
 import { ReadonlySession } from './readonly-session.ts'
-import { factsOf, type NextRequest, type Process, type Running } from './requests.ts'
-import { fieldsOf } from './set-cookie.ts'
+import { factsOf, type NextRequest, type Process, processOf, type Running } from './requests.ts'
 
 export interface NextSessionsOptions {
   /** Tells several `nextSessions` of an application apart. Default `'sojourn'`. */
@@ -49,7 +47,6 @@ export interface NextSessions<Data extends object> {
 
 /** Nobody can be asked whether the client is still there. */
 const NOBODY = { signal: undefined }
-const PROCESS: unique symbol = Symbol.for('sojourn.next') as never
 
 export function bindSessions<Data extends object>(
   platform: Platform,
@@ -185,50 +182,6 @@ class Bound<Data extends object> {
     }
     return answerWith(result, exchange, mount, cookie) as T
   }
-}
-
-/** From now on the request's cookie is the one that the browser will have. */
-function keepCookie<Data extends object>(
-  request: NextRequest<Data>,
-  exchange: Exchange<Data>,
-  jar: CookieJar,
-): string | undefined {
-  const cookie = exchange.sendHeaders()
-  request.opened = undefined
-  if (cookie === undefined) return undefined
-  const fields = fieldsOf(cookie)
-  request.cookie = fields.value === '' ? undefined : `${fields.name}=${fields.value}`
-  jar.set(fields)
-  return cookie
-}
-
-/** A route handler's response. Next adds the cookie; what keeps it out of shared caches is ours to say. */
-function answerWith<Data extends object>(
-  response: Response,
-  exchange: Exchange<Data>,
-  mount: FetchMount<Exchange<Data>, object>,
-  cookie: string | undefined,
-): Response {
-  const isFollowed = exchange.lasting && response.body !== null
-  const body = isFollowed && response.body ? mount.follow(exchange, response.body) : response.body
-  if (!isFollowed) exchange.release()
-  if (!exchange.accessed && cookie === undefined) return response
-  const answer = new Response(body, response)
-  addSessionHeaders(answer.headers, cookie)
-  answer.headers.delete('set-cookie')
-  for (const each of response.headers.getSetCookie()) answer.headers.append('set-cookie', each)
-  return answer
-}
-
-function processOf<Data extends object>(name: string): Process<Data> {
-  const holder = globalThis as { [PROCESS]?: Map<string, Process<Data>> }
-  const all = (holder[PROCESS] ??= new Map())
-  let own = all.get(name)
-  if (own === undefined) {
-    own = { sessions: undefined, requests: new WeakMap(), running: new AsyncLocalStorage() }
-    all.set(name, own)
-  }
-  return own
 }
 
 function checkOptions(factory: unknown, options: NextSessionsOptions): void {

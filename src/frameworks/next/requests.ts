@@ -1,8 +1,10 @@
-import type { AsyncLocalStorage } from 'node:async_hooks'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Exchange, ExchangeRequest } from '../../core/exchange.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { isForwardedHttps } from '../node/forwarded.ts'
+
+const PROCESS: unique symbol = Symbol.for('sojourn.next') as never
 
 /** One request, in all its phases: an action, and the components that render after it. */
 export interface NextRequest<Data extends object> {
@@ -40,4 +42,16 @@ export function factsOf({
     // Next says so of all requests; it decides only in development.
     proxied: false,
   }
+}
+
+/** @param name tells several `nextSessions` apart */
+export function processOf<Data extends object>(name: string): Process<Data> {
+  const holder = globalThis as { [PROCESS]?: Map<string, Process<Data>> }
+  const all = (holder[PROCESS] ??= new Map())
+  let own = all.get(name)
+  if (own === undefined) {
+    own = { sessions: undefined, requests: new WeakMap(), running: new AsyncLocalStorage() }
+    all.set(name, own)
+  }
+  return own
 }

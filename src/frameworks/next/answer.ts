@@ -1,0 +1,39 @@
+import type { Exchange } from '../../core/exchange.ts'
+import { addSessionHeaders } from '../fetch/headers.ts'
+import type { FetchMount } from '../fetch/mount.ts'
+import type { CookieJar } from './platform.ts'
+import type { NextRequest } from './requests.ts'
+import { fieldsOf } from './set-cookie.ts'
+
+/** From now on the request's cookie is the one that the browser will have. */
+export function keepCookie<Data extends object>(
+  request: NextRequest<Data>,
+  exchange: Exchange<Data>,
+  jar: CookieJar,
+): string | undefined {
+  const cookie = exchange.sendHeaders()
+  request.opened = undefined
+  if (cookie === undefined) return undefined
+  const fields = fieldsOf(cookie)
+  request.cookie = fields.value === '' ? undefined : `${fields.name}=${fields.value}`
+  jar.set(fields)
+  return cookie
+}
+
+/** A route handler's response. Next adds the cookie; what keeps it out of shared caches is ours to say. */
+export function answerWith<Data extends object>(
+  response: Response,
+  exchange: Exchange<Data>,
+  mount: FetchMount<Exchange<Data>, object>,
+  cookie: string | undefined,
+): Response {
+  const isFollowed = exchange.lasting && response.body !== null
+  const body = isFollowed && response.body ? mount.follow(exchange, response.body) : response.body
+  if (!isFollowed) exchange.release()
+  if (!exchange.accessed && cookie === undefined) return response
+  const answer = new Response(body, response)
+  addSessionHeaders(answer.headers, cookie)
+  answer.headers.delete('set-cookie')
+  for (const each of response.headers.getSetCookie()) answer.headers.append('set-cookie', each)
+  return answer
+}
