@@ -1,9 +1,9 @@
 // Packs the package, installs the archive in an empty folder without development packages, and
 // imports every entry of `exports` and runs every command of `bin` there.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -13,6 +13,10 @@ const { name, version, exports, bin, devDependencies } = JSON.parse(
 /** What an entry imports of its framework; the others take types only. */
 const peers = {
   './nest': ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs'],
+}
+/** What stands in for a framework that is too large to install for one import. */
+const standIns = {
+  './next': ['next/headers.js', 'export const headers = undefined, cookies = undefined\n'],
 }
 const folder = mkdtempSync(join(tmpdir(), `${name}-pack-`))
 const npm = (cwd, ...args) =>
@@ -31,6 +35,13 @@ try {
   for (const entry of entries) {
     const needed = (peers[entry] ?? []).map((peer) => `${peer}@${devDependencies[peer]}`)
     if (needed.length > 0) npm(folder, ...install, ...needed)
+    if (entry in standIns) {
+      const [path, text] = standIns[entry]
+      const target = join(folder, 'node_modules', path)
+      mkdirSync(dirname(target), { recursive: true })
+      writeFileSync(join(dirname(target), 'package.json'), '{ "type": "module" }\n')
+      writeFileSync(target, text)
+    }
     const specifier = entry.replace('.', name)
     const code = `if (Object.keys(await import('${specifier}')).length === 0) throw new Error('no exports')`
     execFileSync(process.execPath, ['--input-type=module', '--eval', code], {

@@ -68,6 +68,7 @@ export {
   LegacyFormatError,
   NotSignedInError,
   OptionError,
+  ReadOnlySessionError,
   SchemaError,
   SessionConflictError,
   SessionElsewhereError,

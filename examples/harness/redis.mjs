@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const START_DEADLINE = 15_000
-/** What a client says about its connection, not about sessions. */
-const HOUSEKEEPING = /^(?:hello|client|ping|info|config|script|monitor|select|auth|command)$/i
+/** What a client asks about its connection and the clock, not about sessions. */
+const HOUSEKEEPING = /^(?:hello|client|ping|info|config|script|monitor|select|auth|command|time)$/i
 
 /** @returns {Promise<import('node:net').Socket>} */
 async function dial(/** @type {string} */ path) {

@@ -15,6 +15,7 @@ export type SojournErrorCode =
   | 'ERR_SOJOURN_ENDED'
   | 'ERR_SOJOURN_SESSION_LIMIT'
   | 'ERR_SOJOURN_NOT_SIGNED_IN'
+  | 'ERR_SOJOURN_READ_ONLY'
   | 'ERR_SOJOURN_HEADERS_SENT'
   | 'ERR_SOJOURN_ELSEWHERE'
   | 'ERR_SOJOURN_STORE_UNAVAILABLE'
@@ -163,6 +164,17 @@ export class SessionElsewhereError extends SojournError {
 export class NotSignedInError extends SojournError {
   constructor(operation: string) {
     super('ERR_SOJOURN_NOT_SIGNED_IN', `${operation}: nobody is signed in; login comes first`, 401)
+  }
+}
+
+/** The session was to be changed where its cookie cannot be set, as while Next renders a component. */
+export class ReadOnlySessionError extends SojournError {
+  constructor(operation: string) {
+    super(
+      'ERR_SOJOURN_READ_ONLY',
+      `${operation}: components can only read the session, because the response has begun; ` +
+        'change it by withSession in a server action or a route handler',
+    )
   }
 }
 

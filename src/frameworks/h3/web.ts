@@ -5,17 +5,11 @@ import { FetchMount } from '../fetch/mount.ts'
 import { type FetchFacts, RequestFacts } from '../fetch/request-facts.ts'
 import { discard, takesHeaders } from '../fetch/response.ts'
 import { removeBodyHeaders } from '../node/body-headers.ts'
-import { CDN_HEADERS } from '../node/caching.ts'
 import type { ConnectionOptions } from '../node/connection.ts'
 import type { MountOptions } from '../node/mount.ts'
 import type { AnyExchange } from '../node/response-hook.ts'
 import type { WebEvent } from './events.ts'
-
-/** How h3 says what became of a request. */
-const NOT_FOUND = Symbol.for('h3.notFound')
-const HANDLED = Symbol.for('h3.handled')
-
-const MERGED_HEADERS = ['vary', 'cache-control']
+import { addToPrepared, HANDLED, hold, isThenable, mayStream, withPrepared } from './values.ts'
 
 export interface WebMountOptions extends MountOptions<WebEvent>, ConnectionOptions {
   readonly onError?: (error: unknown, event: WebEvent) => unknown
@@ -23,14 +17,11 @@ export interface WebMountOptions extends MountOptions<WebEvent>, ConnectionOptio
 
 /** Sessions for h3 2, whose responses are made of what handlers return and of `event.res`. */
 export class WebMount<Data extends object> {
-  readonly #sessions: Sessions<Data>
   readonly #mount: FetchMount<AnyExchange, WebEvent>
   readonly #trustProxy: boolean
-
   readonly #onError: ((error: unknown, event: WebEvent) => unknown) | undefined
 
   constructor(sessions: Sessions<Data>, options: WebMountOptions) {
-    this.#sessions = sessions
     const { onError, trustProxy = false, ...mounted } = options
     this.#mount = new FetchMount<AnyExchange, WebEvent>(sessions, mounted)
     this.#trustProxy = trustProxy
@@ -60,7 +51,7 @@ export class WebMount<Data extends object> {
     next: () => unknown,
   ): unknown {
     if (exchange === undefined) return next()
-    this.#hold(event)
+    hold(event, exchange)
     let value: unknown
     try {
       value = next()
@@ -72,17 +63,6 @@ export class WebMount<Data extends object> {
       (result) => this.#settle(event, facts, exchange, result),
       (error: unknown) => this.#thrown(event, facts, exchange, error),
     )
-  }
-
-  /** With sessions under several cookies the first is `session`; the others are at their own `from`. */
-  #hold(event: WebEvent): void {
-    if ('session' in event.context) return
-    Object.defineProperty(event.context, 'session', {
-      configurable: true,
-      enumerable: true,
-      // h3 makes its JSON when the headers are made: what a handler returns unread has been used by then.
-      get: () => this.#sessions.from(event),
-    })
   }
 
   #settle(event: WebEvent, facts: FetchFacts, exchange: AnyExchange, value: unknown): unknown {
@@ -109,7 +89,7 @@ export class WebMount<Data extends object> {
     if (isStream && exchange.lasting && !facts.bodiless) {
       result = this.#mount.follow(exchange, value as ReadableStream<Uint8Array>)
     }
-    this.#prepare(event, exchange, value)
+    addToPrepared(event, value, (headers) => this.#mount.addHeaders(exchange, headers))
     this.#mount.handOver(exchange, facts)
     if (facts.bodiless || !mayStream(value)) exchange.release()
     return result
@@ -171,44 +151,4 @@ export class WebMount<Data extends object> {
     this.#mount.handOver(exchange, facts)
     exchange.release()
   }
-
-  #prepare(event: WebEvent, exchange: AnyExchange, value: unknown): void {
-    const isFailure = value === NOT_FOUND || value instanceof Error
-    const target = isFailure ? event.res.errHeaders : event.res.headers
-    // Of h3's own kind of response, which an application may give to everybody: theirs would be replaced.
-    const given = (value as { headers?: unknown } | null | undefined)?.headers
-    if (!(given instanceof Headers)) return this.#mount.addHeaders(exchange, target)
-    for (const name of [...MERGED_HEADERS, ...CDN_HEADERS]) {
-      const own = given.get(name)
-      if (own !== null && !target.has(name)) target.set(name, own)
-    }
-    this.#mount.addHeaders(exchange, target)
-    for (const name of CDN_HEADERS) {
-      if (given.has(name) && !target.has(name)) target.set(name, 'no-store')
-    }
-  }
-}
-
-/** h3 would put what `event.res` says in the place of what we say of caching. */
-function withPrepared(event: WebEvent, response: Response): Response {
-  const { headers, errHeaders } = event.res
-  const prepared = response.status < 400 ? headers : errHeaders
-  const names = [...MERGED_HEADERS, ...CDN_HEADERS].filter((name) => prepared.has(name))
-  if (names.length === 0) return response
-  const copy = new Response(response.body, response)
-  for (const name of names) {
-    copy.headers.set(name, prepared.get(name) ?? '')
-    prepared.delete(name)
-  }
-  return copy
-}
-
-/** Whether a body may go on after the headers. */
-function mayStream(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return 'body' in value || 'pipe' in value || value instanceof ReadableStream
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function'
 }

@@ -131,7 +131,7 @@ export function callCases(): void {
     engine.failure = new Error('gone')
     await expect(call()).rejects.toBe(engine.failure)
     engine.failure = undefined
-    const failure = new Error('of the page')
+    const failure = new Error('boom')
     const resolve = (): never => {
       throw failure
     }

@@ -1,4 +1,2 @@
-import { json } from '@sveltejs/kit'
-
 export const GET = ({ locals: { session } }) =>
-  json({ principal: session.principal, count: session.get('count') ?? 0 })
+  Response.json({ principal: session.principal, count: session.get('count') ?? 0 })
