@@ -7,7 +7,7 @@ import type { Live } from './live.ts'
 import type { OutagePolicy } from './outage.ts'
 import { withProperties } from './properties.ts'
 import { Session } from './session.ts'
-import { cookieEnd, SessionState } from './session-state.ts'
+import { cookieEnd, type SessionState } from './session-state.ts'
 
 const NO_COOKIES: readonly string[] = []
 
