@@ -12,6 +12,7 @@ const { name, version, exports, bin, devDependencies } = JSON.parse(
 )
 /** What an entry imports of its framework; the others take types only. */
 const peers = {
+  './express-session': ['express-session'],
   './nest': ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs'],
 }
 /** What stands in for a framework that is too large to install for one import. */
