@@ -211,14 +211,27 @@ export class Exchange<Data extends object> {
    * @returns the Set-Cookie header, if one is needed; several while another system's cookie is kept or cleared too
    */
   sendHeaders(): SetCookies {
-    const state = this.#state
-    state.headersSent = true
-    const cookie = this.#cookie()
-    const { adoption } = state.repository
-    if (adoption === undefined) return cookie
-    const others = this.#legacyCookies(adoption, cookie !== undefined)
-    if (others.length === 0) return cookie
-    return cookie === undefined ? others : [cookie, ...others]
+    return this.withOthers(this.sendOwn())
+  }
+
+  /** Instead of `sendHeaders`, for an adapter that only asks whether our cookie is to be sent. */
+  sendOwn(): string | undefined {
+    this.#state.headersSent = true
+    return this.#cookie()
+  }
+
+  /**
+   * For adapters that form the cookie themselves.
+   * @param own the Set-Cookie header of ours, if it is set or cleared
+   * @param name of our cookie, where the exchange was opened under another
+   * @returns it, and those of another system's cookies that are kept or cleared
+   */
+  withOthers(own: string | undefined, name: string = this.#profile.name): SetCookies {
+    const { adoption } = this.#state.repository
+    if (adoption === undefined) return own
+    const others = this.#legacyCookies(adoption, own !== undefined, name)
+    if (others.length === 0) return own
+    return own === undefined ? others : [own, ...others]
   }
 
   /** Ours. */
@@ -244,7 +257,7 @@ export class Exchange<Data extends object> {
   }
 
   /**
-   * Instead of `sendHeaders`, for an adapter that forms the cookie itself.
+   * Instead of `sendHeaders`, for an adapter that forms the cookie itself. What it sends goes through `withOthers`.
    * @returns nothing where there is no session, or its token is not for this client
    */
   deliver(): Deliverable | undefined {
@@ -274,7 +287,11 @@ export class Exchange<Data extends object> {
   }
 
   /** @param isSet whether ours is set or cleared */
-  #legacyCookies({ sources, mirror }: Adoption, isSet: boolean): readonly string[] {
+  #legacyCookies(
+    { sources, mirror }: Adoption,
+    isSet: boolean,
+    ownName: string,
+  ): readonly string[] {
     const state = this.#state
     const { live } = state
     if (live !== undefined && mirror !== undefined) {
@@ -285,7 +302,7 @@ export class Exchange<Data extends object> {
     if (live === undefined ? !state.loggedOut : !isSet) return NO_COOKIES
     // Under our own name stands ours.
     return sources
-      .filter(({ cookieName }) => cookieName !== this.#profile.name)
+      .filter(({ cookieName }) => cookieName !== ownName)
       .filter(({ cookieName }) => this.#header?.includes(`${cookieName}=`))
       .filter(({ old }) => live === undefined || old === 'delete')
       .flatMap((source) => source.clear())

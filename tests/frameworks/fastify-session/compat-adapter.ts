@@ -61,7 +61,6 @@ function callOf(request: FastifyRequest, reply: FastifyReply, sessions: Sessions
     },
     key: request,
     request: request.raw,
-    response: reply.raw,
     reply: {
       header: (name, value) => void reply.header(name, value),
       text: (body, status = 200) => reply.code(status).type('text/plain').send(body),

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import { HeadersSentError } from '../../../core/errors.ts'
-import { type Exchange, insideOf } from '../../../core/exchange.ts'
+import { type Exchange, insideOf, type SetCookies } from '../../../core/exchange.ts'
 import type { SessionState } from '../../../core/session-state.ts'
-import type { AnyExchange } from '../../node/response-hook.ts'
+import type { ResponseExchange } from '../../node/response-hook.ts'
 import type { Plan } from './options.ts'
 import { COOKIE, type Home, keptOf, lifetimeOf, Session } from './session.ts'
 import { type CookieOptions, fixedEnd, SessionCookie } from './session-cookie.ts'
@@ -13,7 +13,7 @@ import type { FastifySessionObject } from './types.ts'
  * One request whose session is a plain object: tells Sojourn's own exchange what has changed when the reply is about to
  * go out, and decides on the cookie as @fastify/session does.
  */
-export class CompatExchange implements AnyExchange {
+export class CompatExchange implements ResponseExchange {
   static {
     // It hangs on the request: whoever prints that must not print the token.
     Object.defineProperty(CompatExchange.prototype, Symbol.for('nodejs.util.inspect.custom'), {
@@ -221,9 +221,13 @@ export class CompatExchange implements AnyExchange {
     return session
   }
 
-  sendHeaders(): string | undefined {
+  sendHeaders(): SetCookies {
+    this.#state.headersSent = true
+    return this.#exchange.withOthers(this.#cookieNow())
+  }
+
+  #cookieNow(): string | undefined {
     const state = this.#state
-    state.headersSent = true
     if (state.concealed || state.unavailable !== undefined) return undefined
     const session = this.#current
     if (session !== undefined && !(session instanceof Session)) return undefined
