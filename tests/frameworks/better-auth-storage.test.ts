@@ -1,4 +1,4 @@
-import { memoryEngine, OptionError } from 'sojourn'
+import { createSessions, memoryEngine, OptionError } from 'sojourn'
 import { type SojournStorage, sojournStorage } from 'sojourn/better-auth'
 import { manualClock } from 'sojourn/testing'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -291,9 +291,88 @@ describe('options', () => {
     [{ outage: 'anonymous' }, 'outage'],
     [{ seal: 'token' }, 'seal'],
     [{ redis: { regions: {} } }, 'redis'],
+    [{ former: { get() {} } }, 'former'],
+    [{ sessions: {} }, 'sessions'],
+    [{ sessions: createSessions(), prefix: 'x' }, 'prefix'],
   ])('%j is refused', (options, name) => {
     const make = () => sojournStorage(options as never)
     expect(make).toThrow(OptionError)
     expect(make).toThrow(name)
+  })
+})
+
+describe('a former storage', () => {
+  /** Of two nodes, which have it still. */
+  function setUpWith(values: Record<string, string>) {
+    const { clock, engine } = setUp()
+    const there = new Map(Object.entries(values))
+    const claim = async (key: string): Promise<string | undefined> => {
+      const value = there.get(key)
+      there.delete(key)
+      return value
+    }
+    const former = {
+      get: async (key: string) => there.get(key),
+      getAndDelete: claim,
+      delete: claim,
+    }
+    const open = () => {
+      const storage = sojournStorage({ engine, clock, secrets: [...SECRETS], former })
+      closing.push(() => storage.sessions.close())
+      return storage
+    }
+    return { clock, there, one: open(), two: open() }
+  }
+
+  it('gives its values once, with the time that is left, and is asked no more', async () => {
+    const expiresAt = '2025-01-01T00:01:00.000Z'
+    const verification = (value: string) => JSON.stringify({ value, expiresAt })
+    const { clock, there, one, two } = setUpWith({
+      token: JSON.stringify({ session: { createdAt: MORNING, expiresAt }, user: {} }),
+      'verification:a': verification('a'),
+      'verification:b': verification('b'),
+      strange: 'of whom nobody knows when it ends',
+    })
+    expect(await Promise.all([one.get('token'), two.get('token')])).not.toContain(null)
+    expect(await one.get('verification:a')).toBe(verification('a'))
+    expect(await one.get('strange')).toBeNull()
+    expect([...there.keys()]).toEqual(['verification:b', 'strange'])
+    const taken = await Promise.all(
+      ['verification:a', 'verification:b'].flatMap((key) =>
+        [one, two, one].map((each) => each.getAndDelete(key)),
+      ),
+    )
+    expect(taken.filter((value) => value !== null).toSorted()).toEqual([
+      verification('a'),
+      verification('b'),
+    ])
+    clock.advance(59_999)
+    expect(await two.get('token')).not.toBeNull()
+    clock.advance(1)
+    expect(await two.get('token')).toBeNull()
+  })
+
+  it('gives a user’s list, and since when all before are revoked', async () => {
+    const clock = manualClock()
+    const list = [
+      { token: 'a', expiresAt: clock.now() + 60_000 },
+      { token: 'over', expiresAt: clock.now() },
+    ]
+    const { there, one, two } = setUpWith({ [LIST]: JSON.stringify(list), [REVOKED]: '1000' })
+    expect(await Promise.all([one.get(REVOKED), two.get(REVOKED)])).toEqual(['1000', '1000'])
+    expect(await tokens(two)).toEqual(['a'])
+    expect(there.size).toBe(0)
+  })
+
+  it('does not give again what was deleted here', async () => {
+    const { there, one, two } = setUpWith({
+      token: JSON.stringify({ session: { createdAt: MORNING, expiresAt: NOON }, user: {} }),
+      'verification:a': JSON.stringify({ value: 'a', expiresAt: NOON }),
+    })
+    await one.delete('token')
+    await one.set('verification:a', JSON.stringify({ value: 'b', expiresAt: NOON }), 60)
+    await two.delete('verification:a')
+    expect([await two.get('token'), await two.get('verification:a')]).toEqual([null, null])
+    expect(there.size).toBe(0)
   })
 })

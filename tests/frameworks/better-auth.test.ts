@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import {
   database,
+  later,
   meeting,
   type Node,
   node,
@@ -169,4 +170,69 @@ describe('a session that has ended', () => {
   it('does not come back here', async () => {
     expect(await race(() => ours(server, prefix))).toBeUndefined()
   })
+})
+
+describe('from a plain Redis', () => {
+  it('nobody is signed out by the switch, and who signs out stays so', async () => {
+    const users = database()
+    const former = await plain(server)
+    const old = await node(users, former)
+    const [ada, phone] = [new Visitor(), new Visitor()]
+    await ada.signUp(old, 'ada')
+    await phone.signIn(old, 'ada')
+    const nodes = [1, 2].map(() => node(users, ours(server, prefix, former)))
+    const [one, two] = (await Promise.all(nodes)) as [Node, Node]
+    const stolen = phone.copy()
+    expect(await ada.sessions(one)).toEqual([ada.token, phone.token].toSorted())
+    expect(await ada.name(two)).toBe('ada')
+    expect(await phone.name(two)).toBe('ada')
+    await phone.signOut(one)
+    await expect.poll(() => stolen.copy().name(two)).toBeUndefined()
+    expect(await ada.sessions(one)).toEqual([ada.token])
+    for (const token of [ada.token, stolen.token]) expect(await former.get(token)).toBeNull()
+    await ada.post(two, '/revoke-sessions')
+    expect(await ada.name(two)).toBeUndefined()
+  })
+
+  it('a session that is signed out at once, from where it was, does not come back', async () => {
+    const users = database()
+    const former = await plain(server)
+    const ada = new Visitor()
+    await ada.signUp(await node(users, former), 'ada')
+    // Another node has read it there, and stores it here only when it has ended.
+    let meanwhile: (() => Promise<unknown>) | undefined
+    const slow: Storage = {
+      ...former,
+      get: async (key) => {
+        const value = await former.get(key)
+        const work = key === ada.token ? meanwhile : undefined
+        if (work !== undefined) meanwhile = undefined
+        await work?.()
+        return value
+      },
+    }
+    const [one, two] = [
+      await node(users, ours(server, prefix, former)),
+      await node(users, ours(server, prefix, slow)),
+    ]
+    const stolen = ada.copy()
+    meanwhile = () => ada.signOut(one)
+    expect(await stolen.copy().name(two)).toBeUndefined()
+    expect(meanwhile).toBeUndefined()
+    expect(await stolen.name(one)).toBeUndefined()
+  })
+})
+
+it('says nothing of who is signed in while Redis does not answer', async () => {
+  const own = await startRedis()
+  later(() => own.stop())
+  const storage = ours(own)
+  const one = await node(database(), storage)
+  const ada = new Visitor()
+  await ada.signUp(one, 'ada')
+  await own.kill()
+  await expect.poll(() => storage.sessions.stats().nearCache.state).toBe('connecting')
+  const { status, cookies } = await ada.ask(one, '/get-session')
+  expect(status).toBe(500)
+  expect(cookies).toEqual([])
 })

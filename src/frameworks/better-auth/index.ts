@@ -1,10 +1,12 @@
 import type { SessionId } from '../../core/engine.ts'
 import type { Sessions } from '../../core/sessions.ts'
-import { type SojournStorageOptions, sessionsOf } from './options.ts'
+import { Former } from './former.ts'
+import { readOptions, type SojournStorageOptions } from './options.ts'
 import { isBase } from './session-list.ts'
-import { Users } from './users.ts'
+import { LIST, REVOKED, Users } from './users.ts'
 import { Values } from './values.ts'
 
+export type { FormerStorage } from './former.ts'
 export type { SojournStorageOptions } from './options.ts'
 
 /** better-auth's `SecondaryStorage`. All of it throws StoreUnavailableError and StoreRefusedError. */
@@ -29,21 +31,20 @@ export interface SojournStorage {
   increment(key: string, ttl: number): Promise<number>
 }
 
-/** As better-auth names them; a test of its own release says whether they are still so. */
-const LIST = 'active-sessions-'
-const REVOKED = 'revoked-sessions-before-'
-
 /**
  * A `secondaryStorage` for better-auth: its sessions near at hand on each node, and lists of a user's sessions that
  * lose none. Keys are stored as one-way hashes, values sealed.
  * @param given what `createSessions` has made, without a schema; or options to make it of
  * @throws OptionError
  */
-export function sojournStorage(given: Sessions<never> | SojournStorageOptions): SojournStorage {
-  const sessions = sessionsOf(given)
+export function sojournStorage<Data extends object = Record<string, unknown>>(
+  given: Sessions<Data> | SojournStorageOptions<Data>,
+): SojournStorage {
+  const { sessions, former: storageBefore } = readOptions(given)
+  const former = storageBefore && new Former(storageBefore, sessions)
   const derived = sessions.derived('better-auth')
-  const values = new Values(derived, sessions)
-  const users = new Users(sessions.derived('better-auth/user'))
+  const values = new Values(derived, sessions, former)
+  const users = new Users(sessions.derived('better-auth/user'), former)
   // Functions that know nothing of `this`: better-auth takes `increment` off the object.
   const storage: SojournStorage = {
     sessions,

@@ -3,9 +3,10 @@ import { OptionError } from '../../core/errors.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { refuseUnknown } from '../../core/unknown-options.ts'
 import { type CreateSessionsOptions, createSessions } from '../../index.ts'
+import { checkFormer, type FormerStorage } from './former.ts'
 
 /** Those of `createSessions` that say where values are kept, and how. better-auth decides on all else. */
-export type SojournStorageOptions = Pick<
+type OwnSessionsOptions = Pick<
   CreateSessionsOptions<Record<string, unknown>>,
   | 'redis'
   | 'engine'
@@ -23,7 +24,19 @@ export type SojournStorageOptions = Pick<
   | 'clock'
 >
 
-const NAMES: readonly (keyof SojournStorageOptions)[] = [
+interface FormerOptions {
+  /**
+   * The storage that was used before: what is only there is taken over when it is asked for, and deleted there.
+   * Nobody is signed out by the switch.
+   */
+  readonly former?: FormerStorage | undefined
+}
+
+export type SojournStorageOptions<Data extends object = Record<string, unknown>> =
+  | (OwnSessionsOptions & FormerOptions & { readonly sessions?: never })
+  | (FormerOptions & { readonly sessions: Sessions<Data> })
+
+const NAMES: readonly (keyof OwnSessionsOptions)[] = [
   ...(['redis', 'engine', 'secrets', 'prefix', 'commandTimeout', 'nearCache'] as const),
   ...(['durability', 'outage', 'outageGrace', 'seal', 'codec', 'compress'] as const),
   ...(['maxBytes', 'clock'] as const),
@@ -31,15 +44,28 @@ const NAMES: readonly (keyof SojournStorageOptions)[] = [
 const NO_REGIONS = 'has regions: the keys of better-auth do not tell theirs'
 
 /** @throws OptionError */
-export function sessionsOf(given: Sessions<never> | SojournStorageOptions): Sessions {
+export function readOptions<Data extends object>(
+  given: Sessions<Data> | SojournStorageOptions<Data>,
+): {
+  readonly sessions: Sessions
+  readonly former: FormerStorage | undefined
+} {
   if (typeof given !== 'object' || given === null) {
     throw new OptionError('options', 'takes an object, or what createSessions has made')
   }
-  if (isSessions(given)) {
-    if (hasRegions(given.engine)) throw new OptionError('sessions', NO_REGIONS)
-    return given as unknown as Sessions
+  if (isSessions<Data>(given)) return { sessions: checked(given), former: undefined }
+  const { former } = given
+  checkFormer(former)
+  if (given.sessions === undefined) return { sessions: ownSessions(given), former }
+  refuseUnknown(given, ['sessions', 'former'])
+  if (!isSessions(given.sessions)) {
+    throw new OptionError('sessions', 'takes what createSessions has made')
   }
-  refuseUnknown(given, NAMES)
+  return { sessions: checked(given.sessions), former }
+}
+
+function ownSessions(given: OwnSessionsOptions & FormerOptions): Sessions {
+  refuseUnknown(given, [...NAMES, 'sessions', 'former'])
   const { redis, engine, outage, seal } = given
   if (outage === 'anonymous') {
     throw new OptionError(
@@ -53,9 +79,16 @@ export function sessionsOf(given: Sessions<never> | SojournStorageOptions): Sess
     throw new OptionError('redis', NO_REGIONS)
   }
   if (engine !== undefined && hasRegions(engine)) throw new OptionError('engine', NO_REGIONS)
-  return createSessions<Record<string, unknown>>(given)
+  const names = Object.entries(given).filter(([name]) => name !== 'former' && name !== 'sessions')
+  return createSessions<Record<string, unknown>>(Object.fromEntries(names))
 }
 
-function isSessions(given: object): given is Sessions<never> {
+/** They are used for data of our own, whatever that of the application is. */
+function checked<Data extends object>(sessions: Sessions<Data>): Sessions {
+  if (hasRegions(sessions.engine)) throw new OptionError('sessions', NO_REGIONS)
+  return sessions as unknown as Sessions
+}
+
+function isSessions<Data extends object>(given: object): given is Sessions<Data> {
   return typeof (given as Partial<Sessions>).derived === 'function'
 }

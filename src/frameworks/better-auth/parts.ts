@@ -21,6 +21,12 @@ export function birthOf(parts: Parts | undefined): string | undefined {
   return createdAt === undefined ? undefined : String(createdAt)
 }
 
+/** When it is over, milliseconds since the epoch; NaN where it does not say. */
+export function endOf(parts: Parts | undefined): number {
+  const of = isSession(parts) ? (parts?.['session'] as Parts) : parts
+  return new Date((of?.['expiresAt'] ?? Number.NaN) as string | number).getTime()
+}
+
 /**
  * The session of one writer and the user of another: better-auth writes both, also where it has changed only one.
  * @param given what has been handed out of it

@@ -1,12 +1,17 @@
 import type { DerivedSessions } from '../../core/derived-sessions.ts'
 import { LONGEST_LIFETIME } from '../../core/duration.ts'
 import type { SessionState } from '../../core/session-state.ts'
+import type { Former } from './former.ts'
 import { endIn, lifetimeOf, nowOf } from './lifetime.ts'
 import { persist } from './retry.ts'
 import { decodeList, encodeList, type ListedSession, lastEnd, mergeLists } from './session-list.ts'
 
-const LIST = 'sessions'
-const REVOKED = 'revokedBefore'
+/** In front of the user's id, as better-auth names the keys; a test with its release says whether it still does. */
+export const LIST = 'active-sessions-'
+export const REVOKED = 'revoked-sessions-before-'
+/** Attributes. */
+const SESSIONS = 'sessions'
+const BEFORE = 'revokedBefore'
 
 /** Sessions made before it are over. */
 interface Revoked {
@@ -23,14 +28,16 @@ interface Revoked {
  */
 export class Users {
   readonly #derived: DerivedSessions
+  readonly #former: Former | undefined
 
-  constructor(derived: DerivedSessions) {
+  constructor(derived: DerivedSessions, former: Former | undefined) {
     this.#derived = derived
+    this.#former = former
   }
 
   list(user: string): string | null | Promise<string | null> {
     return this.#read(user, (state) => {
-      const list = listOf(state.attributes.view(LIST), nowOf(state))
+      const list = listOf(state.attributes.view(SESSIONS), nowOf(state))
       return list.length === 0 ? null : encodeList(list)
     })
   }
@@ -40,7 +47,7 @@ export class Users {
     const decoded = decodeList(text)
     if (decoded === undefined) return
     const { base, list } = decoded
-    await this.#change(user, LIST, lastEnd(list), (theirs, now) => {
+    await this.#change(user, SESSIONS, lastEnd(list), (theirs, now) => {
       return mergeLists(base, listOf(theirs, now), list).filter(isLive(now))
     })
   }
@@ -48,13 +55,13 @@ export class Users {
   /** To better-auth there was none left. Those that have come since stay. */
   async deleteList(user: string): Promise<void> {
     if ((await this.#find(user)) === undefined) return
-    await this.#change(user, LIST, 0, listOf)
+    await this.#change(user, SESSIONS, 0, listOf)
   }
 
   revokedBefore(user: string): string | null | Promise<string | null> {
     return this.#read(
       user,
-      (state) => revokedOf(state.attributes.view(REVOKED), nowOf(state))?.value ?? null,
+      (state) => revokedOf(state.attributes.view(BEFORE), nowOf(state))?.value ?? null,
     )
   }
 
@@ -63,7 +70,7 @@ export class Users {
     const lifetime = lifetimeOf(ttl)
     await this.#change(
       user,
-      REVOKED,
+      BEFORE,
       lifetime,
       (theirs, now) => {
         const before = revokedOf(theirs, now)
@@ -77,7 +84,7 @@ export class Users {
 
   async deleteRevokedBefore(user: string): Promise<void> {
     if ((await this.#find(user)) === undefined) return
-    await this.#change(user, REVOKED, 0, () => undefined)
+    await this.#change(user, BEFORE, 0, () => undefined)
   }
 
   #read(
@@ -86,12 +93,34 @@ export class Users {
   ): string | null | Promise<string | null> {
     const state = this.#derived.atHand(user)
     if (state !== undefined) return give(state)
-    return this.#derived.find(user).then((found) => (found === undefined ? null : give(found)))
+    return this.#find(user).then((found) => (found === undefined ? null : give(found)))
   }
 
   async #find(user: string, fresh = false): Promise<SessionState | undefined> {
     const atHand = fresh ? undefined : this.#derived.atHand(user)
-    return atHand ?? this.#derived.find(user, fresh)
+    return atHand ?? (await this.#derived.find(user, fresh)) ?? this.#takeOver(user)
+  }
+
+  async #takeOver(user: string): Promise<SessionState | undefined> {
+    const former = this.#former
+    if (former === undefined) return undefined
+    const keys = [LIST + user, REVOKED + user] as const
+    const [text, value] = await Promise.all(keys.map((key) => former.read(key)))
+    const state = this.#derived.begin(user)
+    const now = nowOf(state)
+    const list = decodeList(text ?? '')?.list.filter(isLive(now)) ?? []
+    // Another may have taken it over since it was looked for here.
+    if (list.length === 0 && value === undefined) return this.#derived.find(user, true)
+    // It does not say until when: longer than any session that it ends.
+    const end = value === undefined ? lastEnd(list) : now + LONGEST_LIFETIME
+    endIn(state, Math.ceil(end - now))
+    const revoked: [string, Revoked][] =
+      value === undefined ? [] : [[BEFORE, { value, expiresAt: end }]]
+    state.offer(new Map<string, unknown>([[SESSIONS, list], ...revoked]))
+    await state.commit()
+    // Only now: a request beside this one finds it here or there.
+    await Promise.all(keys.map((key) => former.remove(key)))
+    return state.live === undefined ? undefined : state
   }
 
   /** @param until the record is needed, milliseconds: since the epoch, or (`isSpan`) from now on */
@@ -128,8 +157,8 @@ const SLACK = 60_000
 
 function neededUntil(state: SessionState): number {
   const now = nowOf(state)
-  const revoked = revokedOf(state.attributes.view(REVOKED), now)
-  return Math.max(lastEnd(listOf(state.attributes.view(LIST), now)), revoked?.expiresAt ?? 0)
+  const revoked = revokedOf(state.attributes.view(BEFORE), now)
+  return Math.max(lastEnd(listOf(state.attributes.view(SESSIONS), now)), revoked?.expiresAt ?? 0)
 }
 
 function listOf(value: unknown, now: number): ListedSession[] {

@@ -3,8 +3,9 @@ import { SessionEndedError } from '../../core/errors.ts'
 import { Generations } from '../../core/generations.ts'
 import type { SessionState } from '../../core/session-state.ts'
 import type { Sessions } from '../../core/sessions.ts'
-import { endIn, lifetimeOf } from './lifetime.ts'
-import { birthOf, isSession, mergeParts, type Parts, partsOf } from './parts.ts'
+import type { Former } from './former.ts'
+import { endIn, lifetimeOf, nowOf } from './lifetime.ts'
+import { birthOf, endOf, isSession, mergeParts, type Parts, partsOf } from './parts.ts'
 import { persist } from './retry.ts'
 
 const VALUE = 'value'
@@ -16,21 +17,51 @@ const MOST_GIVEN = 4
 /** Sessions, verifications and counters: a record each. */
 export class Values {
   readonly #derived: DerivedSessions
+  readonly #former: Former | undefined
   readonly #sessions: Pick<Sessions, 'reportDropped'>
   /** What has been handed out, the latest last: what is written next was made from one of those. */
   readonly #given = new Generations<string[]>({ maxCount: MOST_KEYS })
 
-  constructor(derived: DerivedSessions, sessions: Pick<Sessions, 'reportDropped'>) {
+  constructor(
+    derived: DerivedSessions,
+    sessions: Pick<Sessions, 'reportDropped'>,
+    former: Former | undefined,
+  ) {
     this.#derived = derived
+    this.#former = former
     this.#sessions = sessions
   }
 
   get(key: string): string | null | Promise<string | null> {
     const state = this.#derived.atHand(key)
     if (state !== undefined) return this.#give(key, state)
-    return this.#derived
-      .find(key)
-      .then((found) => (found === undefined ? null : this.#give(key, found)))
+    return this.#find(key).then((found) => (found === undefined ? null : this.#give(key, found)))
+  }
+
+  async #find(key: string): Promise<SessionState | undefined> {
+    return (await this.#derived.find(key)) ?? this.#takeOver(key)
+  }
+
+  /** What does not say when it ends stays where it is: nobody could tell how long to keep it. */
+  async #takeOver(key: string): Promise<SessionState | undefined> {
+    const former = this.#former
+    if (former === undefined) return undefined
+    let text = await former.read(key)
+    // Where a session has ended it cannot be stored again. Other values could: they go first, to one of all.
+    const isToStay = isSession(partsOf(text))
+    if (Number.isNaN(endOf(partsOf(text)))) text = undefined
+    else if (!isToStay) text = await former.claim(key)
+    // Another may have taken it over since it was looked for here.
+    if (text === undefined) return this.#derived.find(key, true)
+    const state = this.#derived.begin(key)
+    const lifetime = Math.floor(endOf(partsOf(text)) - nowOf(state))
+    if (!(lifetime >= 1)) return undefined
+    endIn(state, lifetime)
+    state.offer(new Map([[VALUE, text]]))
+    await state.commit()
+    // Only now: a request beside this one finds it here or there.
+    if (isToStay) await former.remove(key)
+    return state.live === undefined ? undefined : state
   }
 
   #give(key: string, state: SessionState): string | null {
@@ -83,17 +114,22 @@ export class Values {
 
   /** A session leaves its end behind: for some minutes none can be stored there again. */
   async delete(key: string): Promise<void> {
-    const state = this.#derived.atHand(key) ?? (await this.#derived.find(key))
-    if (state === undefined) return
-    if (isSession(partsOf(state.attributes.view(VALUE)))) await this.#derived.end(key)
-    else await this.#derived.take(key)
+    const state = this.#derived.atHand(key) ?? (await this.#find(key))
+    const value = partsOf(state?.attributes.view(VALUE))
+    if (isSession(value)) await this.#derived.end(key)
+    else if (state !== undefined) await this.#derived.take(key)
+    await this.#former?.remove(key)
   }
 
   /** Of several that ask at a time one is given it. */
   async getAndDelete(key: string): Promise<string | null> {
     const taken = await this.#derived.take(key)
     const value = taken?.get(VALUE)
-    return value === undefined ? null : String(value)
+    if (value !== undefined) {
+      await this.#former?.remove(key)
+      return String(value)
+    }
+    return (await this.#former?.claim(key)) ?? null
   }
 
   /** @param ttl seconds, from the first one on */

@@ -19,5 +19,5 @@ export function newApp(
 ): Promise<[app: RequestListener, sessions: Sessions]>
 
 export function newFastifyApp(
-  options: object & { readonly source: ConnectRedisOptions },
+  options: Record<string, unknown> & { readonly source: ConnectRedisOptions },
 ): Promise<RequestListener & { close(): Promise<void> }>

@@ -63,8 +63,8 @@ export async function node(
 }
 
 /** Ours, a node's own, on that server. */
-export function ours(server: RedisServer, prefix = 'sj'): SojournStorage {
-  const storage = sojournStorage({ redis: server.url, secrets: [...SECRETS], prefix })
+export function ours(server: RedisServer, prefix = 'sj', former?: Storage): SojournStorage {
+  const storage = sojournStorage({ redis: server.url, secrets: [...SECRETS], prefix, former })
   later(() => storage.sessions.close())
   return storage
 }
@@ -95,11 +95,11 @@ export class Visitor {
 
   post(node: Node, path: string, body: object = {}): Promise<Answer> {
     const headers = { 'content-type': 'application/json', origin: 'http://127.0.0.1' }
-    return this.#ask(node, path, { method: 'POST', headers, body: JSON.stringify(body) })
+    return this.ask(node, path, { method: 'POST', headers, body: JSON.stringify(body) })
   }
 
   async get(node: Node, path: string): Promise<unknown> {
-    return JSON.parse((await this.#ask(node, path, {})).text)
+    return JSON.parse((await this.ask(node, path, {})).text)
   }
 
   signUp(node: Node, name: string): Promise<Answer> {
@@ -137,7 +137,7 @@ export class Visitor {
     return copy
   }
 
-  async #ask({ port }: Node, path: string, options: object): Promise<Answer> {
+  async ask({ port }: Node, path: string, options: object = {}): Promise<Answer> {
     let browser = this.#browsers.get(port)
     if (browser === undefined) {
       const made = new Browser(port)
