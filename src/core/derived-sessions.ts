@@ -84,6 +84,18 @@ export class DerivedSessions {
     await state.logout(undefined, { record: makeSuperseded(), ttl: SUPERSEDED_FOR })
   }
 
+  /**
+   * Ends the session as `end` does, and leaves nothing there: a new one can be stored at once.
+   * @returns what it held, to one of all that take it at a time
+   * @throws StoreUnavailableError, StoreRefusedError, SessionConflictError
+   */
+  async take(secret: string): Promise<ReadonlyMap<string, unknown> | undefined> {
+    const loaded = await this.#repository.reader.load(this.#derive(secret), true)
+    if (loaded.status === 'none') return undefined
+    const destroyed = await this.#repository.destroy(loaded.live)
+    return destroyed.status === 'done' ? destroyed.last?.attributes() : undefined
+  }
+
   async #toEnd(token: Token): Promise<SessionState> {
     const { reader } = this.#repository
     try {

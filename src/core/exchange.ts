@@ -211,18 +211,40 @@ export class Exchange<Data extends object> {
    * @returns the Set-Cookie header, if one is needed; several while another system's cookie is kept or cleared too
    */
   sendHeaders(): SetCookies {
-    const state = this.#state
-    state.headersSent = true
-    // Of two that came with the old cookie one may have signed in, and its answer gone out first: to that browser
-    // the token of before must not be sent. Where this is not known the old cookie leads here once more.
-    const { live } = state
-    if (this.#isLed && live && !state.repository.reader.mayStand(live.token)) return undefined
-    const cookie = this.#cookie()
-    const { adoption } = state.repository
-    if (adoption === undefined) return cookie
-    const others = this.#legacyCookies(adoption, cookie !== undefined)
-    if (others.length === 0) return cookie
-    return cookie === undefined ? others : [cookie, ...others]
+    if (this.#isPassedOver) {
+      this.#state.headersSent = true
+      return undefined
+    }
+    return this.withOthers(this.sendOwn())
+  }
+
+  /**
+   * Of two that came with the old cookie one may have signed in, and its answer gone out first: to that browser the
+   * token of before must not be sent. Where this is not known the old cookie leads here once more.
+   */
+  get #isPassedOver(): boolean {
+    const { live, repository } = this.#state
+    return this.#isLed && live !== undefined && !repository.reader.mayStand(live.token)
+  }
+
+  /** Instead of `sendHeaders`, for an adapter that only asks whether our cookie is to be sent. */
+  sendOwn(): string | undefined {
+    this.#state.headersSent = true
+    return this.#cookie()
+  }
+
+  /**
+   * For adapters that form the cookie themselves.
+   * @param own the Set-Cookie header of ours, if it is set or cleared
+   * @param name of our cookie, where the exchange was opened under another
+   * @returns it, and those of another system's cookies that are kept or cleared
+   */
+  withOthers(own: string | undefined, name: string = this.#profile.name): SetCookies {
+    const { adoption } = this.#state.repository
+    if (adoption === undefined) return own
+    const others = this.#legacyCookies(adoption, own !== undefined, name)
+    if (others.length === 0) return own
+    return own === undefined ? others : [own, ...others]
   }
 
   /** Ours. */
@@ -248,13 +270,13 @@ export class Exchange<Data extends object> {
   }
 
   /**
-   * Instead of `sendHeaders`, for an adapter that forms the cookie itself.
+   * Instead of `sendHeaders`, for an adapter that forms the cookie itself. What it sends goes through `withOthers`.
    * @returns nothing where there is no session, or its token is not for this client
    */
   deliver(): Deliverable | undefined {
     const state = this.#state
     state.headersSent = true
-    if (state.live === undefined || state.concealed) return undefined
+    if (state.live === undefined || state.concealed || this.#isPassedOver) return undefined
     const token = state.live.token.text
     return { token, isHeld: token === this.#presented }
   }
@@ -278,7 +300,11 @@ export class Exchange<Data extends object> {
   }
 
   /** @param isSet whether ours is set or cleared */
-  #legacyCookies({ sources, mirror }: Adoption, isSet: boolean): readonly string[] {
+  #legacyCookies(
+    { sources, mirror }: Adoption,
+    isSet: boolean,
+    ownName: string,
+  ): readonly string[] {
     const state = this.#state
     const { live } = state
     if (live !== undefined && mirror !== undefined) {
@@ -289,7 +315,7 @@ export class Exchange<Data extends object> {
     if (live === undefined ? !state.loggedOut : !isSet) return NO_COOKIES
     // Under our own name stands ours.
     return sources
-      .filter(({ cookieName }) => cookieName !== this.#profile.name)
+      .filter(({ cookieName }) => cookieName !== ownName)
       .filter(({ cookieName }) => this.#header?.includes(`${cookieName}=`))
       .filter(({ old }) => live === undefined || old === 'delete')
       .flatMap((source) => source.clear())

@@ -99,14 +99,20 @@ export function checkAdopt(adopt: unknown, ownCookies: readonly string[]): reado
   const mirrored = sources.filter(({ old }) => old === 'mirror')
   if (mirrored.length > 1)
     throw new OptionError('adopt', "has more than one source with old: 'mirror'")
-  for (const { cookieName } of mirrored) {
-    if (!ownCookies.includes(cookieName)) continue
-    throw new OptionError(
-      'adopt',
-      `old: 'mirror' needs two cookies, and both are named ${cookieName}: give ours another with cookie.name`,
-    )
-  }
+  for (const name of ownCookies) checkOwnCookie(sources, name)
   return sources
+}
+
+/**
+ * @param name of a cookie of ours
+ * @throws OptionError
+ */
+export function checkOwnCookie(sources: readonly LegacySource[], name: string): void {
+  if (!sources.some(({ old, cookieName }) => old === 'mirror' && cookieName === name)) return
+  throw new OptionError(
+    'adopt',
+    `old: 'mirror' needs two cookies, and both are named ${name}: give ours another name`,
+  )
 }
 
 function isSource(value: unknown): value is LegacySource {

@@ -167,7 +167,7 @@ export class Mirror {
     return this.#mirror.write(key, {
       attributes: Object.fromEntries(attributes),
       principal: principalOf(meta),
-      persistent: isPersistent(meta),
+      persistent: this.#repository.settings.cookie.persistent || isPersistent(meta),
       idleTimeout,
       ttl: Math.max(1, Math.floor(ttl)),
     })

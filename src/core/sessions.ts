@@ -14,6 +14,7 @@ import { EventHub, type SessionEventName, type SessionListener } from './events.
 import type { Exchange, ExchangeOptions, ExchangeRequest } from './exchange.ts'
 import { Expiry } from './expiry.ts'
 import type { InsightOptions, SessionsInsight } from './insight.ts'
+import { checkOwnCookie } from './legacy.ts'
 import { openExchange } from './open-exchange.ts'
 import type { Settings } from './options.ts'
 import { namePrincipal } from './principal.ts'
@@ -253,6 +254,14 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     const exchange = openExchange<Data>(this.#repository, this.#events, request, options)
     if (!(exchange instanceof Promise)) return this.#remember(key, exchange)
     return exchange.then((opened) => this.#remember(key, opened))
+  }
+
+  /**
+   * For adapters with a cookie of their own: whether it may have that name.
+   * @throws OptionError where `adopt` keeps another system's cookie under it
+   */
+  checkCookieName(name: string): void {
+    checkOwnCookie(this.#settings.adopt, name)
   }
 
   /** For adapters: `from` takes `other` too, where a framework hands out several objects for a request. */

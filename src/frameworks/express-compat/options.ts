@@ -95,7 +95,9 @@ export function settingsOf<Data extends object>(options: CompatOptions<Data>): S
   const isSecure = securityOf(options.proxy ?? undefined)
   const cookies = new CookieSource<IncomingMessage>(options.cookie, isSecure)
   // Last, for it may make connections.
-  const sessions = sessionsOf(options, name)
+  const isLasting = typeof cookies.fixed?.maxAge === 'number'
+  const sessions = sessionsOf(options, name, isLasting)
+  sessions.checkCookieName(name)
   for (const option of ['resave', 'saveUninitialized'] as const) {
     if (options[option] !== undefined) continue
     process.emitWarning(
@@ -121,6 +123,7 @@ export function settingsOf<Data extends object>(options: CompatOptions<Data>): S
 function sessionsOf<Data extends object>(
   options: CompatOptions<Data>,
   cookieName: string,
+  persistent: boolean,
 ): Sessions<Data> {
   const { store, sessions: given, secret, secrets } = options
   const made = given ?? store?.sessions
@@ -160,8 +163,8 @@ function sessionsOf<Data extends object>(
     idleTimeout,
     absoluteTimeout,
     secrets: [...current, ...former],
-    // For those who read it elsewhere, as `sessionOfUpgrade` does.
-    cookie: { name: cookieName, secure: isPrefixed },
+    // For those who read it elsewhere, as `sessionOfUpgrade` does, and for the old store of `adopt`.
+    cookie: { name: cookieName, secure: isPrefixed, persistent },
   })
 }
 

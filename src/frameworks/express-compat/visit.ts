@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { Deliverable, Exchange } from '../../core/exchange.ts'
+import type { Deliverable, Exchange, SetCookies } from '../../core/exchange.ts'
 import type { Session } from '../../core/session.ts'
 import { equalValues } from '../../core/values.ts'
 import type { ResponseExchange } from '../node/response-hook.ts'
@@ -250,15 +250,16 @@ export class Visit implements ResponseExchange, Home {
     })
   }
 
-  sendHeaders(): string | undefined {
+  sendHeaders(): SetCookies {
     this.#headersSent = true
     const delivered = this.#exchange.deliver()
+    let own: string | undefined
     try {
-      return this.#cookieFor(delivered)
+      own = this.#cookieFor(delivered)
     } catch {
       // Of a session that was refused: the error handler is answering for it.
-      return undefined
     }
+    return this.#exchange.withOthers(own)
   }
 
   #cookieFor(delivered: Deliverable | undefined): string | undefined {

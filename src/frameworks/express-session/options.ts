@@ -24,6 +24,7 @@ const NOT_HERE = [
   'tokenReuse',
   'maxSessions',
   'region',
+  'adopt',
 ] as const
 
 /**
@@ -64,7 +65,10 @@ export function sessionsOf<Data extends object>(
     return sessions
   }
   for (const name of NOT_HERE) {
-    if (name in options) throw new OptionError(name, 'is not for sessions of express-session')
+    if (!(name in options)) continue
+    const why = 'is not for sessions of express-session'
+    const instead = ', which reads its own cookie: `former` takes the store that was used before'
+    throw new OptionError(name, name === 'adopt' ? why + instead : why)
   }
   const { redis, engine, outage } = options
   if (outage === 'anonymous') {

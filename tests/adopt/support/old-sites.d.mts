@@ -11,6 +11,12 @@ export interface OldAppOptions {
 }
 
 export function expressSessionApp(options: OldAppOptions): RequestListener
+export function expressApp(middleware: unknown): RequestListener
+export function fastifyAppOn(
+  plugin: unknown,
+  options: object,
+): Promise<RequestListener & { close(): Promise<void> }>
+export function koaAppOn(session: unknown, options: object, keys: string[]): RequestListener
 export function fastifyApp(options: OldAppOptions): Promise<RequestListener>
 /** Without a client the sessions are in the cookie. */
 export function koaApp(

@@ -11,8 +11,7 @@ import koaSession from 'koa-session'
 
 /** express-session with connect-redis. */
 export function expressSessionApp({ client, prefix = 'sess:', secret, maxAge }) {
-  const app = express()
-  app.use(
+  return expressApp(
     expressSession({
       store: new RedisStore({ client, prefix }),
       secret,
@@ -20,6 +19,12 @@ export function expressSessionApp({ client, prefix = 'sess:', secret, maxAge }) 
       cookie: maxAge === undefined ? {} : { maxAge },
     }),
   )
+}
+
+/** On whatever gives `req.session` as express-session does. */
+export function expressApp(middleware) {
+  const app = express()
+  app.use(middleware)
   app.get('/me', (req, res) => {
     const { cookie: _, ...data } = req.session
     res.json(data)
@@ -48,15 +53,20 @@ export function expressSessionApp({ client, prefix = 'sess:', secret, maxAge }) 
 }
 
 /** @fastify/session with connect-redis. */
-export async function fastifyApp({ client, prefix = 'sess:', secret, maxAge }) {
-  const app = fastify()
-  app.register(fastifyCookie)
-  app.register(fastifySession, {
+export function fastifyApp({ client, prefix = 'sess:', secret, maxAge }) {
+  return fastifyAppOn(fastifySession, {
     store: new RedisStore({ client, prefix }),
     secret,
     saveUninitialized: false,
     cookie: { secure: false, ...(maxAge === undefined ? {} : { maxAge }) },
   })
+}
+
+/** On whatever gives `request.session` as @fastify/session does. */
+export async function fastifyAppOn(plugin, options) {
+  const app = fastify()
+  app.register(fastifyCookie)
+  app.register(plugin, options)
   app.get('/me', async ({ session }) => {
     const { cookie: _, ...data } = session
     return data
@@ -76,20 +86,27 @@ export async function fastifyApp({ client, prefix = 'sess:', secret, maxAge }) {
     return {}
   })
   await app.ready()
-  return (request, response) => app.routing(request, response)
+  const listener = (request, response) => app.routing(request, response)
+  return Object.assign(listener, { close: () => app.close() })
 }
 
 /** koa-session, in a store of JSON in Redis or in a signed cookie. */
 export function koaApp({ client, prefix = '', secret, maxAge }) {
-  const app = new Koa()
-  app.keys = [secret].flat()
   const store = client && {
     get: async (key) => JSON.parse((await client.get(prefix + key)) ?? 'null'),
     set: (key, session, age) =>
       client.set(prefix + key, JSON.stringify(session), { PX: Math.floor(age) || 86_400_000 }),
     destroy: (key) => client.del(prefix + key),
   }
-  app.use(koaSession({ ...(store && { store }), ...(maxAge && { maxAge }) }, app))
+  const options = { ...(store && { store }), ...(maxAge && { maxAge }) }
+  return koaAppOn(koaSession, options, [secret].flat())
+}
+
+/** On whatever gives `ctx.session` as koa-session does. */
+export function koaAppOn(session, options, keys) {
+  const app = new Koa()
+  app.keys = keys
+  app.use(session(options, app))
   app.use(async (ctx) => {
     const [, what, user] = ctx.path.split('/')
     const { session } = ctx

@@ -200,7 +200,8 @@ export class Person {
     for (const line of answer.cookies) {
       const [pair = '', ...attributes] = line.split('; ')
       const equals = pair.indexOf('=')
-      if (attributes.includes('Max-Age=0')) this.jar.delete(pair.slice(0, equals))
+      const isOver = /^max-age=0$|^expires=thu, 01 jan 1970/i
+      if (attributes.some((each) => isOver.test(each))) this.jar.delete(pair.slice(0, equals))
       else this.jar.set(pair.slice(0, equals), pair.slice(equals + 1))
     }
     return answer

@@ -22,6 +22,7 @@ export function optionCases(): void {
     ['rotateEvery', { rotateEvery: '1h' }],
     ['maxSessions', { maxSessions: 2 }],
     ['region', { region: () => 'eu' }],
+    ['adopt', { adopt: [] }],
     ['outage', { outage: 'anonymous' }],
     ['sessions', { sessions: {} }],
     ['former', { former: {} }],

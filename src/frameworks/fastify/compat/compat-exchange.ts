@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { HeadersSentError } from '../../../core/errors.ts'
-import { type Exchange, insideOf } from '../../../core/exchange.ts'
+import { type Exchange, insideOf, type SetCookies } from '../../../core/exchange.ts'
 import type { SessionState } from '../../../core/session-state.ts'
 import type { ResponseExchange } from '../../node/response-hook.ts'
 import type { Plan } from './options.ts'
@@ -221,9 +221,13 @@ export class CompatExchange implements ResponseExchange {
     return session
   }
 
-  sendHeaders(): string | undefined {
+  sendHeaders(): SetCookies {
+    this.#state.headersSent = true
+    return this.#exchange.withOthers(this.#cookieNow())
+  }
+
+  #cookieNow(): string | undefined {
     const state = this.#state
-    state.headersSent = true
     if (state.concealed || state.unavailable !== undefined) return undefined
     const session = this.#current
     if (session !== undefined && !(session instanceof Session)) return undefined

@@ -19,7 +19,7 @@ export type SessionAttributes = {
 /** Sessions of any data. */
 export interface AnySessions
   extends Arrivals<AnyExchange>,
-    Pick<Sessions, 'stored' | 'revoke' | 'close'> {}
+    Pick<Sessions, 'stored' | 'revoke' | 'close' | 'checkCookieName' | 'of'> {}
 
 export interface FastifySessionOptions
   extends MountOptions<FastifyRequest>,
@@ -110,6 +110,7 @@ export function planOf(options: FastifySessionOptions): Plan {
   const sessions = given ?? ownSessions(options, cookie)
   try {
     checkOptions(sessions, mount, ['fresh', 'outage'])
+    sessions.checkCookieName(cookieName)
   } catch (error) {
     if (given === undefined) void sessions.close()
     throw error
@@ -152,7 +153,11 @@ function ownSessions(options: FastifySessionOptions, cookie: CookieOptions): Any
   ) as CreateSessionsOptions<SessionAttributes>
   const secrets = rest.secrets ?? secretsOf(options.secret)
   const { idleTimeout = cookie.maxAge ?? IDLE_TIMEOUT, absoluteTimeout = LONGEST_LIFETIME } = rest
-  return createSessions<SessionAttributes>({ ...rest, secrets, idleTimeout, absoluteTimeout })
+  return createSessions<SessionAttributes>({
+    ...{ ...rest, secrets, idleTimeout, absoluteTimeout },
+    // The plugin forms its own: this is for the old store of `adopt`.
+    cookie: { persistent: cookie.maxAge !== undefined },
+  })
 }
 
 function secretsOf(secret: unknown): Uint8Array[] {

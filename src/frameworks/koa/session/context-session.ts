@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import type { Exchange } from '../../../core/exchange.ts'
+import type { Exchange, SetCookies } from '../../../core/exchange.ts'
 import type { Session } from '../../../core/session.ts'
 import type { ResponseExchange } from '../../node/response-hook.ts'
 import { type KoaSessionModel, type ModelHost, modelOf, type SaveOptions } from './model.ts'
@@ -214,16 +214,21 @@ export class ContextSession implements ResponseExchange, ModelHost {
     return this.save({})
   }
 
-  sendHeaders(): string | undefined {
-    const header = this.#exchange.sendHeaders()
+  sendHeaders(): SetCookies {
+    const own = this.#cookie(this.#exchange.sendOwn() !== undefined)
+    return this.#exchange.withOthers(own, this.#settings.cookie.key)
+  }
+
+  /** @param isDue whether the browser's cookie is not right any more */
+  #cookie(isDue: boolean): string | undefined {
     const { externalKey } = this.#settings.behaviour
     const { token } = this.session
-    const isToSend = token !== undefined && (this.#isSaved || header !== undefined)
+    const isToSend = token !== undefined && (this.#isSaved || isDue)
     if (externalKey !== undefined) {
       if (isToSend) externalKey.set(this.#ctx, token)
       return undefined
     }
-    const isToClear = token === undefined && (this.#isRemoved || header !== undefined)
+    const isToClear = token === undefined && (this.#isRemoved || isDue)
     if (!isToSend && !isToClear) return undefined
     const value = isToSend ? token : ''
     return setCookie(this.#settings.cookie.key, value, this.options, this.#ctx.secure)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Context } from 'koa'
 import { LONGEST_LIFETIME } from '../../../core/duration.ts'
 import { OptionError } from '../../../core/errors.ts'
+import { checkAdopt } from '../../../core/legacy.ts'
 import type { CreateSessionsOptions } from '../../../index.ts'
 import type { KoaSessionModel } from './model.ts'
 
@@ -116,6 +117,7 @@ export function readOptions(options: KoaSessionOptions & { maxage?: unknown }): 
   const { genid = prefix === undefined ? undefined : () => `${prefix}${randomUUID()}` } = options
   const others = Object.entries(options).filter(([name]) => !OWN.includes(name))
   const given = Object.fromEntries(others) as CreateSessionsOptions<Attributes>
+  checkAdopt(given.adopt, [key])
   return {
     cookie: { key, maxAge, path, domain, secure, httpOnly, sameSite, partitioned, priority },
     behaviour: { autoCommit, rolling, renew, valid, beforeSave, externalKey, genid },
@@ -126,7 +128,7 @@ export function readOptions(options: KoaSessionOptions & { maxage?: unknown }): 
       ...(prefix === undefined || given.redis === undefined ? {} : { prefix }),
       ...given,
       // Only the exchange sees it: the cookie itself is written by koa-session's rules.
-      cookie: { name: INNER_COOKIE, secure: false },
+      cookie: { name: INNER_COOKIE, secure: false, persistent: typeof maxAge === 'number' },
     },
   }
 }
