@@ -119,3 +119,12 @@ void test('a session that is given to a client component is refused, not shown',
   assert.doesNotMatch(answer.text, /"count":/)
   assert.match(answer.text, /digest/)
 })
+
+void test('after() comes too late to change the session, and is told so', async () => {
+  const before = await world.redis.keys()
+  await eventually(async () => {
+    const { last } = await new Browser().json(`${world.a}/api/after`)
+    assert.equal(last, 'ERR_SOJOURN_READ_ONLY')
+  })
+  assert.equal(await world.redis.keys(), before)
+})

@@ -14,6 +14,20 @@ export interface NodeMountOptions extends MountOptions<NodeEvent>, ConnectionOpt
   readonly only?: (event: NodeEvent) => boolean
 }
 
+/** Nuxt's development server is a proxy, and tells of plain HTTP: no proxy whose scheme is to be guessed. */
+class NitroRequest extends NodeRequest<IncomingMessage> {
+  readonly #request: IncomingMessage
+
+  constructor(request: IncomingMessage, isSecure: (request: IncomingMessage) => boolean) {
+    super(request, request, isSecure)
+    this.#request = request
+  }
+
+  override get proxied(): boolean {
+    return super.proxied && this.#request.headers['x-forwarded-proto'] !== 'http'
+  }
+}
+
 /** Of a request that goes on: a call of the application by itself belongs to the one that it comes from. */
 interface Outer {
   readonly event: NodeEvent
@@ -57,7 +71,7 @@ export class NodeMount<Data extends object> {
       return
     }
     if (!this.#only(event)) return void (await handler(event))
-    const facts = new NodeRequest(req, req, this.#isSecure)
+    const facts = new NitroRequest(req, this.#isSecure)
     const exchange = await this.#open(event, facts)
     if (exchange === undefined) return void (await handler(event))
     const own: Outer = { event, session: exchange.session, isDone: false }

@@ -162,6 +162,17 @@ export function nitroCases(): void {
     expect((await browser.get('/__nuxt_error')).text).toBe('sorry')
   })
 
+  it('behind Nuxt’s development server the cookie is one that browsers keep', async () => {
+    const { browser } = await nitro()
+    const by = (scheme: string) => ({
+      headers: { 'x-forwarded-for': '127.0.0.1', 'x-forwarded-proto': scheme },
+    })
+    expect((await browser.get('/inner', by('http'))).cookies[0]).toMatch(/^session=[^;]*; Path=/)
+    expect((await browser.get('/inner', by('https'))).cookies[0]).toMatch(
+      /^__Host-session=.*Secure/,
+    )
+  })
+
   it('only the requests that `only` names have a session', async () => {
     const { browser, engine } = await nitro({ only: ({ path }) => path !== '/asset' })
     await browser.get('/inner')
