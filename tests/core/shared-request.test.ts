@@ -9,10 +9,10 @@ it('what stands for a request has its session; what stands for one without has n
   const sessions = createSessions({ engine, secrets: ['a secret for tests, of 32 bytes or more'] })
   const [request, event, other] = [{}, {}, {}]
   const { session } = await sessions.exchange(request, facts)
-  sessions.share(request, event)
+  sessions.alias(request, event)
   expect(sessions.from(event)).toBe(session)
   expect(sessions.has(event)).toBe(true)
-  sessions.share(other, {})
+  sessions.alias(other, {})
   expect(sessions.has(other)).toBe(false)
   expect(() => sessions.from(other)).toThrow(TypeError)
 })
