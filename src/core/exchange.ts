@@ -4,6 +4,7 @@ import type { CookieProfile, CookieReader, CookieRequest } from './cookie.ts'
 import type { SessionId } from './engine.ts'
 import type { EventHub } from './events.ts'
 import type { Live } from './live.ts'
+import { type LoginOptions, loginPlan } from './login-options.ts'
 import type { OutagePolicy } from './outage.ts'
 import { withProperties } from './properties.ts'
 import { Session } from './session.ts'
@@ -163,7 +164,7 @@ export class Exchange<Data extends object> {
   /**
    * Who was signed in has left: a new token and nobody's session, with all attributes. The former is refused
    * at once.
-   * @throws HeadersSentError, and as `Session.commit`
+   * @throws HeadersSentError, SessionEndedError where it has ended meanwhile, and as `Session.commit`
    */
   disown(idleTimeout: number): Promise<void> {
     const { note } = this
@@ -171,7 +172,24 @@ export class Exchange<Data extends object> {
     const nobody = { name: undefined, level: undefined, kind: undefined, limit: undefined }
     const nowhere = { device: undefined, address: undefined, persistent: false }
     const keep = this.#state.attributes.names()
-    return this.#state.login({ ...nobody, ...nowhere, keep, note, idleTimeout, absoluteTimeout })
+    const lasting = { idleTimeout, absoluteTimeout }
+    return this.#state.login({ ...nobody, ...nowhere, ...lasting, keep, note, follows: true })
+  }
+
+  /**
+   * As `Session.login`, where nobody has authenticated just now: the session's data say whose it is, and all attributes
+   * go along.
+   * @throws as `Session.login`, and SessionEndedError where the session has ended meanwhile
+   */
+  assign(principal: string, options: LoginOptions<object>): Promise<void> {
+    const { repository, attributes, note } = this.#state
+    const plan = loginPlan(repository.settings, principal, options, note)
+    return this.#state.login({ ...plan, keep: attributes.names(), follows: true })
+  }
+
+  /** Whether someone else has ended or replaced the session: what this request changes is dropped. */
+  get ended(): boolean {
+    return this.#state.ended
   }
 
   /** Whether the application has been told before that a commit failed. */

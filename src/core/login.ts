@@ -34,6 +34,8 @@ export interface LoginPlan {
   readonly absoluteTimeout: number
   /** See `noteOf`. */
   readonly note: unknown
+  /** Nobody has authenticated: where the session before has been ended meanwhile there is no login. */
+  readonly follows?: boolean
 }
 
 /**
@@ -79,7 +81,7 @@ export async function login(
   }
   if (before === undefined) return created
   try {
-    return await supersede(repository, before, pending, plan.keep, created)
+    return await supersede(repository, before, pending, plan, created)
   } catch (error) {
     // Signed in, and its token given to nobody.
     await repository.destroy(created).catch(leave)
@@ -107,7 +109,7 @@ async function supersede(
   repository: Repository,
   before: Live,
   pending: Delta,
-  keep: readonly string[],
+  { keep, follows = false }: LoginPlan,
   created: Live,
 ): Promise<Live> {
   const { engine, merges } = repository.settings
@@ -136,15 +138,18 @@ async function supersede(
     const confirmation = new Confirmation()
     const how = { base: old.stamp, trail, ...owned, confirmation }
     const result = await engine.destroy(old.token.id, how)
+    if (result.status === 'gone' && follows) throw new SessionEndedError('login')
     if (result.status !== 'conflict') {
       repository.missing('logout', old.token.id, confirmation)
       return live
     }
     const theirs = await repository.reader.follow(old.token, result.stored)
+    if (theirs.status === 'none' && follows) throw new SessionEndedError('login')
     if (theirs.status === 'none') break
     await carryOver(theirs.live)
   }
   const ended = await repository.destroy(old, { trail })
+  if (ended.status !== 'done' && follows) throw new SessionEndedError('login')
   if (ended.status === 'done' && ended.last !== undefined) await carryOver(ended.last)
   return live
 }

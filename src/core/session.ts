@@ -1,17 +1,20 @@
 import { type DurabilityOption, type Outcome, waitForOf } from './durability.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import type { SessionId, Stamp } from './engine.ts'
-import { OptionError } from './errors.ts'
-import { limitOf, type MaxSessions } from './limit.ts'
+import {
+  checkLevel,
+  type LifetimeOptions,
+  type LoginOptions,
+  lifetimesOf,
+  loginPlan,
+} from './login-options.ts'
 import { authenticatedAtOf, levelOf, principalOf } from './meta.ts'
 import type { OutagePolicy } from './outage.ts'
-import { namePrincipal } from './principal.ts'
 import { withProperties } from './properties.ts'
 import type { Lifetime } from './repository.ts'
 import type { SessionState } from './session-state.ts'
 import { refuseUnknown } from './unknown-options.ts'
 import { checkedUpdate } from './update.ts'
-import { isWellFormed } from './values.ts'
 
 /** What `get` gives: the value, not to be changed in place. */
 export type View<V> = V extends
@@ -32,32 +35,6 @@ export type View<V> = V extends
         ? { readonly [K in keyof V]: View<V[K]> }
         : V
 
-export interface LifetimeOptions {
-  readonly idleTimeout?: Duration
-  /** Since the session's creation. */
-  readonly absoluteTimeout?: Duration
-  /** Whether the cookie outlives the browser ("remember me"). */
-  readonly persistent?: boolean
-}
-
-export interface LoginOptions<Data extends object> extends LifetimeOptions {
-  /** Attributes of the session before the login that go along. Default none: OWASP ASVS 7.2.4. */
-  readonly keep?: readonly (keyof Data & string)[]
-  /** For lists of devices: a label, such as the user agent. Shortened to 256 characters. */
-  readonly device?: string | undefined
-  /** For lists of devices: the client's network address. */
-  readonly address?: string | undefined
-  /** Of client, for `maxSessions.kinds` and lists of devices: `'mobile'`, `'web'`. 1 to 64 characters. */
-  readonly kind?: string | undefined
-  /**
-   * How well the principal is known now, on your own scale of 0 to 255: 1 by a password, 2 by a second
-   * factor, as NIST's AAL 1 to 3. For `session.level`.
-   */
-  readonly level?: number | undefined
-  /** Instead of the option of the same name. */
-  readonly maxSessions?: MaxSessions | undefined
-}
-
 /** For `sessions.watch`; a symbol, so that it is reached through plain properties too. */
 export const STAMP: unique symbol = Symbol('sojourn.stamp')
 
@@ -67,15 +44,6 @@ export interface Watchable {
   /** Which state of it this is. */
   readonly [STAMP]?: Stamp | undefined
 }
-
-const LONGEST_LABEL = 256
-const LIFETIME_OPTIONS = ['idleTimeout', 'absoluteTimeout', 'persistent']
-const LONGEST_KIND = 64
-const LOGIN_OPTIONS = [
-  ...LIFETIME_OPTIONS,
-  ...['keep', 'device', 'address', 'kind', 'level', 'maxSessions'],
-]
-const HIGHEST_LEVEL = 255
 
 /**
  * One request's view of a session. Attributes are read at once and written together by `commit`,
@@ -282,34 +250,8 @@ export class Session<Data extends object = Record<string, unknown>> {
    * and the policy is `'reject'` (this session and its changes then stay as they are), and as `commit`
    */
   async login(principal: string, options: LoginOptions<Data> = {}): Promise<void> {
-    const { settings } = this.#state.repository
-    refuseUnknown(options, LOGIN_OPTIONS)
-    const lifetime = lifetimeOf(options)
-    const idleTimeout = lifetime.idleTimeout ?? settings.idleTimeout
-    const absoluteTimeout = lifetime.absoluteTimeout ?? settings.absoluteTimeout
-    if (idleTimeout > absoluteTimeout) {
-      throw new OptionError('idleTimeout', 'is longer than absoluteTimeout; give both to login')
-    }
-    const name = namePrincipal(principal, settings.pepper)
-    const kind = kindOf(options.kind)
-    const { maxSessions, keep = [] } = options
-    const limit = (maxSessions === undefined ? settings.limitOf : limitOf(maxSessions))({
-      principal,
-      kind,
-    })
-    await this.#state.login({
-      name,
-      level: options.level === undefined ? undefined : checkLevel(options.level),
-      kind,
-      limit,
-      keep: keptNames(keep),
-      device: labelOf('device', options.device),
-      address: labelOf('address', options.address),
-      persistent: lifetime.persistent ?? false,
-      idleTimeout,
-      absoluteTimeout,
-      note: this.#state.note,
-    })
+    const { repository, note } = this.#state
+    await this.#state.login(loginPlan(repository.settings, principal, options, note))
   }
 
   /**
@@ -348,8 +290,7 @@ export class Session<Data extends object = Record<string, unknown>> {
    * @throws OptionError, HeadersSentError
    */
   setLifetime(options: LifetimeOptions): void {
-    refuseUnknown(options, LIFETIME_OPTIONS)
-    const { idleTimeout, absoluteTimeout, persistent } = lifetimeOf(options)
+    const { idleTimeout, absoluteTimeout, persistent } = lifetimesOf(options)
     const { live } = this.#state
     const start = live?.header.createdAt ?? Math.floor(this.#state.repository.settings.engine.now())
     const lifetime: Lifetime = {
@@ -364,48 +305,5 @@ export class Session<Data extends object = Record<string, unknown>> {
   toJSON(): Record<string, unknown> {
     const { attributes } = this.#state
     return Object.fromEntries(attributes.names().map((name) => [name, attributes.view(name)]))
-  }
-}
-
-function keptNames(keep: unknown): readonly string[] {
-  if (Array.isArray(keep)) return keep as string[]
-  throw new OptionError('keep', 'takes a list of attribute names')
-}
-
-function kindOf(kind: unknown): string | undefined {
-  if (kind === undefined) return undefined
-  const isText = typeof kind === 'string' && kind.length > 0 && kind.length <= LONGEST_KIND
-  // Lone surrogates all become the same character in UTF-8: two kinds would be one.
-  if (isText && isWellFormed(kind)) return kind
-  throw new OptionError('kind', `takes a text of 1 to ${LONGEST_KIND} characters`)
-}
-
-function checkLevel(level: unknown): number {
-  const isLevel = Number.isInteger(level) && (level as number) >= 0
-  if (isLevel && (level as number) <= HIGHEST_LEVEL) return level as number
-  throw new OptionError('level', `takes a whole number from 0 to ${HIGHEST_LEVEL}`)
-}
-
-function labelOf(option: string, label: unknown): string | undefined {
-  if (label === undefined) return undefined
-  if (typeof label !== 'string') throw new OptionError(option, 'takes a string')
-  // By way of bytes: half of a character that was cut in two cannot be stored.
-  return Buffer.from(label.slice(0, LONGEST_LABEL)).toString()
-}
-
-function lifetimeOf(options: LifetimeOptions): {
-  idleTimeout: number | undefined
-  absoluteTimeout: number | undefined
-  persistent: boolean | undefined
-} {
-  const read = (name: string, value: Duration | undefined): number | undefined =>
-    value === undefined ? undefined : parseDuration(name, value)
-  if (options.persistent !== undefined && typeof options.persistent !== 'boolean') {
-    throw new OptionError('persistent', 'takes true or false')
-  }
-  return {
-    idleTimeout: read('idleTimeout', options.idleTimeout),
-    absoluteTimeout: read('absoluteTimeout', options.absoluteTimeout),
-    persistent: options.persistent,
   }
 }

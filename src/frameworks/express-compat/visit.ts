@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http'
+import { SessionEndedError } from '../../core/errors.ts'
 import type { Deliverable, Exchange, SetCookies } from '../../core/exchange.ts'
 import type { Session } from '../../core/session.ts'
 import { equalValues } from '../../core/values.ts'
+import { principalFrom } from '../node/principal-from.ts'
 import type { ResponseExchange } from '../node/response-hook.ts'
 import { attributeNames, clear, show, showNews, valuesOf } from './attribute-copies.ts'
 import { CallQueue } from './call-queue.ts'
@@ -381,7 +383,7 @@ export class Visit implements ResponseExchange, Home {
       this.#isTouched(cookie)
     )
       return true
-    return this.#principalOf(session) !== this.#attributes.principal
+    return this.#isOthers(session)
   }
 
   /** By the application: `touch`, `resetMaxAge`, `maxAge` once more. */
@@ -394,8 +396,12 @@ export class Visit implements ResponseExchange, Home {
     const { principal } = this.#settings
     // Whoever has signed in by other means stays.
     if (principal === undefined) return this.#attributes.principal
-    const found = principal(session)
-    return found === undefined || found === null ? undefined : String(found)
+    return principalFrom(principal(session))
+  }
+
+  /** Whether it names another principal than the session has. One that somebody has ended has none any more. */
+  #isOthers(session: CompatSession): boolean {
+    return !this.#exchange.ended && this.#principalOf(session) !== this.#attributes.principal
   }
 
   async #store(session: CompatSession, held: Held, explicit: boolean): Promise<void> {
@@ -415,8 +421,8 @@ export class Visit implements ResponseExchange, Home {
       ? undefined
       : newIdleTimeout(cookie, this.#exchange, this.#settings.cookies)
     this.#takeNote(cookie)
-    const principal = this.#principalOf(session)
-    if (principal !== attributes.principal && !this.#headersSent) {
+    if (!this.#headersSent && this.#isOthers(session)) {
+      const principal = this.#principalOf(session)
       return this.#changePrincipal(principal, idleTimeout ?? this.#exchange.idleTimeout)
     }
     if (idleTimeout !== undefined) attributes.setLifetime({ idleTimeout })
@@ -443,12 +449,14 @@ export class Visit implements ResponseExchange, Home {
   }
 
   async #changePrincipal(principal: string | undefined, idleTimeout: number): Promise<void> {
-    if (principal === undefined) return this.#exchange.disown(idleTimeout)
-    await this.#attributes.login(principal, {
-      keep: this.#attributes.names(),
-      device: this.#request.headers['user-agent'],
-      idleTimeout,
-    })
+    const device = this.#request.headers['user-agent']
+    try {
+      if (principal === undefined) await this.#exchange.disown(idleTimeout)
+      else await this.#exchange.assign(principal, { device, idleTimeout })
+    } catch (error) {
+      // Somebody has ended it meanwhile, and nothing brings it back: its changes are dropped, which is told.
+      if (!(error instanceof SessionEndedError)) throw error
+    }
   }
 
   #takeNote(cookie: SessionCookie): void {
