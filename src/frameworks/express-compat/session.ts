@@ -9,6 +9,8 @@ export interface Home {
   reload(session: CompatSession): Promise<void>
   destroy(session: CompatSession): Promise<void>
   regenerate(session: CompatSession): Promise<void>
+  /** Tells of what failed where nobody may have been told. */
+  report(operation: string, error: unknown): void
 }
 
 /**
@@ -67,13 +69,15 @@ export class CompatSession {
   destroy(callback: Callback): this
   destroy(): Promise<void>
   destroy(callback?: Callback): this | Promise<void> {
-    return answer(this, this.#home.destroy(this), callback)
+    const report = (error: unknown): void => this.#home.report('destroy', error)
+    return answer(this, this.#home.destroy(this), callback, report)
   }
 
   /** Ends it on every node, and makes a new one: `req.session` is that one then. */
   regenerate(callback: Callback): this
   regenerate(): Promise<void>
   regenerate(callback?: Callback): this | Promise<void> {
-    return answer(this, this.#home.regenerate(this), callback)
+    const report = (error: unknown): void => this.#home.report('regenerate', error)
+    return answer(this, this.#home.regenerate(this), callback, report)
   }
 }

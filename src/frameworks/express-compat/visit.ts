@@ -170,6 +170,10 @@ export class Visit implements ResponseExchange, Home {
     })
   }
 
+  report(operation: string, error: unknown): void {
+    this.#settings.sessions.reportError(operation, error)
+  }
+
   /** A new session in the place of this one, which is left as it is. */
   generate(): void {
     this.#begin(this.#ownId as string)

@@ -1,13 +1,14 @@
-/** The option `principal` where others end the session meanwhile: two nodes on one engine. */
+/** Sign-outs that come in between, and that fail: two nodes on one engine. */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
-import { memoryEngine } from 'sojourn'
+import { memoryEngine, StoreUnavailableError } from 'sojourn'
 import { type CompatMiddleware, compat } from 'sojourn/express-compat'
 import { afterEach, expect, it } from 'vitest'
 import { on } from './express-compat/versions.ts'
 import { Browser } from './support/http-client.ts'
-import { signal } from './support/watched-engine.ts'
+import { signal, watchedEngine } from './support/watched-engine.ts'
+import { SECRET } from './support/world.ts'
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {
@@ -16,9 +17,9 @@ afterEach(async () => {
 
 interface Site {
   readonly browser: Browser
-  readonly node: CompatMiddleware
+  readonly node: CompatMiddleware<Record<string, unknown>>
   /** The other node: what it does the first one hears of by the engine. */
-  readonly other: CompatMiddleware
+  readonly other: CompatMiddleware<Record<string, unknown>>
   /** Resolves when a handler waits. */
   readonly reached: Promise<void>
   /** Lets it go on. */
@@ -29,7 +30,7 @@ interface Site {
 async function site(): Promise<Site> {
   const engine = memoryEngine()
   const options = {
-    ...{ engine, secret: 'a secret for tests, of 32 bytes or more' },
+    ...{ engine, secret: SECRET },
     ...{ resave: false, saveUninitialized: false },
     principal: (session: object) => (session as { user?: unknown }).user as string,
   }
@@ -85,15 +86,20 @@ async function site(): Promise<Site> {
       res.end()
     }),
   )
+  closing.push(() => engine.close())
+  const browser = await browserOf(app)
+  return { browser, node, other, reached: reached.promise, goOn: opened.fire, dropped }
+}
+
+async function browserOf(app: express.Express): Promise<Browser> {
   const server = app.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const browser = new Browser((server.address() as AddressInfo).port)
   closing.push(
-    () => engine.close(),
     () => server.close(),
     () => browser.close(),
   )
-  return { browser, node, other, reached: reached.promise, goOn: opened.fire, dropped }
+  return browser
 }
 
 it.each(['/save-and-change', '/reload', '/become/admin', '/become/nobody'])(
@@ -129,4 +135,32 @@ it('another principal by the same session is another session, with what it holds
   expect((await browser.get('/who')).text).toBe('{"user":"bob","cart":"hers"}')
   expect(await node.sessions.of('ada').list()).toEqual([])
   expect(await node.sessions.of('bob').list()).toHaveLength(1)
+})
+
+it('a sign-out that fails is told of, also where the handler does not wait for it', async () => {
+  const engine = watchedEngine(memoryEngine())
+  const node = compat({ engine, secret: SECRET, resave: false, saveUninitialized: false })
+  const told: string[] = []
+  node.sessions.on('error', ({ operation }) => told.push(operation))
+  const app = express()
+  app.use(node)
+  app.get(
+    '/in',
+    on((req, res) => {
+      req.session['user'] = 'ada'
+      res.end()
+    }),
+  )
+  app.get(
+    '/out',
+    on((req, res) => {
+      void req.session.destroy()
+      res.end()
+    }),
+  )
+  const browser = await browserOf(app)
+  await browser.get('/in')
+  engine.failure = new StoreUnavailableError('gone', true)
+  await browser.get('/out')
+  expect(told).toContain('destroy')
 })
