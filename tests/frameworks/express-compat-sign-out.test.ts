@@ -7,7 +7,7 @@ import { type CompatMiddleware, compat } from 'sojourn/express-compat'
 import { afterEach, expect, it } from 'vitest'
 import { on } from './express-compat/versions.ts'
 import { Browser } from './support/http-client.ts'
-import { signal, watchedEngine } from './support/watched-engine.ts'
+import { signal } from './support/watched-engine.ts'
 import { SECRET } from './support/world.ts'
 
 const closing: (() => unknown)[] = []
@@ -138,7 +138,8 @@ it('another principal by the same session is another session, with what it holds
 })
 
 it('a sign-out that fails is told of, also where the handler does not wait for it', async () => {
-  const engine = watchedEngine(memoryEngine())
+  const engine = memoryEngine()
+  closing.push(() => engine.close())
   const node = compat({ engine, secret: SECRET, resave: false, saveUninitialized: false })
   const told: string[] = []
   node.sessions.on('error', ({ operation }) => told.push(operation))
@@ -160,7 +161,7 @@ it('a sign-out that fails is told of, also where the handler does not wait for i
   )
   const browser = await browserOf(app)
   await browser.get('/in')
-  engine.failure = new StoreUnavailableError('gone', true)
+  engine.destroy = () => Promise.reject(new StoreUnavailableError('gone', true))
   await browser.get('/out')
   expect(told).toContain('destroy')
 })

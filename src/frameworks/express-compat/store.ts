@@ -126,7 +126,12 @@ export class CompatStore extends EventEmitter {
     const visit = visitOf(request)
     if (visit !== undefined) return visit.replace(data, cookie)
     const carrier = request as Carrier
-    const session = new CompatSession(new StoreHome(this, carrier), cookie)
+    const session = new CompatSession(
+      new StoreHome(this, carrier, (operation, error) =>
+        this.#settings.sessions.reportError(operation, error),
+      ),
+      cookie,
+    )
     for (const [name, value] of Object.entries(data)) {
       if (!(name in session)) (session as unknown as Record<string, unknown>)[name] = value
     }
@@ -213,10 +218,12 @@ export class CompatStore extends EventEmitter {
 class StoreHome implements Home {
   readonly request: Carrier
   readonly #store: CompatStore
+  readonly #report: Home['report']
   readonly #id: string
 
-  constructor(store: CompatStore, request: Carrier) {
+  constructor(store: CompatStore, request: Carrier, report: Home['report']) {
     this.#store = store
+    this.#report = report
     this.request = request
     this.#id = String(request.sessionID)
   }
@@ -242,6 +249,10 @@ class StoreHome implements Home {
 
   regenerate(): Promise<void> {
     return this.#store.regenerate(this.request)
+  }
+
+  report(operation: string, error: unknown): void {
+    this.#report(operation, error)
   }
 }
 
