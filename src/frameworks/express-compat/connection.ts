@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { isForwardedHttps } from '../node/forwarded.ts'
 
 /** Whether the connection is secure, by the option `proxy`. */
 export function securityOf(proxy: boolean | undefined): (request: IncomingMessage) => boolean {
@@ -13,14 +14,7 @@ function isEncrypted({ socket }: IncomingMessage): boolean {
 }
 
 function isForwardedSecure({ headers }: IncomingMessage): boolean {
-  const header = headers['x-forwarded-proto']
-  // Each proxy adds its own at the end: the first is the browser's.
-  return (
-    String(header ?? '')
-      .split(',', 1)[0]
-      ?.trim()
-      .toLowerCase() === 'https'
-  )
+  return isForwardedHttps(String(headers['x-forwarded-proto'] ?? ''))
 }
 
 /** Of the URL that the client has asked for, wherever the middleware is mounted. */
