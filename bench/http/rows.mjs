@@ -53,18 +53,36 @@ export function listRows() {
   const own = ['node', 'express', 'fastify', 'koa', 'fetch', 'hono']
     .filter(adapter)
     .flatMap((framework) =>
-      [true, false].map((nearCache) => ({
-        id: `sojourn-${framework}${nearCache ? '' : '-far'}`,
-        name: `Sojourn ${ownVersion()}${nearCache ? '' : ', no near cache'}`,
-        framework,
-        system: 'sojourn',
-        floor: framework === 'express' ? dictionary.id : framework,
-        nearCache,
-      })),
+      // Without the near cache it is the same work whatever the framework.
+      (['node', 'express', 'fastify'].includes(framework) ? [true, false] : [true]).map(
+        (nearCache) => ({
+          id: `sojourn-${framework}${nearCache ? '' : '-far'}`,
+          name: `Sojourn ${ownVersion()}${nearCache ? '' : ', no near cache'}`,
+          framework,
+          system: 'sojourn',
+          floor: framework === 'express' ? dictionary.id : framework,
+          nearCache,
+        }),
+      ),
     )
+  // For applications that are written for the peers.
+  const dropIns = [
+    ['express', 'express-compat', 'compat()'],
+    ['fastify', 'fastify-session', 'fastify-session'],
+    ['koa', 'koa-session', 'koa-session'],
+  ].map(([framework, library, name]) => ({
+    id: `sojourn-${library}`,
+    name: `Sojourn ${ownVersion()} as ${name}`,
+    framework,
+    system: 'drop-in',
+    library,
+    floor: framework === 'express' ? dictionary.id : framework,
+  }))
   // Beside the framework that they are measured over.
   const rows = Object.keys(frameworkNames).flatMap((framework) =>
-    [...bare, dictionary, ...maps, ...peers, ...own].filter((row) => row.framework === framework),
+    [...bare, dictionary, ...maps, ...peers, ...own, ...dropIns].filter(
+      (row) => row.framework === framework,
+    ),
   )
   return rows.map((row) => ({
     ...row,

@@ -16,6 +16,7 @@ const systems = {
   bare: async () => (await import('./systems/bare.mjs')).bareSystem,
   map: async () => (await import('./systems/map.mjs')).mapSystem,
   dictionary: async () => (await import('./systems/dictionary.mjs')).dictionarySystem,
+  'drop-in': async () => (await import('./systems/drop-in.mjs')).dropInSystem,
   'express-session': async () =>
     (await import('./systems/express-session.mjs')).expressSessionSystem,
   'fastify-session': async () =>
