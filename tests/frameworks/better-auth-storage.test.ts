@@ -111,7 +111,8 @@ describe('values', () => {
 
   it('that count lose no count, and end a fixed time after the first', async () => {
     const { clock, one, two } = setUp()
-    const { increment } = two
+    // As better-auth calls it.
+    const increment: (key: string, ttl: number) => Promise<number> = two.increment
     const counts = await Promise.all(
       Array.from({ length: 20 }, (_, i) =>
         i % 2 ? one.increment('ip|/path', 10) : increment('ip|/path', 10),
