@@ -5,11 +5,11 @@ import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Sessions } from 'sojourn'
 import { fastifySession } from 'sojourn/fastify-session'
 import {
-  type Adapter,
-  type Behaviour,
-  type Call,
   codeOf,
   type Data,
+  type NodeAdapter,
+  type NodeBehaviour,
+  type NodeCall,
   statusOf,
 } from '../support/adapter.ts'
 
@@ -22,7 +22,7 @@ const OPTIONS = {
 } as const
 
 /** The suite's sessions on the compat plugin: data by its plain object, all else by `sessions.from`. */
-export const compatAdapter: Adapter = {
+export const compatAdapter: NodeAdapter = {
   name: 'Fastify, as @fastify/session',
   repeatsCookie: true,
   start: async (sessions, behaviours, options) => {
@@ -47,20 +47,21 @@ export const compatAdapter: Adapter = {
   },
 }
 
-function handler(behave: Behaviour, sessions: Sessions<Data>) {
+function handler(behave: NodeBehaviour, sessions: Sessions<Data>) {
   return (request: FastifyRequest, reply: FastifyReply): void => {
     const result = behave(callOf(request, reply, sessions))
     if (result instanceof Promise) result.catch((error: unknown) => void reply.send(error))
   }
 }
 
-function callOf(request: FastifyRequest, reply: FastifyReply, sessions: Sessions<Data>): Call {
+function callOf(request: FastifyRequest, reply: FastifyReply, sessions: Sessions<Data>): NodeCall {
   return {
     get session() {
       return sessionOf(request, sessions)
     },
     key: request,
     request: request.raw,
+    response: reply.raw,
     reply: {
       header: (name, value) => void reply.header(name, value),
       text: (body, status = 200) => reply.code(status).type('text/plain').send(body),
@@ -73,7 +74,7 @@ function callOf(request: FastifyRequest, reply: FastifyReply, sessions: Sessions
   }
 }
 
-function sessionOf(request: FastifyRequest, sessions: Sessions<Data>): Call['session'] {
+function sessionOf(request: FastifyRequest, sessions: Sessions<Data>): NodeCall['session'] {
   const native = sessions.from(request)
   const data = (): Record<string, unknown> => request.session as unknown as Record<string, unknown>
   const own: Record<string, unknown> = {
@@ -99,5 +100,5 @@ function sessionOf(request: FastifyRequest, sessions: Sessions<Data>): Call['ses
     has: (_, name) => name in data(),
     deleteProperty: (_, name) => Reflect.deleteProperty(data(), name),
   }
-  return new Proxy({}, handlers) as Call['session']
+  return new Proxy({}, handlers) as NodeCall['session']
 }
