@@ -1,5 +1,4 @@
 /** The old application's own API on ours, with `adopt`: its cookie is formed by the adapter. */
-import type { Sessions } from 'sojourn'
 import { describe, expect, it } from 'vitest'
 import {
   type Kind,
@@ -40,7 +39,7 @@ async function newSite(kind: Kind, { server, client }: Stores, { name, old, maxA
   const [adopted, errors]: [unknown[], unknown[]] = [[], []]
   sessions.on('adopted', (event) => adopted.push(event))
   sessions.on('error', (event) => errors.push(event))
-  return { ...(await listen(app)), sessions: sessions as Sessions, adopted, errors }
+  return { ...(await listen(app)), sessions, adopted, errors }
 }
 
 describe.each<Kind>(['express', 'fastify', 'koa'])('%s', (kind) => {
@@ -185,4 +184,21 @@ describe('fastify, where the plugin makes the sessions', () => {
     const stores = await openStores()
     await expect(open(stores, { old: 'mirror' })).rejects.toThrow('both are named sessionId')
   })
+})
+
+it('express: `principal` of compat() names who has come by an old cookie', async () => {
+  const stores = await openStores()
+  const ada = new Person()
+  await ada.get(await oldSite('express', stores), '/login/ada')
+  const source = { client: stores.client, prefix: PREFIX, secret: OLD }
+  const principal = (data: Record<string, unknown>) => data['userId'] as string | undefined
+  const [app, sessions] = await newApp('express', {
+    ...{ redis: stores.server.url, secrets: [SECRET], source, principal },
+  })
+  later(() => sessions.close())
+  const ours = await listen(app)
+  expect(await ada.get(ours, '/me')).toMatchObject({ userId: 'ada' })
+  expect(await sessions.of('ada').count()).toBe(1)
+  await sessions.of('ada').revokeAll()
+  expect(await ada.get(ours, '/me')).toEqual({})
 })

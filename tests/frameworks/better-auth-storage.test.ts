@@ -111,7 +111,8 @@ describe('values', () => {
 
   it('that count lose no count, and end a fixed time after the first', async () => {
     const { clock, one, two } = setUp()
-    const { increment } = two
+    // As better-auth calls it.
+    const increment: (key: string, ttl: number) => Promise<number> = two.increment
     const counts = await Promise.all(
       Array.from({ length: 20 }, (_, i) =>
         i % 2 ? one.increment('ip|/path', 10) : increment('ip|/path', 10),
@@ -311,8 +312,20 @@ describe('a former storage', () => {
       there.delete(key)
       return value
     }
+    /** Run once, before the next answer of `get` is read, or after that. */
+    const meanwhile: { before?: () => unknown; after?: () => unknown } = {}
+    const once = async (name: 'before' | 'after'): Promise<void> => {
+      const work = meanwhile[name]
+      delete meanwhile[name]
+      await work?.()
+    }
     const former = {
-      get: async (key: string) => there.get(key),
+      get: async (key: string) => {
+        await once('before')
+        const value = there.get(key)
+        await once('after')
+        return value
+      },
       getAndDelete: claim,
       delete: claim,
     }
@@ -321,7 +334,7 @@ describe('a former storage', () => {
       closing.push(() => storage.sessions.close())
       return storage
     }
-    return { clock, there, one: open(), two: open() }
+    return { clock, there, meanwhile, one: open(), two: open() }
   }
 
   it('gives its values once, with the time that is left, and is asked no more', async () => {
@@ -362,6 +375,31 @@ describe('a former storage', () => {
     expect(await Promise.all([one.get(REVOKED), two.get(REVOKED)])).toEqual(['1000', '1000'])
     expect(await tokens(two)).toEqual(['a'])
     expect(there.size).toBe(0)
+  })
+
+  it('is taken over by one of two that come at once, and found by the other', async () => {
+    const value = JSON.stringify({ session: { createdAt: MORNING, expiresAt: NOON }, user: {} })
+    const { meanwhile, one, two } = setUpWith({ token: value })
+    meanwhile.before = () => two.get('token')
+    expect(await one.get('token')).toBe(value)
+  })
+
+  it('brings nothing back that is deleted here while it is taken over', async () => {
+    const value = JSON.stringify({ session: { createdAt: MORNING, expiresAt: NOON }, user: {} })
+    const { meanwhile, one, two } = setUpWith({ token: value })
+    meanwhile.after = () => two.delete('token')
+    expect(await one.get('token')).toBeNull()
+    expect(await two.get('token')).toBeNull()
+  })
+
+  it('takes nothing back of a list that is changed here while it is taken over', async () => {
+    const expiresAt = manualClock().now() + 60_000
+    const { meanwhile, one, two } = setUpWith({
+      [LIST]: JSON.stringify([{ token: 'a', expiresAt }]),
+    })
+    meanwhile.after = async () => write(two, [...(await readList(two)), { token: 'b', expiresAt }])
+    expect((await tokens(one)).toSorted()).toEqual(['a', 'b'])
+    expect((await tokens(two)).toSorted()).toEqual(['a', 'b'])
   })
 
   it('does not give again what was deleted here', async () => {

@@ -9,26 +9,26 @@ import { Values } from './values.ts'
 export type { FormerStorage } from './former.ts'
 export type { SojournStorageOptions } from './options.ts'
 
-/** better-auth's `SecondaryStorage`. All of it throws StoreUnavailableError and StoreRefusedError. */
+/** better-auth's `SecondaryStorage`: functions that may be taken off it. All of it throws StoreUnavailableError and StoreRefusedError. */
 export interface SojournStorage {
   /** For `ready`, `close`, `watch`, `revoke` and events. */
   readonly sessions: Sessions
   /** The public id of the session of a token: for `sessions.watch` and `revoke`, and safe to log. No I/O. */
-  idOf(token: string): SessionId
+  readonly idOf: (token: string) => SessionId
   /** What is at hand in this process comes without a promise. */
-  get(key: string): string | null | Promise<string | null>
+  readonly get: (key: string) => string | null | Promise<string | null>
   /**
    * Stores what has been changed since `get`. What has been deleted since is not stored again: that is no error,
    * but the event `dropped`.
    * @param ttl seconds; absent: 400 days
    * @throws SessionTooLargeError, SessionConflictError
    */
-  set(key: string, value: string, ttl?: number): Promise<void>
-  delete(key: string): Promise<void>
+  readonly set: (key: string, value: string, ttl?: number) => Promise<void>
+  readonly delete: (key: string) => Promise<void>
   /** Of all that ask at the same time, on whichever node, one is given the value. */
-  getAndDelete(key: string): Promise<string | null>
+  readonly getAndDelete: (key: string) => Promise<string | null>
   /** @param ttl seconds, from the first increment on @returns the count with this one */
-  increment(key: string, ttl: number): Promise<number>
+  readonly increment: (key: string, ttl: number) => Promise<number>
 }
 
 /**

@@ -80,7 +80,7 @@ function ownSessions(given: OwnSessionsOptions & FormerOptions): Sessions {
   }
   if (engine !== undefined && hasRegions(engine)) throw new OptionError('engine', NO_REGIONS)
   const names = Object.entries(given).filter(([name]) => name !== 'former' && name !== 'sessions')
-  return createSessions<Record<string, unknown>>(Object.fromEntries(names))
+  return createSessions(Object.fromEntries(names))
 }
 
 /** They are used for data of our own, whatever that of the application is. */

@@ -18,7 +18,7 @@ export function isSession(parts: Parts | undefined): boolean {
 export function birthOf(parts: Parts | undefined): string | undefined {
   const of = isSession(parts) ? (parts?.['session'] as Parts) : parts
   const createdAt = of?.['createdAt']
-  return createdAt === undefined ? undefined : String(createdAt)
+  return createdAt === undefined ? undefined : JSON.stringify(createdAt)
 }
 
 /** When it is over, milliseconds since the epoch; NaN where it does not say. */

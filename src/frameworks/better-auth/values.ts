@@ -5,10 +5,12 @@ import type { SessionState } from '../../core/session-state.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import type { Former } from './former.ts'
 import { endIn, lifetimeOf, nowOf } from './lifetime.ts'
-import { birthOf, endOf, isSession, mergeParts, type Parts, partsOf } from './parts.ts'
+import { birthOf, endOf, isSession, mergeParts, partsOf } from './parts.ts'
 import { persist } from './retry.ts'
 
 const VALUE = 'value'
+/** Counters are numbers. */
+type Value = string | number
 /** Of so many keys this process knows what it has handed out. */
 const MOST_KEYS = 10_000
 /** Of one key: more than are in use by requests at a time. */
@@ -65,8 +67,7 @@ export class Values {
   }
 
   #give(key: string, state: SessionState): string | null {
-    const value = state.attributes.view(VALUE)
-    // A counter.
+    const value = state.attributes.view(VALUE) as Value | undefined
     if (typeof value !== 'string') return value === undefined ? null : String(value)
     const given = this.#given.get(key)
     if (given === undefined) this.#given.set(key, [value])
@@ -91,7 +92,7 @@ export class Values {
       if (!isChange || mine === undefined || there === undefined) return value
       // Another has taken its place meanwhile.
       if (birthOf(there) !== birth) return theirs
-      return isSession(mine) ? JSON.stringify(mergeParts(given as Parts[], there, mine)) : value
+      return isSession(mine) ? JSON.stringify(mergeParts(given, there, mine)) : value
     }
     await persist(async (fresh) => {
       const atHand = fresh ? undefined : this.#derived.atHand(key)
@@ -124,7 +125,7 @@ export class Values {
   /** Of several that ask at a time one is given it. */
   async getAndDelete(key: string): Promise<string | null> {
     const taken = await this.#derived.take(key)
-    const value = taken?.get(VALUE)
+    const value = taken?.get(VALUE) as Value | undefined
     if (value !== undefined) {
       await this.#former?.remove(key)
       return String(value)

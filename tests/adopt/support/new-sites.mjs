@@ -35,7 +35,10 @@ const APPS = {
     const cookie = { secure: false, ...(maxAge && { maxAge }) }
     const persistent = maxAge !== undefined
     const sessions = createSessions({ ...options, absoluteTimeout: '30d', cookie: { persistent } })
-    const close = (error) => sessions.close().then(() => Promise.reject(error))
+    const close = async (error) => {
+      await sessions.close()
+      throw error
+    }
     const app = await fastifyAppOn(fastifySession, { ...given, sessions, cookie }).catch(close)
     return [app, sessions]
   },

@@ -77,7 +77,7 @@ export async function plain(server: RedisServer): Promise<Storage> {
   later(() => client.destroy())
   return {
     get: (key) => client.get(key),
-    set: (key, value, ttl) => client.set(key, value, ttl ? { EX: ttl } : {}),
+    set: (key, value, ttl) => (ttl ? client.setEx(key, ttl, value) : client.set(key, value)),
     delete: async (key) => void (await client.del(key)),
     getAndDelete: (key) => client.getDel(key),
     increment: async (key, ttl) => {
