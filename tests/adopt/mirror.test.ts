@@ -24,7 +24,7 @@ function slowAt({ client }: Stores, key: string | undefined) {
           reach()
           await waiting
         }
-        return client.pSetEx(name, ttl, value)
+        await client.pSetEx?.(name, ttl, value)
       },
     },
   }
