@@ -10,7 +10,7 @@ import { openRecord, type RecordHeader } from './record.ts'
 import type { Repository } from './repository.ts'
 import { migrateData } from './schema.ts'
 import { deriveToken } from './token.ts'
-import { makeClaim } from './trail.ts'
+import { isSuperseded, makeClaim } from './trail.ts'
 
 /** Keeps what is derived here apart from keys of records, forwards, descriptors and audit entries. */
 const MIRROR_PURPOSE = 6
@@ -93,8 +93,11 @@ export class Mirror {
       for (let round = 1; round <= MOST_ROUNDS; round++) {
         const stored = await engine.load(id, { fresh: true })
         if (stored === undefined) return await this.#remove(key)
-        // Whoever has rotated it writes it where it stands now.
-        if (isTrail(stored.record)) return
+        if (isTrail(stored.record)) {
+          // Whoever has rotated it writes it where it stands now; a login or a step-up has removed it.
+          if (isSuperseded(stored.record)) await this.#remove(key)
+          return
+        }
         const opened = openRecord(stored.record, { keyring, id, token: undefined })
         if (opened.status === 'rejected') return
         const attributes = migrateData(schema, opened, opened.header.schema)?.attributes
@@ -147,9 +150,14 @@ export class Mirror {
     this.#claimed.set(id, true)
   }
 
-  /** At a key that has been given up: for those whose browser does not have the new one yet. */
+  /**
+   * At a key that has been given up: for those whose browser does not have the new one yet. Whoever has ended
+   * the session meanwhile may have removed it before it was there.
+   */
   async #leave(key: string, live: Live): Promise<void> {
     await this.#putLive(key, live, this.#repository.settings.rotationPatience)
+    const now = await this.#repository.reader.reload(live.token)
+    if (now.status === 'none') await this.#remove(key)
   }
 
   #putLive(key: string, live: Live, longest: number = Number.POSITIVE_INFINITY): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Attachment } from './attachment.ts'
 import { Audit } from './audit.ts'
+import { cookieValues } from './cookie.ts'
 import { DerivedSessions } from './derived-sessions.ts'
 import type { DurabilityOption, Outcome } from './durability.ts'
 import { type Duration, parseDuration } from './duration.ts'
@@ -267,6 +268,22 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   /** For adapters: `from` takes `other` too, where a framework hands out several objects for a request. */
   alias(request: object, other: object): void {
     ;(other as Record<symbol, unknown>)[this.#slot] = this.#exchangeOf(request)
+  }
+
+  /**
+   * For adapters of frameworks that call themselves: whether the call has come with the session cookies of its
+   * caller, whatever others are in its Cookie header.
+   */
+  isOfCaller(cookie: string | undefined, callers: string | undefined): boolean {
+    const { cookie: own, adopt } = this.#settings
+    return [...own.names, ...adopt.map(({ cookieName }) => cookieName)].every((name) => {
+      const values = cookieValues(cookie ?? '', name)
+      const known = cookieValues(callers ?? '', name)
+      // A framework may give only one of several under a name along.
+      return (
+        values.every((value) => known.includes(value)) && values.length > 0 === known.length > 0
+      )
+    })
   }
 
   /** For adapters: `Session.refresh` of a request that has been seen already. */

@@ -93,8 +93,7 @@ export function makeClaim(
 /** Reads the trail found at the id of `from`. */
 export function readTrail(keyring: Keyring, from: Token, trail: Uint8Array): Trailed {
   const bytes = Buffer.from(trail)
-  const isMarker = bytes.length === NONCE_END || bytes.length === SUCCESSOR_END
-  if (bytes[1] === SUPERSEDED && isMarker) return { kind: 'superseded' }
+  if (isSuperseded(bytes)) return { kind: 'superseded' }
   if (bytes[1] !== FORWARD || bytes.length <= SEALED_OFFSET) return { kind: 'unreadable' }
   const start = bytes.subarray(0, SEALED_OFFSET)
   const nonce = start.subarray(NONCE_OFFSET, NONCE_END)
@@ -109,6 +108,11 @@ export function readTrail(keyring: Keyring, from: Token, trail: Uint8Array): Tra
     return { kind: 'forward', token, until, isUsed: start[USED_OFFSET] === 1 }
   }
   return { kind: 'unreadable' }
+}
+
+/** Whether a login or a step-up has taken the place of the session; readable without the token. */
+export function isSuperseded({ 1: kind, length }: Uint8Array): boolean {
+  return kind === SUPERSEDED && (length === NONCE_END || length === SUCCESSOR_END)
 }
 
 /** The public id under which the session goes on; readable without the token, and not authenticated then. */

@@ -1,7 +1,34 @@
 import { describe, expect, it } from 'vitest'
-import { oldSite, openStores, ourSite, Person } from './support/sites.ts'
+import { oldSite, openStores, ourSite, Person, type Stores } from './support/sites.ts'
 
 const MIRROR = { old: 'mirror' } as const
+
+/** The old store, whose first write at this key waits. */
+function slowAt({ client }: Stores, key: string | undefined) {
+  let reach = (): void => undefined
+  let goOn = (): void => undefined
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve
+  })
+  const waiting = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  return {
+    reached,
+    goOn,
+    client: {
+      get: (name: string) => client.get(name),
+      del: (name: string) => client.del(name),
+      pSetEx: async (name: string, ttl: number, value: string) => {
+        if (name === key) {
+          reach()
+          await waiting
+        }
+        await client.pSetEx?.(name, ttl, value)
+      },
+    },
+  }
+}
 
 describe("old: 'mirror'", () => {
   it('gives the old application what has been changed here, and gets it back', async () => {
@@ -107,6 +134,57 @@ describe("old: 'mirror'", () => {
       eve.copy().ask(one, '/logout'),
     ])
     expect(await eve.copy().get(old, '/me')).toEqual({})
+  })
+
+  it.each(['/logout', '/login/eve'])(
+    'what it was taken over from stays gone after %s, though the old store was slow to write it',
+    async (path) => {
+      const stores = await openStores()
+      const old = await oldSite(stores)
+      const ada = new Person()
+      await ada.get(old, '/login/ada')
+      const [former] = await stores.oldKeys()
+      const slow = slowAt(stores, former)
+      const ours = await ourSite(stores, { adopted: { ...MIRROR, client: slow.client } })
+      const first = ada.copy().ask(ours, '/me')
+      await slow.reached
+      await ada.copy().ask(ours, path)
+      slow.goOn()
+      await first
+      expect(await stores.oldKeys()).not.toContain(former)
+      expect(await ada.copy().get(old, '/me')).toEqual({})
+    },
+  )
+
+  it('nor does a former key come back after a logout that was faster than a rotation', async () => {
+    const stores = await openStores()
+    const eve = new Person()
+    await eve.get(await ourSite(stores, { adopted: MIRROR }), '/login/eve')
+    const [former] = await stores.oldKeys()
+    const slow = slowAt(stores, former)
+    const ours = await ourSite(stores, { adopted: { ...MIRROR, client: slow.client } })
+    const rotating = eve.copy().ask(ours, '/rotate')
+    await slow.reached
+    await eve.copy().ask(ours, '/logout')
+    slow.goOn()
+    await rotating
+    expect(await stores.oldKeys()).toEqual([])
+  })
+
+  it('nor does one that a login gives up while all sessions of the principal are written', async () => {
+    const stores = await openStores()
+    const eve = new Person()
+    await eve.get(await ourSite(stores, { adopted: MIRROR }), '/login/eve')
+    const [former] = await stores.oldKeys()
+    const slow = slowAt(stores, former)
+    const ours = await ourSite(stores, { adopted: { ...MIRROR, client: slow.client } })
+    const setting = ours.sessions.of('eve').set({ role: 'editor' })
+    await slow.reached
+    await eve.copy().ask(ours, '/login/bob')
+    slow.goOn()
+    await setting
+    expect(await stores.oldKeys()).not.toContain(former)
+    expect(await eve.copy().get(await oldSite(stores), '/me')).toEqual({})
   })
 
   it('fails no request when the old store does', async () => {

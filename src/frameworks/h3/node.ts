@@ -64,7 +64,7 @@ export class NodeMount<Data extends object> {
   async serve(event: NodeEvent, handler: Handler): Promise<void> {
     const { req, res } = event.node
     const outer = this.#outerOf(req)
-    if (outer?.isDone === false) {
+    if (outer !== undefined) {
       this.#sessions.alias(outer.event, event)
       this.#hold(event, outer)
       await handler(event)
@@ -92,9 +92,12 @@ export class NodeMount<Data extends object> {
     }
   }
 
-  /** By the context: `event.$fetch` gives it along. */
+  /** By the context: `event.$fetch` gives it along. Not where the call has the cookie of somebody else. */
   #outerOf(req: InnerRequest): Outer | undefined {
-    return (req.__unenv__ as Record<symbol, Outer> | undefined)?.[this.#outer]
+    const outer = (req.__unenv__ as Record<symbol, Outer> | undefined)?.[this.#outer]
+    if (outer?.isDone !== false) return undefined
+    const { cookie } = outer.event.node.req.headers
+    return this.#sessions.isOfCaller(req.headers.cookie, cookie) ? outer : undefined
   }
 
   #hold(event: NodeEvent, outer: Outer): void {

@@ -52,7 +52,8 @@ interface Running {
 
 /**
  * Gives each request its session, `event.locals.session` and `sessions.from(event)`, stores it before the
- * response goes out, and keeps the cookie. What a request calls by `event.fetch` has the same session.
+ * response goes out, and keeps the cookie. What a request calls by `event.fetch` has the same session, unless it
+ * gives the call another session cookie.
  * @throws OptionError
  */
 export function sveltekitSessions<Data extends object>(
@@ -63,11 +64,14 @@ export function sveltekitSessions<Data extends object>(
   const mount = new FetchMount(sessions, options)
   const running = new AsyncLocalStorage<Running>()
 
-  /** By whom SvelteKit calls itself; not where the caller wants no cookies to go along. */
+  /** By whom SvelteKit calls itself; not where the call is to have no cookies, or those of somebody else. */
   const callerOf = ({ isSubRequest, request }: SvelteKitEvent): Running | undefined => {
     if (!isSubRequest || request.credentials === 'omit') return undefined
     const caller = running.getStore()
-    return caller?.isDone === false ? caller : undefined
+    if (caller?.isDone !== false) return undefined
+    return sessions.isOfCaller(cookieOf(request), cookieOf(caller.event.request))
+      ? caller
+      : undefined
   }
 
   return ({ event, resolve }) => {
@@ -92,6 +96,10 @@ export function sveltekitSessions<Data extends object>(
       })
     })
   }
+}
+
+function cookieOf({ headers }: Request): string | undefined {
+  return headers.get('cookie') ?? undefined
 }
 
 /** With sessions under several cookies the first is `session`; the others are at their own `from`. */

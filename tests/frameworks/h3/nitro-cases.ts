@@ -83,6 +83,14 @@ function tokenOf(response: Response): string | undefined {
   return /^session=([^;]+)/.exec(response.headers.getSetCookie()[0] ?? '')?.[1]
 }
 
+function signIn(sessions: Sessions<Data>): (name: string) => Promise<string | undefined> {
+  return async (name) => {
+    const stored = await sessions.open()
+    await stored.login(name)
+    return stored.token
+  }
+}
+
 export function nitroCases(): void {
   describe('calls by itself', () => {
     it('with the context of a request have its session, which is stored once, with its cookie', async () => {
@@ -95,6 +103,24 @@ export function nitroCases(): void {
       engine.calls.length = 0
       expect((await browser.get('/outer')).seen).toEqual({ n: 4 })
       expect(engine.calls).toEqual(['load', 'commit'])
+    })
+
+    it('with the cookie of somebody else have that session', async () => {
+      const { app, call, sessions } = await nitro()
+      const [ada, bob] = await Promise.all(['ada', 'bob'].map(signIn(sessions)))
+      app.use(
+        '/as-bob',
+        defineEventHandler(async (event) => {
+          sessions.from(event).set('n', 5)
+          const own = await call('/inner', event.context, `theme=dark; session=${ada}`)
+          const other = await call('/inner', event.context, `session=${bob}`)
+          const nobodys = await call('/inner', event.context)
+          return Promise.all([own, other, nobodys].map((answer) => answer.json()))
+        }),
+      )
+      const answer = await call('/as-bob', undefined, `session=${ada}`)
+      expect(await answer.json()).toEqual([{ n: 6 }, { n: 1 }, { n: 1 }])
+      expect((await sessions.open(bob)).get('n')).toBe(1)
     })
 
     it('with the context of a request that is over have their own', async () => {

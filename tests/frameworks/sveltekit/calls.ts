@@ -83,6 +83,33 @@ export function callCases(): void {
       })
     })
 
+    it('with the session cookie of somebody else have that session, whatever other cookies they have', async () => {
+      const { handle, call, sessions } = site()
+      const cookieOf = async (name: string): Promise<string> => {
+        const stored = await sessions.open()
+        await stored.login(name)
+        return `__Host-session=${stored.token}`
+      }
+      const [ada, bob] = [await cookieOf('ada'), await cookieOf('bob')]
+      const asked: unknown[] = []
+      const event = eventOf(
+        new Request('https://site/page', { headers: { cookie: `${ada}; a=1` } }),
+      )
+      await handle({
+        event,
+        resolve: async () => {
+          sessions.from(event).set('n', 5)
+          for (const cookie of [ada, `b=2; ${ada}`, bob, '', undefined]) {
+            const headers: Record<string, string> = cookie === undefined ? {} : { cookie }
+            asked.push(((await (await call({ headers })).json()) as { n: number }).n)
+          }
+          return new Response()
+        },
+      })
+      expect(asked).toEqual([6, 7, 1, 1, 1])
+      expect((await sessions.open(bob.slice('__Host-session='.length))).get('n')).toBe(1)
+    })
+
     it('of one request are never those of another, also when both are under way', async () => {
       const { handle, call } = site()
       const page = (): Promise<Response> =>
