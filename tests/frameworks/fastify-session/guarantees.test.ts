@@ -238,6 +238,44 @@ describe('two requests at once', () => {
     expect(JSON.parse((await browser.get('/show')).text)).toEqual({ n: 2 })
   })
 
+  it('regenerate carries nothing over from a session that another node ends meanwhile', async () => {
+    const { browser, sessions, engine } = await site((app) => {
+      app.get('/begin', ({ session }) => {
+        session.user = 'ada'
+        return 'begun'
+      })
+      app.get('/saved', async (request) => {
+        await elsewhere()
+        request.session.n = 1
+        await request.session.save()
+        await request.session.regenerate(['user', 'n'])
+        return request.session.user ?? 'nobody'
+      })
+      app.get('/at-once', async (request) => {
+        expect(request.session.user).toBe('ada')
+        const gate = engine.gate()
+        const renewing = request.session.regenerate(['user'])
+        await gate.reached
+        await elsewhere()
+        gate.open()
+        await renewing
+        return request.session.user ?? 'nobody'
+      })
+      app.get('/who', ({ session }) => session.user ?? 'nobody')
+    })
+    const other = createSessions({ engine, secrets: [SECRET] })
+    closing.push(() => other.close())
+    const elsewhere = async (): Promise<void> => {
+      await (await other.open(tokenOf(browser))).logout()
+    }
+    for (const path of ['/at-once', '/saved']) {
+      await browser.get('/begin')
+      expect((await sessions.open(tokenOf(browser))).get('user')).toBe('ada')
+      expect((await browser.get(path)).text).toBe('nobody')
+      expect((await browser.get('/who')).text).toBe('nobody')
+    }
+  })
+
   it('a reply does not bring back a session that was destroyed meanwhile', async () => {
     let release: (() => void) | undefined
     const { browser, sessions, dropped } = await site((app) => {

@@ -84,7 +84,7 @@ export class CompatExchange implements ResponseExchange {
       cookie: this.#cookie,
       idGenerator: this.#plan.idGenerator,
       destroy: (session) => this.#destroy(session),
-      regenerate: (next) => this.#regenerate(next),
+      regenerate: (next, kept) => this.#regenerate(next, kept),
       save: () => this.#save(),
       reload: () => this.#reload(),
     }
@@ -100,12 +100,13 @@ export class CompatExchange implements ResponseExchange {
     }
   }
 
-  async #regenerate(next: Session): Promise<void> {
+  async #regenerate(next: Session, kept: readonly (readonly [string, unknown])[]): Promise<void> {
     // Nobody could be told the new token, and the old one would be gone.
     if (this.#state.headersSent) throw new HeadersSentError('regenerate')
     const before = this.#current
     const id = this.#state.reserve()
-    await this.#state.startAnew()
+    // Else a sign-out that came in between would be undone.
+    if (await this.#state.startAnew()) for (const [name, value] of kept) next.set(name, value)
     if (before instanceof Session) Session.inside.retire(before, id)
     this.#current = next
     this.#stores = false

@@ -20,7 +20,8 @@ export interface Home {
   readonly cookie: CookieOptions
   readonly idGenerator: ((request: FastifyRequest) => string) | undefined
   destroy(session: Session): Promise<void>
-  regenerate(next: Session): Promise<void>
+  /** @param kept what goes along, where nobody else has ended the session before */
+  regenerate(next: Session, kept: readonly (readonly [string, unknown])[]): Promise<void>
   /** Stores `request.session` now. */
   save(): Promise<void>
   reload(): Promise<void>
@@ -130,9 +131,9 @@ export class Session {
   regenerate(keys?: readonly string[] | Callback, callback?: Callback): Promise<void> | undefined {
     const done = typeof keys === 'function' ? keys : callback
     const next = new Session(this.#home, this.#optionsOfNext(), false)
-    if (Array.isArray(keys))
-      for (const key of keys) next.set(key as string, this.get(key as string))
-    return answer(this.#home.regenerate(next), done)
+    const names: readonly string[] = Array.isArray(keys) ? keys : []
+    const kept = names.map((name) => [name, this.get(name)] as const)
+    return answer(this.#home.regenerate(next, kept), done)
   }
 
   /** For the exchange. */
