@@ -34,6 +34,8 @@ export interface LoginPlan {
   readonly absoluteTimeout: number
   /** See `noteOf`. */
   readonly note: unknown
+  /** Only from a session that nobody else has ended: SessionEndedError otherwise. */
+  readonly needsBefore?: boolean
 }
 
 /**
@@ -79,7 +81,7 @@ export async function login(
   }
   if (before === undefined) return created
   try {
-    return await supersede(repository, before, pending, plan.keep, created)
+    return await supersede(repository, before, pending, plan, created)
   } catch (error) {
     // Signed in, and its token given to nobody.
     await repository.destroy(created).catch(leave)
@@ -101,13 +103,14 @@ function metaOf(plan: LoginPlan, now: number): Meta {
 
 /**
  * Ends the session before the login, carrying over what parallel requests stored there meanwhile.
- * @throws SessionEndedError when the new session was revoked meanwhile; the one before is ended too
+ * @throws SessionEndedError when the new session was revoked meanwhile; the one before is ended too; and where
+ * the plan needs that one and it was not there
  */
 async function supersede(
   repository: Repository,
   before: Live,
   pending: Delta,
-  keep: readonly string[],
+  { keep, needsBefore }: LoginPlan,
   created: Live,
 ): Promise<Live> {
   const { engine, merges } = repository.settings
@@ -136,6 +139,7 @@ async function supersede(
     const confirmation = new Confirmation()
     const how = { base: old.stamp, trail, ...owned, confirmation }
     const result = await engine.destroy(old.token.id, how)
+    if (result.status === 'gone' && needsBefore) throw new SessionEndedError('login')
     if (result.status !== 'conflict') {
       repository.missing('logout', old.token.id, confirmation)
       return live
@@ -145,6 +149,7 @@ async function supersede(
     await carryOver(theirs.live)
   }
   const ended = await repository.destroy(old, { trail })
+  if (ended.status !== 'done' && needsBefore) throw new SessionEndedError('login')
   if (ended.status === 'done' && ended.last !== undefined) await carryOver(ended.last)
   return live
 }

@@ -4,7 +4,11 @@ import { inspect } from 'node:util'
 import fastifyCookie from '@fastify/cookie'
 import type { FastifyInstance } from 'fastify'
 import { createSessions, memoryEngine, type Sessions, StoreUnavailableError } from 'sojourn'
-import { type FastifySessionOptions, fastifySession } from 'sojourn/fastify-session'
+import {
+  type FastifySessionObject,
+  type FastifySessionOptions,
+  fastifySession,
+} from 'sojourn/fastify-session'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type RedisServer, startRedis } from '../../support/redis-server.ts'
 import type { Browser } from '../support/http-client.ts'
@@ -191,6 +195,87 @@ describe('principal', () => {
       expect((await sessions.open(tokenOf(browser))).principal).toBeUndefined()
       expect(JSON.parse((await browser.get('/show')).text)).toEqual({ n: 1 })
     }
+  })
+
+  it('takes a number, and null and text without characters as nobody', async () => {
+    let named: unknown = 7
+    const { browser, sessions } = await site(counting, { principal: () => named as string })
+    expect((await browser.get('/count')).status).toBe(200)
+    expect(await sessions.of('7').count()).toBe(1)
+    for (const nobody of [null, '', undefined]) {
+      named = nobody
+      expect((await browser.get('/count')).status).toBe(200)
+      expect(await sessions.of('7').count()).toBe(0)
+    }
+    for (const wrong of [{}, Number.NaN, true]) {
+      named = wrong
+      const refused = await browser.get('/count')
+      expect(refused).toMatchObject({ status: 500, text: expect.stringContaining('`principal`') })
+    }
+  })
+
+  describe('never signs in again who was signed out everywhere while a request was under way', () => {
+    const cases: readonly [string, (session: FastifySessionObject) => unknown][] = [
+      ['by the reply', (session) => (session.n = 2)],
+      ['by save', async (session) => (await session.save(), (session.n = 2))],
+      [
+        'by save of a change',
+        async (session) => ((session.n = 2), await session.save(), (session.n = 3)),
+      ],
+      ['by reload', async (session) => (await session.reload(), (session.n = 2))],
+      ['by regenerate', async (session) => session.regenerate(['user'])],
+      ['by leaving', async (session) => (delete session.user, await session.save())],
+      ['as another', async (session) => ((session.user = 'bob'), await session.save())],
+    ]
+    it.each(cases)('%s', async (_, use) => {
+      let during = async (): Promise<unknown> => undefined
+      const { browser, sessions, engine } = await site(
+        (app) => {
+          build(app)
+          app.get('/slow', async (request) => {
+            expect(request.session.user).toBe('ada')
+            await during()
+            await use(request.session)
+            return 'slow'
+          })
+        },
+        { principal, rolling: false },
+      )
+      const other = createSessions({ engine, secrets: [SECRET] })
+      closing.push(() => other.close())
+      const all = async (): Promise<number> =>
+        (await sessions.of('ada').count()) + (await sessions.of('bob').count())
+      for (const nodes of [[sessions], [other]]) {
+        await browser.get('/in/ada')
+        during = () => Promise.all(nodes.map((each) => each.of('ada').revokeAll()))
+        await browser.get('/slow')
+        expect(await all()).toBe(0)
+        expect((await browser.get('/show')).text).not.toMatch(/ada|bob/)
+      }
+    })
+
+    it('nor one whose session is from before the option', async () => {
+      const plain = await site(build, { rolling: false })
+      const { engine } = plain
+      await plain.browser.get('/in/ada')
+      const { cookie } = plain.browser
+      const { id } = await plain.sessions.open(tokenOf(plain.browser))
+      const later = makeApp()
+      const sessions = createSessions({ engine, secrets: [SECRET] })
+      closing.push(() => sessions.close())
+      const options = { sessions, principal, cookie: { secure: false } }
+      await later.register(fastifySession, options)
+      build(later)
+      later.get('/slow', async ({ session }) => {
+        expect(session.user).toBe('ada')
+        await plain.sessions.revoke(id ?? '')
+        session.n = 2
+        return 'slow'
+      })
+      const browser = await start(later)
+      expect((await browser.get('/slow', { cookie })).cookies).toEqual([])
+      expect(await sessions.of('ada').count()).toBe(0)
+    })
   })
 })
 

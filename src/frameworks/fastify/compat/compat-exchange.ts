@@ -1,7 +1,9 @@
 import type { FastifyRequest } from 'fastify'
-import { HeadersSentError } from '../../../core/errors.ts'
+import { HeadersSentError, SessionEndedError } from '../../../core/errors.ts'
 import { type Exchange, insideOf, type SetCookies } from '../../../core/exchange.ts'
+import { namePrincipal } from '../../../core/principal.ts'
 import type { SessionState } from '../../../core/session-state.ts'
+import { principalFrom } from '../../node/principal-from.ts'
 import type { ResponseExchange } from '../../node/response-hook.ts'
 import type { Plan } from './options.ts'
 import { COOKIE, type Home, keptOf, lifetimeOf, Session } from './session.ts'
@@ -134,31 +136,37 @@ export class CompatExchange implements ResponseExchange {
     if (principal === undefined || !(session instanceof Session) || this.#state.headersSent) {
       return this.#exchange.commit()
     }
-    const name = principal(session as unknown as FastifySessionObject)
-    const known = this.#exchange.session.principal
-    if (name === known) return this.#exchange.commit()
-    if (name === undefined) return this.#signOut(session)
-    const { settings } = this.#state.repository
-    const { idleTimeout = settings.idleTimeout, deadline } = lifetimeOf(session.cookie)
-    const left = deadline === undefined ? settings.absoluteTimeout : deadline - Date.now()
-    await this.#exchange.session.login(name, {
-      keep: this.#exchange.session.names(),
-      idleTimeout: Math.min(idleTimeout, left),
-      absoluteTimeout: left,
-    })
+    const named = principalFrom(principal(session as unknown as FastifySessionObject))
+    // Of one that someone else has ended the changes are dropped: its data must sign nobody in again.
+    if (this.#state.ended || named === this.#exchange.session.principal) {
+      return this.#exchange.commit()
+    }
+    try {
+      await this.#handTo(named, session)
+    } catch (error) {
+      if (!(error instanceof SessionEndedError)) throw error
+    }
     this.#state.wanted = false
   }
 
-  /** The data go on as nobody's. */
-  async #signOut(session: Session): Promise<void> {
+  /**
+   * The session with all its data is this principal's, or nobody's, from now on.
+   * @throws SessionEndedError where someone else has ended it meanwhile
+   */
+  #handTo(principal: string | undefined, { cookie }: Session): Promise<void> {
     const state = this.#state
-    const { attributes } = state
-    const kept = attributes.names().map((name) => [name, attributes.view(name)] as const)
-    await state.startAnew()
-    for (const [name, value] of kept) state.attributes.set(name, value)
-    state.setLifetime(lifetimeOf(session.cookie))
-    state.wanted = true
-    await this.#exchange.commit()
+    const { settings } = state.repository
+    const { idleTimeout = settings.idleTimeout, deadline } = lifetimeOf(cookie)
+    const left = deadline === undefined ? settings.absoluteTimeout : deadline - Date.now()
+    return state.login({
+      name: principal === undefined ? undefined : namePrincipal(principal, settings.pepper),
+      limit: principal === undefined ? undefined : settings.limitOf({ principal, kind: undefined }),
+      ...{ level: undefined, kind: undefined, device: undefined, address: undefined },
+      ...{ persistent: false, note: state.note, needsBefore: true },
+      keep: state.attributes.names(),
+      idleTimeout: Math.min(idleTimeout, left),
+      absoluteTimeout: left,
+    })
   }
 
   async #reload(): Promise<void> {
