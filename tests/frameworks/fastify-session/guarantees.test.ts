@@ -254,6 +254,25 @@ describe('principal', () => {
       }
     })
 
+    it('nor by the object of a session that the request itself has ended', async () => {
+      const { browser, sessions } = await site(
+        (app) => {
+          build(app)
+          app.get('/back', async (request) => {
+            const { session } = request
+            await session.destroy()
+            request.session = session
+            session.n = 3
+            return 'back'
+          })
+        },
+        { principal },
+      )
+      await browser.get('/in/ada')
+      await browser.get('/back')
+      expect(await sessions.of('ada').count()).toBe(0)
+    })
+
     it('nor one whose session is from before the option', async () => {
       const plain = await site(build, { rolling: false })
       const { engine } = plain

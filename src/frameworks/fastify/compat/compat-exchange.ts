@@ -138,9 +138,8 @@ export class CompatExchange implements ResponseExchange {
     }
     const named = principalFrom(principal(session as unknown as FastifySessionObject))
     // Of one that someone else has ended the changes are dropped: its data must sign nobody in again.
-    if (this.#state.ended || named === this.#exchange.session.principal) {
-      return this.#exchange.commit()
-    }
+    const isOver = this.#state.ended || !Session.inside.isOf(session, this.#state)
+    if (isOver || named === this.#exchange.session.principal) return this.#exchange.commit()
     try {
       await this.#handTo(named, session)
     } catch (error) {

@@ -142,6 +142,10 @@ export class Session {
     retire: (session: Session, token: Token): void => {
       session.#former ??= token
     },
+    /** Whether it is the object of the request's session as it is now. */
+    isOf: (session: Session, state: SessionState): boolean => {
+      return session.#former === undefined && session.#home.state === state
+    },
     again: (session: Session, restore: boolean): Session => {
       return new Session(session.#home, session.#optionsOfNext(), restore, session.#name)
     },
