@@ -3,7 +3,13 @@ import { PassThrough } from 'node:stream'
 import { inspect } from 'node:util'
 import fastifyCookie from '@fastify/cookie'
 import type { FastifyInstance } from 'fastify'
-import { createSessions, memoryEngine, type Sessions, StoreUnavailableError } from 'sojourn'
+import {
+  AttributeError,
+  createSessions,
+  memoryEngine,
+  type Sessions,
+  StoreUnavailableError,
+} from 'sojourn'
 import {
   type FastifySessionObject,
   type FastifySessionOptions,
@@ -51,6 +57,8 @@ const counting: Build = (app) => {
     return { n: session.n, id: session.sessionId, token: session.encryptedSessionId }
   })
 }
+
+const BODY = '{"__proto__": {"extra": true}}'
 
 const tokenOf = (browser: Browser): string => browser.jar.get('sessionId') ?? ''
 
@@ -644,6 +652,32 @@ describe('replies', () => {
     for (const path of ['/circle', '/big', '/inject'])
       expect((await browser.get(path)).status).toBe(500)
     expect((await browser.get('/save')).status).toBe(500)
+    expect((await browser.get('/look')).text).toBe('1')
+  })
+})
+
+describe('a name that would be the prototype', () => {
+  it.each<[string, (session: FastifySessionObject, value: object) => unknown]>([
+    ['set', (session, value) => session.set('__proto__' as 'n', value as never)],
+    ['a plain assignment', (session, value) => Reflect.set(session, '__proto__', value)],
+    ['the body of a request', (session) => Object.assign(session, JSON.parse(BODY) as object)],
+  ])('is refused: %s', async (_, use) => {
+    const { browser } = await site((app) => {
+      counting(app)
+      app.get('/refused', ({ session }) => {
+        let refused: unknown
+        try {
+          use(session, { extra: true })
+        } catch (error) {
+          refused = error
+        }
+        expect(refused).toBeInstanceOf(AttributeError)
+        expect((refused as Error).message).toContain('__proto__')
+        return `${typeof session.save} ${session.extra}`
+      })
+    })
+    await browser.get('/count')
+    expect(await browser.get('/refused')).toMatchObject({ status: 200, text: 'function undefined' })
     expect((await browser.get('/look')).text).toBe('1')
   })
 })

@@ -3,6 +3,7 @@ import { LONGEST_LIFETIME } from '../../../core/duration.ts'
 import type { Lifetime } from '../../../core/repository.ts'
 import type { SessionState } from '../../../core/session-state.ts'
 import type { Token } from '../../../core/token.ts'
+import { checkAttributeName } from '../../../core/values.ts'
 import { answer, type Callback } from './callback.ts'
 import {
   type CookieOptions,
@@ -38,6 +39,14 @@ type Kept = CookieSource & { readonly id?: string }
  * comparing when it is stored, attribute by attribute.
  */
 export class Session {
+  static {
+    // What comes from a request's body must not take the methods away, nor give it members that are no data.
+    Object.defineProperty(Session.prototype, '__proto__', {
+      get: () => Session.prototype,
+      set: () => checkAttributeName('__proto__'),
+    })
+  }
+
   cookie: SessionCookie
   readonly #home: Home
   /** Of the cookie; those that `options` has given among them. */
