@@ -718,6 +718,33 @@ describe('while the store does not answer', () => {
     expect(await browser.get('/look')).toMatchObject({ status: 503, cookies: [] })
   })
 
+  it('a promise that nobody awaits does not end the process, and is an error event', async () => {
+    const unhandled: unknown[] = []
+    const note = (error: unknown): void => void unhandled.push(error)
+    process.on('unhandledRejection', note)
+    closing.push(() => process.off('unhandledRejection', note))
+    const names = ['save', 'reload', 'destroy', 'regenerate'] as const
+    for (const name of names) {
+      const { browser, sessions, engine } = await site((app) => {
+        counting(app)
+        app.get('/go', ({ session }) => {
+          session.n = 2
+          engine.failure = failure()
+          void session[name]()
+          return 'gone'
+        })
+      })
+      const reported: string[] = []
+      sessions.on('error', ({ operation, error }) => {
+        if (error === engine.failure) reported.push(operation)
+      })
+      await browser.get('/count')
+      await browser.get('/go')
+      expect(reported).toContain(name)
+    }
+    expect(unhandled).toEqual([])
+  })
+
   it("with outage: 'anonymous' nobody loses a cookie by it", async () => {
     for (const saveUninitialized of [true, false]) {
       const { browser, engine } = await site(counting, { outage: 'anonymous', saveUninitialized })

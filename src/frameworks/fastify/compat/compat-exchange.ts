@@ -89,6 +89,7 @@ export class CompatExchange implements ResponseExchange {
       regenerate: (next, kept) => this.#regenerate(next, kept),
       save: () => this.#save(),
       reload: () => this.#reload(),
+      report: (operation, error) => this.#plan.sessions.reportError(operation, error),
     }
   }
 

@@ -26,6 +26,8 @@ export interface Home {
   /** Stores `request.session` now. */
   save(): Promise<void>
   reload(): Promise<void>
+  /** Makes an `error` event of it. */
+  report(operation: string, error: unknown): void
 }
 
 /** The attribute that holds what a session's cookie has of its own, and its name. */
@@ -126,15 +128,15 @@ export class Session {
   }
 
   save(callback?: Callback): Promise<void> | undefined {
-    return answer(this.#home.save(), callback)
+    return this.#answer('save', this.#home.save(), callback)
   }
 
   reload(callback?: Callback): Promise<void> | undefined {
-    return answer(this.#home.reload(), callback, null)
+    return this.#answer('reload', this.#home.reload(), callback, null)
   }
 
   destroy(callback?: Callback): Promise<void> | undefined {
-    return answer(this.#home.destroy(this), callback)
+    return this.#answer('destroy', this.#home.destroy(this), callback)
   }
 
   regenerate(keys?: readonly string[] | Callback, callback?: Callback): Promise<void> | undefined {
@@ -142,7 +144,17 @@ export class Session {
     const next = new Session(this.#home, this.#optionsOfNext(), false)
     const names: readonly string[] = Array.isArray(keys) ? keys : []
     const kept = names.map((name) => [name, this.get(name)] as const)
-    return answer(this.#home.regenerate(next, kept), done)
+    return this.#answer('regenerate', this.#home.regenerate(next, kept), done)
+  }
+
+  #answer(
+    operation: string,
+    result: Promise<void>,
+    callback: Callback | undefined,
+    success?: null,
+  ): Promise<void> | undefined {
+    const report = (error: unknown): void => this.#home.report(operation, error)
+    return answer(result, callback, report, success)
   }
 
   /** For the exchange. */
