@@ -166,9 +166,8 @@ export class Exchange<Data extends object> {
    * at once.
    * @throws HeadersSentError, SessionEndedError where it has ended meanwhile, and as `Session.commit`
    */
-  disown(idleTimeout: number): Promise<void> {
+  disown(idleTimeout: number, absoluteTimeout: number = this.usual.absoluteTimeout): Promise<void> {
     const { note } = this
-    const { absoluteTimeout } = this.usual
     const nobody = { name: undefined, level: undefined, kind: undefined, limit: undefined }
     const nowhere = { device: undefined, address: undefined, persistent: false }
     const keep = this.#state.attributes.names()

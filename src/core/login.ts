@@ -103,7 +103,8 @@ function metaOf(plan: LoginPlan, now: number): Meta {
 
 /**
  * Ends the session before the login, carrying over what parallel requests stored there meanwhile.
- * @throws SessionEndedError when the new session was revoked meanwhile; the one before is ended too
+ * @throws SessionEndedError when the new session was revoked meanwhile; the one before is ended too; and where
+ * the plan needs that one and it was not there
  */
 async function supersede(
   repository: Repository,

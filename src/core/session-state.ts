@@ -365,23 +365,33 @@ export class SessionState {
    * @param trail left at the id, where a session ends there
    */
   logout(waitFor?: WaitFor, trail?: Trail): Promise<Outcome> {
-    return this.#next(async () => {
-      const left = await this.#endLeft({ waitFor })
-      const isEnded = left !== undefined && this.#live === undefined
-      const ended: SignedOut = isEnded
-        ? { outcome: left }
-        : await this.#signOut(this.#live, { waitFor, ...(trail && { trail }) })
-      this.#becomeNobodys()
-      await ended.entry
-      return ended.outcome
-    })
+    return this.#next(async () => (await this.#logout(waitFor, trail)).outcome)
   }
 
-  /** As `logout`, and what is set afterwards makes a new session even where someone else was first to end it. */
-  async startAnew(): Promise<void> {
-    await this.logout()
-    this.#ended = undefined
-    this.#reserved = undefined
+  async #logout(waitFor?: WaitFor, trail?: Trail): Promise<SignedOut> {
+    const left = await this.#endLeft({ waitFor })
+    const isEnded = left !== undefined && this.#live === undefined
+    const ended: SignedOut = isEnded
+      ? { outcome: left }
+      : await this.#signOut(this.#live, { waitFor, ...(trail && { trail }) })
+    this.#becomeNobodys()
+    await ended.entry
+    return ended
+  }
+
+  /**
+   * As `logout`, and what is set afterwards makes a new session even where someone else was first to end it.
+   * @returns false where someone else was: what the session has held must not go on in the new one
+   */
+  startAnew(): Promise<boolean> {
+    return this.#next(async () => {
+      const wasEnded = this.ended
+      const { isLate } = await this.#logout()
+      const isOurs = !wasEnded && isLate !== true && !this.ended
+      this.#ended = undefined
+      this.#reserved = undefined
+      return isOurs
+    })
   }
 
   /** As `logout`, but the store hears of it with the next commit. For adapters where nobody can wait. */

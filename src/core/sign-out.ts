@@ -13,6 +13,8 @@ export interface SignedOut {
   readonly outcome: Outcome
   /** Its entry in the audit, to be waited for. */
   readonly entry?: Promise<void> | undefined
+  /** Someone else has ended it before. */
+  readonly isLate?: boolean
 }
 
 /**
@@ -34,7 +36,8 @@ export async function signOut(
     destroyed.status === 'done'
       ? events.record('logout', { ...event, id: destroyed.id })
       : undefined
-  return { isSuperseded: false, outcome: destroyed.outcome, entry }
+  const isLate = destroyed.status === 'gone'
+  return { isSuperseded: false, outcome: destroyed.outcome, entry, isLate }
 }
 
 /**

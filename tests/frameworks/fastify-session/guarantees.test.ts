@@ -3,8 +3,18 @@ import { PassThrough } from 'node:stream'
 import { inspect } from 'node:util'
 import fastifyCookie from '@fastify/cookie'
 import type { FastifyInstance } from 'fastify'
-import { createSessions, memoryEngine, type Sessions, StoreUnavailableError } from 'sojourn'
-import { type FastifySessionOptions, fastifySession } from 'sojourn/fastify-session'
+import {
+  AttributeError,
+  createSessions,
+  memoryEngine,
+  type Sessions,
+  StoreUnavailableError,
+} from 'sojourn'
+import {
+  type FastifySessionObject,
+  type FastifySessionOptions,
+  fastifySession,
+} from 'sojourn/fastify-session'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type RedisServer, startRedis } from '../../support/redis-server.ts'
 import type { Browser } from '../support/http-client.ts'
@@ -47,6 +57,8 @@ const counting: Build = (app) => {
     return { n: session.n, id: session.sessionId, token: session.encryptedSessionId }
   })
 }
+
+const BODY = '{"__proto__": {"extra": true}}'
 
 const tokenOf = (browser: Browser): string => browser.jar.get('sessionId') ?? ''
 
@@ -192,6 +204,106 @@ describe('principal', () => {
       expect(JSON.parse((await browser.get('/show')).text)).toEqual({ n: 1 })
     }
   })
+
+  it('takes a number, and null and text without characters as nobody', async () => {
+    let named: unknown = 7
+    const { browser, sessions } = await site(counting, { principal: () => named as string })
+    expect((await browser.get('/count')).status).toBe(200)
+    expect(await sessions.of('7').count()).toBe(1)
+    for (const nobody of [null, '', undefined]) {
+      named = nobody
+      expect((await browser.get('/count')).status).toBe(200)
+      expect(await sessions.of('7').count()).toBe(0)
+    }
+    for (const wrong of [{}, Number.NaN, true]) {
+      named = wrong
+      const refused = await browser.get('/count')
+      expect(refused).toMatchObject({ status: 500, text: expect.stringContaining('`principal`') })
+    }
+  })
+
+  describe('never signs in again who was signed out everywhere while a request was under way', () => {
+    const cases: readonly [string, (session: FastifySessionObject) => unknown][] = [
+      ['by the reply', (session) => (session.n = 2)],
+      ['by save', async (session) => (await session.save(), (session.n = 2))],
+      [
+        'by save of a change',
+        async (session) => ((session.n = 2), await session.save(), (session.n = 3)),
+      ],
+      ['by reload', async (session) => (await session.reload(), (session.n = 2))],
+      ['by regenerate', async (session) => session.regenerate(['user'])],
+      ['by leaving', async (session) => (delete session.user, await session.save())],
+      ['as another', async (session) => ((session.user = 'bob'), await session.save())],
+    ]
+    it.each(cases)('%s', async (_, use) => {
+      let during = async (): Promise<unknown> => undefined
+      const { browser, sessions, engine } = await site(
+        (app) => {
+          build(app)
+          app.get('/slow', async (request) => {
+            expect(request.session.user).toBe('ada')
+            await during()
+            await use(request.session)
+            return 'slow'
+          })
+        },
+        { principal, rolling: false },
+      )
+      const other = createSessions({ engine, secrets: [SECRET] })
+      closing.push(() => other.close())
+      const all = async (): Promise<number> =>
+        (await sessions.of('ada').count()) + (await sessions.of('bob').count())
+      for (const nodes of [[sessions], [other]]) {
+        await browser.get('/in/ada')
+        during = () => Promise.all(nodes.map((each) => each.of('ada').revokeAll()))
+        await browser.get('/slow')
+        expect(await all()).toBe(0)
+        expect((await browser.get('/show')).text).not.toMatch(/ada|bob/)
+      }
+    })
+
+    it('nor by the object of a session that the request itself has ended', async () => {
+      const { browser, sessions } = await site(
+        (app) => {
+          build(app)
+          app.get('/back', async (request) => {
+            const { session } = request
+            await session.destroy()
+            request.session = session
+            session.n = 3
+            return 'back'
+          })
+        },
+        { principal },
+      )
+      await browser.get('/in/ada')
+      await browser.get('/back')
+      expect(await sessions.of('ada').count()).toBe(0)
+    })
+
+    it('nor one whose session is from before the option', async () => {
+      const plain = await site(build, { rolling: false })
+      const { engine } = plain
+      await plain.browser.get('/in/ada')
+      const { cookie } = plain.browser
+      const { id } = await plain.sessions.open(tokenOf(plain.browser))
+      const later = makeApp()
+      const sessions = createSessions({ engine, secrets: [SECRET] })
+      closing.push(() => sessions.close())
+      const options = { sessions, principal, cookie: { secure: false } }
+      await later.register(fastifySession, options)
+      build(later)
+      later.get('/slow', async ({ session }) => {
+        expect(session.user).toBe('ada')
+        await plain.sessions.revoke(id ?? '')
+        session.n = 2
+        return 'slow'
+      })
+      const browser = await start(later)
+      expect((await browser.get('/slow', { cookie })).cookies).toEqual([])
+      expect(await sessions.of('ada').count()).toBe(0)
+    })
+  })
 })
 
 describe('two requests at once', () => {
@@ -236,6 +348,44 @@ describe('two requests at once', () => {
     expect((await browser.get('/both')).cookies).toHaveLength(1)
     expect(dropped).toEqual(['ended'])
     expect(JSON.parse((await browser.get('/show')).text)).toEqual({ n: 2 })
+  })
+
+  it('regenerate carries nothing over from a session that another node ends meanwhile', async () => {
+    const { browser, sessions, engine } = await site((app) => {
+      app.get('/begin', ({ session }) => {
+        session.user = 'ada'
+        return 'begun'
+      })
+      app.get('/saved', async (request) => {
+        await elsewhere()
+        request.session.n = 1
+        await request.session.save()
+        await request.session.regenerate(['user', 'n'])
+        return request.session.user ?? 'nobody'
+      })
+      app.get('/at-once', async (request) => {
+        expect(request.session.user).toBe('ada')
+        const gate = engine.gate()
+        const renewing = request.session.regenerate(['user'])
+        await gate.reached
+        await elsewhere()
+        gate.open()
+        await renewing
+        return request.session.user ?? 'nobody'
+      })
+      app.get('/who', ({ session }) => session.user ?? 'nobody')
+    })
+    const other = createSessions({ engine, secrets: [SECRET] })
+    closing.push(() => other.close())
+    const elsewhere = async (): Promise<void> => {
+      await (await other.open(tokenOf(browser))).logout()
+    }
+    for (const path of ['/at-once', '/saved']) {
+      await browser.get('/begin')
+      expect((await sessions.open(tokenOf(browser))).get('user')).toBe('ada')
+      expect((await browser.get(path)).text).toBe('nobody')
+      expect((await browser.get('/who')).text).toBe('nobody')
+    }
   })
 
   it('a reply does not bring back a session that was destroyed meanwhile', async () => {
@@ -506,6 +656,32 @@ describe('replies', () => {
   })
 })
 
+describe('a name that would be the prototype', () => {
+  it.each<[string, (session: FastifySessionObject, value: object) => unknown]>([
+    ['set', (session, value) => session.set('__proto__' as 'n', value as never)],
+    ['a plain assignment', (session, value) => Reflect.set(session, '__proto__', value)],
+    ['the body of a request', (session) => Object.assign(session, JSON.parse(BODY) as object)],
+  ])('is refused: %s', async (_, use) => {
+    const { browser } = await site((app) => {
+      counting(app)
+      app.get('/refused', ({ session }) => {
+        let refused: unknown
+        try {
+          use(session, { extra: true })
+        } catch (error) {
+          refused = error
+        }
+        expect(refused).toBeInstanceOf(AttributeError)
+        expect((refused as Error).message).toContain('__proto__')
+        return `${typeof session.save} ${session.extra}`
+      })
+    })
+    await browser.get('/count')
+    expect(await browser.get('/refused')).toMatchObject({ status: 200, text: 'function undefined' })
+    expect((await browser.get('/look')).text).toBe('1')
+  })
+})
+
 describe('while the store does not answer', () => {
   const failure = (): Error => new StoreUnavailableError('away', false)
 
@@ -540,6 +716,33 @@ describe('while the store does not answer', () => {
     expect((await browser.get('/destroy')).text).toBe('StoreUnavailableError true')
     engine.failure = failure()
     expect(await browser.get('/look')).toMatchObject({ status: 503, cookies: [] })
+  })
+
+  it('a promise that nobody awaits does not end the process, and is an error event', async () => {
+    const unhandled: unknown[] = []
+    const note = (error: unknown): void => void unhandled.push(error)
+    process.on('unhandledRejection', note)
+    closing.push(() => process.off('unhandledRejection', note))
+    const names = ['save', 'reload', 'destroy', 'regenerate'] as const
+    for (const name of names) {
+      const { browser, sessions, engine } = await site((app) => {
+        counting(app)
+        app.get('/go', ({ session }) => {
+          session.n = 2
+          engine.failure = failure()
+          void session[name]()
+          return 'gone'
+        })
+      })
+      const reported: string[] = []
+      sessions.on('error', ({ operation, error }) => {
+        if (error === engine.failure) reported.push(operation)
+      })
+      await browser.get('/count')
+      await browser.get('/go')
+      expect(reported).toContain(name)
+    }
+    expect(unhandled).toEqual([])
   })
 
   it("with outage: 'anonymous' nobody loses a cookie by it", async () => {

@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify'
-import { HeadersSentError } from '../../../core/errors.ts'
+import { HeadersSentError, SessionEndedError } from '../../../core/errors.ts'
 import { type Exchange, insideOf, type SetCookies } from '../../../core/exchange.ts'
 import type { SessionState } from '../../../core/session-state.ts'
+import { principalFrom } from '../../node/principal-from.ts'
 import type { ResponseExchange } from '../../node/response-hook.ts'
 import type { Plan } from './options.ts'
 import { COOKIE, type Home, keptOf, lifetimeOf, Session } from './session.ts'
@@ -84,9 +85,10 @@ export class CompatExchange implements ResponseExchange {
       cookie: this.#cookie,
       idGenerator: this.#plan.idGenerator,
       destroy: (session) => this.#destroy(session),
-      regenerate: (next) => this.#regenerate(next),
+      regenerate: (next, kept) => this.#regenerate(next, kept),
       save: () => this.#save(),
       reload: () => this.#reload(),
+      report: (operation, error) => this.#plan.sessions.reportError(operation, error),
     }
   }
 
@@ -100,12 +102,13 @@ export class CompatExchange implements ResponseExchange {
     }
   }
 
-  async #regenerate(next: Session): Promise<void> {
+  async #regenerate(next: Session, kept: readonly (readonly [string, unknown])[]): Promise<void> {
     // Nobody could be told the new token, and the old one would be gone.
     if (this.#state.headersSent) throw new HeadersSentError('regenerate')
     const before = this.#current
     const id = this.#state.reserve()
-    await this.#state.startAnew()
+    // Else a sign-out that came in between would be undone.
+    if (await this.#state.startAnew()) for (const [name, value] of kept) next.set(name, value)
     if (before instanceof Session) Session.inside.retire(before, id)
     this.#current = next
     this.#stores = false
@@ -133,31 +136,30 @@ export class CompatExchange implements ResponseExchange {
     if (principal === undefined || !(session instanceof Session) || this.#state.headersSent) {
       return this.#exchange.commit()
     }
-    const name = principal(session as unknown as FastifySessionObject)
-    const known = this.#exchange.session.principal
-    if (name === known) return this.#exchange.commit()
-    if (name === undefined) return this.#signOut(session)
-    const { settings } = this.#state.repository
-    const { idleTimeout = settings.idleTimeout, deadline } = lifetimeOf(session.cookie)
-    const left = deadline === undefined ? settings.absoluteTimeout : deadline - Date.now()
-    await this.#exchange.session.login(name, {
-      keep: this.#exchange.session.names(),
-      idleTimeout: Math.min(idleTimeout, left),
-      absoluteTimeout: left,
-    })
+    const named = principalFrom(principal(session as unknown as FastifySessionObject))
+    // Of one that someone else has ended the changes are dropped: its data must sign nobody in again.
+    const isOver = this.#state.ended || !Session.inside.isOf(session, this.#state)
+    if (isOver || named === this.#exchange.session.principal) return this.#exchange.commit()
+    try {
+      await this.#handTo(named, session)
+    } catch (error) {
+      if (!(error instanceof SessionEndedError)) throw error
+    }
     this.#state.wanted = false
   }
 
-  /** The data go on as nobody's. */
-  async #signOut(session: Session): Promise<void> {
-    const state = this.#state
-    const { attributes } = state
-    const kept = attributes.names().map((name) => [name, attributes.view(name)] as const)
-    await state.startAnew()
-    for (const [name, value] of kept) state.attributes.set(name, value)
-    state.setLifetime(lifetimeOf(session.cookie))
-    state.wanted = true
-    await this.#exchange.commit()
+  /**
+   * The session with all its data is this principal's, or nobody's, from now on.
+   * @throws SessionEndedError where someone else has ended it meanwhile
+   */
+  #handTo(principal: string | undefined, { cookie }: Session): Promise<void> {
+    const { usual } = this.#exchange
+    const { idleTimeout = usual.idleTimeout, deadline } = lifetimeOf(cookie)
+    const absoluteTimeout = deadline === undefined ? usual.absoluteTimeout : deadline - Date.now()
+    const lifetime = { idleTimeout: Math.min(idleTimeout, absoluteTimeout), absoluteTimeout }
+    return principal === undefined
+      ? this.#exchange.disown(lifetime.idleTimeout, absoluteTimeout)
+      : this.#exchange.assign(principal, lifetime)
   }
 
   async #reload(): Promise<void> {

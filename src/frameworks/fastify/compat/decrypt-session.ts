@@ -24,7 +24,8 @@ export function decryptSession(plan: Plan): DecryptSession {
     const isCallback = typeof cookieOrCallback === 'function'
     const cookie = { ...plan.cookie, ...(isCallback ? {} : cookieOrCallback) }
     const done = isCallback ? cookieOrCallback : callback
-    void answer(open(plan, value, request, cookie), done)
+    const report = (error: unknown): void => plan.sessions.reportError('decryptSession', error)
+    void answer(open(plan, value, request, cookie), done, report)
   }
 }
 

@@ -21,6 +21,9 @@ export interface AnySessions
   extends Arrivals<AnyExchange>,
     Pick<Sessions, 'stored' | 'revoke' | 'close' | 'checkCookieName' | 'of'> {}
 
+/** Null, undefined and '' are nobody. */
+export type PrincipalOf = (session: FastifySessionObject) => string | number | null | undefined
+
 export interface FastifySessionOptions
   extends MountOptions<FastifyRequest>,
     Omit<CreateSessionsOptions<SessionAttributes>, 'cookie' | 'prefix' | 'outage'> {
@@ -46,10 +49,10 @@ export interface FastifySessionOptions
   readonly idGenerator?: ((request: FastifyRequest) => string) | undefined
   /**
    * Whose session it is, by its data: when a reply that stores it brings another principal than before, the session is
-   * signed in to that one, with all its data and a new token; with none it is nobody's again. For lists, limits and
-   * sign-out of all of a principal's sessions.
+   * signed in to that one, with all its data and a new token; with none (undefined, null or '') it is nobody's again.
+   * Numbers count as their text. For lists, limits and sign-out of all of a principal's sessions.
    */
-  readonly principal?: ((session: FastifySessionObject) => string | undefined) | undefined
+  readonly principal?: PrincipalOf | undefined
   /** Without effect: nothing is signed by it. */
   readonly algorithm?: string | undefined
 }
@@ -67,7 +70,7 @@ export interface Plan {
   readonly saveUninitialized: boolean
   readonly rolling: boolean
   readonly idGenerator: ((request: FastifyRequest) => string) | undefined
-  readonly principal: ((session: FastifySessionObject) => string | undefined) | undefined
+  readonly principal: PrincipalOf | undefined
 }
 
 const OPTIONS = [

@@ -36,12 +36,16 @@ export class SessionStore {
    * made for an id.
    */
   set(id: string, data: object, callback: Callback): void {
-    void answer(this.#set(id, data), callback)
+    void answer(this.#set(id, data), callback, this.#reporter('save'))
   }
 
   /** Ends a session on every node. */
   destroy(id: string, callback: Callback): void {
-    void answer(this.#destroy(id), callback)
+    void answer(this.#destroy(id), callback, this.#reporter('destroy'))
+  }
+
+  #reporter(operation: string): (error: unknown) => void {
+    return (error) => this.sessions.reportError(operation, error)
   }
 
   async #read(id: string): Promise<StoredSession | undefined> {

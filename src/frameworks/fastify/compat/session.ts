@@ -3,6 +3,7 @@ import { LONGEST_LIFETIME } from '../../../core/duration.ts'
 import type { Lifetime } from '../../../core/repository.ts'
 import type { SessionState } from '../../../core/session-state.ts'
 import type { Token } from '../../../core/token.ts'
+import { checkAttributeName } from '../../../core/values.ts'
 import { answer, type Callback } from './callback.ts'
 import {
   type CookieOptions,
@@ -20,10 +21,13 @@ export interface Home {
   readonly cookie: CookieOptions
   readonly idGenerator: ((request: FastifyRequest) => string) | undefined
   destroy(session: Session): Promise<void>
-  regenerate(next: Session): Promise<void>
+  /** @param kept what goes along, where nobody else has ended the session before */
+  regenerate(next: Session, kept: readonly (readonly [string, unknown])[]): Promise<void>
   /** Stores `request.session` now. */
   save(): Promise<void>
   reload(): Promise<void>
+  /** Makes an `error` event of it. */
+  report(operation: string, error: unknown): void
 }
 
 /** The attribute that holds what a session's cookie has of its own, and its name. */
@@ -37,6 +41,14 @@ type Kept = CookieSource & { readonly id?: string }
  * comparing when it is stored, attribute by attribute.
  */
 export class Session {
+  static {
+    // What comes from a request's body must not take the methods away, nor give it members that are no data.
+    Object.defineProperty(Session.prototype, '__proto__', {
+      get: () => Session.prototype,
+      set: () => checkAttributeName('__proto__'),
+    })
+  }
+
   cookie: SessionCookie
   readonly #home: Home
   /** Of the cookie; those that `options` has given among them. */
@@ -116,23 +128,33 @@ export class Session {
   }
 
   save(callback?: Callback): Promise<void> | undefined {
-    return answer(this.#home.save(), callback)
+    return this.#answer('save', this.#home.save(), callback)
   }
 
   reload(callback?: Callback): Promise<void> | undefined {
-    return answer(this.#home.reload(), callback, null)
+    return this.#answer('reload', this.#home.reload(), callback, null)
   }
 
   destroy(callback?: Callback): Promise<void> | undefined {
-    return answer(this.#home.destroy(this), callback)
+    return this.#answer('destroy', this.#home.destroy(this), callback)
   }
 
   regenerate(keys?: readonly string[] | Callback, callback?: Callback): Promise<void> | undefined {
     const done = typeof keys === 'function' ? keys : callback
     const next = new Session(this.#home, this.#optionsOfNext(), false)
-    if (Array.isArray(keys))
-      for (const key of keys) next.set(key as string, this.get(key as string))
-    return answer(this.#home.regenerate(next), done)
+    const names: readonly string[] = Array.isArray(keys) ? keys : []
+    const kept = names.map((name) => [name, this.get(name)] as const)
+    return this.#answer('regenerate', this.#home.regenerate(next, kept), done)
+  }
+
+  #answer(
+    operation: string,
+    result: Promise<void>,
+    callback: Callback | undefined,
+    success?: null,
+  ): Promise<void> | undefined {
+    const report = (error: unknown): void => this.#home.report(operation, error)
+    return answer(result, callback, report, success)
   }
 
   /** For the exchange. */
@@ -140,6 +162,10 @@ export class Session {
     /** Another takes its place. */
     retire: (session: Session, token: Token): void => {
       session.#former ??= token
+    },
+    /** Whether it is the object of the request's session as it is now. */
+    isOf: (session: Session, state: SessionState): boolean => {
+      return session.#former === undefined && session.#home.state === state
     },
     again: (session: Session, restore: boolean): Session => {
       return new Session(session.#home, session.#optionsOfNext(), restore, session.#name)
