@@ -418,6 +418,46 @@ describe('other than koa-session, or more', () => {
     expect((await browser.get('/count')).text).toBe('n is 1')
   })
 
+  it('no other cookie opens a session, and with externalKey none does', async () => {
+    const external = {
+      get: (ctx: Context) => ctx.get('x-session'),
+      set: (ctx: Context, value: string) => ctx.set('x-session', value),
+    }
+    for (const options of [{ key: '__Host-sid' }, { key: 'koa:sess' }, { externalKey: external }]) {
+      const { browser, key } = await start('sojourn', { options, handlers: basic })
+      const { headers } = await browser.get('/count')
+      const token = headers['x-session'] ?? browser.jar.get(key) ?? ''
+      const shown = options.externalKey === undefined ? { cookie: `${key}=${token}` } : {}
+      const told = options.externalKey === undefined ? {} : { 'x-session': token }
+      expect((await browser.get('/read', { ...shown, headers: told })).text).toContain('"n":1')
+      const names = ['sojourn.koa-session', 'session', '__Host-session', 'koa.sess', `x${key}`]
+      const planted = names.map((name) => `${name}=${token}`).join('; ')
+      for (const cookie of [planted, `${key}=garbage; ${planted}`]) {
+        expect((await browser.get('/read', { cookie })).text).toBe('{"isNew":true}')
+      }
+    }
+  })
+
+  it('the cookie is found where a connection is upgraded, but not one beside externalKey', async () => {
+    for (const [options, isFound] of [
+      [{ key: 'sid' }, true],
+      [{ key: '__Host-sid' }, true],
+      [{ key: 'sid', externalKey: { get: () => undefined, set: () => undefined } }, false],
+    ] as const) {
+      const app = new Koa()
+      app.keys = ['a key of the application, long enough']
+      const { sessions } = koaSession({ ...options, engine: memoryEngine() }, app)
+      const session = await sessions.open(undefined)
+      session.set('a', 1)
+      await session.commit()
+      const cookie = `${options.key}=${session.token ?? ''}`
+      const seen = { cookie, secure: true, host: 'example.org', proxied: false }
+      const { session: found } = await sessions.exchange({}, seen)
+      expect(found.get('a')).toBe(isFound ? 1 : undefined)
+      await sessions.close()
+    }
+  })
+
   it('two requests that change different attributes: both are kept', async () => {
     const { browser } = await start('sojourn', {
       handlers: {

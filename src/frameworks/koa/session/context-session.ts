@@ -216,7 +216,7 @@ export class ContextSession implements ResponseExchange, ModelHost {
 
   sendHeaders(): SetCookies {
     const own = this.#cookie(this.#exchange.sendOwn() !== undefined)
-    return this.#exchange.withOthers(own, this.#settings.cookie.key)
+    return this.#exchange.withOthers(own)
   }
 
   /** @param isDue whether the browser's cookie is not right any more */

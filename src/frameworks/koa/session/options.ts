@@ -1,9 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import type { Context } from 'koa'
+import {
+  type CookieOptions,
+  type CookieProfile,
+  type CookieReader,
+  namedCookie,
+} from '../../../core/cookie.ts'
 import { LONGEST_LIFETIME } from '../../../core/duration.ts'
 import { OptionError } from '../../../core/errors.ts'
 import { checkAdopt } from '../../../core/legacy.ts'
 import type { CreateSessionsOptions } from '../../../index.ts'
+import { isCookieName } from '../../node/cookie-attributes.ts'
 import type { KoaSessionModel } from './model.ts'
 
 export type Attributes = Record<string, unknown>
@@ -75,6 +82,8 @@ export interface KoaSessionOptions
 export interface Settings {
   readonly cookie: CookieSettings & { readonly key: string }
   readonly behaviour: Behaviour
+  /** How a request's token is found. */
+  readonly opening: { readonly cookie: CookieReader }
   readonly isSigned: boolean
   readonly createOptions: CreateSessionsOptions<Attributes>
 }
@@ -118,28 +127,48 @@ export function readOptions(options: KoaSessionOptions & { maxage?: unknown }): 
   const others = Object.entries(options).filter(([name]) => !OWN.includes(name))
   const given = Object.fromEntries(others) as CreateSessionsOptions<Attributes>
   checkAdopt(given.adopt, [key])
+  if (externalKey !== undefined && given.adopt !== undefined) {
+    throw new OptionError('adopt', 'reads cookies, and with `externalKey` none are read')
+  }
   return {
     cookie: { key, maxAge, path, domain, secure, httpOnly, sameSite, partitioned, priority },
     behaviour: { autoCommit, rolling, renew, valid, beforeSave, externalKey, genid },
+    opening: { cookie: externalKey === undefined ? namedCookie(key) : wholeText },
     isSigned: signed !== false,
     createOptions: {
       idleTimeout: lifetimeOf(maxAge),
       absoluteTimeout: LONGEST_LIFETIME,
       ...(prefix === undefined || given.redis === undefined ? {} : { prefix }),
       ...given,
-      // Only the exchange sees it: the cookie itself is written by koa-session's rules.
-      cookie: { name: INNER_COOKIE, secure: false, persistent: typeof maxAge === 'number' },
+      cookie: {
+        ...cookieNamed(externalKey === undefined ? key : undefined),
+        persistent: typeof maxAge === 'number',
+      },
     },
   }
+}
+
+/** Of `externalKey`: what it gives is the token, and no cookie counts. */
+const NO_NAME: CookieProfile = { name: '', suffix: '' }
+const wholeText: CookieReader = {
+  profile: () => NO_NAME,
+  first: () => 0,
+  candidates: (_, text) => (text === undefined ? [] : [text]),
+}
+
+/**
+ * For those who read the cookie elsewhere, as `sessionOfUpgrade` does: the middleware forms it by itself. Where ours
+ * cannot have that name it is one that only this host can have set, and nobody does.
+ */
+function cookieNamed(key: string | undefined): CookieOptions {
+  if (key === undefined || !isCookieName(key)) return { secure: true }
+  return { name: key, secure: /^__(?:Host|Secure)-/i.test(key) }
 }
 
 /** Milliseconds that a session lives. */
 export function lifetimeOf(maxAge: CookieSettings['maxAge']): number {
   return typeof maxAge === 'number' && maxAge > 0 ? maxAge : ONE_DAY
 }
-
-/** The name under which the token is handed to the sessions, whatever the cookie is called. */
-export const INNER_COOKIE = 'sojourn.koa-session'
 
 function check(options: object): void {
   const given = options as Attributes
