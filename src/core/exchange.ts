@@ -174,6 +174,15 @@ export class Exchange<Data extends object> {
     return this.#state.login({ ...nobody, ...nowhere, keep, note, idleTimeout, absoluteTimeout })
   }
 
+  /**
+   * Instead of a commit: a new token too, the former refused at once. What someone else has ended meanwhile is not
+   * brought back, and what this request has changed is dropped.
+   * @throws HeadersSentError, and as `Session.commit`
+   */
+  replaceToken(): Promise<void> {
+    return this.#state.replaceToken()
+  }
+
   /** Whether the application has been told before that a commit failed. */
   get failed(): boolean {
     return this.#state.failed

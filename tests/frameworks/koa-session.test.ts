@@ -10,6 +10,12 @@ import { type Handler, type Row, run, start } from './koa-session/pair.ts'
 import { Browser } from './support/http-client.ts'
 import { watchedEngine } from './support/watched-engine.ts'
 
+function gate(): { opened: Promise<void>; open: () => void } {
+  let open = (): void => undefined
+  const opened = new Promise<void>((resolve) => (open = resolve))
+  return { opened, open: () => open() }
+}
+
 const count: Handler = ({ session }) => {
   if (session === null) return 'none'
   session['n'] = ((session['n'] as number | undefined) ?? 0) + 1
@@ -547,6 +553,63 @@ describe('other than koa-session, or more', () => {
     browser.close()
     await server.close()
     await middleware.sessions.close()
+  })
+
+  it.each(['nobody', 'ada'])(
+    'regenerate, and another node signs %s out meanwhile: nothing is carried over',
+    async (principal) => {
+      const engine = memoryEngine()
+      const [arrived, go] = [gate(), gate()]
+      const handlers: Readonly<Record<string, Handler>> = {
+        ...basic,
+        '/login': (ctx) => ctx.login(principal),
+        '/new': async ({ session }) => {
+          void session?.['n']
+          arrived.open()
+          await go.opened
+          if (session !== null) session['late'] = 1
+          await session?.regenerate()
+          return session
+        },
+      }
+      const one = await start('sojourn', { options: { engine }, handlers })
+      const two = await start('sojourn', { options: { engine }, handlers })
+      const dropped: unknown[] = []
+      one.sessions?.on('dropped', ({ attributes }) => dropped.push(attributes))
+      await one.browser.get('/count')
+      if (principal !== 'nobody') await one.browser.get('/login')
+      const { cookie } = one.browser
+      const renewed = one.browser.get('/new')
+      await arrived.opened
+      await two.browser.get('/null', { cookie })
+      go.open()
+      expect(await renewed).toMatchObject({ status: 200, text: '{}', cookies: [] })
+      expect(dropped).toEqual([['late']])
+      expect((await one.browser.get('/read', { cookie })).text).toBe('{"isNew":true}')
+      expect(await one.sessions?.of('ada').list()).toEqual([])
+    },
+  )
+
+  it('regenerate stores what was changed, its lifetime too, for whoever was signed in', async () => {
+    const { browser, sessions } = await start('sojourn', {
+      options: { maxAge: 3_600_000 },
+      handlers: {
+        ...basic,
+        '/login': (ctx) => ctx.login('ada'),
+        '/new': async ({ session }) => {
+          Object.assign(session as object, { maxAge: 7_200_000, late: 1 })
+          await session?.regenerate()
+          return session?.externalKey
+        },
+      },
+    })
+    await browser.get('/count')
+    await browser.get('/login')
+    const { cookie } = browser
+    const { text: key } = await browser.get('/new')
+    expect((await browser.get('/read')).text).toBe('{"n":1,"late":1,"isNew":false}')
+    expect(await sessions?.of('ada').list()).toMatchObject([{ id: key }])
+    expect((await browser.get('/read', { cookie })).text).toBe('{"isNew":true}')
   })
 
   it('a store that is away: 503, by middleware above or by Koa', async () => {

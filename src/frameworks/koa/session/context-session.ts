@@ -117,21 +117,23 @@ export class ContextSession implements ResponseExchange, ModelHost {
     const { session } = this
     const exchange = this.#exchange
     if (this.#isRemoved) return exchange.commit()
-    if (regenerate) await this.#regenerate()
     const isToStore = force || regenerate || this.#isForced || exchange.dirty
     if (!isToStore && !this.#isToRenew()) return
     const { beforeSave, genid } = this.#settings.behaviour
+    if (regenerate) {
+      this.#name = undefined
+      session.delete(NAME)
+    }
     beforeSave?.(this.#ctx, this.model as KoaSessionModel)
     this.#checkSecurity()
-    if (session.isNew) {
-      if (force || regenerate || this.#isForced) exchange.want()
-      if (genid !== undefined) session.set(NAME, this.externalKey)
-    }
+    if (session.isNew && (force || regenerate || this.#isForced)) exchange.want()
+    if (genid !== undefined && (session.isNew || regenerate)) session.set(NAME, this.externalKey)
     const usual = session.isNew ? this.#settings.cookie.maxAge : this.#givenMaxAge
     const isOtherAge = this.#isForced || this.options.maxAge !== usual
     if (isOtherAge && !this.#setLifetime()) return exchange.commit()
-    const isToTouch = !exchange.dirty && !session.isNew
-    await exchange.commit()
+    const isToTouch = !regenerate && !exchange.dirty && !session.isNew
+    // What someone else has ended meanwhile stays so: the exchange drops what is to be stored.
+    await (regenerate ? exchange.replaceToken() : exchange.commit())
     if (isToTouch) await session.touch()
     this.#isForced = false
     this.#isSaved = true
@@ -150,20 +152,6 @@ export class ContextSession implements ResponseExchange, ModelHost {
       this.session.setLifetime({ idleTimeout: lifetimeOf(maxAge) })
     }
     return true
-  }
-
-  async #regenerate(): Promise<void> {
-    // Read from the session that is left.
-    const { session, maxAge } = this
-    this.#name = undefined
-    const { principal } = session
-    session.delete(NAME)
-    if (principal !== undefined) {
-      return session.login(principal, { keep: session.names(), idleTimeout: lifetimeOf(maxAge) })
-    }
-    const attributes = Object.entries(session.data)
-    this.#exchange.leave()
-    for (const [name, value] of attributes) session.set(name, value)
   }
 
   #isToRenew(): boolean {
