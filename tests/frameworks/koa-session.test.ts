@@ -6,7 +6,7 @@ import { manualClock } from 'sojourn/testing'
 import { describe, expect, it } from 'vitest'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { listen } from './koa/koa-site.ts'
-import { type Handler, type Row, run, start } from './koa-session/pair.ts'
+import { type Any, type Handler, type Row, run, start } from './koa-session/pair.ts'
 import { Browser } from './support/http-client.ts'
 import { watchedEngine } from './support/watched-engine.ts'
 
@@ -235,6 +235,11 @@ const rows: Readonly<Record<string, Row>> = {
   },
   'priority and partitioned': {
     options: { sameSite: 'lax', priority: 'high', partitioned: true },
+    handlers: basic,
+    visits: ['/count'],
+  },
+  'capital letters': {
+    options: { sameSite: 'Lax', priority: 'HIGH' } as never,
     handlers: basic,
     visits: ['/count'],
   },
@@ -681,6 +686,24 @@ describe('other than koa-session, or more', () => {
     ['autoCommit', 'yes'],
     ['key', 5],
     ['secrt', 'x'],
+    ['path', '/; Domain=example.com'],
+    ['path', '/\r\nX: y'],
+    ['domain', 'a; Secure'],
+    ['domain', 5],
+    ['sameSite', 'bogus'],
+    ['sameSite', 'lax; secure'],
+    ['sameSite', 5],
+    ['priority', 'high; httponly'],
+    ['priority', 5],
+    ['partitioned', 'yes'],
+    ['key', 'a;b'],
+    ['key', 'a=b'],
+    ['key', 'a b'],
+    ['key', ''],
+    ['maxAge', Number.NaN],
+    ['maxAge', Number.POSITIVE_INFINITY],
+    ['maxage', Number.NaN],
+    ['maxAge', 401 * 86_400_000],
   ])('option %s: refused at the start', (name, value) => {
     const app = new Koa()
     app.keys = ['a key of the application, long enough']
@@ -690,6 +713,43 @@ describe('other than koa-session, or more', () => {
         option: expect.stringMatching(new RegExp(`^${name}`)),
       }),
     )
+  })
+
+  it.each<[string, unknown]>([
+    ['path', '/; Domain=example.com; SameSite=None'],
+    ['path', '/\r\nX: y'],
+    ['domain', 'a; Secure'],
+    ['sameSite', 'bogus; secure'],
+    ['priority', 'x; HttpOnly=no'],
+    ['maxAge', Number.NaN],
+    ['maxAge', 'long'],
+  ])('%s of one request that is none is refused: %j', async (name, value) => {
+    const set: Handler[] = [
+      ({ sessionOptions }) => void (sessionOptions[name] = value),
+      ({ sessionOptions }) => void Object.assign(sessionOptions, { [name]: value }),
+      ({ sessionOptions }) => void Object.defineProperty(sessionOptions, name, { value }),
+      ({ sessionOptions }) =>
+        void Object.defineProperty(sessionOptions, name, { get: () => value }),
+    ]
+    if (name === 'maxAge') set.push(({ session }) => void ((session as Any).maxAge = value))
+    for (const refused of set) {
+      const handlers = {
+        ...basic,
+        '/set': (ctx: Parameters<Handler>[0]) => {
+          count(ctx)
+          refused(ctx)
+        },
+      }
+      const { browser, app } = await start('sojourn', { handlers })
+      const errors: unknown[] = []
+      app.on('error', (error) => errors.push(error))
+      // What was changed is stored with the error's answer, whose cookie is as the options say.
+      const { status, cookies } = await browser.get('/set')
+      expect(status).toBe(500)
+      expect(errors.map(String)).toEqual([`TypeError: option ${name} is invalid`])
+      for (const cookie of cookies)
+        expect(cookie).toMatch(/^koa\.sess=[\w-]{48}; path=\/; httponly$/)
+    }
   })
 
   it('an application is required', () => {

@@ -6,6 +6,7 @@ import { type KoaSessionModel, type ModelHost, modelOf, type SaveOptions } from 
 import {
   type Attributes,
   type CookieSettings,
+  isCookieSetting,
   lifetimeOf,
   ONE_DAY,
   type Settings,
@@ -15,6 +16,16 @@ import { setCookie } from './set-cookie.ts'
 /** Kept with a session whose lifetime, or name, is not that of all. */
 const MAX_AGE = '_maxAge'
 const NAME = '_externalKey'
+
+const CHECKED: ProxyHandler<CookieSettings> = {
+  defineProperty(settings, name, descriptor) {
+    // Also what is assigned ends here.
+    if (isCookieSetting(String(name), descriptor.value) && !('get' in descriptor)) {
+      return Reflect.defineProperty(settings, name, descriptor)
+    }
+    throw new TypeError(`option ${String(name)} is invalid`)
+  },
+}
 
 /**
  * One request's session by the rules of koa-session: when it is stored, when its cookie is sent, and what
@@ -26,6 +37,7 @@ export class ContextSession implements ResponseExchange, ModelHost {
   readonly #exchange: Exchange<Attributes>
   readonly #settings: Settings
   #options: CookieSettings | undefined
+  #checkedOptions: CookieSettings | undefined
   /** As it was when the options were first looked at. */
   #givenMaxAge: CookieSettings['maxAge']
   #model: (KoaSessionModel & Attributes) | undefined
@@ -91,8 +103,13 @@ export class ContextSession implements ResponseExchange, ModelHost {
     return this.options.maxAge
   }
 
+  /** What `ctx.sessionOptions` gives: what cannot be sent is refused where it is set. */
+  get requestOptions(): CookieSettings {
+    return (this.#checkedOptions ??= new Proxy(this.options, CHECKED))
+  }
+
   set maxAge(value: CookieSettings['maxAge']) {
-    this.options.maxAge = value
+    this.requestOptions.maxAge = value
     this.#isForced = true
   }
 

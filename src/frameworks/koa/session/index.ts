@@ -144,7 +144,7 @@ function extendContext(context: object): void {
     sessionOptions: {
       configurable: true,
       get(this: Holder) {
-        return this[CONTEXT_SESSION]?.options
+        return this[CONTEXT_SESSION]?.requestOptions
       },
     },
   })
