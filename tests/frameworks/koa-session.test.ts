@@ -3,7 +3,7 @@ import Koa, { type Context } from 'koa'
 import { memoryEngine, StoreUnavailableError } from 'sojourn'
 import koaSessionDefault, { koaSession } from 'sojourn/koa-session'
 import { manualClock } from 'sojourn/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { listen } from './koa/koa-site.ts'
 import { type Any, type Handler, type Row, run, start } from './koa-session/pair.ts'
@@ -671,6 +671,56 @@ describe('other than koa-session, or more', () => {
     }
     expect(found).toEqual([{}, { a: 1 }])
     await koaSession({ signed: false }, app).sessions.close()
+  })
+
+  it.each<[string, unknown]>([
+    ['an empty key', ['']],
+    ['an empty key behind others', ['a key of the application, long enough', '']],
+    ['empty bytes', [new Uint8Array(0)]],
+    ['a variable that is not set', [undefined]],
+    ['a number', [5]],
+    ['no key at all', []],
+  ])('app.keys with %s: refused', (_, keys) => {
+    const app = new Koa()
+    app.keys = keys as string[]
+    expect(() => koaSession({ engine: memoryEngine() }, app)).toThrow(
+      expect.objectContaining({ code: 'ERR_SOJOURN_OPTION', option: 'app.keys' }),
+    )
+  })
+
+  it('what a callback throws is an uncaught exception', async () => {
+    const uncaught: unknown[] = []
+    const unhandled: unknown[] = []
+    const former = process.listeners('uncaughtException')
+    const formerRejections = process.listeners('unhandledRejection')
+    process.removeAllListeners('uncaughtException').removeAllListeners('unhandledRejection')
+    onTestFinished(() => {
+      process.removeAllListeners('uncaughtException').removeAllListeners('unhandledRejection')
+      for (const listener of former) process.on('uncaughtException', listener)
+      for (const listener of formerRejections) process.on('unhandledRejection', listener)
+    })
+    process.on('uncaughtException', (error) => uncaught.push(error))
+    process.on('unhandledRejection', (error) => unhandled.push(error))
+    const engine = watchedEngine(memoryEngine())
+    const fail = (): never => {
+      throw new Error('of the callback')
+    }
+    const { browser } = await start('sojourn', {
+      options: { engine },
+      handlers: {
+        ...basic,
+        '/save': ({ session }) => void session?.save(fail),
+        '/new': ({ session }) => void session?.regenerate(fail),
+        '/commit': ({ session }) => void session?.commit(fail),
+        '/lost': ({ session }) => {
+          engine.failure = new StoreUnavailableError('gone', false)
+          void session?.save(fail)
+        },
+      },
+    })
+    for (const path of ['/save', '/new', '/commit', '/lost']) await browser.get(path)
+    await expect.poll(() => uncaught.length).toBe(4)
+    expect(unhandled).toEqual([])
   })
 
   it.each([
