@@ -191,6 +191,15 @@ export class Exchange<Data extends object> {
     return this.#state.ended
   }
 
+  /**
+   * Instead of a commit: a new token too, the former refused at once. What someone else has ended meanwhile is not
+   * brought back, and what this request has changed is dropped.
+   * @throws HeadersSentError, and as `Session.commit`
+   */
+  replaceToken(): Promise<void> {
+    return this.#state.replaceToken()
+  }
+
   /** Whether the application has been told before that a commit failed. */
   get failed(): boolean {
     return this.#state.failed
@@ -253,13 +262,12 @@ export class Exchange<Data extends object> {
   /**
    * For adapters that form the cookie themselves.
    * @param own the Set-Cookie header of ours, if it is set or cleared
-   * @param name of our cookie, where the exchange was opened under another
    * @returns it, and those of another system's cookies that are kept or cleared
    */
-  withOthers(own: string | undefined, name: string = this.#profile.name): SetCookies {
+  withOthers(own: string | undefined): SetCookies {
     const { adoption } = this.#state.repository
     if (adoption === undefined) return own
-    const others = this.#legacyCookies(adoption, own !== undefined, name)
+    const others = this.#legacyCookies(adoption, own !== undefined)
     if (others.length === 0) return own
     return own === undefined ? others : [own, ...others]
   }
@@ -317,11 +325,7 @@ export class Exchange<Data extends object> {
   }
 
   /** @param isSet whether ours is set or cleared */
-  #legacyCookies(
-    { sources, mirror }: Adoption,
-    isSet: boolean,
-    ownName: string,
-  ): readonly string[] {
+  #legacyCookies({ sources, mirror }: Adoption, isSet: boolean): readonly string[] {
     const state = this.#state
     const { live } = state
     if (live !== undefined && mirror !== undefined) {
@@ -332,7 +336,7 @@ export class Exchange<Data extends object> {
     if (live === undefined ? !state.loggedOut : !isSet) return NO_COOKIES
     // Under our own name stands ours.
     return sources
-      .filter(({ cookieName }) => cookieName !== ownName)
+      .filter(({ cookieName }) => cookieName !== this.#profile.name)
       .filter(({ cookieName }) => this.#header?.includes(`${cookieName}=`))
       .filter(({ old }) => live === undefined || old === 'delete')
       .flatMap((source) => source.clear())

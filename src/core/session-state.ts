@@ -311,6 +311,22 @@ export class SessionState {
     })
   }
 
+  /**
+   * As `commit`, and under a new token, the former refused at once. What someone else has ended, or replaced, is not
+   * brought back.
+   */
+  replaceToken(): Promise<void> {
+    return this.#next(async () => {
+      this.#needHeaders('regenerate')
+      const before = this.#live
+      // Nobody holds a token yet: the commit makes one.
+      if (before === undefined) return this.#commit()
+      await this.#store(before, 'supersede')
+      this.#forwarded = false
+      this.#concealed = false
+    })
+  }
+
   login(plan: LoginPlan): Promise<void> {
     return this.#next(async () => {
       this.#needHeaders('login')

@@ -3,12 +3,18 @@ import Koa, { type Context } from 'koa'
 import { memoryEngine, StoreUnavailableError } from 'sojourn'
 import koaSessionDefault, { koaSession } from 'sojourn/koa-session'
 import { manualClock } from 'sojourn/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { listen } from './koa/koa-site.ts'
-import { type Handler, type Row, run, start } from './koa-session/pair.ts'
+import { type Any, type Handler, type Row, run, start } from './koa-session/pair.ts'
 import { Browser } from './support/http-client.ts'
 import { watchedEngine } from './support/watched-engine.ts'
+
+function gate(): { opened: Promise<void>; open: () => void } {
+  let open = (): void => undefined
+  const opened = new Promise<void>((resolve) => (open = resolve))
+  return { opened, open: () => open() }
+}
 
 const count: Handler = ({ session }) => {
   if (session === null) return 'none'
@@ -232,6 +238,11 @@ const rows: Readonly<Record<string, Row>> = {
     handlers: basic,
     visits: ['/count'],
   },
+  'capital letters': {
+    options: { sameSite: 'Lax', priority: 'HIGH' } as never,
+    handlers: basic,
+    visits: ['/count'],
+  },
   'key with a colon': {
     options: { key: 'koa:sess' },
     handlers: basic,
@@ -418,6 +429,46 @@ describe('other than koa-session, or more', () => {
     expect((await browser.get('/count')).text).toBe('n is 1')
   })
 
+  it('no other cookie opens a session, and with externalKey none does', async () => {
+    const external = {
+      get: (ctx: Context) => ctx.get('x-session'),
+      set: (ctx: Context, value: string) => ctx.set('x-session', value),
+    }
+    for (const options of [{ key: '__Host-sid' }, { key: 'koa:sess' }, { externalKey: external }]) {
+      const { browser, key } = await start('sojourn', { options, handlers: basic })
+      const { headers } = await browser.get('/count')
+      const token = headers['x-session'] ?? browser.jar.get(key) ?? ''
+      const shown = options.externalKey === undefined ? { cookie: `${key}=${token}` } : {}
+      const told = options.externalKey === undefined ? {} : { 'x-session': token }
+      expect((await browser.get('/read', { ...shown, headers: told })).text).toContain('"n":1')
+      const names = ['sojourn.koa-session', 'session', '__Host-session', 'koa.sess', `x${key}`]
+      const planted = names.map((name) => `${name}=${token}`).join('; ')
+      for (const cookie of [planted, `${key}=garbage; ${planted}`]) {
+        expect((await browser.get('/read', { cookie })).text).toBe('{"isNew":true}')
+      }
+    }
+  })
+
+  it('the cookie is found where a connection is upgraded, but not one beside externalKey', async () => {
+    for (const [options, isFound] of [
+      [{ key: 'sid' }, true],
+      [{ key: '__Host-sid' }, true],
+      [{ key: 'sid', externalKey: { get: () => undefined, set: () => undefined } }, false],
+    ] as const) {
+      const app = new Koa()
+      app.keys = ['a key of the application, long enough']
+      const { sessions } = koaSession({ ...options, engine: memoryEngine() }, app)
+      const session = await sessions.open(undefined)
+      session.set('a', 1)
+      await session.commit()
+      const cookie = `${options.key}=${session.token ?? ''}`
+      const seen = { cookie, secure: true, host: 'example.org', proxied: false }
+      const { session: found } = await sessions.exchange({}, seen)
+      expect(found.get('a')).toBe(isFound ? 1 : undefined)
+      await sessions.close()
+    }
+  })
+
   it('two requests that change different attributes: both are kept', async () => {
     const { browser } = await start('sojourn', {
       handlers: {
@@ -509,6 +560,63 @@ describe('other than koa-session, or more', () => {
     await middleware.sessions.close()
   })
 
+  it.each(['nobody', 'ada'])(
+    'regenerate, and another node signs %s out meanwhile: nothing is carried over',
+    async (principal) => {
+      const engine = memoryEngine()
+      const [arrived, go] = [gate(), gate()]
+      const handlers: Readonly<Record<string, Handler>> = {
+        ...basic,
+        '/login': (ctx) => ctx.login(principal),
+        '/new': async ({ session }) => {
+          void session?.['n']
+          arrived.open()
+          await go.opened
+          if (session !== null) session['late'] = 1
+          await session?.regenerate()
+          return session
+        },
+      }
+      const one = await start('sojourn', { options: { engine }, handlers })
+      const two = await start('sojourn', { options: { engine }, handlers })
+      const dropped: unknown[] = []
+      one.sessions?.on('dropped', ({ attributes }) => dropped.push(attributes))
+      await one.browser.get('/count')
+      if (principal !== 'nobody') await one.browser.get('/login')
+      const { cookie } = one.browser
+      const renewed = one.browser.get('/new')
+      await arrived.opened
+      await two.browser.get('/null', { cookie })
+      go.open()
+      expect(await renewed).toMatchObject({ status: 200, text: '{}', cookies: [] })
+      expect(dropped).toEqual([['late']])
+      expect((await one.browser.get('/read', { cookie })).text).toBe('{"isNew":true}')
+      expect(await one.sessions?.of('ada').list()).toEqual([])
+    },
+  )
+
+  it('regenerate stores what was changed, its lifetime too, for whoever was signed in', async () => {
+    const { browser, sessions } = await start('sojourn', {
+      options: { maxAge: 3_600_000 },
+      handlers: {
+        ...basic,
+        '/login': (ctx) => ctx.login('ada'),
+        '/new': async ({ session }) => {
+          Object.assign(session as object, { maxAge: 7_200_000, late: 1 })
+          await session?.regenerate()
+          return session?.externalKey
+        },
+      },
+    })
+    await browser.get('/count')
+    await browser.get('/login')
+    const { cookie } = browser
+    const { text: key } = await browser.get('/new')
+    expect((await browser.get('/read')).text).toBe('{"n":1,"late":1,"isNew":false}')
+    expect(await sessions?.of('ada').list()).toMatchObject([{ id: key }])
+    expect((await browser.get('/read', { cookie })).text).toBe('{"isNew":true}')
+  })
+
   it('a store that is away: 503, by middleware above or by Koa', async () => {
     const engine = watchedEngine(memoryEngine())
     const caught: unknown[] = []
@@ -565,6 +673,56 @@ describe('other than koa-session, or more', () => {
     await koaSession({ signed: false }, app).sessions.close()
   })
 
+  it.each<[string, unknown]>([
+    ['an empty key', ['']],
+    ['an empty key behind others', ['a key of the application, long enough', '']],
+    ['empty bytes', [new Uint8Array(0)]],
+    ['a variable that is not set', [undefined]],
+    ['a number', [5]],
+    ['no key at all', []],
+  ])('app.keys with %s: refused', (_, keys) => {
+    const app = new Koa()
+    app.keys = keys as string[]
+    expect(() => koaSession({ engine: memoryEngine() }, app)).toThrow(
+      expect.objectContaining({ code: 'ERR_SOJOURN_OPTION', option: 'app.keys' }),
+    )
+  })
+
+  it('what a callback throws is an uncaught exception', async () => {
+    const uncaught: unknown[] = []
+    const unhandled: unknown[] = []
+    const former = process.listeners('uncaughtException')
+    const formerRejections = process.listeners('unhandledRejection')
+    process.removeAllListeners('uncaughtException').removeAllListeners('unhandledRejection')
+    onTestFinished(() => {
+      process.removeAllListeners('uncaughtException').removeAllListeners('unhandledRejection')
+      for (const listener of former) process.on('uncaughtException', listener)
+      for (const listener of formerRejections) process.on('unhandledRejection', listener)
+    })
+    process.on('uncaughtException', (error) => uncaught.push(error))
+    process.on('unhandledRejection', (error) => unhandled.push(error))
+    const engine = watchedEngine(memoryEngine())
+    const fail = (): never => {
+      throw new Error('of the callback')
+    }
+    const { browser } = await start('sojourn', {
+      options: { engine },
+      handlers: {
+        ...basic,
+        '/save': ({ session }) => void session?.save(fail),
+        '/new': ({ session }) => void session?.regenerate(fail),
+        '/commit': ({ session }) => void session?.commit(fail),
+        '/lost': ({ session }) => {
+          engine.failure = new StoreUnavailableError('gone', false)
+          void session?.save(fail)
+        },
+      },
+    })
+    for (const path of ['/save', '/new', '/commit', '/lost']) await browser.get(path)
+    await expect.poll(() => uncaught.length).toBe(4)
+    expect(unhandled).toEqual([])
+  })
+
   it.each([
     ['store', {}],
     ['ContextStore', Map],
@@ -578,6 +736,24 @@ describe('other than koa-session, or more', () => {
     ['autoCommit', 'yes'],
     ['key', 5],
     ['secrt', 'x'],
+    ['path', '/; Domain=example.com'],
+    ['path', '/\r\nX: y'],
+    ['domain', 'a; Secure'],
+    ['domain', 5],
+    ['sameSite', 'bogus'],
+    ['sameSite', 'lax; secure'],
+    ['sameSite', 5],
+    ['priority', 'high; httponly'],
+    ['priority', 5],
+    ['partitioned', 'yes'],
+    ['key', 'a;b'],
+    ['key', 'a=b'],
+    ['key', 'a b'],
+    ['key', ''],
+    ['maxAge', Number.NaN],
+    ['maxAge', Number.POSITIVE_INFINITY],
+    ['maxage', Number.NaN],
+    ['maxAge', 401 * 86_400_000],
   ])('option %s: refused at the start', (name, value) => {
     const app = new Koa()
     app.keys = ['a key of the application, long enough']
@@ -587,6 +763,43 @@ describe('other than koa-session, or more', () => {
         option: expect.stringMatching(new RegExp(`^${name}`)),
       }),
     )
+  })
+
+  it.each<[string, unknown]>([
+    ['path', '/; Domain=example.com; SameSite=None'],
+    ['path', '/\r\nX: y'],
+    ['domain', 'a; Secure'],
+    ['sameSite', 'bogus; secure'],
+    ['priority', 'x; HttpOnly=no'],
+    ['maxAge', Number.NaN],
+    ['maxAge', 'long'],
+  ])('%s of one request that is none is refused: %j', async (name, value) => {
+    const set: Handler[] = [
+      ({ sessionOptions }) => void (sessionOptions[name] = value),
+      ({ sessionOptions }) => void Object.assign(sessionOptions, { [name]: value }),
+      ({ sessionOptions }) => void Object.defineProperty(sessionOptions, name, { value }),
+      ({ sessionOptions }) =>
+        void Object.defineProperty(sessionOptions, name, { get: () => value }),
+    ]
+    if (name === 'maxAge') set.push(({ session }) => void ((session as Any).maxAge = value))
+    for (const refused of set) {
+      const handlers = {
+        ...basic,
+        '/set': (ctx: Parameters<Handler>[0]) => {
+          count(ctx)
+          refused(ctx)
+        },
+      }
+      const { browser, app } = await start('sojourn', { handlers })
+      const errors: unknown[] = []
+      app.on('error', (error) => errors.push(error))
+      // What was changed is stored with the error's answer, whose cookie is as the options say.
+      const { status, cookies } = await browser.get('/set')
+      expect(status).toBe(500)
+      expect(errors.map(String)).toEqual([`TypeError: option ${name} is invalid`])
+      for (const cookie of cookies)
+        expect(cookie).toMatch(/^koa\.sess=[\w-]{48}; path=\/; httponly$/)
+    }
   })
 
   it('an application is required', () => {

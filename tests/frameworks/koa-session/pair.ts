@@ -1,7 +1,7 @@
 /** Runs the same middleware on koa-session and on what stands in for it, and compares what a browser sees. */
 import Koa, { type Context, type Middleware } from 'koa'
 import koaSession from 'koa-session'
-import { memoryEngine } from 'sojourn'
+import { memoryEngine, type Sessions } from 'sojourn'
 import { type KoaSessionOptions, koaSession as ours } from 'sojourn/koa-session'
 import { afterEach } from 'vitest'
 import { listen } from '../koa/koa-site.ts'
@@ -23,7 +23,12 @@ export type Any = Record<string, unknown> & {
   commit(...args: unknown[]): Promise<void>
 }
 export type Handler = (
-  ctx: Omit<Context, 'session'> & { session: Any | null; sessionOptions: Record<string, unknown> },
+  ctx: Omit<Context, 'session'> & {
+    session: Any | null
+    sessionOptions: Record<string, unknown>
+    /** Of Sojourn alone: with all attributes. */
+    login(principal: string): Promise<string>
+  },
 ) => unknown
 
 export interface Row {
@@ -61,10 +66,19 @@ export async function run(kind: Kind, row: Row): Promise<Seen[]> {
   return seen
 }
 
+interface Site {
+  readonly browser: Browser
+  readonly app: Koa
+  readonly key: string
+  readonly events: string[]
+  /** Of Sojourn alone. */
+  readonly sessions?: Sessions | undefined
+}
+
 export async function start(
   kind: Kind,
   { options = {}, handlers, before }: Omit<Row, 'visits'>,
-): Promise<{ browser: Browser; app: Koa; key: string; events: string[] }> {
+): Promise<Site> {
   const app = new Koa()
   app.silent = true
   app.proxy = true
@@ -76,10 +90,18 @@ export async function start(
     )
   }
   if (before) app.use(before)
+  let sessions: Sessions | undefined
   if (kind === 'sojourn') {
     const store = options.redis === undefined ? { engine: options.engine ?? memoryEngine() } : {}
     const middleware = ours({ ...options, ...store }, app)
-    closing.push(() => middleware.sessions.close())
+    const made = middleware.sessions
+    sessions = made
+    app.context['login'] = async function (this: Context, principal: string) {
+      const session = made.from(this)
+      await session.login(principal, { keep: session.names() })
+      return principal
+    }
+    closing.push(() => made.close())
     app.use(middleware)
   } else {
     const stored = new Map<string, unknown>()
@@ -104,7 +126,7 @@ export async function start(
     () => server.close(),
     () => browser.close(),
   )
-  return { browser, app, key: options.key ?? 'koa.sess', events }
+  return { browser, app, key: options.key ?? 'koa.sess', events, sessions }
 }
 
 const isOf = (key: string) => (cookie: string) => cookie.startsWith(`${key}=`)

@@ -6,6 +6,7 @@ import { type KoaSessionModel, type ModelHost, modelOf, type SaveOptions } from 
 import {
   type Attributes,
   type CookieSettings,
+  isCookieSetting,
   lifetimeOf,
   ONE_DAY,
   type Settings,
@@ -15,6 +16,16 @@ import { setCookie } from './set-cookie.ts'
 /** Kept with a session whose lifetime, or name, is not that of all. */
 const MAX_AGE = '_maxAge'
 const NAME = '_externalKey'
+
+const CHECKED: ProxyHandler<CookieSettings> = {
+  defineProperty(settings, name, descriptor) {
+    // Also what is assigned ends here.
+    if (isCookieSetting(String(name), descriptor.value) && !('get' in descriptor)) {
+      return Reflect.defineProperty(settings, name, descriptor)
+    }
+    throw new TypeError(`option ${String(name)} is invalid`)
+  },
+}
 
 /**
  * One request's session by the rules of koa-session: when it is stored, when its cookie is sent, and what
@@ -26,6 +37,7 @@ export class ContextSession implements ResponseExchange, ModelHost {
   readonly #exchange: Exchange<Attributes>
   readonly #settings: Settings
   #options: CookieSettings | undefined
+  #checkedOptions: CookieSettings | undefined
   /** As it was when the options were first looked at. */
   #givenMaxAge: CookieSettings['maxAge']
   #model: (KoaSessionModel & Attributes) | undefined
@@ -91,8 +103,13 @@ export class ContextSession implements ResponseExchange, ModelHost {
     return this.options.maxAge
   }
 
+  /** What `ctx.sessionOptions` gives: what cannot be sent is refused where it is set. */
+  get requestOptions(): CookieSettings {
+    return (this.#checkedOptions ??= new Proxy(this.options, CHECKED))
+  }
+
   set maxAge(value: CookieSettings['maxAge']) {
-    this.options.maxAge = value
+    this.requestOptions.maxAge = value
     this.#isForced = true
   }
 
@@ -117,21 +134,23 @@ export class ContextSession implements ResponseExchange, ModelHost {
     const { session } = this
     const exchange = this.#exchange
     if (this.#isRemoved) return exchange.commit()
-    if (regenerate) await this.#regenerate()
     const isToStore = force || regenerate || this.#isForced || exchange.dirty
     if (!isToStore && !this.#isToRenew()) return
     const { beforeSave, genid } = this.#settings.behaviour
+    if (regenerate) {
+      this.#name = undefined
+      session.delete(NAME)
+    }
     beforeSave?.(this.#ctx, this.model as KoaSessionModel)
     this.#checkSecurity()
-    if (session.isNew) {
-      if (force || regenerate || this.#isForced) exchange.want()
-      if (genid !== undefined) session.set(NAME, this.externalKey)
-    }
+    if (session.isNew && (force || regenerate || this.#isForced)) exchange.want()
+    if (genid !== undefined && (session.isNew || regenerate)) session.set(NAME, this.externalKey)
     const usual = session.isNew ? this.#settings.cookie.maxAge : this.#givenMaxAge
     const isOtherAge = this.#isForced || this.options.maxAge !== usual
     if (isOtherAge && !this.#setLifetime()) return exchange.commit()
-    const isToTouch = !exchange.dirty && !session.isNew
-    await exchange.commit()
+    const isToTouch = !regenerate && !exchange.dirty && !session.isNew
+    // What someone else has ended meanwhile stays so: the exchange drops what is to be stored.
+    await (regenerate ? exchange.replaceToken() : exchange.commit())
     if (isToTouch) await session.touch()
     this.#isForced = false
     this.#isSaved = true
@@ -150,20 +169,6 @@ export class ContextSession implements ResponseExchange, ModelHost {
       this.session.setLifetime({ idleTimeout: lifetimeOf(maxAge) })
     }
     return true
-  }
-
-  async #regenerate(): Promise<void> {
-    // Read from the session that is left.
-    const { session, maxAge } = this
-    this.#name = undefined
-    const { principal } = session
-    session.delete(NAME)
-    if (principal !== undefined) {
-      return session.login(principal, { keep: session.names(), idleTimeout: lifetimeOf(maxAge) })
-    }
-    const attributes = Object.entries(session.data)
-    this.#exchange.leave()
-    for (const [name, value] of attributes) session.set(name, value)
   }
 
   #isToRenew(): boolean {
@@ -216,7 +221,7 @@ export class ContextSession implements ResponseExchange, ModelHost {
 
   sendHeaders(): SetCookies {
     const own = this.#cookie(this.#exchange.sendOwn() !== undefined)
-    return this.#exchange.withOthers(own, this.#settings.cookie.key)
+    return this.#exchange.withOthers(own)
   }
 
   /** @param isDue whether the browser's cookie is not right any more */

@@ -1,20 +1,14 @@
 import type Koa from 'koa'
 import type { Context } from 'koa'
+import type { CookieReader } from '../../../core/cookie.ts'
 import type { Exchange, ExchangeRequest } from '../../../core/exchange.ts'
 import type { Sessions } from '../../../core/sessions.ts'
-import { TOKEN_LENGTH } from '../../../core/token.ts'
 import { createSessions } from '../../../index.ts'
 import { hookResponse } from '../../node/response-hook.ts'
 import { commitAfter, refuse } from '../commit-after.ts'
-import { entered, type Next } from '../entered.ts'
+import type { Next } from '../entered.ts'
 import { ContextSession } from './context-session.ts'
-import {
-  type Attributes,
-  INNER_COOKIE,
-  type KoaSessionOptions,
-  readOptions,
-  type Settings,
-} from './options.ts'
+import { type Attributes, type KoaSessionOptions, readOptions, type Settings } from './options.ts'
 import { secretsFrom } from './secrets.ts'
 
 export { KoaSessionModel } from './model.ts'
@@ -75,9 +69,11 @@ function handle(
   sessions: Sessions<Attributes>,
   settings: Settings,
 ): Promise<unknown> {
-  const presented = presentedBy(ctx, settings)
+  // Mounted twice: the first one counts.
+  if (sessions.has(ctx)) return next()
+  const request = requestOf(ctx, settings)
   const start = (opened: Exchange<Attributes>): Promise<unknown> => {
-    const exchange = checked(ctx, opened, presented, sessions, settings)
+    const exchange = checked(ctx, opened, request, sessions, settings)
     const contextSession = new ContextSession(ctx, exchange, settings)
     ;(ctx as Holder)[CONTEXT_SESSION] ??= contextSession
     sessions.alias(ctx, ctx.req)
@@ -85,39 +81,28 @@ function handle(
     hookResponse(ctx.res, contextSession, (error) => refuse(ctx, error), sessions)
     return commitAfter(ctx, contextSession, next())
   }
-  return entered(sessions, {}, ctx, requestOf(ctx, presented), start, next)
+  const opened = sessions.exchange(ctx, request, settings.opening)
+  return opened instanceof Promise ? opened.then(start) : start(opened)
 }
 
-/** What the client has shown as its session. */
-function presentedBy(ctx: Context, { cookie, behaviour }: Settings): string | undefined {
-  const { externalKey } = behaviour
-  const value = externalKey ? externalKey.get(ctx) : ctx.cookies.get(cookie.key, { signed: false })
-  return value === '' ? undefined : value
-}
-
-function requestOf(ctx: Context, presented: string | undefined): ExchangeRequest {
-  const { cookie } = ctx.req.headers
-  const isToken = presented?.length === TOKEN_LENGTH
-  return {
-    // In front, under a name that has no one else: a legacy cookie stays to be seen by those who adopt it.
-    cookie: isToken ? `${INNER_COOKIE}=${presented}${cookie ? `; ${cookie}` : ''}` : cookie,
-    secure: ctx.secure,
-    host: ctx.host,
-    proxied: false,
-  }
+/** Whether the cookie is there, or may be sent, is decided by koa-session's rules: the rest is not asked for. */
+function requestOf(ctx: Context, { behaviour: { externalKey } }: Settings): ExchangeRequest {
+  // As `opening` reads it: the header, or the token alone.
+  const cookie = externalKey === undefined ? ctx.req.headers.cookie : externalKey.get(ctx)
+  return { cookie: cookie || undefined, secure: false, host: undefined, proxied: false }
 }
 
 /** The exchange to go on with, after what koa-session asks of a session that it has found. */
 function checked(
   ctx: Context,
   exchange: Exchange<Attributes>,
-  presented: string | undefined,
+  request: ExchangeRequest,
   sessions: Sessions<Attributes>,
-  { behaviour }: Settings,
+  { behaviour, opening }: Settings,
 ): Exchange<Attributes> {
   const { session } = exchange
   if (session.isNew) {
-    if (presented !== undefined) tell(ctx, 'missed', exchange.lastId, undefined)
+    if (hasShown(request, opening.cookie)) tell(ctx, 'missed', exchange.lastId, undefined)
     return exchange
   }
   const { valid } = behaviour
@@ -125,8 +110,13 @@ function checked(
   const data = session.toJSON()
   if (valid(ctx, data)) return exchange
   tell(ctx, 'invalid', session.id, data)
-  const nobody = { cookie: undefined, secure: ctx.secure, host: ctx.host, proxied: false }
-  return sessions.exchange(ctx, nobody) as Exchange<Attributes>
+  const nobody = { ...request, cookie: undefined }
+  return sessions.exchange(ctx, nobody, opening) as Exchange<Attributes>
+}
+
+/** Whether the client has shown anything as its session. */
+function hasShown(request: ExchangeRequest, reader: CookieReader): boolean {
+  return reader.candidates(reader.profile(request), request.cookie).some((value) => value !== '')
 }
 
 /** `session:missed` and `session:invalid` of the application. The key is the session's public id. */
@@ -154,7 +144,7 @@ function extendContext(context: object): void {
     sessionOptions: {
       configurable: true,
       get(this: Holder) {
-        return this[CONTEXT_SESSION]?.options
+        return this[CONTEXT_SESSION]?.requestOptions
       },
     },
   })

@@ -94,7 +94,11 @@ export class KoaSessionModel {
 
 function answer(saving: Promise<void>, tell: Callback | undefined): Promise<void> | undefined {
   if (tell === undefined) return saving
-  saving.then(() => tell(), tell)
+  // Outside of the promise: what a callback throws is the application's, and an uncaught exception there too.
+  saving.then(
+    () => process.nextTick(tell),
+    (error: unknown) => process.nextTick(tell, error),
+  )
   return undefined
 }
 

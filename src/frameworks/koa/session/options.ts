@@ -1,9 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import type { Context } from 'koa'
+import {
+  type CookieOptions,
+  type CookieProfile,
+  type CookieReader,
+  namedCookie,
+} from '../../../core/cookie.ts'
 import { LONGEST_LIFETIME } from '../../../core/duration.ts'
 import { OptionError } from '../../../core/errors.ts'
 import { checkAdopt } from '../../../core/legacy.ts'
 import type { CreateSessionsOptions } from '../../../index.ts'
+import { isCookieAttribute, isCookieName } from '../../node/cookie-attributes.ts'
 import type { KoaSessionModel } from './model.ts'
 
 export type Attributes = Record<string, unknown>
@@ -75,6 +82,8 @@ export interface KoaSessionOptions
 export interface Settings {
   readonly cookie: CookieSettings & { readonly key: string }
   readonly behaviour: Behaviour
+  /** How a request's token is found. */
+  readonly opening: { readonly cookie: CookieReader }
   readonly isSigned: boolean
   readonly createOptions: CreateSessionsOptions<Attributes>
 }
@@ -96,8 +105,19 @@ const OWN: readonly string[] = [
   ...['priority', 'autoCommit', 'rolling', 'renew', 'valid', 'beforeSave', 'externalKey', 'genid'],
   ...['prefix', 'signed', 'overwrite', 'store', 'ContextStore', 'encode', 'decode', 'cookie'],
 ]
+// Koa's cookies may have a name that is no token, such as `koa:sess`.
+const KEY = /^[\x21\x23-\x2b\x2d-\x3a\x3c\x3e-\x5b\x5d-\x7e]+$/
+const COOKIE_ATTRIBUTES: Readonly<Record<string, string>> = {
+  path: "takes a path, without ';'",
+  domain: 'takes a domain name',
+  sameSite: "takes 'strict', 'lax', 'none', true or false",
+  priority: "takes 'low', 'medium' or 'high'",
+  maxAge: "takes milliseconds, up to 400 days, or 'session'",
+}
 const FUNCTIONS = ['valid', 'beforeSave', 'genid']
-const BOOLEANS = ['autoCommit', 'overwrite', 'httpOnly', 'signed', 'rolling', 'renew', 'secure']
+const BOOLEANS = [
+  ...['autoCommit', 'overwrite', 'httpOnly', 'signed', 'rolling', 'renew', 'secure', 'partitioned'],
+]
 
 /** @throws OptionError */
 export function readOptions(options: KoaSessionOptions & { maxage?: unknown }): Settings {
@@ -118,19 +138,42 @@ export function readOptions(options: KoaSessionOptions & { maxage?: unknown }): 
   const others = Object.entries(options).filter(([name]) => !OWN.includes(name))
   const given = Object.fromEntries(others) as CreateSessionsOptions<Attributes>
   checkAdopt(given.adopt, [key])
+  if (externalKey !== undefined && given.adopt !== undefined) {
+    throw new OptionError('adopt', 'reads cookies, and with `externalKey` none are read')
+  }
   return {
     cookie: { key, maxAge, path, domain, secure, httpOnly, sameSite, partitioned, priority },
     behaviour: { autoCommit, rolling, renew, valid, beforeSave, externalKey, genid },
+    opening: { cookie: externalKey === undefined ? namedCookie(key) : wholeText },
     isSigned: signed !== false,
     createOptions: {
       idleTimeout: lifetimeOf(maxAge),
       absoluteTimeout: LONGEST_LIFETIME,
       ...(prefix === undefined || given.redis === undefined ? {} : { prefix }),
       ...given,
-      // Only the exchange sees it: the cookie itself is written by koa-session's rules.
-      cookie: { name: INNER_COOKIE, secure: false, persistent: typeof maxAge === 'number' },
+      cookie: {
+        ...cookieNamed(externalKey === undefined ? key : undefined),
+        persistent: typeof maxAge === 'number',
+      },
     },
   }
+}
+
+/** Of `externalKey`: what it gives is the token, and no cookie counts. */
+const NO_NAME: CookieProfile = { name: '', suffix: '' }
+const wholeText: CookieReader = {
+  profile: () => NO_NAME,
+  first: () => 0,
+  candidates: (_, text) => (text === undefined ? [] : [text]),
+}
+
+/**
+ * For those who read the cookie elsewhere, as `sessionOfUpgrade` does: the middleware forms it by itself. Where ours
+ * cannot have that name it is one that only this host can have set, and nobody does.
+ */
+function cookieNamed(key: string | undefined): CookieOptions {
+  if (key === undefined || !isCookieName(key)) return { secure: true }
+  return { name: key, secure: /^__(?:Host|Secure)-/i.test(key) }
 }
 
 /** Milliseconds that a session lives. */
@@ -138,8 +181,15 @@ export function lifetimeOf(maxAge: CookieSettings['maxAge']): number {
   return typeof maxAge === 'number' && maxAge > 0 ? maxAge : ONE_DAY
 }
 
-/** The name under which the token is handed to the sessions, whatever the cookie is called. */
-export const INNER_COOKIE = 'sojourn.koa-session'
+/**
+ * Whether a setting of the cookie can be sent, at the start or for one request.
+ * @param name as koa-session calls it
+ */
+export function isCookieSetting(name: string, value: unknown): boolean {
+  if (name !== 'maxAge') return isCookieAttribute(name, value)
+  if (typeof value === 'number') return value <= LONGEST_LIFETIME && value >= -LONGEST_LIFETIME
+  return value === undefined || value === null || value === 'session'
+}
 
 function check(options: object): void {
   const given = options as Attributes
@@ -157,14 +207,18 @@ function check(options: object): void {
       throw new OptionError(name, 'takes true or false')
     }
   }
-  for (const name of ['key', 'prefix', 'path', 'domain']) {
-    if (given[name] !== undefined && typeof given[name] !== 'string') {
-      throw new OptionError(name, 'takes a string')
-    }
+  if (given['prefix'] !== undefined && typeof given['prefix'] !== 'string') {
+    throw new OptionError('prefix', 'takes a string')
   }
-  const { maxAge, externalKey } = given
-  if (maxAge !== undefined && maxAge !== 'session' && typeof maxAge !== 'number') {
-    throw new OptionError('maxAge', "takes milliseconds or 'session'")
+  const { key, externalKey } = given
+  if (key !== undefined && !(typeof key === 'string' && KEY.test(key))) {
+    throw new OptionError('key', 'takes a cookie\'s name: no spaces, and none of = ; , "')
+  }
+  for (const [name, takes] of Object.entries(COOKIE_ATTRIBUTES)) {
+    if (!isCookieSetting(name, given[name])) throw new OptionError(name, takes)
+  }
+  if (given['maxAge'] === undefined && !isCookieSetting('maxAge', given['maxage'])) {
+    throw new OptionError('maxage', COOKIE_ATTRIBUTES['maxAge'] as string)
   }
   if (externalKey === undefined) return
   for (const name of ['get', 'set']) {

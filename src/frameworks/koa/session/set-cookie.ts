@@ -2,7 +2,7 @@ import type { CookieSettings } from './options.ts'
 
 const EPOCH = new Date(0)
 
-/** A Set-Cookie header as Koa's own cookies have it. */
+/** A Set-Cookie header as Koa's own cookies have it. @param settings each a valid `isCookieSetting` */
 export function setCookie(
   name: string,
   value: string,
@@ -11,16 +11,14 @@ export function setCookie(
 ): string {
   const { path = '/', domain, priority, partitioned } = settings
   const expires = value === '' ? EPOCH : expiryOf(settings.maxAge)
-  // null is what koa-session takes for a default.
-  const sameSite = settings.sameSite ?? false
-  const site = sameSite === true ? 'strict' : sameSite
+  const site = settings.sameSite === true ? 'strict' : settings.sameSite
   return [
     `${name}=${value}`,
-    path === '' ? '' : `path=${path}`,
+    path ? `path=${path}` : '',
     expires === undefined ? '' : `expires=${expires.toUTCString()}`,
-    domain === undefined ? '' : `domain=${domain}`,
-    priority === undefined ? '' : `priority=${priority}`,
-    site === false ? '' : `samesite=${site}`,
+    domain ? `domain=${domain}` : '',
+    priority ? `priority=${priority.toLowerCase()}` : '',
+    site ? `samesite=${site.toLowerCase()}` : '',
     (settings.secure ?? isSecure) ? 'secure' : '',
     settings.httpOnly === false ? '' : 'httponly',
     partitioned === true ? 'partitioned' : '',
