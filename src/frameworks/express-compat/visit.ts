@@ -10,18 +10,8 @@ import { endOf, isOver, newIdleTimeout, noteOf, setNote } from './lifetime.ts'
 import { serializeCookie } from './serialize-cookie.ts'
 import { CompatSession, type Home } from './session.ts'
 import { cookieIn, type SessionCookie } from './session-cookie.ts'
+import { FOREIGN, type Held, type Seen, SessionSlot, UNSEEN } from './session-slot.ts'
 import type { Settings } from './settings.ts'
-
-/** What an object was when it was last the same as what is stored. */
-interface Held {
-  known: Known
-}
-
-/** Nobody has looked at it. */
-const UNSEEN: unique symbol = Symbol('unseen')
-/** The application has put something else in its place. */
-const FOREIGN: unique symbol = Symbol('foreign')
-type Seen = CompatSession | typeof UNSEEN
 
 /** Of the responses that come within so many milliseconds one renews the session. */
 const BURST = 100
@@ -42,11 +32,7 @@ export class Visit implements ResponseExchange, Home {
   readonly #request: IncomingMessage
   readonly #settings: Settings
   #exchange: Exchange<object>
-  /** What `req.session` is; made when somebody looks. */
-  #current: CompatSession | undefined
-  readonly #held = new Map<CompatSession, Held>()
-  /** Objects of sessions that are not this request's any more, and what they were called. */
-  readonly #former = new Map<CompatSession, string>()
+  readonly #slot: SessionSlot
   /** What it held when the request came; of a new session nothing. */
   #original: Known = NOTHING
   /** Whether the request came with it. */
@@ -54,12 +40,8 @@ export class Visit implements ResponseExchange, Home {
   #cookie: SessionCookie | undefined
   /** When it was to end as the application was shown it. */
   #shownEnd: number | undefined
-  /** Destroyed, or set to nothing by the application. */
-  #isUnset = false
   /** Ended by the application's `destroy`; nothing is left to be done for the option `unset`. */
   #isDestroyed = false
-  /** Something else that the application has put in the session's place. */
-  #foreign: unknown
   #isRegenerated = false
   /** Its cookie's time was over when it was to be stored. */
   #isOver = false
@@ -77,6 +59,7 @@ export class Visit implements ResponseExchange, Home {
     this.#request = request
     this.#settings = settings
     this.#exchange = exchange
+    this.#slot = new SessionSlot(request)
     this.#wasStored = !exchange.session.isNew
   }
 
@@ -92,16 +75,11 @@ export class Visit implements ResponseExchange, Home {
 
   get session(): unknown {
     this.accessed = true
-    if (this.#isUnset) return undefined
-    return this.#foreign ?? this.#look()
+    return this.#slot.get(() => this.#look())
   }
 
   set session(value: unknown) {
-    this.#foreign = undefined
-    this.#isUnset = value === undefined || value === null
-    if (this.#isUnset || value === this.#current) return
-    if (value instanceof CompatSession && this.#held.has(value)) this.#current = value
-    else this.#foreign = value
+    this.#slot.set(value)
   }
 
   get id(): unknown {
@@ -123,12 +101,12 @@ export class Visit implements ResponseExchange, Home {
   // What a session object asks of its request.
 
   idOf(session: CompatSession): string {
-    return this.#former.get(session) ?? (this.#ownId as string)
+    return this.#slot.formerId(session) ?? (this.#ownId as string)
   }
 
   save(session: CompatSession): Promise<void> {
     return this.#queue.run(async () => {
-      const held = this.#held.get(session)
+      const held = this.#slot.heldBy(session)
       if (held === undefined) return this.#drop(session)
       await this.#store(session, held, true)
       if (!this.#attributes.isNew) held.known = showNews(session, held.known, this.#attributes)
@@ -138,21 +116,20 @@ export class Visit implements ResponseExchange, Home {
   reload(session: CompatSession): Promise<void> {
     return this.#queue.run(async () => {
       const failure = (): Error => new Error('failed to load session')
-      if (!this.#held.has(session) || this.#attributes.isNew) throw failure()
+      if (this.#slot.heldBy(session) === undefined || this.#attributes.isNew) throw failure()
       await this.#attributes.refresh()
       if (this.#attributes.isNew) throw failure()
       this.#cookie = undefined
-      this.#current = undefined
-      this.#isUnset = false
+      this.#slot.refresh()
     })
   }
 
   async destroy(session: CompatSession): Promise<void> {
-    if (!this.#held.has(session)) return
+    if (this.#slot.heldBy(session) === undefined) return
     // At once: who goes on without waiting finds no session.
-    this.#isUnset = true
+    this.#slot.leave(this.#ownId as string)
+    this.#slot.unset()
     this.#isDestroyed = true
-    this.#leaveBehind(this.#ownId as string)
     await this.#queue.run(() => this.#attributes.logout())
   }
 
@@ -176,7 +153,8 @@ export class Visit implements ResponseExchange, Home {
   /** @param former what the session before was called */
   #begin(former: string): void {
     const { sessions, cookieReader: cookie } = this.#settings
-    this.#leaveBehind(former)
+    this.#slot.leave(former)
+    this.#slot.refresh()
     this.#exchange.release()
     this.#exchange = sessions.exchange(this.#request, NO_COOKIE, { cookie }) as Exchange<object>
     if (this.#headersSent) this.#exchange.deliver()
@@ -185,9 +163,7 @@ export class Visit implements ResponseExchange, Home {
     this.#wasStored = false
     this.#hasWanted = false
     this.#isOver = false
-    this.#isUnset = false
     this.#isDestroyed = false
-    this.#foreign = undefined
     this.#cookie = undefined
     this.#name = undefined
     this.#givenId = undefined
@@ -196,9 +172,7 @@ export class Visit implements ResponseExchange, Home {
 
   /** `req.session` becomes one that holds this. */
   replace(data: Readonly<Record<string, unknown>>, cookie: SessionCookie): CompatSession {
-    this.#current = undefined
-    this.#foreign = undefined
-    this.#isUnset = false
+    this.#slot.refresh()
     const session = this.#look()
     clear(session)
     show(session, Object.entries(data))
@@ -219,7 +193,7 @@ export class Visit implements ResponseExchange, Home {
   }
 
   #isDirty(): boolean {
-    const session = this.#present()
+    const session = this.#slot.present()
     if (session === FOREIGN) return true
     if (session === undefined) return this.#isToDestroy
     if (this.#isOver || !this.#isStorable) return false
@@ -235,7 +209,7 @@ export class Visit implements ResponseExchange, Home {
     // Whoever has asked for that is told how it went.
     if (this.#queue.isBusy) return this.#queue.idle()
     return this.#queue.run(async () => {
-      const session = this.#present()
+      const session = this.#slot.present()
       if (session === FOREIGN) throw replaced()
       if (session === undefined) {
         if (!this.#isToDestroy) return
@@ -262,7 +236,7 @@ export class Visit implements ResponseExchange, Home {
   }
 
   #cookieFor(delivered: Deliverable | undefined): string | undefined {
-    const session = this.#present()
+    const session = this.#slot.present()
     if (session === undefined || session === FOREIGN || !this.#isStorable) return undefined
     if (delivered === undefined && !this.#isOver) return undefined
     const cookie = this.#cookieOf(session)
@@ -288,7 +262,7 @@ export class Visit implements ResponseExchange, Home {
   }
 
   afterResponse(onError: (error: unknown) => void): void {
-    const session = this.#present()
+    const session = this.#slot.present()
     if (session === undefined || session === FOREIGN) return
     const { cookies, renewsAlways } = this.#settings
     if (this.#renews) this.#exchange.afterResponse(onError, 1)
@@ -297,23 +271,11 @@ export class Visit implements ResponseExchange, Home {
     } else this.#exchange.afterResponse(onError)
   }
 
-  /** Nothing where the application wants none. */
-  #present(): Seen | typeof FOREIGN | undefined {
-    if (this.#isUnset || !Object.hasOwn(this.#request, 'session')) return undefined
-    if (this.#current === undefined && this.#foreign === undefined) return UNSEEN
-    // Deleted and set again it is a property like others.
-    const value = (this.#request as { session?: unknown }).session
-    if (value === undefined || value === null) return undefined
-    return value instanceof CompatSession && this.#held.has(value) ? value : FOREIGN
-  }
-
   #look(): CompatSession {
-    if (this.#current !== undefined) return this.#current
     const session = new CompatSession(this, this.#cookieNow())
     const shown = show(session, valuesOf(this.#attributes))
-    if (this.#held.size === 0 && this.#wasStored) this.#original = shown
-    this.#held.set(session, { known: shown })
-    this.#current = session
+    if (this.#slot.isFirst && this.#wasStored) this.#original = shown
+    this.#slot.put(session, shown)
     return session
   }
 
@@ -361,7 +323,7 @@ export class Visit implements ResponseExchange, Home {
   }
 
   #heldBy(session: CompatSession): Held {
-    const held = this.#held.get(session)
+    const held = this.#slot.heldBy(session)
     if (held === undefined) throw replaced()
     return held
   }
@@ -469,12 +431,6 @@ export class Visit implements ResponseExchange, Home {
 
   #isModified(session: Seen): boolean {
     return session !== UNSEEN && changesOf(session, this.#original) !== undefined
-  }
-
-  #leaveBehind(id: string): void {
-    for (const session of this.#held.keys()) this.#former.set(session, id)
-    this.#held.clear()
-    this.#current = undefined
   }
 
   /** Nothing is left that it could be stored in. */
