@@ -213,6 +213,22 @@ function startsPair(header: string, at: number): boolean {
   return before < 0 || header[before] === ';'
 }
 
+/**
+ * How many characters `s:` takes at this place, as browsers give it back; else 0. Applications that were written for
+ * express-session have `s:value.signature` in their cookie.
+ */
+export function signMark(text: string, at: number): number {
+  if (text.startsWith('s%3A', at)) return 4
+  return text.startsWith('s:', at) ? 2 : 0
+}
+
+/** What is signed in such a value. The signature is not looked at: a token has a code of its own. */
+export function unsigned(value: string): string {
+  const start = signMark(value, 0)
+  const dot = start === 0 ? -1 : value.indexOf('.', start)
+  return dot === -1 ? value : value.slice(start, dot)
+}
+
 function isDomain(value: unknown): boolean {
   return typeof value === 'string' && value.length <= LONGEST_DOMAIN && DOMAIN.test(value)
 }

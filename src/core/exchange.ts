@@ -1,6 +1,12 @@
 import type { Adoption, Found } from './adoption.ts'
 import { Attachment } from './attachment.ts'
-import type { CookieProfile, CookieReader, CookieRequest } from './cookie.ts'
+import {
+  type CookieProfile,
+  type CookieReader,
+  type CookieRequest,
+  signMark,
+  unsigned,
+} from './cookie.ts'
 import type { SessionId } from './engine.ts'
 import { StoreUnavailableError } from './errors.ts'
 import type { EventHub } from './events.ts'
@@ -13,6 +19,7 @@ import { cookieEnd, SessionState } from './session-state.ts'
 import { parseToken, TOKEN_LENGTH, type Token } from './token.ts'
 
 const SEMICOLON = 59
+const DOT = 46
 const NO_COOKIES: readonly string[] = []
 
 /** What an adapter tells of a request. Read once, or not at all: getters may do the work when asked. */
@@ -358,7 +365,7 @@ export function openExchange<Data extends object>(
   const tokens: Token[] = []
   let forged = 0
   for (const text of cookie.candidates(profile, header)) {
-    const token = parseToken(keyring, text)
+    const token = parseToken(keyring, unsigned(text))
     if (token === undefined) forged++
     else tokens.push(token)
   }
@@ -474,9 +481,11 @@ function maxAge(state: SessionState, end: number | undefined): number | undefine
 /** What stands there, if it has the length of a token; the usual case of `candidates`, without a list. */
 function tokenAt(header: string, at: number): string | undefined {
   if (at === -1) return undefined
-  const end = at + TOKEN_LENGTH
-  if (header.length !== end && header.charCodeAt(end) !== SEMICOLON) return undefined
-  return header.slice(at, end)
+  const start = at + signMark(header, at)
+  const end = start + TOKEN_LENGTH
+  const last = start === at ? SEMICOLON : DOT
+  if (header.charCodeAt(end) !== last && (start !== at || header.length !== end)) return undefined
+  return header.slice(start, end)
 }
 
 /** A cookie of the same name for another path or domain may stand first: the first that opens counts. */

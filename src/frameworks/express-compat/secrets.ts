@@ -1,4 +1,4 @@
-import { hkdfSync, KeyObject, scryptSync } from 'node:crypto'
+import { createHmac, hkdfSync, KeyObject, scryptSync } from 'node:crypto'
 import { OptionError } from '../../core/errors.ts'
 
 /** As express-session takes it: the first signs, all open. */
@@ -21,6 +21,19 @@ export function secretsFrom(secret: unknown): Uint8Array[] {
   return given.map((one, index) =>
     derive(one, Array.isArray(secret) ? `secret[${index}]` : 'secret'),
   )
+}
+
+/**
+ * express-session's form, `s:value.signature`: what takes the signature off, such as cookie-parser, gets the token.
+ * It is not checked here, for nobody can guess a token.
+ * @param secrets that `secretsFrom` has taken
+ */
+export function signerWith(secrets: unknown): (token: string) => string {
+  const key = (Array.isArray(secrets) ? secrets[0] : secrets) as CompatSecret
+  return (token) => {
+    const signature = createHmac('sha256', key).update(token).digest('base64').replace(/=+$/, '')
+    return `s:${token}.${signature}`
+  }
 }
 
 function derive(secret: unknown, option: string): Uint8Array {

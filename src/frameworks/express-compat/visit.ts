@@ -12,6 +12,7 @@ import { CompatSession, type Home } from './session.ts'
 import { cookieIn, type SessionCookie } from './session-cookie.ts'
 import { FOREIGN, type Held, type Seen, SessionSlot, UNSEEN } from './session-slot.ts'
 import type { Settings } from './settings.ts'
+import type { CompatStore } from './store.ts'
 
 /** Of the responses that come within so many milliseconds one renews the session. */
 const BURST = 100
@@ -31,6 +32,7 @@ export class Visit implements ResponseExchange, Home {
 
   readonly #request: IncomingMessage
   readonly #settings: Settings
+  readonly #sessionStore: CompatStore
   #exchange: Exchange<object>
   readonly #slot: SessionSlot
   /** What it held when the request came; of a new session nothing. */
@@ -50,13 +52,23 @@ export class Visit implements ResponseExchange, Home {
   #headersSent = false
   #abandoned = false
   #renews = false
+  /** What the application's own `set` is being told of. */
+  #telling: { readonly session: CompatSession; readonly explicit: boolean } | undefined
+  /** The application's own `set` has been told. */
+  #isTold = false
   #givenId: { readonly value: unknown } | undefined
   #name: { readonly value: unknown } | undefined
   readonly #queue = new CallQueue()
   accessed = false
 
-  constructor(request: IncomingMessage, settings: Settings, exchange: Exchange<object>) {
+  constructor(
+    request: IncomingMessage,
+    settings: Settings,
+    exchange: Exchange<object>,
+    sessionStore: CompatStore,
+  ) {
     this.#request = request
+    this.#sessionStore = sessionStore
     this.#settings = settings
     this.#exchange = exchange
     this.#slot = new SessionSlot(request)
@@ -108,9 +120,37 @@ export class Visit implements ResponseExchange, Home {
     return this.#queue.run(async () => {
       const held = this.#slot.heldBy(session)
       if (held === undefined) return this.#drop(session)
-      await this.#store(session, held, true)
+      await this.#write(session, held, true)
       if (!this.#attributes.isNew) held.known = showNews(session, held.known, this.#attributes)
     })
+  }
+
+  store(session: CompatSession, id: string): Promise<void> | undefined {
+    const held = this.#slot.heldBy(session)
+    if (held === undefined || id !== this.id) return undefined
+    const telling = this.#telling
+    if (telling?.session === session) return this.#store(session, held, telling.explicit)
+    return this.#queue.run(() => this.#store(session, held, true))
+  }
+
+  /** By the application's own `set`, where it has one. */
+  async #write(session: CompatSession, held: Held, explicit: boolean): Promise<void> {
+    const store = this.#sessionStore
+    const { replacedSet } = store
+    if (replacedSet === undefined) return this.#store(session, held, explicit)
+    this.#telling = { session, explicit }
+    this.#isTold = true
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const result: unknown = replacedSet.call(store, this.id as string, session, (error) => {
+          if (error) reject(error)
+          else resolve()
+        })
+        if (result instanceof Promise) result.then(() => resolve(), reject)
+      })
+    } finally {
+      this.#telling = undefined
+    }
   }
 
   reload(session: CompatSession): Promise<void> {
@@ -162,6 +202,7 @@ export class Visit implements ResponseExchange, Home {
     this.#isRegenerated = true
     this.#wasStored = false
     this.#hasWanted = false
+    this.#isTold = false
     this.#isOver = false
     this.#isDestroyed = false
     this.#cookie = undefined
@@ -197,7 +238,7 @@ export class Visit implements ResponseExchange, Home {
     if (session === FOREIGN) return true
     if (session === undefined) return this.#isToDestroy
     if (this.#isOver || !this.#isStorable) return false
-    if (this.#isToWant || this.#exchange.dirty) return true
+    if (this.#isToWant || this.#exchange.dirty || this.#isToTell) return true
     return session !== UNSEEN && this.#isChanged(session)
   }
 
@@ -215,11 +256,12 @@ export class Visit implements ResponseExchange, Home {
         if (!this.#isToDestroy) return
         this.#isDestroyed = true
         await this.#attributes.logout()
-      } else if (session === UNSEEN) {
+      } else if (session === UNSEEN && this.#sessionStore.replacedSet === undefined) {
         if (this.#isToWant) this.#want()
         await this.#exchange.commit()
       } else {
-        await this.#store(session, this.#heldBy(session), false)
+        const seen = session === UNSEEN ? this.#look() : session
+        await this.#write(seen, this.#heldBy(seen), false)
       }
     })
   }
@@ -249,7 +291,8 @@ export class Visit implements ResponseExchange, Home {
     this.#shownEnd = endOf(cookie)
     this.#renews = rolling
     // Of a session that is over the value is of no use to anybody.
-    return serializeCookie(name, delivered?.token ?? this.#exchange.id, cookie.data)
+    const value = this.#settings.cookieValueOf(delivered?.token ?? this.#exchange.id)
+    return serializeCookie(name, value, cookie.data)
   }
 
   release(): void {
@@ -310,6 +353,13 @@ export class Visit implements ResponseExchange, Home {
   get #isToWant(): boolean {
     if (this.#hasWanted || this.#headersSent || this.#abandoned) return false
     return this.#attributes.isNew && this.#isWanted
+  }
+
+  /** With `resave` an application's own `set` is told of unmodified sessions too, once. */
+  get #isToTell(): boolean {
+    if (this.#isTold || this.#headersSent || this.#sessionStore.replacedSet === undefined)
+      return false
+    return this.#settings.resave && !this.#attributes.isNew
   }
 
   /** As with express-session: what is not called by a string is not kept. */
