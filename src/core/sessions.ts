@@ -1,5 +1,6 @@
 import type { Attachment } from './attachment.ts'
 import { Audit } from './audit.ts'
+import { unsigned } from './cookie.ts'
 import { DerivedSessions } from './derived-sessions.ts'
 import type { DurabilityOption, Outcome } from './durability.ts'
 import { type Duration, parseDuration } from './duration.ts'
@@ -147,10 +148,12 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   /**
    * Opens a session by its token, without a request: for workers, sockets and tests. A token that
    * opens nothing gives nobody's session, as a request without a cookie has it.
+   * @param token the cookie's value
    * @param options `fresh`: from the store, past the near cache
    */
   async open(token?: string, options: OpenOptions = {}): Promise<Session<Data>> {
-    const parsed = token === undefined ? undefined : parseToken(this.#settings.keyring, token)
+    const parsed =
+      token === undefined ? undefined : parseToken(this.#settings.keyring, unsigned(token))
     const loaded = parsed && (await this.#repository.reader.load(parsed, options.fresh))
     const live = loaded?.status === 'live' ? loaded.live : undefined
     const isForwarded = live !== undefined && live.token.id !== parsed?.id

@@ -1,4 +1,5 @@
 import { applyDelta, type Delta } from './attributes.ts'
+import { unsigned } from './cookie.ts'
 import { Confirmation } from './durability.ts'
 import { hasListing, isTrail, type SessionId, stampOf } from './engine.ts'
 import { OptionError, SessionConflictError } from './errors.ts'
@@ -55,7 +56,7 @@ export class StoredSessions {
 
   /** The id that a token's session has, or nothing where the text is no token of ours. No I/O. */
   idOf(token: string): SessionId | undefined {
-    return parseToken(this.#settings.keyring, token)?.id
+    return parseToken(this.#settings.keyring, unsigned(token))?.id
   }
 
   /**
