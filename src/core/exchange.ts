@@ -1,12 +1,6 @@
 import type { Adoption, Found } from './adoption.ts'
 import { Attachment } from './attachment.ts'
-import {
-  type CookieProfile,
-  type CookieReader,
-  type CookieRequest,
-  signMark,
-  unsigned,
-} from './cookie.ts'
+import type { CookieProfile, CookieReader, CookieRequest } from './cookie.ts'
 import type { SessionId } from './engine.ts'
 import { StoreUnavailableError } from './errors.ts'
 import type { EventHub } from './events.ts'
@@ -16,10 +10,8 @@ import { withProperties } from './properties.ts'
 import type { Repository } from './repository.ts'
 import { Session } from './session.ts'
 import { cookieEnd, SessionState } from './session-state.ts'
-import { parseToken, TOKEN_LENGTH, type Token } from './token.ts'
+import { parseToken, type Token } from './token.ts'
 
-const SEMICOLON = 59
-const DOT = 46
 const NO_COOKIES: readonly string[] = []
 
 /** What an adapter tells of a request. Read once, or not at all: getters may do the work when asked. */
@@ -356,7 +348,7 @@ export function openExchange<Data extends object>(
     return new Exchange<Data>(new SessionState(repository, events, undefined), profile, undefined)
   }
   if (!fresh) {
-    const text = tokenAt(header, cookie.first(profile, header))
+    const text = cookie.first(profile, header)
     const live = text === undefined ? undefined : repository.reader.glance(text)
     // The same text, but one string is quicker to compare with itself.
     if (live !== undefined)
@@ -365,7 +357,7 @@ export function openExchange<Data extends object>(
   const tokens: Token[] = []
   let forged = 0
   for (const text of cookie.candidates(profile, header)) {
-    const token = parseToken(keyring, unsigned(text))
+    const token = parseToken(keyring, text)
     if (token === undefined) forged++
     else tokens.push(token)
   }
@@ -476,16 +468,6 @@ function throughOutage<Data extends object>(
 
 function maxAge(state: SessionState, end: number | undefined): number | undefined {
   return end === undefined ? undefined : end - state.repository.settings.engine.now()
-}
-
-/** What stands there, if it has the length of a token; the usual case of `candidates`, without a list. */
-function tokenAt(header: string, at: number): string | undefined {
-  if (at === -1) return undefined
-  const start = at + signMark(header, at)
-  const end = start + TOKEN_LENGTH
-  const last = start === at ? SEMICOLON : DOT
-  if (header.charCodeAt(end) !== last && (start !== at || header.length !== end)) return undefined
-  return header.slice(start, end)
 }
 
 /** A cookie of the same name for another path or domain may stand first: the first that opens counts. */

@@ -1,6 +1,5 @@
 import type { Attachment } from './attachment.ts'
 import { Audit } from './audit.ts'
-import { unsigned } from './cookie.ts'
 import { DerivedSessions } from './derived-sessions.ts'
 import type { DurabilityOption, Outcome } from './durability.ts'
 import { type Duration, parseDuration } from './duration.ts'
@@ -30,6 +29,7 @@ import { Session, STAMP, type Watchable } from './session.ts'
 import { SessionState } from './session-state.ts'
 import { StoredSessions } from './stored-session.ts'
 import { isSessionId, parseToken } from './token.ts'
+import { tokenIn } from './token-form.ts'
 import { refuseUnknown } from './unknown-options.ts'
 import { Watch, type WatchOptions } from './watch.ts'
 
@@ -153,7 +153,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
    */
   async open(token?: string, options: OpenOptions = {}): Promise<Session<Data>> {
     const parsed =
-      token === undefined ? undefined : parseToken(this.#settings.keyring, unsigned(token))
+      token === undefined ? undefined : parseToken(this.#settings.keyring, tokenIn(token))
     const loaded = parsed && (await this.#repository.reader.load(parsed, options.fresh))
     const live = loaded?.status === 'live' ? loaded.live : undefined
     const isForwarded = live !== undefined && live.token.id !== parsed?.id

@@ -1,5 +1,4 @@
 import { applyDelta, type Delta } from './attributes.ts'
-import { unsigned } from './cookie.ts'
 import { Confirmation } from './durability.ts'
 import { hasListing, isTrail, type SessionId, stampOf } from './engine.ts'
 import { OptionError, SessionConflictError } from './errors.ts'
@@ -10,6 +9,7 @@ import { encodeRecord, nextRevision, type Opened, openRecord } from './record.ts
 import { backOff, MOST_ATTEMPTS, type Repository } from './repository.ts'
 import { migrateData, validateData } from './schema.ts'
 import { isSessionId, parseToken } from './token.ts'
+import { tokenIn } from './token-form.ts'
 import { successorOf } from './trail.ts'
 
 /** A session as it stands in the store, by its public id. Nobody was active. */
@@ -56,7 +56,7 @@ export class StoredSessions {
 
   /** The id that a token's session has, or nothing where the text is no token of ours. No I/O. */
   idOf(token: string): SessionId | undefined {
-    return parseToken(this.#settings.keyring, unsigned(token))?.id
+    return parseToken(this.#settings.keyring, tokenIn(token))?.id
   }
 
   /**

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
-import { namedCookie } from '../../core/cookie.ts'
+import { inForm, namedCookie } from '../../core/cookie.ts'
 import { OptionError } from '../../core/errors.ts'
 import type { Sessions } from '../../core/sessions.ts'
+import { SIGNED } from '../../core/token-form.ts'
 import { type CreateSessionsOptions, createSessions } from '../../index.ts'
 import { securityOf } from './connection.ts'
 import { CookieSource } from './cookie-source.ts'
@@ -107,7 +108,7 @@ export function settingsOf<Data extends object>(options: CompatOptions<Data>): S
   return {
     sessions: sessions as Sessions<object>,
     name,
-    cookieReader: namedCookie(name),
+    cookieReader: namedCookie(name, SIGNED),
     cookies,
     isSecure,
     cookieValueOf: options.secret === undefined ? (token) => token : signerWith(options.secret),
@@ -168,7 +169,7 @@ function sessionsOf<Data extends object>(
     ...(memory === undefined ? {} : { engine: memory.engine(options.clock) }),
     secrets: [...current, ...former],
     // For those who read it elsewhere, as `sessionOfUpgrade` does.
-    cookie: { name: cookieName, secure: isPrefixed },
+    cookie: inForm({ name: cookieName, secure: isPrefixed }, SIGNED),
   })
 }
 

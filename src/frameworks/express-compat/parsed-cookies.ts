@@ -36,7 +36,7 @@ export function factsOf(
   const { cookies, signedCookies } = request as Parsed
   if (cookies === undefined && signedCookies === undefined) return facts
   const { cookie: header } = facts
-  if (header !== undefined && reader.first(reader.profile(facts), header) !== -1) return facts
+  if (reader.candidates(reader.profile(facts), header).length > 0) return facts
   const value = textIn(signedCookies, name) ?? textIn(cookies, name)
   return value === undefined ? facts : new ParsedRequest(request, isSecure, `${name}=${value}`)
 }

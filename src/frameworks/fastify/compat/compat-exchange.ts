@@ -83,6 +83,7 @@ export class CompatExchange implements ResponseExchange {
       request: this.#request,
       cookie: this.#cookie,
       idGenerator: this.#plan.idGenerator,
+      valueOf: this.#plan.valueOf,
       destroy: (session) => this.#destroy(session),
       regenerate: (next) => this.#regenerate(next),
       save: () => this.#save(),
@@ -241,8 +242,12 @@ export class CompatExchange implements ResponseExchange {
   }
 
   #setCookie(token: string, session: Session | undefined): string {
-    const { cookieName, cookiePrefix } = this.#plan
-    return setCookie(cookieName, cookiePrefix + token, session?.cookie ?? this.#usualCookie())
+    const { cookieName, cookiePrefix, valueOf } = this.#plan
+    return setCookie(
+      cookieName,
+      cookiePrefix + valueOf(token),
+      session?.cookie ?? this.#usualCookie(),
+    )
   }
 
   #usualCookie(): SessionCookie {
