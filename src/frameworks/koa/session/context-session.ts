@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import type { Exchange } from '../../../core/exchange.ts'
+import type { Exchange, SetCookies } from '../../../core/exchange.ts'
 import type { Session } from '../../../core/session.ts'
 import type { ResponseExchange } from '../../node/response-hook.ts'
 import { type KoaSessionModel, type ModelHost, modelOf, type SaveOptions } from './model.ts'
@@ -10,7 +10,7 @@ import {
   ONE_DAY,
   type Settings,
 } from './options.ts'
-import { setCookie } from './set-cookie.ts'
+import { setCookie, signatureOf } from './set-cookie.ts'
 
 /** Kept with a session whose lifetime, or name, is not that of all. */
 const MAX_AGE = '_maxAge'
@@ -48,7 +48,11 @@ export class ContextSession implements ResponseExchange, ModelHost {
   get model(): (KoaSessionModel & Attributes) | null {
     this.accessed = true
     if (this.#isRemoved) return null
-    return (this.#model ??= modelOf(this))
+    if (this.#model !== undefined) return this.#model
+    // Now, as there: what it leaves in `ctx.state` is to be found by whoever looks at the session.
+    if (this.session.isNew) void this.externalKey
+    this.#model = modelOf(this)
+    return this.#model
   }
 
   /** What `ctx.session = value` does. */
@@ -214,7 +218,7 @@ export class ContextSession implements ResponseExchange, ModelHost {
     return this.save({})
   }
 
-  sendHeaders(): string | undefined {
+  sendHeaders(): SetCookies {
     const header = this.#exchange.sendHeaders()
     const { externalKey } = this.#settings.behaviour
     const { token } = this.session
@@ -226,7 +230,14 @@ export class ContextSession implements ResponseExchange, ModelHost {
     const isToClear = token === undefined && (this.#isRemoved || header !== undefined)
     if (!isToSend && !isToClear) return undefined
     const value = isToSend ? token : ''
-    return setCookie(this.#settings.cookie.key, value, this.options, this.#ctx.secure)
+    const { key } = this.#settings.cookie
+    const cookie = setCookie(key, value, this.options, this.#ctx.secure, !isToSend)
+    const signature = this.#settings.isSigned
+      ? signatureOf(this.#ctx, `${key}=${value}`)
+      : undefined
+    if (signature === undefined) return cookie
+    const { secure } = this.#ctx
+    return [cookie, setCookie(`${key}.sig`, signature, this.options, secure, !isToSend)]
   }
 
   release(): void {

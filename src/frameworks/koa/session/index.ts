@@ -117,7 +117,7 @@ function checked(
 ): Exchange<Attributes> {
   const { session } = exchange
   if (session.isNew) {
-    if (presented !== undefined) tell(ctx, 'missed', exchange.lastId, undefined)
+    if (presented !== undefined) tell(ctx, 'missed', exchange.lastId ?? presented, undefined)
     return exchange
   }
   const { valid } = behaviour
@@ -129,7 +129,7 @@ function checked(
   return sessions.exchange(ctx, nobody) as Exchange<Attributes>
 }
 
-/** `session:missed` and `session:invalid` of the application. The key is the session's public id. */
+/** `session:missed` and `session:invalid` of the application. The key is the session's public id, or what is none of ours. */
 function tell(ctx: Context, event: string, key: string | undefined, value: unknown): void {
   setImmediate(() => ctx.app.emit(`session:${event}`, { key, value, ctx }))
 }

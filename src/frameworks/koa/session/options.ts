@@ -65,7 +65,10 @@ export interface KoaSessionOptions
     Pick<CreateSessionsOptions<Attributes>, 'merge'> {
   /** What the names of sessions, and in Redis the keys, begin with; not where `genid` is given. */
   readonly prefix?: string | undefined
-  /** Without effect: whether a cookie is one of ours is seen by its value. `false` where `app.keys` is not set. */
+  /**
+   * Whether the cookie has a second one beside it with its signature by `app.keys`, for `ctx.cookies.get`. Whether a
+   * cookie is one of ours is seen by its value. Default true; `false` where `app.keys` is not set.
+   */
   readonly signed?: boolean | null | undefined
   /** Without effect: there is one cookie of this name in an answer. */
   readonly overwrite?: boolean | null | undefined
@@ -162,7 +165,7 @@ function check(options: object): void {
   }
   const { maxAge, externalKey } = given
   if (maxAge !== undefined && maxAge !== 'session' && typeof maxAge !== 'number') {
-    throw new OptionError('maxAge', "takes milliseconds or 'session'")
+    throw new OptionError('maxAge', "Invalid input: takes milliseconds or 'session'")
   }
   if (externalKey === undefined) return
   for (const name of ['get', 'set']) {
