@@ -1,5 +1,6 @@
 import { LONGEST_LIFETIME } from './duration.ts'
 import { OptionError } from './errors.ts'
+import { PLAIN, type TokenForm } from './token-form.ts'
 
 export interface CookieOptions {
   /** Default `'__Host-session'`; the prefix goes where `path`, `domain` or `secure` do not allow it. */
@@ -19,6 +20,13 @@ export interface CookieOptions {
   readonly partitioned?: boolean
   /** Whether the cookie outlives the browser. Default false: it ends with the browser's session. */
   readonly persistent?: boolean
+}
+
+const TOKEN_FORM: unique symbol = Symbol('sojourn.token-form')
+
+/** For adapters: options of a cookie that is read in another form. Who gives them sets the cookie by itself. */
+export function inForm(options: CookieOptions, form: TokenForm): CookieOptions {
+  return Object.assign({ [TOKEN_FORM]: form }, options)
 }
 
 /** What the cookie policy has to know of a request; asked only where its form depends on it. */
@@ -42,8 +50,8 @@ export interface CookieProfile {
 export interface CookieReader {
   /** Which form of the cookie this request has. */
   profile(request: CookieRequest): CookieProfile
-  /** Where the first token begins that the header holds, or -1. */
-  first(profile: CookieProfile, header: string): number
+  /** The first token that the header holds, at once; what is not clearly one is left to `candidates`. */
+  first(profile: CookieProfile, header: string): string | undefined
   /** All that may be tokens, the one that counts most first. */
   candidates(profile: CookieProfile, header: string | undefined): string[]
 }
@@ -71,6 +79,7 @@ export class CookiePolicy implements CookieReader {
   readonly #usual: CookieProfile
   /** For plain HTTP to loopback in development; absent where that is not allowed. */
   readonly #loopback: CookieProfile | undefined
+  readonly #form: TokenForm
   #warned = false
 
   /** @throws OptionError for values that browsers refuse or that would inject header text */
@@ -108,6 +117,7 @@ export class CookiePolicy implements CookieReader {
     const { name = defaultName(secure !== false, isWide) } = options
     checkName(name, secure !== false, path, domain)
     this.persistent = persistent
+    this.#form = (options as { [TOKEN_FORM]?: TokenForm })[TOKEN_FORM] ?? PLAIN
     const scope = `; Path=${path}${domain === undefined ? '' : `; Domain=${domain}`}; HttpOnly`
     const site = `; SameSite=${SAME_SITE[sameSite]}`
     const usual = secure === false ? '' : `; Secure${partitioned ? '; Partitioned' : ''}`
@@ -139,17 +149,14 @@ export class CookiePolicy implements CookieReader {
     return this.#usual
   }
 
-  /**
-   * Where the first value begins that the header holds under the name, or -1. Browsers send the
-   * cookie of the longest path first (RFC 6265, section 5.4).
-   */
-  first(profile: CookieProfile, header: string): number {
-    return nextValue(header, profile.name, 0)
+  /** Browsers send the cookie of the longest path first (RFC 6265, section 5.4). */
+  first(profile: CookieProfile, header: string): string | undefined {
+    return this.#form.at(header, nextValue(header, profile.name, 0))
   }
 
   /** All values that the header holds under the name, at most eight; no parsing of the others. */
   candidates(profile: CookieProfile, header: string | undefined): string[] {
-    return header === undefined ? [] : cookieValues(header, profile.name)
+    return header === undefined ? [] : cookieTokens(header, profile.name, this.#form)
   }
 
   /** @param maxAge milliseconds; without it the cookie ends with the browser's session */
@@ -170,13 +177,18 @@ export class CookiePolicy implements CookieReader {
 }
 
 /** A cookie that an adapter forms itself: found by its name alone. */
-export function namedCookie(name: string): CookieReader {
+export function namedCookie(name: string, form: TokenForm = PLAIN): CookieReader {
   const profile: CookieProfile = { name, suffix: '' }
   return {
     profile: () => profile,
-    first: (_, header) => nextValue(header, name, 0),
-    candidates: (_, header) => (header === undefined ? [] : cookieValues(header, name)),
+    first: (_, header) => form.at(header, nextValue(header, name, 0)),
+    candidates: (_, header) => (header === undefined ? [] : cookieTokens(header, name, form)),
   }
+}
+
+function cookieTokens(header: string, name: string, form: TokenForm): string[] {
+  const values = cookieValues(header, name)
+  return form === PLAIN ? values : values.map((value) => form.of(value))
 }
 
 function toSeconds(ms: number): number {

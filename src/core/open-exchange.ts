@@ -8,9 +8,7 @@ import type { Live, Loaded } from './live.ts'
 import { checkOutagePolicy } from './outage.ts'
 import type { Repository } from './repository.ts'
 import { SessionState } from './session-state.ts'
-import { parseToken, TOKEN_LENGTH, type Token } from './token.ts'
-
-const SEMICOLON = 59
+import { parseToken, type Token } from './token.ts'
 
 /**
  * Finds the session of a request. At once, without a promise, where no I/O is needed: there is no
@@ -32,7 +30,7 @@ export function openExchange<Data extends object>(
     return new Exchange<Data>(new SessionState(repository, events, undefined), profile, undefined)
   }
   if (!fresh) {
-    const text = tokenAt(header, cookie.first(profile, header))
+    const text = cookie.first(profile, header)
     const live = text === undefined ? undefined : repository.reader.glance(text)
     // The same text, but one string is quicker to compare with itself.
     if (live !== undefined)
@@ -148,14 +146,6 @@ function throughOutage<Data extends object>(
     }
     throw error
   })
-}
-
-/** What stands there, if it has the length of a token; the usual case of `candidates`, without a list. */
-function tokenAt(header: string, at: number): string | undefined {
-  if (at === -1) return undefined
-  const end = at + TOKEN_LENGTH
-  if (header.length !== end && header.charCodeAt(end) !== SEMICOLON) return undefined
-  return header.slice(at, end)
 }
 
 /** A cookie of the same name for another path or domain may stand first: the first that opens counts. */

@@ -27,6 +27,7 @@ import { Session, STAMP, type Watchable } from './session.ts'
 import { SessionState } from './session-state.ts'
 import { StoredSessions } from './stored-session.ts'
 import { isSessionId, parseToken } from './token.ts'
+import { tokenIn } from './token-form.ts'
 import { refuseUnknown } from './unknown-options.ts'
 import { Watch, type WatchOptions } from './watch.ts'
 
@@ -145,10 +146,12 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   /**
    * Opens a session by its token, without a request: for workers, sockets and tests. A token that
    * opens nothing gives nobody's session, as a request without a cookie has it.
+   * @param token the cookie's value
    * @param options `fresh`: from the store, past the near cache
    */
   async open(token?: string, options: OpenOptions = {}): Promise<Session<Data>> {
-    const parsed = token === undefined ? undefined : parseToken(this.#settings.keyring, token)
+    const parsed =
+      token === undefined ? undefined : parseToken(this.#settings.keyring, tokenIn(token))
     const loaded = parsed && (await this.#repository.reader.load(parsed, options.fresh))
     const live = loaded?.status === 'live' ? loaded.live : undefined
     const isForwarded = live !== undefined && live.token.id !== parsed?.id

@@ -8,7 +8,8 @@ import type { Settings } from './options.ts'
 import { encodeRecord, nextRevision, type Opened, openRecord } from './record.ts'
 import { backOff, MOST_ATTEMPTS, type Repository } from './repository.ts'
 import { migrateData, validateData } from './schema.ts'
-import { isSessionId } from './token.ts'
+import { isSessionId, parseToken } from './token.ts'
+import { tokenIn } from './token-form.ts'
 import { successorOf } from './trail.ts'
 
 /** A session as it stands in the store, by its public id. Nobody was active. */
@@ -51,6 +52,11 @@ export class StoredSessions {
     this.#settings = repository.settings
     this.#repository = repository
     this.#events = events
+  }
+
+  /** The id that a token's session has, or nothing where the text is no token of ours. No I/O. */
+  idOf(token: string): SessionId | undefined {
+    return parseToken(this.#settings.keyring, tokenIn(token))?.id
   }
 
   /**

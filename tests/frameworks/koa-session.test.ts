@@ -381,7 +381,7 @@ describe('other than koa-session, or more', () => {
     })
     await browser.get('/count')
     const { cookie } = browser
-    expect(cookie).toMatch(/^koa\.sess=[\w-]{48}$/)
+    expect(cookie).toMatch(/^koa\.sess=[\w-]{48}; koa\.sess\.sig=[\w-]{27}$/)
     const { text: before } = await browser.get('/key')
     const { text: after } = await browser.get('/new')
     expect(after).not.toBe(before)
@@ -509,7 +509,7 @@ describe('other than koa-session, or more', () => {
       await browser.get('/count')
       clock.advance(2_400_000)
       const { cookies } = await browser.get('/read')
-      expect(cookies).toHaveLength(isThere ? 1 : 0)
+      expect(cookies).toHaveLength(isThere ? 2 : 0)
       clock.advance(2_400_000)
       expect((await browser.get('/read')).text).toBe(
         isThere ? '{"n":1,"isNew":false}' : '{"isNew":true}',
@@ -528,6 +528,7 @@ describe('other than koa-session, or more', () => {
     await browser.get('/count')
     expect((await browser.get('/end')).cookies).toEqual([
       expect.stringContaining('koa.sess=; path=/; expires=Thu, 01 Jan 1970'),
+      expect.stringMatching(/^koa\.sess\.sig=.*; path=\/; expires=Thu, 01 Jan 1970/),
     ])
     expect((await browser.get('/read')).text).toBe('{"isNew":true}')
   })
@@ -651,6 +652,46 @@ describe('other than koa-session, or more', () => {
     app.on('error', (error) => errors.push(error))
     expect((await browser.get('/count')).status).toBe(500)
     expect(errors).toMatchObject([{ message: 'no' }])
+  })
+
+  it.each([true, false])(
+    'signed: %s: whether `ctx.cookies.get` finds the cookie, and its end',
+    async (signed) => {
+      const { browser } = await start('sojourn', {
+        options: { signed },
+        handlers: {
+          ...basic,
+          '/cookie': ({ cookies }) => cookies.get('koa.sess', { signed: true })?.length ?? 'none',
+          '/end': (ctx) => ((ctx.session = null), 'ended'),
+        },
+      })
+      const { cookies } = await browser.get('/count')
+      const names = (all: readonly string[]): unknown[] => all.map((each) => each.split('=', 1)[0])
+      const expected = signed ? ['koa.sess', 'koa.sess.sig'] : ['koa.sess']
+      expect(names(cookies)).toEqual(expected)
+      expect((await browser.get('/cookie')).text).toBe(signed ? '48' : 'none')
+      const ended = await browser.get('/end')
+      expect(names(ended.cookies)).toEqual(expected)
+      for (const each of ended.cookies) expect(each).toContain('; expires=Thu, 01 Jan 1970')
+    },
+  )
+
+  it('genid is asked when a new session is looked at', async () => {
+    const { browser } = await start('sojourn', {
+      options: { genid: (ctx) => (ctx.state['name'] = `of ${ctx.path}`) },
+      handlers: {
+        '/': (ctx) => (ctx.session, (ctx as unknown as { state: { name?: string } }).state.name),
+      },
+    })
+    expect((await browser.get('/')).text).toBe('of /')
+  })
+
+  it('session:missed says what was shown, where that is no token', async () => {
+    const { browser, app } = await start('sojourn', { handlers: basic })
+    const keys: unknown[] = []
+    app.on('session:missed', ({ key }: { key: unknown }) => keys.push(key))
+    await browser.get('/read', { cookie: 'koa.sess=nonsense' })
+    await expect.poll(() => keys).toEqual(['nonsense'])
   })
 
   it('keys: none is an error of the request, signed: false needs none; a former one still opens', async () => {
@@ -798,7 +839,7 @@ describe('other than koa-session, or more', () => {
       expect(status).toBe(500)
       expect(errors.map(String)).toEqual([`TypeError: option ${name} is invalid`])
       for (const cookie of cookies)
-        expect(cookie).toMatch(/^koa\.sess=[\w-]{48}; path=\/; httponly$/)
+        expect(cookie).toMatch(/^koa\.sess(?:\.sig)?=[\w-]+; path=\/; httponly$/)
     }
   })
 

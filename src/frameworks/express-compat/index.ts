@@ -2,16 +2,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Exchange } from '../../core/exchange.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { toDictionary } from '../node/dictionary.ts'
-import { NodeRequest } from '../node/request.ts'
 import { hookResponse } from '../node/response-hook.ts'
 import { pathOf } from './connection.ts'
+import { MemoryStore } from './memory-store.ts'
 import { type CompatOptions, settingsOf } from './options.ts'
+import { factsOf } from './parsed-cookies.ts'
 import { defineProperties } from './request-properties.ts'
+import { CompatSession } from './session.ts'
+import { SessionCookie } from './session-cookie.ts'
 import type { Settings } from './settings.ts'
 import { endOnce } from './single-end.ts'
 import { CompatStore } from './store.ts'
 import { Visit } from './visit.ts'
 
+export { MemoryStore } from './memory-store.ts'
 export type { CompatOptions } from './options.ts'
 export type { CompatSecret } from './secrets.ts'
 export type { CompatSession } from './session.ts'
@@ -27,17 +31,38 @@ export interface CompatMiddleware<Data extends object> {
   readonly store: CompatStore
 }
 
-/**
- * express-session's API on sessions of ours: `req.session`, `req.sessionID` and `req.sessionStore`, by its options,
- * with its callbacks. A store that does not answer is passed to the error handler as `StoreUnavailableError`
- * with `status` 503.
- * @throws OptionError
- */
-export function compat<Data extends object = Record<string, unknown>>(
+export interface Compat {
+  /**
+   * express-session's API on sessions of ours: `req.session`, `req.sessionID` and `req.sessionStore`, by its options,
+   * with its callbacks. A store that does not answer is passed to the error handler as `StoreUnavailableError`
+   * with `status` 503.
+   * @throws OptionError
+   */
+  <Data extends object = Record<string, unknown>>(
+    options: CompatOptions<Data>,
+  ): CompatMiddleware<Data>
+  /** What `req.session.cookie` is. */
+  readonly Cookie: typeof SessionCookie
+  /** What `req.session` is. */
+  readonly Session: typeof CompatSession
+  /** What `req.sessionStore` is. */
+  readonly Store: typeof CompatStore
+  readonly MemoryStore: typeof MemoryStore
+}
+
+export const compat: Compat = Object.assign(middlewareOf, {
+  Cookie: SessionCookie,
+  Session: CompatSession,
+  Store: CompatStore,
+  MemoryStore,
+})
+
+function middlewareOf<Data extends object = Record<string, unknown>>(
   options: CompatOptions<Data>,
 ): CompatMiddleware<Data> {
   const settings = settingsOf(options)
-  const store = new CompatStore(settings)
+  const store = options.store instanceof MemoryStore ? options.store : new CompatStore(settings)
+  store.serve(settings)
   const middleware = (
     request: IncomingMessage,
     response: ServerResponse,
@@ -76,15 +101,15 @@ function open(
   store: CompatStore,
   next: (error?: unknown) => void,
 ): void {
-  const { sessions, cookieReader: cookie, isSecure } = settings
+  const { sessions, name, cookieReader: cookie, isSecure } = settings
   const start = (exchange: Exchange<object>): void => {
-    const visit = new Visit(request, settings, exchange)
+    const visit = new Visit(request, settings, exchange, store)
     defineProperties(request, visit, store)
     hookResponse(response, visit, next, sessions)
     endOnce(response)
     next()
   }
-  const facts = new NodeRequest(request, request, isSecure)
+  const facts = factsOf(request, name, cookie, isSecure)
   const opened = sessions.exchange(request, facts, { cookie })
   if (opened instanceof Promise) opened.then(start, next)
   else start(opened)

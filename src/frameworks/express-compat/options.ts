@@ -1,11 +1,13 @@
 import type { IncomingMessage } from 'node:http'
-import { namedCookie } from '../../core/cookie.ts'
+import { inForm, namedCookie } from '../../core/cookie.ts'
 import { OptionError } from '../../core/errors.ts'
 import type { Sessions } from '../../core/sessions.ts'
+import { SIGNED } from '../../core/token-form.ts'
 import { type CreateSessionsOptions, createSessions } from '../../index.ts'
 import { securityOf } from './connection.ts'
 import { CookieSource } from './cookie-source.ts'
-import { type CompatSecret, secretsFrom } from './secrets.ts'
+import { MemoryStore } from './memory-store.ts'
+import { type CompatSecret, secretsFrom, signerWith } from './secrets.ts'
 import { isCookieName } from './serialize-cookie.ts'
 import type { SessionCookieOptions } from './session-cookie.ts'
 import type { Settings } from './settings.ts'
@@ -32,8 +34,8 @@ interface ExpressSessionOptions<Data extends object> {
   readonly proxy?: boolean | undefined
   /** What happens when `req.session` is deleted or set to null. Default `'keep'`. */
   readonly unset?: 'keep' | 'destroy' | undefined
-  /** What `sojourn/express-session` has made. */
-  readonly store?: { readonly sessions: Sessions<Data> } | undefined
+  /** `new MemoryStore()`, or what `sojourn/express-session` has made. */
+  readonly store?: MemoryStore | { readonly sessions: Sessions<Data> } | undefined
 }
 
 export interface CompatOptions<Data extends object>
@@ -108,9 +110,11 @@ export function settingsOf<Data extends object>(options: CompatOptions<Data>): S
   return {
     sessions: sessions as Sessions<object>,
     name,
-    cookieReader: namedCookie(name),
+    cookieReader: namedCookie(name, SIGNED),
     cookies,
     isSecure,
+    cookieValueOf: options.secret === undefined ? (token) => token : signerWith(options.secret),
+    resave: options.resave ?? true,
     saveUninitialized: options.saveUninitialized ?? true,
     rolling: options.rolling ?? false,
     unsetDestroys: unset === 'destroy',
@@ -125,13 +129,16 @@ function sessionsOf<Data extends object>(
   cookieName: string,
   persistent: boolean,
 ): Sessions<Data> {
-  const { store, sessions: given, secret, secrets } = options
+  const { sessions: given, secret, secrets } = options
+  const memory = options.store instanceof MemoryStore ? options.store : undefined
+  const store = options.store instanceof MemoryStore ? undefined : options.store
+  if (memory !== undefined) refuseBeside(options)
   const made = given ?? store?.sessions
   if (store !== undefined && !isSessions(store.sessions)) {
     throw new OptionError(
       'store',
       "takes what 'sojourn/express-session' has made: other stores cannot compare before they write. Name " +
-        'the Redis in `redis`; the option `adopt` takes over the sessions of a connect-redis that is in use',
+        'the Redis in `redis`, or leave it out for sessions in this process; the option `adopt` takes over the sessions of a connect-redis that is in use',
     )
   }
   if (made !== undefined) {
@@ -162,10 +169,19 @@ function sessionsOf<Data extends object>(
     ...rest,
     idleTimeout,
     absoluteTimeout,
+    ...(memory === undefined ? {} : { engine: memory.engine(options.clock) }),
     secrets: [...current, ...former],
     // For those who read it elsewhere, as `sessionOfUpgrade` does, and for the old store of `adopt`.
-    cookie: { name: cookieName, secure: isPrefixed, persistent },
+    cookie: inForm({ name: cookieName, secure: isPrefixed, persistent }, SIGNED),
   })
+}
+
+/** Sessions live in one place. */
+function refuseBeside(options: object): void {
+  for (const name of ['sessions', 'redis', 'engine'] as const) {
+    if ((options as Record<string, unknown>)[name] === undefined) continue
+    throw new OptionError('store', `stands beside \`${name}\`: give one of them`)
+  }
 }
 
 function isSessions(value: unknown): boolean {

@@ -1,4 +1,4 @@
-import { KeyObject } from 'node:crypto'
+import { createHmac, KeyObject } from 'node:crypto'
 import { OptionError } from '../../core/errors.ts'
 import { borrowedSecrets } from '../node/borrowed-secrets.ts'
 
@@ -23,6 +23,19 @@ export function secretsFrom(secret: unknown): Uint8Array[] {
     )
   })
   return borrowedSecrets(secrets, 'secret', 'express-compat')
+}
+
+/**
+ * express-session's form, `s:value.signature`: what takes the signature off, such as cookie-parser, gets the token.
+ * It is not checked here, for nobody can guess a token.
+ * @param secrets that `secretsFrom` has taken
+ */
+export function signerWith(secrets: unknown): (token: string) => string {
+  const key = (Array.isArray(secrets) ? secrets[0] : secrets) as CompatSecret
+  return (token) => {
+    const signature = createHmac('sha256', key).update(token).digest('base64').replace(/=+$/, '')
+    return `s:${token}.${signature}`
+  }
 }
 
 function bytesOf(secret: unknown): Uint8Array | undefined {

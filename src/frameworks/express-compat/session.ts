@@ -11,13 +11,22 @@ export interface Home {
   regenerate(session: CompatSession): Promise<void>
   /** Tells of what failed where nobody may have been told. */
   report(operation: string, error: unknown): void
+  /** `req.sessionStore.set` of a request's own session. @returns nothing where it is not that one */
+  store?(session: CompatSession, id: string): Promise<void> | undefined
 }
+
+/** A function, so that no member of a session leads to its request's. */
+export let homeOf: (session: CompatSession) => Home
 
 /**
  * `req.session`: the attributes are its own properties, and `cookie`. What is set is stored with the
  * response, as JSON has it.
  */
 export class CompatSession {
+  static {
+    homeOf = (session) => session.#home
+  }
+
   declare cookie: SessionCookie
   readonly #home: Home
 

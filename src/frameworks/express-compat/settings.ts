@@ -11,6 +11,9 @@ export interface Settings {
   readonly cookieReader: CookieReader
   readonly cookies: CookieSource<IncomingMessage>
   readonly isSecure: (request: IncomingMessage) => boolean
+  /** What the cookie holds for a token. */
+  readonly cookieValueOf: (token: string) => string
+  readonly resave: boolean
   readonly saveUninitialized: boolean
   readonly rolling: boolean
   readonly unsetDestroys: boolean

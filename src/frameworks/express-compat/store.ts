@@ -7,7 +7,7 @@ import { answer, type Callback } from './callback.ts'
 import type { StoredCookie } from './cookie-source.ts'
 import { changesOf } from './json.ts'
 import { visitOf } from './request-properties.ts'
-import { CompatSession, type Home } from './session.ts'
+import { CompatSession, type Home, homeOf } from './session.ts'
 import { cookieIn, restoredCookie } from './session-cookie.ts'
 import type { Settings } from './settings.ts'
 import type { Visit } from './visit.ts'
@@ -18,6 +18,8 @@ export interface SessionRecord {
   [attribute: string]: unknown
 }
 
+type ReplacedSet = (id: string, session: object, callback: Callback) => unknown
+
 interface Carrier {
   session?: unknown
   sessionID?: unknown
@@ -26,13 +28,13 @@ interface Carrier {
 
 /** `req.sessionStore`: sessions by their public ids, as `req.session.id` gives them. */
 export class CompatStore extends EventEmitter {
-  readonly #settings: Settings
+  #given: Settings | undefined
   #isConnected = true
 
   /** Made by `compat`. */
-  constructor(settings: Settings) {
+  constructor(settings?: Settings) {
     super()
-    this.#settings = settings
+    this.#given = settings
     // As there, for applications that say so; a Redis that does not answer is an error, not no session.
     this.on('disconnect', () => {
       this.#isConnected = false
@@ -40,6 +42,22 @@ export class CompatStore extends EventEmitter {
     this.on('connect', () => {
       this.#isConnected = true
     })
+  }
+
+  /** For `compat`: what a store of the application's is a store of. The first that it is given to counts. */
+  serve(settings: Settings): void {
+    this.#given ??= settings
+  }
+
+  get #settings(): Settings {
+    if (this.#given === undefined) throw new TypeError('this store has not been given to compat()')
+    return this.#given
+  }
+
+  /** What the application has put in the place of `set`, as tests and tracing do: it is told of each write. */
+  get replacedSet(): ReplacedSet | undefined {
+    const { set } = this as { set: ReplacedSet }
+    return set === CompatStore.prototype.set ? undefined : set
   }
 
   /** What the application has said last, by the events `disconnect` and `connect`. */
@@ -101,8 +119,9 @@ export class CompatStore extends EventEmitter {
   load(id: string): Promise<CompatSession | undefined>
   load(id: string, callback?: (error: unknown, session?: CompatSession) => void): unknown {
     const load = async (): Promise<CompatSession | undefined> => {
-      const record = await this.#get(id)
-      return record && this.createSession({ sessionID: id, sessionStore: this }, record)
+      const sessionID = this.#known(id)
+      const record = await this.#get(sessionID)
+      return record && this.createSession({ sessionID, sessionStore: this }, record)
     }
     return answer(undefined, load(), callback)
   }
@@ -145,6 +164,9 @@ export class CompatStore extends EventEmitter {
   }
 
   async #set(id: string, session: object): Promise<void> {
+    // A request's own, which may not be stored yet.
+    const own = session instanceof CompatSession ? homeOf(session).store?.(session, id) : undefined
+    if (own !== undefined) return own
     const { sessions, cookies } = this.#settings
     const cookie = cookieIn(session)
     const isThere = await sessions.stored.change(this.#known(id), (stored) => {
@@ -204,9 +226,15 @@ export class CompatStore extends EventEmitter {
     return JSON.parse(JSON.stringify({ cookie, ...Object.fromEntries(shown) })) as SessionRecord
   }
 
-  /** @throws OptionError where a name of `genid`'s would not be found, which must not look like success */
-  #known(id: string): string {
-    if (this.#settings.genid === undefined || isSessionId(id)) return id
+  /**
+   * @param asked a public id, or a token
+   * @throws OptionError where a name of `genid`'s would not be found, which must not look like success
+   */
+  #known(asked: string): string {
+    const { sessions, genid } = this.#settings
+    // Who has taken it out of the cookie has the token.
+    const id = sessions.stored.idOf(asked) ?? asked
+    if (genid === undefined || isSessionId(id)) return id
     throw new OptionError(
       'genid',
       'names sessions for the application only: the store takes `sessions.from(req).id`',

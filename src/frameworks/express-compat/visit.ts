@@ -12,18 +12,9 @@ import { endOf, isOver, newIdleTimeout, noteOf, setNote } from './lifetime.ts'
 import { serializeCookie } from './serialize-cookie.ts'
 import { CompatSession, type Home } from './session.ts'
 import { cookieIn, type SessionCookie } from './session-cookie.ts'
+import { FOREIGN, type Held, type Seen, SessionSlot, UNSEEN } from './session-slot.ts'
 import type { Settings } from './settings.ts'
-
-/** What an object was when it was last the same as what is stored. */
-interface Held {
-  known: Known
-}
-
-/** Nobody has looked at it. */
-const UNSEEN: unique symbol = Symbol('unseen')
-/** The application has put something else in its place. */
-const FOREIGN: unique symbol = Symbol('foreign')
-type Seen = CompatSession | typeof UNSEEN
+import type { CompatStore } from './store.ts'
 
 /** Of the responses that come within so many milliseconds one renews the session. */
 const BURST = 100
@@ -43,12 +34,9 @@ export class Visit implements ResponseExchange, Home {
 
   readonly #request: IncomingMessage
   readonly #settings: Settings
+  readonly #sessionStore: CompatStore
   #exchange: Exchange<object>
-  /** What `req.session` is; made when somebody looks. */
-  #current: CompatSession | undefined
-  readonly #held = new Map<CompatSession, Held>()
-  /** Objects of sessions that are not this request's any more, and what they were called. */
-  readonly #former = new Map<CompatSession, string>()
+  readonly #slot: SessionSlot
   /** What it held when the request came; of a new session nothing. */
   #original: Known = NOTHING
   /** Whether the request came with it. */
@@ -56,12 +44,8 @@ export class Visit implements ResponseExchange, Home {
   #cookie: SessionCookie | undefined
   /** When it was to end as the application was shown it. */
   #shownEnd: number | undefined
-  /** Destroyed, or set to nothing by the application. */
-  #isUnset = false
   /** Ended by the application's `destroy`; nothing is left to be done for the option `unset`. */
   #isDestroyed = false
-  /** Something else that the application has put in the session's place. */
-  #foreign: unknown
   #isRegenerated = false
   /** Its cookie's time was over when it was to be stored. */
   #isOver = false
@@ -70,15 +54,26 @@ export class Visit implements ResponseExchange, Home {
   #headersSent = false
   #abandoned = false
   #renews = false
+  /** What the application's own `set` is being told of. */
+  #telling: { readonly session: CompatSession; readonly explicit: boolean } | undefined
+  /** The application's own `set` has been told. */
+  #isTold = false
   #givenId: { readonly value: unknown } | undefined
   #name: { readonly value: unknown } | undefined
   readonly #queue = new CallQueue()
   accessed = false
 
-  constructor(request: IncomingMessage, settings: Settings, exchange: Exchange<object>) {
+  constructor(
+    request: IncomingMessage,
+    settings: Settings,
+    exchange: Exchange<object>,
+    sessionStore: CompatStore,
+  ) {
     this.#request = request
+    this.#sessionStore = sessionStore
     this.#settings = settings
     this.#exchange = exchange
+    this.#slot = new SessionSlot(request)
     this.#wasStored = !exchange.session.isNew
   }
 
@@ -94,16 +89,11 @@ export class Visit implements ResponseExchange, Home {
 
   get session(): unknown {
     this.accessed = true
-    if (this.#isUnset) return undefined
-    return this.#foreign ?? this.#look()
+    return this.#slot.get(() => this.#look())
   }
 
   set session(value: unknown) {
-    this.#foreign = undefined
-    this.#isUnset = value === undefined || value === null
-    if (this.#isUnset || value === this.#current) return
-    if (value instanceof CompatSession && this.#held.has(value)) this.#current = value
-    else this.#foreign = value
+    this.#slot.set(value)
   }
 
   get id(): unknown {
@@ -125,36 +115,63 @@ export class Visit implements ResponseExchange, Home {
   // What a session object asks of its request.
 
   idOf(session: CompatSession): string {
-    return this.#former.get(session) ?? (this.#ownId as string)
+    return this.#slot.formerId(session) ?? (this.#ownId as string)
   }
 
   save(session: CompatSession): Promise<void> {
     return this.#queue.run(async () => {
-      const held = this.#held.get(session)
+      const held = this.#slot.heldBy(session)
       if (held === undefined) return this.#drop(session)
-      await this.#store(session, held, true)
+      await this.#write(session, held, true)
       if (!this.#attributes.isNew) held.known = showNews(session, held.known, this.#attributes)
     })
+  }
+
+  store(session: CompatSession, id: string): Promise<void> | undefined {
+    const held = this.#slot.heldBy(session)
+    if (held === undefined || id !== this.id) return undefined
+    const telling = this.#telling
+    if (telling?.session === session) return this.#store(session, held, telling.explicit)
+    return this.#queue.run(() => this.#store(session, held, true))
+  }
+
+  /** By the application's own `set`, where it has one. */
+  async #write(session: CompatSession, held: Held, explicit: boolean): Promise<void> {
+    const store = this.#sessionStore
+    const { replacedSet } = store
+    if (replacedSet === undefined) return this.#store(session, held, explicit)
+    this.#telling = { session, explicit }
+    this.#isTold = true
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const result: unknown = replacedSet.call(store, this.id as string, session, (error) => {
+          if (error) reject(error)
+          else resolve()
+        })
+        if (result instanceof Promise) result.then(() => resolve(), reject)
+      })
+    } finally {
+      this.#telling = undefined
+    }
   }
 
   reload(session: CompatSession): Promise<void> {
     return this.#queue.run(async () => {
       const failure = (): Error => new Error('failed to load session')
-      if (!this.#held.has(session) || this.#attributes.isNew) throw failure()
+      if (this.#slot.heldBy(session) === undefined || this.#attributes.isNew) throw failure()
       await this.#attributes.refresh()
       if (this.#attributes.isNew) throw failure()
       this.#cookie = undefined
-      this.#current = undefined
-      this.#isUnset = false
+      this.#slot.refresh()
     })
   }
 
   async destroy(session: CompatSession): Promise<void> {
-    if (!this.#held.has(session)) return
+    if (this.#slot.heldBy(session) === undefined) return
     // At once: who goes on without waiting finds no session.
-    this.#isUnset = true
+    this.#slot.leave(this.#ownId as string)
+    this.#slot.unset()
     this.#isDestroyed = true
-    this.#leaveBehind(this.#ownId as string)
     await this.#queue.run(() => this.#attributes.logout())
   }
 
@@ -182,7 +199,8 @@ export class Visit implements ResponseExchange, Home {
   /** @param former what the session before was called */
   #begin(former: string): void {
     const { sessions, cookieReader: cookie } = this.#settings
-    this.#leaveBehind(former)
+    this.#slot.leave(former)
+    this.#slot.refresh()
     this.#exchange.release()
     this.#exchange = sessions.exchange(this.#request, NO_COOKIE, { cookie }) as Exchange<object>
     if (this.#headersSent) this.#exchange.deliver()
@@ -190,10 +208,9 @@ export class Visit implements ResponseExchange, Home {
     this.#isRegenerated = true
     this.#wasStored = false
     this.#hasWanted = false
+    this.#isTold = false
     this.#isOver = false
-    this.#isUnset = false
     this.#isDestroyed = false
-    this.#foreign = undefined
     this.#cookie = undefined
     this.#name = undefined
     this.#givenId = undefined
@@ -202,9 +219,7 @@ export class Visit implements ResponseExchange, Home {
 
   /** `req.session` becomes one that holds this. */
   replace(data: Readonly<Record<string, unknown>>, cookie: SessionCookie): CompatSession {
-    this.#current = undefined
-    this.#foreign = undefined
-    this.#isUnset = false
+    this.#slot.refresh()
     const session = this.#look()
     clear(session)
     show(session, Object.entries(data))
@@ -225,11 +240,11 @@ export class Visit implements ResponseExchange, Home {
   }
 
   #isDirty(): boolean {
-    const session = this.#present()
+    const session = this.#slot.present()
     if (session === FOREIGN) return true
     if (session === undefined) return this.#isToDestroy
     if (this.#isOver || !this.#isStorable) return false
-    if (this.#isToWant || this.#exchange.dirty) return true
+    if (this.#isToWant || this.#exchange.dirty || this.#isToTell) return true
     return session !== UNSEEN && this.#isChanged(session)
   }
 
@@ -241,17 +256,18 @@ export class Visit implements ResponseExchange, Home {
     // Whoever has asked for that is told how it went.
     if (this.#queue.isBusy) return this.#queue.idle()
     return this.#queue.run(async () => {
-      const session = this.#present()
+      const session = this.#slot.present()
       if (session === FOREIGN) throw replaced()
       if (session === undefined) {
         if (!this.#isToDestroy) return
         this.#isDestroyed = true
         await this.#attributes.logout()
-      } else if (session === UNSEEN) {
+      } else if (session === UNSEEN && this.#sessionStore.replacedSet === undefined) {
         if (this.#isToWant) this.#want()
         await this.#exchange.commit()
       } else {
-        await this.#store(session, this.#heldBy(session), false)
+        const seen = session === UNSEEN ? this.#look() : session
+        await this.#write(seen, this.#heldBy(seen), false)
       }
     })
   }
@@ -269,7 +285,7 @@ export class Visit implements ResponseExchange, Home {
   }
 
   #cookieFor(delivered: Deliverable | undefined): string | undefined {
-    const session = this.#present()
+    const session = this.#slot.present()
     if (session === undefined || session === FOREIGN || !this.#isStorable) return undefined
     if (delivered === undefined && !this.#isOver) return undefined
     const cookie = this.#cookieOf(session)
@@ -282,7 +298,8 @@ export class Visit implements ResponseExchange, Home {
     this.#shownEnd = endOf(cookie)
     this.#renews = rolling
     // Of a session that is over the value is of no use to anybody.
-    return serializeCookie(name, delivered?.token ?? this.#exchange.id, cookie.data)
+    const value = this.#settings.cookieValueOf(delivered?.token ?? this.#exchange.id)
+    return serializeCookie(name, value, cookie.data)
   }
 
   release(): void {
@@ -295,7 +312,7 @@ export class Visit implements ResponseExchange, Home {
   }
 
   afterResponse(onError: (error: unknown) => void): void {
-    const session = this.#present()
+    const session = this.#slot.present()
     if (session === undefined || session === FOREIGN) return
     const { cookies, renewsAlways } = this.#settings
     if (this.#renews) this.#exchange.afterResponse(onError, 1)
@@ -304,23 +321,11 @@ export class Visit implements ResponseExchange, Home {
     } else this.#exchange.afterResponse(onError)
   }
 
-  /** Nothing where the application wants none. */
-  #present(): Seen | typeof FOREIGN | undefined {
-    if (this.#isUnset || !Object.hasOwn(this.#request, 'session')) return undefined
-    if (this.#current === undefined && this.#foreign === undefined) return UNSEEN
-    // Deleted and set again it is a property like others.
-    const value = (this.#request as { session?: unknown }).session
-    if (value === undefined || value === null) return undefined
-    return value instanceof CompatSession && this.#held.has(value) ? value : FOREIGN
-  }
-
   #look(): CompatSession {
-    if (this.#current !== undefined) return this.#current
     const session = new CompatSession(this, this.#cookieNow())
     const shown = show(session, valuesOf(this.#attributes))
-    if (this.#held.size === 0 && this.#wasStored) this.#original = shown
-    this.#held.set(session, { known: shown })
-    this.#current = session
+    if (this.#slot.isFirst && this.#wasStored) this.#original = shown
+    this.#slot.put(session, shown)
     return session
   }
 
@@ -357,6 +362,13 @@ export class Visit implements ResponseExchange, Home {
     return this.#attributes.isNew && this.#isWanted
   }
 
+  /** With `resave` an application's own `set` is told of unmodified sessions too, once. */
+  get #isToTell(): boolean {
+    if (this.#isTold || this.#headersSent || this.#sessionStore.replacedSet === undefined)
+      return false
+    return this.#settings.resave && !this.#attributes.isNew
+  }
+
   /** As with express-session: what is not called by a string is not kept. */
   get #isStorable(): boolean {
     if (this.#givenId !== undefined) return typeof this.#givenId.value === 'string'
@@ -368,7 +380,7 @@ export class Visit implements ResponseExchange, Home {
   }
 
   #heldBy(session: CompatSession): Held {
-    const held = this.#held.get(session)
+    const held = this.#slot.heldBy(session)
     if (held === undefined) throw replaced()
     return held
   }
@@ -482,12 +494,6 @@ export class Visit implements ResponseExchange, Home {
 
   #isModified(session: Seen): boolean {
     return session !== UNSEEN && changesOf(session, this.#original) !== undefined
-  }
-
-  #leaveBehind(id: string): void {
-    for (const session of this.#held.keys()) this.#former.set(session, id)
-    this.#held.clear()
-    this.#current = undefined
   }
 
   /** Nothing is left that it could be stored in. */

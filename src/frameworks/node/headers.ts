@@ -33,7 +33,9 @@ export function withSessionHeaders(
   }
   const rest = mergeHeadArguments(response, args)
   if (cookie !== undefined) {
-    response.setHeader('Set-Cookie', listOf(response.getHeader('set-cookie')).concat(cookie))
+    const cookies = listOf(response.getHeader('set-cookie')).concat(cookie)
+    // One is a string, as frameworks have it: tests that inject requests see which it is.
+    response.setHeader('Set-Cookie', cookies.length === 1 ? (cookies[0] as string) : cookies)
     const cacheControl = listOf(response.getHeader('cache-control')).join(',')
     response.setHeader('Cache-Control', withoutSharedCaching(cacheControl))
     removeHeaders(response, CDN_HEADERS)

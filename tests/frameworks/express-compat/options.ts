@@ -36,6 +36,10 @@ const refused: Readonly<Record<string, readonly [options: object, message: RegEx
     /`idleTimeout`.*`sessions`/,
   ],
   'a secret beside sessions': [{ sessions: createSessions(), secret: SECRET }, /`secret`/],
+  'a store in this process beside redis': [
+    { secret: SECRET, store: new compat.MemoryStore(), redis: 'redis://localhost' },
+    /`store`.*`redis`/,
+  ],
   'a store beside sessions': [
     { sessions: createSessions(), store: { sessions: createSessions() } },
     /`store`/,

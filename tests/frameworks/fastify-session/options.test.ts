@@ -1,9 +1,10 @@
 /** What the plugin takes, and what it refuses at the start. */
+import fastifyCookie, { Signer } from '@fastify/cookie'
 import { createSessions, memoryEngine, OptionError } from 'sojourn'
 import { type FastifySessionOptions, fastifySession } from 'sojourn/fastify-session'
 import { afterEach, describe, expect, it } from 'vitest'
 import { SECRET } from '../support/world.ts'
-import { makeApp, start } from './pair.ts'
+import { makeApp, start, theirs } from './pair.ts'
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {
@@ -22,6 +23,16 @@ async function refusal(options: object): Promise<OptionError> {
   throw new Error('was not refused by an OptionError', { cause: error })
 }
 
+/** What @fastify/session itself says. */
+async function theirMessage(options: object): Promise<string> {
+  const app = makeApp()
+  closing.push(() => app.close())
+  app.register(fastifyCookie)
+  app.register(theirs, options as Record<string, unknown>)
+  const failure: unknown = await app.ready().then(undefined, (error: unknown) => error)
+  return (failure as Error).message
+}
+
 const store = { get: () => undefined, set: () => undefined, destroy: () => undefined }
 const signer = { sign: (text: string) => text, unsign: (text: string) => text }
 
@@ -31,7 +42,8 @@ describe('refused', () => {
     ['a secret of 31 characters', { secret: 'x'.repeat(31) }, 'secret'],
     ['no secrets', { secret: [] }, 'secret'],
     ['an empty one among secrets', { secret: [SECRET, ''] }, 'secret'],
-    ['a signer', { secret: signer }, 'secret'],
+    ['a signer that does not show its secrets', { secret: signer }, 'secret'],
+    ['half a signer', { secret: { sign: signer.sign } }, 'secret'],
     ['another store', { secret: SECRET, store }, 'store'],
     ['sessions of something else', { sessions: {} }, 'sessions'],
     [
@@ -73,6 +85,13 @@ describe('refused', () => {
     expect((await refusal({ secret: SECRET, store })).message).toContain('adopt')
   })
 
+  it('a wrong secret in the words of @fastify/session', async () => {
+    const told = [{}, { secret: 'x'.repeat(31) }, { secret: [] }, { secret: { unsign: true } }]
+    const messages = await Promise.all(told.map(async (each) => (await refusal(each)).message))
+    expect(messages).toEqual(await Promise.all(told.map(theirMessage)))
+    expect(messages.join()).not.toContain('undefined')
+  })
+
   it('never by a message that holds a secret', async () => {
     const short = 'canary of thirty characters ab'
     expect((await refusal({ secret: short })).message).not.toContain('canary')
@@ -80,6 +99,27 @@ describe('refused', () => {
 })
 
 describe('taken', () => {
+  it('a Signer of @fastify/cookie: the sessions of its secrets', async () => {
+    const engine = memoryEngine()
+    closing.push(() => engine.close())
+    const node = async (secret: FastifySessionOptions['secret']) => {
+      const app = makeApp()
+      await app.register(fastifySession, { engine, secret, cookie: { secure: false } })
+      app.get('/', ({ session }) => {
+        session.n = (session.n ?? 0) + 1
+        return String(session.n)
+      })
+      return start(app)
+    }
+    const first = await node(SECRET)
+    const second = await node(new Signer(['x'.repeat(32), SECRET]))
+    const third = await node('x'.repeat(32))
+    expect((await first.get('/')).text).toBe('1')
+    const cookie = `sessionId=${first.jar.get('sessionId')}`
+    expect((await second.get('/', { cookie })).text).toBe('2')
+    expect((await third.get('/', { cookie })).text).toBe('1')
+  })
+
   it('a list of secrets: sessions of a former one still open', async () => {
     const engine = memoryEngine()
     closing.push(() => engine.close())

@@ -10,9 +10,9 @@ import { Browser } from '../support/http-client.ts'
 import { SECRET } from '../support/world.ts'
 
 // Without its types: they declare `request.session` too.
-const theirs = createRequire(import.meta.url)('@fastify/session') as FastifyPluginCallback<
-  Record<string, unknown>
->
+export const theirs: FastifyPluginCallback<Record<string, unknown>> = createRequire(
+  import.meta.url,
+)('@fastify/session')
 
 declare module 'fastify' {
   interface Session {

@@ -129,7 +129,9 @@ export async function start(
   return { browser, app, key: options.key ?? 'koa.sess', events, sessions }
 }
 
-const isOf = (key: string) => (cookie: string) => cookie.startsWith(`${key}=`)
+/** With its signature. */
+const isOf = (key: string) => (cookie: string) =>
+  cookie.startsWith(`${key}=`) || cookie.startsWith(`${key}.sig=`)
 
 /** The value, and the time until it expires in place of the moment. */
 function masked(cookie: string): string {

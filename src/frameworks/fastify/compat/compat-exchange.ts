@@ -84,6 +84,7 @@ export class CompatExchange implements ResponseExchange {
       request: this.#request,
       cookie: this.#cookie,
       idGenerator: this.#plan.idGenerator,
+      valueOf: this.#plan.valueOf,
       destroy: (session) => this.#destroy(session),
       regenerate: (next, kept) => this.#regenerate(next, kept),
       save: () => this.#save(),
@@ -247,8 +248,12 @@ export class CompatExchange implements ResponseExchange {
   }
 
   #setCookie(token: string, session: Session | undefined): string {
-    const { cookieName, cookiePrefix } = this.#plan
-    return setCookie(cookieName, cookiePrefix + token, session?.cookie ?? this.#usualCookie())
+    const { cookieName, cookiePrefix, valueOf } = this.#plan
+    return setCookie(
+      cookieName,
+      cookiePrefix + valueOf(token),
+      session?.cookie ?? this.#usualCookie(),
+    )
   }
 
   #usualCookie(): SessionCookie {

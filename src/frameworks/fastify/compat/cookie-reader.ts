@@ -4,6 +4,7 @@ import {
   cookieValues,
   nextValue,
 } from '../../../core/cookie.ts'
+import type { TokenForm } from '../../../core/token-form.ts'
 
 /** Finds Sojourn's token behind the plugin's own cookie name and prefix. */
 export class PrefixedCookie implements CookieReader {
@@ -11,10 +12,12 @@ export class PrefixedCookie implements CookieReader {
   readonly #prefix: string
   /** As browsers give it back. */
   readonly #encoded: string
+  readonly #form: TokenForm
 
-  constructor(name: string, prefix: string) {
+  constructor(name: string, prefix: string, form: TokenForm) {
     this.#profile = { name, suffix: '' }
     this.#prefix = prefix
+    this.#form = form
     this.#encoded = encodeURIComponent(prefix)
   }
 
@@ -22,13 +25,13 @@ export class PrefixedCookie implements CookieReader {
     return this.#profile
   }
 
-  first({ name }: CookieProfile, header: string): number {
+  first({ name }: CookieProfile, header: string): string | undefined {
     const at = nextValue(header, name, 0)
-    if (at === -1) return -1
+    if (at === -1) return undefined
     for (const prefix of [this.#encoded, this.#prefix]) {
-      if (header.startsWith(prefix, at)) return at + prefix.length
+      if (header.startsWith(prefix, at)) return this.#form.at(header, at + prefix.length)
     }
-    return -1
+    return undefined
   }
 
   candidates({ name }: CookieProfile, header: string | undefined): string[] {
@@ -45,7 +48,7 @@ export class PrefixedCookie implements CookieReader {
 
   #withoutPrefix(value: string): string | undefined {
     for (const prefix of [this.#encoded, this.#prefix]) {
-      if (value.startsWith(prefix)) return value.slice(prefix.length)
+      if (value.startsWith(prefix)) return this.#form.of(value.slice(prefix.length))
     }
     return undefined
   }

@@ -2,6 +2,7 @@ import type { FastifyRequest, Session } from 'fastify'
 import { LONGEST_LIFETIME } from '../../../core/duration.ts'
 import { OptionError } from '../../../core/errors.ts'
 import type { Sessions } from '../../../core/sessions.ts'
+import { DOTTED, dotted, PLAIN } from '../../../core/token-form.ts'
 import { refuseUnknown, requireObject } from '../../../core/unknown-options.ts'
 import { type CreateSessionsOptions, createSessions } from '../../../index.ts'
 import { borrowedSecrets } from '../../node/borrowed-secrets.ts'
@@ -24,14 +25,25 @@ export interface AnySessions
 /** Null, undefined and '' are nobody. */
 export type PrincipalOf = (session: FastifySessionObject) => string | number | null | undefined
 
+/** A `Signer` of @fastify/cookie. */
+export interface CookieSigner {
+  sign(value: string): string
+  unsign(value: string): unknown
+}
+
 export interface FastifySessionOptions
   extends MountOptions<FastifyRequest>,
     Omit<CreateSessionsOptions<SessionAttributes>, 'cookie' | 'prefix' | 'outage'> {
   /**
-   * At least 32 characters, or a list: the first one signs, the others still verify. Of it Sojourn's `secrets` are
-   * made, which may be given instead. Not needed beside `sessions`.
+   * At least 32 characters, or a list: the first one signs, the others still verify; or a `Signer` of @fastify/cookie,
+   * which has them. Of it Sojourn's `secrets` are made, which may be given instead. Not needed beside `sessions`.
    */
-  readonly secret?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined
+  readonly secret?:
+    | string
+    | Uint8Array
+    | readonly (string | Uint8Array)[]
+    | CookieSigner
+    | undefined
   /** What `createSessions` has made, instead of its options. */
   readonly sessions?: AnySessions | undefined
   /** An object whose `sessions` are Sojourn's; no other store. */
@@ -67,6 +79,8 @@ export interface Plan {
   readonly cookiePrefix: string
   readonly cookie: CookieOptions
   readonly reader: PrefixedCookie
+  /** What the cookie holds for a token, behind the prefix. */
+  readonly valueOf: (token: string) => string
   readonly saveUninitialized: boolean
   readonly rolling: boolean
   readonly idGenerator: ((request: FastifyRequest) => string) | undefined
@@ -84,6 +98,8 @@ const COOKIE_OPTIONS = [
 ]
 const NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}$/
 const SHORTEST_SECRET = 32
+const NO_SECRET =
+  'the secret option is required, and must be a String, Array of Strings, or a signer object with .sign and .unsign methods'
 /** As long as connect-redis keeps sessions whose cookie has no age. */
 const IDLE_TIMEOUT = '24h'
 
@@ -109,6 +125,7 @@ export function planOf(options: FastifySessionOptions): Plan {
     ...(fresh === undefined ? {} : { fresh }),
     ...(outage === undefined ? {} : { outage }),
   }
+  const isDotted = options.secret !== undefined
   const given = givenSessions(options)
   const sessions = given ?? ownSessions(options, cookie)
   try {
@@ -121,7 +138,8 @@ export function planOf(options: FastifySessionOptions): Plan {
   return {
     ...{ sessions, isOwn: given === undefined, mount, cookieName, cookiePrefix, cookie },
     ...{
-      reader: new PrefixedCookie(cookieName, cookiePrefix),
+      reader: new PrefixedCookie(cookieName, cookiePrefix, isDotted ? DOTTED : PLAIN),
+      valueOf: isDotted ? dotted : (token: string) => token,
       saveUninitialized,
       rolling,
       idGenerator,
@@ -163,28 +181,36 @@ function ownSessions(options: FastifySessionOptions, cookie: CookieOptions): Any
   })
 }
 
-function secretsOf(secret: unknown): Uint8Array[] {
-  if (isSigner(secret)) {
-    throw new OptionError(
-      'secret',
-      'takes text or bytes: a signer has nothing to sign, for the cookie holds a token that Sojourn signs',
-    )
-  }
+function secretsOf(given: unknown): Uint8Array[] {
+  const secret = secretsIn(given)
   if (typeof secret === 'string' && secret.length < SHORTEST_SECRET) {
-    throw new OptionError('secret', `must have ${SHORTEST_SECRET} characters at least`)
+    throw worded(`the secret must have length ${SHORTEST_SECRET} or greater`)
   }
   const all: readonly unknown[] = Array.isArray(secret) ? secret : [secret]
-  if (all.length === 0) throw new OptionError('secret', 'takes at least one secret')
+  if (all.length === 0) throw worded('at least one secret is required')
   const secrets = all.map((each) => {
     const isGiven = typeof each === 'string' || each instanceof Uint8Array
     if (isGiven && each.length > 0) return each
-    throw new OptionError('secret', 'takes a string of 32 characters or more, or a list of secrets')
+    throw worded(NO_SECRET)
   })
   return borrowedSecrets(secrets, 'secret', 'fastify-session')
 }
 
-function isSigner(secret: unknown): boolean {
-  return typeof (secret as { sign?: unknown } | null | undefined)?.sign === 'function'
+/** Of a `Signer` of @fastify/cookie those that it has. Others do not show them. */
+function secretsIn(secret: unknown): unknown {
+  if (typeof secret !== 'object' || secret === null || secret instanceof Uint8Array) return secret
+  const { sign, unsign, secrets } = secret as Record<string, unknown>
+  if (typeof sign !== 'function' || typeof unsign !== 'function') return secret
+  if (Array.isArray(secrets)) return secrets
+  throw new OptionError(
+    'secret',
+    'takes text, bytes, a list, or a Signer of @fastify/cookie: of another signer no keys can be made',
+  )
+}
+
+/** In the words of @fastify/session, which applications may have come to know. */
+function worded(message: string): OptionError {
+  return Object.assign(new OptionError('secret', message), { message })
 }
 
 function cookieOf(cookie: unknown = {}): CookieOptions {

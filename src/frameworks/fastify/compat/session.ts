@@ -16,6 +16,8 @@ import { changed, read, type Values, valuesOf, write } from './session-values.ts
 
 /** What a session asks of its request. */
 export interface Home {
+  /** What the cookie holds for a token. */
+  readonly valueOf: (token: string) => string
   readonly state: SessionState
   readonly request: FastifyRequest
   readonly cookie: CookieOptions
@@ -90,7 +92,7 @@ export class Session {
 
   /** What the cookie holds: a secret, not to be logged. */
   get encryptedSessionId(): string {
-    return this.#token.text
+    return this.#home.valueOf(this.#token.text)
   }
 
   get #token(): Token {

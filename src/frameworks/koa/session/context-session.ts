@@ -11,7 +11,7 @@ import {
   ONE_DAY,
   type Settings,
 } from './options.ts'
-import { setCookie } from './set-cookie.ts'
+import { setCookie, signatureOf } from './set-cookie.ts'
 
 /** Kept with a session whose lifetime, or name, is not that of all. */
 const MAX_AGE = '_maxAge'
@@ -26,6 +26,8 @@ const CHECKED: ProxyHandler<CookieSettings> = {
     throw new TypeError(`option ${String(name)} is invalid`)
   },
 }
+
+const NO_COOKIES: readonly string[] = []
 
 /**
  * One request's session by the rules of koa-session: when it is stored, when its cookie is sent, and what
@@ -60,7 +62,11 @@ export class ContextSession implements ResponseExchange, ModelHost {
   get model(): (KoaSessionModel & Attributes) | null {
     this.accessed = true
     if (this.#isRemoved) return null
-    return (this.#model ??= modelOf(this))
+    if (this.#model !== undefined) return this.#model
+    // Now, as there: what it leaves in `ctx.state` is to be found by whoever looks at the session.
+    if (this.session.isNew) void this.externalKey
+    this.#model = modelOf(this)
+    return this.#model
   }
 
   /** What `ctx.session = value` does. */
@@ -220,23 +226,32 @@ export class ContextSession implements ResponseExchange, ModelHost {
   }
 
   sendHeaders(): SetCookies {
-    const own = this.#cookie(this.#exchange.sendOwn() !== undefined)
-    return this.#exchange.withOthers(own)
+    const [own, ...signatures] = this.#cookies(this.#exchange.sendOwn() !== undefined)
+    const sent = this.#exchange.withOthers(own)
+    if (signatures.length === 0 || sent === undefined) return sent
+    return [...(typeof sent === 'string' ? [sent] : sent), ...signatures]
   }
 
   /** @param isDue whether the browser's cookie is not right any more */
-  #cookie(isDue: boolean): string | undefined {
+  #cookies(isDue: boolean): readonly string[] {
     const { externalKey } = this.#settings.behaviour
     const { token } = this.session
     const isToSend = token !== undefined && (this.#isSaved || isDue)
     if (externalKey !== undefined) {
       if (isToSend) externalKey.set(this.#ctx, token)
-      return undefined
+      return NO_COOKIES
     }
     const isToClear = token === undefined && (this.#isRemoved || isDue)
-    if (!isToSend && !isToClear) return undefined
+    if (!isToSend && !isToClear) return NO_COOKIES
     const value = isToSend ? token : ''
-    return setCookie(this.#settings.cookie.key, value, this.options, this.#ctx.secure)
+    const { key } = this.#settings.cookie
+    const cookie = setCookie(key, value, this.options, this.#ctx.secure, !isToSend)
+    const signature = this.#settings.isSigned
+      ? signatureOf(this.#ctx, `${key}=${value}`)
+      : undefined
+    if (signature === undefined) return [cookie]
+    const { secure } = this.#ctx
+    return [cookie, setCookie(`${key}.sig`, signature, this.options, secure, !isToSend)]
   }
 
   release(): void {

@@ -102,7 +102,8 @@ function checked(
 ): Exchange<Attributes> {
   const { session } = exchange
   if (session.isNew) {
-    if (hasShown(request, opening.cookie)) tell(ctx, 'missed', exchange.lastId, undefined)
+    const presented = presentedIn(request, opening.cookie)
+    if (presented !== undefined) tell(ctx, 'missed', exchange.lastId ?? presented, undefined)
     return exchange
   }
   const { valid } = behaviour
@@ -114,12 +115,12 @@ function checked(
   return sessions.exchange(ctx, nobody, opening) as Exchange<Attributes>
 }
 
-/** Whether the client has shown anything as its session. */
-function hasShown(request: ExchangeRequest, reader: CookieReader): boolean {
-  return reader.candidates(reader.profile(request), request.cookie).some((value) => value !== '')
+/** What the client has shown as its session. */
+function presentedIn(request: ExchangeRequest, reader: CookieReader): string | undefined {
+  return reader.candidates(reader.profile(request), request.cookie).find((value) => value !== '')
 }
 
-/** `session:missed` and `session:invalid` of the application. The key is the session's public id. */
+/** `session:missed` and `session:invalid` of the application. The key is the session's public id, or what is none of ours. */
 function tell(ctx: Context, event: string, key: string | undefined, value: unknown): void {
   setImmediate(() => ctx.app.emit(`session:${event}`, { key, value, ctx }))
 }

@@ -73,7 +73,10 @@ export interface KoaSessionOptions
     Pick<CreateSessionsOptions<Attributes>, 'merge'> {
   /** What the names of sessions, and in Redis the keys, begin with; not where `genid` is given. */
   readonly prefix?: string | undefined
-  /** Without effect: whether a cookie is one of ours is seen by its value. `false` where `app.keys` is not set. */
+  /**
+   * Whether the cookie has a second one beside it with its signature by `app.keys`, for `ctx.cookies.get`. Whether a
+   * cookie is one of ours is seen by its value. Default true; `false` where `app.keys` is not set.
+   */
   readonly signed?: boolean | null | undefined
   /** Without effect: there is one cookie of this name in an answer. */
   readonly overwrite?: boolean | null | undefined
@@ -112,7 +115,7 @@ const COOKIE_ATTRIBUTES: Readonly<Record<string, string>> = {
   domain: 'takes a domain name',
   sameSite: "takes 'strict', 'lax', 'none', true or false",
   priority: "takes 'low', 'medium' or 'high'",
-  maxAge: "takes milliseconds, up to 400 days, or 'session'",
+  maxAge: "Invalid input: takes milliseconds, up to 400 days, or 'session'",
 }
 const FUNCTIONS = ['valid', 'beforeSave', 'genid']
 const BOOLEANS = [
@@ -163,7 +166,7 @@ export function readOptions(options: KoaSessionOptions & { maxage?: unknown }): 
 const NO_NAME: CookieProfile = { name: '', suffix: '' }
 const wholeText: CookieReader = {
   profile: () => NO_NAME,
-  first: () => 0,
+  first: (_, text) => text,
   candidates: (_, text) => (text === undefined ? [] : [text]),
 }
 

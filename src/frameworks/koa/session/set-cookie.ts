@@ -1,3 +1,4 @@
+import type { Context } from 'koa'
 import type { CookieSettings } from './options.ts'
 
 const EPOCH = new Date(0)
@@ -8,9 +9,10 @@ export function setCookie(
   value: string,
   settings: CookieSettings,
   isSecure: boolean,
+  isOver: boolean,
 ): string {
   const { path = '/', domain, priority, partitioned } = settings
-  const expires = value === '' ? EPOCH : expiryOf(settings.maxAge)
+  const expires = isOver ? EPOCH : expiryOf(settings.maxAge)
   const site = settings.sameSite === true ? 'strict' : settings.sameSite
   return [
     `${name}=${value}`,
@@ -25,6 +27,17 @@ export function setCookie(
   ]
     .filter((part) => part !== '')
     .join('; ')
+}
+
+/**
+ * What Koa's own cookies put beside a signed one: without it `ctx.cookies.get` does not find the session's. A token has
+ * a code of its own, which is what counts here.
+ * @returns nothing where the application has no keys
+ */
+export function signatureOf(ctx: Context, cookie: string): string | undefined {
+  // Koa's types do not tell of them.
+  const { keys } = ctx.cookies as unknown as { keys?: { sign(text: string): string } }
+  return keys?.sign(cookie)
 }
 
 function expiryOf(maxAge: CookieSettings['maxAge']): Date | undefined {

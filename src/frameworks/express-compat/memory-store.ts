@@ -1,0 +1,21 @@
+import type { Clock } from '../../core/clock.ts'
+import { type MemoryEngine, memoryEngine } from '../../engines/memory/memory-engine.ts'
+import { CompatStore } from './store.ts'
+
+/**
+ * Sessions in this process, as without `redis`: for tests and development. Several middlewares that are given the same
+ * one see the same sessions, if they have the same secrets.
+ */
+export class MemoryStore extends CompatStore {
+  #engine: MemoryEngine | undefined
+
+  constructor() {
+    super()
+  }
+
+  /** For `compat`. @param clock of the first that asks */
+  engine(clock?: Clock): MemoryEngine {
+    this.#engine ??= memoryEngine(clock === undefined ? {} : { clock })
+    return this.#engine
+  }
+}
