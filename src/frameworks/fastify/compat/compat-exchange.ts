@@ -232,6 +232,7 @@ export class CompatExchange implements ResponseExchange {
 
   sendHeaders(): SetCookies {
     this.#state.headersSent = true
+    if (this.#exchange.isPassedOver) return undefined
     return this.#exchange.withOthers(this.#cookieNow())
   }
 
