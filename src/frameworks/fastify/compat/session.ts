@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { LONGEST_LIFETIME } from '../../../core/duration.ts'
+import { isPersistent, originOf } from '../../../core/meta.ts'
 import type { Lifetime } from '../../../core/repository.ts'
 import type { SessionState } from '../../../core/session-state.ts'
 import type { Token } from '../../../core/token.ts'
@@ -209,9 +210,15 @@ export class Session {
 
 /** What the cookie of a session that is stored has of its own. */
 export function keptOf(state: SessionState): Kept | undefined {
-  if (!state.attributes.has(COOKIE)) return undefined
+  if (!state.attributes.has(COOKIE)) return promisedOf(state)
   const kept = state.attributes.view(COOKIE)
   return typeof kept === 'object' && kept !== null ? kept : undefined
+}
+
+/** A session that was taken over ends when its old cookie would have, if it had an age. */
+function promisedOf({ live }: SessionState): Kept | undefined {
+  if (live === undefined || !isPersistent(live.meta)) return undefined
+  return originOf(live.meta) && { originalMaxAge: live.header.idleTimeout }
 }
 
 /** The session ends when its cookie does. */
