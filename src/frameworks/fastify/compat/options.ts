@@ -83,6 +83,7 @@ const COOKIE_OPTIONS = [
   ...['maxAge', 'expires', 'path', 'domain', 'httpOnly', 'secure', 'sameSite', 'partitioned'],
 ]
 const NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}$/
+const DOMAIN = /^(?=.{1,254}$)\.?[\w-]+(?:\.[\w-]+)*$/
 const SHORTEST_SECRET = 32
 /** As long as connect-redis keeps sessions whose cookie has no age. */
 const IDLE_TIMEOUT = '24h'
@@ -202,11 +203,11 @@ function cookieOf(cookie: unknown = {}): CookieOptions {
   // 0 has always been none.
   if (
     maxAge != null &&
-    !(typeof maxAge === 'number' && maxAge >= 0 && maxAge <= LONGEST_LIFETIME)
+    !(typeof maxAge === 'number' && (maxAge === 0 || (maxAge >= 1 && maxAge <= LONGEST_LIFETIME)))
   ) {
     throw new OptionError(
       'cookie.maxAge',
-      'takes milliseconds, up to 400 days: browsers keep no cookie longer',
+      'takes milliseconds, 1 or more, up to 400 days: browsers keep no cookie longer',
     )
   }
   if (expires != null && !(expires instanceof Date && !Number.isNaN(expires.getTime()))) {
@@ -215,7 +216,8 @@ function cookieOf(cookie: unknown = {}): CookieOptions {
   if (typeof path !== 'string' || !/^\/[\x20-\x3a\x3c-\x7e]*$/.test(path)) {
     throw new OptionError('cookie.path', "takes a path that begins with '/'")
   }
-  if (domain != null && !(typeof domain === 'string' && /^[\w.-]{0,253}$/.test(domain))) {
+  // Text without characters has always been none.
+  if (domain != null && domain !== '' && !(typeof domain === 'string' && DOMAIN.test(domain))) {
     throw new OptionError('cookie.domain', 'takes a domain name')
   }
   if (typeof secure !== 'boolean' && secure !== 'auto') {
@@ -224,6 +226,9 @@ function cookieOf(cookie: unknown = {}): CookieOptions {
   const isSite = typeof sameSite === 'boolean' || /^(?:lax|strict|none)$/i.test(String(sameSite))
   if (sameSite != null && !isSite) {
     throw new OptionError('cookie.sameSite', "takes true, false, 'lax', 'strict' or 'none'")
+  }
+  for (const name of ['httpOnly', 'partitioned'] as const) {
+    if (rest[name] != null) flag(`cookie.${name}`, rest[name])
   }
   return {
     ...rest,
