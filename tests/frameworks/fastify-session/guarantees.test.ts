@@ -2,6 +2,7 @@
 import { PassThrough } from 'node:stream'
 import { inspect } from 'node:util'
 import fastifyCookie from '@fastify/cookie'
+import { createClient } from '@redis/client'
 import type { FastifyInstance } from 'fastify'
 import {
   AttributeError,
@@ -779,6 +780,20 @@ describe('on Redis, two nodes', () => {
     app.get('/end', (request) => request.session.destroy().then(() => 'ended'))
     return start(app)
   }
+
+  it('keyPrefix is in front of every key', async () => {
+    const app = makeApp()
+    const options = { secret: SECRET, redis: server.url, keyPrefix: 'shop', prefix: '/shop' }
+    await app.register(fastifySession, { ...options, cookie: { secure: false } })
+    counting(app)
+    const client = await createClient({ url: server.url }).connect()
+    closing.push(() => client.destroy())
+    await client.flushAll()
+    await (await start(app)).get('/count')
+    const keys = await client.keys('*')
+    expect(keys.length).toBeGreaterThan(0)
+    expect(keys.filter((key) => !key.startsWith('shop:'))).toEqual([])
+  })
 
   it('one session: changes of both are kept, and what one ends the other does not know', async () => {
     const [one, two] = [await node(), await node()]

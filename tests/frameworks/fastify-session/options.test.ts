@@ -1,5 +1,6 @@
 /** What the plugin takes, and what it refuses at the start. */
 import { createSessions, memoryEngine, OptionError } from 'sojourn'
+import { fastifySession as fastifySource } from 'sojourn/adopt'
 import { type FastifySessionOptions, fastifySession } from 'sojourn/fastify-session'
 import { afterEach, describe, expect, it } from 'vitest'
 import { SECRET } from '../support/world.ts'
@@ -68,10 +69,32 @@ describe('refused', () => {
     ['expires', { secret: SECRET, cookie: { expires: new Date(Number.NaN) } }, 'cookie.expires'],
     ['secure', { secret: SECRET, cookie: { secure: 'yes' } }, 'cookie.secure'],
     ['sameSite', { secret: SECRET, cookie: { sameSite: 'loose' } }, 'cookie.sameSite'],
+    ['a prefix of keys', { secret: SECRET, keyPrefix: 'a b' }, 'keyPrefix'],
+    [
+      'a prefix of keys beside sessions',
+      { sessions: createSessions(), keyPrefix: 'shop' },
+      'keyPrefix',
+    ],
     ['fresh', { secret: SECRET, fresh: 'yes' }, 'fresh'],
     ['outage', { secret: SECRET, outage: 'maybe' }, 'outage'],
   ])('%s', async (_, options, name) => {
     expect((await refusal(options)).option).toBe(name)
+  })
+
+  it('an option that is not known, by a message with all that are', async () => {
+    const { message } = await refusal({ secret: SECRET, resave: true })
+    const own = ['cookieName', 'saveUninitialized', 'rolling', 'principal', 'keyPrefix']
+    for (const name of [...own, 'redis', 'adopt', 'idleTimeout', 'nearCache', 'outage']) {
+      expect(message).toMatch(new RegExp(`\\b${name}\\b`))
+    }
+  })
+
+  it('the old cookie’s name beside a mirror, by a message that names the option', async () => {
+    const client = { get: async () => null, del: async () => 1, pSetEx: async () => undefined }
+    const source = fastifySource({ client, secret: SECRET, old: 'mirror' })
+    const refused = await refusal({ secret: SECRET, adopt: [source] })
+    expect(refused.option).toBe('cookieName')
+    expect(refused.message).toContain("old: 'mirror'")
   })
 
   it('another store, by a message that says where its sessions go', async () => {

@@ -1,6 +1,8 @@
 import type { FastifyRequest, Session } from 'fastify'
 import { LONGEST_LIFETIME } from '../../../core/duration.ts'
+import { ENGINE_OPTION_NAMES } from '../../../core/engine-option-names.ts'
 import { OptionError } from '../../../core/errors.ts'
+import { SESSIONS_OPTION_NAMES } from '../../../core/options.ts'
 import type { Sessions } from '../../../core/sessions.ts'
 import { refuseUnknown, requireObject } from '../../../core/unknown-options.ts'
 import { type CreateSessionsOptions, createSessions } from '../../../index.ts'
@@ -19,7 +21,7 @@ export type SessionAttributes = {
 /** Sessions of any data. */
 export interface AnySessions
   extends Arrivals<AnyExchange>,
-    Pick<Sessions, 'stored' | 'revoke' | 'close' | 'checkCookieName' | 'of'> {}
+    Pick<Sessions, 'stored' | 'revoke' | 'close' | 'checkCookieName' | 'of' | 'watch' | 'on'> {}
 
 /** Null, undefined and '' are nobody. */
 export type PrincipalOf = (session: FastifySessionObject) => string | number | null | undefined
@@ -36,6 +38,8 @@ export interface FastifySessionOptions
   readonly sessions?: AnySessions | undefined
   /** An object whose `sessions` are Sojourn's; no other store. */
   readonly store?: { readonly sessions: AnySessions } | undefined
+  /** First part of every key in Redis: `prefix` of `createSessions`, which Fastify has another meaning for. Default `'sj'`. */
+  readonly keyPrefix?: string | undefined
   /** Default `'sessionId'`. */
   readonly cookieName?: string | undefined
   /** In front of each cookie's value. Default: nothing. */
@@ -77,11 +81,17 @@ const OPTIONS = [
   ...['secret', 'sessions', 'store', 'cookieName', 'cookiePrefix', 'cookie', 'saveUninitialized'],
   ...['rolling', 'idGenerator', 'principal', 'algorithm', 'fresh', 'outage'],
 ]
+/** Of the sessions that the plugin makes. */
+const OF_SESSIONS = [
+  ...['keyPrefix', ...ENGINE_OPTION_NAMES.filter((name) => name !== 'prefix')],
+  ...SESSIONS_OPTION_NAMES.filter((name) => !OPTIONS.includes(name)),
+]
 /** Fastify's own. Its `prefix` says nothing of keys. */
 const OF_REGISTER = ['prefix', 'logLevel', 'logSerializers']
 const COOKIE_OPTIONS = [
   ...['maxAge', 'expires', 'path', 'domain', 'httpOnly', 'secure', 'sameSite', 'partitioned'],
 ]
+const KEY_PREFIX = /^[A-Za-z0-9:_.-]{1,64}$/
 const NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}$/
 const DOMAIN = /^(?=.{1,254}$)\.?[\w-]+(?:\.[\w-]+)*$/
 const SHORTEST_SECRET = 32
@@ -114,7 +124,7 @@ export function planOf(options: FastifySessionOptions): Plan {
   const sessions = given ?? ownSessions(options, cookie)
   try {
     checkOptions(sessions, mount, ['fresh', 'outage'])
-    sessions.checkCookieName(cookieName)
+    checkCookieName(sessions, cookieName)
   } catch (error) {
     if (given === undefined) void sessions.close()
     throw error
@@ -128,6 +138,18 @@ export function planOf(options: FastifySessionOptions): Plan {
       idGenerator,
       principal,
     },
+  }
+}
+
+function checkCookieName(sessions: AnySessions, name: string): void {
+  try {
+    sessions.checkCookieName(name)
+  } catch (cause) {
+    if (!(cause instanceof OptionError)) throw cause
+    throw new OptionError(
+      'cookieName',
+      `is the old one's too, ${name}: old: 'mirror' of \`adopt\` needs two cookies, so give ours another cookieName`,
+    )
   }
 }
 
@@ -152,13 +174,20 @@ function isSessions(value: unknown): boolean {
 }
 
 function ownSessions(options: FastifySessionOptions, cookie: CookieOptions): AnySessions {
+  refuseUnknown(options, [...OPTIONS, ...OF_SESSIONS, ...OF_REGISTER])
+  const { keyPrefix } = options
+  if (keyPrefix !== undefined && !(typeof keyPrefix === 'string' && KEY_PREFIX.test(keyPrefix))) {
+    throw new OptionError('keyPrefix', 'takes 1 to 64 characters of A-Z a-z 0-9 : _ . -')
+  }
+  const taken = [...OPTIONS, ...OF_REGISTER, 'keyPrefix']
   const rest = Object.fromEntries(
-    Object.entries(options).filter(([name]) => ![...OPTIONS, ...OF_REGISTER].includes(name)),
+    Object.entries(options).filter(([name]) => !taken.includes(name)),
   ) as CreateSessionsOptions<SessionAttributes>
   const secrets = rest.secrets ?? secretsOf(options.secret)
   const { idleTimeout = cookie.maxAge ?? IDLE_TIMEOUT, absoluteTimeout = LONGEST_LIFETIME } = rest
   return createSessions<SessionAttributes>({
     ...{ ...rest, secrets, idleTimeout, absoluteTimeout },
+    ...(keyPrefix === undefined ? {} : { prefix: keyPrefix }),
     // The plugin forms its own: this is for the old store of `adopt`.
     cookie: { persistent: cookie.maxAge !== undefined },
   })
