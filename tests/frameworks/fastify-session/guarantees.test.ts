@@ -478,6 +478,43 @@ describe('cost', () => {
     }
   })
 
+  it('what is read and not changed is neither written as JSON nor parsed', async () => {
+    const { browser } = await site(
+      (app) => {
+        app.get('/begin', ({ session }) => {
+          session.n = 1
+          session.user = 'ada'
+          session.list = [{ id: 1, tags: ['a', 'b'], nested: { x: null, y: 'text' } }]
+          session.a = { deep: { deeper: [1, [2, { three: 3 }]] } }
+          return 'begun'
+        })
+        app.get('/read', ({ session }) => `${session.user} ${session.list?.length}`)
+        app.get('/nothing', () => 'nothing')
+        app.get('/in-place', ({ session }) => {
+          Object.assign((session.a as { deep: object }).deep, { more: true })
+          return 'changed'
+        })
+        app.get('/a', ({ session }) => JSON.stringify(session.a))
+      },
+      { saveUninitialized: false, rolling: false },
+    )
+    await browser.get('/begin')
+    const [written, parsed] = [vi.spyOn(JSON, 'stringify'), vi.spyOn(JSON, 'parse')]
+    closing.push(
+      () => written.mockRestore(),
+      () => parsed.mockRestore(),
+    )
+    for (const path of ['/read', '/nothing']) {
+      expect((await browser.get(path)).status).toBe(200)
+      expect([path, written.mock.calls, parsed.mock.calls]).toEqual([path, [], []])
+    }
+    await browser.get('/in-place')
+    expect(written).toHaveBeenCalled()
+    expect((await browser.get('/a')).text).toBe(
+      '{"deep":{"deeper":[1,[2,{"three":3}]],"more":true}}',
+    )
+  })
+
   it('without saveUninitialized a request that sets nothing does not ask the store', async () => {
     const { browser, engine } = await site(counting, { saveUninitialized: false })
     await browser.get('/')
