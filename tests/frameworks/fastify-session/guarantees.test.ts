@@ -389,6 +389,27 @@ describe('two requests at once', () => {
     }
   })
 
+  it('of two that regenerate one session the browser keeps the cookie of the one that comes first', async () => {
+    for (const saveUninitialized of [true, false]) {
+      const { browser, engine } = await site(
+        (app) => {
+          counting(app)
+          app.get('/renew', (request) => request.session.regenerate(['n']).then(() => 'renewed'))
+        },
+        { saveUninitialized },
+      )
+      await browser.get('/count')
+      const { cookie } = browser
+      const gate = engine.gate()
+      const late = browser.get('/renew', { cookie })
+      await gate.reached
+      expect((await browser.get('/renew', { cookie })).cookies).toHaveLength(1)
+      gate.open()
+      expect(await late).toMatchObject({ status: 200, cookies: [] })
+      expect((await browser.get('/look')).text).toBe('1')
+    }
+  })
+
   it('a reply does not bring back a session that was destroyed meanwhile', async () => {
     let release: (() => void) | undefined
     const { browser, sessions, dropped } = await site((app) => {

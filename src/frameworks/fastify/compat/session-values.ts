@@ -10,7 +10,7 @@ type Text = string | undefined
 /** Members that are not data of the application. */
 const OWN: ReadonlySet<string> = new Set(['cookie', 'sessionId', 'encryptedSessionId'])
 /** Objects that have been found to be as JSON has them, and frozen throughout: those of the near cache come again and again. */
-const checked = new WeakSet<object>()
+const checked = new WeakSet()
 
 /**
  * Whether the application's data on a session, as `JSON.stringify` sees them, are other than these.
@@ -121,16 +121,14 @@ function isEqual(value: unknown, before: unknown): boolean {
     return true
   }
   if (Array.isArray(before) || !isPlain(value)) return false
-  const [names, others] = [Object.keys(value), Object.keys(before)]
-  if (names.length !== others.length) return false
-  for (let at = 0; at < names.length; at++) {
-    const name = names[at] as string
+  const others = Object.keys(before)
+  let at = 0
+  for (const name of Object.keys(value)) {
     // Their order is in the text too.
-    if (name !== others[at]) return false
-    const [mine, theirs] = [value, before] as Record<string, unknown>[]
-    if (!isEqual(mine?.[name], theirs?.[name])) return false
+    if (name !== others[at++]) return false
+    if (!isEqual(Reflect.get(value, name), Reflect.get(before, name))) return false
   }
-  return true
+  return at === others.length
 }
 
 /** Whether it is as JSON would give it back, and frozen throughout. */

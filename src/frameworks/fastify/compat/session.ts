@@ -46,7 +46,9 @@ export class Session {
     // What comes from a request's body must not take the methods away, nor give it members that are no data.
     Object.defineProperty(Session.prototype, '__proto__', {
       get: () => Session.prototype,
-      set: () => checkAttributeName('__proto__'),
+      set: () => {
+        checkAttributeName('__proto__')
+      },
     })
   }
 
