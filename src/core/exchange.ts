@@ -237,7 +237,7 @@ export class Exchange<Data extends object> {
    * @returns the Set-Cookie header, if one is needed; several while another system's cookie is kept or cleared too
    */
   sendHeaders(): SetCookies {
-    if (this.#isPassedOver) {
+    if (this.isPassedOver) {
       this.#state.headersSent = true
       return undefined
     }
@@ -248,7 +248,7 @@ export class Exchange<Data extends object> {
    * Of two that came with the old cookie one may have signed in, and its answer gone out first: to that browser the
    * token of before must not be sent. Where this is not known the old cookie leads here once more.
    */
-  get #isPassedOver(): boolean {
+  get isPassedOver(): boolean {
     const { live, repository } = this.#state
     return this.#isLed && live !== undefined && !repository.reader.mayStand(live.token)
   }
@@ -301,7 +301,7 @@ export class Exchange<Data extends object> {
   deliver(): Deliverable | undefined {
     const state = this.#state
     state.headersSent = true
-    if (state.live === undefined || state.concealed || this.#isPassedOver) return undefined
+    if (state.live === undefined || state.concealed || this.isPassedOver) return undefined
     const token = state.live.token.text
     return { token, isHeld: token === this.#presented }
   }

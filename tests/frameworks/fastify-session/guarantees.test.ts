@@ -2,6 +2,7 @@
 import { PassThrough } from 'node:stream'
 import { inspect } from 'node:util'
 import fastifyCookie from '@fastify/cookie'
+import { createClient } from '@redis/client'
 import type { FastifyInstance } from 'fastify'
 import {
   AttributeError,
@@ -388,6 +389,27 @@ describe('two requests at once', () => {
     }
   })
 
+  it('of two that regenerate one session the browser keeps the cookie of the one that comes first', async () => {
+    for (const saveUninitialized of [true, false]) {
+      const { browser, engine } = await site(
+        (app) => {
+          counting(app)
+          app.get('/renew', (request) => request.session.regenerate(['n']).then(() => 'renewed'))
+        },
+        { saveUninitialized },
+      )
+      await browser.get('/count')
+      const { cookie } = browser
+      const gate = engine.gate()
+      const late = browser.get('/renew', { cookie })
+      await gate.reached
+      expect((await browser.get('/renew', { cookie })).cookies).toHaveLength(1)
+      gate.open()
+      expect(await late).toMatchObject({ status: 200, cookies: [] })
+      expect((await browser.get('/look')).text).toBe('1')
+    }
+  })
+
   it('a reply does not bring back a session that was destroyed meanwhile', async () => {
     let release: (() => void) | undefined
     const { browser, sessions, dropped } = await site((app) => {
@@ -475,6 +497,43 @@ describe('cost', () => {
       expect(answer.cookies).toHaveLength(rolling ? 1 : 0)
       expect(engine.calls).toEqual(['load'])
     }
+  })
+
+  it('what is read and not changed is neither written as JSON nor parsed', async () => {
+    const { browser } = await site(
+      (app) => {
+        app.get('/begin', ({ session }) => {
+          session.n = 1
+          session.user = 'ada'
+          session.list = [{ id: 1, tags: ['a', 'b'], nested: { x: null, y: 'text' } }]
+          session.a = { deep: { deeper: [1, [2, { three: 3 }]] } }
+          return 'begun'
+        })
+        app.get('/read', ({ session }) => `${session.user} ${session.list?.length}`)
+        app.get('/nothing', () => 'nothing')
+        app.get('/in-place', ({ session }) => {
+          Object.assign((session.a as { deep: object }).deep, { more: true })
+          return 'changed'
+        })
+        app.get('/a', ({ session }) => JSON.stringify(session.a))
+      },
+      { saveUninitialized: false, rolling: false },
+    )
+    await browser.get('/begin')
+    const [written, parsed] = [vi.spyOn(JSON, 'stringify'), vi.spyOn(JSON, 'parse')]
+    closing.push(
+      () => written.mockRestore(),
+      () => parsed.mockRestore(),
+    )
+    for (const path of ['/read', '/nothing']) {
+      expect((await browser.get(path)).status).toBe(200)
+      expect([path, written.mock.calls, parsed.mock.calls]).toEqual([path, [], []])
+    }
+    await browser.get('/in-place')
+    expect(written).toHaveBeenCalled()
+    expect((await browser.get('/a')).text).toBe(
+      '{"deep":{"deeper":[1,[2,{"three":3}]],"more":true}}',
+    )
   })
 
   it('without saveUninitialized a request that sets nothing does not ask the store', async () => {
@@ -779,6 +838,20 @@ describe('on Redis, two nodes', () => {
     app.get('/end', (request) => request.session.destroy().then(() => 'ended'))
     return start(app)
   }
+
+  it('keyPrefix is in front of every key', async () => {
+    const app = makeApp()
+    const options = { secret: SECRET, redis: server.url, keyPrefix: 'shop', prefix: '/shop' }
+    await app.register(fastifySession, { ...options, cookie: { secure: false } })
+    counting(app)
+    const client = await createClient({ url: server.url }).connect()
+    closing.push(() => client.destroy())
+    await client.flushAll()
+    await (await start(app)).get('/count')
+    const keys = await client.keys('*')
+    expect(keys.length).toBeGreaterThan(0)
+    expect(keys.filter((key) => !key.startsWith('shop:'))).toEqual([])
+  })
 
   it('one session: changes of both are kept, and what one ends the other does not know', async () => {
     const [one, two] = [await node(), await node()]

@@ -1,6 +1,7 @@
 /** What the plugin takes, and what it refuses at the start. */
 import fastifyCookie, { Signer } from '@fastify/cookie'
 import { createSessions, memoryEngine, OptionError } from 'sojourn'
+import { fastifySession as fastifySource } from 'sojourn/adopt'
 import { type FastifySessionOptions, fastifySession } from 'sojourn/fastify-session'
 import { afterEach, describe, expect, it } from 'vitest'
 import { SECRET } from '../support/world.ts'
@@ -70,15 +71,42 @@ describe('refused', () => {
       'cookie.path',
     ],
     ['a cookie domain', { secret: SECRET, cookie: { domain: 'a;b' } }, 'cookie.domain'],
+    ['a dot as cookie domain', { secret: SECRET, cookie: { domain: '.' } }, 'cookie.domain'],
+    ['a domain of two dots', { secret: SECRET, cookie: { domain: 'a..b' } }, 'cookie.domain'],
+    ['httpOnly', { secret: SECRET, cookie: { httpOnly: 'no' } }, 'cookie.httpOnly'],
+    ['partitioned', { secret: SECRET, cookie: { partitioned: 'x' } }, 'cookie.partitioned'],
+    ['less than a millisecond', { secret: SECRET, cookie: { maxAge: 0.4 } }, 'cookie.maxAge'],
     ['maxAge', { secret: SECRET, cookie: { maxAge: Number.NaN } }, 'cookie.maxAge'],
     ['maxAge of more than 400 days', { secret: SECRET, cookie: { maxAge: 1e12 } }, 'cookie.maxAge'],
     ['expires', { secret: SECRET, cookie: { expires: new Date(Number.NaN) } }, 'cookie.expires'],
     ['secure', { secret: SECRET, cookie: { secure: 'yes' } }, 'cookie.secure'],
     ['sameSite', { secret: SECRET, cookie: { sameSite: 'loose' } }, 'cookie.sameSite'],
+    ['a prefix of keys', { secret: SECRET, keyPrefix: 'a b' }, 'keyPrefix'],
+    [
+      'a prefix of keys beside sessions',
+      { sessions: createSessions(), keyPrefix: 'shop' },
+      'keyPrefix',
+    ],
     ['fresh', { secret: SECRET, fresh: 'yes' }, 'fresh'],
     ['outage', { secret: SECRET, outage: 'maybe' }, 'outage'],
   ])('%s', async (_, options, name) => {
     expect((await refusal(options)).option).toBe(name)
+  })
+
+  it('an option that is not known, by a message with all that are', async () => {
+    const { message } = await refusal({ secret: SECRET, resave: true })
+    const own = ['cookieName', 'saveUninitialized', 'rolling', 'principal', 'keyPrefix']
+    for (const name of [...own, 'redis', 'adopt', 'idleTimeout', 'nearCache', 'outage']) {
+      expect(message).toMatch(new RegExp(`\\b${name}\\b`))
+    }
+  })
+
+  it('the old cookie’s name beside a mirror, by a message that names the option', async () => {
+    const client = { get: async () => null, del: async () => 1, pSetEx: async () => undefined }
+    const source = fastifySource({ client, secret: SECRET, old: 'mirror' })
+    const refused = await refusal({ secret: SECRET, adopt: [source] })
+    expect(refused.option).toBe('cookieName')
+    expect(refused.message).toContain("old: 'mirror'")
   })
 
   it('another store, by a message that says where its sessions go', async () => {

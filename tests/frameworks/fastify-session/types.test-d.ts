@@ -1,5 +1,5 @@
 import Fastify, { type FastifyRequest } from 'fastify'
-import { createSessions } from 'sojourn'
+import { createSessions, type Watch } from 'sojourn'
 import {
   type FastifySessionObject,
   fastifySession,
@@ -72,6 +72,7 @@ describe('fastifySession', () => {
       cookie: { secure: 'auto', maxAge: 60_000 },
       idGenerator: (request) => request.id,
       principal: (session) => session.user_id,
+      keyPrefix: 'shop',
       rolling: false,
       saveUninitialized: false,
       nearCache: false,
@@ -81,6 +82,19 @@ describe('fastifySession', () => {
     await app.register(fastifySession, { sessions: createSessions(), prefix: '/shop' })
     app.decryptSession('value', {}, () => undefined)
     app.decryptSession('value', {}, { maxAge: 5 }, (error) => void error)
+  })
+
+  it('hands out its sessions', () => {
+    Fastify().get('/', async ({ sessionStore: { sessions }, session }) => {
+      await sessions.of('ada').revokeAll()
+      expectTypeOf(sessions.of('ada').count()).toEqualTypeOf<Promise<number>>()
+      expectTypeOf(sessions.watch(session.sessionId)).toEqualTypeOf<Watch>()
+      const off = sessions.on('error', ({ operation, error }) => {
+        expectTypeOf(operation).toEqualTypeOf<string>()
+        expectTypeOf(error).toEqualTypeOf<unknown>()
+      })
+      expectTypeOf(off).toEqualTypeOf<() => void>()
+    })
   })
 
   it('takes nothing else', () => {

@@ -38,6 +38,8 @@ export class CompatExchange implements ResponseExchange {
   #stores = false
   /** Of a session that `regenerate` has stored, and that the reply may still leave to itself. */
   #unclaimed: string | undefined
+  /** Someone else has ended the session before `regenerate` did: the browser may hold a newer cookie by now. */
+  #isLate = false
 
   constructor(
     exchange: Exchange<Record<string, unknown>>,
@@ -109,7 +111,8 @@ export class CompatExchange implements ResponseExchange {
     const before = this.#current
     const id = this.#state.reserve()
     // Else a sign-out that came in between would be undone.
-    if (await this.#state.startAnew()) for (const [name, value] of kept) next.set(name, value)
+    this.#isLate = !(await this.#state.startAnew())
+    if (!this.#isLate) for (const [name, value] of kept) next.set(name, value)
     if (before instanceof Session) Session.inside.retire(before, id)
     this.#current = next
     this.#stores = false
@@ -216,7 +219,7 @@ export class CompatExchange implements ResponseExchange {
     if (isNew && end !== undefined && end <= Date.now()) return session
     const isModified = session?.isModified() === true
     const isHeld = !isNew && state.live?.token.text === this.#presented
-    if (!(isModified || (isHeld ? rolling : saveUninitialized))) return session
+    if (!(isModified || (isHeld ? rolling : saveUninitialized && !this.#isLate))) return session
     this.#stores = true
     if (session !== undefined) Session.inside.push(session)
     else if (isNew && !isLost) state.setLifetime(lifetimeOf(cookie))
@@ -226,6 +229,7 @@ export class CompatExchange implements ResponseExchange {
 
   sendHeaders(): SetCookies {
     this.#state.headersSent = true
+    if (this.#exchange.isPassedOver) return undefined
     return this.#exchange.withOthers(this.#cookieNow())
   }
 
@@ -243,7 +247,8 @@ export class CompatExchange implements ResponseExchange {
       if (text === this.#presented) return undefined
     }
     // Where someone else has ended or replaced it the browser may hold a newer cookie by now.
-    if (state.ended || !this.#plan.reader.isIn(this.#request.raw.headers.cookie)) return undefined
+    if (state.ended || this.#isLate || !this.#plan.reader.isIn(this.#request.raw.headers.cookie))
+      return undefined
     return clearCookie(this.#plan.cookieName, this.#cookie)
   }
 

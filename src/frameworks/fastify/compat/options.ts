@@ -1,6 +1,8 @@
 import type { FastifyRequest, Session } from 'fastify'
 import { LONGEST_LIFETIME } from '../../../core/duration.ts'
+import { ENGINE_OPTION_NAMES } from '../../../core/engine-option-names.ts'
 import { OptionError } from '../../../core/errors.ts'
+import { SESSIONS_OPTION_NAMES } from '../../../core/options.ts'
 import type { Sessions } from '../../../core/sessions.ts'
 import { DOTTED, dotted, PLAIN } from '../../../core/token-form.ts'
 import { refuseUnknown, requireObject } from '../../../core/unknown-options.ts'
@@ -20,7 +22,7 @@ export type SessionAttributes = {
 /** Sessions of any data. */
 export interface AnySessions
   extends Arrivals<AnyExchange>,
-    Pick<Sessions, 'stored' | 'revoke' | 'close' | 'checkCookieName' | 'of'> {}
+    Pick<Sessions, 'stored' | 'revoke' | 'close' | 'checkCookieName' | 'of' | 'watch' | 'on'> {}
 
 /** Null, undefined and '' are nobody. */
 export type PrincipalOf = (session: FastifySessionObject) => string | number | null | undefined
@@ -48,6 +50,8 @@ export interface FastifySessionOptions
   readonly sessions?: AnySessions | undefined
   /** An object whose `sessions` are Sojourn's; no other store. */
   readonly store?: { readonly sessions: AnySessions } | undefined
+  /** First part of every key in Redis: `prefix` of `createSessions`, which Fastify has another meaning for. Default `'sj'`. */
+  readonly keyPrefix?: string | undefined
   /** Default `'sessionId'`. */
   readonly cookieName?: string | undefined
   /** In front of each cookie's value. Default: nothing. */
@@ -91,12 +95,19 @@ const OPTIONS = [
   ...['secret', 'sessions', 'store', 'cookieName', 'cookiePrefix', 'cookie', 'saveUninitialized'],
   ...['rolling', 'idGenerator', 'principal', 'algorithm', 'fresh', 'outage'],
 ]
+/** Of the sessions that the plugin makes. */
+const OF_SESSIONS = [
+  ...['keyPrefix', ...ENGINE_OPTION_NAMES.filter((name) => name !== 'prefix')],
+  ...SESSIONS_OPTION_NAMES.filter((name) => !OPTIONS.includes(name)),
+]
 /** Fastify's own. Its `prefix` says nothing of keys. */
 const OF_REGISTER = ['prefix', 'logLevel', 'logSerializers']
 const COOKIE_OPTIONS = [
   ...['maxAge', 'expires', 'path', 'domain', 'httpOnly', 'secure', 'sameSite', 'partitioned'],
 ]
+const KEY_PREFIX = /^[A-Za-z0-9:_.-]{1,64}$/
 const NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}$/
+const DOMAIN = /^(?=.{1,254}$)\.?[\w-]+(?:\.[\w-]+)*$/
 const SHORTEST_SECRET = 32
 const NO_SECRET =
   'the secret option is required, and must be a String, Array of Strings, or a signer object with .sign and .unsign methods'
@@ -130,7 +141,7 @@ export function planOf(options: FastifySessionOptions): Plan {
   const sessions = given ?? ownSessions(options, cookie)
   try {
     checkOptions(sessions, mount, ['fresh', 'outage'])
-    sessions.checkCookieName(cookieName)
+    checkCookieName(sessions, cookieName)
   } catch (error) {
     if (given === undefined) void sessions.close()
     throw error
@@ -145,6 +156,18 @@ export function planOf(options: FastifySessionOptions): Plan {
       idGenerator,
       principal,
     },
+  }
+}
+
+function checkCookieName(sessions: AnySessions, name: string): void {
+  try {
+    sessions.checkCookieName(name)
+  } catch (cause) {
+    if (!(cause instanceof OptionError)) throw cause
+    throw new OptionError(
+      'cookieName',
+      `is the old one's too, ${name}: old: 'mirror' of \`adopt\` needs two cookies, so give ours another cookieName`,
+    )
   }
 }
 
@@ -169,13 +192,20 @@ function isSessions(value: unknown): boolean {
 }
 
 function ownSessions(options: FastifySessionOptions, cookie: CookieOptions): AnySessions {
+  refuseUnknown(options, [...OPTIONS, ...OF_SESSIONS, ...OF_REGISTER])
+  const { keyPrefix } = options
+  if (keyPrefix !== undefined && !(typeof keyPrefix === 'string' && KEY_PREFIX.test(keyPrefix))) {
+    throw new OptionError('keyPrefix', 'takes 1 to 64 characters of A-Z a-z 0-9 : _ . -')
+  }
+  const taken = [...OPTIONS, ...OF_REGISTER, 'keyPrefix']
   const rest = Object.fromEntries(
-    Object.entries(options).filter(([name]) => ![...OPTIONS, ...OF_REGISTER].includes(name)),
+    Object.entries(options).filter(([name]) => !taken.includes(name)),
   ) as CreateSessionsOptions<SessionAttributes>
   const secrets = rest.secrets ?? secretsOf(options.secret)
   const { idleTimeout = cookie.maxAge ?? IDLE_TIMEOUT, absoluteTimeout = LONGEST_LIFETIME } = rest
   return createSessions<SessionAttributes>({
     ...{ ...rest, secrets, idleTimeout, absoluteTimeout },
+    ...(keyPrefix === undefined ? {} : { prefix: keyPrefix }),
     // The plugin forms its own: this is for the old store of `adopt`.
     cookie: { persistent: cookie.maxAge !== undefined },
   })
@@ -228,11 +258,11 @@ function cookieOf(cookie: unknown = {}): CookieOptions {
   // 0 has always been none.
   if (
     maxAge != null &&
-    !(typeof maxAge === 'number' && maxAge >= 0 && maxAge <= LONGEST_LIFETIME)
+    !(typeof maxAge === 'number' && (maxAge === 0 || (maxAge >= 1 && maxAge <= LONGEST_LIFETIME)))
   ) {
     throw new OptionError(
       'cookie.maxAge',
-      'takes milliseconds, up to 400 days: browsers keep no cookie longer',
+      'takes milliseconds, 1 or more, up to 400 days: browsers keep no cookie longer',
     )
   }
   if (expires != null && !(expires instanceof Date && !Number.isNaN(expires.getTime()))) {
@@ -241,7 +271,8 @@ function cookieOf(cookie: unknown = {}): CookieOptions {
   if (typeof path !== 'string' || !/^\/[\x20-\x3a\x3c-\x7e]*$/.test(path)) {
     throw new OptionError('cookie.path', "takes a path that begins with '/'")
   }
-  if (domain != null && !(typeof domain === 'string' && /^[\w.-]{0,253}$/.test(domain))) {
+  // Text without characters has always been none.
+  if (domain != null && domain !== '' && !(typeof domain === 'string' && DOMAIN.test(domain))) {
     throw new OptionError('cookie.domain', 'takes a domain name')
   }
   if (typeof secure !== 'boolean' && secure !== 'auto') {
@@ -250,6 +281,9 @@ function cookieOf(cookie: unknown = {}): CookieOptions {
   const isSite = typeof sameSite === 'boolean' || /^(?:lax|strict|none)$/i.test(String(sameSite))
   if (sameSite != null && !isSite) {
     throw new OptionError('cookie.sameSite', "takes true, false, 'lax', 'strict' or 'none'")
+  }
+  for (const name of ['httpOnly', 'partitioned'] as const) {
+    if (rest[name] != null) flag(`cookie.${name}`, rest[name])
   }
   return {
     ...rest,

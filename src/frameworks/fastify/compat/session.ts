@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { LONGEST_LIFETIME } from '../../../core/duration.ts'
+import { isPersistent, originOf } from '../../../core/meta.ts'
 import type { Lifetime } from '../../../core/repository.ts'
 import type { SessionState } from '../../../core/session-state.ts'
 import type { Token } from '../../../core/token.ts'
@@ -8,11 +9,11 @@ import { answer, type Callback } from './callback.ts'
 import {
   type CookieOptions,
   type CookieSource,
-  changesOf,
+  changesOf as changesOfCookie,
   fixedEnd,
   SessionCookie,
 } from './session-cookie.ts'
-import { changed, read, type Values, valuesOf, write } from './session-values.ts'
+import { changesOf, copyOf, differs, known, knownAfter, type Values } from './session-values.ts'
 
 /** What a session asks of its request. */
 export interface Home {
@@ -47,7 +48,9 @@ export class Session {
     // What comes from a request's body must not take the methods away, nor give it members that are no data.
     Object.defineProperty(Session.prototype, '__proto__', {
       get: () => Session.prototype,
-      set: () => checkAttributeName('__proto__'),
+      set: () => {
+        checkAttributeName('__proto__')
+      },
     })
   }
 
@@ -121,8 +124,7 @@ export class Session {
   }
 
   isModified(): boolean {
-    for (const _ of changed(this.#clean, valuesOf(this))) return true
-    return false
+    return differs(this, this.#clean)
   }
 
   isSaved(): boolean {
@@ -188,19 +190,18 @@ export class Session {
   /** Tells the state what has changed since it was last told. */
   #push(): void {
     const { state } = this.#home
-    const values = valuesOf(this)
-    for (const name of changed(this.#pushed, values)) {
-      const value = values.get(name)
-      state.attributes.set(name, value === undefined ? undefined : read(value))
+    const changes = changesOf(this, this.#pushed)
+    if (changes !== undefined) {
+      for (const [name, value] of changes) state.attributes.set(name, copyOf(value))
+      this.#pushed = knownAfter(this.#pushed, changes)
     }
-    this.#pushed = values
     this.#pushCookie()
   }
 
   #pushCookie(): void {
     const { state, cookie: options, request } = this.#home
     const usual = new SessionCookie(options, request)
-    const changes = changesOf(this.cookie, usual)
+    const changes = changesOfCookie(this.cookie, usual)
     const id = this.#name
     const kept = id === undefined ? changes : { ...changes, id }
     // Most sessions have none, and it is read no further.
@@ -211,9 +212,15 @@ export class Session {
 
 /** What the cookie of a session that is stored has of its own. */
 export function keptOf(state: SessionState): Kept | undefined {
-  if (!state.attributes.has(COOKIE)) return undefined
+  if (!state.attributes.has(COOKIE)) return promisedOf(state)
   const kept = state.attributes.view(COOKIE)
   return typeof kept === 'object' && kept !== null ? kept : undefined
+}
+
+/** A session that was taken over ends when its old cookie would have, if it had an age. */
+function promisedOf({ live }: SessionState): Kept | undefined {
+  if (live === undefined || !isPersistent(live.meta)) return undefined
+  return originOf(live.meta) && { originalMaxAge: live.header.idleTimeout }
 }
 
 /** The session ends when its cookie does. */
@@ -227,15 +234,15 @@ export function lifetimeOf(cookie: SessionCookie): Lifetime {
 }
 
 function load(session: object, state: SessionState): Values {
-  const values = new Map()
+  const values = new Map<string, unknown>()
   for (const name of state.attributes.names()) {
     if (name === COOKIE) continue
-    const written = write(name, state.attributes.view(name))
-    if (written === undefined) continue
-    values.set(name, written)
-    const value = read(written)
+    const value = known(name, state.attributes.view(name))
+    if (value === undefined) continue
+    values.set(name, value)
+    // Not by assignment: it may have the name of a member.
     Object.defineProperty(session, name, {
-      value,
+      value: copyOf(value),
       writable: true,
       enumerable: true,
       configurable: true,
