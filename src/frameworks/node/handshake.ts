@@ -7,6 +7,7 @@ import type { Sessions } from '../../core/sessions.ts'
 import { type ConnectionOptions, securityOf } from './connection.ts'
 import { checkOptions } from './mount.ts'
 import { type AllowedOrigins, originCheck } from './origin.ts'
+import { holdSession } from './session-property.ts'
 import { openWithoutCookie } from './upgrade.ts'
 
 export interface HandshakeOptions<Data extends object> extends ConnectionOptions, EventOptions {
@@ -71,7 +72,8 @@ export function handshakes<Data extends object>(
       // For a request nobody's session may do; a socket would keep it long after the store is back.
       if (session.outage === 'anonymous') return OUT_OF_ORDER
       const refusal = await refusalBy(require, session, request)
-      if (refusal !== undefined) exchange.release()
+      if (refusal === undefined) holdSession(request, exchange)
+      else exchange.release()
       return refusal
     } catch (error) {
       sessions.reportError('handshake', error)

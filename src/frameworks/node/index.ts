@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Attachment } from '../../core/attachment.ts'
 import type { Exchange } from '../../core/exchange.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
@@ -7,6 +8,7 @@ import { type ConnectionOptions, securityOf } from './connection.ts'
 import { checkOptions, enter, type MountOptions } from './mount.ts'
 import { NodeRequest } from './request.ts'
 import { hookResponse } from './response-hook.ts'
+import { holdSessionNow } from './session-now.ts'
 import { holdSession } from './session-property.ts'
 import { openWithoutCookie } from './upgrade.ts'
 
@@ -64,8 +66,18 @@ export async function sessionOfUpgrade<Data extends object>(
   request.socket.on('error', () => request.socket.destroy())
   const exchange = await openWithoutCookie(sessions, request, securityOf(options))
   holdSession(request, exchange)
+  let attachment: Attachment<Data> | undefined
+  holdSessionNow(request, () => {
+    attachment ??= sessions.attach(request)
+    if (request.socket.destroyed) attachment.close()
+    return attachment.view()
+  })
   // The session's signal lasts as long as the socket.
-  if (request.socket.destroyed) exchange.release()
-  else request.socket.once('close', () => exchange.release())
+  const release = (): void => {
+    exchange.release()
+    attachment?.close()
+  }
+  if (request.socket.destroyed) release()
+  else request.socket.once('close', release)
   return exchange.session
 }
