@@ -7,6 +7,7 @@ import type { Sessions } from '../../core/sessions.ts'
 import { type ConnectionOptions, securityOf } from './connection.ts'
 import { checkOptions } from './mount.ts'
 import { type AllowedOrigins, originCheck } from './origin.ts'
+import { refuseOtherCookie } from './other-cookie.ts'
 import { holdSession } from './session-property.ts'
 import { openWithoutCookie } from './upgrade.ts'
 
@@ -57,6 +58,7 @@ export function handshakes<Data extends object>(
   names: readonly string[],
 ): (request: IncomingMessage) => Promise<Refusal | undefined> {
   checkOptions(sessions, options, [...OPTIONS, ...names])
+  refuseOtherCookie(sessions)
   const { require, origin = 'same', touch } = options
   if (touch !== undefined && typeof touch !== 'boolean') {
     throw new OptionError('touch', 'takes true or false')

@@ -6,6 +6,7 @@ import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { type ConnectionOptions, securityOf } from './connection.ts'
 import { checkOptions, enter, type MountOptions } from './mount.ts'
+import { refuseOtherCookie } from './other-cookie.ts'
 import { NodeRequest } from './request.ts'
 import { hookResponse } from './response-hook.ts'
 import { holdSessionNow } from './session-now.ts'
@@ -54,7 +55,7 @@ export function nodeSessions<Data extends object>(
  * The session of a request that gets no response, such as a WebSocket's handshake. No cookie can be
  * set: `login` and `rotate` are refused, a session that is new is not stored. What is changed is
  * stored by `commit()`.
- * @throws StoreUnavailableError, StoreRefusedError
+ * @throws OptionError, StoreUnavailableError, StoreRefusedError
  */
 export async function sessionOfUpgrade<Data extends object>(
   sessions: Sessions<Data>,
@@ -62,6 +63,7 @@ export async function sessionOfUpgrade<Data extends object>(
   options: ConnectionOptions = {},
 ): Promise<Session<Data>> {
   checkOptions(sessions, options, ['trustProxy'])
+  refuseOtherCookie(sessions)
   // Node leaves an upgraded socket without a listener: a client that resets it would end the process.
   request.socket.on('error', () => request.socket.destroy())
   const exchange = await openWithoutCookie(sessions, request, securityOf(options))
