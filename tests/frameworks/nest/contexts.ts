@@ -95,9 +95,9 @@ export function nestContexts(): void {
       const known = await handshake(`session=${stored.token}`)
       await sessionOfUpgrade(sessions, known)
       const context = contextOf(type, argsOf(known))
-      await stored.set('theme', 'dark')
+      stored.set('theme', 'dark')
       await stored.commit()
-      expect(await decorated(Session('theme' as never), context)).toBe('dark')
+      expect(await decorated(Session('theme'), context)).toBe('dark')
       await sessions.revoke(stored.id as string)
       const refused = await guard
         .canActivate(context)

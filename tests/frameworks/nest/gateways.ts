@@ -139,9 +139,10 @@ export function nestGateways(): void {
           use(check: (req: never, res: never, next: (error?: unknown) => void) => void): void
         }
       }
-      engine.use(
-        (request, _, next) => void sessionOfUpgrade(sessions, request).then(() => next(), next),
-      )
+      engine.use((request, _, next) => {
+        const go = (): void => next()
+        sessionOfUpgrade(sessions, request).then(go, next)
+      })
     })
     const { token, id } = await cookie('ada')
     const socket = connect(token)
