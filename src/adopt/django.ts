@@ -12,7 +12,7 @@ import { equalTexts, type SecretOptions, secretsOf } from './signature.ts'
 import { Conversion, SOURCE_OPTIONS, type SourceOptions } from './source-options.ts'
 import { type OldSession, storedSource } from './stored-source.ts'
 
-interface DjangoOptions extends SourceOptions {
+interface DjangoOptions<Old extends object = Attributes> extends SourceOptions<Old> {
   /** SESSION_COOKIE_NAME. Default `'sessionid'`. */
   readonly cookieName?: string | undefined
   /** SESSION_COOKIE_PATH, SESSION_COOKIE_DOMAIN and their like. */
@@ -23,7 +23,9 @@ interface DjangoOptions extends SourceOptions {
   readonly expireAtBrowserClose?: boolean | undefined
 }
 
-export interface DjangoCacheOptions extends DjangoOptions, StoreOptions {
+export interface DjangoCacheOptions<Old extends object = Attributes>
+  extends DjangoOptions<Old>,
+    StoreOptions {
   /**
    * Of the keys, with KEY_PREFIX and VERSION of the cache. Default `':1:django.contrib.sessions.cache'`, as of a
    * cache without either.
@@ -31,7 +33,9 @@ export interface DjangoCacheOptions extends DjangoOptions, StoreOptions {
   readonly prefix?: string | undefined
 }
 
-export interface DjangoCookieOptions extends DjangoOptions, SecretOptions {}
+export interface DjangoCookieOptions<Old extends object = Attributes>
+  extends DjangoOptions<Old>,
+    SecretOptions {}
 
 const NAMES = ['cookieName', 'cookie', 'age', 'expireAtBrowserClose', ...SOURCE_OPTIONS]
 const CACHE_NAMES = [...NAMES, 'client', 'timeout', 'prefix']
@@ -50,7 +54,9 @@ const LARGEST = 1024 * 1024
  * Sessions of Django in a cache of django-redis that keeps JSON. A pickle is refused.
  * @throws OptionError
  */
-export function djangoCache(options: DjangoCacheOptions): LegacySource {
+export function djangoCache<Old extends object = Attributes>(
+  options: DjangoCacheOptions<Old>,
+): LegacySource {
   refuseUnknown(options, CACHE_NAMES)
   const { prefix = ':1:django.contrib.sessions.cache', cookieName = 'sessionid' } = options
   if (typeof prefix !== 'string') throw new OptionError('prefix', 'takes a text')
@@ -73,7 +79,9 @@ export function djangoCache(options: DjangoCacheOptions): LegacySource {
  * Sessions of Django in a signed cookie, with its JSON serializer.
  * @throws OptionError
  */
-export function djangoCookie(options: DjangoCookieOptions): LegacySource {
+export function djangoCookie<Old extends object = Attributes>(
+  options: DjangoCookieOptions<Old>,
+): LegacySource {
   refuseUnknown(options, COOKIE_NAMES)
   const secrets = secretsOf(options)
   const jar = new LegacyCookieJar(options.cookieName ?? 'sessionid', options.cookie)
@@ -122,7 +130,7 @@ function secondsOf(base62: string): number {
   return seconds
 }
 
-function lifetimes(options: DjangoOptions): (data: Attributes) => OldSession | undefined {
+function lifetimes(options: DjangoOptions<never>): (data: Attributes) => OldSession | undefined {
   const age = parseDuration('age', options.age ?? '14d')
   const { expireAtBrowserClose = false } = options
   if (typeof expireAtBrowserClose !== 'boolean') {

@@ -1,9 +1,10 @@
 import { OptionError } from '../core/errors.ts'
 import type { LegacySource } from '../core/legacy.ts'
 import { refuseUnknown } from '../core/unknown-options.ts'
+import type { Attributes } from './json.ts'
 import { SIGNED_OPTIONS, type SignedOptions, signedSource } from './signed-source.ts'
 
-export interface FastifySessionOptions extends SignedOptions {
+export interface FastifySessionOptions<Old extends object = Attributes> extends SignedOptions<Old> {
   /** Of the keys in the store, as given to RedisStore. Default `'sess:'`. */
   readonly prefix?: string | undefined
   /** Default `'sessionId'`. */
@@ -17,7 +18,9 @@ export interface FastifySessionOptions extends SignedOptions {
  * as there.
  * @throws OptionError
  */
-export function fastifySession(options: FastifySessionOptions): LegacySource {
+export function fastifySession<Old extends object = Attributes>(
+  options: FastifySessionOptions<Old>,
+): LegacySource {
   refuseUnknown(options, [...SIGNED_OPTIONS, 'cookiePrefix'])
   const { prefix = 'sess:', cookieName = 'sessionId', cookiePrefix = '', ...signed } = options
   if (typeof cookiePrefix !== 'string') throw new OptionError('cookiePrefix', 'takes a text')

@@ -5,11 +5,12 @@ import type { LegacySource } from '../core/legacy.ts'
 import { refuseUnknown } from '../core/unknown-options.ts'
 import { LegacyCookieJar, type LegacyCookieOptions } from './cookie.ts'
 import { cookieSource } from './cookie-source.ts'
+import type { Attributes } from './json.ts'
 import { parseEntry } from './json.ts'
 import { equalTexts } from './signature.ts'
 import { Conversion, SOURCE_OPTIONS, type SourceOptions } from './source-options.ts'
 
-export interface IronSessionOptions extends SourceOptions {
+export interface IronSessionOptions<Old extends object = Attributes> extends SourceOptions<Old> {
   /** As given to iron-session: a password of 32 characters or more, or several by their numbers. */
   readonly password: string | Readonly<Record<string, string>>
   readonly cookieName: string
@@ -31,7 +32,9 @@ const VERSION = '~2'
  * Sessions of iron-session 8, which are in a sealed cookie.
  * @throws OptionError
  */
-export function ironSession(options: IronSessionOptions): LegacySource {
+export function ironSession<Old extends object = Attributes>(
+  options: IronSessionOptions<Old>,
+): LegacySource {
   refuseUnknown(options, NAMES)
   const { password } = options
   const passwords = new Map(

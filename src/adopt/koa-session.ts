@@ -10,7 +10,7 @@ import { keygripSign, keygripVerify } from './signature.ts'
 import { Conversion, SOURCE_OPTIONS, type SourceOptions } from './source-options.ts'
 import { type OldSession, storedSource } from './stored-source.ts'
 
-export interface KoaSessionOptions extends SourceOptions {
+export interface KoaSessionOptions<Old extends object = Attributes> extends SourceOptions<Old> {
   /** `app.keys`: texts. All verify. */
   readonly keys: readonly string[]
   /** Of the external store; absent: the sessions are in the cookie itself. */
@@ -40,7 +40,9 @@ const NEEDS = 'the store has to keep JSON'
  * Sessions of koa-session, with an external store that keeps JSON in Redis, or in a signed cookie.
  * @throws OptionError
  */
-export function koaSession(options: KoaSessionOptions): LegacySource {
+export function koaSession<Old extends object = Attributes>(
+  options: KoaSessionOptions<Old>,
+): LegacySource {
   refuseUnknown(options, NAMES)
   const { keys, client, prefix = '', cookieName = 'koa.sess', algorithm = 'sha1' } = options
   const areTexts = Array.isArray(keys) && keys.every((key) => typeof key === 'string' && key !== '')

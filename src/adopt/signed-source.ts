@@ -8,7 +8,10 @@ import { type SecretOptions, secretsOf, sign, unsign } from './signature.ts'
 import { Conversion, SOURCE_OPTIONS, type SourceOptions } from './source-options.ts'
 import { storedSource } from './stored-source.ts'
 
-export interface SignedOptions extends StoreOptions, SecretOptions, SourceOptions {
+export interface SignedOptions<Old extends object = Attributes>
+  extends StoreOptions,
+    SecretOptions,
+    SourceOptions<Old> {
   readonly prefix?: string | undefined
   readonly cookieName?: string | undefined
   /** As given to the other application as `cookie`, but for `maxAge`. */
@@ -34,7 +37,7 @@ interface SignedForm {
 }
 
 /** Where a signed cookie names a JSON entry that has the cookie's attributes among its own. */
-export function signedSource(options: SignedOptions, form: SignedForm): LegacySource {
+export function signedSource(options: SignedOptions<never>, form: SignedForm): LegacySource {
   const { name, prefix, cookieName, needs, marker } = form
   if (typeof prefix !== 'string') throw new OptionError('prefix', 'takes a text')
   const secrets = secretsOf(options)

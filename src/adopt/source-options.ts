@@ -2,8 +2,8 @@ import { OptionError } from '../core/errors.ts'
 import type { LegacyEntry, MirroredSession, OldEntry } from '../core/legacy.ts'
 import type { Attributes } from './json.ts'
 
-/** What all sources take. */
-export interface SourceOptions {
+/** What all sources take. `Old`: the old application's data, as its types say; nobody checks that it is. */
+export interface SourceOptions<Old extends object = Attributes> {
   /**
    * What becomes of an entry that has been taken over. `'keep'` (default): it stays as it is until its user signs
    * out or in here. `'delete'`: it goes at once. `'mirror'`: it is kept up to date, so that the old application can
@@ -15,12 +15,9 @@ export interface SourceOptions {
    * the name of the attribute that holds it, or a function of the old data. Without it, and where that is
    * absent, it is nobody's.
    */
-  readonly principal?:
-    | string
-    | ((data: Attributes) => string | number | null | undefined)
-    | undefined
+  readonly principal?: string | ((data: Old) => string | number | null | undefined) | undefined
   /** Makes the attributes of the old data. Default: they are the same. */
-  readonly map?: ((data: Attributes) => Attributes) | undefined
+  readonly map?: ((data: Old) => Attributes) | undefined
   /**
    * The reverse, for `old: 'mirror'`: makes what the old application reads. By default the attributes are the
    * same, and the principal stands in the attribute that `principal` names.
@@ -38,13 +35,13 @@ const OLD: readonly unknown[] = ['keep', 'delete', 'mirror']
 export class Conversion {
   readonly old: OldEntry
   readonly hasPrincipals: boolean
-  readonly #options: SourceOptions
+  readonly #options: SourceOptions<never>
 
   /**
    * @param mayMirror whether this source can
    * @throws OptionError
    */
-  constructor(options: SourceOptions, mayMirror: boolean) {
+  constructor(options: SourceOptions<never>, mayMirror: boolean) {
     const { old = 'keep', principal, map, unmap } = options
     if (!OLD.includes(old)) throw new OptionError('old', "takes 'keep', 'delete' or 'mirror'")
     if (old === 'mirror' && !mayMirror) {
@@ -79,10 +76,10 @@ export class Conversion {
 
   entry(data: Attributes, rest: Omit<LegacyEntry, 'attributes' | 'principal'>): LegacyEntry {
     const { principal, map } = this.#options
-    const found = typeof principal === 'function' ? principal(data) : data[principal ?? '']
+    const found = typeof principal === 'function' ? principal(data as never) : data[principal ?? '']
     const isNamed = (typeof found === 'string' && found !== '') || typeof found === 'number'
     const name = principal !== undefined && isNamed ? String(found) : undefined
-    return { ...rest, attributes: map === undefined ? data : map(data), principal: name }
+    return { ...rest, attributes: map === undefined ? data : map(data as never), principal: name }
   }
 
   data({ attributes, principal }: MirroredSession): Attributes {

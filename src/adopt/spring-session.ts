@@ -8,7 +8,9 @@ import { type Attributes, parseValue } from './json.ts'
 import { Conversion, SOURCE_OPTIONS, type SourceOptions } from './source-options.ts'
 import { storedSource } from './stored-source.ts'
 
-export interface SpringSessionOptions extends StoreOptions, SourceOptions {
+export interface SpringSessionOptions<Old extends object = Attributes>
+  extends StoreOptions,
+    SourceOptions<Old> {
   /** `spring.session.redis.namespace`. Default `'spring:session'`. */
   readonly namespace?: string | undefined
   /** Default `'SESSION'`. */
@@ -32,7 +34,9 @@ const ATTRIBUTE = 'sessionAttr:'
  * Sessions of Spring Session in Redis, with a serialiser of JSON. Java's own serialisation is refused.
  * @throws OptionError
  */
-export function springSession(options: SpringSessionOptions): LegacySource {
+export function springSession<Old extends object = Attributes>(
+  options: SpringSessionOptions<Old>,
+): LegacySource {
   refuseUnknown(options, NAMES)
   const { namespace = 'spring:session', cookieName = 'SESSION', base64 = true } = options
   if (typeof namespace !== 'string') throw new OptionError('namespace', 'takes a text')

@@ -1,6 +1,7 @@
 import { SessionEndedError, StoreUnavailableError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import type { Live } from './live.ts'
+import { withProperties } from './properties.ts'
 import { Session } from './session.ts'
 import { SessionState } from './session-state.ts'
 import type { Token } from './token.ts'
@@ -22,6 +23,9 @@ export class Attachment<Data extends object> {
   readonly #handshake: SessionState
   readonly #events: EventHub
   readonly #controller = new AbortController()
+  /** For signals of the sessions that `view` has given. */
+  #closing: AbortController | undefined
+  #isClosed = false
   readonly #isOfNobody: boolean
   /** As last read here, for its token; absent: nobody's, or ended. */
   #live: Live | undefined
@@ -70,15 +74,26 @@ export class Attachment<Data extends object> {
       // Busy: with operations that the work has not waited for.
       if (isDirty || state.busy) await state.commit()
       if (isDirty && wasLive && state.live === undefined) throw new SessionEndedError('event')
-      if (touch && state.touchDue) {
-        state
-          .touch()
-          .catch((error: unknown) => this.#events.emit('error', { operation: 'touch', error }))
-      }
+      if (touch) this.#touch(state)
       return result
     } finally {
       state.release()
     }
+  }
+
+  /**
+   * For frameworks that do not say when the work of an event is over: the session as it is now, with its attributes
+   * as plain properties. What is changed is stored right after; failures are `error` events (`event`).
+   * @throws SessionEndedError; StoreUnavailableError, StoreRefusedError
+   */
+  async view({ touch = true }: EventOptions = {}): Promise<object> {
+    const state = await this.#open()
+    const report = (error: unknown): void =>
+      this.#events.emit('error', { operation: 'event', error })
+    state.handedOver = { onError: report, client: (this.#closing ??= new AbortController()) }
+    if (this.#isClosed) state.release()
+    if (touch) this.#touch(state)
+    return withProperties(new Session<Data>(state), state)
   }
 
   /** The connection is closed. Idempotent. Work that is under way is finished, and stored. */
@@ -86,6 +101,15 @@ export class Attachment<Data extends object> {
     this.#leave?.()
     this.#leave = undefined
     this.#handshake.release()
+    this.#isClosed = true
+    this.#closing?.abort()
+  }
+
+  #touch(state: SessionState): void {
+    if (!state.touchDue) return
+    state
+      .touch()
+      .catch((error: unknown) => this.#events.emit('error', { operation: 'touch', error }))
   }
 
   #open(): SessionState | Promise<SessionState> {

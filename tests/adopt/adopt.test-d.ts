@@ -33,6 +33,14 @@ describe('sources', () => {
       old: 'mirror',
       principal: ({ userId }) => String(userId),
     })
+    connectRedis<{ passport?: { user?: string } }>({
+      client,
+      secret: 'a',
+      principal: (data) => data.passport?.user,
+      map: ({ passport }) => ({ user: passport?.user }),
+    })
+    // @ts-expect-error of the old data there is no such thing
+    connectRedis<{ user?: string }>({ client, secret: 'a', principal: (data) => data.passport })
     const koa = koaSession({ keys: ['a'], map: (data) => ({ ...data, a: 1 }) })
     expectTypeOf(koa.old).toEqualTypeOf<'keep' | 'delete' | 'mirror'>()
     // @ts-expect-error misspelt

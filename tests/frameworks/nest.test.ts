@@ -5,6 +5,7 @@ import { endingCases, replyEndings } from './cases/endings.ts'
 import { outageCases } from './cases/outages.ts'
 import { nestContexts } from './nest/contexts.ts'
 import { nestFeatures } from './nest/features.ts'
+import { nestGateways } from './nest/gateways.ts'
 import { nestAdapter } from './nest/nest-adapter.ts'
 import { platforms } from './nest/nest-app.ts'
 import { adapterSuite, nodeResponseSuite } from './suite.ts'
@@ -38,6 +39,7 @@ describe.each(platforms)('Nest on %s', (platform) => {
 })
 
 nestContexts()
+nestGateways()
 
 it('in all that, no error was left unhandled', () => {
   expect(unhandled).toEqual([])

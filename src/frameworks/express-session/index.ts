@@ -8,7 +8,7 @@ import { equalValues } from '../../core/values.ts'
 import { type CookieReading, isStoredCookie, readCookie } from './cookie.ts'
 import { FormerStore } from './former.ts'
 import { commit, dataOf, giveSession, type Known, knownNew, storeChanges } from './known.ts'
-import { checkFormer, type SojournStoreOptions, sessionsOf } from './options.ts'
+import { checkOptions, type SojournStoreOptions, sessionsOf } from './options.ts'
 import { attributesOf, COOKIE } from './snapshot.ts'
 
 export type { GivenSessionsOptions, OwnSessionsOptions, SojournStoreOptions } from './options.ts'
@@ -42,10 +42,10 @@ export class SojournStore<Data extends object = SessionData> extends session.Sto
   #generate: Generate | undefined
 
   /** @throws OptionError */
-  constructor(options: SojournStoreOptions<Data>) {
+  constructor(options: SojournStoreOptions<Data> = {}) {
     super()
+    checkOptions(options)
     const { former } = options
-    checkFormer(former)
     this.sessions = sessionsOf(options)
     this.#derived = this.sessions.derived(ORIGIN)
     this.#former = former && new FormerStore(former, this.#derived, this.sessions)

@@ -5,6 +5,7 @@ import { OptionError } from '../../core/errors.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { refuseUnknown } from '../../core/unknown-options.ts'
 import { type CreateSessionsOptions, createSessions } from '../../index.ts'
+import { markOtherCookie } from '../node/other-cookie.ts'
 
 export interface FormerOptions {
   /**
@@ -52,9 +53,6 @@ const DAY = 86_400_000
 export function sessionsOf<Data extends object>(
   options: SojournStoreOptions<Data>,
 ): Sessions<Data> {
-  if (typeof options !== 'object' || options === null) {
-    throw new OptionError('options', 'takes an object')
-  }
   if (options.sessions !== undefined) {
     refuseUnknown(options, ['sessions', 'former'])
     const { sessions } = options
@@ -81,15 +79,25 @@ export function sessionsOf<Data extends object>(
   if (engine !== undefined && hasRegions(engine)) throw new OptionError('engine', NO_REGIONS)
   const { absoluteTimeout = 400 * DAY, idleTimeout = idleBelow(absoluteTimeout) } = options
   const { former: _, ...rest } = options
-  return createSessions<Data>({ ...rest, absoluteTimeout, idleTimeout })
+  const sessions = createSessions<Data>({ ...rest, absoluteTimeout, idleTimeout })
+  markOtherCookie(sessions, OTHER_COOKIE)
+  return sessions
 }
 
 /** @throws OptionError */
-export function checkFormer(former: unknown): void {
+export function checkOptions(options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new OptionError('options', 'takes an object')
+  }
+  const { former } = options as FormerOptions
   const { get, destroy } = (former ?? {}) as Partial<Store>
   if (former === undefined || (typeof get === 'function' && typeof destroy === 'function')) return
   throw new OptionError('former', 'takes a store of express-session')
 }
+
+const OTHER_COOKIE =
+  "are of a SojournStore, whose sessions express-session's cookie leads to: let express-session read the " +
+  'handshake, and watch store.idOf(sid), as in docs/express-session-store.md'
 
 const NO_REGIONS = 'has regions: the ids of express-session do not tell theirs'
 

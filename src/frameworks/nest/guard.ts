@@ -9,9 +9,9 @@ import {
 } from '@nestjs/common'
 import { Reflector } from '@nestjs/core'
 import { type Duration, parseDuration } from '../../core/duration.ts'
-import { OptionError } from '../../core/errors.ts'
+import { OptionError, SessionEndedError } from '../../core/errors.ts'
 import { refuseUnknown } from '../../core/unknown-options.ts'
-import { sessionIn } from './session-decorator.ts'
+import { type NestSession, sessionIn } from './session-decorator.ts'
 
 export interface LoginRequirement {
   /** At least so well the principal must be known, on the scale of `login` and `stepUp`. */
@@ -38,9 +38,9 @@ export class SessionGuard implements CanActivate {
     const targets = [context.getHandler(), context.getClass()]
     const rule = reflector.getAllAndOverride<Rule | undefined>(RULE, targets) ?? {}
     if (rule === 'public') return true
-    const session = sessionIn(context)
-    if (rule.fresh === true) await session.refresh()
-    if (session.principal === undefined) return refuse(context, UnauthorizedException)
+    const session = await sessionOrEnd(context)
+    if (rule.fresh === true) await session?.refresh()
+    if (session?.principal === undefined) return refuse(context, UnauthorizedException)
     const { level = 0, within } = rule
     const isEnough =
       (session.level ?? 0) >= level && (within === undefined || session.authenticatedWithin(within))
@@ -73,6 +73,16 @@ export function RequireLevel(
 /** For everybody, where `SessionGuard` stands before all handlers, or before the controller. */
 export function Public(): Decorator {
   return SetMetadata(RULE, 'public')
+}
+
+/** @returns nothing for a socket whose session has ended */
+async function sessionOrEnd(context: ExecutionContext): Promise<NestSession | undefined> {
+  try {
+    return await sessionIn(context)
+  } catch (error) {
+    if (error instanceof SessionEndedError) return undefined
+    throw error
+  }
 }
 
 /** Sockets have no status; Nest answers them with an error of their own. */

@@ -10,7 +10,11 @@ export function requestOf(context: ExecutionContext): object | undefined {
   const type = context.getType<string>()
   if (type === 'http') return context.switchToHttp().getRequest<object>()
   if (type === 'graphql') return ofGraphql(context.getArgByIndex<Loose>(2))
-  if (type === 'ws') return inObject(context.switchToWs().getClient<Loose>()?.['request'])
+  if (type === 'ws') {
+    const client = context.switchToWs().getClient<Loose>()
+    // A socket of ws has no request, but `wsSessions` knows the socket itself.
+    return inObject(client?.['request']) ?? inObject(client)
+  }
   return undefined
 }
 

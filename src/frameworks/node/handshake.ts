@@ -7,6 +7,8 @@ import type { Sessions } from '../../core/sessions.ts'
 import { type ConnectionOptions, securityOf } from './connection.ts'
 import { checkOptions } from './mount.ts'
 import { type AllowedOrigins, originCheck } from './origin.ts'
+import { refuseOtherCookie } from './other-cookie.ts'
+import { holdSession } from './session-property.ts'
 import { openWithoutCookie } from './upgrade.ts'
 
 export interface HandshakeOptions<Data extends object> extends ConnectionOptions, EventOptions {
@@ -56,6 +58,7 @@ export function handshakes<Data extends object>(
   names: readonly string[],
 ): (request: IncomingMessage) => Promise<Refusal | undefined> {
   checkOptions(sessions, options, [...OPTIONS, ...names])
+  refuseOtherCookie(sessions)
   const { require, origin = 'same', touch } = options
   if (touch !== undefined && typeof touch !== 'boolean') {
     throw new OptionError('touch', 'takes true or false')
@@ -71,7 +74,8 @@ export function handshakes<Data extends object>(
       // For a request nobody's session may do; a socket would keep it long after the store is back.
       if (session.outage === 'anonymous') return OUT_OF_ORDER
       const refusal = await refusalBy(require, session, request)
-      if (refusal !== undefined) exchange.release()
+      if (refusal === undefined) holdSession(request, exchange)
+      else exchange.release()
       return refusal
     } catch (error) {
       sessions.reportError('handshake', error)

@@ -1,12 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Attachment } from '../../core/attachment.ts'
 import type { Exchange } from '../../core/exchange.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { type ConnectionOptions, securityOf } from './connection.ts'
 import { checkOptions, enter, type MountOptions } from './mount.ts'
+import { refuseOtherCookie } from './other-cookie.ts'
 import { NodeRequest } from './request.ts'
 import { hookResponse } from './response-hook.ts'
+import { holdSessionNow } from './session-now.ts'
 import { holdSession } from './session-property.ts'
 import { openWithoutCookie } from './upgrade.ts'
 
@@ -52,7 +55,7 @@ export function nodeSessions<Data extends object>(
  * The session of a request that gets no response, such as a WebSocket's handshake. No cookie can be
  * set: `login` and `rotate` are refused, a session that is new is not stored. What is changed is
  * stored by `commit()`.
- * @throws StoreUnavailableError, StoreRefusedError
+ * @throws OptionError, StoreUnavailableError, StoreRefusedError
  */
 export async function sessionOfUpgrade<Data extends object>(
   sessions: Sessions<Data>,
@@ -60,12 +63,23 @@ export async function sessionOfUpgrade<Data extends object>(
   options: ConnectionOptions = {},
 ): Promise<Session<Data>> {
   checkOptions(sessions, options, ['trustProxy'])
+  refuseOtherCookie(sessions)
   // Node leaves an upgraded socket without a listener: a client that resets it would end the process.
   request.socket.on('error', () => request.socket.destroy())
   const exchange = await openWithoutCookie(sessions, request, securityOf(options))
   holdSession(request, exchange)
+  let attachment: Attachment<Data> | undefined
+  holdSessionNow(request, () => {
+    attachment ??= sessions.attach(request)
+    if (request.socket.destroyed) attachment.close()
+    return attachment.view()
+  })
   // The session's signal lasts as long as the socket.
-  if (request.socket.destroyed) exchange.release()
-  else request.socket.once('close', () => exchange.release())
+  const release = (): void => {
+    exchange.release()
+    attachment?.close()
+  }
+  if (request.socket.destroyed) release()
+  else request.socket.once('close', release)
   return exchange.session
 }

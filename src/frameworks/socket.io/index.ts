@@ -9,6 +9,7 @@ import {
   type Refusal,
   refuseUpgrade,
 } from '../node/handshake.ts'
+import { holdSessionNow } from '../node/session-now.ts'
 import { type SocketSessions, socketEvents } from '../node/socket-events.ts'
 import type { Connection, IoServer, IoSocket } from './parts.ts'
 
@@ -85,6 +86,7 @@ export function socketIoSessions<Data extends object, Socket extends IoSocket>(
     // However it has come past the middleware.
     if (!sessions.has(request)) return connection.close()
     const attachment = sessions.attach(request)
+    holdSessionNow(request, () => attachment.view({ touch }))
     const held: Held<Data, Socket> = { attachment, sockets: new Set() }
     clients.set(request, held)
     connection.once('close', () => attachment.close())

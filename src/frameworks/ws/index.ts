@@ -10,6 +10,7 @@ import {
   handshakes,
   refuseUpgrade,
 } from '../node/handshake.ts'
+import { holdSessionNow, type SessionNow } from '../node/session-now.ts'
 import { type SocketSessions, socketEvents } from '../node/socket-events.ts'
 
 export type { EventOptions } from '../../core/attachment.ts'
@@ -47,6 +48,8 @@ export function wsSessions<Data extends object>(
   function attach(socket: WebSocket, request: IncomingMessage): void {
     const attachment = sessions.attach(request)
     attachments.set(socket, attachment)
+    const now: SessionNow = () => attachment.view({ touch })
+    for (const holder of [socket, request]) holdSessionNow(holder, now)
     socket.once('close', () => attachment.close())
     attachment.signal.addEventListener('abort', () => {
       // A peer that does not answer the close could go on to send until it is cut off.

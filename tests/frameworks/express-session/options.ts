@@ -1,6 +1,13 @@
+import { createServer, IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import { Server } from 'socket.io'
 import { createSessions, memoryEngine } from 'sojourn'
 import { SojournStore } from 'sojourn/express-session'
+import { sessionOfUpgrade } from 'sojourn/node'
+import { socketIoSessions } from 'sojourn/socket.io'
+import { wsSessions } from 'sojourn/ws'
 import { expect, it } from 'vitest'
+import { WebSocketServer } from 'ws'
 import { afterwards, SECRETS } from './site.ts'
 
 function refusal(options: object): unknown {
@@ -16,6 +23,7 @@ function refusal(options: object): unknown {
 export function optionCases(): void {
   it.each([
     ['options', 'text' as never],
+    ['options', null as never],
     ['ttl', { ttl: 1 }],
     ['redis', { redis: { regions: { eu: { number: 0, redis: 'redis://x' } } } }],
     ['cookie', { cookie: { name: 'x' } }],
@@ -31,6 +39,28 @@ export function optionCases(): void {
     ['absoluteTimeout', { absoluteTimeout: 'never' }],
   ])('%s is refused by its name', (name, options) => {
     expect(refusal(options)).toMatchObject({ code: 'ERR_SOJOURN_OPTION', option: name })
+  })
+
+  it('without any it is as createSessions', () => {
+    const store = new SojournStore()
+    afterwards(() => store.sessions.close())
+    expect(store.sessions.engine).toBeDefined()
+  })
+
+  it('sockets are not let in by a cookie that these sessions do not have', async () => {
+    const store = new SojournStore({ engine: memoryEngine(), secrets: SECRETS })
+    afterwards(() => store.sessions.close())
+    const error = { code: 'ERR_SOJOURN_OPTION', option: 'sessions' }
+    const sockets = new WebSocketServer({ noServer: true })
+    expect(() => wsSessions(sockets, store.sessions)).toThrow(expect.objectContaining(error))
+    const io = new Server(createServer())
+    expect(() => socketIoSessions(io, store.sessions)).toThrow(expect.objectContaining(error))
+    const request = new IncomingMessage(new Socket())
+    await expect(sessionOfUpgrade(store.sessions, request)).rejects.toMatchObject(error)
+    // The application's own have the cookie of another adapter.
+    const sessions = createSessions({ engine: memoryEngine(), secrets: SECRETS })
+    const other = new SojournStore({ sessions })
+    expect(() => wsSessions(sockets, other.sessions)).not.toThrow()
   })
 
   it('absoluteTimeout alone bounds the idle timeout of the store', () => {

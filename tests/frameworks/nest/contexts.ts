@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { ExecutionContext } from '@nestjs/common'
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js'
-import { createSessions, memoryEngine, StoreUnavailableError } from 'sojourn'
+import { createSessions, memoryEngine, SessionEndedError, StoreUnavailableError } from 'sojourn'
 import { Session, SessionGuard } from 'sojourn/nest'
 import { sessionOfUpgrade } from 'sojourn/node'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -73,7 +73,10 @@ export function nestContexts(): void {
       const session = await sessionOfUpgrade(sessions, known)
       const context = contextOf(type, argsOf(known))
       expect(await guard.canActivate(context)).toBe(true)
-      expect(decorated(Session(), context)).toMatchObject({ principal: 'ada', id: session.id })
+      expect(await decorated(Session(), context)).toMatchObject({
+        principal: 'ada',
+        id: session.id,
+      })
       const stranger = await handshake(undefined)
       await sessionOfUpgrade(sessions, stranger)
       const refused = await guard
@@ -81,6 +84,26 @@ export function nestContexts(): void {
         .catch((error: { status: number }) => error.status)
       // Nest makes its own error of false, where there is no status.
       expect(refused).toBe(type === 'ws' ? false : 401)
+    })
+
+    it('refuses from the sign-out on a connection that was let in before', async () => {
+      const sessions = createSessions({ engine: memoryEngine(), secrets: [SECRET] })
+      onTestFinished(() => sessions.close())
+      const stored = await sessions.open()
+      await stored.login('ada')
+      const guard = new SessionGuard()
+      const known = await handshake(`session=${stored.token}`)
+      await sessionOfUpgrade(sessions, known)
+      const context = contextOf(type, argsOf(known))
+      stored.set('theme', 'dark')
+      await stored.commit()
+      expect(await decorated(Session('theme'), context)).toBe('dark')
+      await sessions.revoke(stored.id as string)
+      const refused = await guard
+        .canActivate(context)
+        .catch((error: { status: number }) => error.status)
+      expect(refused).toBe(type === 'ws' ? false : 401)
+      await expect(decorated(Session(), context)).rejects.toThrow(SessionEndedError)
     })
 
     it('without a session: says what is missing', async () => {
