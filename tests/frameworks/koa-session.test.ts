@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import Koa, { type Context } from 'koa'
 import { memoryEngine, StoreUnavailableError } from 'sojourn'
-import koaSessionDefault, { koaSession } from 'sojourn/koa-session'
+import koaSessionDefault, { KoaSessionModel, koaSession } from 'sojourn/koa-session'
 import { manualClock } from 'sojourn/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
@@ -686,6 +686,68 @@ describe('other than koa-session, or more', () => {
     expect(() => koaSession({ engine: memoryEngine() }, app)).toThrow(
       expect.objectContaining({ code: 'ERR_SOJOURN_OPTION', option: 'app.keys' }),
     )
+  })
+
+  it('__proto__ of a body changes no prototype, by whichever way it comes', async () => {
+    const evil = JSON.parse('{"__proto__":{"isAdmin":true},"a":1}') as object
+    const tell = (session: Any | null) => ({
+      isAdmin: session?.['isAdmin'],
+      ...{ save: typeof session?.save, shared: ({} as Any)['isAdmin'] },
+      ...{ all: session, own: Object.getPrototypeOf(session) === KoaSessionModel.prototype },
+    })
+    const { browser } = await start('sojourn', {
+      handlers: {
+        ...basic,
+        '/assign': (ctx) => {
+          ctx.session = evil as never
+          return tell(ctx.session)
+        },
+        '/set': ({ session }) => {
+          if (session !== null) session['__proto__'] = { isAdmin: true }
+          Object.assign(session as object, evil)
+          return tell(session)
+        },
+        '/merge': ({ session }) => {
+          const inner = session?.['__proto__'] as Any | undefined
+          if (inner !== undefined) inner['isAdmin'] = true
+          return tell(session)
+        },
+      },
+    })
+    await browser.get('/count')
+    const { save, own } = { save: 'function', own: true }
+    for (const [path, all] of [
+      ['/assign', { a: 1 }],
+      ['/set', { a: 1 }],
+      ['/merge', { a: 1 }],
+    ] as const) {
+      expect(JSON.parse((await browser.get(path)).text)).toEqual({ save, own, all })
+    }
+    expect((await browser.get('/read')).text).toBe('{"a":1,"isNew":false}')
+  })
+
+  it('a name that no attribute can have is refused, and nothing replaced', async () => {
+    const refused = { a: 1, constructor: { prototype: { isAdmin: true } } }
+    const { browser, app } = await start('sojourn', {
+      handlers: {
+        ...basic,
+        '/assign': (ctx) => void (ctx.session = refused as never),
+        '/set': ({ session }) =>
+          void Reflect.set(session as object, 'constructor', refused.constructor),
+        '/own': ({ session }) => {
+          Object.assign(session as object, { toString: 'text', valueOf: 5 })
+          return [session?.['toString'], session?.['valueOf'], typeof session?.hasOwnProperty]
+        },
+      },
+    })
+    const errors: unknown[] = []
+    app.on('error', (error) => errors.push(error))
+    await browser.get('/count')
+    for (const path of ['/assign', '/set']) expect((await browser.get(path)).status).toBe(500)
+    expect(errors).toMatchObject([{ code: 'ERR_SOJOURN_ATTRIBUTE' }, { name: 'AttributeError' }])
+    expect((await browser.get('/read')).text).toBe('{"n":1,"isNew":false}')
+    expect((await browser.get('/own')).text).toBe('["text",5,"function"]')
+    expect((await browser.get('/read')).text).toContain('"toString":"text","valueOf":5')
   })
 
   it('what a callback throws is an uncaught exception', async () => {

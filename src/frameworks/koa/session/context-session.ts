@@ -1,8 +1,15 @@
 import type { Context } from 'koa'
 import type { Exchange, SetCookies } from '../../../core/exchange.ts'
 import type { Session } from '../../../core/session.ts'
+import { checkAttributeName } from '../../../core/values.ts'
 import type { ResponseExchange } from '../../node/response-hook.ts'
-import { type KoaSessionModel, type ModelHost, modelOf, type SaveOptions } from './model.ts'
+import {
+  isPrivate,
+  type KoaSessionModel,
+  type ModelHost,
+  modelOf,
+  type SaveOptions,
+} from './model.ts'
 import {
   type Attributes,
   type CookieSettings,
@@ -76,10 +83,14 @@ export class ContextSession implements ResponseExchange, ModelHost {
     if (typeof value !== 'object') {
       throw new TypeError('ctx.session can only be set as null or an object.')
     }
-    const isSame = value === this.#model
+    if (value !== this.#model) this.#replace(value as object)
     this.#isRemoved = false
-    if (isSame) return
+  }
+
+  #replace(value: object): void {
     const attributes = Object.entries(value)
+    // Before anything is replaced: what middleware has changed is stored also where it throws.
+    for (const [name] of attributes) if (!isPrivate(name)) checkAttributeName(name)
     for (const name of this.session.names())
       if (name !== MAX_AGE && name !== NAME) this.session.delete(name)
     const model = (this.#model ??= modelOf(this))
