@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
-import type { Exchange, SetCookies } from '../../../core/exchange.ts'
+import { type Exchange, insideOf, type SetCookies } from '../../../core/exchange.ts'
+import { isPersistent, originOf } from '../../../core/meta.ts'
 import type { Session } from '../../../core/session.ts'
 import { checkAttributeName } from '../../../core/values.ts'
 import type { ResponseExchange } from '../../node/response-hook.ts'
@@ -101,7 +102,8 @@ export class ContextSession implements ResponseExchange, ModelHost {
   get options(): CookieSettings {
     if (this.#options === undefined) {
       this.#options = { ...this.#settings.cookie }
-      const maxAge = this.session.get(MAX_AGE) as CookieSettings['maxAge']
+      const maxAge =
+        (this.session.get(MAX_AGE) as CookieSettings['maxAge']) ?? broughtMaxAge(this.#exchange)
       if (maxAge !== undefined) this.#options.maxAge = maxAge
       // A session that is stored has one, also where the option has not been given.
       else if (!this.session.isNew) this.#options.maxAge ||= ONE_DAY
@@ -260,4 +262,12 @@ export class ContextSession implements ResponseExchange, ModelHost {
 
   /** Reading renews nothing: `rolling` and `renew` do. */
   afterResponse(): void {}
+}
+
+/** Of a session that has it from elsewhere: it was taken over, or is persistent by `login` or `setLifetime`. */
+function broughtMaxAge(exchange: Exchange<Attributes>): CookieSettings['maxAge'] {
+  const { live } = insideOf(exchange).state
+  if (live === undefined) return undefined
+  if (isPersistent(live.meta)) return live.header.idleTimeout
+  return originOf(live.meta) === undefined ? undefined : 'session'
 }
