@@ -1,6 +1,7 @@
 import { checkDurabilityDefault, type DurabilityDefault } from './core/durability.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
 import { type Engine, type ExpiryEvents, hasExpiryEvents, hasRegions } from './core/engine.ts'
+import { ENGINE_OPTION_NAMES } from './core/engine-option-names.ts'
 import { OptionError } from './core/errors.ts'
 import { checkOptions, SESSIONS_OPTION_NAMES, type SessionsOptions } from './core/options.ts'
 import { Sessions } from './core/sessions.ts'
@@ -47,15 +48,6 @@ export interface CreateSessionsOptions<Data extends object> extends SessionsOpti
   readonly durability?: DurabilityDefault
 }
 
-const ENGINE_OPTION_NAMES = [
-  'redis',
-  'engine',
-  'prefix',
-  'commandTimeout',
-  'nearCache',
-  'expiry',
-  'durability',
-]
 const LONGEST_COMMAND = 60_000
 
 /**

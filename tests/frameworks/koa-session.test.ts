@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import Koa, { type Context } from 'koa'
-import { memoryEngine, StoreUnavailableError } from 'sojourn'
+import { createSessions, memoryEngine, StoreUnavailableError } from 'sojourn'
+import { koaSession as koaSource } from 'sojourn/adopt'
 import koaSessionDefault, { KoaSessionModel, koaSession } from 'sojourn/koa-session'
 import { manualClock } from 'sojourn/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -9,6 +10,7 @@ import { listen } from './koa/koa-site.ts'
 import { type Any, type Handler, type Row, run, start } from './koa-session/pair.ts'
 import { Browser } from './support/http-client.ts'
 import { watchedEngine } from './support/watched-engine.ts'
+import { SECRET } from './support/world.ts'
 
 function gate(): { opened: Promise<void>; open: () => void } {
   let open = (): void => undefined
@@ -862,6 +864,74 @@ describe('other than koa-session, or more', () => {
       for (const cookie of cookies)
         expect(cookie).toMatch(/^koa\.sess=[\w-]{48}; path=\/; httponly$/)
     }
+  })
+
+  it('takes sessions of createSessions, and no keys then; maxAge counts, and else their own lifetime', async () => {
+    const clock = manualClock()
+    for (const [given, life] of [
+      [{ maxAge: 7_200_000 }, 7_200_000],
+      [{}, 1_800_000],
+      [{ maxAge: 'session' }, 1_800_000],
+    ] as const) {
+      const sessions = createSessions<{ n: number }>({
+        ...{ engine: memoryEngine({ clock }), clock, secrets: [SECRET] },
+      })
+      const app = new Koa()
+      const middleware = koaSession({ sessions, ...given }, app)
+      expect(middleware.sessions).toBe(sessions)
+      app.use(middleware)
+      app.use((ctx) => {
+        const data = sessions.from(ctx)
+        if (ctx.path === '/set') data.set('n', 1)
+        ctx.body = JSON.stringify(ctx.session)
+      })
+      const server = await listen(app, [])
+      const browser = new Browser(server.port)
+      await browser.get('/set')
+      clock.advance(life - 1_000)
+      expect((await browser.get('/')).text).toBe('{"n":1}')
+      clock.advance(2_000)
+      expect((await browser.get('/')).text).toBe('{}')
+      browser.close()
+      await server.close()
+      await sessions.close()
+    }
+  })
+
+  it('sessions: whatever makes them is refused beside, and what is none', async () => {
+    const sessions = createSessions({ secrets: [SECRET] })
+    for (const [options, option] of [
+      [{ sessions, secrets: ['x'] }, 'secrets'],
+      [{ sessions, redis: 'redis://localhost' }, 'redis'],
+      [{ sessions, adopt: [] }, 'adopt'],
+      [{ sessions: {} }, 'sessions'],
+      [{ sessions: null }, 'sessions'],
+    ] as const) {
+      expect(() => koaSession(options as never, new Koa())).toThrow(
+        expect.objectContaining({ code: 'ERR_SOJOURN_OPTION', option }),
+      )
+    }
+    await sessions.close()
+  })
+
+  it('an option that is not known is refused, and those that are known are named', () => {
+    const known =
+      /known are (?=.*\bkey\b)(?=.*\bmaxAge\b)(?=.*\brolling\b)(?=.*\bredis\b)(?=.*\bsessions\b)/
+    expect(() => koaSession({ secrt: 'x' } as never, new Koa())).toThrow(known)
+    expect(() => koaSession({ secrt: 'x' } as never, new Koa())).not.toThrow(/store|encode/)
+  })
+
+  it("old: 'mirror' under the cookie's own name names the option: key", async () => {
+    const client = { get: async () => null, psetex: async () => 'OK', del: async () => 1 }
+    const adopt = [koaSource({ keys: ['k'], client, old: 'mirror' })]
+    const message = /option `key`: .*both are named koa\.sess: give another `key`/
+    const app = new Koa()
+    app.keys = ['a key of the application, long enough']
+    expect(() => koaSession({ adopt }, app)).toThrow(message)
+    const sessions = createSessions({ adopt, secrets: [SECRET] })
+    expect(() => koaSession({ sessions }, app)).toThrow(message)
+    await sessions.close()
+    await koaSession({ adopt, key: 'ours' }, app).sessions.close()
   })
 
   it('an application is required', () => {

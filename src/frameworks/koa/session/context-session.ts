@@ -16,7 +16,6 @@ import {
   type CookieSettings,
   isCookieSetting,
   lifetimeOf,
-  ONE_DAY,
   type Settings,
 } from './options.ts'
 import { setCookie } from './set-cookie.ts'
@@ -106,7 +105,7 @@ export class ContextSession implements ResponseExchange, ModelHost {
         (this.session.get(MAX_AGE) as CookieSettings['maxAge']) ?? broughtMaxAge(this.#exchange)
       if (maxAge !== undefined) this.#options.maxAge = maxAge
       // A session that is stored has one, also where the option has not been given.
-      else if (!this.session.isNew) this.#options.maxAge ||= ONE_DAY
+      else if (!this.session.isNew) this.#options.maxAge ||= this.#exchange.idleTimeout
       this.#givenMaxAge = this.#options.maxAge
     }
     return this.#options
@@ -161,6 +160,7 @@ export class ContextSession implements ResponseExchange, ModelHost {
     const usual = session.isNew ? this.#settings.cookie.maxAge : this.#givenMaxAge
     const isOtherAge = this.#isForced || this.options.maxAge !== usual
     if (isOtherAge && !this.#setLifetime()) return exchange.commit()
+    if (!isOtherAge && session.isNew) this.#setUsualLifetime()
     const isToTouch = !regenerate && !exchange.dirty && !session.isNew
     // What someone else has ended meanwhile stays so: the exchange drops what is to be stored.
     await (regenerate ? exchange.replaceToken() : exchange.commit())
@@ -184,14 +184,22 @@ export class ContextSession implements ResponseExchange, ModelHost {
     return true
   }
 
+  /** Of the option, where the sessions are made with another one. */
+  #setUsualLifetime(): void {
+    const { idleTimeout } = this.#settings
+    if (idleTimeout === undefined || this.#ctx.headerSent) return
+    if (idleTimeout !== this.#exchange.usual.idleTimeout) this.session.setLifetime({ idleTimeout })
+  }
+
   #isToRenew(): boolean {
     const { rolling, renew } = this.#settings.behaviour
-    const { expiresAt } = this.session
-    if (expiresAt === undefined) return false
+    if (rolling !== true && renew !== true) return false
+    // To look at the session itself would be a use of it.
+    const { live } = insideOf(this.#exchange).state
+    if (live === undefined) return false
     if (rolling === true) return true
     const { maxAge } = this.options
-    if (renew !== true || typeof maxAge !== 'number') return false
-    return expiresAt - this.#exchange.now() < maxAge / 2
+    return typeof maxAge === 'number' && live.lease.expiresAt - this.#exchange.now() < maxAge / 2
   }
 
   /** As Koa's cookies do, while it can still be told. */
@@ -233,14 +241,20 @@ export class ContextSession implements ResponseExchange, ModelHost {
   }
 
   sendHeaders(): SetCookies {
-    const own = this.#cookie(this.#exchange.sendOwn() !== undefined)
-    return this.#exchange.withOthers(own)
+    const isDue = this.#exchange.sendOwn() !== undefined
+    const token = this.#exchange.deliver()?.token
+    // What is there and not for this client leaves its cookies as they are.
+    if (token === undefined && !this.#isOver) return undefined
+    return this.#exchange.withOthers(this.#cookie(token, isDue))
+  }
+
+  get #isOver(): boolean {
+    return insideOf(this.#exchange).state.live === undefined
   }
 
   /** @param isDue whether the browser's cookie is not right any more */
-  #cookie(isDue: boolean): string | undefined {
+  #cookie(token: string | undefined, isDue: boolean): string | undefined {
     const { externalKey } = this.#settings.behaviour
-    const { token } = this.session
     const isToSend = token !== undefined && (this.#isSaved || isDue)
     if (externalKey !== undefined) {
       if (isToSend) externalKey.set(this.#ctx, token)
