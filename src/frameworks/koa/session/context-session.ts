@@ -83,7 +83,7 @@ export class ContextSession implements ResponseExchange, ModelHost {
     if (typeof value !== 'object') {
       throw new TypeError('ctx.session can only be set as null or an object.')
     }
-    if (value !== this.#model) this.#replace(value as object)
+    if (value !== this.#model) this.#replace(value)
     this.#isRemoved = false
   }
 

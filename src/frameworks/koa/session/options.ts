@@ -95,7 +95,7 @@ export interface Settings {
 }
 
 /** What koa-session takes for a lifetime that has not been given, milliseconds. */
-export const ONE_DAY = 86_400_000
+const ONE_DAY = 86_400_000
 
 const REFUSED: Readonly<Record<string, string>> = {
   store:
