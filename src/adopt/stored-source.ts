@@ -8,6 +8,7 @@ import type {
 import type { LegacyStore } from './client.ts'
 import type { LegacyCookieJar } from './cookie.ts'
 import type { Attributes } from './json.ts'
+import { Misses } from './misses.ts'
 import type { Conversion } from './source-options.ts'
 
 /** What tells one kind of sessions in a store, each under a key that a cookie names, from another. */
@@ -51,8 +52,10 @@ type Pair = readonly [name: string, value: string]
 /** A source whose sessions stand in a store. */
 export function storedSource(form: StoredForm): LegacySource {
   const { name, jar, store, conversion, prefix } = form
+  const misses = new Misses(name, prefix)
   const read = async (key: string): Promise<LegacyEntry | undefined> => {
     const found = await form.read(key)
+    misses.note(found === undefined)
     if (found === undefined) return undefined
     const { data, maxAge, lasts } = found
     return conversion.entry(data, { idleTimeout: maxAge, persistent: maxAge !== undefined, lasts })

@@ -1,5 +1,5 @@
 import Koa from 'koa'
-import type { Session, Sessions } from 'sojourn'
+import { createSessions, type Session, type Sessions } from 'sojourn'
 import session, { type KoaSessionOptions, koaSession } from 'sojourn/koa-session'
 import { describe, expectTypeOf, it } from 'vitest'
 
@@ -18,6 +18,13 @@ describe('koaSession', () => {
     app.use((ctx) => {
       expectTypeOf(sessions.from(ctx)).toEqualTypeOf<Session>()
     })
+  })
+
+  it('takes sessions of any data', () => {
+    const made = createSessions<{ n: number }>()
+    const { sessions } = koaSession({ sessions: made, key: 'sid' }, app)
+    expectTypeOf(sessions).toEqualTypeOf<Sessions<{ n: number }>>()
+    expectTypeOf(session(app, { sessions: made }).sessions).toEqualTypeOf(sessions)
   })
 
   it('takes options of koa-session and of createSessions, and no others', () => {

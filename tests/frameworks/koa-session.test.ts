@@ -1,7 +1,8 @@
 import { inspect } from 'node:util'
 import Koa, { type Context } from 'koa'
-import { memoryEngine, StoreUnavailableError } from 'sojourn'
-import koaSessionDefault, { koaSession } from 'sojourn/koa-session'
+import { createSessions, memoryEngine, StoreUnavailableError } from 'sojourn'
+import { koaSession as koaSource } from 'sojourn/adopt'
+import koaSessionDefault, { KoaSessionModel, koaSession } from 'sojourn/koa-session'
 import { manualClock } from 'sojourn/testing'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
@@ -9,6 +10,7 @@ import { listen } from './koa/koa-site.ts'
 import { type Any, type Handler, type Row, run, start } from './koa-session/pair.ts'
 import { Browser } from './support/http-client.ts'
 import { watchedEngine } from './support/watched-engine.ts'
+import { SECRET } from './support/world.ts'
 
 function gate(): { opened: Promise<void>; open: () => void } {
   let open = (): void => undefined
@@ -729,6 +731,68 @@ describe('other than koa-session, or more', () => {
     )
   })
 
+  it('__proto__ of a body changes no prototype, by whichever way it comes', async () => {
+    const evil = JSON.parse('{"__proto__":{"isAdmin":true},"a":1}') as object
+    const tell = (session: Any | null) => ({
+      isAdmin: session?.['isAdmin'],
+      ...{ save: typeof session?.save, shared: ({} as Any)['isAdmin'] },
+      ...{ all: session, own: Object.getPrototypeOf(session) === KoaSessionModel.prototype },
+    })
+    const { browser } = await start('sojourn', {
+      handlers: {
+        ...basic,
+        '/assign': (ctx) => {
+          ctx.session = evil as never
+          return tell(ctx.session)
+        },
+        '/set': ({ session }) => {
+          if (session !== null) session['__proto__'] = { isAdmin: true }
+          Object.assign(session as object, evil)
+          return tell(session)
+        },
+        '/merge': ({ session }) => {
+          const inner = session?.['__proto__'] as Any | undefined
+          if (inner !== undefined) inner['isAdmin'] = true
+          return tell(session)
+        },
+      },
+    })
+    await browser.get('/count')
+    const { save, own } = { save: 'function', own: true }
+    for (const [path, all] of [
+      ['/assign', { a: 1 }],
+      ['/set', { a: 1 }],
+      ['/merge', { a: 1 }],
+    ] as const) {
+      expect(JSON.parse((await browser.get(path)).text)).toEqual({ save, own, all })
+    }
+    expect((await browser.get('/read')).text).toBe('{"a":1,"isNew":false}')
+  })
+
+  it('a name that no attribute can have is refused, and nothing replaced', async () => {
+    const refused = { a: 1, constructor: { prototype: { isAdmin: true } } }
+    const { browser, app } = await start('sojourn', {
+      handlers: {
+        ...basic,
+        '/assign': (ctx) => void (ctx.session = refused as never),
+        '/set': ({ session }) =>
+          void Reflect.set(session as object, 'constructor', refused.constructor),
+        '/own': ({ session }) => {
+          Object.assign(session as object, { toString: 'text', valueOf: 5 })
+          return [session?.['toString'], session?.['valueOf'], typeof session?.hasOwnProperty]
+        },
+      },
+    })
+    const errors: unknown[] = []
+    app.on('error', (error) => errors.push(error))
+    await browser.get('/count')
+    for (const path of ['/assign', '/set']) expect((await browser.get(path)).status).toBe(500)
+    expect(errors).toMatchObject([{ code: 'ERR_SOJOURN_ATTRIBUTE' }, { name: 'AttributeError' }])
+    expect((await browser.get('/read')).text).toBe('{"n":1,"isNew":false}')
+    expect((await browser.get('/own')).text).toBe('["text",5,"function"]')
+    expect((await browser.get('/read')).text).toContain('"toString":"text","valueOf":5')
+  })
+
   it('what a callback throws is an uncaught exception', async () => {
     const uncaught: unknown[] = []
     const unhandled: unknown[] = []
@@ -841,6 +905,74 @@ describe('other than koa-session, or more', () => {
       for (const cookie of cookies)
         expect(cookie).toMatch(/^koa\.sess(?:\.sig)?=[\w-]+; path=\/; httponly$/)
     }
+  })
+
+  it('takes sessions of createSessions, and no keys then; maxAge counts, and else their own lifetime', async () => {
+    const clock = manualClock()
+    for (const [given, life] of [
+      [{ maxAge: 7_200_000 }, 7_200_000],
+      [{}, 1_800_000],
+      [{ maxAge: 'session' }, 1_800_000],
+    ] as const) {
+      const sessions = createSessions<{ n: number }>({
+        ...{ engine: memoryEngine({ clock }), clock, secrets: [SECRET] },
+      })
+      const app = new Koa()
+      const middleware = koaSession({ sessions, ...given }, app)
+      expect(middleware.sessions).toBe(sessions)
+      app.use(middleware)
+      app.use((ctx) => {
+        const data = sessions.from(ctx)
+        if (ctx.path === '/set') data.set('n', 1)
+        ctx.body = JSON.stringify(ctx.session)
+      })
+      const server = await listen(app, [])
+      const browser = new Browser(server.port)
+      await browser.get('/set')
+      clock.advance(life - 1_000)
+      expect((await browser.get('/')).text).toBe('{"n":1}')
+      clock.advance(2_000)
+      expect((await browser.get('/')).text).toBe('{}')
+      browser.close()
+      await server.close()
+      await sessions.close()
+    }
+  })
+
+  it('sessions: whatever makes them is refused beside, and what is none', async () => {
+    const sessions = createSessions({ secrets: [SECRET] })
+    for (const [options, option] of [
+      [{ sessions, secrets: ['x'] }, 'secrets'],
+      [{ sessions, redis: 'redis://localhost' }, 'redis'],
+      [{ sessions, adopt: [] }, 'adopt'],
+      [{ sessions: {} }, 'sessions'],
+      [{ sessions: null }, 'sessions'],
+    ] as const) {
+      expect(() => koaSession(options as never, new Koa())).toThrow(
+        expect.objectContaining({ code: 'ERR_SOJOURN_OPTION', option }),
+      )
+    }
+    await sessions.close()
+  })
+
+  it('an option that is not known is refused, and those that are known are named', () => {
+    const known =
+      /known are (?=.*\bkey\b)(?=.*\bmaxAge\b)(?=.*\brolling\b)(?=.*\bredis\b)(?=.*\bsessions\b)/
+    expect(() => koaSession({ secrt: 'x' } as never, new Koa())).toThrow(known)
+    expect(() => koaSession({ secrt: 'x' } as never, new Koa())).not.toThrow(/store|encode/)
+  })
+
+  it("old: 'mirror' under the cookie's own name names the option: key", async () => {
+    const client = { get: async () => null, psetex: async () => 'OK', del: async () => 1 }
+    const adopt = [koaSource({ keys: ['k'], client, old: 'mirror' })]
+    const message = /option `key`: .*both are named koa\.sess: give another `key`/
+    const app = new Koa()
+    app.keys = ['a key of the application, long enough']
+    expect(() => koaSession({ adopt }, app)).toThrow(message)
+    const sessions = createSessions({ adopt, secrets: [SECRET] })
+    expect(() => koaSession({ sessions }, app)).toThrow(message)
+    await sessions.close()
+    await koaSession({ adopt, key: 'ours' }, app).sessions.close()
   })
 
   it('an application is required', () => {

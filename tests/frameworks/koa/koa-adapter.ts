@@ -1,19 +1,39 @@
 import { createReadStream } from 'node:fs'
 import type Koa from 'koa'
-import type { Context } from 'koa'
+import type { Context, Middleware } from 'koa'
 import compress from 'koa-compress'
 import type { Sessions } from 'sojourn'
 import { koaSessions } from 'sojourn/koa'
-import { codeOf, type Data, type NodeAdapter, type NodeCall, statusOf } from '../support/adapter.ts'
+import {
+  type AppOptions,
+  codeOf,
+  type Data,
+  type NodeAdapter,
+  type NodeCall,
+  statusOf,
+} from '../support/adapter.ts'
 import { listen } from './koa-site.ts'
 
 /** Where an application answers errors. */
 export type ErrorPlace = 'middleware' | 'ctx.onerror'
 
-/** The suite over one version of Koa. */
-export function koaAdapter(name: string, create: () => Koa, place: ErrorPlace): NodeAdapter {
+type Mount = (app: Koa, sessions: Sessions<Data>, options: AppOptions<NodeCall>) => Middleware
+
+const ownApi: Mount = (_, sessions, { fresh = false }) => koaSessions(sessions, { fresh })
+
+/**
+ * The suite over one version of Koa.
+ * @param mount another API than that of `sojourn/koa`, whose `ctx.session` is plain
+ */
+export function koaAdapter(
+  name: string,
+  create: () => Koa,
+  place: ErrorPlace,
+  mount?: Mount,
+): NodeAdapter {
   return {
     name,
+    ...(mount === undefined ? {} : { plain: true }),
     start: async (sessions, behaviours, options) => {
       const app = create()
       app.proxy = options.trustProxy === true
@@ -44,8 +64,8 @@ export function koaAdapter(name: string, create: () => Koa, place: ErrorPlace): 
         })
       }
       if (options.compression === 'before') app.use(compress({ threshold: 0 }))
-      const { fresh = false, freshBelow } = options
-      app.use(koaSessions(sessions, { fresh }))
+      const { freshBelow } = options
+      app.use((mount ?? ownApi)(app, sessions, options))
       if (options.compression === 'after') app.use(compress({ threshold: 0 }))
       if (freshBelow !== undefined) {
         const again = koaSessions(sessions, { fresh: true })

@@ -77,6 +77,8 @@ export interface Adapter<C extends Call = Call> {
   readonly answersErrorsAnew?: true
   /** Whether each change sets the cookie again, as other session libraries do. */
   readonly repeatsCookie?: true
+  /** What a new session's cookie looks like that is not as ours are. */
+  readonly cookie?: RegExp
   /** `call.session` has attributes and none of a session's members, and values have JSON's meaning. */
   readonly plain?: boolean
   /** Serves each behaviour at its path, for every method. */

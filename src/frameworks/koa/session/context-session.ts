@@ -1,14 +1,21 @@
 import type { Context } from 'koa'
-import type { Exchange, SetCookies } from '../../../core/exchange.ts'
+import { type Exchange, insideOf, type SetCookies } from '../../../core/exchange.ts'
+import { isPersistent, originOf } from '../../../core/meta.ts'
 import type { Session } from '../../../core/session.ts'
+import { checkAttributeName } from '../../../core/values.ts'
 import type { ResponseExchange } from '../../node/response-hook.ts'
-import { type KoaSessionModel, type ModelHost, modelOf, type SaveOptions } from './model.ts'
+import {
+  isPrivate,
+  type KoaSessionModel,
+  type ModelHost,
+  modelOf,
+  type SaveOptions,
+} from './model.ts'
 import {
   type Attributes,
   type CookieSettings,
   isCookieSetting,
   lifetimeOf,
-  ONE_DAY,
   type Settings,
 } from './options.ts'
 import { setCookie, signatureOf } from './set-cookie.ts'
@@ -82,10 +89,14 @@ export class ContextSession implements ResponseExchange, ModelHost {
     if (typeof value !== 'object') {
       throw new TypeError('ctx.session can only be set as null or an object.')
     }
-    const isSame = value === this.#model
+    if (value !== this.#model) this.#replace(value)
     this.#isRemoved = false
-    if (isSame) return
+  }
+
+  #replace(value: object): void {
     const attributes = Object.entries(value)
+    // Before anything is replaced: what middleware has changed is stored also where it throws.
+    for (const [name] of attributes) if (!isPrivate(name)) checkAttributeName(name)
     for (const name of this.session.names())
       if (name !== MAX_AGE && name !== NAME) this.session.delete(name)
     const model = (this.#model ??= modelOf(this))
@@ -96,10 +107,11 @@ export class ContextSession implements ResponseExchange, ModelHost {
   get options(): CookieSettings {
     if (this.#options === undefined) {
       this.#options = { ...this.#settings.cookie }
-      const maxAge = this.session.get(MAX_AGE) as CookieSettings['maxAge']
+      const maxAge =
+        (this.session.get(MAX_AGE) as CookieSettings['maxAge']) ?? broughtMaxAge(this.#exchange)
       if (maxAge !== undefined) this.#options.maxAge = maxAge
       // A session that is stored has one, also where the option has not been given.
-      else if (!this.session.isNew) this.#options.maxAge ||= ONE_DAY
+      else if (!this.session.isNew) this.#options.maxAge ||= this.#exchange.idleTimeout
       this.#givenMaxAge = this.#options.maxAge
     }
     return this.#options
@@ -154,6 +166,7 @@ export class ContextSession implements ResponseExchange, ModelHost {
     const usual = session.isNew ? this.#settings.cookie.maxAge : this.#givenMaxAge
     const isOtherAge = this.#isForced || this.options.maxAge !== usual
     if (isOtherAge && !this.#setLifetime()) return exchange.commit()
+    if (!isOtherAge && session.isNew) this.#setUsualLifetime()
     const isToTouch = !regenerate && !exchange.dirty && !session.isNew
     // What someone else has ended meanwhile stays so: the exchange drops what is to be stored.
     await (regenerate ? exchange.replaceToken() : exchange.commit())
@@ -177,14 +190,22 @@ export class ContextSession implements ResponseExchange, ModelHost {
     return true
   }
 
+  /** Of the option, where the sessions are made with another one. */
+  #setUsualLifetime(): void {
+    const { idleTimeout } = this.#settings
+    if (idleTimeout === undefined || this.#ctx.headerSent) return
+    if (idleTimeout !== this.#exchange.usual.idleTimeout) this.session.setLifetime({ idleTimeout })
+  }
+
   #isToRenew(): boolean {
     const { rolling, renew } = this.#settings.behaviour
-    const { expiresAt } = this.session
-    if (expiresAt === undefined) return false
+    if (rolling !== true && renew !== true) return false
+    // To look at the session itself would be a use of it.
+    const { live } = insideOf(this.#exchange).state
+    if (live === undefined) return false
     if (rolling === true) return true
     const { maxAge } = this.options
-    if (renew !== true || typeof maxAge !== 'number') return false
-    return expiresAt - this.#exchange.now() < maxAge / 2
+    return typeof maxAge === 'number' && live.lease.expiresAt - this.#exchange.now() < maxAge / 2
   }
 
   /** As Koa's cookies do, while it can still be told. */
@@ -226,16 +247,23 @@ export class ContextSession implements ResponseExchange, ModelHost {
   }
 
   sendHeaders(): SetCookies {
-    const [own, ...signatures] = this.#cookies(this.#exchange.sendOwn() !== undefined)
+    const isDue = this.#exchange.sendOwn() !== undefined
+    const token = this.#exchange.deliver()?.token
+    // What is there and not for this client leaves its cookies as they are.
+    if (token === undefined && !this.#isOver) return undefined
+    const [own, ...signatures] = this.#cookies(token, isDue)
     const sent = this.#exchange.withOthers(own)
     if (signatures.length === 0 || sent === undefined) return sent
     return [...(typeof sent === 'string' ? [sent] : sent), ...signatures]
   }
 
+  get #isOver(): boolean {
+    return insideOf(this.#exchange).state.live === undefined
+  }
+
   /** @param isDue whether the browser's cookie is not right any more */
-  #cookies(isDue: boolean): readonly string[] {
+  #cookies(token: string | undefined, isDue: boolean): readonly string[] {
     const { externalKey } = this.#settings.behaviour
-    const { token } = this.session
     const isToSend = token !== undefined && (this.#isSaved || isDue)
     if (externalKey !== undefined) {
       if (isToSend) externalKey.set(this.#ctx, token)
@@ -264,4 +292,12 @@ export class ContextSession implements ResponseExchange, ModelHost {
 
   /** Reading renews nothing: `rolling` and `renew` do. */
   afterResponse(): void {}
+}
+
+/** Of a session that has it from elsewhere: it was taken over, or is persistent by `login` or `setLifetime`. */
+function broughtMaxAge(exchange: Exchange<Attributes>): CookieSettings['maxAge'] {
+  const { live } = insideOf(exchange).state
+  if (live === undefined) return undefined
+  if (isPersistent(live.meta)) return live.header.idleTimeout
+  return originOf(live.meta) === undefined ? undefined : 'session'
 }

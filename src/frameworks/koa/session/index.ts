@@ -1,7 +1,7 @@
 import type Koa from 'koa'
 import type { Context } from 'koa'
 import type { CookieReader } from '../../../core/cookie.ts'
-import type { Exchange, ExchangeRequest } from '../../../core/exchange.ts'
+import { type Exchange, type ExchangeRequest, insideOf } from '../../../core/exchange.ts'
 import type { Sessions } from '../../../core/sessions.ts'
 import { createSessions } from '../../../index.ts'
 import { hookResponse } from '../../node/response-hook.ts'
@@ -15,10 +15,10 @@ export { KoaSessionModel } from './model.ts'
 export type { Behaviour, CookieSettings, ExternalKey, KoaSessionOptions } from './options.ts'
 
 /** Fits `app.use` of Koa 2 and 3. */
-export interface KoaSessionMiddleware {
+export interface KoaSessionMiddleware<Data extends object = Attributes> {
   (ctx: Context, next: Next): Promise<unknown>
   /** Those behind it: `sessions.from(ctx)`, `sessions.of(principal)`, `sessions.close()`. */
-  readonly sessions: Sessions<Attributes>
+  readonly sessions: Sessions<Data>
 }
 
 const CONTEXT_SESSION: unique symbol = Symbol('sojourn.koa-session')
@@ -29,8 +29,14 @@ type Holder = { [CONTEXT_SESSION]?: ContextSession }
  * what is the same and what is not.
  * @throws OptionError, TypeError without an application
  */
-export function koaSession(options: KoaSessionOptions, app: Koa): KoaSessionMiddleware
-export function koaSession(app: Koa, options?: KoaSessionOptions): KoaSessionMiddleware
+export function koaSession<Data extends object = Attributes>(
+  options: KoaSessionOptions<Data>,
+  app: Koa,
+): KoaSessionMiddleware<Data>
+export function koaSession<Data extends object = Attributes>(
+  app: Koa,
+  options?: KoaSessionOptions<Data>,
+): KoaSessionMiddleware<Data>
 export function koaSession(
   first: KoaSessionOptions | Koa | undefined,
   second?: KoaSessionOptions | Koa,
@@ -39,7 +45,7 @@ export function koaSession(
   if (!isApp(app)) throw new TypeError('app instance required: `session(opts, app)`')
   const settings = readOptions((options ?? {}) as KoaSessionOptions)
   extendContext(app.context)
-  let made: Sessions<Attributes> | undefined
+  let made = settings.sessions
   // Applications may set their keys after the middleware.
   const sessionsOf = (): Sessions<Attributes> => (made ??= makeSessions(settings, app.keys))
   if (settings.createOptions.secrets !== undefined || app.keys !== undefined) sessionsOf()
@@ -101,7 +107,8 @@ function checked(
   { behaviour, opening }: Settings,
 ): Exchange<Attributes> {
   const { session } = exchange
-  if (session.isNew) {
+  // To ask the session itself would be a use of it.
+  if (insideOf(exchange).state.live === undefined) {
     const presented = presentedIn(request, opening.cookie)
     if (presented !== undefined) tell(ctx, 'missed', exchange.lastId ?? presented, undefined)
     return exchange

@@ -102,8 +102,8 @@ function answer(saving: Promise<void>, tell: Callback | undefined): Promise<void
   return undefined
 }
 
-/** What koa-session does not store. */
-function isPrivate(name: string): boolean {
+/** What koa-session does not store; `__proto__` among it. */
+export function isPrivate(name: string): boolean {
   return name.startsWith('_')
 }
 
@@ -128,7 +128,8 @@ class Handler implements ProxyHandler<KoaSessionModel> {
     }
     if (this.#local.has(name)) return this.#local.get(name)
     if (typeof name === 'symbol' || isPrivate(name)) return undefined
-    return this.#session.data[name]
+    const isInherited = name in Object.prototype && !this.#session.has(name)
+    return isInherited ? Reflect.get(target, name) : this.#session.data[name]
   }
 
   set(target: KoaSessionModel, name: string | symbol, value: unknown): boolean {
@@ -141,7 +142,7 @@ class Handler implements ProxyHandler<KoaSessionModel> {
   }
 
   has(target: KoaSessionModel, name: string | symbol): boolean {
-    if (isMember(target, name) || this.#local.has(name)) return true
+    if (name in target || this.#local.has(name)) return true
     return typeof name === 'string' && !isPrivate(name) && this.#session.has(name)
   }
 
@@ -171,6 +172,7 @@ class Handler implements ProxyHandler<KoaSessionModel> {
   }
 }
 
+/** What all objects have is none: an attribute may have such a name, or is refused for it. */
 function isMember(target: object, name: string | symbol): boolean {
-  return name in target
+  return name in target && !(name in Object.prototype)
 }

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import type { Context } from 'koa'
-import {
-  type CookieOptions,
-  type CookieProfile,
-  type CookieReader,
-  namedCookie,
-} from '../../../core/cookie.ts'
+import type { CookieReader } from '../../../core/cookie.ts'
 import { LONGEST_LIFETIME } from '../../../core/duration.ts'
+import { ENGINE_OPTION_NAMES } from '../../../core/engine-option-names.ts'
 import { OptionError } from '../../../core/errors.ts'
 import { checkAdopt } from '../../../core/legacy.ts'
+import { SESSIONS_OPTION_NAMES } from '../../../core/options.ts'
+import type { Sessions } from '../../../core/sessions.ts'
+import { refuseUnknown } from '../../../core/unknown-options.ts'
 import type { CreateSessionsOptions } from '../../../index.ts'
-import { isCookieAttribute, isCookieName } from '../../node/cookie-attributes.ts'
+import { isCookieAttribute } from '../../node/cookie-attributes.ts'
 import type { KoaSessionModel } from './model.ts'
+import { cookieNamed, tokenSource } from './token-source.ts'
 
 export type Attributes = Record<string, unknown>
 type SameSite = 'strict' | 'lax' | 'none' | boolean
@@ -66,11 +66,13 @@ export interface Behaviour {
 type Own = 'cookie' | 'prefix' | 'schema' | 'merge'
 
 /** Options of koa-session 7, and beside them those of `createSessions`. */
-export interface KoaSessionOptions
+export interface KoaSessionOptions<Data extends object = Attributes>
   extends CookieSettings,
     Behaviour,
     Omit<CreateSessionsOptions<Attributes>, Own>,
     Pick<CreateSessionsOptions<Attributes>, 'merge'> {
+  /** What `createSessions` has made, instead of its options and `app.keys`. Its `cookie` is not used. */
+  readonly sessions?: Sessions<Data> | undefined
   /** What the names of sessions, and in Redis the keys, begin with; not where `genid` is given. */
   readonly prefix?: string | undefined
   /**
@@ -89,10 +91,14 @@ export interface Settings {
   readonly opening: { readonly cookie: CookieReader }
   readonly isSigned: boolean
   readonly createOptions: CreateSessionsOptions<Attributes>
+  /** Instead of those that `createOptions` would make. */
+  readonly sessions: Sessions<Attributes> | undefined
+  /** Of new sessions, where `sessions` may have another one. Milliseconds. */
+  readonly idleTimeout: number | undefined
 }
 
 /** What koa-session takes for a lifetime that has not been given, milliseconds. */
-export const ONE_DAY = 86_400_000
+const ONE_DAY = 86_400_000
 
 const REFUSED: Readonly<Record<string, string>> = {
   store:
@@ -106,8 +112,12 @@ const REFUSED: Readonly<Record<string, string>> = {
 const OWN: readonly string[] = [
   ...['key', 'maxAge', 'maxage', 'path', 'domain', 'secure', 'httpOnly', 'sameSite', 'partitioned'],
   ...['priority', 'autoCommit', 'rolling', 'renew', 'valid', 'beforeSave', 'externalKey', 'genid'],
-  ...['prefix', 'signed', 'overwrite', 'store', 'ContextStore', 'encode', 'decode', 'cookie'],
+  ...['prefix', 'signed', 'overwrite', 'sessions'],
 ]
+/** Those of `createSessions` that have the same meaning here. */
+const OF_SESSIONS = [...ENGINE_OPTION_NAMES, ...SESSIONS_OPTION_NAMES].filter(
+  (name) => !OWN.includes(name) && !Object.hasOwn(REFUSED, name),
+)
 // Koa's cookies may have a name that is no token, such as `koa:sess`.
 const KEY = /^[\x21\x23-\x2b\x2d-\x3a\x3c\x3e-\x5b\x5d-\x7e]+$/
 const COOKIE_ATTRIBUTES: Readonly<Record<string, string>> = {
@@ -138,16 +148,18 @@ export function readOptions(options: KoaSessionOptions & { maxage?: unknown }): 
   const { autoCommit, rolling, renew, valid, beforeSave, externalKey, prefix, signed } = options
   const maxAge = options.maxAge ?? (options.maxage as CookieSettings['maxAge'])
   const { genid = prefix === undefined ? undefined : () => `${prefix}${randomUUID()}` } = options
-  const others = Object.entries(options).filter(([name]) => !OWN.includes(name))
+  const others = Object.entries(options).filter(([name]) => OF_SESSIONS.includes(name))
   const given = Object.fromEntries(others) as CreateSessionsOptions<Attributes>
-  checkAdopt(given.adopt, [key])
+  const sessions = givenSessions(options, key)
+  checkAdopt(given.adopt, [])
+  if (externalKey === undefined) checkMirror(key, () => checkAdopt(given.adopt, [key]))
   if (externalKey !== undefined && given.adopt !== undefined) {
     throw new OptionError('adopt', 'reads cookies, and with `externalKey` none are read')
   }
   return {
     cookie: { key, maxAge, path, domain, secure, httpOnly, sameSite, partitioned, priority },
     behaviour: { autoCommit, rolling, renew, valid, beforeSave, externalKey, genid },
-    opening: { cookie: externalKey === undefined ? namedCookie(key) : wholeText },
+    opening: { cookie: tokenSource(externalKey === undefined ? key : undefined) },
     isSigned: signed !== false,
     createOptions: {
       idleTimeout: lifetimeOf(maxAge),
@@ -159,29 +171,46 @@ export function readOptions(options: KoaSessionOptions & { maxage?: unknown }): 
         persistent: typeof maxAge === 'number',
       },
     },
+    sessions,
+    idleTimeout: sessions !== undefined && isLifetime(maxAge) ? maxAge : undefined,
   }
 }
 
-/** Of `externalKey`: what it gives is the token, and no cookie counts. */
-const NO_NAME: CookieProfile = { name: '', suffix: '' }
-const wholeText: CookieReader = {
-  profile: () => NO_NAME,
-  first: (_, text) => text,
-  candidates: (_, text) => (text === undefined ? [] : [text]),
+/** @throws OptionError */
+function givenSessions(options: KoaSessionOptions, key: string): Sessions<Attributes> | undefined {
+  const { sessions, externalKey } = options
+  if (sessions === undefined) return undefined
+  if (typeof (sessions as Partial<Sessions> | null)?.exchange !== 'function') {
+    throw new OptionError('sessions', 'takes what createSessions has made')
+  }
+  for (const name of OF_SESSIONS) {
+    if (!(name in options)) continue
+    throw new OptionError(name, 'stands beside `sessions`, which has its own: leave it out')
+  }
+  if (externalKey === undefined) checkMirror(key, () => sessions.checkCookieName(key))
+  return sessions
 }
 
-/**
- * For those who read the cookie elsewhere, as `sessionOfUpgrade` does: the middleware forms it by itself. Where ours
- * cannot have that name it is one that only this host can have set, and nobody does.
- */
-function cookieNamed(key: string | undefined): CookieOptions {
-  if (key === undefined || !isCookieName(key)) return { secure: true }
-  return { name: key, secure: /^__(?:Host|Secure)-/i.test(key) }
+/** By the name that the option has here. @throws OptionError */
+function checkMirror(key: string, check: () => void): void {
+  try {
+    check()
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error
+    throw new OptionError(
+      'key',
+      `old: 'mirror' of \`adopt\` needs two cookies, and both are named ${key}: give another \`key\``,
+    )
+  }
 }
 
 /** Milliseconds that a session lives. */
 export function lifetimeOf(maxAge: CookieSettings['maxAge']): number {
-  return typeof maxAge === 'number' && maxAge > 0 ? maxAge : ONE_DAY
+  return isLifetime(maxAge) ? maxAge : ONE_DAY
+}
+
+function isLifetime(maxAge: CookieSettings['maxAge']): maxAge is number {
+  return typeof maxAge === 'number' && maxAge > 0
 }
 
 /**
@@ -199,6 +228,8 @@ function check(options: object): void {
   for (const [name, reason] of Object.entries(REFUSED)) {
     if (given[name] !== undefined) throw new OptionError(name, reason)
   }
+  const rest = Object.entries(given).filter(([name]) => !Object.hasOwn(REFUSED, name))
+  refuseUnknown(Object.fromEntries(rest), [...OWN, ...OF_SESSIONS])
   for (const name of FUNCTIONS) {
     if (given[name] !== undefined && typeof given[name] !== 'function') {
       throw new OptionError(name, 'must be a function')
