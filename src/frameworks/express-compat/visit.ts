@@ -143,7 +143,8 @@ export class Visit implements ResponseExchange, Home {
     try {
       await new Promise<void>((resolve, reject) => {
         const result: unknown = replacedSet.call(store, this.id as string, session, (error) => {
-          if (error) reject(error)
+          // Whatever it is: it goes where the application's errors go.
+          if (error) reject(error as Error)
           else resolve()
         })
         if (result instanceof Promise) result.then(() => resolve(), reject)
