@@ -144,7 +144,8 @@ export class Visit implements ResponseExchange, Home {
       await new Promise<void>((resolve, reject) => {
         const result: unknown = replacedSet.call(store, this.id as string, session, (error) => {
           // Whatever it is: it goes where the application's errors go.
-          if (error) reject(error as Error)
+          // oxlint-disable-next-line typescript/prefer-promise-reject-errors
+          if (error) reject(error)
           else resolve()
         })
         if (result instanceof Promise) result.then(() => resolve(), reject)
