@@ -24,8 +24,8 @@ describe('forms of a token in a cookie', () => {
     const reader = namedCookie('sid', form)
     for (const header of [`sid=${value}`, `a=1; sid=${value}; b=2`]) {
       expect(reader.first({ name: 'sid', suffix: '' }, header)).toBe(token)
-      const [found] = reader.candidates({ name: 'sid', suffix: '' }, header)
-      if (token !== undefined) expect(found).toBe(token)
+      const found = reader.candidates({ name: 'sid', suffix: '' }, header)
+      expect(found.includes(TOKEN)).toBe(token !== undefined)
     }
   })
 

@@ -12,7 +12,7 @@ import { CompatSession } from './session.ts'
 import { SessionCookie } from './session-cookie.ts'
 import type { Settings } from './settings.ts'
 import { endOnce } from './single-end.ts'
-import { CompatStore } from './store.ts'
+import { CompatStore, type SessionRecord } from './store.ts'
 import { Visit } from './visit.ts'
 
 export { MemoryStore } from './memory-store.ts'
@@ -104,10 +104,21 @@ function open(
   const { sessions, name, cookieReader: cookie, isSecure } = settings
   const start = (exchange: Exchange<object>): void => {
     const visit = new Visit(request, settings, exchange, store)
-    defineProperties(request, visit, store)
-    hookResponse(response, visit, next, sessions)
-    endOnce(response)
-    next()
+    const enter = (record?: SessionRecord | null): void => {
+      defineProperties(request, visit, store)
+      hookResponse(response, visit, next, sessions)
+      endOnce(response)
+      if (record === null) visit.generate()
+      else if (record !== undefined) store.createSession(request, record)
+      next()
+    }
+    const { replacedGet } = store
+    if (replacedGet === undefined || exchange.session.isNew) return enter()
+    replacedGet.call(store, exchange.id, (error, record) => {
+      if (!error || (error as { code?: unknown }).code === 'ENOENT') return enter(record ?? null)
+      exchange.release()
+      next(error)
+    })
   }
   const facts = factsOf(request, name, cookie, isSecure)
   const opened = sessions.exchange(request, facts, { cookie })

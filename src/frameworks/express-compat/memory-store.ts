@@ -9,10 +9,6 @@ import { CompatStore } from './store.ts'
 export class MemoryStore extends CompatStore {
   #engine: MemoryEngine | undefined
 
-  constructor() {
-    super()
-  }
-
   /** For `compat`. @param clock of the first that asks */
   engine(clock?: Clock): MemoryEngine {
     this.#engine ??= memoryEngine(clock === undefined ? {} : { clock })

@@ -18,6 +18,10 @@ export interface SessionRecord {
   [attribute: string]: unknown
 }
 
+type ReplacedGet = (
+  id: string,
+  callback: (error: unknown, session?: SessionRecord | null) => void,
+) => unknown
 type ReplacedSet = (id: string, session: object, callback: Callback) => unknown
 
 interface Carrier {
@@ -58,6 +62,12 @@ export class CompatStore extends EventEmitter {
   get replacedSet(): ReplacedSet | undefined {
     const { set } = this as { set: ReplacedSet }
     return set === CompatStore.prototype.set ? undefined : set
+  }
+
+  /** As `replacedSet`: it is asked for each stored session that a request comes with. */
+  get replacedGet(): ReplacedGet | undefined {
+    const { get } = this as { get: ReplacedGet }
+    return get === CompatStore.prototype.get ? undefined : get
   }
 
   /** What the application has said last, by the events `disconnect` and `connect`. */

@@ -145,6 +145,8 @@ export class Visit implements ResponseExchange, Home {
     try {
       await new Promise<void>((resolve, reject) => {
         const result: unknown = replacedSet.call(store, this.id as string, session, (error) => {
+          // Whatever it is: it goes where the application's errors go.
+          // oxlint-disable-next-line typescript/prefer-promise-reject-errors
           if (error) reject(error)
           else resolve()
         })

@@ -125,14 +125,14 @@ export function dropInCases(version: ExpressVersion): void {
     })
   })
 
-  describe('req.sessionStore.set', () => {
+  describe('req.sessionStore', () => {
     it("stores the request's own session, also one that is new", async () => {
       const { origin, middleware } = await node({
         '/': (req, res) => {
           req.session['n'] = 1
           req.sessionStore.set(req.sessionID, req.session, (error) => {
-            void req.sessionStore.get(req.sessionID).then((stored) => {
-              res.json({ error: error ?? null, n: stored?.['n'] ?? null })
+            req.sessionStore.get(req.sessionID, (failure, stored) => {
+              res.json({ error: error ?? failure ?? null, n: stored?.['n'] ?? null })
             })
           })
         },
@@ -190,6 +190,32 @@ export function dropInCases(version: ExpressVersion): void {
       await browser.get(`${origin}/`)
       expect(told).toHaveLength(2)
       expect(told[1]).toBe(told[0])
+    })
+
+    it("get: an application's own is asked for what a request comes with", async () => {
+      const { origin, middleware } = await node({ '/': count, '/look': tell })
+      const { store } = middleware
+      const browser = new Browser()
+      await browser.get(`${origin}/`)
+      const answers: ((callback: (error: unknown, record?: unknown) => void) => void)[] = [
+        (callback) => callback(null, { cookie: {}, n: 7 }),
+        (callback) => callback(new Error('away')),
+        (callback) => callback(Object.assign(new Error('none'), { code: 'ENOENT' })),
+        (callback) => callback(null),
+      ]
+      const seen: unknown[] = []
+      for (const answer of answers) {
+        store.get = ((_: string, callback: Callback) => answer(callback)) as typeof store.get
+        const cookie = browser.cookie
+        const { status, text } = await new Browser().get(`${origin}/look`, { cookie })
+        seen.push([status, text])
+      }
+      expect(seen).toEqual([
+        [200, '{"n":7}'],
+        [500, '{"failed":"away"}'],
+        [200, '{"n":null}'],
+        [200, '{"n":null}'],
+      ])
     })
 
     it('its error is that of the request', async () => {
