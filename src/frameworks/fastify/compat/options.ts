@@ -166,7 +166,7 @@ function checkCookieName(sessions: AnySessions, name: string): void {
     if (!(cause instanceof OptionError)) throw cause
     throw new OptionError(
       'cookieName',
-      `is the old one's too, ${name}: old: 'mirror' of \`adopt\` needs two cookies, so give ours another cookieName`,
+      `old: 'mirror' of \`adopt\` needs two cookies, and both are named ${name}: give ours another cookieName`,
     )
   }
 }
