@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { SessionEndedError, StoreUnavailableError } from '../../src/core/errors.ts'
+import type { Session } from '../../src/core/session.ts'
 import type { MemoryEngine } from '../../src/engines/memory/memory-engine.ts'
 import type { CreateSessionsOptions } from '../../src/index.ts'
 import { type Browser, HOUR, MINUTE, SECOND, setUp } from './session-set-up.ts'
@@ -298,6 +299,49 @@ describe('an attachment', () => {
     await browser.visit((session) => session.logout())
     await settled()
     expect(attachment.signal.aborted).toBe(false)
+  })
+})
+
+describe('a view of an attachment', () => {
+  const view = async ({ attachment }: Awaited<ReturnType<typeof connected>>) =>
+    (await attachment.view()) as Session<Data> & Partial<Data>
+
+  it('is the session as it is now, and what is changed there is stored by itself', async () => {
+    const world = await connected()
+    await world.browser.visit((session) => session.set('n', 2))
+    const session = await view(world)
+    expect([session.n, session.principal]).toEqual([2, 'ada'])
+    session.m = 3
+    await settled()
+    expect(await world.browser.sees()).toEqual({ n: 2, m: 3 })
+    expect(world.calls).toContain('committed')
+  })
+
+  it('there is none of a session that has ended, also where nobody has been told yet', async () => {
+    const world = await connected()
+    await world.browser.visit((session) => session.logout())
+    await expect(world.attachment.view()).rejects.toThrow(SessionEndedError)
+  })
+
+  it('its signal is watched until the connection is closed, and not when that has been before', async () => {
+    const world = await connected()
+    expect((await view(world)).signal.aborted).toBe(false)
+    expect(world.watches()).toBe(1)
+    world.attachment.close()
+    expect(world.watches()).toBe(0)
+    expect((await view(world)).signal.aborted).toBe(false)
+    expect(world.watches()).toBe(0)
+  })
+
+  it('counts as activity, unless it says that it is none', async () => {
+    const world = await connected()
+    world.clock.advance(10 * MINUTE)
+    await world.attachment.view({ touch: false })
+    await settled()
+    expect(world.calls).not.toContain('touch')
+    await view(world)
+    await settled()
+    expect(world.calls).toContain('touch')
   })
 })
 

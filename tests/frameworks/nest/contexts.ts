@@ -30,7 +30,7 @@ async function handshake(cookie: string | undefined): Promise<IncomingMessage> {
 }
 
 /** As Nest makes it for each kind of handler. */
-function contextOf(type: string, args: readonly unknown[]): ExecutionContext {
+export function contextOf(type: string, args: readonly unknown[]): ExecutionContext {
   class Handlers {}
   const handle = (): void => undefined
   return {
@@ -44,7 +44,7 @@ function contextOf(type: string, args: readonly unknown[]): ExecutionContext {
 }
 
 /** What a parameter decorator gives in a context. */
-function decorated(decorator: ParameterDecorator, context: ExecutionContext): unknown {
+export function decorated(decorator: ParameterDecorator, context: ExecutionContext): unknown {
   class Target {}
   decorator(Target.prototype, 'handle', 0)
   const metadata = Reflect.getMetadata(ROUTE_ARGS_METADATA, Target, 'handle') as Record<

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { INestApplication } from '@nestjs/common'
 import { Module, UseGuards } from '@nestjs/common'
@@ -10,8 +11,11 @@ import { createSessions, memoryEngine, type Sessions } from 'sojourn'
 import { RequireLevel, Session, SessionGuard, SojournModule } from 'sojourn/nest'
 import { sessionOfUpgrade } from 'sojourn/node'
 import { socketIoSessions } from 'sojourn/socket.io'
+import { wsSessions } from 'sojourn/ws'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
 import { SECRET } from '../support/world.ts'
+import { contextOf, decorated } from './contexts.ts'
 import { handler } from './nest-app.ts'
 
 interface Data {
@@ -150,5 +154,28 @@ export function nestGateways(): void {
     await sessions.revoke(id)
     expect(await ask(socket, 'count')).toBe('Forbidden resource')
     expect(await ask(socket, 'who')).not.toBe('ada')
+  })
+
+  it('a socket of ws, which has no request, is known by itself', async () => {
+    const sessions = createSessions<Data>({ engine: memoryEngine(), secrets: [SECRET] })
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+    await once(server, 'listening')
+    wsSessions(server, sessions)
+    const session = await sessions.open()
+    await session.login('ada')
+    const { port } = server.address() as AddressInfo
+    const headers = { cookie: `session=${session.token}` }
+    const client = new WebSocket(`ws://127.0.0.1:${port}`, { headers })
+    onTestFinished(async () => {
+      client.terminate()
+      server.close()
+      await sessions.close()
+    })
+    const [socket] = (await once(server, 'connection')) as [WebSocket]
+    const context = contextOf('ws', [socket])
+    expect(await new SessionGuard().canActivate(context)).toBe(true)
+    expect(await decorated(Session(), context)).toMatchObject({ principal: 'ada' })
+    await session.logout()
+    expect(await new SessionGuard().canActivate(context)).toBe(false)
   })
 }
