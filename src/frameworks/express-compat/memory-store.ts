@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
-import { type MemoryEngine, memoryEngine } from '../../engines/memory/memory-engine.ts'
+import { type MemoryEngine, memoryEngine } from '../../index.ts'
 import { CompatStore } from './store.ts'
 
 /**
