@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
-import { type MemoryEngine, memoryEngine } from '../../index.ts'
+import type { Engine } from '../../core/engine.ts'
+import { memoryEngine } from '../../index.ts'
 import { CompatStore } from './store.ts'
 
 /**
@@ -7,10 +8,10 @@ import { CompatStore } from './store.ts'
  * one see the same sessions, if they have the same secrets.
  */
 export class MemoryStore extends CompatStore {
-  #engine: MemoryEngine | undefined
+  #engine: Engine | undefined
 
   /** For `compat`. @param clock of the first that asks */
-  engine(clock?: Clock): MemoryEngine {
+  engine(clock?: Clock): Engine {
     this.#engine ??= memoryEngine(clock === undefined ? {} : { clock })
     return this.#engine
   }
