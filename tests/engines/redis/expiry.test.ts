@@ -17,7 +17,7 @@ const DAY = 86_400_000
 const AWAITED = `sj:{${PARTITION}}:x`
 const DEPARTED = `sj:{${PARTITION}}:d`
 const LISTENS = `sj:{${partitionTag(0)}}:x:listens`
-const PATIENCE = 15_000
+const PATIENCE = 40_000
 
 interface Told {
   readonly ids: SessionId[]
@@ -350,7 +350,7 @@ describe('at least once', () => {
     await until('all', () => new Set(told.ids).size === ids.length)
     expect(new Set(told.ids)).toEqual(new Set(ids))
     await until('done with', async () => (await server.cli('EXISTS', AWAITED)) === '0')
-  })
+  }, 60_000)
 
   it('a node that does not listen is not told, and clears away what nobody has heard in a day', async () => {
     const server = await start()

@@ -166,6 +166,7 @@ export function nestGateways(): void {
     const { port } = server.address() as AddressInfo
     const headers = { cookie: `session=${session.token}` }
     const client = new WebSocket(`ws://127.0.0.1:${port}`, { headers })
+    client.on('error', () => undefined)
     onTestFinished(async () => {
       client.terminate()
       server.close()
