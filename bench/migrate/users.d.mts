@@ -12,6 +12,7 @@ export class Users {
   constructor(
     sides: { from: Sessions<{ n: number }>; to: Sessions<{ n: number }> },
     random: (below: number) => number,
+    pause?: number,
   )
   readonly size: number
   readonly counts: Counts

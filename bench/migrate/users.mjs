@@ -2,8 +2,8 @@
 
 /** Requests under way at once. */
 const ACTORS = 24
-/** A node is taken out of service before its successor gets its sessions, milliseconds. */
-const DRAIN = 300
+/** A node is taken out of service before its successor gets its sessions, milliseconds: what follows has to keep up. */
+const DRAIN = 1_000
 
 export class Users {
   /** `token`, `n`: increments that were acknowledged; `isOut`: its sign-out was. */
@@ -17,10 +17,14 @@ export class Users {
   /** Of whom a request said that nobody is signed in. */
   lost = []
 
-  /** @param sides `from` and `to`: `Sessions` */
-  constructor(sides, random) {
+  /**
+   * @param sides `from` and `to`: `Sessions`
+   * @param pause of each after a request, milliseconds
+   */
+  constructor(sides, random, pause = 0) {
     this.sides = sides
     this.random = random
+    this.pause = pause
   }
 
   get size() {
@@ -87,6 +91,7 @@ export class Users {
         this.counts.failed += 1
       }
       user.isBusy = false
+      if (this.pause > 0) await new Promise((resolve) => setTimeout(resolve, this.pause))
       if (this.random(40) === 0) {
         await this.#signIn()
         this.counts.signIns += 1
@@ -103,7 +108,8 @@ export class Users {
       await session.update('n', (n = 0) => n + 1)
       user.n += 1
       this.counts.increments += 1
-    } else if (what === 8) {
+    } else if (what === 8 && this.counts.signOuts * 2 < this.#all.length) {
+      // Somebody is to be left to whom something could happen.
       await session.logout()
       user.isOut = true
       this.counts.signOuts += 1
