@@ -57,13 +57,15 @@ if (!npm(root, ['pack', '--loglevel=error', '--pack-destination', temporary], 'i
 }
 const archive = join(temporary, `${name}-${version}.tgz`)
 
+// Not `ci`, which refuses a lock file where the registry lacks an optional package (vite 8 has one for Windows). The
+// versions are those of the lock file all the same, which stays as it is.
+const INSTALL = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']
+
 const failed = []
 for (const each of chosen.length === 0 ? all : chosen) {
   const folder = join(examples, each)
   console.log(`\n== example ${each}`)
-  const isReady =
-    (installed(folder) || npm(folder, ['ci', '--no-audit', '--no-fund', '--loglevel=error'])) &&
-    unpack(archive, folder)
+  const isReady = (installed(folder) || npm(folder, INSTALL)) && unpack(archive, folder)
   if (!isReady || !npm(folder, ['test'])) failed.push(each)
 }
 if (failed.length > 0) fail(`failed: ${failed.join(', ')}`)
