@@ -20,6 +20,6 @@ export class Users {
   signIn(count: number): Promise<void>
   start(): void
   stop(): Promise<void>
-  move(share: number): Promise<void>
+  move(share: number, drained?: () => Promise<unknown>): Promise<void>
   problems(side: 'from' | 'to'): Promise<{ lost: number; undone: number; increments: number }>
 }

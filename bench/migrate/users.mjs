@@ -68,10 +68,14 @@ export class Users {
     await Promise.all(this.#actors)
   }
 
-  /** Moves this share of the sessions' nodes to the new side, or back. */
-  async move(share) {
+  /**
+   * Moves this share of the sessions' nodes to the new side, or back.
+   * @param drained waited for while those nodes are out of service
+   */
+  async move(share, drained = async () => undefined) {
     this.#leaving = share
     await new Promise((resolve) => setTimeout(resolve, DRAIN))
+    await drained()
     this.#share = share
   }
 

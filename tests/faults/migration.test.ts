@@ -26,9 +26,14 @@ async function start(count: number) {
   return { from, to, users }
 }
 
-async function moveAll(users: Users, between: () => Promise<unknown>): Promise<void> {
+/** Nodes come back on the other side when the two are in step: docs/migrate.md. */
+async function moveAll(
+  users: Users,
+  inStep: () => Promise<void>,
+  between: () => Promise<unknown>,
+): Promise<void> {
   for (const share of [0.5, 1, 0.3, 1]) {
-    await users.move(share)
+    await users.move(share, inStep)
     await between()
     await sleep(400)
   }
@@ -41,7 +46,8 @@ it('I1 I3 a migration under load loses no session and undoes no sign-out', async
   atEnd(() => migration.close())
   await migration.copy()
   await migration.inStep()
-  await moveAll(users, () => migration.inStep())
+  const inStep = (): Promise<void> => migration.inStep()
+  await moveAll(users, inStep, inStep)
   await users.stop()
   await migration.inStep()
   const { compared, differing } = await migration.verify()
@@ -73,7 +79,8 @@ it('I1 I3 nor one whose connections are cut all the time, and which is ended and
   }
   await again()
   let cuts = 0
-  await moveAll(users, async () => {
+  const inStep = async (): Promise<void> => migration?.inStep()
+  await moveAll(users, inStep, async () => {
     for (const proxy of [before, behind]) {
       proxy.reset()
       cuts++
