@@ -90,7 +90,7 @@ export class Attachment<Data extends object> {
     const state = await this.#open()
     const report = (error: unknown): void =>
       this.#events.emit('error', { operation: 'event', error })
-    state.handedOver = { onError: report, client: (this.#closing ??= new AbortController()) }
+    state.handOver(report, (this.#closing ??= new AbortController()))
     if (this.#isClosed) state.release()
     if (touch) this.#touch(state)
     return withProperties(new Session<Data>(state), state)

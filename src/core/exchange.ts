@@ -136,7 +136,7 @@ export class Exchange<Data extends object> {
 
   /** A new session is to be stored with the next commit though nothing has been set. */
   want(): void {
-    this.#state.wanted = true
+    this.#state.want()
   }
 
   /** Of the session, or of those that are made now, milliseconds. */
@@ -321,7 +321,7 @@ export class Exchange<Data extends object> {
     onError: (error: unknown) => void,
     client: { readonly signal: AbortSignal | undefined },
   ): void {
-    this.#state.handedOver = { onError, client }
+    this.#state.handOver(onError, client)
   }
 
   /** @param isSet whether ours is set or cleared */

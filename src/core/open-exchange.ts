@@ -69,7 +69,7 @@ export function openExchange<Data extends object>(
     if (adopted === undefined) return undefined
     // As by a former token: the answer brings the one that the session has now.
     const state = new SessionState(repository, events, adopted, undefined, true)
-    state.mirrorDue = adoption.mirror !== undefined
+    state.mirrorSoon()
     return new Exchange<Data>(state, profile, undefined, legacyHeader, true)
   }
   if (token === undefined) {
@@ -90,7 +90,7 @@ export function openExchange<Data extends object>(
       repository.rotations.settle(live)
       state.rotationDue = live.rotateAt <= repository.settings.engine.now()
     }
-    if (adoption?.mirror?.isHeld(header, live.token.id) === false) state.mirrorDue = true
+    if (adoption?.mirror?.isHeld(header, live.token.id) === false) state.mirrorSoon()
     return new Exchange<Data>(state, profile, token.text, legacyHeader)
   })
   return throughOutage(repository, events, opened, tokens, profile, options)
@@ -109,7 +109,7 @@ function withLive<Data extends object>(
   const state = new SessionState(repository, events, live)
   const { adoption } = repository
   if (adoption === undefined) return new Exchange<Data>(state, profile, presented)
-  state.mirrorDue = adoption.mirror?.isHeld(header, live.token.id) === false
+  if (adoption.mirror?.isHeld(header, live.token.id) === false) state.mirrorSoon()
   return new Exchange<Data>(state, profile, presented, header)
 }
 

@@ -9,6 +9,7 @@ import {
   type StoreUnavailableError,
 } from './errors.ts'
 import type { EventHub } from './events.ts'
+import { HandOver } from './hand-over.ts'
 import type { Live } from './live.ts'
 import { type LoginPlan, login } from './login.ts'
 import {
@@ -21,7 +22,6 @@ import {
   withPersistent,
   withStepUp,
 } from './meta.ts'
-import type { Mirror } from './mirror.ts'
 import type { OutagePolicy } from './outage.ts'
 import { type Rebase, rebase, replaceBy, yieldTo } from './rebase.ts'
 import {
@@ -34,14 +34,25 @@ import {
 import type { Rotation } from './rotations.ts'
 import { denyUnknown, type SignedOut, signOut, signOutAgain } from './sign-out.ts'
 import { createToken, type Token } from './token.ts'
+import { Unmirrored } from './unmirrored.ts'
 import { equalValues } from './values.ts'
 
 const NOTHING: ReadonlyMap<string, unknown> = new Map()
+const NOTHING_SAID: Pending = {}
 
-/** Who is there when a response has left the adapter's hands. */
-interface HandOver {
-  readonly onError: (error: unknown) => void
-  readonly client: { readonly signal: AbortSignal | undefined }
+/**
+ * What is to be stored beside the attributes. Most requests say nothing of it. Never changed in place: a write that
+ * was under way knows by it what has been said since.
+ */
+interface Pending {
+  readonly lifetime?: Lifetime | undefined
+  readonly note?: { readonly value: unknown } | undefined
+  /** Instead of the usual one. */
+  readonly rebase?: Rebase | undefined
+  /** The token that a new session is to have, where it had to be known before. */
+  readonly token?: Token | undefined
+  /** A new session is to be stored though nothing has been set. */
+  readonly wanted?: boolean
 }
 
 /**
@@ -60,9 +71,7 @@ export class SessionState {
   #unknown: Stamp[] | undefined
   /** A forward led here: the request came with a former token, and its answer brings the successor. */
   #forwarded: boolean
-  #lifetime: Lifetime | undefined
-  /** What is to be noted and is not stored yet. */
-  #note: { readonly value: unknown } | undefined
+  #pending: Pending | undefined
   /** A forward has led here whose time is over: the request goes on, and its client is not told the token. */
   #concealed = false
   /** The last operation; undefined: none is under way. */
@@ -85,23 +94,12 @@ export class SessionState {
   abandoned = false
   /** A commit has failed, and whoever asked for it has been told. */
   failed = false
-  /** A new session is to be stored though nothing has been set. */
-  wanted = false
   /** The application has asked for something of it. */
   used = false
   /** Set when no commit comes any more: changes are stored by themselves. */
-  handedOver: HandOver | undefined
-  #isLooking = false
-  /** The old store, or the browser, does not have it yet. */
-  mirrorDue = false
-  /** What has been written here, and not to the old store. */
-  #unmirrored: Live | undefined
-  /** Where that stood before: whoever comes with that id is led on, or refused. */
-  #movedFrom: { readonly id: SessionId; readonly isRefused: boolean } | undefined
-  /** The token that a new session is to have, where it had to be known before. */
-  #reserved: Token | undefined
-  /** Instead of the usual one. */
-  #rebase: Rebase | undefined
+  #handedOver: HandOver | undefined
+  /** Where an old store is kept up to date. */
+  readonly #unmirrored: Unmirrored | undefined
   /** Operations under way or waiting for their turn. */
   #running = 0
   /** What `leave` has left, to be ended by the next commit; `undefined` stands for nobody's session. */
@@ -123,6 +121,8 @@ export class SessionState {
     this.#ended = ended
     this.#forwarded = forwarded
     this.#attributes = new Attributes(live?.attributes ?? none)
+    const mirror = repository.adoption?.mirror
+    this.#unmirrored = mirror && new Unmirrored(mirror)
   }
 
   get live(): Live | undefined {
@@ -155,7 +155,7 @@ export class SessionState {
   }
 
   get attributes(): Attributes {
-    if (this.handedOver !== undefined && !this.#isLooking) this.#commitSoon(this.handedOver.onError)
+    this.#handedOver?.look(this)
     return this.#attributes
   }
 
@@ -176,9 +176,31 @@ export class SessionState {
     if (this.#live === undefined) {
       // Without a cookie nobody would ever find it.
       const isStorable = this.#ended === undefined && !this.headersSent && !this.abandoned
-      return (this.wanted && isStorable) || this.#attributes.dirty
+      return (this.#pending?.wanted === true && isStorable) || this.#attributes.dirty
     }
-    return this.#lifetime !== undefined || this.#note !== undefined || this.#attributes.dirty
+    const pending = this.#pending
+    if (pending?.lifetime !== undefined || pending?.note !== undefined) return true
+    return this.#attributes.dirty
+  }
+
+  /** Whether the old store, or the browser's cookie for it, does not have the session yet. */
+  get mirrorDue(): boolean {
+    return this.#unmirrored?.isDue === true
+  }
+
+  /** The next commit brings the old store, and its cookie, up to date. */
+  mirrorSoon(): void {
+    if (this.#unmirrored !== undefined) this.#unmirrored.isDue = true
+  }
+
+  /** No commit comes any more: from now on changes are stored by themselves. */
+  handOver(onError: (error: unknown) => void, client: HandOver['client']): void {
+    this.#handedOver = new HandOver(onError, client)
+  }
+
+  /** Whether a new session is to be stored though nothing has been set. */
+  want(wanted = true): void {
+    if (wanted !== (this.#pending?.wanted === true)) this.#pending = { ...this.#pending, wanted }
   }
 
   /**
@@ -187,20 +209,23 @@ export class SessionState {
    */
   reserve(make?: () => Token): Token {
     if (this.#live !== undefined) return this.#live.token
-    return (this.#reserved ??= make?.() ?? this.#newToken())
+    if (this.#pending?.token !== undefined) return this.#pending.token
+    const token = make?.() ?? this.#newToken()
+    this.#pending = { ...this.#pending, token }
+    return token
   }
 
   /** The next commit stores these attributes and no others, whatever another has written meanwhile. */
   replace(attributes: ReadonlyMap<string, unknown>): void {
     this.#attributes.clear()
     for (const [name, value] of attributes) this.#attributes.set(name, value)
-    this.#rebase = replaceBy(attributes)
+    this.#pending = { ...this.#pending, rebase: replaceBy(attributes) }
   }
 
   /** Of a new session: where one stands under its token by then, the next commit leaves that one as it is. */
   offer(attributes: ReadonlyMap<string, unknown>): void {
     for (const [name, value] of attributes) this.#attributes.set(name, value)
-    this.#rebase = yieldTo
+    this.#pending = { ...this.#pending, rebase: yieldTo }
   }
 
   /** Whether operations are under way: what they take along does not count as dirty. */
@@ -218,7 +243,7 @@ export class SessionState {
         this.#ending.follow(this.#live)
         // Nobody else says when it is not needed any more.
         const release = (): void => this.release()
-        this.handedOver?.client.signal?.addEventListener('abort', release, { once: true })
+        this.#handedOver?.client.signal?.addEventListener('abort', release, { once: true })
       }
     }
     return this.#ending.signal
@@ -234,19 +259,21 @@ export class SessionState {
     // The cookie's Max-Age and the principal's index follow the lifetime.
     this.#needHeaders('setLifetime')
     const live = this.#live
-    if (this.#lifetime === undefined && live && hasLifetime(live, lifetime)) return
-    this.#lifetime = { ...this.#lifetime, ...lifetime }
+    const said = this.#pending?.lifetime
+    if (said === undefined && live && hasLifetime(live, lifetime)) return
+    this.#pending = { ...this.#pending, lifetime: { ...said, ...lifetime } }
   }
 
   /** What the adapter keeps with the session beside its attributes. A new session is not stored for it alone. */
   get note(): unknown {
-    if (this.#note !== undefined) return this.#note.value
+    if (this.#pending?.note !== undefined) return this.#pending.note.value
     return this.#live && noteOf(this.#live.meta)
   }
 
   set note(value: unknown) {
     const stored = this.#live && noteOf(this.#live.meta)
-    this.#note = equalValues(value, stored) ? undefined : { value }
+    const note = equalValues(value, stored) ? undefined : { value }
+    if (note !== this.#pending?.note) this.#pending = { ...this.#pending, note }
   }
 
   commit(): Promise<void> {
@@ -351,10 +378,7 @@ export class SessionState {
       this.#ended = undefined
       this.unavailable = undefined
       this.cached = false
-      this.#lifetime = undefined
-      this.#note = undefined
-      this.wanted = false
-      this.#reserved = undefined
+      this.#pending = undefined
       this.#concealed = false
       this.rotationDue = false
       this.#become(live, true)
@@ -405,7 +429,7 @@ export class SessionState {
       const { isLate } = await this.#logout()
       const isOurs = !wasEnded && isLate !== true && !this.ended
       this.#ended = undefined
-      this.#reserved = undefined
+      this.#pending = undefined
       return isOurs
     })
   }
@@ -429,13 +453,10 @@ export class SessionState {
     this.#ending?.fire()
     this.#become(undefined, true)
     this.#attributes = new Attributes(none)
-    this.#lifetime = undefined
-    this.#note = undefined
+    this.#pending = undefined
     // Of the session that was: a new one has a token of its own, and tells it.
     this.#concealed = false
     this.rotationDue = false
-    this.#reserved = undefined
-    this.wanted = false
   }
 
   async #signOut(live: Live | undefined, how: DestroyHow): Promise<SignedOut> {
@@ -456,7 +477,7 @@ export class SessionState {
   async #askAgain(token: Token): Promise<void> {
     const loaded = await this.repository.reader.load(token, true)
     this.unavailable = undefined
-    if (loaded.status === 'live') this.#become(loaded.live, true)
+    if (loaded.status === 'live') this.#found(loaded.live)
   }
 
   /** Whether enough of the idle timeout has passed for a renewal to be worth a write. */
@@ -497,7 +518,7 @@ export class SessionState {
         loaded.status === 'live' && this.repository.denials.denies(loaded.live, live.token.id)
       if (loaded.status === 'live' && !isDenied) {
         this.#concealed ||= loaded.over !== undefined
-        return this.#become(loaded.live, true)
+        return this.#found(loaded.live)
       }
       const isReplaced = loaded.status === 'none' && loaded.reason === 'superseded'
       this.#ended = isReplaced ? 'superseded' : 'ended'
@@ -509,7 +530,7 @@ export class SessionState {
 
   async #commit(): Promise<void> {
     if (this.#left !== undefined) await this.#endLeft()
-    if (this.mirrorDue) this.#unmirrored = this.#live
+    if (this.mirrorDue) this.#unmirrored?.wrote(this.#live)
     if (this.#live !== undefined && this.renewable) return this.#renew(this.#live)
     if (!this.dirty) return
     if (this.#live !== undefined) return this.#store(this.#live)
@@ -518,15 +539,16 @@ export class SessionState {
     const delta = this.#attributes.take()
     if (this.#ended !== undefined) return this.#drop(delta, this.#ended)
     if (this.headersSent || this.abandoned) return this.#drop(delta, 'headers-sent')
+    const pending = this.#pending
     let live: Live | undefined
     try {
-      live = await this.#create(applyDelta(NOTHING, delta))
+      live = await this.#create(applyDelta(NOTHING, delta), pending)
       if (live === undefined) return await this.#join(this.reserve(), delta)
     } catch (error) {
       this.#giveBack()
       throw error
     }
-    this.#begun()
+    this.#pending = saidSince(pending, this.#pending)
     this.#become(live, false)
     return this.#events.record('created', { id: live.token.id })
   }
@@ -561,33 +583,27 @@ export class SessionState {
   /** Another has stored a session under the reserved token first: this is that one, whose lifetimes stay. */
   async #join(token: Token, delta: Delta): Promise<void> {
     const { reader, settings } = this.repository
+    const pending = this.#pending
     const loaded = await reader.load(token, true)
     if (loaded.status === 'none') {
-      this.#begun()
+      this.#pending = undefined
       return this.#end(delta, 'ended')
     }
     const { live } = loaded
-    const rebased = (this.#rebase ?? rebase)(delta, NOTHING, live.attributes(), settings.merges)
+    const rule = pending?.rebase
+    const rebased = (rule ?? rebase)(delta, NOTHING, live.attributes(), settings.merges)
     if (rebased.size === 0) {
-      this.#begun()
+      this.#pending = undefined
       return this.#become(live, true)
     }
-    const change = { delta: rebased, unknown: (this.#unknown ??= []), rebase: this.#rebase }
+    const change = { delta: rebased, unknown: (this.#unknown ??= []), rebase: rule }
     // Where that fails, whoever tries again is to come to the same token.
     const written = await this.repository.store(live, change)
-    this.#begun()
+    this.#pending = saidSince(pending, this.#pending)
     if (written.status === 'ended') return this.#end(delta, written.reason)
     this.#become(written.live, true)
     const attributes = [...rebased.keys()]
     return this.#events.record('changed', { id: written.live.token.id, attributes })
-  }
-
-  /** What was said of the session before it was stored is done with. */
-  #begun(): void {
-    this.#lifetime = undefined
-    this.#note = undefined
-    this.wanted = false
-    this.#reserved = undefined
   }
 
   #newToken(): Token {
@@ -595,10 +611,12 @@ export class SessionState {
     return createToken(this.repository.settings.keyring, undefined, region)
   }
 
-  #create(attributes: ReadonlyMap<string, unknown>): Promise<Live | undefined> {
+  #create(
+    attributes: ReadonlyMap<string, unknown>,
+    { lifetime = {}, note, token }: Pending = {},
+  ): Promise<Live | undefined> {
     const { engine, schema, idleTimeout, absoluteTimeout } = this.repository.settings
     const now = Math.floor(engine.now())
-    const lifetime = this.#lifetime ?? {}
     const header = {
       revision: 1,
       createdAt: now,
@@ -608,17 +626,17 @@ export class SessionState {
       ownerTag: undefined,
     }
     const lasting = lifetime.persistent === true ? withPersistent(NO_META, true) : NO_META
-    const meta = this.#note === undefined ? lasting : withNote(lasting, this.#note.value)
-    return this.repository.createOnce(this.#reserved ?? this.#newToken(), header, attributes, meta)
+    const meta = note === undefined ? lasting : withNote(lasting, note.value)
+    return this.repository.createOnce(token ?? this.#newToken(), header, attributes, meta)
   }
 
   async #store(live: Live, rotation?: Rotation, changeMeta?: (meta: Meta) => Meta): Promise<void> {
     const delta = this.#attributes.take()
-    const lifetime = this.#lifetime
+    const pending = this.#pending
+    const { lifetime, note, rebase } = pending ?? NOTHING_SAID
     // The index entry of a principal's session carries its lifetime; a rotation writes it anew.
     const isOwned = live.header.ownerTag !== undefined
     const moved = rotation ?? (lifetime !== undefined && isOwned ? 'forward' : undefined)
-    const note = this.#note
     const noted =
       note === undefined
         ? changeMeta
@@ -626,15 +644,14 @@ export class SessionState {
     let written: Written
     try {
       const unknown = (this.#unknown ??= [])
-      const change = { delta, lifetime, changeMeta: noted, unknown, rebase: this.#rebase }
+      const change = { delta, lifetime, changeMeta: noted, unknown, rebase }
       written = await this.repository.store(live, change, moved)
     } catch (error) {
       this.#giveBack()
       throw error
     }
     if (written.status === 'ended') return this.#end(delta, written.reason)
-    this.#lifetime = undefined
-    if (this.#note === note) this.#note = undefined
+    this.#pending = saidSince(pending, this.#pending)
     this.cached = false
     this.#concealed ||= written.isOver
     if (moved !== undefined) this.rotationDue = false
@@ -642,9 +659,7 @@ export class SessionState {
     const { previousId } = written
     const { id } = written.live.token
     this.#previousId = previousId
-    if (previousId !== undefined) {
-      this.#movedFrom = { id: previousId, isRefused: moved === 'supersede' }
-    }
+    if (previousId !== undefined) this.#unmirrored?.moved(previousId, moved === 'supersede')
     let entry: Promise<void> | undefined
     if (previousId !== undefined) entry = this.#events.record('rotated', { id, previousId })
     if (delta.size > 0) {
@@ -653,10 +668,15 @@ export class SessionState {
     return entry
   }
 
+  /** Nothing is to be stored: how that would have been done is of no use any more. */
+  #found(live: Live): void {
+    if (this.#pending?.rebase !== undefined) this.#pending = { ...this.#pending, rebase: undefined }
+    this.#become(live, true)
+  }
+
   #become(live: Live | undefined, rebased: boolean): void {
     this.#live = live
-    this.#rebase = undefined
-    this.#unmirrored = live
+    this.#unmirrored?.wrote(live)
     if (live !== undefined) this.#ending?.follow(live)
     this.#attributes.settle(live?.attributes ?? none, rebased)
   }
@@ -681,34 +701,6 @@ export class SessionState {
     this.failed = true
   }
 
-  /** Whoever touches the attributes may change them, also in place: looked at when they have. */
-  #commitSoon(onError: (error: unknown) => void): void {
-    this.#isLooking = true
-    queueMicrotask(() => {
-      this.#isLooking = false
-      let isDirty = true
-      try {
-        isDirty = this.dirty
-      } catch {
-        // A value that throws when it is compared: the commit refuses it, with an error to tell of.
-      }
-      if (isDirty) this.commit().catch(onError)
-    })
-  }
-
-  /** What is stored is written to the old store too, before the response goes out. */
-  async #mirrored<T>(mirror: Mirror, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work()
-    } finally {
-      const [live, from] = [this.#unmirrored, this.#movedFrom]
-      this.#unmirrored = undefined
-      this.#movedFrom = undefined
-      this.mirrorDue = false
-      if (live !== undefined) await mirror.write(live, from?.id, from?.isRefused)
-    }
-  }
-
   #needHeaders(operation: string): void {
     if (this.headersSent) throw new HeadersSentError(operation)
   }
@@ -719,8 +711,8 @@ export class SessionState {
       if (this.#running === 0) this.#queue = undefined
     }
     this.#running++
-    const mirror = this.repository.adoption?.mirror
-    const whole = mirror === undefined ? work : () => this.#mirrored(mirror, work)
+    const unmirrored = this.#unmirrored
+    const whole = unmirrored === undefined ? work : () => unmirrored.around(work)
     const result = this.#queue === undefined ? whole() : this.#queue.then(whole)
     this.#queue = result.then(leave, leave)
     return result
@@ -730,6 +722,17 @@ export class SessionState {
 /** How much later it would end if it was renewed now, milliseconds. */
 function gainOf({ header, lease }: Live, now: number): number {
   return Math.min(header.idleTimeout, header.deadline - now) - (lease.expiresAt - now)
+}
+
+/** What is still to be stored when something has been. */
+function saidSince(stored: Pending | undefined, now: Pending | undefined): Pending | undefined {
+  if (now === stored || now === undefined) return undefined
+  const { lifetime, note, rebase } = now
+  return {
+    lifetime: lifetime === stored?.lifetime ? undefined : lifetime,
+    note: note === stored?.note ? undefined : note,
+    rebase: rebase === stored?.rebase ? undefined : rebase,
+  }
 }
 
 function none(): ReadonlyMap<string, unknown> {

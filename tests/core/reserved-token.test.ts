@@ -89,7 +89,7 @@ describe('a reserved token', () => {
     const { open, load, created } = setUp()
     const state = open()
     expect(state.dirty).toBe(false)
-    state.wanted = true
+    state.want()
     expect(state.dirty).toBe(true)
     const token = state.reserve()
     await state.commit()
@@ -123,7 +123,7 @@ describe('a reserved token', () => {
     first.attributes.set('a', 1)
     await first.commit()
     second.reserve(make)
-    second.wanted = true
+    second.want()
     await second.commit()
     expect(second.attributes.view('a')).toBe(1)
     expect(second.live?.token.id).toBe(make().id)

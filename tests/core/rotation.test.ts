@@ -522,6 +522,23 @@ describe('setLifetime', () => {
     }
   })
 
+  it.each([true, false])(
+    'while a commit is under way holds (of a stored session: %s)',
+    async (isStored) => {
+      const world = setUp<Data>()
+      const user = world.browser()
+      if (isStored) await user.visit((s) => s.set('a', 1))
+      await user.visit(async (s) => {
+        s.set('a', 2)
+        const commit = s.commit()
+        s.setLifetime({ absoluteTimeout: '5h' })
+        await commit
+      })
+      const { session } = await user.request()
+      expect((session.deadline ?? 0) - (session.createdAt ?? 0)).toBe(5 * HOUR)
+    },
+  )
+
   it('with other lifetimes by requests at once ends with one of them, and its entry says the same', async () => {
     const world = setUp<Data>({ rotationGrace: '10s' })
     const user = await signedIn(world)

@@ -117,7 +117,7 @@ export class CompatExchange implements ResponseExchange {
     this.#current = next
     this.#stores = false
     Session.inside.push(next)
-    this.#state.wanted = true
+    this.#state.want()
     await this.#store()
     this.#unclaimed = this.#state.live?.token.text
   }
@@ -126,7 +126,7 @@ export class CompatExchange implements ResponseExchange {
     const session = this.value
     if (!(session instanceof Session)) return
     Session.inside.push(session)
-    this.#state.wanted = this.#state.live === undefined
+    this.#state.want(this.#state.live === undefined)
     const isNothing = !this.#state.dirty
     await this.#store()
     if (isNothing) await this.#state.touch()
@@ -149,7 +149,7 @@ export class CompatExchange implements ResponseExchange {
     } catch (error) {
       if (!(error instanceof SessionEndedError)) throw error
     }
-    this.#state.wanted = false
+    this.#state.want(false)
   }
 
   /**
@@ -205,7 +205,7 @@ export class CompatExchange implements ResponseExchange {
   #decide(): Session | undefined {
     const state = this.#state
     const isLost = this.#isAbandoned || state.headersSent
-    if (isLost && state.live === undefined) state.wanted = false
+    if (isLost && state.live === undefined) state.want(false)
     if (this.#current !== undefined && !(this.#current instanceof Session)) return undefined
     const isNew = state.live === undefined
     const { saveUninitialized, rolling, idGenerator } = this.#plan
@@ -223,7 +223,7 @@ export class CompatExchange implements ResponseExchange {
     this.#stores = true
     if (session !== undefined) Session.inside.push(session)
     else if (isNew && !isLost) state.setLifetime(lifetimeOf(cookie))
-    if (isNew && !isLost && state.unavailable === undefined) state.wanted = true
+    if (isNew && !isLost && state.unavailable === undefined) state.want()
     return session
   }
 
