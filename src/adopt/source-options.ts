@@ -1,5 +1,6 @@
 import { OptionError } from '../core/errors.ts'
 import type { LegacyEntry, MirroredSession, OldEntry } from '../core/legacy.ts'
+import { principalFrom } from '../core/principal-from.ts'
 import type { Attributes } from './json.ts'
 
 /** What all sources take. `Old`: the old application's data, as its types say; nobody checks that it is. */
@@ -13,7 +14,8 @@ export interface SourceOptions<Old extends object = Attributes> {
   /**
    * Whose session it is, so that it is listed, limited and signed out everywhere as if there had been a login:
    * the name of the attribute that holds it, or a function of the old data. Without it, and where that is
-   * absent, it is nobody's.
+   * absent, it is nobody's. Where it is neither a text nor a number the session is not taken over, which is an
+   * `error` event: taken over as nobody's it would be in no list, and no sign-out everywhere would end it.
    */
   readonly principal?: string | ((data: Old) => string | number | null | undefined) | undefined
   /** Makes the attributes of the old data. Default: they are the same. */
@@ -76,9 +78,9 @@ export class Conversion {
 
   entry(data: Attributes, rest: Omit<LegacyEntry, 'attributes' | 'principal'>): LegacyEntry {
     const { principal, map } = this.#options
-    const found = typeof principal === 'function' ? principal(data as never) : data[principal ?? '']
-    const isNamed = (typeof found === 'string' && found !== '') || typeof found === 'number'
-    const name = principal !== undefined && isNamed ? String(found) : undefined
+    let name: string | undefined
+    if (typeof principal === 'function') name = principalFrom(principal(data as never))
+    else if (principal !== undefined) name = principalFrom(data[principal])
     return { ...rest, attributes: map === undefined ? data : map(data as never), principal: name }
   }
 

@@ -198,6 +198,20 @@ describe('sessions of express-session with connect-redis', () => {
     expect(await holder('p').get(ours, '/me')).toEqual({ principal: '7', number: 1 })
   })
 
+  it('whose principal is no text or number stay in the old store, for when that has been mended', async () => {
+    const stores = await openStores()
+    await stores.client.set('sess:p', entry({ user: { id: 7 } }))
+    const ours = await ourSite(stores, { adopted: { principal: 'user' } })
+    expect(await holder('p').get(ours, '/me')).toEqual({})
+    expect(ours.errors).toEqual([{ operation: 'adopt', error: expect.any(TypeError) }])
+    expect(ours.adopted).toEqual([])
+    const mended = {
+      principal: (data: Record<string, unknown>) => (data['user'] as { id: number }).id,
+    }
+    const site = await ourSite(stores, { adopted: mended })
+    expect(await holder('p').get(site, '/me')).toMatchObject({ principal: '7' })
+  })
+
   it('may come under the name of our own cookie', async () => {
     const stores = await openStores()
     const ada = await signedIn(stores)

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { principalFrom } from '../../src/frameworks/node/principal-from.ts'
+import { principalFrom } from '../../src/core/principal-from.ts'
 
 it.each([
   ['ada', 'ada'],
