@@ -12,6 +12,8 @@ import { createToken } from './token.ts'
 import { makeSuperseded, SUPERSEDED_FOR } from './trail.ts'
 import { equalValues } from './values.ts'
 
+const NOTHING: ReadonlyMap<string, unknown> = new Map()
+
 /**
  * So often the session before is ended only as it was read, and what others wrote is carried over
  * first. Then whatever stands there is ended and carried over afterwards: a writer that never rests
@@ -61,7 +63,7 @@ export async function login(
     ownerTag: plan.name?.tag,
   }
   const meta = metaOf(plan, now)
-  const base = before?.attributes() ?? new Map<string, unknown>()
+  const base = before?.attributes() ?? NOTHING
   const kept = pick(applyDelta(base, pending), plan.keep)
   const token = createToken(keyring, plan.name?.partition, region)
   // The same principal's, which this login ends, is not one too many.
@@ -116,12 +118,13 @@ async function supersede(
   const { engine, merges } = repository.settings
   const trail = { record: makeSuperseded(), ttl: SUPERSEDED_FOR }
   let old = before
+  let base = before.attributes()
   let delta = pending
   let live = created
-  const carryOver = async (theirs: Live): Promise<void> => {
-    delta = rebase(delta, old.attributes(), theirs.attributes(), merges)
-    old = theirs
-    const kept = pick(applyDelta(old.attributes(), delta), keep)
+  const carryOver = async (theirs: ReadonlyMap<string, unknown>): Promise<void> => {
+    delta = rebase(delta, base, theirs, merges)
+    base = theirs
+    const kept = pick(applyDelta(base, delta), keep)
     const missing = difference(live.attributes(), kept)
     if (missing.size === 0) return
     const stored = await repository.store(live, { delta: missing })
@@ -133,25 +136,37 @@ async function supersede(
     await repository.destroy(old, { trail })
     throw new SessionEndedError('login')
   }
+  // Another has ended it: what it held ends with it, and only what this request has set itself goes along.
+  const forget = (): Promise<void> => {
+    if (follows) throw new SessionEndedError('login')
+    return carryOver(NOTHING)
+  }
   for (let attempt = 1; attempt <= CAREFUL_ATTEMPTS; attempt++) {
     const ownerTag = old.header.ownerTag
     const owned = ownerTag === undefined ? {} : { ownerTag }
     const confirmation = new Confirmation()
     const how = { base: old.stamp, trail, ...owned, confirmation }
     const result = await engine.destroy(old.token.id, how)
-    if (result.status === 'gone' && follows) throw new SessionEndedError('login')
     if (result.status !== 'conflict') {
-      repository.missing('logout', old.token.id, confirmation)
+      if (result.status === 'gone') await forget()
+      else repository.missing('logout', old.token.id, confirmation)
       return live
     }
     const theirs = await repository.reader.follow(old.token, result.stored)
-    if (theirs.status === 'none' && follows) throw new SessionEndedError('login')
-    if (theirs.status === 'none') break
-    await carryOver(theirs.live)
+    if (theirs.status === 'none') {
+      if (follows) throw new SessionEndedError('login')
+      break
+    }
+    old = theirs.live
+    await carryOver(old.attributes())
   }
   const ended = await repository.destroy(old, { trail })
-  if (ended.status !== 'done' && follows) throw new SessionEndedError('login')
-  if (ended.status === 'done' && ended.last !== undefined) await carryOver(ended.last)
+  if (ended.status === 'gone') await forget()
+  // Two logins at once: what is kept goes along with each.
+  else if (ended.status === 'superseded' && follows) throw new SessionEndedError('login')
+  else if (ended.status === 'done' && ended.last !== undefined) {
+    await carryOver(ended.last.attributes())
+  }
   return live
 }
 

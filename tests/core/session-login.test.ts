@@ -250,6 +250,26 @@ describe('login while another request of the same browser writes', () => {
     expect(await sessions.of('u1').list()).toHaveLength(2)
   })
 
+  it('S02 carries nothing over of a session that another ends at that moment, but what is set here', async () => {
+    let slip: (run: Slip) => void = () => undefined
+    const { browser, sessions } = setUp<Data>({ merge: { n: counter } }, (engine) => {
+      const hook = interleaved(engine, 'destroy')
+      slip = hook.next
+      return hook.engine
+    })
+    const user = browser()
+    await user.visit((s) => s.login('u1'))
+    await user.visit((s) => Object.assign(s.data, { cart: [1], n: 5 }))
+    const exchange = await user.request()
+    exchange.session.set('n', 6)
+    exchange.session.set('theme', 'light')
+    slip(() => sessions.of('u1').revokeAll())
+    await exchange.session.login('u2', { keep: ['cart', 'n', 'theme'] })
+    expect(exchange.session.toJSON()).toEqual({ n: 1, theme: 'light' })
+    await user.respond(exchange)
+    expect(await user.sees()).toEqual({ n: 1, theme: 'light' })
+  })
+
   it('that fails leaves the session and its changes as they were', async () => {
     let fail = false
     const { browser } = setUp<Data>({}, (engine) => ({
