@@ -14,6 +14,9 @@ import {
 import { ErrorReply } from './resp.ts'
 import type { Commands, Wire } from './wire.ts'
 
+/** What only reads: where the connection was lost before the answer came it is asked once more. */
+const READS: ReadonlySet<string> = new Set(['load'])
+
 export interface LinkOptions extends ConnectionOptions {
   /** Deadline of each call, the wait for a connection included. Milliseconds. */
   readonly commandTimeout: number
@@ -150,7 +153,8 @@ export class Link {
         },
         (error: unknown) => {
           if (error instanceof ErrorReply && !call.isLate) this.#answers++
-          if (isDemoted(error) && this.#again(call, wire)) return
+          const isLost = !(error instanceof ErrorReply) && READS.has(call.operation)
+          if ((isLost || isDemoted(error)) && this.#again(call, wire)) return
           this.#deadlines.settle(call.deadline)
           const { operation } = call
           call.reject(this.#closed ? closedError(operation, true) : sentError(error, operation))
@@ -158,7 +162,7 @@ export class Link {
       )
   }
 
-  /** At the server that is the primary now. @returns whether */
+  /** Once more, at the server that is the primary now. @returns whether */
   #again(call: Call, wire: Wire): boolean {
     if (call.isLate || call.isRetried || this.#closed) return false
     if (!this.#connection.leave(wire, this.#commandTimeout)) return false

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { stampOf } from '../../../src/core/engine.ts'
 import { StoreUnavailableError } from '../../../src/core/errors.ts'
 import { redisEngine } from '../../../src/engines/redis/redis-engine.ts'
+import { proxyOf } from '../../faults/setup.ts'
+import { until } from '../../support/requests.ts'
 import { failure, newId, record } from './fixtures.ts'
 import { listen, open, proxy, recovered, start, timed } from './harness.ts'
 
@@ -91,13 +93,17 @@ describe('a server that dies', () => {
     const watch = (call: Promise<unknown>) =>
       outcomes.push(call.catch((error: unknown) => errors.push(error)))
     for (let i = 0; i < 200; i++) watch(engine.commit(id, stampOf(first), record(2), 60_000))
+    const reads: unknown[] = []
     const sent = new Promise((resolve) => setImmediate(resolve))
     await sent
     server.pause() // so that some are surely under way
-    for (let i = 0; i < 200; i++) watch(engine.load(newId()))
+    for (let i = 0; i < 200; i++) {
+      outcomes.push(engine.load(newId()).catch((error: unknown) => reads.push(error)))
+    }
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
     await server.kill()
     await Promise.all(outcomes)
+    for (const error of reads) expect(error).toBeInstanceOf(StoreUnavailableError)
     expect(errors.length).toBeGreaterThan(0)
     for (const error of errors) {
       expect(error).toBeInstanceOf(StoreUnavailableError)
@@ -106,6 +112,25 @@ describe('a server that dies', () => {
     await server.restart()
     await recovered(engine)
     expect(await engine.load(id)).toBeUndefined()
+  })
+
+  it('F06 what only reads is asked once more where the connection is lost; what writes is not', async () => {
+    const server = await start()
+    const between = await proxyOf(server)
+    const engine = open(between.url)
+    await engine.ready()
+    const id = newId()
+    const [first, second] = [record(1), record(2)]
+    await engine.create(id, first, 60_000)
+    between.hold()
+    const read = engine.load(id)
+    const write = engine.commit(id, stampOf(first), second, 60_000)
+    const refused = expect(write).rejects.toMatchObject({ indeterminate: true })
+    await until('both are on their way', () => between.held > 0)
+    between.reset()
+    between.release()
+    await refused
+    expect((await read)?.record).toEqual(second)
   })
 
   it('F06 20 connections killed one after the other', async () => {
