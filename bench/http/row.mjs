@@ -52,6 +52,12 @@ export async function restart(row) {
   await startProcess(row)
 }
 
+/** Its figures stay. */
+export async function endRow({ child, redis }) {
+  await child.kill()
+  redis?.stop()
+}
+
 async function seed(port, path, count, storesSessions) {
   const one = async (i) => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST' })

@@ -1,23 +1,37 @@
 import type { Denials } from './denials.ts'
-import { hasListing, type ScannedRecord, type SessionId } from './engine.ts'
+import { type Engine, hasListing, type ScannedRecord, type SessionId } from './engine.ts'
 import { OptionError } from './errors.ts'
-import { principalOf } from './meta.ts'
+import { noteOf, principalOf } from './meta.ts'
 import type { Settings } from './options.ts'
 import { openRecord } from './record.ts'
 import { migrateData } from './schema.ts'
+import type { StoredSession } from './stored-session.ts'
 
 /** A session without its token, as it is found among all. */
-export interface ScannedSession {
-  readonly id: SessionId
+export interface ScannedSession extends StoredSession {
   readonly principal: string | undefined
-  /** Of nobody else's. */
-  readonly attributes: ReadonlyMap<string, unknown>
-  /** When it ends if nobody comes, milliseconds since the epoch. */
-  readonly expiresAt: number
 }
 
 /** How a record says that only its token opens it. */
 const TOKEN_SEALED = 2
+
+/**
+ * All records that there are, each once; of those that come or go meanwhile some.
+ * @throws OptionError for an engine that cannot list them, StoreUnavailableError, StoreRefusedError
+ */
+export async function* recordPages(engine: Engine): AsyncGenerator<readonly ScannedRecord[]> {
+  if (!hasListing(engine)) throw new OptionError('engine', 'is one that cannot list its sessions')
+  const seen = new Set<SessionId>()
+  for await (const page of engine.scan()) {
+    const records: ScannedRecord[] = []
+    for (const record of page) {
+      if (seen.has(record.id)) continue
+      seen.add(record.id)
+      records.push(record)
+    }
+    yield records
+  }
+}
 
 /** See `Sessions.scan`. What does not open with these secrets is left out. */
 export async function* scanSessions(
@@ -25,20 +39,11 @@ export async function* scanSessions(
   denials: Denials,
 ): AsyncGenerator<readonly ScannedSession[]> {
   const { engine, record } = settings
-  if (!hasListing(engine)) throw new OptionError('engine', 'is one that cannot list its sessions')
   if (record.seal === TOKEN_SEALED) {
     throw new OptionError('seal', "is 'token': without their tokens the sessions do not open")
   }
-  const seen = new Set<SessionId>()
-  for await (const page of engine.scan()) {
-    const sessions: ScannedSession[] = []
-    for (const each of page) {
-      if (seen.has(each.id)) continue
-      seen.add(each.id)
-      const session = openScanned(each, settings, denials)
-      if (session !== undefined) sessions.push(session)
-    }
-    yield sessions
+  for await (const page of recordPages(engine)) {
+    yield page.flatMap((each) => openScanned(each, settings, denials) ?? [])
   }
 }
 
@@ -59,5 +64,7 @@ function openScanned(
   }
   if (migrated === undefined) return undefined
   const { attributes } = migrated
-  return { id, principal: principalOf(meta), attributes, expiresAt: engine.now() + ttl }
+  const { idleTimeout } = header
+  const expiresAt = engine.now() + ttl
+  return { id, principal: principalOf(meta), attributes, note: noteOf(meta), idleTimeout, expiresAt }
 }

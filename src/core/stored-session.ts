@@ -1,12 +1,13 @@
 import { applyDelta, type Delta } from './attributes.ts'
 import { Confirmation } from './durability.ts'
-import { hasListing, isTrail, type SessionId, stampOf } from './engine.ts'
+import { isTrail, type SessionId, stampOf } from './engine.ts'
 import { OptionError, SessionConflictError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import { noteOf, withNote } from './meta.ts'
 import type { Settings } from './options.ts'
 import { encodeRecord, nextRevision, type Opened, openRecord } from './record.ts'
 import { backOff, MOST_ATTEMPTS, type Repository } from './repository.ts'
+import { recordPages } from './scan.ts'
 import { migrateData, validateData } from './schema.ts'
 import { isSessionId, parseToken } from './token.ts'
 import { tokenIn } from './token-form.ts'
@@ -120,23 +121,9 @@ export class StoredSessions {
     return (await engine.touch(found.id, stampOf(found.record), ttl)).status !== 'gone'
   }
 
-  /**
-   * All that there are, one after the other; of those that come or go meanwhile some.
-   * @throws OptionError for an engine that cannot list them, StoreUnavailableError, StoreRefusedError
-   */
-  async *ids(): AsyncGenerator<SessionId> {
-    const { engine } = this.#settings
-    if (!hasListing(engine)) {
-      throw new OptionError('engine', 'is one that cannot list its sessions')
-    }
-    const told = new Set<SessionId>()
-    for await (const page of engine.scan()) {
-      for (const { id } of page) {
-        if (told.has(id)) continue
-        told.add(id)
-        yield id
-      }
-    }
+  /** The ids of all that there are, those too that do not open with these secrets. @throws as `recordPages` */
+  async *ids(): AsyncGenerator<readonly SessionId[]> {
+    for await (const page of recordPages(this.#settings.engine)) yield page.map(({ id }) => id)
   }
 
   async #find(asked: SessionId): Promise<Found | undefined> {

@@ -46,10 +46,11 @@ describe('sessions.scan', () => {
     const found = (await all(sessions)).map(({ attributes, ...rest }) => {
       return { ...rest, n: attributes.get('n') }
     })
-    const expiresAt = clock.now() + 30 * 60_000
+    const idleTimeout = 30 * 60_000
+    const lasts = { idleTimeout, expiresAt: clock.now() + idleTimeout, note: undefined }
     expect(found.toSorted((a, b) => Number(a.n) - Number(b.n))).toEqual([
-      { id: nobodys, principal: undefined, expiresAt, n: 1 },
-      { id: adas, principal: 'ada', expiresAt, n: 2 },
+      { id: nobodys, principal: undefined, ...lasts, n: 1 },
+      { id: adas, principal: 'ada', ...lasts, n: 2 },
     ])
   })
 

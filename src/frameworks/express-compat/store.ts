@@ -209,24 +209,24 @@ export class CompatStore extends EventEmitter {
   }
 
   async #all(): Promise<Record<string, SessionRecord>> {
-    const { stored } = this.#settings.sessions
     const all: Record<string, SessionRecord> = {}
-    for await (const id of stored.ids()) {
-      const session = await stored.read(id)
-      if (session !== undefined) all[id] = this.#recordOf(session)
+    for await (const page of this.#settings.sessions.scan()) {
+      for (const session of page) all[session.id] = this.#recordOf(session)
     }
     return all
   }
 
   async #length(): Promise<number> {
     let count = 0
-    for await (const _ of this.#settings.sessions.stored.ids()) count++
+    for await (const page of this.#settings.sessions.stored.ids()) count += page.length
     return count
   }
 
   async #clear(): Promise<void> {
     const { sessions } = this.#settings
-    for await (const id of sessions.stored.ids()) await sessions.revoke(id)
+    for await (const page of sessions.stored.ids()) {
+      await Promise.all(page.map((id) => sessions.revoke(id)))
+    }
   }
 
   #recordOf({ attributes, note, idleTimeout, expiresAt }: StoredSession): SessionRecord {

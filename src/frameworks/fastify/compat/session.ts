@@ -240,13 +240,14 @@ function load(session: object, state: SessionState): Values {
     const value = known(name, state.attributes.view(name))
     if (value === undefined) continue
     values.set(name, value)
-    // Not by assignment: it may have the name of a member.
-    Object.defineProperty(session, name, {
-      value: copyOf(value),
-      writable: true,
-      enumerable: true,
-      configurable: true,
-    })
+    if (name in session) define(session, name, copyOf(value))
+    else (session as Record<string, unknown>)[name] = copyOf(value)
   }
   return values
+}
+
+/** Not by assignment, where it has the name of a member. */
+function define(session: object, name: string, value: unknown): void {
+  const property = { value, writable: true, enumerable: true, configurable: true }
+  Object.defineProperty(session, name, property)
 }

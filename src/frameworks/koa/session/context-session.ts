@@ -70,8 +70,8 @@ export class ContextSession implements ResponseExchange, ModelHost {
     this.accessed = true
     if (this.#isRemoved) return null
     if (this.#model !== undefined) return this.#model
-    // Now, as there: what it leaves in `ctx.state` is to be found by whoever looks at the session.
-    if (this.session.isNew) void this.externalKey
+    // Now, as there: what `genid` leaves in `ctx.state` is to be found by whoever looks at the session.
+    if (this.#settings.behaviour.genid !== undefined && this.session.isNew) void this.externalKey
     this.#model = modelOf(this)
     return this.#model
   }
