@@ -66,5 +66,12 @@ function openScanned(
   const { attributes } = migrated
   const { idleTimeout } = header
   const expiresAt = engine.now() + ttl
-  return { id, principal: principalOf(meta), attributes, note: noteOf(meta), idleTimeout, expiresAt }
+  return {
+    id,
+    principal: principalOf(meta),
+    attributes,
+    note: noteOf(meta),
+    idleTimeout,
+    expiresAt,
+  }
 }
