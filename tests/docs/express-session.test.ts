@@ -20,9 +20,8 @@ beforeAll(async () => {
   mkdirSync(folder, { recursive: true })
   writeFileSync(`${folder}/app.mjs`, example.replace('app.listen(3000)', listening))
   app = spawn(process.execPath, [`${folder}/app.mjs`], {
-    env: { ...process.env, NODE_ENV: '' },
-    // It warns of its secret.
-    stdio: ['ignore', 'pipe', 'ignore'],
+    env: { ...process.env, NODE_ENV: '', SESSION_SECRET: 'a secret of 32 bytes for the page' },
+    stdio: ['ignore', 'pipe', 'inherit'],
   })
   const [port] = (await once(app.stdout as NodeJS.ReadableStream, 'data')) as [Buffer]
   origin = `http://localhost:${port.toString().trim()}`

@@ -125,11 +125,11 @@ describe('a server that dies', () => {
     between.hold()
     const read = engine.load(id)
     const write = engine.commit(id, stampOf(first), second, 60_000)
-    const refused = expect(write).rejects.toMatchObject({ indeterminate: true })
+    const refused = failure(write)
     await until('both are on their way', () => between.held > 0)
     between.reset()
     between.release()
-    await refused
+    expect(await refused).toMatchObject({ indeterminate: true })
     expect((await read)?.record).toEqual(second)
   })
 
