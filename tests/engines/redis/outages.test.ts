@@ -98,6 +98,7 @@ describe('a server that dies', () => {
     await sent
     server.pause() // so that some are surely under way
     for (let i = 0; i < 200; i++) {
+      watch(engine.commit(newId(), stampOf(first), record(2), 60_000))
       outcomes.push(engine.load(newId()).catch((error: unknown) => reads.push(error)))
     }
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
