@@ -24,6 +24,17 @@ export interface StoreOptions {
   readonly timeout?: Duration | undefined
 }
 
+/** Node ends a process for an `error` event that nobody hears; who asks the client is told all the same. */
+function ignoreErrors(given: object): void {
+  const client: Partial<Emitter> = given
+  if (client.listenerCount?.('error') === 0) client.on?.('error', () => undefined)
+}
+
+interface Emitter {
+  listenerCount(event: 'error'): number
+  on(event: 'error', listener: () => void): unknown
+}
+
 /** The old store. All methods throw StoreUnavailableError when it does not answer, or not in time. */
 export class LegacyStore {
   readonly #client: LegacyClient
@@ -36,6 +47,7 @@ export class LegacyStore {
       throw new OptionError('client', 'takes a client of node-redis or ioredis')
     }
     this.#client = client
+    ignoreErrors(client)
     this.#source = source
     this.#timeout = parseDuration('timeout', timeout, 60_000)
   }

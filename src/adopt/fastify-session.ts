@@ -24,7 +24,7 @@ export function fastifySession<Old extends object = Attributes>(
   refuseUnknown(options, [...SIGNED_OPTIONS, 'cookiePrefix'])
   const { prefix = 'sess:', cookieName = 'sessionId', cookiePrefix = '', ...signed } = options
   if (typeof cookiePrefix !== 'string') throw new OptionError('cookiePrefix', 'takes a text')
-  return signedSource(
+  const source = signedSource(
     { ...signed, cookie: { secure: true, ...options.cookie } },
     {
       name: `fastify-session:${prefix}`,
@@ -36,4 +36,5 @@ export function fastifySession<Old extends object = Attributes>(
       },
     },
   )
+  return { ...source, assumesSecure: options.cookie?.secure === undefined }
 }

@@ -28,6 +28,8 @@ export interface LegacySource {
   clear(): readonly string[]
   /** Of `mirror`. */
   readonly mirror?: LegacyMirror
+  /** Its cookie is taken to be `Secure` because nobody has said how the old application sets it. */
+  readonly assumesSecure?: boolean
 }
 
 export type OldEntry = 'keep' | 'delete' | 'mirror'

@@ -12,7 +12,7 @@ export function principalFrom(value: unknown): string | undefined {
     return String(found)
   }
   throw new TypeError(
-    'the option `principal` must give a text or a number, such as `(session) => session.passport?.user.id`',
+    'the option `principal` must give a text or a number, such as `(session) => session.passport?.user?.id`',
   )
 }
 

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import { EventEmitter } from 'node:events'
 import { LegacyFormatError, OptionError } from 'sojourn'
 import { connectRedis } from 'sojourn/adopt'
 import { describe, expect, it } from 'vitest'
@@ -196,6 +197,17 @@ describe('sessions of express-session with connect-redis', () => {
       },
     })
     expect(await holder('p').get(ours, '/me')).toEqual({ principal: '7', number: 1 })
+  })
+
+  it('come by a client that nobody hears: its errors do not end the process', async () => {
+    const stores = await openStores()
+    const client = Object.assign(new EventEmitter(), { get: async () => null, del: async () => 0 })
+    await ourSite(stores, { adopted: { client } })
+    expect(client.emit('error', new Error('gone'))).toBe(true)
+    const heard = Object.assign(new EventEmitter(), { get: async () => null, del: async () => 0 })
+    heard.on('error', () => undefined)
+    await ourSite(stores, { adopted: { client: heard } })
+    expect(heard.listenerCount('error')).toBe(1)
   })
 
   it('whose principal is no text or number stay in the old store, for when that has been mended', async () => {

@@ -189,7 +189,10 @@ describe('wrong options', () => {
     ['cookie.httpOnly', { cookie: { httpOnly: false } }],
     ['cookie.maxAge', { cookie: { maxAge: 5 } }],
     ['cookie.samesite', { cookie: { samesite: 'lax' } }],
-  ])('%s is not known', (option, options: object) => {
+    ['idleTimeuot', { idleTimeuot: '5m' }, 'idleTimeout'],
+    ['max_bytes', { max_bytes: 5 }, 'maxBytes'],
+    ['cookie.nmae', { cookie: { nmae: 'a' } }, 'cookie.name'],
+  ])('%s is not known', (option, options: object, meant?: string) => {
     const all = Object.defineProperties(
       { secrets: SECRET },
       Object.getOwnPropertyDescriptors(options),
@@ -203,6 +206,9 @@ describe('wrong options', () => {
     expect(error).toBeInstanceOf(OptionError)
     expect((error as OptionError).option).toBe(option)
     expect((error as OptionError).message).toContain('known are')
+    if (meant !== undefined) {
+      expect((error as OptionError).message).toContain(`did you mean \`${meant}\`?`)
+    }
   })
 
   it('migrations have to lead to the version without a gap', () => {

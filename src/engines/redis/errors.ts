@@ -104,6 +104,8 @@ export function isRefusal(error: unknown): error is ErrorReply {
   return error instanceof ErrorReply && UNAVAILABLE[replyReason(error)] === undefined
 }
 
+const DATABASE = /^ERR (?:invalid )?DB index\b/
+
 /**
  * What a server's error means to the caller. The answer is not kept as the cause: NOPERM and
  * unknown-command answers quote keys and arguments.
@@ -120,7 +122,9 @@ export function replyError(error: ErrorReply, operation: string): SojournError {
       options,
     )
   }
-  const advice = REFUSED[reason] ?? "its log, and MONITOR on a test server, show the answer's text"
+  const advice = DATABASE.test(error.message)
+    ? 'it has no database of this number: check the address, and `databases` in its configuration'
+    : (REFUSED[reason] ?? "its log, and MONITOR on a test server, show the answer's text")
   const command = reason === 'NOPERM' ? DENIED_COMMAND.exec(error.message)?.[1] : undefined
   const what = command === undefined ? reason : `${reason} for ${command}`
   return new StoreRefusedError(reason, `${operation}: Redis refused (${what}): ${advice}`, options)

@@ -1,8 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import { inForm, namedCookie } from '../../core/cookie.ts'
+import { ENGINE_OPTION_NAMES } from '../../core/engine-option-names.ts'
 import { OptionError } from '../../core/errors.ts'
+import { SESSIONS_OPTION_NAMES } from '../../core/options.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { SIGNED } from '../../core/token-form.ts'
+import { refuseUnknown } from '../../core/unknown-options.ts'
 import { type CreateSessionsOptions, createSessions } from '../../index.ts'
 import { securityOf } from './connection.ts'
 import { CookieSource } from './cookie-source.ts'
@@ -64,6 +67,10 @@ const OWN_NAMES = [
   ],
   ...['unset', 'store', 'sessions', 'principal'],
 ]
+const KNOWN_NAMES = [
+  ...OWN_NAMES,
+  ...[...SESSIONS_OPTION_NAMES, ...ENGINE_OPTION_NAMES].filter((name) => !OWN_NAMES.includes(name)),
+]
 const SWITCHES = ['resave', 'saveUninitialized', 'rolling', 'proxy'] as const
 
 /** As with connect-redis. */
@@ -74,9 +81,7 @@ const MOST_BYTES = 8_388_608
 
 /** @throws OptionError naming the first option that is wrong */
 export function settingsOf<Data extends object>(options: CompatOptions<Data>): Settings {
-  if (typeof options !== 'object' || options === null) {
-    throw new OptionError('options', 'takes an object')
-  }
+  refuseUnknown(options, KNOWN_NAMES)
   const name = options.name ?? options.key ?? 'connect.sid'
   if (!isCookieName(name))
     throw new OptionError('name', "takes letters, digits and -_.!#$%&'*+^`|~")

@@ -21,6 +21,13 @@ describe('refusals', () => {
     await engine.ready()
   })
 
+  it('a database that there is not is told as that', async () => {
+    const server = await start({ tcp: true })
+    const error = await failure(open(`${server.url}/99`).ready())
+    expect(error).toBeInstanceOf(StoreRefusedError)
+    expect(String(error)).toContain('no database of this number')
+  })
+
   it('S29 asks a password function at each connect', async () => {
     const server = await start({ password: 'one' })
     let password = 'one'

@@ -21,7 +21,10 @@ const refused: Readonly<Record<string, readonly [options: object, message: RegEx
   'a name with a blank': [{ secret: SECRET, name: 'a b' }, /`name`/],
   'a text for a switch': [{ secret: SECRET, resave: 'false' }, /`resave`.*true or false/],
   'a text for the cookie': [{ secret: SECRET, cookie: 'x' }, /`cookie`/],
-  'a misspelt option': [{ secret: SECRET, saveUninitialised: true }, /`saveUninitialised`/],
+  'a misspelt option': [
+    { secret: SECRET, saveUninitialised: true },
+    /`saveUninitialised`.*did you mean `saveUninitialized`\?.*\brolling\b/,
+  ],
   'a misspelt option of the cookie': [{ secret: SECRET, cookie: { maxage: 1 } }, /cookie.maxage/],
   'a maxAge that is none': [{ secret: SECRET, cookie: { maxAge: '1h' } }, /`cookie`.*maxAge/],
   'a maxAge that is not a number': [{ secret: SECRET, cookie: { maxAge: Number.NaN } }, /`cookie`/],

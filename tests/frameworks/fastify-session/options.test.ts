@@ -1,5 +1,6 @@
 /** What the plugin takes, and what it refuses at the start. */
 import fastifyCookie, { Signer } from '@fastify/cookie'
+import Fastify from 'fastify'
 import { createSessions, memoryEngine, OptionError } from 'sojourn'
 import { fastifySession as fastifySource } from 'sojourn/adopt'
 import { type FastifySessionOptions, fastifySession } from 'sojourn/fastify-session'
@@ -98,6 +99,21 @@ describe('refused', () => {
     const own = ['cookieName', 'saveUninitialized', 'rolling', 'principal', 'keyPrefix']
     for (const name of [...own, 'redis', 'adopt', 'idleTimeout', 'nearCache', 'outage']) {
       expect(message).toMatch(new RegExp(`\\b${name}\\b`))
+    }
+  })
+
+  it('a cookie of HTTP beside a mirror whose cookie is taken to be of HTTPS', async () => {
+    const client = { get: async () => null, del: async () => 1, pSetEx: async () => undefined }
+    const plugin = { secret: SECRET, cookieName: 'other', cookie: { secure: false } }
+    const source = { client, secret: SECRET, old: 'mirror' } as const
+    const refused = await refusal({ ...plugin, adopt: [fastifySource(source)] })
+    expect(refused.option).toBe('adopt')
+    expect(refused.message).toContain('`cookie: { secure: false }`')
+    for (const secure of [true, false]) {
+      const said = fastifySource({ ...source, cookie: { secure } })
+      const app = Fastify()
+      await app.register(fastifySession, { ...plugin, adopt: [said] })
+      await app.close()
     }
   })
 

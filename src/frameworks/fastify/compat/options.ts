@@ -136,6 +136,7 @@ export function planOf(options: FastifySessionOptions): Plan {
     ...(fresh === undefined ? {} : { fresh }),
     ...(outage === undefined ? {} : { outage }),
   }
+  if (cookie.secure === false) refuseAssumed(options.adopt)
   const isDotted = options.secret !== undefined
   const given = givenSessions(options)
   const sessions = given ?? ownSessions(options, cookie)
@@ -157,6 +158,15 @@ export function planOf(options: FastifySessionOptions): Plan {
       principal,
     },
   }
+}
+
+/** The old application would take what is written for it as a session of HTTPS, and drop each change without a word. */
+function refuseAssumed(adopt: FastifySessionOptions['adopt']): void {
+  if (adopt?.some(({ mirror, assumesSecure }) => mirror && assumesSecure) !== true) return
+  throw new OptionError(
+    'adopt',
+    "with old: 'mirror' keeps a cookie that is Secure unless the source says otherwise: give it the old application's, `cookie: { secure: false }`",
+  )
 }
 
 function checkCookieName(sessions: AnySessions, name: string): void {
