@@ -153,6 +153,21 @@ describe.each<Kind>(['express', 'fastify', 'koa'])('%s', (kind) => {
     })
   })
 
+  it('leaves a session the end of its own that it had, where the option has none', async () => {
+    const stores = await openStores()
+    const month = 30 * 86_400_000
+    const ada = new Person()
+    await ada.get(await oldSite(kind, stores, month), '/login/ada')
+    const ours = await newSite(kind, stores, { name: 'ours' })
+    const { cookies } = await ada.ask(ours, '/me')
+    const own = cookies.find((cookie) => cookie.startsWith('ours=')) ?? ''
+    const end = Date.parse(/expires=([^;]+)/i.exec(own)?.[1] ?? '')
+    expect(Math.abs(end - Date.now() - month)).toBeLessThan(60_000)
+    await ada.get(ours, '/count')
+    const [session] = await ours.sessions.of('ada').list()
+    expect(Math.abs((session?.expiresAt ?? 0) - Date.now() - month)).toBeLessThan(60_000)
+  })
+
   it("refuses old: 'mirror' under one name", async () => {
     const stores = await openStores()
     await expect(newSite(kind, stores, { old: 'mirror' })).rejects.toThrow('needs two cookies')

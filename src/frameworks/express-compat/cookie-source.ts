@@ -59,15 +59,20 @@ export class CookieSource<Source> {
    * Of a session that is stored.
    * @param idleTimeout the session's, milliseconds
    * @param expiresAt when it ends if nobody comes, milliseconds since the epoch
+   * @param isPersistent whether it was promised a cookie that outlives the browser: where it was taken over from, or
+   * by `login`
    */
   restore(
     request: Source,
     stored: StoredCookie | undefined,
     idleTimeout: number,
     expiresAt: number,
+    isPersistent: boolean,
   ): SessionCookie {
     if (stored !== undefined) return until(new SessionCookie(stored), expiresAt)
-    return this.#lasting(this.make(request), idleTimeout, expiresAt)
+    const cookie = this.make(request)
+    if (isPersistent) cookie.originalMaxAge = idleTimeout
+    return this.#lasting(cookie, idleTimeout, expiresAt)
   }
 
   /** As `restore`, where there is no request. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { SessionEndedError } from '../../core/errors.ts'
-import type { Deliverable, Exchange, SetCookies } from '../../core/exchange.ts'
+import { type Deliverable, type Exchange, insideOf, type SetCookies } from '../../core/exchange.ts'
+import { isPersistent } from '../../core/meta.ts'
 import { principalFrom } from '../../core/principal-from.ts'
 import type { Session } from '../../core/session.ts'
 import { equalValues } from '../../core/values.ts'
@@ -334,15 +335,17 @@ export class Visit implements ResponseExchange, Home {
   #cookieNow(): SessionCookie {
     if (this.#cookie !== undefined) return this.#cookie
     const { cookies } = this.#settings
+    const { live } = insideOf(this.#exchange).state
     const { expiresAt } = this.#attributes
     this.#cookie =
-      expiresAt === undefined
+      live === undefined || expiresAt === undefined
         ? cookies.make(this.#request)
         : cookies.restore(
             this.#request,
             noteOf(this.#exchange)?.cookie,
             this.#exchange.idleTimeout,
             expiresAt,
+            isPersistent(live.meta),
           )
     this.#shownEnd = endOf(this.#cookie)
     return this.#cookie
