@@ -1,6 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
 import { inflateSync } from 'node:zlib'
-import { type Duration, parseDuration } from '../core/duration.ts'
 import { LegacyFormatError, OptionError } from '../core/errors.ts'
 import type { LegacySource } from '../core/legacy.ts'
 import { refuseUnknown } from '../core/unknown-options.ts'
@@ -8,6 +7,7 @@ import { LegacyStore, type StoreOptions } from './client.ts'
 import { LegacyCookieJar, type LegacyCookieOptions } from './cookie.ts'
 import { cookieSource } from './cookie-source.ts'
 import { type Attributes, parseEntry } from './json.ts'
+import { type OldLifetime, parseOldLifetime } from './old-lifetime.ts'
 import { equalTexts, type SecretOptions, secretsOf } from './signature.ts'
 import { Conversion, SOURCE_OPTIONS, type SourceOptions } from './source-options.ts'
 import { type OldSession, storedSource } from './stored-source.ts'
@@ -17,8 +17,8 @@ interface DjangoOptions<Old extends object = Attributes> extends SourceOptions<O
   readonly cookieName?: string | undefined
   /** SESSION_COOKIE_PATH, SESSION_COOKIE_DOMAIN and their like. */
   readonly cookie?: LegacyCookieOptions | undefined
-  /** SESSION_COOKIE_AGE, which counts in seconds. Default `'14d'`, as there. */
-  readonly age?: Duration | undefined
+  /** SESSION_COOKIE_AGE, which is a number of seconds there. Default `'14d'`, as there. */
+  readonly age?: OldLifetime | undefined
   /** SESSION_EXPIRE_AT_BROWSER_CLOSE. Default false. */
   readonly expireAtBrowserClose?: boolean | undefined
 }
@@ -87,7 +87,7 @@ export function djangoCookie<Old extends object = Attributes>(
   const jar = new LegacyCookieJar(options.cookieName ?? 'sessionid', options.cookie)
   const name = `django-cookie:${jar.name}`
   const sessionOf = lifetimes(options)
-  const age = parseDuration('age', options.age ?? '14d')
+  const age = parseOldLifetime('age', options.age, '14d')
   return cookieSource({
     ...{ name, jar, conversion: new Conversion(options, false) },
     open: (cookie) => {
@@ -131,7 +131,7 @@ function secondsOf(base62: string): number {
 }
 
 function lifetimes(options: DjangoOptions<never>): (data: Attributes) => OldSession | undefined {
-  const age = parseDuration('age', options.age ?? '14d')
+  const age = parseOldLifetime('age', options.age, '14d')
   const { expireAtBrowserClose = false } = options
   if (typeof expireAtBrowserClose !== 'boolean') {
     throw new OptionError('expireAtBrowserClose', 'takes true or false')

@@ -1,9 +1,9 @@
-import { type Duration, parseDuration } from '../core/duration.ts'
 import { OptionError } from '../core/errors.ts'
 import type { LegacySource, MirroredSession } from '../core/legacy.ts'
 import { LegacyStore, type StoreOptions } from './client.ts'
 import { LegacyCookieJar, type LegacyCookieOptions } from './cookie.ts'
 import { type Attributes, parseEntry } from './json.ts'
+import { type OldLifetime, parseOldLifetime } from './old-lifetime.ts'
 import { type SecretOptions, secretsOf, sign, unsign } from './signature.ts'
 import { Conversion, SOURCE_OPTIONS, type SourceOptions } from './source-options.ts'
 import { storedSource } from './stored-source.ts'
@@ -16,8 +16,8 @@ export interface SignedOptions<Old extends object = Attributes>
   readonly cookieName?: string | undefined
   /** As given to the other application as `cookie`, but for `maxAge`. */
   readonly cookie?: LegacyCookieOptions | undefined
-  /** As given to RedisStore, which counts in seconds: of entries whose cookie ends with the browser. Default `'1d'`. */
-  readonly ttl?: Duration | undefined
+  /** As given to RedisStore there as a number of seconds: of entries whose cookie ends with the browser. Default `'1d'`. */
+  readonly ttl?: OldLifetime | undefined
 }
 
 export const SIGNED_OPTIONS: readonly string[] = [
@@ -41,7 +41,7 @@ export function signedSource(options: SignedOptions<never>, form: SignedForm): L
   const { name, prefix, cookieName, needs, marker } = form
   if (typeof prefix !== 'string') throw new OptionError('prefix', 'takes a text')
   const secrets = secretsOf(options)
-  const ttl = parseDuration('ttl', options.ttl ?? '1d')
+  const ttl = parseOldLifetime('ttl', options.ttl, '1d')
   const store = new LegacyStore(name, options)
   const jar = new LegacyCookieJar(cookieName, options.cookie)
   const conversion = new Conversion(options, store.canWrite)
