@@ -8,7 +8,7 @@ import { LegacyCookieJar, type LegacyCookieOptions } from './cookie.ts'
 import { cookieSource } from './cookie-source.ts'
 import { type Attributes, parseEntry } from './json.ts'
 import { type OldLifetime, parseOldLifetime } from './old-lifetime.ts'
-import { equalTexts, type SecretOptions, secretsOf } from './signature.ts'
+import { equalTexts, type SecretOptions, type SigningKey, secretsOf } from './signature.ts'
 import { Conversion, SOURCE_OPTIONS, type SourceOptions } from './source-options.ts'
 import { type OldSession, storedSource } from './stored-source.ts'
 
@@ -106,8 +106,8 @@ export function djangoCookie<Old extends object = Attributes>(
 }
 
 /** django.core.signing: HMAC-SHA-256 under SHA-256 of salt and secret. */
-function djangoSign(value: string, secret: string): string {
-  const key = createHash('sha256').update(`${SALT}signer${secret}`).digest()
+function djangoSign(value: string, secret: SigningKey): string {
+  const key = createHash('sha256').update(`${SALT}signer`).update(secret).digest()
   return createHmac('sha256', key).update(value).digest('base64url')
 }
 
