@@ -11,6 +11,7 @@ import { type OldLifetime, parseOldLifetime } from './old-lifetime.ts'
 import { equalTexts, type SecretOptions, type SigningKey, secretsOf } from './signature.ts'
 import { Conversion, SOURCE_OPTIONS, type SourceOptions } from './source-options.ts'
 import { type OldSession, storedSource } from './stored-source.ts'
+import { timeReader } from './zoned-time.ts'
 
 interface DjangoOptions<Old extends object = Attributes> extends SourceOptions<Old> {
   /** SESSION_COOKIE_NAME. Default `'sessionid'`. */
@@ -21,6 +22,11 @@ interface DjangoOptions<Old extends object = Attributes> extends SourceOptions<O
   readonly age?: OldLifetime | undefined
   /** SESSION_EXPIRE_AT_BROWSER_CLOSE. Default false. */
   readonly expireAtBrowserClose?: boolean | undefined
+  /**
+   * TIME_ZONE of an application with `USE_TZ = False`: of the ends that `set_expiry` was given as a date. Without it a session that has
+   * one is not taken over, which is an `error` event.
+   */
+  readonly timeZone?: string | undefined
 }
 
 export interface DjangoCacheOptions<Old extends object = Attributes>
@@ -37,7 +43,10 @@ export interface DjangoCookieOptions<Old extends object = Attributes>
   extends DjangoOptions<Old>,
     SecretOptions {}
 
-const NAMES = ['cookieName', 'cookie', 'age', 'expireAtBrowserClose', ...SOURCE_OPTIONS]
+const NAMES = [
+  ...['cookieName', 'cookie', 'age', 'expireAtBrowserClose', 'timeZone'],
+  ...SOURCE_OPTIONS,
+]
 const CACHE_NAMES = [...NAMES, 'client', 'timeout', 'prefix']
 const COOKIE_NAMES = [...NAMES, 'secret', 'secrets']
 const CACHE_NEEDS = 'the cache needs SERIALIZER django_redis.serializers.json.JSONSerializer'
@@ -62,7 +71,7 @@ export function djangoCache<Old extends object = Attributes>(
   if (typeof prefix !== 'string') throw new OptionError('prefix', 'takes a text')
   const name = `django-cache:${prefix}`
   const store = new LegacyStore(name, options)
-  const sessionOf = lifetimes(options)
+  const sessionOf = lifetimes(name, options)
   return storedSource({
     ...{ name, prefix, store, cookieNames: [cookieName] },
     jar: new LegacyCookieJar(cookieName, options.cookie),
@@ -86,7 +95,7 @@ export function djangoCookie<Old extends object = Attributes>(
   const secrets = secretsOf(options)
   const jar = new LegacyCookieJar(options.cookieName ?? 'sessionid', options.cookie)
   const name = `django-cookie:${jar.name}`
-  const sessionOf = lifetimes(options)
+  const sessionOf = lifetimes(name, options)
   const age = parseOldLifetime('age', options.age, '14d')
   return cookieSource({
     ...{ name, jar, conversion: new Conversion(options, false) },
@@ -130,7 +139,11 @@ function secondsOf(base62: string): number {
   return seconds
 }
 
-function lifetimes(options: DjangoOptions<never>): (data: Attributes) => OldSession | undefined {
+function lifetimes(
+  name: string,
+  options: DjangoOptions<never>,
+): (data: Attributes) => OldSession | undefined {
+  const timeOf = timeReader(options.timeZone)
   const age = parseOldLifetime('age', options.age, '14d')
   const { expireAtBrowserClose = false } = options
   if (typeof expireAtBrowserClose !== 'boolean') {
@@ -141,7 +154,14 @@ function lifetimes(options: DjangoOptions<never>): (data: Attributes) => OldSess
       return { data, maxAge: expiry * 1000, lasts: expiry * 1000 }
     }
     if (typeof expiry === 'string') {
-      const left = Date.parse(expiry) - Date.now()
+      const end = timeOf(expiry)
+      if (end === 'no zone') {
+        throw new LegacyFormatError(
+          name,
+          'a session ends at a time without a zone: give `timeZone`',
+        )
+      }
+      const left = end - Date.now()
       return left >= 1 ? { data, maxAge: Math.floor(left), lasts: left } : undefined
     }
     const isBrowsers = expiry === 0 || expireAtBrowserClose
