@@ -55,7 +55,7 @@ export class LegacyCookieJar {
       throw new OptionError(`cookie.${option}`, takes)
     }
     if (sameSite !== false && !Object.hasOwn(SAME_SITE, sameSite)) {
-      const isAuto = String(sameSite) === 'auto'
+      const isAuto = (sameSite as unknown) === 'auto'
       const takes = isAuto
         ? `${AUTO}'none' where it is reached by HTTPS, else 'lax'`
         : "takes 'lax', 'strict', 'none', true or false"

@@ -47,13 +47,13 @@ describe.each<Case>([
   { name: 'with another hash, of @fastify/session', ...fastify(TEXT, 'sha512') },
   { name: 'bytes, of koa-session', ...koa(BYTES) },
   { name: 'a KeyObject, of koa-session', ...koa(KEY) },
-])('a secret: $name', ({ start, source }) => {
+])('a secret: $name', (one) => {
   it('is taken, and signs what goes back', async () => {
     const stores = await openStores()
-    const old = await start(stores)
+    const old = await one.start(stores)
     const ada = new Person()
     await ada.get(old, '/login/ada')
-    const ours = await ourSite(stores, { adopt: [source(stores)] })
+    const ours = await ourSite(stores, { adopt: [one.source(stores)] })
     expect(await ada.get(ours, '/count')).toEqual({ count: 1 })
     expect(await ada.get(ours, '/me')).toMatchObject({ principal: 'ada' })
     expect(await ada.get(old, '/me')).toMatchObject({ userId: 'ada', count: 1 })
@@ -124,7 +124,7 @@ describe('the cookie', () => {
   )
 
   it("is Secure or not, and never 'auto': a source sees no connection", () => {
-    const make = (cookie: object) => () => connectRedis({ client, secret: TEXT, cookie } as never)
+    const make = (cookie: object) => () => connectRedis({ client, secret: TEXT, cookie })
     expect(make({ secure: 'auto' })).toThrow(/`cookie.secure`: 'auto' .* give .* true where/)
     expect(make({ sameSite: 'auto' })).toThrow(/`cookie.sameSite`: 'auto' .* give .*'none' where/)
     for (const cookie of [
