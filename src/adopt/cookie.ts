@@ -7,18 +7,26 @@ export interface LegacyCookieOptions {
   readonly path?: string | undefined
   /** Default: the host only. */
   readonly domain?: string | undefined
-  /** Default false. */
+  /** Default false. Not `'auto'`: what the connections of the other application are has to be said here. */
   readonly secure?: boolean | undefined
   /** Default true. */
   readonly httpOnly?: boolean | undefined
+  /** `true`: `'strict'`. `false`, the default: none is named. */
+  readonly sameSite?: boolean | 'lax' | 'strict' | 'none' | undefined
+  /** Default false. */
+  readonly partitioned?: boolean | undefined
   /** Default: none is named. */
-  readonly sameSite?: 'lax' | 'strict' | 'none' | undefined
+  readonly priority?: 'low' | 'medium' | 'high' | undefined
 }
 
-const NAMES = ['path', 'domain', 'secure', 'httpOnly', 'sameSite']
+const NAMES = ['path', 'domain', 'secure', 'httpOnly', 'sameSite', 'partitioned', 'priority']
 const NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}$/
 const ATTRIBUTE = /^[\x20-\x3a\x3c-\x7e]{1,1024}$/
 const SAME_SITE = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
+const PRIORITY = { low: 'Low', medium: 'Medium', high: 'High' } as const
+/** A source makes no difference between connections, as the other application does by itself. */
+const AUTO =
+  "'auto' goes by the connection, which is not seen here: give what it comes to in the other application, "
 const MOST_VALUES = 8
 
 /** The cookie of the other application. */
@@ -33,13 +41,28 @@ export class LegacyCookieJar {
       throw new OptionError('cookieName', 'takes the name of a cookie')
     }
     refuseUnknown(options, NAMES, 'cookie.')
-    const { path = '/', domain, secure = false, httpOnly = true, sameSite } = options
+    const { path = '/', domain, secure = false, httpOnly = true } = options
+    const { partitioned = false, priority } = options
+    const sameSite = options.sameSite === true ? 'strict' : (options.sameSite ?? false)
     for (const [option, value] of Object.entries({ path, domain })) {
       if (value === undefined || (typeof value === 'string' && ATTRIBUTE.test(value))) continue
       throw new OptionError(`cookie.${option}`, 'takes a text without control characters and ;')
     }
-    if (sameSite !== undefined && !Object.hasOwn(SAME_SITE, sameSite)) {
-      throw new OptionError('cookie.sameSite', "takes 'lax', 'strict' or 'none'")
+    for (const [option, value] of Object.entries({ secure, httpOnly, partitioned })) {
+      if (typeof value === 'boolean') continue
+      const isAuto = option === 'secure' && value === 'auto'
+      const takes = isAuto ? `${AUTO}true where it is reached by HTTPS` : 'takes true or false'
+      throw new OptionError(`cookie.${option}`, takes)
+    }
+    if (sameSite !== false && !Object.hasOwn(SAME_SITE, sameSite)) {
+      const isAuto = (sameSite as unknown) === 'auto'
+      const takes = isAuto
+        ? `${AUTO}'none' where it is reached by HTTPS, else 'lax'`
+        : "takes 'lax', 'strict', 'none', true or false"
+      throw new OptionError('cookie.sameSite', takes)
+    }
+    if (priority !== undefined && !Object.hasOwn(PRIORITY, priority)) {
+      throw new OptionError('cookie.priority', "takes 'low', 'medium' or 'high'")
     }
     this.name = name
     this.options = options
@@ -47,8 +70,10 @@ export class LegacyCookieJar {
       `; Path=${path}`,
       domain === undefined ? '' : `; Domain=${domain}`,
       httpOnly ? '; HttpOnly' : '',
-      sameSite === undefined ? '' : `; SameSite=${SAME_SITE[sameSite]}`,
+      sameSite === false ? '' : `; SameSite=${SAME_SITE[sameSite]}`,
       secure ? '; Secure' : '',
+      partitioned ? '; Partitioned' : '',
+      priority === undefined ? '' : `; Priority=${PRIORITY[priority]}`,
     ].join('')
   }
 

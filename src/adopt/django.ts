@@ -1,6 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
 import { inflateSync } from 'node:zlib'
-import { type Duration, parseDuration } from '../core/duration.ts'
 import { LegacyFormatError, OptionError } from '../core/errors.ts'
 import type { LegacySource } from '../core/legacy.ts'
 import { refuseUnknown } from '../core/unknown-options.ts'
@@ -8,19 +7,26 @@ import { LegacyStore, type StoreOptions } from './client.ts'
 import { LegacyCookieJar, type LegacyCookieOptions } from './cookie.ts'
 import { cookieSource } from './cookie-source.ts'
 import { type Attributes, parseEntry } from './json.ts'
-import { equalTexts, type SecretOptions, secretsOf } from './signature.ts'
+import { type OldLifetime, parseOldLifetime } from './old-lifetime.ts'
+import { equalTexts, type SecretOptions, type SigningKey, secretsOf } from './signature.ts'
 import { Conversion, SOURCE_OPTIONS, type SourceOptions } from './source-options.ts'
 import { type OldSession, storedSource } from './stored-source.ts'
+import { timeReader } from './zoned-time.ts'
 
 interface DjangoOptions<Old extends object = Attributes> extends SourceOptions<Old> {
   /** SESSION_COOKIE_NAME. Default `'sessionid'`. */
   readonly cookieName?: string | undefined
   /** SESSION_COOKIE_PATH, SESSION_COOKIE_DOMAIN and their like. */
   readonly cookie?: LegacyCookieOptions | undefined
-  /** SESSION_COOKIE_AGE, which counts in seconds. Default `'14d'`, as there. */
-  readonly age?: Duration | undefined
+  /** SESSION_COOKIE_AGE, which is a number of seconds there. Default `'14d'`, as there. */
+  readonly age?: OldLifetime | undefined
   /** SESSION_EXPIRE_AT_BROWSER_CLOSE. Default false. */
   readonly expireAtBrowserClose?: boolean | undefined
+  /**
+   * TIME_ZONE of an application with `USE_TZ = False`: of the ends that `set_expiry` was given as a date. Without it a session that has
+   * one is not taken over, which is an `error` event.
+   */
+  readonly timeZone?: string | undefined
 }
 
 export interface DjangoCacheOptions<Old extends object = Attributes>
@@ -37,7 +43,10 @@ export interface DjangoCookieOptions<Old extends object = Attributes>
   extends DjangoOptions<Old>,
     SecretOptions {}
 
-const NAMES = ['cookieName', 'cookie', 'age', 'expireAtBrowserClose', ...SOURCE_OPTIONS]
+const NAMES = [
+  ...['cookieName', 'cookie', 'age', 'expireAtBrowserClose', 'timeZone'],
+  ...SOURCE_OPTIONS,
+]
 const CACHE_NAMES = [...NAMES, 'client', 'timeout', 'prefix']
 const COOKIE_NAMES = [...NAMES, 'secret', 'secrets']
 const CACHE_NEEDS = 'the cache needs SERIALIZER django_redis.serializers.json.JSONSerializer'
@@ -62,7 +71,7 @@ export function djangoCache<Old extends object = Attributes>(
   if (typeof prefix !== 'string') throw new OptionError('prefix', 'takes a text')
   const name = `django-cache:${prefix}`
   const store = new LegacyStore(name, options)
-  const sessionOf = lifetimes(options)
+  const sessionOf = lifetimes(name, options)
   return storedSource({
     ...{ name, prefix, store, cookieNames: [cookieName] },
     jar: new LegacyCookieJar(cookieName, options.cookie),
@@ -86,8 +95,8 @@ export function djangoCookie<Old extends object = Attributes>(
   const secrets = secretsOf(options)
   const jar = new LegacyCookieJar(options.cookieName ?? 'sessionid', options.cookie)
   const name = `django-cookie:${jar.name}`
-  const sessionOf = lifetimes(options)
-  const age = parseDuration('age', options.age ?? '14d')
+  const sessionOf = lifetimes(name, options)
+  const age = parseOldLifetime('age', options.age, '14d')
   return cookieSource({
     ...{ name, jar, conversion: new Conversion(options, false) },
     open: (cookie) => {
@@ -106,8 +115,8 @@ export function djangoCookie<Old extends object = Attributes>(
 }
 
 /** django.core.signing: HMAC-SHA-256 under SHA-256 of salt and secret. */
-function djangoSign(value: string, secret: string): string {
-  const key = createHash('sha256').update(`${SALT}signer${secret}`).digest()
+function djangoSign(value: string, secret: SigningKey): string {
+  const key = createHash('sha256').update(`${SALT}signer`).update(secret).digest()
   return createHmac('sha256', key).update(value).digest('base64url')
 }
 
@@ -130,8 +139,12 @@ function secondsOf(base62: string): number {
   return seconds
 }
 
-function lifetimes(options: DjangoOptions<never>): (data: Attributes) => OldSession | undefined {
-  const age = parseDuration('age', options.age ?? '14d')
+function lifetimes(
+  name: string,
+  options: DjangoOptions<never>,
+): (data: Attributes) => OldSession | undefined {
+  const timeOf = timeReader(options.timeZone)
+  const age = parseOldLifetime('age', options.age, '14d')
   const { expireAtBrowserClose = false } = options
   if (typeof expireAtBrowserClose !== 'boolean') {
     throw new OptionError('expireAtBrowserClose', 'takes true or false')
@@ -141,7 +154,14 @@ function lifetimes(options: DjangoOptions<never>): (data: Attributes) => OldSess
       return { data, maxAge: expiry * 1000, lasts: expiry * 1000 }
     }
     if (typeof expiry === 'string') {
-      const left = Date.parse(expiry) - Date.now()
+      const end = timeOf(expiry)
+      if (end === 'no zone') {
+        throw new LegacyFormatError(
+          name,
+          'a session ends at a time without a zone: give `timeZone`',
+        )
+      }
+      const left = end - Date.now()
       return left >= 1 ? { data, maxAge: Math.floor(left), lasts: left } : undefined
     }
     const isBrowsers = expiry === 0 || expireAtBrowserClose

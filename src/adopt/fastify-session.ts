@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { OptionError } from '../core/errors.ts'
 import type { LegacySource } from '../core/legacy.ts'
 import { refuseUnknown } from '../core/unknown-options.ts'
@@ -11,6 +12,8 @@ export interface FastifySessionOptions<Old extends object = Attributes> extends 
   readonly cookieName?: string | undefined
   /** Default `''`. */
   readonly cookiePrefix?: string | undefined
+  /** Of the signature, as given to @fastify/session. Default `'sha256'`, as there. */
+  readonly algorithm?: string | undefined
 }
 
 /**
@@ -21,14 +24,18 @@ export interface FastifySessionOptions<Old extends object = Attributes> extends 
 export function fastifySession<Old extends object = Attributes>(
   options: FastifySessionOptions<Old>,
 ): LegacySource {
-  refuseUnknown(options, [...SIGNED_OPTIONS, 'cookiePrefix'])
+  refuseUnknown(options, [...SIGNED_OPTIONS, 'cookiePrefix', 'algorithm'])
   const { prefix = 'sess:', cookieName = 'sessionId', cookiePrefix = '', ...signed } = options
+  const { algorithm = 'sha256', cookie } = options
   if (typeof cookiePrefix !== 'string') throw new OptionError('cookiePrefix', 'takes a text')
+  if (!isAlgorithm(algorithm)) {
+    throw new OptionError('algorithm', "takes the name of a hash that Node has, such as 'sha512'")
+  }
   const source = signedSource(
-    { ...signed, cookie: { secure: true, ...options.cookie } },
+    { ...signed, cookie: { ...cookie, secure: cookie?.secure ?? true } },
     {
       name: `fastify-session:${prefix}`,
-      ...{ prefix, cookieName, marker: cookiePrefix },
+      ...{ prefix, cookieName, marker: cookiePrefix, algorithm },
       needs: 'RedisStore needs its default serializer, JSON',
       isOver: ({ originalExpires, expires }) => {
         const end = Date.parse(String(originalExpires ?? expires))
@@ -36,5 +43,13 @@ export function fastifySession<Old extends object = Attributes>(
       },
     },
   )
-  return { ...source, assumesSecure: options.cookie?.secure === undefined }
+  return { ...source, assumesSecure: cookie?.secure === undefined }
+}
+
+function isAlgorithm(name: unknown): name is string {
+  try {
+    return typeof name === 'string' && createHmac(name, 'any') !== undefined
+  } catch {
+    return false
+  }
 }

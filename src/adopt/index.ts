@@ -18,5 +18,7 @@ export {
 export { type FastifySessionOptions, fastifySession } from './fastify-session.ts'
 export { type IronSessionOptions, ironSession } from './iron-session.ts'
 export { type KoaSessionOptions, koaSession } from './koa-session.ts'
+export type { OldLifetime } from './old-lifetime.ts'
+export type { OldSecret } from './signature.ts'
 export type { SourceOptions } from './source-options.ts'
 export { type SpringSessionOptions, springSession } from './spring-session.ts'

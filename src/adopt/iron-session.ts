@@ -1,5 +1,4 @@
 import { createDecipheriv, createHmac, pbkdf2Sync } from 'node:crypto'
-import { type Duration, parseDuration } from '../core/duration.ts'
 import { OptionError } from '../core/errors.ts'
 import type { LegacySource } from '../core/legacy.ts'
 import { refuseUnknown } from '../core/unknown-options.ts'
@@ -7,6 +6,7 @@ import { LegacyCookieJar, type LegacyCookieOptions } from './cookie.ts'
 import { cookieSource } from './cookie-source.ts'
 import type { Attributes } from './json.ts'
 import { parseEntry } from './json.ts'
+import { type OldLifetime, parseOldLifetime } from './old-lifetime.ts'
 import { equalTexts } from './signature.ts'
 import { Conversion, SOURCE_OPTIONS, type SourceOptions } from './source-options.ts'
 
@@ -14,8 +14,8 @@ export interface IronSessionOptions<Old extends object = Attributes> extends Sou
   /** As given to iron-session: a password of 32 characters or more, or several by their numbers. */
   readonly password: string | Readonly<Record<string, string>>
   readonly cookieName: string
-  /** As given to iron-session as `ttl`, which counts in seconds. Default `'14d'`, as there. */
-  readonly ttl?: Duration | undefined
+  /** As given to iron-session as a number of seconds. Default `'14d'`, as there. */
+  readonly ttl?: OldLifetime | undefined
   /** As given to iron-session as `cookieOptions`. */
   readonly cookie?: LegacyCookieOptions | undefined
 }
@@ -49,7 +49,7 @@ export function ironSession<Old extends object = Attributes>(
       `takes ${SHORTEST} characters or more, or several by their numbers`,
     )
   }
-  const ttl = parseDuration('ttl', options.ttl ?? '14d')
+  const ttl = parseOldLifetime('ttl', options.ttl, '14d')
   const jar = new LegacyCookieJar(options.cookieName, options.cookie)
   const name = `iron-session:${jar.name}`
   return cookieSource({

@@ -6,13 +6,19 @@ import { type LegacyClient, LegacyStore } from './client.ts'
 import { LegacyCookieJar, type LegacyCookieOptions } from './cookie.ts'
 import { cookieSource } from './cookie-source.ts'
 import { type Attributes, parseEntry } from './json.ts'
-import { keygripSign, keygripVerify } from './signature.ts'
+import {
+  keygripSign,
+  keygripVerify,
+  type OldSecret,
+  type SigningKey,
+  signingKeys,
+} from './signature.ts'
 import { Conversion, SOURCE_OPTIONS, type SourceOptions } from './source-options.ts'
 import { type OldSession, storedSource } from './stored-source.ts'
 
 export interface KoaSessionOptions<Old extends object = Attributes> extends SourceOptions<Old> {
-  /** `app.keys`: texts. All verify. */
-  readonly keys: readonly string[]
+  /** `app.keys`: texts or bytes. All verify. */
+  readonly keys: readonly OldSecret[]
   /** Of the external store; absent: the sessions are in the cookie itself. */
   readonly client?: LegacyClient | undefined
   /** Milliseconds or `'1s'`, the default: after so long the old store counts as away. */
@@ -44,10 +50,11 @@ export function koaSession<Old extends object = Attributes>(
   options: KoaSessionOptions<Old>,
 ): LegacySource {
   refuseUnknown(options, NAMES)
-  const { keys, client, prefix = '', cookieName = 'koa.sess', algorithm = 'sha1' } = options
-  const areTexts = Array.isArray(keys) && keys.every((key) => typeof key === 'string' && key !== '')
-  if (!areTexts || keys.length === 0)
-    throw new OptionError('keys', 'takes the keys of the application')
+  const { client, prefix = '', cookieName = 'koa.sess', algorithm = 'sha1' } = options
+  const keys = signingKeys(options.keys)
+  if (keys === undefined) {
+    throw new OptionError('keys', 'takes the keys of the application, texts or bytes')
+  }
   if (!ALGORITHMS.includes(algorithm))
     throw new OptionError('algorithm', "takes 'sha1', 'sha256' or 'sha512'")
   if (typeof prefix !== 'string') throw new OptionError('prefix', 'takes a text')
@@ -88,7 +95,7 @@ export function koaSession<Old extends object = Attributes>(
       keyOf: (bytes) => Buffer.from(bytes).toString('base64url'),
       cookies: (key) => [
         [cookieName, key],
-        [signatures, keygripSign(signed(key), keys[0] as string, algorithm)],
+        [signatures, keygripSign(signed(key), keys[0] as SigningKey, algorithm)],
       ],
       entry: (data, session) => JSON.stringify({ ...data, ...lifetimeOf(session) }),
     },

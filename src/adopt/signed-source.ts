@@ -1,10 +1,10 @@
-import { type Duration, parseDuration } from '../core/duration.ts'
 import { OptionError } from '../core/errors.ts'
 import type { LegacySource, MirroredSession } from '../core/legacy.ts'
 import { LegacyStore, type StoreOptions } from './client.ts'
 import { LegacyCookieJar, type LegacyCookieOptions } from './cookie.ts'
 import { type Attributes, parseEntry } from './json.ts'
-import { type SecretOptions, secretsOf, sign, unsign } from './signature.ts'
+import { type OldLifetime, parseOldLifetime } from './old-lifetime.ts'
+import { type SecretOptions, type SigningKey, secretsOf, sign, unsign } from './signature.ts'
 import { Conversion, SOURCE_OPTIONS, type SourceOptions } from './source-options.ts'
 import { storedSource } from './stored-source.ts'
 
@@ -16,8 +16,8 @@ export interface SignedOptions<Old extends object = Attributes>
   readonly cookieName?: string | undefined
   /** As given to the other application as `cookie`, but for `maxAge`. */
   readonly cookie?: LegacyCookieOptions | undefined
-  /** As given to RedisStore, which counts in seconds: of entries whose cookie ends with the browser. Default `'1d'`. */
-  readonly ttl?: Duration | undefined
+  /** As given to RedisStore there as a number of seconds: of entries whose cookie ends with the browser. Default `'1d'`. */
+  readonly ttl?: OldLifetime | undefined
 }
 
 export const SIGNED_OPTIONS: readonly string[] = [
@@ -32,16 +32,18 @@ interface SignedForm {
   readonly needs: string
   /** Before the signed key in the cookie. */
   readonly marker: string
+  /** Of the signature's HMAC. Default SHA-256. */
+  readonly algorithm?: string
   /** Whether it says of itself that its time is over; where the store's lifetime alone does not count. */
   isOver?(cookie: Attributes): boolean
 }
 
 /** Where a signed cookie names a JSON entry that has the cookie's attributes among its own. */
 export function signedSource(options: SignedOptions<never>, form: SignedForm): LegacySource {
-  const { name, prefix, cookieName, needs, marker } = form
+  const { name, prefix, cookieName, needs, marker, algorithm = 'sha256' } = form
   if (typeof prefix !== 'string') throw new OptionError('prefix', 'takes a text')
   const secrets = secretsOf(options)
-  const ttl = parseDuration('ttl', options.ttl ?? '1d')
+  const ttl = parseOldLifetime('ttl', options.ttl, '1d')
   const store = new LegacyStore(name, options)
   const jar = new LegacyCookieJar(cookieName, options.cookie)
   const conversion = new Conversion(options, store.canWrite)
@@ -49,7 +51,7 @@ export function signedSource(options: SignedOptions<never>, form: SignedForm): L
     ...{ name, prefix, store, jar, conversion, cookieNames: [cookieName] },
     keyOf: (value) => {
       if (!value.startsWith(marker)) return undefined
-      return unsign(value.slice(marker.length), secrets) ?? false
+      return unsign(value.slice(marker.length), secrets, algorithm) ?? false
     },
     read: async (key) => {
       const text = await store.get(prefix + key)
@@ -64,7 +66,7 @@ export function signedSource(options: SignedOptions<never>, form: SignedForm): L
     },
     mirror: {
       keyOf: (bytes) => Buffer.from(bytes).toString('base64url'),
-      cookies: (key) => [[cookieName, marker + sign(key, secrets[0] as string)]],
+      cookies: (key) => [[cookieName, marker + sign(key, secrets[0] as SigningKey, algorithm)]],
       entry: (data, session) =>
         JSON.stringify({ ...data, cookie: cookieOf(options.cookie ?? {}, session) }),
     },
@@ -73,10 +75,10 @@ export function signedSource(options: SignedOptions<never>, form: SignedForm): L
 
 /** As both keep it with an entry. */
 function cookieOf(
-  { path = '/', domain, secure, httpOnly = true, sameSite }: LegacyCookieOptions,
+  { path = '/', httpOnly = true, ...given }: LegacyCookieOptions,
   { persistent, idleTimeout, ttl }: MirroredSession,
 ): Attributes {
   const originalMaxAge = persistent ? idleTimeout : null
   const expires = persistent ? new Date(Date.now() + ttl).toISOString() : null
-  return { originalMaxAge, expires, secure, httpOnly, domain, path, sameSite }
+  return { originalMaxAge, expires, httpOnly, path, ...given }
 }

@@ -150,6 +150,19 @@ export function cloneValue<T>(value: T): T {
   return clone(value, 0) as T
 }
 
+/**
+ * As `cloneValue`, of what is to be stored as an attribute.
+ * @throws AttributeError, as storing it would
+ */
+export function cloneAttribute(name: string, value: unknown): unknown {
+  try {
+    return cloneValue(value)
+  } catch (cause) {
+    if (!(cause instanceof ValueError)) throw cause
+    throw new AttributeError(name, cause.message, { cause })
+  }
+}
+
 function clone(value: unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value
   const kind = kindOf(value)

@@ -49,6 +49,8 @@ describe('sources', () => {
     connectRedis({ client, secret: 'a', old: 'burn' })
     // @ts-expect-error the store's client is missing
     connectRedis({ secret: 'a' })
+    // @ts-expect-error seconds there would be milliseconds here
+    connectRedis({ client, secret: 'a', ttl: 86_400 })
     // @ts-expect-error no password
     ironSession({ cookieName: 'a' })
     // @ts-expect-error what it gives is no principal

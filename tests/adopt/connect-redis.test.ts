@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { LegacyFormatError, OptionError } from 'sojourn'
-import { connectRedis } from 'sojourn/adopt'
+import { connectRedis, djangoCache, fastifySession, ironSession } from 'sojourn/adopt'
 import { describe, expect, it } from 'vitest'
 import {
   OLD_SECRET,
@@ -290,9 +290,32 @@ describe('options', () => {
     [{ client, secret: 's', cookieName: 'a b' }, 'cookieName'],
     [{ client, secret: 's', cookie: { maxAge: 1 } }, 'cookie.maxAge'],
     [{ client, secret: 's', prefx: 'a' }, 'prefx'],
-    [{ client, secret: 's', ttl: 0 }, 'ttl'],
+    [{ client, secret: 's', ttl: '0d' }, 'ttl'],
   ])('%j is refused: %s', (options, option) => {
     expect(() => connectRedis(options as never)).toThrow(OptionError)
     expect(() => connectRedis(options as never)).toThrow(`\`${option}\``)
   })
+
+  const ttl = { client, secret: 's' }
+  const password = { password: 'p'.repeat(32), cookieName: 'iron' }
+  const SOURCES: [string, (value: unknown) => unknown][] = [
+    ['connectRedis', (value) => connectRedis({ ...ttl, ttl: value } as never)],
+    ['fastifySession', (value) => fastifySession({ ...ttl, ttl: value } as never)],
+    ['ironSession', (value) => ironSession({ ...password, ttl: value } as never)],
+    ['djangoCache', (value) => djangoCache({ client, age: value } as never)],
+  ]
+
+  it.each(SOURCES)(
+    '%s: seconds of the old application are not taken for milliseconds',
+    (_, make) => {
+      const why = 'a number would be milliseconds here and seconds there'
+      expect(() => make(60 * 60 * 24 * 14)).toThrow(OptionError)
+      expect(() => make(60 * 60 * 24 * 14)).toThrow(`give '14d': ${why}`)
+      expect(() => make(90)).toThrow(`give '90s': ${why}`)
+      for (const value of [0, -1, Number.NaN, 400 * 86_400_000]) {
+        expect(() => make(value)).toThrow(`give '400d': ${why}`)
+      }
+      expect(make('14d')).toMatchObject({ old: 'keep' })
+    },
+  )
 })

@@ -4,7 +4,7 @@
  */
 import { createHash, createHmac } from 'node:crypto'
 import { deflateSync } from 'node:zlib'
-import { djangoCache, djangoCookie, springSession } from 'sojourn/adopt'
+import { djangoCache, djangoCookie, type LegacyCookie, springSession } from 'sojourn/adopt'
 import { describe, expect, it } from 'vitest'
 import { openStores, ourSite, Person } from './support/sites.ts'
 
@@ -65,6 +65,38 @@ describe('sessions of Django in a cache', () => {
     const ours = await ourSite(stores, { adopt })
     await stores.client.set(STORED, '{"a": 1, "_session_expiry": "2001-01-01T00:00:00+00:00"}')
     expect(await ada().get(ours, '/me')).toEqual({})
+  })
+
+  it('whose end has no zone end by the clocks of `timeZone`, wherever this process runs', async () => {
+    const stores = await openStores()
+    const { TZ } = process.env
+    // Today, in 90 minutes, as clocks there show it: Kolkata is 5:30 ahead of UTC, all the year.
+    const end = new Date(Date.now() + (90 + 330) * 60_000).toISOString().replace('Z', '123')
+    await stores.client.set(STORED, `{"a": 1, "_session_expiry": "${end}"}`)
+    try {
+      for (const zone of ['UTC', 'America/New_York', 'Pacific/Kiritimati']) {
+        process.env['TZ'] = zone
+        const source = djangoCache({ client: stores.client, timeZone: 'Asia/Kolkata' })
+        const found = source.find(`sessionid=${KEY}`) as LegacyCookie
+        const { idleTimeout = 0 } = (await found.read()) ?? {}
+        expect(idleTimeout).toBeGreaterThan(80 * 60_000)
+        expect(idleTimeout).toBeLessThanOrEqual(90 * 60_000)
+      }
+    } finally {
+      if (TZ === undefined) delete process.env['TZ']
+      else process.env['TZ'] = TZ
+    }
+    const ours = await ourSite(stores, { adopt: [djangoCache({ client: stores.client })] })
+    expect(await ada().get(ours, '/me')).toEqual({})
+    expect(ours.errors.map(({ error }) => String(error)).join()).toMatch(
+      /without a zone.*`timeZone`/,
+    )
+    // For when it has been given.
+    expect(await stores.client.exists(STORED)).toBe(1)
+    for (const timeZone of ['Nowhere', '', 5]) {
+      const make = () => djangoCache({ client: stores.client, timeZone } as never)
+      expect(make).toThrow(/`timeZone`.*'Europe\/Berlin'/)
+    }
   })
 
   it('are refused when they are pickled, and found by no key of another form', async () => {

@@ -1,5 +1,5 @@
 import { AttributeError } from '../../core/errors.ts'
-import { cloneValue, equalValues } from '../../core/values.ts'
+import { cloneAttribute, equalValues } from '../../core/values.ts'
 
 /** What a session held when it was last the same as what is stored. */
 export type Known = ReadonlyMap<string, unknown>
@@ -40,7 +40,7 @@ export function knownAfter(known: Known, changes: JsonChanges): Known {
   for (const [name, value] of changes) {
     if (value === undefined) after.delete(name)
     // The store is given the value, and what is known must not change with it.
-    else after.set(name, cloneValue(value))
+    else after.set(name, cloneAttribute(name, value))
   }
   return after
 }

@@ -97,14 +97,19 @@ export class SojournStore<Data extends object = SessionData> extends session.Sto
   /**
    * Stores a session. Of an object that this store has made only the differences are stored; any other
    * replaces what is there. A session that has ended since it was read is not stored again: what was changed
-   * is dropped, with the event `dropped`, and that is no error.
+   * is dropped, with the event `dropped`, and that is no error. A failure that goes to a callback is an `error` event too.
    * @throws AttributeError, SessionTooLargeError, SchemaError, SessionConflictError, StoreUnavailableError,
    * StoreRefusedError
    */
   set(sid: string, data: SessionData): Promise<void>
   set(sid: string, data: SessionData, callback?: Done): void
   set(sid: string, data: SessionData, callback?: Done): Promise<void> | void {
-    return answer(this.#set(sid, data), callback)
+    const stored = this.#set(sid, data)
+    // express-session's own callback lets the response go out as if nothing had failed.
+    if (callback !== undefined) {
+      stored.catch((error: unknown) => this.sessions.reportError('set', error))
+    }
+    return answer(stored, callback)
   }
 
   async #set(sid: string, data: SessionData): Promise<void> {

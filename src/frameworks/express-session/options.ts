@@ -30,7 +30,8 @@ const NOT_HERE = [
 
 /**
  * Those of `createSessions`. `idleTimeout` is that of sessions whose cookie has no `maxAge`, default 24 hours;
- * `absoluteTimeout` is 400 days unless given, the longest possible: express-session knows none.
+ * `absoluteTimeout` is 400 days unless given, the longest possible, and `maxBytes` 8 MiB, the most: express-session
+ * knows neither.
  */
 export interface OwnSessionsOptions<Data extends object>
   extends Omit<CreateSessionsOptions<Data>, (typeof NOT_HERE)[number]>,
@@ -48,6 +49,7 @@ export type SojournStoreOptions<Data extends object> =
   | GivenSessionsOptions<Data>
 
 const DAY = 86_400_000
+const MOST_BYTES = 8_388_608
 
 /** @throws OptionError */
 export function sessionsOf<Data extends object>(
@@ -78,8 +80,8 @@ export function sessionsOf<Data extends object>(
   }
   if (engine !== undefined && hasRegions(engine)) throw new OptionError('engine', NO_REGIONS)
   const { absoluteTimeout = 400 * DAY, idleTimeout = idleBelow(absoluteTimeout) } = options
-  const { former: _, ...rest } = options
-  const sessions = createSessions<Data>({ ...rest, absoluteTimeout, idleTimeout })
+  const { former: _, maxBytes = MOST_BYTES, ...rest } = options
+  const sessions = createSessions<Data>({ ...rest, maxBytes, absoluteTimeout, idleTimeout })
   markOtherCookie(sessions, OTHER_COOKIE)
   return sessions
 }

@@ -1,13 +1,17 @@
 import type { RequestListener } from 'node:http'
-import type { LegacyClient } from '../../../src/adopt/index.ts'
+import type { LegacyClient, LegacyCookieOptions, OldSecret } from '../../../src/adopt/index.ts'
 
 export interface OldAppOptions {
   /** Of node-redis. */
   readonly client: LegacyClient
   readonly prefix?: string | undefined
-  readonly secret: string | readonly string[]
+  readonly secret: OldSecret | readonly OldSecret[]
   /** Milliseconds. */
   readonly maxAge?: number | undefined
+  /** Of express-session. */
+  readonly cookie?: LegacyCookieOptions | undefined
+  /** Of @fastify/session. */
+  readonly algorithm?: string | undefined
 }
 
 export function expressSessionApp(options: OldAppOptions): RequestListener

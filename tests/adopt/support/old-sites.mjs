@@ -10,13 +10,13 @@ import Koa from 'koa'
 import koaSession from 'koa-session'
 
 /** express-session with connect-redis. */
-export function expressSessionApp({ client, prefix = 'sess:', secret, maxAge }) {
+export function expressSessionApp({ client, prefix = 'sess:', secret, maxAge, cookie }) {
   return expressApp(
     expressSession({
       store: new RedisStore({ client, prefix }),
       secret,
       ...{ resave: false, saveUninitialized: false },
-      cookie: maxAge === undefined ? {} : { maxAge },
+      cookie: { ...cookie, ...(maxAge === undefined ? {} : { maxAge }) },
     }),
   )
 }
@@ -53,11 +53,12 @@ export function expressApp(middleware) {
 }
 
 /** @fastify/session with connect-redis. */
-export function fastifyApp({ client, prefix = 'sess:', secret, maxAge }) {
+export function fastifyApp({ client, prefix = 'sess:', secret, maxAge, algorithm }) {
   return fastifyAppOn(fastifySession, {
     store: new RedisStore({ client, prefix }),
     secret,
     saveUninitialized: false,
+    ...(algorithm === undefined ? {} : { algorithm }),
     cookie: { secure: false, ...(maxAge === undefined ? {} : { maxAge }) },
   })
 }

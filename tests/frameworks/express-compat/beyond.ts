@@ -130,6 +130,28 @@ export function beyondCases(version: ExpressVersion): void {
     })
 
     it.each([
+      ['half a surrogate pair', () => '😀'.slice(0, 1)],
+      ['more than 64 levels', () => JSON.parse('['.repeat(65) + ']'.repeat(65)) as unknown],
+      ['more than 100,000 values', () => Array.from({ length: 100_000 }, () => 0)],
+    ])('%s, as JSON has it and Sojourn has not, does too', async (_, make) => {
+      const { origin } = await node({
+        '/count': count,
+        '/': look,
+        '/set': (req, res) => {
+          req.session['n'] = 99
+          req.session['value'] = make()
+          res.send('set')
+        },
+      })
+      const browser = new Browser()
+      await browser.get(`${origin}/count`)
+      expect(await browser.get(`${origin}/set`)).toMatchObject({
+        ...{ status: 500, text: '{"failed":"ERR_SOJOURN_ATTRIBUTE"}' },
+      })
+      expect((await json(browser, `${origin}/`))['session']).toMatchObject({ n: 1 })
+    })
+
+    it.each([
       ['path', '/;'],
       ['domain', 'a b'],
       ['sameSite', 'loose'],

@@ -17,6 +17,10 @@ async function valuesOf(store: SojournStore, sid: string): Promise<unknown> {
   return values
 }
 
+function nested(depth: number): object {
+  return depth === 1 ? {} : { deeper: nested(depth - 1) }
+}
+
 /** What express-session asks of a store, and its readme promises. */
 export function contractCases(place: () => Place): void {
   describe('the contract of a store', () => {
@@ -81,7 +85,7 @@ export function contractCases(place: () => Place): void {
     })
 
     it('what cannot be JSON is an error, and nothing is stored', async () => {
-      const { store } = open()
+      const { store } = openStore({ ...place().options(), maxBytes: 65_536 })
       const ring: Record<string, unknown> = {}
       ring['any'] = ring
       await expect(store.set('sid', data(ring))).rejects.toThrow(TypeError)
@@ -89,6 +93,32 @@ export function contractCases(place: () => Place): void {
         code: 'ERR_SOJOURN_TOO_LARGE',
       })
       expect(await store.get('sid')).toBeUndefined()
+    })
+
+    it('what a callback is told of is an event too: express-session answers as if it had been stored', async () => {
+      const { store, failures } = open()
+      const odd = {
+        lone: '\ud83d',
+        deep: nested(65),
+        many: Array.from({ length: 100_001 }, () => 0),
+      }
+      for (const value of Object.values(odd)) {
+        const told = await new Promise((resolve) => {
+          store.set('sid', data({ n: 1, any: value }), resolve)
+        })
+        expect(told).toMatchObject({ code: 'ERR_SOJOURN_ATTRIBUTE' })
+        expect(failures.splice(0)).toEqual([{ operation: 'set', error: told }])
+      }
+      expect(await store.get('sid')).toBeUndefined()
+      // Who is given a promise hears of it there.
+      await expect(store.set('sid', data({ any: odd.lone }))).rejects.toThrow('any')
+      expect(failures).toEqual([])
+    })
+
+    it('a session as large as any can be is stored', async () => {
+      const { store } = open()
+      await store.set('sid', data({ name: 'x'.repeat(4_000_000) }))
+      expect((await store.get('sid'))?.name).toHaveLength(4_000_000)
     })
 
     it('an object of nobody knows where replaces all that is there', async () => {

@@ -134,6 +134,33 @@ export function formerCases(express: () => Express): void {
     expect(await found).toMatchObject({ name: 'ada' })
   })
 
+  it.each([
+    ['larger than maxBytes', { any: 'x'.repeat(70_000) }],
+    ['with an attribute that has no name', { '': 1 }],
+    ['nested too deep', { any: JSON.parse('['.repeat(70) + ']'.repeat(70)) as unknown }],
+    ['with text that is cut in the middle of a character', { any: '\ud83d' }],
+  ])('one that is %s is an event, and nobody is locked out', async (_, odd) => {
+    const { former, browser, sid } = await before()
+    const read = () =>
+      new Promise<SessionData | null | undefined>((resolve) => {
+        former.store.get(sid, (_, found) => resolve(found))
+      })
+    former.store.set(sid, Object.assign((await read()) as SessionData, odd))
+    const { store, failures } = openStore({ former: former.store, maxBytes: 65_536 })
+    const app = await site(express, store, routes)
+    for (let round = 1; round <= 2; round++) {
+      const answer = await browse(app, browser).get('/get')
+      expect([answer.status, Object.keys(JSON.parse(answer.text) as object)]).toEqual([
+        200,
+        ['cookie'],
+      ])
+      expect(answer.headers).not.toHaveProperty('set-cookie')
+      expect(failures.map(({ operation }) => operation)).toEqual(Array(round).fill('former'))
+    }
+    // It stays, for when the option or the data has been mended.
+    expect(await read()).toMatchObject({ name: 'ada' })
+  })
+
   it('while the former store fails nobody is taken for a stranger', async () => {
     const { former, browser } = await before()
     const app = await site(express, openStore({ former: former.store }).store, routes)

@@ -697,6 +697,14 @@ describe('replies', () => {
         session.a = 1n
         return 'big'
       })
+      app.get('/half', ({ session }) => {
+        session.a = '😀'.slice(0, 1)
+        return 'half'
+      })
+      app.get('/deep', ({ session }) => {
+        session.a = JSON.parse('['.repeat(65) + ']'.repeat(65))
+        return 'deep'
+      })
       app.get('/save', ({ session }, reply) => {
         session.a = 1n
         session.save((error) => void reply.send({ failed: error instanceof Error }))
@@ -710,6 +718,8 @@ describe('replies', () => {
     await browser.get('/count')
     for (const path of ['/circle', '/big', '/inject'])
       expect((await browser.get(path)).status).toBe(500)
+    for (const path of ['/half', '/deep'])
+      expect((await browser.get(path)).text).toContain('ERR_SOJOURN_ATTRIBUTE')
     expect((await browser.get('/save')).status).toBe(500)
     expect((await browser.get('/look')).text).toBe('1')
   })

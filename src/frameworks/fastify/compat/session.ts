@@ -4,7 +4,7 @@ import { isPersistent, originOf } from '../../../core/meta.ts'
 import type { Lifetime } from '../../../core/repository.ts'
 import type { SessionState } from '../../../core/session-state.ts'
 import type { Token } from '../../../core/token.ts'
-import { checkAttributeName } from '../../../core/values.ts'
+import { checkAttributeName, cloneAttribute } from '../../../core/values.ts'
 import { answer, type Callback } from './callback.ts'
 import {
   type CookieOptions,
@@ -192,7 +192,9 @@ export class Session {
     const { state } = this.#home
     const changes = changesOf(this, this.#pushed)
     if (changes !== undefined) {
-      for (const [name, value] of changes) state.attributes.set(name, copyOf(value))
+      for (const [name, value] of changes) {
+        state.attributes.set(name, cloneAttribute(name, value))
+      }
       this.#pushed = knownAfter(this.#pushed, changes)
     }
     this.#pushCookie()
