@@ -1,10 +1,20 @@
 // Runs the tests of the examples that have packages of their own, with this checkout's Sojourn in its packed
-// form. Usage: node scripts/examples.mjs [name…]
+// form. With --former on what `former/` of each says, which has the framework's major version before, and the
+// files that differ there. Usage: node scripts/examples.mjs [--former] [name…]
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const examples = join(root, 'examples')
@@ -37,16 +47,42 @@ function installed(folder) {
 }
 
 /** Instead of what `npm ci` has copied from here, which may be of an older build. */
-function unpack(archive, folder) {
-  const target = join(folder, 'node_modules', name)
+function unpack(archive, target) {
   rmSync(target, { recursive: true, force: true })
   mkdirSync(target, { recursive: true })
   const args = ['-xzf', archive, '-C', target, '--strip-components=1']
   return spawnSync('tar', args, { stdio: 'inherit' }).status === 0
 }
 
-const all = readdirSync(examples).filter((each) => existsSync(join(examples, each, 'package.json')))
-const chosen = process.argv.slice(2)
+const MADE = ['node_modules', 'dist', 'build', '.next', '.nuxt', '.output', '.svelte-kit']
+
+/**
+ * Lays out an example with its `former/` on top, as far from the root of a package, the unpacked archive, as
+ * `former/` is from this one's: its package.json and its lock file name Sojourn by that path.
+ * @returns the folder
+ */
+function layOut(each, archive) {
+  const unpacked = join(temporary, 'unpacked')
+  const among = join(unpacked, 'examples/former')
+  const lay = (from, to) => {
+    const filter = (path) => path === from || ![...MADE, 'former'].includes(basename(path))
+    cpSync(from, join(among, to), { recursive: true, filter })
+  }
+  if (!existsSync(among)) {
+    if (!unpack(archive, unpacked)) fail('the archive cannot be unpacked')
+    lay(join(examples, 'harness'), 'harness')
+  }
+  lay(join(examples, each), each)
+  lay(join(examples, each, 'former'), each)
+  return join(among, each)
+}
+
+const { values, positionals: chosen } = parseArgs({
+  options: { former: { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
+const described = values.former ? 'former/package.json' : 'package.json'
+const all = readdirSync(examples).filter((each) => existsSync(join(examples, each, described)))
 for (const each of chosen) if (!all.includes(each)) fail(`no ${each}; there are ${all.join(', ')}`)
 
 const temporary = mkdtempSync(join(tmpdir(), `${name}-examples-`))
@@ -63,9 +99,11 @@ const INSTALL = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=
 
 const failed = []
 for (const each of chosen.length === 0 ? all : chosen) {
-  const folder = join(examples, each)
-  console.log(`\n== example ${each}`)
-  const isReady = (installed(folder) || npm(folder, INSTALL)) && unpack(archive, folder)
+  console.log(`\n== example ${each}${values.former ? ', former versions' : ''}`)
+  const folder = values.former ? layOut(each, archive) : join(examples, each)
+  const isReady =
+    (installed(folder) || npm(folder, INSTALL)) &&
+    unpack(archive, join(folder, 'node_modules', name))
   if (!isReady || !npm(folder, ['test'])) failed.push(each)
 }
 if (failed.length > 0) fail(`failed: ${failed.join(', ')}`)

@@ -32,7 +32,9 @@ function servers(name, work) {
       sites.push(...(await Promise.all(starting)))
     })
     after(() => Promise.all(sites.map((site) => site.stop())))
-    it('signs in on one node, is known on the other, and is signed out on both', () => {
+    const told = 'signs in on one node, is known on the other, and is signed out on both'
+    // What is waited for may never come: a socket that stays open.
+    it(told, { timeout: 20_000 }, () => {
       const [a, b] = sites.map(({ origin }) => origin)
       return work(a, b, new Browser())
     })
