@@ -1,0 +1,209 @@
+package dev.sojourn;
+
+import io.lettuce.core.AbstractRedisClient;
+import io.lettuce.core.ClientOptions;
+import io.lettuce.core.RedisChannelHandler;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.RedisConnectionStateListener;
+import io.lettuce.core.RedisException;
+import io.lettuce.core.RedisNoScriptException;
+import io.lettuce.core.RedisURI;
+import io.lettuce.core.ScriptOutputType;
+import io.lettuce.core.SocketOptions;
+import io.lettuce.core.api.StatefulConnection;
+import io.lettuce.core.api.StatefulRedisConnection;
+import io.lettuce.core.cluster.ClusterClientOptions;
+import io.lettuce.core.cluster.RedisClusterClient;
+import io.lettuce.core.cluster.api.StatefulRedisClusterConnection;
+import io.lettuce.core.cluster.api.async.RedisClusterAsyncCommands;
+import io.lettuce.core.codec.ByteArrayCodec;
+import io.lettuce.core.protocol.CommandType;
+import io.lettuce.core.protocol.ProtocolKeyword;
+import java.net.SocketAddress;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The one connection to a server, to the primary behind Sentinels, or to a Cluster. Made at its first use. Every command
+ * has a deadline, and a script is never sent twice: whether one whose answer was lost has been carried out is for the
+ * caller to find out.
+ */
+final class RedisLink implements AutoCloseable {
+  private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
+
+  private final ServerClock clock = new ServerClock();
+  private final List<RedisURI> addresses;
+  private final boolean isCluster;
+  private final long commandTimeout;
+  private final ReentrantLock connecting = new ReentrantLock();
+  private @Nullable AbstractRedisClient client;
+  private volatile @Nullable StatefulConnection<byte[], byte[]> connection;
+  private volatile boolean isClosed;
+
+  /** @param commandTimeout milliseconds */
+  RedisLink(List<RedisURI> addresses, boolean isCluster, long commandTimeout) {
+    this.addresses = addresses;
+    this.isCluster = isCluster;
+    this.commandTimeout = commandTimeout;
+  }
+
+  ServerClock clock() {
+    return clock;
+  }
+
+  /** @throws StoreUnavailableException when there is no connection to be had */
+  RedisClusterAsyncCommands<byte[], byte[]> commands(String operation) {
+    StatefulConnection<byte[], byte[]> open = connection;
+    return commands(open == null ? connect(operation) : open);
+  }
+
+  private static RedisClusterAsyncCommands<byte[], byte[]> commands(StatefulConnection<byte[], byte[]> connection) {
+    if (connection instanceof StatefulRedisClusterConnection<byte[], byte[]> cluster) return cluster.async();
+    return ((StatefulRedisConnection<byte[], byte[]>) connection).async();
+  }
+
+  /** Waits for the answer. @throws StoreUnavailableException, StoreRefusedException */
+  <T> T await(String operation, Future<T> future) {
+    try {
+      return future.get(commandTimeout, TimeUnit.MILLISECONDS);
+    } catch (TimeoutException late) {
+      future.cancel(true);
+      throw StoreErrors.late(operation, commandTimeout);
+    } catch (InterruptedException interrupted) {
+      future.cancel(true);
+      Thread.currentThread().interrupt();
+      throw new StoreUnavailableException(operation + ": the thread was interrupted while it waited for Redis", true, interrupted);
+    } catch (ExecutionException failed) {
+      throw failed(operation, failed.getCause() == null ? failed : failed.getCause());
+    } catch (CancellationException cancelled) {
+      throw StoreErrors.of(operation, cancelled);
+    }
+  }
+
+  private RuntimeException failed(String operation, Throwable error) {
+    SojournException exception = StoreErrors.of(operation, error);
+    // Demoted: the next command asks the Sentinels who is primary now.
+    if (exception instanceof StoreRefusedException refused && refused.reason().equals("READONLY")) drop();
+    return exception;
+  }
+
+  /** Runs a script by its SHA-1; by its text if the server does not know it (yet, or any more). */
+  <T> T run(Script script, ScriptOutputType type, byte[][] keys, byte[][] arguments) {
+    RedisClusterAsyncCommands<byte[], byte[]> commands = commands(script.operation);
+    Future<T> future = commands.evalsha(script.sha1, type, keys, arguments);
+    try {
+      return future.get(commandTimeout, TimeUnit.MILLISECONDS);
+    } catch (ExecutionException failed) {
+      // After a restart or SCRIPT FLUSH; nothing was carried out. EVAL makes it known again.
+      if (!(failed.getCause() instanceof RedisNoScriptException)) return await(script.operation, future);
+      return await(script.operation, commands.eval(script.text, type, keys, arguments));
+    } catch (InterruptedException | TimeoutException | CancellationException notAnswered) {
+      if (notAnswered instanceof InterruptedException) Thread.currentThread().interrupt();
+      future.cancel(true);
+      throw notAnswered instanceof TimeoutException
+          ? StoreErrors.late(script.operation, commandTimeout)
+          : StoreErrors.of(script.operation, notAnswered);
+    }
+  }
+
+  private StatefulConnection<byte[], byte[]> connect(String operation) {
+    connecting.lock();
+    try {
+      StatefulConnection<byte[], byte[]> open = connection;
+      if (open != null) return open;
+      if (isClosed) throw new StoreUnavailableException(operation + ": these sessions are closed", false, null);
+      open = isCluster ? connectCluster() : connectOne();
+      connection = open;
+      learnTime(open, operation);
+      return open;
+    } catch (RedisException error) {
+      throw StoreErrors.unreachable(operation, error);
+    } finally {
+      connecting.unlock();
+    }
+  }
+
+  private StatefulConnection<byte[], byte[]> connectOne() {
+    RedisClient one = (RedisClient) client;
+    if (one == null) {
+      one = RedisClient.create(addresses.get(0));
+      one.setOptions(ClientOptions.builder().socketOptions(socketOptions()).replayFilter(command -> isScript(command.getType())).build());
+      watch(one);
+    }
+    return one.connect(ByteArrayCodec.INSTANCE);
+  }
+
+  private StatefulConnection<byte[], byte[]> connectCluster() {
+    RedisClusterClient cluster = (RedisClusterClient) client;
+    if (cluster == null) {
+      cluster = RedisClusterClient.create(addresses);
+      ClusterClientOptions.Builder options = ClusterClientOptions.builder().socketOptions(socketOptions());
+      options.replayFilter(command -> isScript(command.getType()));
+      cluster.setOptions(options.build());
+      watch(cluster);
+    }
+    return cluster.connect(ByteArrayCodec.INSTANCE);
+  }
+
+  private static SocketOptions socketOptions() {
+    return SocketOptions.builder().connectTimeout(CONNECT_TIMEOUT).keepAlive(true).build();
+  }
+
+  /** What was sent may have been carried out: sent again after a reconnection it could be so twice. */
+  private static boolean isScript(ProtocolKeyword type) {
+    return type == CommandType.EVAL || type == CommandType.EVALSHA;
+  }
+
+  private void watch(AbstractRedisClient made) {
+    client = made;
+    made.addListener(
+        new RedisConnectionStateListener() {
+          @Override
+          public void onRedisConnected(RedisChannelHandler<?, ?> handler, SocketAddress address) {
+            StatefulConnection<byte[], byte[]> open = connection;
+            // The first time is learned by who connects. Not waited for here: this is the thread that reads answers.
+            if (open == null) return;
+            long askedAt = System.nanoTime();
+            commands(open).time().thenAccept(time -> learn(askedAt, time));
+          }
+        });
+  }
+
+  private void learnTime(StatefulConnection<byte[], byte[]> open, String operation) {
+    long askedAt = System.nanoTime();
+    learn(askedAt, await(operation, commands(open).time()));
+  }
+
+  private void learn(long askedAt, List<byte[]> time) {
+    long seconds = Long.parseLong(Bytes.ascii(time.get(0)));
+    long micros = Long.parseLong(Bytes.ascii(time.get(1)));
+    clock.learn(askedAt, seconds * 1000 + micros / 1000);
+  }
+
+  private void drop() {
+    StatefulConnection<byte[], byte[]> open = connection;
+    connection = null;
+    if (open != null) open.closeAsync();
+  }
+
+  /** Idempotent. */
+  @Override
+  public void close() {
+    connecting.lock();
+    try {
+      isClosed = true;
+      drop();
+      if (client != null) client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+      client = null;
+    } finally {
+      connecting.unlock();
+    }
+  }
+}
