@@ -330,10 +330,10 @@ final class Values {
     return true;
   }
 
-  /** As {@link #equal}, for a value that is as the application has it. */
-  static boolean sameContent(@Nullable Object stored, @Nullable Object given) {
+  /** As {@link #equal}, for values that are as the application has them. */
+  static boolean sameContent(@Nullable Object a, @Nullable Object b) {
     try {
-      return equal(stored, new Walk().value(given));
+      return equal(new Walk().value(a), new Walk().value(b));
     } catch (Refusal refusal) {
       return false;
     }
