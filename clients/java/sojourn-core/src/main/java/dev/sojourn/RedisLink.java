@@ -199,7 +199,8 @@ final class RedisLink implements AutoCloseable {
     connecting.lock();
     try {
       isClosed = true;
-      drop();
+      connection = null;
+      // With all its connections.
       if (client != null) client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
       client = null;
     } finally {
