@@ -57,7 +57,7 @@ final class Login {
       return new Superseding(before, created).run();
     } catch (RuntimeException error) {
       // Signed in, and its token given to nobody.
-      endLeftover(created.token().id());
+      repository.leftovers.end(created.token().id(), name.tag(), idle);
       throw error;
     }
   }
@@ -72,21 +72,12 @@ final class Login {
     try {
       created = repository.create(token, header, content, ofLogin, new ArrayList<>());
     } catch (StoreUnavailableException error) {
-      if (error.indeterminate()) endLeftover(token.id());
+      if (error.indeterminate()) repository.leftovers.end(token.id(), name.tag(), header.idleTimeout());
       throw error;
     }
     // 192 random bits do not come twice.
     if (created == null) throw new IllegalStateException("create was answered exists");
     return created;
-  }
-
-  /** It would count for the limit, and stand in lists, until its idle timeout. */
-  private void endLeftover(String id) {
-    try {
-      settings.engine().destroyRecord(id, name.tag(), null);
-    } catch (SojournException error) {
-      settings.listener().error("login", error);
-    }
   }
 
   private Map<String, @Nullable Object> kept(Map<String, @Nullable Object> attributes) {

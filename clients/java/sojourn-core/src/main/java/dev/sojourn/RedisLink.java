@@ -17,8 +17,6 @@ import io.lettuce.core.cluster.RedisClusterClient;
 import io.lettuce.core.cluster.api.StatefulRedisClusterConnection;
 import io.lettuce.core.cluster.api.async.RedisClusterAsyncCommands;
 import io.lettuce.core.codec.ByteArrayCodec;
-import io.lettuce.core.protocol.CommandType;
-import io.lettuce.core.protocol.ProtocolKeyword;
 import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.List;
@@ -32,8 +30,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The one connection to a server, to the primary behind Sentinels, or to a Cluster. Made at its first use. Every command
- * has a deadline, and a script is never sent twice: whether one whose answer was lost has been carried out is for the
- * caller to find out.
+ * has a deadline. Within it the client connects again by itself and sends again what was not answered, so a script may be
+ * carried out twice: all of them are so made that the second time changes nothing, and {@link Repository} knows its own
+ * record again. After the deadline a command is not sent any more.
  */
 final class RedisLink implements AutoCloseable {
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
@@ -134,7 +133,7 @@ final class RedisLink implements AutoCloseable {
     RedisClient one = (RedisClient) client;
     if (one == null) {
       one = RedisClient.create(addresses.get(0));
-      one.setOptions(ClientOptions.builder().socketOptions(socketOptions()).replayFilter(command -> isScript(command.getType())).build());
+      one.setOptions(ClientOptions.builder().socketOptions(socketOptions()).build());
       watch(one);
     }
     return one.connect(ByteArrayCodec.INSTANCE);
@@ -144,9 +143,7 @@ final class RedisLink implements AutoCloseable {
     RedisClusterClient cluster = (RedisClusterClient) client;
     if (cluster == null) {
       cluster = RedisClusterClient.create(addresses);
-      ClusterClientOptions.Builder options = ClusterClientOptions.builder().socketOptions(socketOptions());
-      options.replayFilter(command -> isScript(command.getType()));
-      cluster.setOptions(options.build());
+      cluster.setOptions(ClusterClientOptions.builder().socketOptions(socketOptions()).build());
       watch(cluster);
     }
     return cluster.connect(ByteArrayCodec.INSTANCE);
@@ -154,11 +151,6 @@ final class RedisLink implements AutoCloseable {
 
   private static SocketOptions socketOptions() {
     return SocketOptions.builder().connectTimeout(CONNECT_TIMEOUT).keepAlive(true).build();
-  }
-
-  /** What was sent may have been carried out: sent again after a reconnection it could be so twice. */
-  private static boolean isScript(ProtocolKeyword type) {
-    return type == CommandType.EVAL || type == CommandType.EVALSHA;
   }
 
   private void watch(AbstractRedisClient made) {

@@ -55,6 +55,7 @@ final class Repository {
   final Settings settings;
   final SessionReader reader;
   final Rotations rotations;
+  final Leftovers leftovers;
   /** Commits to one session from one process queue behind each other: conflicts are then only between processes. */
   private final ReentrantLock[] turns = Stream.generate(ReentrantLock::new).limit(TURNS).toArray(ReentrantLock[]::new);
 
@@ -62,6 +63,7 @@ final class Repository {
     this.settings = settings;
     reader = new SessionReader(settings);
     rotations = new Rotations(settings);
+    leftovers = new Leftovers(settings.engine(), settings.listener());
   }
 
   /** Milliseconds until the record ends if nobody comes; 0 or less when its deadline has passed. */
@@ -98,7 +100,7 @@ final class Repository {
         }
         return live(token, record, header, content, ttl);
       case EXISTS:
-        return null;
+        return isStored(token.id(), record) ? live(token, record, header, content, ttl) : null;
       default:
         break;
     }
@@ -106,6 +108,12 @@ final class Repository {
     if (limit == null) throw new IllegalStateException("rejected without a limit");
     if (isOfKind) throw new SessionLimitException(limit.maxOfKind(), Meta.kind(content.meta()));
     throw new SessionLimitException(limit.max(), null);
+  }
+
+  /** Where the connection was lost the client has asked twice, and the first time has done it. */
+  private boolean isStored(String id, byte[] record) {
+    RedisEngine.Stored stored = settings.engine().load(id);
+    return stored != null && Arrays.equals(stored.record(), record);
   }
 
   /**
@@ -174,6 +182,9 @@ final class Repository {
         SessionReader.Loaded theirs = reader.follow(live.token(), stored);
         if (theirs.live() == null) return Written.ended(theirs.reason() == SessionListener.Rejection.SUPERSEDED);
         isOver |= theirs.over() != null;
+        // Sent twice, where the connection was lost in between: the first time has done it.
+        boolean isThis = Arrays.equals(theirs.live().stamp(), RecordFormat.stamp(record));
+        if (isThis) return new Written(theirs.live(), false, rotation != null, isOver);
         rebaseOn(theirs.live());
       }
       throw new SessionConflictException(MOST_ATTEMPTS);

@@ -122,6 +122,7 @@ public final class Sessions implements AutoCloseable {
   /** Closes the connection. Idempotent. */
   @Override
   public void close() {
+    repository.leftovers.close();
     settings.engine().close();
   }
 

@@ -10,8 +10,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
@@ -233,31 +231,23 @@ class PrincipalTest {
 
   @Test
   void aRevocationDuringALoginIsTold() {
-    // The listener of a conflict is the moment between the two writes of a login.
-    Session[] victim = new Session[1];
-    SessionListener revoking =
-        new SessionListener() {
-          @Override
-          public void conflict(String id) {
-            one.of("ada").revokeAll();
-          }
+    // A merge runs between the two writes of a login, where another has changed what goes along.
+    Merge revoking =
+        (base, theirs, mine) -> {
+          one.of("ada").revokeAll();
+          return "merged";
         };
-    try (Sessions third = Sessions.builder().redis(server.uri()).secrets(Nodes.SECRET).listener(revoking).build()) {
+    try (Sessions third = Sessions.builder().redis(server.uri()).secrets(Nodes.SECRET).merge("kept", revoking).build()) {
       Session before = Nodes.stored(one, "kept", 1);
-      victim[0] = third.open(Nodes.token(before));
+      Session session = third.open(Nodes.token(before));
       before.set("kept", 2);
       before.commit();
-      // Its stamp is not the one that was read: what is stored is carried into the new session, which has gone.
-      one.open(Nodes.token(before));
-      Session session = victim[0];
-      AtomicInteger calls = new AtomicInteger();
-      Runnable login = () -> {
-        calls.incrementAndGet();
-        session.login("ada", LoginOptions.defaults().keep("kept"));
-      };
-      login.run();
-      assertEquals(Map.of("kept", 2L), Objects.requireNonNull(one.read(Nodes.id(session))).attributes());
-      assertEquals(1, calls.get());
+      session.set("kept", 3);
+      LoginOptions keeping = LoginOptions.defaults().keep("kept");
+      assertThrows(SessionEndedException.class, () -> session.login("ada", keeping));
+      assertTrue(session.isEnded());
+      assertEquals(0, one.of("ada").count());
+      assertNull(one.open(Nodes.token(before)).id(), "the former one is ended all the same");
     }
   }
 
