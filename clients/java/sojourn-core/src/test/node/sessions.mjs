@@ -82,7 +82,7 @@ const commands = {
 for await (const line of createInterface({ input: process.stdin })) {
   const { command, ...rest } = JSON.parse(line)
   try {
-    console.log(JSON.stringify(await commands[command](rest)))
+    console.log(JSON.stringify(await commands[command](rest), (_, value) => (typeof value === 'bigint' ? `${value}n` : value)))
   } catch (error) {
     console.log(JSON.stringify({ error: error.code ?? String(error) }))
   }

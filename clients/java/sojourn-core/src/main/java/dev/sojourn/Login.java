@@ -82,7 +82,7 @@ final class Login {
 
   private Map<String, @Nullable Object> kept(Map<String, @Nullable Object> attributes) {
     Map<String, @Nullable Object> kept = new LinkedHashMap<>(attributes);
-    kept.keySet().retainAll(options.keep);
+    if (options.keep != null) kept.keySet().retainAll(options.keep);
     return kept;
   }
 

@@ -10,7 +10,8 @@ public final class LoginOptions {
   private static final int LONGEST_LABEL = 256;
   private static final int LONGEST_KIND = 64;
 
-  Set<String> keep = Set.of();
+  /** Null: all. */
+  @Nullable Set<String> keep = Set.of();
   @Nullable String device;
   @Nullable String address;
   @Nullable String kind;
@@ -30,6 +31,15 @@ public final class LoginOptions {
   /** Attributes of the session before the login that go along. Default none (OWASP ASVS 7.2.4). */
   public LoginOptions keep(String... names) {
     keep = Set.copyOf(Arrays.asList(names));
+    return this;
+  }
+
+  /**
+   * All attributes go along. For what has been set before the login only: whatever an attacker who knew the former token has
+   * put there goes along too.
+   */
+  public LoginOptions keepAll() {
+    keep = null;
     return this;
   }
 

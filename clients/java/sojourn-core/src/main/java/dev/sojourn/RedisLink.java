@@ -5,11 +5,11 @@ import io.lettuce.core.ClientOptions;
 import io.lettuce.core.RedisChannelHandler;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisConnectionStateListener;
-import io.lettuce.core.RedisException;
 import io.lettuce.core.RedisNoScriptException;
 import io.lettuce.core.RedisURI;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.SocketOptions;
+import io.lettuce.core.TimeoutOptions;
 import io.lettuce.core.api.StatefulConnection;
 import io.lettuce.core.api.StatefulRedisConnection;
 import io.lettuce.core.cluster.ClusterClientOptions;
@@ -21,11 +21,12 @@ import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,14 +37,17 @@ import org.jspecify.annotations.Nullable;
  */
 final class RedisLink implements AutoCloseable {
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
+  /** The client's would be a timer for each command beside that of who waits. */
+  private static final TimeoutOptions OWN_DEADLINES = TimeoutOptions.builder().timeoutCommands(false).build();
 
   private final ServerClock clock = new ServerClock();
   private final List<RedisURI> addresses;
   private final boolean isCluster;
   private final long commandTimeout;
-  private final ReentrantLock connecting = new ReentrantLock();
   private @Nullable AbstractRedisClient client;
+  private @Nullable CompletableFuture<StatefulConnection<byte[], byte[]>> opening;
   private volatile @Nullable StatefulConnection<byte[], byte[]> connection;
+  private volatile boolean wasConnected;
   private volatile boolean isClosed;
 
   /** @param commandTimeout milliseconds */
@@ -112,41 +116,74 @@ final class RedisLink implements AutoCloseable {
     }
   }
 
+  /** All who wait for a connection wait for the same one. */
   private StatefulConnection<byte[], byte[]> connect(String operation) {
-    connecting.lock();
+    CompletableFuture<StatefulConnection<byte[], byte[]>> attempt = opening(operation);
+    // The first takes longer than a command: names are resolved, and classes loaded.
+    long patience = wasConnected ? commandTimeout : Math.max(commandTimeout, CONNECT_TIMEOUT.toMillis());
     try {
-      StatefulConnection<byte[], byte[]> open = connection;
-      if (open != null) return open;
-      if (isClosed) throw new StoreUnavailableException(operation + ": these sessions are closed", false, null);
-      open = isCluster ? connectCluster() : connectOne();
-      connection = open;
-      learnTime(open, operation);
-      return open;
-    } catch (RedisException error) {
-      throw StoreErrors.unreachable(operation, error);
-    } finally {
-      connecting.unlock();
+      return attempt.get(patience, TimeUnit.MILLISECONDS);
+    } catch (ExecutionException failed) {
+      throw StoreErrors.unreachable(operation, failed.getCause() == null ? failed : failed.getCause());
+    } catch (TimeoutException | CancellationException late) {
+      throw StoreErrors.unreachable(operation, late);
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+      throw StoreErrors.unreachable(operation, interrupted);
     }
   }
 
-  private StatefulConnection<byte[], byte[]> connectOne() {
+  private synchronized CompletableFuture<StatefulConnection<byte[], byte[]>> opening(String operation) {
+    if (isClosed) throw new StoreUnavailableException(operation + ": these sessions are closed", false, null);
+    CompletableFuture<StatefulConnection<byte[], byte[]>> attempt = opening;
+    if (attempt != null) return attempt;
+    long[] askedAt = new long[1];
+    attempt =
+        (isCluster ? connectCluster() : connectOne())
+            .thenCompose(
+                made -> {
+                  askedAt[0] = System.nanoTime();
+                  return commands(made).time().thenApply(time -> opened(made, askedAt[0], time));
+                })
+            .toCompletableFuture();
+    opening = attempt;
+    attempt.whenComplete((made, error) -> attempted(made));
+    return attempt;
+  }
+
+  private StatefulConnection<byte[], byte[]> opened(
+      StatefulConnection<byte[], byte[]> made, long askedAt, List<byte[]> time) {
+    learn(askedAt, time);
+    return made;
+  }
+
+  /** @param made null: it has failed, and the next command tries again */
+  private synchronized void attempted(@Nullable StatefulConnection<byte[], byte[]> made) {
+    opening = null;
+    if (isClosed) return;
+    connection = made;
+    wasConnected |= made != null;
+  }
+
+  private CompletionStage<StatefulConnection<byte[], byte[]>> connectOne() {
     RedisClient one = (RedisClient) client;
     if (one == null) {
-      one = RedisClient.create(addresses.get(0));
-      one.setOptions(ClientOptions.builder().socketOptions(socketOptions()).build());
+      one = RedisClient.create();
+      one.setOptions(ClientOptions.builder().socketOptions(socketOptions()).timeoutOptions(OWN_DEADLINES).build());
       watch(one);
     }
-    return one.connect(ByteArrayCodec.INSTANCE);
+    return one.connectAsync(ByteArrayCodec.INSTANCE, addresses.get(0)).thenApply(made -> made);
   }
 
-  private StatefulConnection<byte[], byte[]> connectCluster() {
+  private CompletionStage<StatefulConnection<byte[], byte[]>> connectCluster() {
     RedisClusterClient cluster = (RedisClusterClient) client;
     if (cluster == null) {
       cluster = RedisClusterClient.create(addresses);
-      cluster.setOptions(ClusterClientOptions.builder().socketOptions(socketOptions()).build());
+      cluster.setOptions(ClusterClientOptions.builder().socketOptions(socketOptions()).timeoutOptions(OWN_DEADLINES).build());
       watch(cluster);
     }
-    return cluster.connect(ByteArrayCodec.INSTANCE);
+    RedisClusterClient known = cluster;
+    return known.refreshPartitionsAsync().thenCompose(done -> known.connectAsync(ByteArrayCodec.INSTANCE)).thenApply(made -> made);
   }
 
   private static SocketOptions socketOptions() {
@@ -168,18 +205,13 @@ final class RedisLink implements AutoCloseable {
         });
   }
 
-  private void learnTime(StatefulConnection<byte[], byte[]> open, String operation) {
-    long askedAt = System.nanoTime();
-    learn(askedAt, await(operation, commands(open).time()));
-  }
-
   private void learn(long askedAt, List<byte[]> time) {
     long seconds = Long.parseLong(Bytes.ascii(time.get(0)));
     long micros = Long.parseLong(Bytes.ascii(time.get(1)));
     clock.learn(askedAt, seconds * 1000 + micros / 1000);
   }
 
-  private void drop() {
+  private synchronized void drop() {
     StatefulConnection<byte[], byte[]> open = connection;
     connection = null;
     if (open != null) open.closeAsync();
@@ -188,15 +220,16 @@ final class RedisLink implements AutoCloseable {
   /** Idempotent. */
   @Override
   public void close() {
-    connecting.lock();
-    try {
-      isClosed = true;
-      connection = null;
-      // With all its connections.
-      if (client != null) client.shutdown(Duration.ZERO, Duration.ofSeconds(2));
-      client = null;
-    } finally {
-      connecting.unlock();
-    }
+    AbstractRedisClient made = closed();
+    // With all its connections.
+    if (made != null) made.shutdown(Duration.ZERO, Duration.ofSeconds(2));
+  }
+
+  private synchronized @Nullable AbstractRedisClient closed() {
+    AbstractRedisClient made = client;
+    isClosed = true;
+    connection = null;
+    client = null;
+    return made;
   }
 }

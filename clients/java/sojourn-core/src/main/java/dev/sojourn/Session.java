@@ -156,7 +156,8 @@ public final class Session {
   public @Nullable Instant lastActiveAt() {
     if (live == null) return null;
     RecordHeader header = live.header();
-    return Instant.ofEpochMilli(Math.max(header.createdAt(), live.expiresAt() - header.idleTimeout()));
+    long end = Math.min(live.expiresAt(), header.deadline());
+    return Instant.ofEpochMilli(Math.max(header.createdAt(), end - header.idleTimeout()));
   }
 
   /** When it ends whoever comes. */
@@ -387,8 +388,8 @@ public final class Session {
 
   /**
    * A new token for the same session. Whoever comes with the former one gets the new one too, for a while. Pending changes
-   * are stored in the same step. Nothing for a session that is not stored; one stored commit where the client came with a
-   * former token, and gets a new one anyway.
+   * are stored in the same step. Where the client has come with a former token it gets the new one anyway, and there is only
+   * a commit. For a session that is not stored there is nothing to do: its first commit makes a token.
    *
    * @throws SessionEndedException, and as {@link #commit()}
    */

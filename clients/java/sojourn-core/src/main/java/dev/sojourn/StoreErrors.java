@@ -2,7 +2,6 @@ package dev.sojourn;
 
 import io.lettuce.core.RedisCommandExecutionException;
 import io.lettuce.core.RedisConnectionException;
-import io.lettuce.core.RedisException;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -47,7 +46,7 @@ final class StoreErrors {
     return new StoreUnavailableException(problem, true, error);
   }
 
-  static SojournException unreachable(String operation, RedisException error) {
+  static SojournException unreachable(String operation, Throwable error) {
     for (Throwable cause = error; cause != null; cause = cause.getCause()) {
       if (cause instanceof RedisCommandExecutionException) return answered(operation, String.valueOf(cause.getMessage()));
     }

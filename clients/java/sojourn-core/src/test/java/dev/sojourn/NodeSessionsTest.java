@@ -69,13 +69,11 @@ class NodeSessionsTest {
       session.commit();
       Map<String, Object> back = Vectors.map(node.ask("set", "token", Nodes.token(session), "values", Map.of("m", 3)).get("attributes"));
       assertEquals(2L, back.get("n"));
+      assertEquals("1180591620717411303424n", back.get("big"));
       assertEquals("2024-11-24T09:20:00.123Z", back.get("at"));
       session.refresh();
       assertEquals(BigInteger.ONE.shiftLeft(70), session.get("big"));
       assertEquals(3L, session.get("m"));
-    } catch (AssertionError error) {
-      // A bigint is nothing that JSON.stringify takes: the test's own way of telling, not the session's.
-      if (!String.valueOf(error.getMessage()).contains("BigInt")) throw error;
     }
   }
 
