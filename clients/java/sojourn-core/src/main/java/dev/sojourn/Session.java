@@ -5,7 +5,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -41,14 +40,14 @@ public final class Session {
   private final Settings settings;
   private final ReentrantLock lock = new ReentrantLock();
   /** Not committed yet. */
-  private final Map<String, Change> changes = new LinkedHashMap<>();
+  private final PendingChanges changes = new PendingChanges();
   /** Stamps of own writes whose answers were lost. */
   private final List<byte[]> unknown = new ArrayList<>();
   /** The token's value that the client has. */
   private final @Nullable String presented;
   /** Of the session that this was, or that the client's token named. */
   private @Nullable String lastId;
-  private @Nullable Live live;
+  private volatile @Nullable Live live;
   private boolean isEnded;
   private boolean isSuperseded;
   private boolean isLoggedOut;
@@ -172,7 +171,7 @@ public final class Session {
 
   /** A copy of the value; null also where the attribute is absent. */
   public @Nullable Object get(String name) {
-    return locked(() -> Values.copy(current(name)));
+    return locked(() -> Values.copy(changes.value(base(), name)));
   }
 
   /**
@@ -202,22 +201,12 @@ public final class Session {
 
   /** Whether the attribute is there, be it with null. */
   public boolean has(String name) {
-    return locked(
-        () -> {
-          Change change = changes.get(name);
-          return change == null ? base().containsKey(name) : !change.isDeletion();
-        });
+    return locked(() -> changes.has(base(), name));
   }
 
   /** Of all attributes. */
   public Set<String> names() {
-    return locked(
-        () -> {
-          Set<String> names = new LinkedHashSet<>(base().keySet());
-          names.addAll(changes.keySet());
-          names.removeIf(name -> !has(name));
-          return names;
-        });
+    return locked(() -> changes.names(base()));
   }
 
   /**
@@ -227,14 +216,14 @@ public final class Session {
    */
   public void set(String name, @Nullable Object value) {
     Values.checkName(name);
-    Change change = Change.set(Values.normalise(name, value));
-    locked(() -> changes.put(name, change));
+    Object stored = Values.normalise(name, value);
+    locked(() -> changes.set(name, stored));
   }
 
   /** Deletes an attribute with the next commit. */
   public void remove(String name) {
     Values.checkName(name);
-    locked(() -> changes.put(name, Change.DELETION));
+    locked(() -> changes.remove(name));
   }
 
   /** Deletes all attributes; the session and its principal stay. */
@@ -254,29 +243,18 @@ public final class Session {
     return locked(
         () -> {
           if (isEnded()) throw new SessionEndedException("update");
-          Change before = changes.get(name);
-          changes.put(name, updated(name, make, before));
+          Change before = changes.of(name);
+          changes.update(base(), name, make);
           try {
             commitChanges();
           } catch (RuntimeException error) {
             // Whoever asks again makes the change again: left pending it would count twice.
-            if (before == null) changes.remove(name);
-            else changes.put(name, before);
+            changes.restore(name, before);
             throw error;
           }
           if (isEnded()) throw new SessionEndedException("update");
-          return Values.copy(current(name));
+          return Values.copy(changes.value(base(), name));
         });
-  }
-
-  private Change updated(String name, UnaryOperator<@Nullable Object> make, @Nullable Change before) {
-    UnaryOperator<@Nullable Object> again = stored -> Values.normalise(name, make.apply(Values.copy(stored)));
-    Object value = again.apply(current(name));
-    if (before == null) return new Change(false, value, again);
-    UnaryOperator<@Nullable Object> former = before.rerun();
-    // On top of a plain change that is not stored yet there is no stored value to run on again.
-    if (former == null) return new Change(false, value, null);
-    return new Change(false, value, stored -> again.apply(former.apply(stored)));
   }
 
   /** Whether a commit would write anything. */
@@ -299,7 +277,6 @@ public final class Session {
     locked(
         () -> {
           commitChanges();
-          return null;
         });
   }
 
@@ -310,7 +287,6 @@ public final class Session {
           byte[] before = live == null ? null : live.stamp();
           commitChanges();
           if (live != null && live.stamp() == before && isTouchDue(live)) live = repository.touch(live);
-          return null;
         });
   }
 
@@ -319,7 +295,6 @@ public final class Session {
     locked(
         () -> {
           if (live != null) live = repository.touch(live);
-          return null;
         });
   }
 
@@ -339,16 +314,15 @@ public final class Session {
         () -> {
           if (isDirty()) {
             commitChanges();
-            return null;
+            return;
           }
           Live known = live;
-          if (known == null) return null;
+          if (known == null) return;
           SessionReader.Loaded loaded =
               repository.reader.follow(known.token(), settings.engine().load(known.token().id()));
           if (loaded.live() == null) end(loaded.reason() == SessionListener.Rejection.SUPERSEDED);
           else live = loaded.live();
           isConcealed |= loaded.over() != null;
-          return null;
         });
   }
 
@@ -382,7 +356,6 @@ public final class Session {
           lifetime = null;
           isEnded = isSuperseded = isLoggedOut = isForwarded = isConcealed = isRotationDue = false;
           live = signedIn;
-          return null;
         });
   }
 
@@ -397,14 +370,13 @@ public final class Session {
     locked(
         () -> {
           if (isEnded()) throw new SessionEndedException("rotate");
-          if (live == null) return null;
+          if (live == null) return;
           // New to this client already. Of two successors the browser keeps the one whose answer comes last.
           boolean isRotated = isForwarded || isConcealed;
           isForwarded = false;
           if (isRotated) commitChanges();
           else store(live, Rotations.Kind.FORWARD, UnaryOperator.identity());
           if (live == null) throw new SessionEndedException("rotate");
-          return null;
         });
   }
 
@@ -424,7 +396,6 @@ public final class Session {
           store(live, Rotations.Kind.SUPERSEDE, meta -> Meta.withStepUp(meta, level, now));
           if (live == null) throw new SessionEndedException("stepUp");
           isConcealed = false;
-          return null;
         });
   }
 
@@ -451,7 +422,6 @@ public final class Session {
           isRotationDue = isConcealed = isForwarded = isWanted = false;
           changes.clear();
           unknown.clear();
-          return null;
         });
   }
 
@@ -484,9 +454,8 @@ public final class Session {
         () -> {
           long start = live == null ? settings.engine().now() : live.header().createdAt();
           Lifetime said = new Lifetime(idle, absolute == null ? null : (Long) (start + absolute), persistent);
-          if (lifetime == null && live != null && said.isOf(live)) return null;
+          if (lifetime == null && live != null && said.isOf(live)) return;
           lifetime = lifetime == null ? said : lifetime.with(said);
-          return null;
         });
   }
 
@@ -597,24 +566,8 @@ public final class Session {
     return live == null ? Map.of() : live.attributes();
   }
 
-  private @Nullable Object current(String name) {
-    Change change = changes.get(name);
-    return change == null ? base().get(name) : change.value();
-  }
-
-  /** An update counts even if it has made what was there: the store decides whether that is still so. */
   private Map<String, Change> delta() {
-    Map<String, Change> delta = new LinkedHashMap<>();
-    Map<String, @Nullable Object> base = base();
-    changes.forEach(
-        (name, change) -> {
-          boolean isSame =
-              change.isDeletion()
-                  ? !base.containsKey(name)
-                  : base.containsKey(name) && Values.equal(change.value(), base.get(name));
-          if (change.rerun() != null || !isSame) delta.put(name, change);
-        });
-    return delta;
+    return changes.delta(base());
   }
 
   private static @Nullable Instant instant(@Nullable Long ms) {
@@ -625,6 +578,15 @@ public final class Session {
     lock.lock();
     try {
       return work.get();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void locked(Runnable work) {
+    lock.lock();
+    try {
+      work.run();
     } finally {
       lock.unlock();
     }

@@ -10,6 +10,8 @@ import org.jspecify.annotations.Nullable;
 public interface SessionListener {
   /** Why a token has led to no session. */
   enum Rejection {
+    /** It is no token that these secrets have made. */
+    FORGED,
     /** Nothing is there: it has ended, or its time is over. */
     ABSENT,
     /** A login, or a step-up, has taken its place. */
@@ -28,7 +30,8 @@ public interface SessionListener {
     SCHEMA
   }
 
-  default void rejected(String id, Rejection reason) {}
+  /** @param id of the token; null of one that is FORGED */
+  default void rejected(@Nullable String id, Rejection reason) {}
 
   /** Somebody came with a token that had been replaced and was out of use. Told once in a process. */
   default void tokenReuse(String id, String formerId, @Nullable String principal) {}

@@ -41,7 +41,10 @@ public final class Sessions implements AutoCloseable {
    */
   public Session open(@Nullable String token) {
     Token parsed = Token.parse(settings.keyring(), token);
-    if (parsed == null) return new Session(repository, null, null);
+    if (parsed == null) {
+      if (token != null) settings.listener().rejected(null, SessionListener.Rejection.FORGED);
+      return new Session(repository, null, null);
+    }
     SessionReader.Loaded loaded = repository.reader.load(parsed);
     Live live = loaded.live();
     // A request by a former token does not settle.

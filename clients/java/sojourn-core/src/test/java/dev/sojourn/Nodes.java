@@ -39,7 +39,7 @@ final class Nodes implements AutoCloseable {
     final List<String> told = new CopyOnWriteArrayList<>();
 
     @Override
-    public void rejected(String id, Rejection reason) {
+    public void rejected(@Nullable String id, Rejection reason) {
       told.add("rejected " + reason);
     }
 
