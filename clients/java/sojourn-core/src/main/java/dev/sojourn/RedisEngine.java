@@ -1,6 +1,7 @@
 package dev.sojourn;
 
 import io.lettuce.core.RedisFuture;
+import io.lettuce.core.RedisNoScriptException;
 import io.lettuce.core.ScriptOutputType;
 import io.lettuce.core.cluster.api.async.RedisClusterAsyncCommands;
 import java.util.ArrayList;
@@ -8,6 +9,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
@@ -171,7 +173,10 @@ final class RedisEngine implements AutoCloseable {
     RedisClusterAsyncCommands<byte[], byte[]> commands = link.commands("settle");
     CompletionStage<Long> bySha = commands.evalsha(Script.SETTLE.sha1, ScriptOutputType.INTEGER, keys, arguments);
     return bySha.exceptionallyCompose(
-        error -> commands.eval(Script.SETTLE.text, ScriptOutputType.INTEGER, keys, arguments));
+        error ->
+            error instanceof RedisNoScriptException
+                ? commands.eval(Script.SETTLE.text, ScriptOutputType.INTEGER, keys, arguments)
+                : CompletableFuture.failedFuture(error));
   }
 
   /** Any record, but no trail. */

@@ -15,10 +15,14 @@ final class Rotations {
   }
 
   private static final int MOST_SETTLED = 10_000;
+  /** After one that failed: a store that is down is not asked with each request. */
+  private static final long PAUSE_MS = 1_000;
 
   private final Settings settings;
   /** Former ids whose forwards this process has settled. */
   private final Set<String> settled = Recent.set(MOST_SETTLED);
+
+  private volatile long pausedUntil;
 
   Rotations(Settings settings) {
     this.settings = settings;
@@ -44,16 +48,27 @@ final class Rotations {
     String hash = Meta.former(live.meta());
     if (hash == null) return;
     String former = RedisEngine.tagOf(live.token().id()) + hash;
-    if (!Token.isSessionId(former) || !settled.add(former)) return;
-    settings
-        .engine()
-        .settle(former, settings.engine().now() + settings.rotationGrace())
-        .whenComplete(
-            (done, error) -> {
-              if (error == null) return;
-              settled.remove(former);
-              settings.listener().error("settle", StoreErrors.of("settle", error));
-            });
+    long now = settings.engine().now();
+    if (now < pausedUntil || !Token.isSessionId(former) || !settled.add(former)) return;
+    try {
+      settings
+          .engine()
+          .settle(former, now + settings.rotationGrace())
+          .whenComplete(
+              (done, error) -> {
+                if (error != null) failed(former, StoreErrors.of("settle", error));
+              });
+    } catch (SojournException error) {
+      // The connection has just been lost: no reason to refuse the request.
+      failed(former, error);
+    }
+  }
+
+  /** The next request with this token tries again, on whichever node. */
+  private void failed(String former, SojournException error) {
+    settled.remove(former);
+    pausedUntil = settings.engine().now() + PAUSE_MS;
+    settings.listener().error("settle", error);
   }
 
   /** Whether the session's token is old enough for another. */

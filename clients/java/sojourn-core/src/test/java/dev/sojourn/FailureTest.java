@@ -253,6 +253,32 @@ class FailureTest {
   }
 
   @Test
+  void leastPrivilege() {
+    String own = "~sj:* resetchannels -@all +hello +auth +client|setname +time +get +set +del +exists +getrange +setrange +pttl"
+        + " +pexpire +pexpiretime +hget +hgetall +hkeys +hlen +hscan +hrandfield +hset +hdel +zadd +zmscore +zrem +evalsha +eval";
+    assertTrue(server.tell("ACL SETUSER app on >password resetkeys " + own).startsWith("+OK"));
+    try (Sessions app = of("redis://app:password@127.0.0.1:" + server.port)) {
+      Session session = Nodes.stored(app, "a", 1);
+      session.login("ada", LoginOptions.defaults().maxSessions(SessionLimit.of(1)));
+      session.set("a", 2);
+      session.rotate();
+      session.stepUp(2);
+      app.open(Nodes.token(session)).touch();
+      assertEquals(1, app.of("ada").list().size());
+      assertEquals(1, app.of("ada").revokeAll());
+    }
+    server.tell("ACL SETUSER app -get");
+    try (Sessions app = of("redis://app:password@127.0.0.1:" + server.port)) {
+      StoreRefusedException error = assertThrows(StoreRefusedException.class, app::ready);
+      assertEquals("NOPERM", error.reason());
+      assertFalse(String.valueOf(error.getMessage()).contains("sj:"), error.getMessage());
+    }
+    try (Sessions stranger = of("redis://app:wrong@127.0.0.1:" + server.port)) {
+      assertEquals("WRONGPASS", assertThrows(StoreRefusedException.class, stranger::ready).reason());
+    }
+  }
+
+  @Test
   void anotherApplicationsKeys() {
     Session session = Nodes.stored(direct, "a", 1);
     String key = "sj:{" + Nodes.id(session).substring(0, 3) + "}:s:" + Nodes.id(session).substring(3);

@@ -252,6 +252,25 @@ class PrincipalTest {
   }
 
   @Test
+  void whatHasEndedElsewhereGoesAlongWithNoLogin() {
+    Session session = Nodes.stored(one, "kept", 1, "mine", 1);
+    Session slow = two.open(Nodes.token(session));
+    slow.set("mine", 2);
+    session.logout();
+    slow.login("ada", LoginOptions.defaults().keep("kept", "mine"));
+    Session there = one.open(Nodes.token(slow));
+    assertEquals(Set.of("mine"), there.names(), "only what this request has set itself");
+    assertEquals(2L, there.get("mine"));
+  }
+
+  @Test
+  void allMayGoAlong() {
+    Session session = Nodes.stored(one, "a", 1, "b", 1);
+    session.login("ada", LoginOptions.defaults().keepAll());
+    assertEquals(Set.of("a", "b"), two.open(Nodes.token(session)).names());
+  }
+
+  @Test
   void whoHasSignedOutElsewhereIsNobody() {
     Session session = Nodes.signedIn(one, "ada");
     Session same = two.open(Nodes.token(session));
