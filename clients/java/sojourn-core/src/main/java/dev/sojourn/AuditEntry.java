@@ -13,7 +13,11 @@ final class AuditEntry {
 
   private AuditEntry() {}
 
-  /** The details of an entry, or null when it does not open. @param at milliseconds since the epoch, the field `t` */
+  /**
+   * The details of an entry, or null when it does not open.
+   *
+   * @param at milliseconds since the epoch, the field `t`
+   */
   static @Nullable Map<String, @Nullable Object> open(Keyring keyring, String event, long at, byte[] details) {
     if (details.length <= SEALED_OFFSET || details[0] != VERSION || at < 0 || at > LATEST) return null;
     byte[] start = Crypto.head(details, SEALED_OFFSET);

@@ -28,7 +28,11 @@ record Descriptor(
   /** Keeps these keys apart from those of records and forwards. */
   private static final byte[] PURPOSE = {4};
 
-  /** The clear part, which limits go by. @param kind the tag of the kind as a number, 0 for none */
+  /**
+   * The clear part, which limits go by.
+   *
+   * @param kind the tag of the kind as a number, 0 for none
+   */
   record Head(long createdAt, long idleTimeout, long kind) {
     static Head of(byte[] descriptor) {
       byte[] head = Crypto.head(descriptor, KEY_ID_OFFSET);

@@ -16,7 +16,10 @@ import java.util.Set;
 record Excess(int ofKind, int ofAll, List<String> surplus) {
   private record Ranked(String id, long rank, boolean isOfKind) {}
 
-  /** @param sessions without the one that is replaced @param added how many of the kind are to be added */
+  /**
+   * @param sessions without the one that is replaced
+   * @param added how many of the kind are to be added
+   */
   static Excess of(List<RedisEngine.Listed> sessions, RedisEngine.Limit limit, long kind, int added) {
     boolean isIdle = limit.policy() == SessionLimit.Policy.EVICT_IDLE;
     List<Ranked> found = new ArrayList<>();

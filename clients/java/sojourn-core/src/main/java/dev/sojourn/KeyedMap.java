@@ -28,7 +28,11 @@ public final class KeyedMap extends AbstractMap<@Nullable Object, @Nullable Obje
     map.forEach(this::put);
   }
 
-  /** As it was stored. @return false for a key that must not come twice */
+  /**
+   * As it was stored.
+   *
+   * @return false for a key that must not come twice
+   */
   boolean add(@Nullable Object key, @Nullable Object value) {
     Object slot = Values.isScalar(key) ? slot(key) : new Object();
     return entries.putIfAbsent(slot, new SimpleEntry<>(key, value)) == null;

@@ -2,7 +2,12 @@ package dev.sojourn;
 
 import org.jspecify.annotations.Nullable;
 
-/** Other lifetimes for a session; null: as it is. @param idleTimeout milliseconds @param deadline milliseconds since the epoch */
+/**
+ * Other lifetimes for a session; null: as it is.
+ *
+ * @param idleTimeout milliseconds
+ * @param deadline milliseconds since the epoch
+ */
 record Lifetime(@Nullable Long idleTimeout, @Nullable Long deadline, @Nullable Boolean persistent) {
   static final Lifetime SAME = new Lifetime(null, null, null);
 

@@ -39,7 +39,10 @@ final class Login {
     this.pending = pending;
   }
 
-  /** @throws SessionLimitException, SessionEndedException when the new session was revoked meanwhile */
+  /**
+   * @throws SessionLimitException
+   * @throws SessionEndedException
+   */
   Live run() {
     long now = settings.engine().now();
     long idle = options.idleTimeout != null ? options.idleTimeout : settings.idleTimeout();

@@ -55,7 +55,11 @@ public final class LoginOptions {
     return this;
   }
 
-  /** Kind of client, for {@link SessionLimit#kind} and lists of devices: 1 to 64 characters. @throws OptionException */
+  /**
+   * Kind of client, for {@link SessionLimit#kind} and lists of devices: 1 to 64 characters.
+   *
+   * @throws OptionException
+   */
   public LoginOptions kind(String kind) {
     if (kind.isEmpty() || kind.length() > LONGEST_KIND || !Values.isWellFormed(kind)) {
       throw new OptionException("kind", "takes a text of 1 to " + LONGEST_KIND + " characters");
@@ -64,7 +68,11 @@ public final class LoginOptions {
     return this;
   }
 
-  /** How well the principal is known now, on your own scale of 0 to 255. @throws OptionException */
+  /**
+   * How well the principal is known now, on your own scale of 0 to 255.
+   *
+   * @throws OptionException
+   */
   public LoginOptions level(int level) {
     this.level = checkedLevel(level);
     return this;
@@ -76,13 +84,21 @@ public final class LoginOptions {
     return this;
   }
 
-  /** Instead of the builder's. @throws OptionException */
+  /**
+   * Instead of the builder's.
+   *
+   * @throws OptionException
+   */
   public LoginOptions idleTimeout(Duration timeout) {
     idleTimeout = Options.duration("idleTimeout", timeout);
     return this;
   }
 
-  /** Instead of the builder's. @throws OptionException */
+  /**
+   * Instead of the builder's.
+   *
+   * @throws OptionException
+   */
   public LoginOptions absoluteTimeout(Duration timeout) {
     absoluteTimeout = Options.duration("absoluteTimeout", timeout);
     return this;

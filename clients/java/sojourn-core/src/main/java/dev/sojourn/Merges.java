@@ -27,7 +27,11 @@ public final class Merges {
     return union(item -> item instanceof Map<?, ?> map ? map.get(key) : null);
   }
 
-  /** As {@link #union(String)}. @param identity makes an item's identity, a text or a number for instance */
+  /**
+   * As {@link #union(String)}.
+   *
+   * @param identity makes an item's identity, a text or a number for instance
+   */
   public static Merge union(Function<@Nullable Object, @Nullable Object> identity) {
     return (base, theirs, mine) -> {
       Map<@Nullable Object, @Nullable Object> before = index(base, identity);

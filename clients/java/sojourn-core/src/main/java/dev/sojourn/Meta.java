@@ -41,7 +41,11 @@ final class Meta {
     return changed;
   }
 
-  /** A new token. @param former last 22 characters of the id where a forward is left; null: none is */
+  /**
+   * A new token.
+   *
+   * @param former last 22 characters of the id where a forward is left; null: none is
+   */
   static Map<String, @Nullable Object> withToken(Map<String, @Nullable Object> meta, long now, @Nullable String former) {
     Map<String, @Nullable Object> changed = new LinkedHashMap<>(meta);
     changed.put(TOKEN_MADE_AT, now);

@@ -9,7 +9,11 @@ final class Options {
 
   private Options() {}
 
-  /** In milliseconds, 1 to 400 days. @throws OptionException */
+  /**
+   * In milliseconds, 1 to 400 days.
+   *
+   * @throws OptionException
+   */
   static long duration(String option, Duration duration) {
     return duration(option, duration, LONGEST_LIFETIME);
   }

@@ -19,7 +19,10 @@ final class Partitions {
 
   private Partitions() {}
 
-  /** @param partition 0 to 1,023 @param region 0 to 7 */
+  /**
+   * @param partition 0 to 1,023
+   * @param region 0 to 7
+   */
   static String tag(int partition, int region) {
     return TAGS[region][partition];
   }

@@ -52,7 +52,11 @@ final class PendingChanges {
     return names;
   }
 
-  /** A change that can be made again on another value. @param make gets a copy */
+  /**
+   * A change that can be made again on another value.
+   *
+   * @param make gets a copy
+   */
   void update(Map<String, @Nullable Object> base, String name, UnaryOperator<@Nullable Object> make) {
     UnaryOperator<@Nullable Object> again = stored -> Values.normalise(name, make.apply(Values.copy(stored)));
     Change before = changes.get(name);

@@ -50,17 +50,29 @@ public final class PrincipalSessions {
     return settings.engine().list(name.partitionTag(), name.tag()).size();
   }
 
-  /** Ends one of them, also by its id of before a rotation. @return false when there is no such session */
+  /**
+   * Ends one of them, also by its id of before a rotation.
+   *
+   * @return false when there is no such session
+   */
   public boolean revoke(String id) {
     return Revocation.revoke(settings.engine(), id, name.tag()) != null;
   }
 
-  /** Ends all of them: whoever signed in before the call has no session after it. @return how many were live */
+  /**
+   * Ends all of them: whoever signed in before the call has no session after it.
+   *
+   * @return how many were live
+   */
   public int revokeAll() {
     return revokeAll(null);
   }
 
-  /** As {@link #revokeAll()}. @param keep id of one that is spared, also of before a rotation */
+  /**
+   * As {@link #revokeAll()}.
+   *
+   * @param keep id of one that is spared, also of before a rotation
+   */
   public int revokeAll(@Nullable String keep) {
     return settings.engine().revokeAll(name.partitionTag(), name.tag(), keep).size();
   }

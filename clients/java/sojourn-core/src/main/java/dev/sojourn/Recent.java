@@ -9,7 +9,11 @@ import java.util.Set;
 final class Recent {
   private Recent() {}
 
-  /** For several threads. @param most how many are remembered */
+  /**
+   * For several threads.
+   *
+   * @param most how many are remembered
+   */
   static Set<String> set(int most) {
     return Collections.synchronizedSet(
         Collections.newSetFromMap(

@@ -53,7 +53,11 @@ record RecordFormat(Codec codec, SealMode seal, int compressFrom, int maxBytes) 
     }
   }
 
-  /** Whose record it is. @param token needed for token-sealed ones */
+  /**
+   * Whose record it is.
+   *
+   * @param token needed for token-sealed ones
+   */
   record Context(Keyring keyring, String id, @Nullable Token token) {
     Context(Keyring keyring, Token token) {
       this(keyring, token.id(), token);

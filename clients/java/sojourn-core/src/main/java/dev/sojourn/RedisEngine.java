@@ -33,13 +33,23 @@ final class RedisEngine implements AutoCloseable {
     GONE
   }
 
-  /** @param stored with a conflict: what stands there @param ended with {@code destroy} of any record: what has ended */
+  /**
+   * @param stored with a conflict: what stands there
+   * @param ended with {@code destroy} of any record: what has ended
+   */
   record Written(Status status, @Nullable Stored stored, byte @Nullable [] ended) {}
 
-  /** Whose session it is. @param ttl how long the index has to live at least */
+  /**
+   * Whose session it is.
+   *
+   * @param ttl how long the index has to live at least
+   */
   record Owner(String tag, byte[] descriptor, long ttl) {}
 
-  /** @param maxOfKind 0: no limit of its own @param replaces id of a session that ends with this login, which does not count */
+  /**
+   * @param maxOfKind 0: no limit of its own
+   * @param replaces id of a session that ends with this login, which does not count
+   */
   record Limit(int max, int maxOfKind, SessionLimit.Policy policy, @Nullable String replaces) {}
 
   enum CreateStatus {
@@ -166,7 +176,11 @@ final class RedisEngine implements AutoCloseable {
     return written(run(Script.ROTATE, keys, arguments));
   }
 
-  /** Nobody waits for it. @param until milliseconds since the epoch */
+  /**
+   * Nobody waits for it.
+   *
+   * @param until milliseconds since the epoch
+   */
   CompletionStage<Long> settle(String id, long until) {
     byte[][] keys = {recordKey(id)};
     byte[][] arguments = {number(until)};
@@ -223,7 +237,10 @@ final class RedisEngine implements AutoCloseable {
     return sessions;
   }
 
-  /** @param keep id of one that stays, also of before a rotation @return ids of those that were live */
+  /**
+   * @param keep id of one that stays, also of before a rotation
+   * @return ids of those that were live
+   */
   List<String> revokeAll(String tag, String ownerTag, @Nullable String keep) {
     List<String> ended = new ArrayList<>();
     List<Object> answer;

@@ -72,7 +72,12 @@ final class RedisLink implements AutoCloseable {
     return ((StatefulRedisConnection<byte[], byte[]>) connection).async();
   }
 
-  /** Waits for the answer. @throws StoreUnavailableException, StoreRefusedException */
+  /**
+   * Waits for the answer.
+   *
+   * @throws StoreUnavailableException
+   * @throws StoreRefusedException
+   */
   <T> T await(String operation, Future<T> future) {
     try {
       return future.get(commandTimeout, TimeUnit.MILLISECONDS);

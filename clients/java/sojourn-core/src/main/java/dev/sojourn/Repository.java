@@ -314,7 +314,11 @@ final class Repository {
     return new RedisEngine.Owner(tag, sealed, Math.max(1, header.deadline() - settings.engine().now()));
   }
 
-  /** Waits a few random milliseconds once the first attempts have failed. @return whether it did */
+  /**
+   * Waits a few random milliseconds once the first attempts have failed.
+   *
+   * @return whether it did
+   */
   private static boolean backOff(int attempt) {
     if (attempt < BACK_OFF_AFTER) return false;
     long most = Math.min(1L << Math.min(attempt - BACK_OFF_AFTER, 16), LONGEST_PAUSE);

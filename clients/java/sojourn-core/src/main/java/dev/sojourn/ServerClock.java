@@ -22,7 +22,10 @@ final class ServerClock {
     return skew.get() + (known == null ? System.currentTimeMillis() : System.nanoTime() / NANOS + known);
   }
 
-  /** @param askedAt {@link System#nanoTime()} before the question @param serverMs the answer to {@code TIME} */
+  /**
+   * @param askedAt {@link System#nanoTime()} before the question
+   * @param serverMs the answer to {@code TIME}
+   */
   void learn(long askedAt, long serverMs) {
     long answeredAt = System.nanoTime();
     long learned = serverMs - (askedAt + (answeredAt - askedAt) / 2) / NANOS;

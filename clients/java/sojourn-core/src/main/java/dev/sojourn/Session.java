@@ -236,7 +236,10 @@ public final class Session {
    *
    * @param make gets a copy of the value and returns the new one; runs again when another writer was first
    * @return the value that was stored
-   * @throws SessionEndedException, SessionConflictException, AttributeException, SessionTooLargeException
+   * @throws SessionEndedException
+   * @throws SessionConflictException
+   * @throws AttributeException
+   * @throws SessionTooLargeException
    */
   public @Nullable Object update(String name, UnaryOperator<@Nullable Object> make) {
     Values.checkName(name);
@@ -271,7 +274,8 @@ public final class Session {
    * Stores what has changed. A session that nobody has yet is created only if it holds anything. What someone else has
    * ended is not brought back: {@link #isEnded()} tells, and the changes are dropped.
    *
-   * @throws SessionConflictException, SessionTooLargeException
+   * @throws SessionConflictException
+   * @throws SessionTooLargeException
    */
   public void commit() {
     locked(
@@ -337,8 +341,10 @@ public final class Session {
    * @param principal a text of 1 to 1,024 bytes
    * @throws SessionLimitException when the principal has too many sessions and the policy is to refuse: this session and its
    *     changes then stay as they are
-   * @throws SessionEndedException when the new session was revoked at that moment; AttributeException, OptionException, and
-   *     as {@link #commit()}
+   * @throws SessionEndedException when the new session was revoked at that moment
+   * @throws AttributeException for a principal that is none
+   * @throws OptionException for lifetimes that do not fit each other
+   * @throws SojournException as {@link #commit()}
    */
   public void login(String principal, LoginOptions options) {
     PrincipalName name = PrincipalName.of(principal, settings.pepper());
@@ -364,7 +370,8 @@ public final class Session {
    * are stored in the same step. Where the client has come with a former token it gets the new one anyway, and there is only
    * a commit. For a session that is not stored there is nothing to do: its first commit makes a token.
    *
-   * @throws SessionEndedException, and as {@link #commit()}
+   * @throws SessionEndedException
+   * @throws SojournException as {@link #commit()}
    */
   public void rotate() {
     locked(
@@ -384,7 +391,10 @@ public final class Session {
    * The principal has authenticated again, at this level: a new token for the same session, the old one refused at once.
    *
    * @param level 0 to 255, on the scale of {@link LoginOptions#level}
-   * @throws NotSignedInException, SessionEndedException, OptionException, and as {@link #commit()}
+   * @throws NotSignedInException
+   * @throws SessionEndedException
+   * @throws OptionException
+   * @throws SojournException as {@link #commit()}
    */
   public void stepUp(int level) {
     LoginOptions.checkedLevel(level);

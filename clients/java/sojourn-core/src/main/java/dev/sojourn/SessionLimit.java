@@ -29,7 +29,10 @@ public final class SessionLimit {
     this.kinds = Map.copyOf(kinds);
   }
 
-  /** @param max of all kinds together, 1 to 1,000; {@link Policy#EVICT_OLDEST} @throws OptionException */
+  /**
+   * @param max of all kinds together, 1 to 1,000; {@link Policy#EVICT_OLDEST}
+   * @throws OptionException
+   */
   public static SessionLimit of(int max) {
     return new SessionLimit(checked("maxSessions", max), Policy.EVICT_OLDEST, Map.of());
   }
@@ -38,7 +41,11 @@ public final class SessionLimit {
     return new SessionLimit(max, policy, kinds);
   }
 
-  /** A further limit for a kind of client, as {@link LoginOptions#kind} names it. @throws OptionException */
+  /**
+   * A further limit for a kind of client, as {@link LoginOptions#kind} names it.
+   *
+   * @throws OptionException
+   */
   public SessionLimit kind(String kind, int max) {
     String option = "maxSessions.kinds." + kind;
     if (checked(option, max) > this.max) {

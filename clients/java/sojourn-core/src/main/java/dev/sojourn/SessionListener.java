@@ -36,7 +36,11 @@ public interface SessionListener {
   /** Somebody came with a token that had been replaced and was out of use. Told once in a process. */
   default void tokenReuse(String id, String formerId, @Nullable String principal) {}
 
-  /** A session made room at its principal's limit. @param by id of the new one */
+  /**
+   * A session made room at its principal's limit.
+   *
+   * @param by id of the new one
+   */
   default void evicted(String id, String principal, String by) {}
 
   /** Another writer was first; the change is rebased on what that has stored. */

@@ -37,7 +37,9 @@ public final class Sessions implements AutoCloseable {
    *
    * @param token the cookie's value. One that opens nothing, and null, give nobody's session; one that is not ours does so
    *     without asking Redis
-   * @throws StoreUnavailableException, StoreRefusedException, SessionElsewhereException
+   * @throws StoreUnavailableException
+   * @throws StoreRefusedException
+   * @throws SessionElsewhereException
    */
   public Session open(@Nullable String token) {
     Token parsed = Token.parse(settings.keyring(), token);
@@ -61,7 +63,8 @@ public final class Sessions implements AutoCloseable {
    * What a session holds, by its public id or one of before a rotation: for lists, and for what has no token.
    *
    * @return null where there is none, and where only its token opens it
-   * @throws StoreUnavailableException, StoreRefusedException
+   * @throws StoreUnavailableException
+   * @throws StoreRefusedException
    */
   public @Nullable StoredSession read(String id) {
     if (!Token.isSessionId(id)) return null;
@@ -95,12 +98,20 @@ public final class Sessions implements AutoCloseable {
         Duration.ofMillis(header.idleTimeout()));
   }
 
-  /** The sessions of a principal. @throws AttributeException when it is not a text of 1 to 1,024 bytes */
+  /**
+   * The sessions of a principal.
+   *
+   * @throws AttributeException when it is not a text of 1 to 1,024 bytes
+   */
   public PrincipalSessions of(String principal) {
     return new PrincipalSessions(settings, PrincipalName.of(principal, settings.pepper()), null);
   }
 
-  /** The sessions of the principal whose session this is. @throws NotSignedInException for nobody's */
+  /**
+   * The sessions of the principal whose session this is.
+   *
+   * @throws NotSignedInException for nobody's
+   */
   public PrincipalSessions of(Session session) {
     String principal = session.principal();
     if (principal == null) throw new NotSignedInException("sessions.of");
@@ -111,13 +122,20 @@ public final class Sessions implements AutoCloseable {
    * Ends a session by its public id, on every node, also by its id of before a rotation.
    *
    * @return false when there is none
-   * @throws StoreUnavailableException, StoreRefusedException, SessionConflictException
+   * @throws StoreUnavailableException
+   * @throws StoreRefusedException
+   * @throws SessionConflictException
    */
   public boolean revoke(String id) {
     return Revocation.revoke(settings.engine(), id, null) != null;
   }
 
-  /** Connects, for applications that want to fail at start. @throws StoreUnavailableException, StoreRefusedException */
+  /**
+   * Connects, for applications that want to fail at start.
+   *
+   * @throws StoreUnavailableException
+   * @throws StoreRefusedException
+   */
   public void ready() {
     settings.engine().ready();
   }

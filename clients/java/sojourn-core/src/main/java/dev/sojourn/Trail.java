@@ -42,7 +42,11 @@ record Trail(Kind kind, @Nullable Token token, long until, boolean isUsed) {
     return trail;
   }
 
-  /** A forward at {@code from} that leads its holder to {@code to}. @param until milliseconds since the epoch */
+  /**
+   * A forward at {@code from} that leads its holder to {@code to}.
+   *
+   * @param until milliseconds since the epoch
+   */
   static byte[] forward(Keyring keyring, Token from, Token to, long until) {
     return forward(keyring, from, to, until, Crypto.randomBytes(8));
   }
