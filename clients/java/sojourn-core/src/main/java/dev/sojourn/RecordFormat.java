@@ -1,6 +1,7 @@
 package dev.sojourn;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -202,18 +203,15 @@ record RecordFormat(Codec codec, SealMode seal, int compressFrom, int maxBytes) 
     Inflater inflater = new Inflater(true);
     try {
       inflater.setInput(compressed);
-      byte[] out = new byte[Math.max(256, 4 * compressed.length)];
+      byte[] out = new byte[Math.min(Math.max(256, 4 * compressed.length), MOST_INFLATED_BYTES + 1)];
       int length = 0;
       while (!inflater.finished()) {
-        if (length == out.length) {
-          if (length >= MOST_INFLATED_BYTES) throw new MalformedPayloadException("too large when inflated");
-          out = java.util.Arrays.copyOf(out, Math.min(2 * length, MOST_INFLATED_BYTES));
-        }
+        // One more than may come, which tells whether more would.
+        if (length == out.length) out = Arrays.copyOf(out, Math.min(2 * length, MOST_INFLATED_BYTES + 1));
         int more = inflater.inflate(out, length, out.length - length);
-        if (more == 0 && !inflater.finished()) {
-          throw new MalformedPayloadException("compressed data that is cut off");
-        }
+        if (more == 0 && !inflater.finished()) throw new MalformedPayloadException("compressed data that is cut off");
         length += more;
+        if (length > MOST_INFLATED_BYTES) throw new MalformedPayloadException("too large when inflated");
       }
       return Crypto.head(out, length);
     } catch (DataFormatException error) {
