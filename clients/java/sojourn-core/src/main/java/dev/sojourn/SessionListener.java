@@ -4,8 +4,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Hears of what happens to sessions in this process, on the thread that does it: what a method throws reaches the caller.
- * Ids are public ones, safe to log.
+ * Hears of what happens to sessions in this process, on the thread that does it, so it has to be quick. What a method throws
+ * is told to {@link #error}, and changes nothing else. Ids are public ones, safe to log.
  */
 public interface SessionListener {
   /** Why a token has led to no session. */

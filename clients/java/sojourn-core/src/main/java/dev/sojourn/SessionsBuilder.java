@@ -227,8 +227,9 @@ public final class SessionsBuilder {
     return this;
   }
 
+  /** Hears of what happens to sessions in this process. */
   public SessionsBuilder listener(SessionListener listener) {
-    this.listener = listener;
+    this.listener = new GuardedListener(listener);
     return this;
   }
 

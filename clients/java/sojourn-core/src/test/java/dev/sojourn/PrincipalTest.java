@@ -264,6 +264,32 @@ class PrincipalTest {
   }
 
   @Test
+  void aListenerThatThrowsIsNoFailure() {
+    List<String> told = new ArrayList<>();
+    SessionListener throwing =
+        new SessionListener() {
+          @Override
+          public void evicted(String id, String principal, String by) {
+            throw new IllegalStateException("a fault of the application");
+          }
+
+          @Override
+          public void error(String operation, Throwable error) {
+            told.add(operation);
+            throw new IllegalStateException("once more");
+          }
+        };
+    try (Sessions third = Sessions.builder().redis(server.uri()).secrets(Nodes.SECRET).listener(throwing).build()) {
+      LoginOptions single = LoginOptions.defaults().maxSessions(SessionLimit.of(1));
+      third.create().login("ada", single);
+      Session session = third.create();
+      session.login("ada", single);
+      assertEquals("ada", session.principal());
+      assertEquals(List.of("listener"), told);
+    }
+  }
+
+  @Test
   void allMayGoAlong() {
     Session session = Nodes.stored(one, "a", 1, "b", 1);
     session.login("ada", LoginOptions.defaults().keepAll());
