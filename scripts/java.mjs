@@ -36,7 +36,8 @@ function results() {
       total.tests += number('tests')
       total.failed += number('failures') + number('errors')
       total.skipped += number('skipped')
-      for (const [, reason] of report.matchAll(/<skipped message="([^"]*)"/g)) reasons.add(reason)
+      for (const [, reason] of report.matchAll(/Assumption failed: (skipped: [^\n<\]]*)/g))
+        reasons.add(reason)
     }
   }
   return { ...total, reasons }
