@@ -35,7 +35,7 @@ class NodeSessionsTest {
             .secrets(Nodes.SECRET)
             .commandTimeout(Duration.ofSeconds(5))
             .merge("visits", Merges.counter())
-            .rotationGrace(Duration.ofMillis(50))
+            .rotationGrace(Duration.ofMillis(1500))
             .listener(events)
             .build();
   }
@@ -47,7 +47,7 @@ class NodeSessionsTest {
   }
 
   private NodeProcess node() {
-    return new NodeProcess("sessions.mjs", server.uri(), Nodes.SECRET, "{\"rotationGrace\":50,\"commandTimeout\":5000}");
+    return new NodeProcess("sessions.mjs", server.uri(), Nodes.SECRET, "{\"rotationGrace\":1500,\"commandTimeout\":5000}");
   }
 
   private static String token(Map<String, Object> told) {

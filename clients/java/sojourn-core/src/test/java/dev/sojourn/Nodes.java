@@ -94,9 +94,9 @@ final class Nodes implements AutoCloseable {
   }
 
   static void eventually(java.util.function.BooleanSupplier isSo) {
-    long end = System.nanoTime() + Duration.ofSeconds(10).toNanos();
+    long end = System.nanoTime() + Duration.ofSeconds(30).toNanos();
     while (!isSo.getAsBoolean()) {
-      if (System.nanoTime() > end) throw new AssertionError("not within 10 seconds");
+      if (System.nanoTime() > end) throw new AssertionError("not within 30 seconds");
       try {
         Thread.sleep(5);
       } catch (InterruptedException error) {

@@ -40,6 +40,7 @@ final class RedisServer implements AutoCloseable {
   static RedisServer sentinel(int primary) {
     try {
       Path configuration = Files.createTempFile("sojourn-java-", ".conf");
+      configuration.toFile().deleteOnExit();
       String text =
           """
           sentinel monitor main 127.0.0.1 %d 1
