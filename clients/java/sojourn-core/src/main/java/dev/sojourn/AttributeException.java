@@ -1,0 +1,16 @@
+package dev.sojourn;
+
+/** An attribute has a name or a value that cannot be stored. Nothing was written. */
+@SuppressWarnings("serial")
+public final class AttributeException extends SojournException {
+  private final String attribute;
+
+  AttributeException(String attribute, String problem) {
+    super("ERR_SOJOURN_ATTRIBUTE", "attribute " + quote(attribute) + ": " + problem, 500, null);
+    this.attribute = attribute;
+  }
+
+  public String attribute() {
+    return attribute;
+  }
+}
