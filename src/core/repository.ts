@@ -4,6 +4,7 @@ import { equalBytes } from './crypto.ts'
 import { Denials } from './denials.ts'
 import { Confirmation, type Outcome, type WaitFor } from './durability.ts'
 import {
+  type CreateResult,
   hasRegions,
   type Limit,
   type Owner,
@@ -188,6 +189,7 @@ export class Repository {
 
   /**
    * As `create`, for a token that others may make too.
+   * @param unknown grows by the stamp of a write whose outcome is unknown
    * @returns nothing where something stands under it already, be it only what an ended session has left
    */
   async createOnce(
@@ -196,13 +198,20 @@ export class Repository {
     attributes: ReadonlyMap<string, unknown>,
     meta: Meta,
     limit?: Limit,
+    unknown?: Stamp[],
   ): Promise<Live | undefined> {
     const record = await this.#encode(token, header, attributes, meta)
     const ttl = this.timeToLive(header)
     const owner = this.#ownerOf(token.id, header, meta)
     const confirmation = new Confirmation()
     const { engine } = this.settings
-    const created = await engine.create(token.id, record, ttl, owner, limit, { confirmation })
+    let created: CreateResult
+    try {
+      created = await engine.create(token.id, record, ttl, owner, limit, { confirmation })
+    } catch (error) {
+      if (isIndeterminate(error)) unknown?.push(stampOf(record))
+      throw error
+    }
     if (created.status === 'rejected' && limit !== undefined) {
       const { max, maxOfKind = max } = limit
       if (created.limit === 'all') throw new SessionLimitError(max)
@@ -300,8 +309,7 @@ export class Repository {
               confirmation,
             }))
       } catch (error) {
-        const isUnknown = error instanceof StoreUnavailableError && error.indeterminate
-        if (isUnknown) change.unknown?.push(stampOf(record))
+        if (isIndeterminate(error)) change.unknown?.push(stampOf(record))
         throw error
       }
       if (result.status === 'done') {
@@ -462,6 +470,11 @@ function knownAfter(
     heapBytes += attributeBytes(name, value) - attributeBytes(name, before)
   }
   return { attributes, heapBytes }
+}
+
+/** Whether what was asked for may have been done. */
+function isIndeterminate(error: unknown): boolean {
+  return error instanceof StoreUnavailableError && error.indeterminate
 }
 
 function isObject(value: unknown): boolean {

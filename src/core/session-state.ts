@@ -1,4 +1,5 @@
 import { Attributes, applyDelta, type Delta } from './attributes.ts'
+import { equalBytes } from './crypto.ts'
 import type { Outcome, WaitFor } from './durability.ts'
 import { Ending } from './ending.ts'
 import type { SessionId, Stamp, Trail } from './engine.ts'
@@ -591,7 +592,11 @@ export class SessionState {
     }
     const { live } = loaded
     const rule = pending?.rebase
-    const rebased = (rule ?? rebase)(delta, NOTHING, live.attributes(), settings.merges)
+    // Stored by an attempt of ours whose answer was lost: merged with itself, what was counted counts twice.
+    const isOwn = this.#unknown?.some((stamp) => equalBytes(stamp, live.stamp)) === true
+    const rebased = isOwn
+      ? delta
+      : (rule ?? rebase)(delta, NOTHING, live.attributes(), settings.merges)
     if (rebased.size === 0) {
       this.#pending = undefined
       return this.#become(live, true)
@@ -627,7 +632,9 @@ export class SessionState {
     }
     const lasting = lifetime.persistent === true ? withPersistent(NO_META, true) : NO_META
     const meta = note === undefined ? lasting : withNote(lasting, note.value)
-    return this.repository.createOnce(token ?? this.#newToken(), header, attributes, meta)
+    const unknown = (this.#unknown ??= [])
+    const asked = token ?? this.#newToken()
+    return this.repository.createOnce(asked, header, attributes, meta, undefined, unknown)
   }
 
   async #store(live: Live, rotation?: Rotation, changeMeta?: (meta: Meta) => Meta): Promise<void> {

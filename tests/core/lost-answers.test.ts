@@ -7,7 +7,7 @@ import { setUp } from './session-set-up.ts'
 /** The engine, whose next answer to `method` is lost after it was carried out. */
 function losing(
   engine: Engine,
-  method: 'commit' | 'rotate',
+  method: 'commit' | 'rotate' | 'create',
 ): { engine: Engine; readonly lose: () => void } {
   let isLost = false
   const wrapped = new Proxy(engine, {
@@ -40,6 +40,27 @@ async function counting(method: 'commit' | 'rotate') {
 }
 
 describe('I3 I5 a commit whose answer was lost', () => {
+  it('is not counted twice where it has stored a new session whose token was known before', async () => {
+    let lose: () => void = () => undefined
+    const { browser, announced } = setUp({ merge: { n: counter } }, (engine) => {
+      const hook = losing(engine, 'create')
+      lose = hook.lose
+      return hook.engine
+    })
+    const user = browser()
+    const exchange = await user.request()
+    const { id, session } = exchange
+    session.set('n', 1)
+    lose()
+    await expect(exchange.commit()).rejects.toMatchObject({ indeterminate: true })
+    session.set('m', 2)
+    await exchange.commit()
+    await user.respond(exchange)
+    expect(session.id).toBe(id)
+    expect(await user.sees()).toEqual({ n: 1, m: 2 })
+    expect(announced('conflict')).toEqual([])
+  })
+
   it.each(['commit', 'rotate'] as const)(
     'is not counted twice when it is tried again: %s',
     async (method) => {
