@@ -1,3 +1,4 @@
+import { Arrears } from './arrears.ts'
 import { equalBytes, hmacSha256 } from './crypto.ts'
 import { isTrail, type SessionId, stampOf } from './engine.ts'
 import type { EventHub, SessionEventName, SessionEvents } from './events.ts'
@@ -8,8 +9,9 @@ import type { Live } from './live.ts'
 import { formerOf, isPersistent, type Meta, principalOf } from './meta.ts'
 import { openRecord, type RecordHeader } from './record.ts'
 import type { Repository } from './repository.ts'
+import { isStoreError } from './revoke.ts'
 import { migrateData } from './schema.ts'
-import { deriveToken } from './token.ts'
+import { deriveToken, type Token } from './token.ts'
 import { isSuperseded, makeClaim } from './trail.ts'
 
 /** Keeps what is derived here apart from keys of records, forwards, descriptors and audit entries. */
@@ -39,12 +41,19 @@ export class Mirror {
   /** Sessions whose claim this process has made sure of. */
   readonly #claimed = new Generations<true>({ maxCount: MOST_KEYS })
   readonly #removing = new Set<Promise<void>>()
+  /** Entries that are to go, or to go soon. */
+  readonly #leaving: Arrears
+  /** Entries that are not as the session is: the last write may have failed, or come later. */
+  readonly #stale: Arrears
 
   constructor(repository: Repository, events: EventHub, source: LegacySource) {
     this.#repository = repository
     this.#events = events
     this.#source = source
     this.#mirror = source.mirror as LegacyMirror
+    this.#leaving = new Arrears(repository.settings, (count) => this.#fail(givenUp(count)))
+    // Each has been told of when it failed, and the session's next change makes up for it.
+    this.#stale = new Arrears(repository.settings, () => undefined)
     events.follow((name, event) => this.#follow(name, event))
   }
 
@@ -62,27 +71,61 @@ export class Mirror {
    * Writes the session as it is by now. Never rejects: the session itself is stored.
    * @param former the id of before a rotation @param isRefused whether whoever comes with it is refused
    */
-  async write(live: Live, former?: SessionId, isRefused = false): Promise<void> {
-    try {
-      const last = await this.#write(live)
-      if (former === undefined) return
-      const key = this.#keyOf(former)
-      if (last === undefined || isRefused) await this.#remove(key)
-      else await this.#leave(key, last)
-    } catch (error) {
-      this.#fail(error)
-    }
+  write(live: Live, former?: SessionId, isRefused = false): Promise<void> {
+    return this.#move(live, former === undefined ? undefined : this.#keyOf(former), isRefused)
   }
 
   /** The session was taken over from that key: its browser may never get the cookie of the new one. */
-  async moveFrom(key: string, live: Live): Promise<void> {
+  moveFrom(key: string, live: Live): Promise<void> {
+    return this.#move(live, key, false)
+  }
+
+  async #move(live: Live, former: string | undefined, isRefused: boolean): Promise<void> {
     try {
       const last = await this.#write(live)
-      if (last === undefined) await this.#remove(key)
-      else await this.#leave(key, last)
+      if (former === undefined) return
+      if (last === undefined || isRefused) await this.#remove(former)
+      else await this.#leave(former, last)
     } catch (error) {
       this.#fail(error)
+      const { token } = live
+      if (isStoreError(error)) this.#stale.add(token.id, () => this.#makeGood(token))
+      if (former === undefined) return
+      // Whoever ends the session later knows nothing of a key that it has left before.
+      this.#leaving.add(former, () =>
+        isRefused ? this.#remove(former) : this.#giveUp(former, token),
+      )
     }
+  }
+
+  /** What was to be written. @throws what a store says */
+  async #makeGood(token: Token): Promise<void> {
+    try {
+      const now = await this.#repository.reader.reload(token)
+      const isHere = now.status === 'live' && now.live.token.id === token.id
+      if (isHere) await this.#write(now.live)
+      else await this.#giveUp(this.#keyOf(token.id), token)
+    } catch (error) {
+      // What cannot be written at all is no better the next time.
+      if (isStoreError(error)) throw error
+    }
+  }
+
+  /** A key whose session has moved on, and may have ended since. @throws what a store says */
+  async #giveUp(key: string, token: Token): Promise<void> {
+    const now = await this.#repository.reader.reload(token)
+    if (now.status === 'none' || now.over !== undefined) return this.#remove(key)
+    try {
+      await this.#leave(key, now.live)
+    } catch (error) {
+      if (isStoreError(error)) throw error
+      await this.#remove(key)
+    }
+  }
+
+  /** Ends what is still to be done, after one more try. */
+  async close(): Promise<void> {
+    await Promise.all([this.#leaving.close(), this.#stale.close()])
   }
 
   /** Writes a session whose token is not at hand. Never rejects. */
@@ -198,10 +241,16 @@ export class Mirror {
 
   async #removeAll(id: SessionId): Promise<void> {
     const { keys } = this.#repository.settings.keyring
+    await Promise.all(keys.map((key) => this.#end(this.#derive(key, id))))
+  }
+
+  /** Now, or as soon as the old store takes it. Never rejects. */
+  async #end(key: string): Promise<void> {
     try {
-      await Promise.all(keys.map((key) => this.#remove(this.#derive(key, id))))
+      await this.#remove(key)
     } catch (error) {
       this.#fail(error)
+      this.#leaving.add(key, () => this.#remove(key))
     }
   }
 
@@ -222,6 +271,10 @@ export class Mirror {
   #fail(error: unknown): void {
     this.#events.emit('error', { operation: 'mirror', error })
   }
+}
+
+function givenUp(count: number): Error {
+  return new Error(`what the old store has of sessions that have ended is left there: ${count}`)
 }
 
 /** The id under which a session has ended, where an event tells of that. */

@@ -114,6 +114,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     this.#repository.leftovers.close()
     this.#repository.denials.close()
     await this.#repository.rotations.close()
+    await this.#repository.adoption?.close()
     await this.#audit.close()
     await this.#repository.insight.close()
     const { engine } = this.#settings
