@@ -89,7 +89,7 @@ export class Mirror {
     } catch (error) {
       this.#fail(error)
       const { token } = live
-      if (isStoreError(error)) this.#stale.add(token.id, () => this.#makeGood(token))
+      this.#makeGoodLater(token.id, error, () => this.#makeGood(token))
       if (former === undefined) return
       // Whoever ends the session later knows nothing of a key that it has left before.
       this.#leaving.add(former, () =>
@@ -98,17 +98,22 @@ export class Mirror {
     }
   }
 
+  #makeGoodLater(name: string, error: unknown, work: () => Promise<void>): void {
+    // What cannot be written at all is no better the next time.
+    if (!isStoreError(error)) return
+    this.#stale.add(name, () =>
+      work().catch((failure: unknown) => {
+        if (isStoreError(failure)) throw failure
+      }),
+    )
+  }
+
   /** What was to be written. @throws what a store says */
   async #makeGood(token: Token): Promise<void> {
-    try {
-      const now = await this.#repository.reader.reload(token)
-      const isHere = now.status === 'live' && now.live.token.id === token.id
-      if (isHere) await this.#write(now.live)
-      else await this.#giveUp(this.#keyOf(token.id), token)
-    } catch (error) {
-      // What cannot be written at all is no better the next time.
-      if (isStoreError(error)) throw error
-    }
+    const now = await this.#repository.reader.reload(token)
+    const isHere = now.status === 'live' && now.live.token.id === token.id
+    if (isHere) await this.#write(now.live)
+    else await this.#giveUp(this.#keyOf(token.id), token)
   }
 
   /** A key whose session has moved on, and may have ended since. @throws what a store says */
@@ -130,27 +135,32 @@ export class Mirror {
 
   /** Writes a session whose token is not at hand. Never rejects. */
   async rewrite(id: SessionId): Promise<void> {
-    const { engine, keyring, schema } = this.#repository.settings
     try {
-      const key = this.#keyOf(id)
-      for (let round = 1; round <= MOST_ROUNDS; round++) {
-        const stored = await engine.load(id, { fresh: true })
-        if (stored === undefined) return await this.#remove(key)
-        if (isTrail(stored.record)) {
-          // Whoever has rotated it writes it where it stands now; a login or a step-up has removed it.
-          if (isSuperseded(stored.record)) await this.#remove(key)
-          return
-        }
-        const opened = openRecord(stored.record, { keyring, id, token: undefined })
-        if (opened.status === 'rejected') return
-        const attributes = migrateData(schema, opened, opened.header.schema)?.attributes
-        if (attributes === undefined) return
-        await this.#put(key, opened.meta, opened.header, attributes, stored.ttl)
-        const now = await engine.load(id, { fresh: true })
-        if (now !== undefined && equalBytes(stampOf(now.record), stampOf(stored.record))) return
-      }
+      await this.#rewrite(id)
     } catch (error) {
       this.#fail(error)
+      this.#makeGoodLater(`all ${id}`, error, () => this.#rewrite(id))
+    }
+  }
+
+  async #rewrite(id: SessionId): Promise<void> {
+    const { engine, keyring, schema } = this.#repository.settings
+    const key = this.#keyOf(id)
+    for (let round = 1; round <= MOST_ROUNDS; round++) {
+      const stored = await engine.load(id, { fresh: true })
+      if (stored === undefined) return this.#remove(key)
+      if (isTrail(stored.record)) {
+        // Whoever has rotated it writes it where it stands now; a login or a step-up has removed it.
+        if (isSuperseded(stored.record)) await this.#remove(key)
+        return
+      }
+      const opened = openRecord(stored.record, { keyring, id, token: undefined })
+      if (opened.status === 'rejected') return
+      const attributes = migrateData(schema, opened, opened.header.schema)?.attributes
+      if (attributes === undefined) return
+      await this.#put(key, opened.meta, opened.header, attributes, stored.ttl)
+      const now = await engine.load(id, { fresh: true })
+      if (now !== undefined && equalBytes(stampOf(now.record), stampOf(stored.record))) return
     }
   }
 

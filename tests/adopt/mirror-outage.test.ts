@@ -115,3 +115,13 @@ it.each([false, true])('tries once more when it is closed (away: %s)', async (is
   expect(await stores.oldKeys()).toHaveLength(isAway ? 1 : 0)
   expect(ours.errors.map(({ operation }) => operation)).toEqual(isAway ? ['mirror'] : [])
 })
+
+it('what is set for all sessions of a principal', async () => {
+  const { stores, store, ours, eve } = await begin()
+  await eve.get(ours, '/login/eve')
+  store.isAway = true
+  await ours.sessions.of('eve').set({ role: 'editor' })
+  store.isAway = false
+  const old = await oldSite(stores)
+  await until(async () => (await eve.copy().get(old, '/me'))['role'] === 'editor')
+})
