@@ -23,6 +23,9 @@ const MOST_KEYS = 10_000
 /** Others write to the session on and on: the last of them writes what is so. */
 const MOST_ROUNDS = 32
 
+/** Whether the cookie of such a session outlives the browser, where its adapter forms it. */
+export type LastingRule = (meta: Meta, attributes: ReadonlyMap<string, unknown>) => boolean
+
 /**
  * Keeps the old store up to date with the sessions here, so that the old application can go on with them.
  *
@@ -45,6 +48,7 @@ export class Mirror {
   readonly #leaving: Arrears
   /** Entries that are not as the session is: the last write may have failed, or come later. */
   readonly #stale: Arrears
+  #lasting: LastingRule | undefined
 
   constructor(repository: Repository, events: EventHub, source: LegacySource) {
     this.#repository = repository
@@ -62,9 +66,24 @@ export class Mirror {
     return header !== undefined && this.#mirror.holds(header, this.#keyOf(id))
   }
 
-  /** @param maxAge milliseconds; absent: they end with the browser's session */
-  cookies(id: SessionId, maxAge: number | undefined): readonly string[] {
-    return this.#mirror.cookies(this.#keyOf(id), maxAge)
+  /** See `Sessions.lastingBy`. */
+  lastingBy(rule: LastingRule): void {
+    this.#lasting = rule
+  }
+
+  /** Set-Cookie headers. They last as long as ours. */
+  cookies({ token, meta, header, attributes }: Live): readonly string[] {
+    const key = this.#keyOf(token.id)
+    if (!this.#isLasting(meta, attributes())) return this.#mirror.cookies(key, undefined)
+    const left = header.deadline - this.#repository.settings.engine.now()
+    const { idleTimeout } = header
+    const maxAge = this.#lasting === undefined ? left : Math.min(idleTimeout, left)
+    return this.#mirror.cookies(key, maxAge)
+  }
+
+  #isLasting(meta: Meta, attributes: ReadonlyMap<string, unknown>): boolean {
+    if (this.#lasting !== undefined) return this.#lasting(meta, attributes)
+    return this.#repository.settings.cookie.persistent || isPersistent(meta)
   }
 
   /**
@@ -228,7 +247,7 @@ export class Mirror {
     return this.#mirror.write(key, {
       attributes: Object.fromEntries(attributes),
       principal: principalOf(meta),
-      persistent: this.#repository.settings.cookie.persistent || isPersistent(meta),
+      persistent: this.#isLasting(meta, attributes),
       idleTimeout,
       ttl: Math.max(1, Math.floor(ttl)),
     })

@@ -1,4 +1,5 @@
 import type { Exchange } from '../../core/exchange.ts'
+import { isPersistent, type Meta, noteOf as noteIn } from '../../core/meta.ts'
 import type { CookieSource, StoredCookie } from './cookie-source.ts'
 import type { SessionCookie } from './session-cookie.ts'
 
@@ -24,6 +25,13 @@ export function setNote(
     ...(name === undefined ? {} : { name }),
   }
   exchange.note = Object.keys(note).length === 0 ? undefined : note
+}
+
+/** Whether the cookie outlives the browser, where there is no request. */
+export function isLasting<Source>(meta: Meta, cookies: CookieSource<Source>): boolean {
+  const stored = (noteIn(meta) as Note | undefined)?.cookie
+  // One that was taken over has the age that it was promised until it is stored.
+  return cookies.isLasting(stored) || (stored === undefined && isPersistent(meta))
 }
 
 /** When the cookie ends, milliseconds since the epoch. */
