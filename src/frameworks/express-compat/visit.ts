@@ -8,7 +8,7 @@ import type { ResponseExchange } from '../node/response-hook.ts'
 import { attributeNames, clear, show, showNews, valuesOf } from './attribute-copies.ts'
 import { CallQueue } from './call-queue.ts'
 import { changesOf, type Known, knownAfter } from './json.ts'
-import { endOf, isOver, newIdleTimeout, noteOf, setNote } from './lifetime.ts'
+import { endOf, isOver, isPromised, newIdleTimeout, noteOf, setNote } from './lifetime.ts'
 import { serializeCookie } from './serialize-cookie.ts'
 import { CompatSession, type Home } from './session.ts'
 import { cookieIn, type SessionCookie } from './session-cookie.ts'
@@ -343,6 +343,7 @@ export class Visit implements ResponseExchange, Home {
             noteOf(this.#exchange)?.cookie,
             this.#exchange.idleTimeout,
             expiresAt,
+            isPromised(this.#exchange),
           )
     this.#shownEnd = endOf(this.#cookie)
     return this.#cookie
@@ -392,7 +393,7 @@ export class Visit implements ResponseExchange, Home {
     const cookie = this.#cookieOf(session)
     if (isOver(cookie)) return true
     if (this.#attributes.isNew) return false
-    const kept = this.#settings.cookies.keep(cookie)
+    const kept = this.#settings.cookies.keep(cookie, isPromised(this.#exchange))
     if (!equalValues(kept, noteOf(this.#exchange)?.cookie)) return true
     // Neither can be had without a cookie.
     if (this.#headersSent) return false
@@ -480,7 +481,7 @@ export class Visit implements ResponseExchange, Home {
   #takeNote(cookie: SessionCookie): void {
     const { cookies, genid } = this.#settings
     const name = genid === undefined ? noteOf(this.#exchange)?.name : this.#ownId
-    setNote(this.#exchange, cookies.keep(cookie), name)
+    setNote(this.#exchange, cookies.keep(cookie, isPromised(this.#exchange)), name)
   }
 
   #isCookieDue(session: Seen, { expires }: SessionCookie, isHeld: boolean): boolean {
