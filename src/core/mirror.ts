@@ -261,25 +261,27 @@ export class Mirror {
   #follow(name: SessionEventName, event: object): Promise<void> | undefined {
     const id = endedBy(name, event)
     if (id !== undefined) {
-      const removing = this.#removeAll(id)
+      // What has expired ends there by itself.
+      const removing = this.#removeAll(id, name !== 'expired')
       this.#removing.add(removing)
       void removing.then(() => this.#removing.delete(removing))
     }
     return this.#removing.size === 0 ? undefined : Promise.all(this.#removing).then(() => undefined)
   }
 
-  async #removeAll(id: SessionId): Promise<void> {
+  /** @param isOwed whether it is tried again where the old store is away */
+  async #removeAll(id: SessionId, isOwed = true): Promise<void> {
     const { keys } = this.#repository.settings.keyring
-    await Promise.all(keys.map((key) => this.#end(this.#derive(key, id))))
+    await Promise.all(keys.map((key) => this.#end(this.#derive(key, id), isOwed)))
   }
 
-  /** Now, or as soon as the old store takes it. Never rejects. */
-  async #end(key: string): Promise<void> {
+  /** Never rejects. */
+  async #end(key: string, isOwed: boolean): Promise<void> {
     try {
       await this.#remove(key)
     } catch (error) {
       this.#fail(error)
-      this.#leaving.add(key, () => this.#remove(key))
+      if (isOwed) this.#leaving.add(key, () => this.#remove(key))
     }
   }
 
