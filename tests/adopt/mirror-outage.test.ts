@@ -28,7 +28,7 @@ async function begin(more: { readonly old?: 'keep' } = {}) {
   return { stores, store, ours, eve: new Person() }
 }
 
-it.each(['/logout', '/login/bob'])('%s', async (path) => {
+it.each(['/logout', '/login/bob'])('what %s has ended', async (path) => {
   const { stores, store, ours, eve } = await begin()
   await eve.get(ours, '/login/eve')
   const before = eve.copy()
@@ -42,7 +42,7 @@ it.each(['/logout', '/login/bob'])('%s', async (path) => {
   )
 })
 
-it('a revocation', async () => {
+it('what a revocation has ended', async () => {
   const { stores, store, ours, eve } = await begin()
   await eve.get(ours, '/login/eve')
   await new Person().get(ours, '/login/eve')
@@ -83,7 +83,7 @@ it('a rotation, of a session that has rotated and ended since', async () => {
   expect(await before.get(await oldSite(stores), '/me')).toEqual({})
 })
 
-it('a change', async () => {
+it('what has changed', async () => {
   const { stores, store, ours, eve } = await begin()
   await eve.get(ours, '/login/eve')
   store.isAway = true
@@ -91,6 +91,7 @@ it('a change', async () => {
   store.isAway = false
   const old = await oldSite(stores)
   await until(async () => (await eve.copy().get(old, '/me'))['count'] === 1)
+  expect(ours.errors).toHaveLength(1)
 })
 
 it("a sign-out with old: 'keep'", async () => {
@@ -124,4 +125,5 @@ it('what is set for all sessions of a principal', async () => {
   store.isAway = false
   const old = await oldSite(stores)
   await until(async () => (await eve.copy().get(old, '/me'))['role'] === 'editor')
+  expect(ours.errors).toHaveLength(1)
 })
