@@ -97,7 +97,9 @@ export function koaSession<Old extends object = Attributes>(
         [cookieName, key],
         [signatures, keygripSign(signed(key), keys[0] as SigningKey, algorithm)],
       ],
-      entry: (data, session) => JSON.stringify({ ...data, ...lifetimeOf(session) }),
+      // Those that `sojourn/koa-session` keeps with a session say nothing there, or something else.
+      entry: ({ _maxAge, _externalKey, ...data }, session) =>
+        JSON.stringify({ ...data, ...lifetimeOf(session) }),
     },
   })
 }

@@ -1,3 +1,4 @@
+import { Arrears } from './arrears.ts'
 import { LONGEST_LIFETIME } from './duration.ts'
 import { isTrail, type SessionId, type Stored, stampOf, type WriteResult } from './engine.ts'
 import { SessionConflictError } from './errors.ts'
@@ -49,10 +50,16 @@ export class Adoption {
   readonly mirror: Mirror | undefined
   readonly #repository: Repository
   readonly #events: EventHub
+  /** Entries that are to go. */
+  readonly #leaving: Arrears
 
   constructor(repository: Repository, events: EventHub) {
     this.#repository = repository
     this.#events = events
+    this.#leaving = new Arrears(repository.settings, (count) => {
+      const error = new Error(`entries of sessions taken over are left in the old store: ${count}`)
+      this.#events.emit('error', { operation: 'adopt', error })
+    })
     this.sources = repository.settings.adopt
     const mirrored = this.sources.find(({ old }) => old === 'mirror')
     this.mirror = mirrored && new Mirror(repository, events, mirrored)
@@ -205,12 +212,19 @@ export class Adoption {
     await this.mirror?.end(live)
   }
 
+  /** Now, or as soon as the old store takes it. Never rejects. */
   async #remove(source: LegacySource, key: string): Promise<void> {
     try {
       await source.remove?.(key)
     } catch (error) {
       this.#events.emit('error', { operation: 'adopt', error })
+      this.#leaving.add(`${source.name} ${key}`, async () => source.remove?.(key))
     }
+  }
+
+  /** Tries once more what the old stores have not taken. */
+  async close(): Promise<void> {
+    await Promise.all([this.#leaving.close(), this.mirror?.close()])
   }
 
   async #follow(claim: Token, stored: Stored): Promise<Live | undefined> {

@@ -331,7 +331,7 @@ export class Exchange<Data extends object> {
     if (live !== undefined && mirror !== undefined) {
       const { id } = live.token
       if (state.concealed || (!isSet && mirror.isHeld(this.#header, id))) return NO_COOKIES
-      return mirror.cookies(id, maxAge(state, cookieEnd(state, live)))
+      return mirror.cookies(live)
     }
     if (live === undefined ? !state.loggedOut : !isSet) return NO_COOKIES
     // Under our own name stands ours.

@@ -1,3 +1,4 @@
+import { Arrears } from './arrears.ts'
 import { equalBytes, hmacSha256 } from './crypto.ts'
 import { isTrail, type SessionId, stampOf } from './engine.ts'
 import type { EventHub, SessionEventName, SessionEvents } from './events.ts'
@@ -8,8 +9,9 @@ import type { Live } from './live.ts'
 import { formerOf, isPersistent, type Meta, principalOf } from './meta.ts'
 import { openRecord, type RecordHeader } from './record.ts'
 import type { Repository } from './repository.ts'
+import { isStoreError } from './revoke.ts'
 import { migrateData } from './schema.ts'
-import { deriveToken } from './token.ts'
+import { deriveToken, type Token } from './token.ts'
 import { isSuperseded, makeClaim } from './trail.ts'
 
 /** Keeps what is derived here apart from keys of records, forwards, descriptors and audit entries. */
@@ -20,6 +22,9 @@ const MARGIN = 3_600_000
 const MOST_KEYS = 10_000
 /** Others write to the session on and on: the last of them writes what is so. */
 const MOST_ROUNDS = 32
+
+/** Whether the cookie of such a session outlives the browser, where its adapter forms it. */
+export type LastingRule = (meta: Meta, attributes: ReadonlyMap<string, unknown>) => boolean
 
 /**
  * Keeps the old store up to date with the sessions here, so that the old application can go on with them.
@@ -39,12 +44,20 @@ export class Mirror {
   /** Sessions whose claim this process has made sure of. */
   readonly #claimed = new Generations<true>({ maxCount: MOST_KEYS })
   readonly #removing = new Set<Promise<void>>()
+  /** Entries that are to go, or to go soon. */
+  readonly #leaving: Arrears
+  /** Entries that are not as the session is: the last write may have failed, or come later. */
+  readonly #stale: Arrears
+  #lasting: LastingRule | undefined
 
   constructor(repository: Repository, events: EventHub, source: LegacySource) {
     this.#repository = repository
     this.#events = events
     this.#source = source
     this.#mirror = source.mirror as LegacyMirror
+    this.#leaving = new Arrears(repository.settings, (count) => this.#fail(givenUp(count)))
+    // Each has been told of when it failed, and the session's next change makes up for it.
+    this.#stale = new Arrears(repository.settings, () => undefined)
     events.follow((name, event) => this.#follow(name, event))
   }
 
@@ -53,61 +66,120 @@ export class Mirror {
     return header !== undefined && this.#mirror.holds(header, this.#keyOf(id))
   }
 
-  /** @param maxAge milliseconds; absent: they end with the browser's session */
-  cookies(id: SessionId, maxAge: number | undefined): readonly string[] {
-    return this.#mirror.cookies(this.#keyOf(id), maxAge)
+  /** See `Sessions.lastingBy`. */
+  lastingBy(rule: LastingRule): void {
+    this.#lasting = rule
+  }
+
+  /** Set-Cookie headers. They last as long as ours. */
+  cookies({ token, meta, header, attributes }: Live): readonly string[] {
+    const key = this.#keyOf(token.id)
+    if (!this.#isLasting(meta, attributes())) return this.#mirror.cookies(key, undefined)
+    const left = header.deadline - this.#repository.settings.engine.now()
+    const { idleTimeout } = header
+    const maxAge = this.#lasting === undefined ? left : Math.min(idleTimeout, left)
+    return this.#mirror.cookies(key, maxAge)
+  }
+
+  #isLasting(meta: Meta, attributes: ReadonlyMap<string, unknown>): boolean {
+    if (this.#lasting !== undefined) return this.#lasting(meta, attributes)
+    return this.#repository.settings.cookie.persistent || isPersistent(meta)
   }
 
   /**
    * Writes the session as it is by now. Never rejects: the session itself is stored.
    * @param former the id of before a rotation @param isRefused whether whoever comes with it is refused
    */
-  async write(live: Live, former?: SessionId, isRefused = false): Promise<void> {
-    try {
-      const last = await this.#write(live)
-      if (former === undefined) return
-      const key = this.#keyOf(former)
-      if (last === undefined || isRefused) await this.#remove(key)
-      else await this.#leave(key, last)
-    } catch (error) {
-      this.#fail(error)
-    }
+  write(live: Live, former?: SessionId, isRefused = false): Promise<void> {
+    return this.#move(live, former === undefined ? undefined : this.#keyOf(former), isRefused)
   }
 
   /** The session was taken over from that key: its browser may never get the cookie of the new one. */
-  async moveFrom(key: string, live: Live): Promise<void> {
+  moveFrom(key: string, live: Live): Promise<void> {
+    return this.#move(live, key, false)
+  }
+
+  async #move(live: Live, former: string | undefined, isRefused: boolean): Promise<void> {
     try {
       const last = await this.#write(live)
-      if (last === undefined) await this.#remove(key)
-      else await this.#leave(key, last)
+      if (former === undefined) return
+      if (last === undefined || isRefused) await this.#remove(former)
+      else await this.#leave(former, last)
     } catch (error) {
       this.#fail(error)
+      const { token } = live
+      this.#makeGoodLater(token.id, error, () => this.#makeGood(token))
+      if (former === undefined) return
+      // Whoever ends the session later knows nothing of a key that it has left before.
+      this.#leaving.add(former, () =>
+        isRefused ? this.#remove(former) : this.#giveUp(former, token),
+      )
     }
+  }
+
+  #makeGoodLater(name: string, error: unknown, work: () => Promise<void>): void {
+    // What cannot be written at all is no better the next time.
+    if (!isStoreError(error)) return
+    this.#stale.add(name, () =>
+      work().catch((failure: unknown) => {
+        if (isStoreError(failure)) throw failure
+      }),
+    )
+  }
+
+  /** What was to be written. @throws what a store says */
+  async #makeGood(token: Token): Promise<void> {
+    const now = await this.#repository.reader.reload(token)
+    const isHere = now.status === 'live' && now.live.token.id === token.id
+    if (isHere) await this.#write(now.live)
+    else await this.#giveUp(this.#keyOf(token.id), token)
+  }
+
+  /** A key whose session has moved on, and may have ended since. @throws what a store says */
+  async #giveUp(key: string, token: Token): Promise<void> {
+    const now = await this.#repository.reader.reload(token)
+    if (now.status === 'none' || now.over !== undefined) return this.#remove(key)
+    try {
+      await this.#leave(key, now.live)
+    } catch (error) {
+      if (isStoreError(error)) throw error
+      await this.#remove(key)
+    }
+  }
+
+  /** Ends what is still to be done, after one more try. */
+  async close(): Promise<void> {
+    await Promise.all([this.#leaving.close(), this.#stale.close()])
   }
 
   /** Writes a session whose token is not at hand. Never rejects. */
   async rewrite(id: SessionId): Promise<void> {
-    const { engine, keyring, schema } = this.#repository.settings
     try {
-      const key = this.#keyOf(id)
-      for (let round = 1; round <= MOST_ROUNDS; round++) {
-        const stored = await engine.load(id, { fresh: true })
-        if (stored === undefined) return await this.#remove(key)
-        if (isTrail(stored.record)) {
-          // Whoever has rotated it writes it where it stands now; a login or a step-up has removed it.
-          if (isSuperseded(stored.record)) await this.#remove(key)
-          return
-        }
-        const opened = openRecord(stored.record, { keyring, id, token: undefined })
-        if (opened.status === 'rejected') return
-        const attributes = migrateData(schema, opened, opened.header.schema)?.attributes
-        if (attributes === undefined) return
-        await this.#put(key, opened.meta, opened.header, attributes, stored.ttl)
-        const now = await engine.load(id, { fresh: true })
-        if (now !== undefined && equalBytes(stampOf(now.record), stampOf(stored.record))) return
-      }
+      await this.#rewrite(id)
     } catch (error) {
       this.#fail(error)
+      this.#makeGoodLater(`all ${id}`, error, () => this.#rewrite(id))
+    }
+  }
+
+  async #rewrite(id: SessionId): Promise<void> {
+    const { engine, keyring, schema } = this.#repository.settings
+    const key = this.#keyOf(id)
+    for (let round = 1; round <= MOST_ROUNDS; round++) {
+      const stored = await engine.load(id, { fresh: true })
+      if (stored === undefined) return this.#remove(key)
+      if (isTrail(stored.record)) {
+        // Whoever has rotated it writes it where it stands now; a login or a step-up has removed it.
+        if (isSuperseded(stored.record)) await this.#remove(key)
+        return
+      }
+      const opened = openRecord(stored.record, { keyring, id, token: undefined })
+      if (opened.status === 'rejected') return
+      const attributes = migrateData(schema, opened, opened.header.schema)?.attributes
+      if (attributes === undefined) return
+      await this.#put(key, opened.meta, opened.header, attributes, stored.ttl)
+      const now = await engine.load(id, { fresh: true })
+      if (now !== undefined && equalBytes(stampOf(now.record), stampOf(stored.record))) return
     }
   }
 
@@ -175,7 +247,7 @@ export class Mirror {
     return this.#mirror.write(key, {
       attributes: Object.fromEntries(attributes),
       principal: principalOf(meta),
-      persistent: this.#repository.settings.cookie.persistent || isPersistent(meta),
+      persistent: this.#isLasting(meta, attributes),
       idleTimeout,
       ttl: Math.max(1, Math.floor(ttl)),
     })
@@ -189,19 +261,27 @@ export class Mirror {
   #follow(name: SessionEventName, event: object): Promise<void> | undefined {
     const id = endedBy(name, event)
     if (id !== undefined) {
-      const removing = this.#removeAll(id)
+      // What has expired ends there by itself.
+      const removing = this.#removeAll(id, name !== 'expired')
       this.#removing.add(removing)
       void removing.then(() => this.#removing.delete(removing))
     }
     return this.#removing.size === 0 ? undefined : Promise.all(this.#removing).then(() => undefined)
   }
 
-  async #removeAll(id: SessionId): Promise<void> {
+  /** @param isOwed whether it is tried again where the old store is away */
+  async #removeAll(id: SessionId, isOwed = true): Promise<void> {
     const { keys } = this.#repository.settings.keyring
+    await Promise.all(keys.map((key) => this.#end(this.#derive(key, id), isOwed)))
+  }
+
+  /** Never rejects. */
+  async #end(key: string, isOwed: boolean): Promise<void> {
     try {
-      await Promise.all(keys.map((key) => this.#remove(this.#derive(key, id))))
+      await this.#remove(key)
     } catch (error) {
       this.#fail(error)
+      if (isOwed) this.#leaving.add(key, () => this.#remove(key))
     }
   }
 
@@ -222,6 +302,10 @@ export class Mirror {
   #fail(error: unknown): void {
     this.#events.emit('error', { operation: 'mirror', error })
   }
+}
+
+function givenUp(count: number): Error {
+  return new Error(`what the old store has of sessions that have ended is left there: ${count}`)
 }
 
 /** The id under which a session has ended, where an event tells of that. */

@@ -16,6 +16,7 @@ import type { Exchange, ExchangeOptions, ExchangeRequest } from './exchange.ts'
 import { Expiry } from './expiry.ts'
 import type { InsightOptions, SessionsInsight } from './insight.ts'
 import { checkOwnCookie } from './legacy.ts'
+import type { LastingRule } from './mirror.ts'
 import { openExchange } from './open-exchange.ts'
 import type { Settings } from './options.ts'
 import { namePrincipal } from './principal.ts'
@@ -114,6 +115,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     this.#repository.leftovers.close()
     this.#repository.denials.close()
     await this.#repository.rotations.close()
+    await this.#repository.adoption?.close()
     await this.#audit.close()
     await this.#repository.insight.close()
     const { engine } = this.#settings
@@ -266,6 +268,14 @@ export class Sessions<Data extends object = Record<string, unknown>> {
    */
   checkCookieName(name: string): void {
     checkOwnCookie(this.#settings.adopt, name)
+  }
+
+  /**
+   * For adapters with a cookie of their own: whether a session's outlives the browser, and then as long as its idle
+   * timeout. Another system's cookie, and what its store is told, is to be likewise.
+   */
+  lastingBy(rule: LastingRule): void {
+    this.#repository.adoption?.mirror?.lastingBy(rule)
   }
 
   /** For adapters: `from` takes `other` too, where a framework hands out several objects for a request. */

@@ -176,7 +176,7 @@ describe.each<Kind>(['express', 'fastify', 'koa'])('%s', (kind) => {
 
 describe('fastify, where the plugin makes the sessions', () => {
   const open = async ({ server, client }: Stores, options: object) => {
-    const source = { client, prefix: PREFIX, secret: OLD, ...options }
+    const source = { client, prefix: PREFIX, secret: OLD, cookie: { secure: false }, ...options }
     const cookie = { secure: false, maxAge: 7 * 86_400_000 }
     return newFastifyApp({ redis: server.url, secret: OLD, cookie, source })
   }

@@ -59,19 +59,18 @@ export class CookieSource<Source> {
    * Of a session that is stored.
    * @param idleTimeout the session's, milliseconds
    * @param expiresAt when it ends if nobody comes, milliseconds since the epoch
-   * @param isPersistent whether it was promised a cookie that outlives the browser: where it was taken over from, or
-   * by `login`
+   * @param isPromised its cookie outlives the browser, whatever the options say
    */
   restore(
     request: Source,
     stored: StoredCookie | undefined,
     idleTimeout: number,
     expiresAt: number,
-    isPersistent: boolean,
+    isPromised: boolean,
   ): SessionCookie {
     if (stored !== undefined) return until(new SessionCookie(stored), expiresAt)
     const cookie = this.make(request)
-    if (isPersistent) cookie.originalMaxAge = idleTimeout
+    if (isPromised) cookie.originalMaxAge = idleTimeout
     return this.#lasting(cookie, idleTimeout, expiresAt)
   }
 
@@ -90,9 +89,12 @@ export class CookieSource<Source> {
     return until(cookie, expiresAt)
   }
 
-  /** What is to be kept with the session; nothing where the options say the same. */
-  keep(cookie: SessionCookie): StoredCookie | undefined {
-    if (this.#usual !== undefined && isAlike(cookie, this.#usual)) return undefined
+  /**
+   * What is to be kept with the session; nothing where the options say the same.
+   * @param isPromised nothing kept would say what was promised, and not the options
+   */
+  keep(cookie: SessionCookie, isPromised = false): StoredCookie | undefined {
+    if (!isPromised && this.#usual !== undefined && isAlike(cookie, this.#usual)) return undefined
     const { path, domain, httpOnly, secure, sameSite, partitioned, priority } = cookie
     const { originalMaxAge } = cookie
     const all = { path, domain, httpOnly, secure, sameSite, partitioned, priority, originalMaxAge }

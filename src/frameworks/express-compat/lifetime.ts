@@ -1,4 +1,5 @@
-import type { Exchange } from '../../core/exchange.ts'
+import { type Exchange, insideOf } from '../../core/exchange.ts'
+import { isPersistent, type Meta, noteOf as noteIn } from '../../core/meta.ts'
 import type { CookieSource, StoredCookie } from './cookie-source.ts'
 import type { SessionCookie } from './session-cookie.ts'
 
@@ -24,6 +25,18 @@ export function setNote(
     ...(name === undefined ? {} : { name }),
   }
   exchange.note = Object.keys(note).length === 0 ? undefined : note
+}
+
+/** Of a session that was taken over, or by `login` or `setLifetime`: its cookie outlives the browser, whatever the options say. */
+export function isPromised(exchange: Exchange<object>): boolean {
+  const { live } = insideOf(exchange).state
+  return live !== undefined && isPersistent(live.meta)
+}
+
+/** Whether the cookie outlives the browser, where there is no request. */
+export function isLasting<Source>(meta: Meta, cookies: CookieSource<Source>): boolean {
+  const stored = (noteIn(meta) as Note | undefined)?.cookie
+  return cookies.isLasting(stored) || (stored === undefined && isPersistent(meta))
 }
 
 /** When the cookie ends, milliseconds since the epoch. */

@@ -9,6 +9,7 @@ import { refuseUnknown } from '../../core/unknown-options.ts'
 import { type CreateSessionsOptions, createSessions } from '../../index.ts'
 import { securityOf } from './connection.ts'
 import { CookieSource } from './cookie-source.ts'
+import { isLasting } from './lifetime.ts'
 import { MemoryStore } from './memory-store.ts'
 import { type CompatSecret, secretsFrom, signerWith } from './secrets.ts'
 import { isCookieName } from './serialize-cookie.ts'
@@ -102,9 +103,10 @@ export function settingsOf<Data extends object>(options: CompatOptions<Data>): S
   const isSecure = securityOf(options.proxy ?? undefined)
   const cookies = new CookieSource<IncomingMessage>(options.cookie, isSecure)
   // Last, for it may make connections.
-  const isLasting = typeof cookies.fixed?.maxAge === 'number'
-  const sessions = sessionsOf(options, name, isLasting)
+  const isUsuallyLasting = typeof cookies.fixed?.maxAge === 'number'
+  const sessions = sessionsOf(options, name, isUsuallyLasting)
   sessions.checkCookieName(name)
+  sessions.lastingBy((meta) => isLasting(meta, cookies))
   for (const option of ['resave', 'saveUninitialized'] as const) {
     if (options[option] !== undefined) continue
     process.emitWarning(

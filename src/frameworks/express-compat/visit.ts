@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { SessionEndedError } from '../../core/errors.ts'
-import { type Deliverable, type Exchange, insideOf, type SetCookies } from '../../core/exchange.ts'
-import { isPersistent } from '../../core/meta.ts'
+import type { Deliverable, Exchange, SetCookies } from '../../core/exchange.ts'
 import { principalFrom } from '../../core/principal-from.ts'
 import type { Session } from '../../core/session.ts'
 import { equalValues } from '../../core/values.ts'
@@ -9,7 +8,7 @@ import type { ResponseExchange } from '../node/response-hook.ts'
 import { attributeNames, clear, show, showNews, valuesOf } from './attribute-copies.ts'
 import { CallQueue } from './call-queue.ts'
 import { changesOf, type Known, knownAfter } from './json.ts'
-import { endOf, isOver, newIdleTimeout, noteOf, setNote } from './lifetime.ts'
+import { endOf, isOver, isPromised, newIdleTimeout, noteOf, setNote } from './lifetime.ts'
 import { serializeCookie } from './serialize-cookie.ts'
 import { CompatSession, type Home } from './session.ts'
 import { cookieIn, type SessionCookie } from './session-cookie.ts'
@@ -335,17 +334,16 @@ export class Visit implements ResponseExchange, Home {
   #cookieNow(): SessionCookie {
     if (this.#cookie !== undefined) return this.#cookie
     const { cookies } = this.#settings
-    const { live } = insideOf(this.#exchange).state
     const { expiresAt } = this.#attributes
     this.#cookie =
-      live === undefined || expiresAt === undefined
+      expiresAt === undefined
         ? cookies.make(this.#request)
         : cookies.restore(
             this.#request,
             noteOf(this.#exchange)?.cookie,
             this.#exchange.idleTimeout,
             expiresAt,
-            isPersistent(live.meta),
+            isPromised(this.#exchange),
           )
     this.#shownEnd = endOf(this.#cookie)
     return this.#cookie
@@ -395,7 +393,7 @@ export class Visit implements ResponseExchange, Home {
     const cookie = this.#cookieOf(session)
     if (isOver(cookie)) return true
     if (this.#attributes.isNew) return false
-    const kept = this.#settings.cookies.keep(cookie)
+    const kept = this.#settings.cookies.keep(cookie, isPromised(this.#exchange))
     if (!equalValues(kept, noteOf(this.#exchange)?.cookie)) return true
     // Neither can be had without a cookie.
     if (this.#headersSent) return false
@@ -483,7 +481,7 @@ export class Visit implements ResponseExchange, Home {
   #takeNote(cookie: SessionCookie): void {
     const { cookies, genid } = this.#settings
     const name = genid === undefined ? noteOf(this.#exchange)?.name : this.#ownId
-    setNote(this.#exchange, cookies.keep(cookie), name)
+    setNote(this.#exchange, cookies.keep(cookie, isPromised(this.#exchange)), name)
   }
 
   #isCookieDue(session: Seen, { expires }: SessionCookie, isHeld: boolean): boolean {

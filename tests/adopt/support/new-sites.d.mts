@@ -10,6 +10,8 @@ export interface NewAppOptions extends CreateSessionsOptions<Record<string, unkn
   readonly name?: string | undefined
   /** Milliseconds. */
   readonly maxAge?: number | undefined
+  /** Of compat(): its option `cookie` is a function. */
+  readonly perRequest?: boolean | undefined
   /** Of compat(). */
   readonly principal?: (data: Record<string, unknown>) => string | undefined
   readonly source: ConnectRedisOptions

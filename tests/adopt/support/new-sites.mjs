@@ -21,10 +21,10 @@ const SOURCES = {
 }
 
 const APPS = {
-  express: async (name, { maxAge, ...options }) => {
+  express: async (name, { maxAge, perRequest, ...options }) => {
     const middleware = compat({
       ...options,
-      ...(maxAge && { cookie: { maxAge } }),
+      ...(maxAge && { cookie: perRequest ? () => ({ maxAge }) : { maxAge } }),
       ...(name && { name }),
       ...{ resave: false, saveUninitialized: false },
     })
@@ -33,8 +33,7 @@ const APPS = {
   fastify: async (cookieName, { maxAge, ...options }) => {
     const given = { saveUninitialized: false, rolling: false, ...(cookieName && { cookieName }) }
     const cookie = { secure: false, ...(maxAge && { maxAge }) }
-    const persistent = maxAge !== undefined
-    const sessions = createSessions({ ...options, absoluteTimeout: '30d', cookie: { persistent } })
+    const sessions = createSessions({ ...options, absoluteTimeout: '60d' })
     const close = async (error) => {
       await sessions.close()
       throw error

@@ -9,6 +9,11 @@ import { getIronSession } from 'iron-session'
 import Koa from 'koa'
 import koaSession from 'koa-session'
 
+/** Milliseconds; nothing for a cookie that ends with the browser. */
+function ageIn(text) {
+  return text === 'session' ? undefined : Number(text)
+}
+
 /** express-session with connect-redis. */
 export function expressSessionApp({ client, prefix = 'sess:', secret, maxAge, cookie }) {
   return expressApp(
@@ -41,6 +46,11 @@ export function expressApp(middleware) {
   app.get('/count', (req, res) => {
     req.session.count = (req.session.count ?? 0) + 1
     res.json({ count: req.session.count })
+  })
+  app.get('/remember/:user/:age', (req, res) => {
+    req.session.userId = req.params.user
+    req.session.cookie.maxAge = ageIn(req.params.age) ?? null
+    res.json({})
   })
   app.get('/cart', (req, res) => {
     req.session.cart = { items: [{ sku: 'tea', quantity: 2 }], at: '2026-01-01' }
@@ -78,6 +88,11 @@ export async function fastifyAppOn(plugin, options) {
       return {}
     }),
   )
+  app.get('/remember/:user/:age', async ({ session, params }) => {
+    session.userId = params.user
+    session.options({ maxAge: ageIn(params.age) ?? null })
+    return {}
+  })
   app.get('/count', async ({ session }) => {
     session.count = (session.count ?? 0) + 1
     return { count: session.count }
@@ -109,11 +124,15 @@ export function koaAppOn(session, options, keys) {
   app.keys = keys
   app.use(session(options, app))
   app.use(async (ctx) => {
-    const [, what, user] = ctx.path.split('/')
+    const [, what, user, age] = ctx.path.split('/')
     const { session } = ctx
     ctx.body = {}
     if (what === 'me') ctx.body = session.toJSON()
     if (what === 'login') session.userId = user
+    if (what === 'remember') {
+      session.userId = user
+      session.maxAge = ageIn(age) ?? 'session'
+    }
     if (what === 'logout') ctx.session = null
     if (what === 'count') {
       session.count = (session.count ?? 0) + 1

@@ -11,6 +11,7 @@ import { borrowedSecrets } from '../../node/borrowed-secrets.ts'
 import { type Arrivals, checkOptions, type MountOptions } from '../../node/mount.ts'
 import type { AnyExchange } from '../../node/response-hook.ts'
 import { PrefixedCookie } from './cookie-reader.ts'
+import { isLasting } from './session.ts'
 import type { CookieOptions } from './session-cookie.ts'
 import type { FastifySessionObject } from './types.ts'
 
@@ -22,7 +23,10 @@ export type SessionAttributes = {
 /** Sessions of any data. */
 export interface AnySessions
   extends Arrivals<AnyExchange>,
-    Pick<Sessions, 'stored' | 'revoke' | 'close' | 'checkCookieName' | 'of' | 'watch' | 'on'> {}
+    Pick<
+      Sessions,
+      'stored' | 'revoke' | 'close' | 'checkCookieName' | 'lastingBy' | 'of' | 'watch' | 'on'
+    > {}
 
 /** Null, undefined and '' are nobody. */
 export type PrincipalOf = (session: FastifySessionObject) => string | number | null | undefined
@@ -143,6 +147,7 @@ export function planOf(options: FastifySessionOptions): Plan {
   try {
     checkOptions(sessions, mount, ['fresh', 'outage'])
     checkCookieName(sessions, cookieName)
+    sessions.lastingBy((meta, attributes) => isLasting(meta, attributes, cookie))
   } catch (error) {
     if (given === undefined) void sessions.close()
     throw error

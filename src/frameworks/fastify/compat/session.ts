@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { LONGEST_LIFETIME } from '../../../core/duration.ts'
-import { isPersistent, originOf } from '../../../core/meta.ts'
+import { isPersistent, type Meta, originOf } from '../../../core/meta.ts'
 import type { Lifetime } from '../../../core/repository.ts'
 import type { SessionState } from '../../../core/session-state.ts'
 import type { Token } from '../../../core/token.ts'
@@ -223,6 +223,17 @@ export function keptOf(state: SessionState): Kept | undefined {
 function promisedOf({ live }: SessionState): Kept | undefined {
   if (live === undefined || !isPersistent(live.meta)) return undefined
   return originOf(live.meta) && { originalMaxAge: live.header.idleTimeout }
+}
+
+/** Whether the cookie outlives the browser, where there is no request. */
+export function isLasting(
+  meta: Meta,
+  attributes: ReadonlyMap<string, unknown>,
+  usual: CookieOptions,
+): boolean {
+  const kept = attributes.get(COOKIE) as Kept | null | undefined
+  const age = kept?.originalMaxAge
+  return age === undefined ? Boolean(usual.maxAge) || isPersistent(meta) : Boolean(age)
 }
 
 /** The session ends when its cookie does. */

@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import { type Exchange, insideOf, type SetCookies } from '../../../core/exchange.ts'
-import { isPersistent, originOf } from '../../../core/meta.ts'
+import { isPersistent, type Meta, originOf } from '../../../core/meta.ts'
 import type { Session } from '../../../core/session.ts'
 import { checkAttributeName } from '../../../core/values.ts'
 import type { ResponseExchange } from '../../node/response-hook.ts'
@@ -108,13 +108,18 @@ export class ContextSession implements ResponseExchange, ModelHost {
     if (this.#options === undefined) {
       this.#options = { ...this.#settings.cookie }
       const maxAge =
-        (this.session.get(MAX_AGE) as CookieSettings['maxAge']) ?? broughtMaxAge(this.#exchange)
+        (this.session.get(MAX_AGE) as CookieSettings['maxAge']) ?? this.#broughtMaxAge()
       if (maxAge !== undefined) this.#options.maxAge = maxAge
       // A session that is stored has one, also where the option has not been given.
       else if (!this.session.isNew) this.#options.maxAge ||= this.#exchange.idleTimeout
       this.#givenMaxAge = this.#options.maxAge
     }
     return this.#options
+  }
+
+  #broughtMaxAge(): CookieSettings['maxAge'] {
+    const { live } = insideOf(this.#exchange).state
+    return live && broughtMaxAge(live.meta, live.header.idleTimeout)
   }
 
   get maxAge(): CookieSettings['maxAge'] {
@@ -295,9 +300,17 @@ export class ContextSession implements ResponseExchange, ModelHost {
 }
 
 /** Of a session that has it from elsewhere: it was taken over, or is persistent by `login` or `setLifetime`. */
-function broughtMaxAge(exchange: Exchange<Attributes>): CookieSettings['maxAge'] {
-  const { live } = insideOf(exchange).state
-  if (live === undefined) return undefined
-  if (isPersistent(live.meta)) return live.header.idleTimeout
-  return originOf(live.meta) === undefined ? undefined : 'session'
+function broughtMaxAge(meta: Meta, idleTimeout: number): CookieSettings['maxAge'] {
+  if (isPersistent(meta)) return idleTimeout
+  return originOf(meta) === undefined ? undefined : 'session'
+}
+
+/** Whether the cookie outlives the browser, where there is no request. @param usual of the options */
+export function isLasting(
+  meta: Meta,
+  attributes: ReadonlyMap<string, unknown>,
+  usual: CookieSettings['maxAge'],
+): boolean {
+  const maxAge = attributes.get(MAX_AGE) ?? broughtMaxAge(meta, 1) ?? usual
+  return typeof maxAge === 'number' && maxAge > 0
 }

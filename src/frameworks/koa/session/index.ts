@@ -7,7 +7,7 @@ import { createSessions } from '../../../index.ts'
 import { hookResponse } from '../../node/response-hook.ts'
 import { commitAfter, refuse } from '../commit-after.ts'
 import type { Next } from '../entered.ts'
-import { ContextSession } from './context-session.ts'
+import { ContextSession, isLasting } from './context-session.ts'
 import { type Attributes, type KoaSessionOptions, readOptions, type Settings } from './options.ts'
 import { secretsFrom } from './secrets.ts'
 
@@ -45,10 +45,11 @@ export function koaSession(
   if (!isApp(app)) throw new TypeError('app instance required: `session(opts, app)`')
   const settings = readOptions((options ?? {}) as KoaSessionOptions)
   extendContext(app.context)
-  let made = settings.sessions
+  let made: Sessions<Attributes> | undefined
   // Applications may set their keys after the middleware.
   const sessionsOf = (): Sessions<Attributes> => (made ??= makeSessions(settings, app.keys))
-  if (settings.createOptions.secrets !== undefined || app.keys !== undefined) sessionsOf()
+  const { sessions, createOptions } = settings
+  if ((sessions ?? createOptions.secrets ?? app.keys) !== undefined) sessionsOf()
   const middleware = (ctx: Context, next: Next): Promise<unknown> =>
     handle(ctx, next, sessionsOf(), settings)
   return Object.defineProperty(middleware, 'sessions', { get: sessionsOf }) as KoaSessionMiddleware
@@ -62,10 +63,15 @@ function isApp(value: unknown): value is Koa {
 }
 
 function makeSessions(settings: Settings, keys: unknown): Sessions<Attributes> {
-  const { createOptions } = settings
+  const { cookie } = settings
+  const sessions = settings.sessions ?? createFrom(settings, keys)
+  sessions.lastingBy((meta, attributes) => isLasting(meta, attributes, cookie.maxAge))
+  return sessions
+}
+
+function createFrom({ createOptions, isSigned }: Settings, keys: unknown): Sessions<Attributes> {
   const secrets = createOptions.secrets ?? secretsFrom(keys)
-  if (secrets === undefined && settings.isSigned)
-    throw new Error('.keys required for signed cookies')
+  if (secrets === undefined && isSigned) throw new Error('.keys required for signed cookies')
   return createSessions<Attributes>({ ...createOptions, secrets })
 }
 
