@@ -8,6 +8,7 @@ import type { Sessions } from '../../core/sessions.ts'
 import { SIGNED } from '../../core/token-form.ts'
 import { refuseUnknown } from '../../core/unknown-options.ts'
 import { type CreateSessionsOptions, createSessions } from '../../index.ts'
+import { readInHandshakes } from '../node/other-cookie.ts'
 import { securityOf } from './connection.ts'
 import { CookieSource } from './cookie-source.ts'
 import { MemoryStore } from './memory-store.ts'
@@ -116,6 +117,8 @@ export function settingsOf<Data extends object>(options: CompatOptions<Data>): S
   const isLasting = typeof cookies.fixed?.maxAge === 'number'
   const sessions = sessionsOf(options, name, isLasting)
   sessions.checkCookieName(name)
+  const cookieReader = namedCookie(name, SIGNED)
+  readInHandshakes(sessions, name, cookieReader)
   for (const option of ['resave', 'saveUninitialized'] as const) {
     if (options[option] !== undefined) continue
     process.emitWarning(
@@ -126,7 +129,7 @@ export function settingsOf<Data extends object>(options: CompatOptions<Data>): S
   return {
     sessions: sessions as Sessions<object>,
     name,
-    cookieReader: namedCookie(name, SIGNED),
+    cookieReader,
     cookies,
     isSecure,
     cookieValueOf: options.secret === undefined ? (token) => token : signerWith(options.secret),
@@ -188,7 +191,7 @@ function sessionsOf<Data extends object>(
     absoluteTimeout,
     ...(memory === undefined ? {} : { engine: memory.engine(options.clock) }),
     secrets: [...current, ...former],
-    // For those who read it elsewhere, as `sessionOfUpgrade` does, and for the old store of `adopt`.
+    // For the old store of `adopt`, and frameworks that call themselves.
     cookie: inForm({ name: cookieName, secure: isPrefixed, persistent }, SIGNED),
   })
 }

@@ -4,6 +4,7 @@ import type { CookieReader } from '../../../core/cookie.ts'
 import { type Exchange, type ExchangeRequest, insideOf } from '../../../core/exchange.ts'
 import type { Sessions } from '../../../core/sessions.ts'
 import { createSessions } from '../../../index.ts'
+import { readInHandshakes } from '../../node/other-cookie.ts'
 import { hookResponse } from '../../node/response-hook.ts'
 import { commitAfter, refuse } from '../commit-after.ts'
 import type { Next } from '../entered.ts'
@@ -45,7 +46,7 @@ export function koaSession(
   if (!isApp(app)) throw new TypeError('app instance required: `session(opts, app)`')
   const settings = readOptions((options ?? {}) as KoaSessionOptions)
   extendContext(app.context)
-  let made = settings.sessions
+  let made = settings.sessions && inHandshakes(settings.sessions, settings)
   // Applications may set their keys after the middleware.
   const sessionsOf = (): Sessions<Attributes> => (made ??= makeSessions(settings, app.keys))
   if (settings.createOptions.secrets !== undefined || app.keys !== undefined) sessionsOf()
@@ -66,7 +67,13 @@ function makeSessions(settings: Settings, keys: unknown): Sessions<Attributes> {
   const secrets = createOptions.secrets ?? secretsFrom(keys)
   if (secrets === undefined && settings.isSigned)
     throw new Error('.keys required for signed cookies')
-  return createSessions<Attributes>({ ...createOptions, secrets })
+  return inHandshakes(createSessions<Attributes>({ ...createOptions, secrets }), settings)
+}
+
+function inHandshakes(sessions: Sessions<Attributes>, settings: Settings): Sessions<Attributes> {
+  const { cookie, opening, behaviour } = settings
+  if (behaviour.externalKey === undefined) readInHandshakes(sessions, cookie.key, opening.cookie)
+  return sessions
 }
 
 function handle(
