@@ -166,18 +166,17 @@ const rows: Readonly<Record<string, Row>> = {
     handlers: {
       ...basic,
       '/new': (ctx) => {
-        const seen = [ctx.session?.isNew]
-        ctx.session = { n: 1 } as never
-        seen.push(ctx.session?.isNew)
-        ctx.session = ctx.session
-        seen.push(ctx.session?.isNew)
-        ctx.session = null
-        ctx.session = {} as never
-        seen.push(ctx.session?.isNew)
+        const isNew = (): unknown => ctx.session?.isNew
+        const seen = [isNew()]
+        for (const given of [{ n: 1 }, null, {}]) {
+          ctx.session = given as Any | null
+          seen.push(isNew())
+        }
         return seen
       },
       '/same': (ctx) => {
-        ctx.session = ctx.session
+        const { session } = ctx
+        ctx.session = session
         return [ctx.session?.isNew]
       },
     },

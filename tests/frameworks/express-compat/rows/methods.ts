@@ -395,13 +395,13 @@ export const methods: Readonly<Record<string, Row>> = {
           '/generate': (req, res) => {
             const { session } = req
             unset(req, how)
-            req.sessionStore.generate(req as never)
+            req.sessionStore.generate(req)
             req.session['n'] = 10
             res.json({ same: req.session === session, n: req.session['n'] })
           },
           '/regenerate': (req, res) => {
             unset(req, how)
-            req.sessionStore.regenerate(req as never, (error) => {
+            req.sessionStore.regenerate(req, (error) => {
               req.session['n'] = 20
               res.json({ error: tell(error), n: req.session['n'] })
             })
