@@ -1,4 +1,6 @@
-import express, { type RequestHandler } from 'express'
+import type { IncomingMessage } from 'node:http'
+import express, { type Request, type RequestHandler } from 'express'
+import type { SessionOptions, Store } from 'express-session'
 import { createSessions, type Sessions } from 'sojourn'
 import {
   type CompatMiddleware,
@@ -46,6 +48,34 @@ describe('compat', () => {
       secret: SECRET,
       cookie: (req: { url: string }) => ({ path: req.url, secure: true }),
     })
+  })
+
+  it('functions get the request: as node has it, or Express', () => {
+    compat({
+      secret: SECRET,
+      cookie: (req) => {
+        expectTypeOf(req).toExtend<IncomingMessage>()
+        return { secure: req.headers['x-forwarded-proto'] === 'https', path: req.url }
+      },
+      genid: (req) => String(req.headers['x-request-id']),
+    })
+    compat({
+      secret: SECRET,
+      cookie: (req: Request) => ({ secure: req.secure }),
+      genid: (req: Request) => req.hostname,
+    })
+    // @ts-expect-error no text
+    compat({ secret: SECRET, genid: () => 1 })
+  })
+
+  it('takes what is typed as options of express-session, with its function of Express’ request', () => {
+    expectTypeOf<SessionOptions>().toExtend<CompatOptions<Data>>()
+    expectTypeOf<SessionOptions>().toExtend<CompatOptions<Record<string, unknown>>>()
+    expectTypeOf<{ store: Store; secret: string }>().toExtend<CompatOptions<Data>>()
+    const options = { secret: SECRET, cookie: { sameSite: 'lax' } } satisfies SessionOptions
+    expectTypeOf(compat(options)).toExtend<RequestHandler>()
+    // @ts-expect-error a store of nobody's
+    compat({ secret: SECRET, store: { get: () => undefined } })
   })
 
   it('refuses wrong options', () => {

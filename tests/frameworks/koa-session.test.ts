@@ -136,6 +136,52 @@ const rows: Readonly<Record<string, Row>> = {
     },
     visits: ['/count', '/count', '/commit', '/count', '/read'],
   },
+  'autoCommit: false ends nothing by itself, and leaves the cookie': {
+    options: { autoCommit: false },
+    handlers: {
+      ...basic,
+      '/commit': async (ctx) => {
+        const text = count(ctx)
+        await ctx.session?.manuallyCommit()
+        return text
+      },
+      '/null': (ctx) => {
+        ctx.session = null
+        return [ctx.session]
+      },
+      '/negative': (ctx) => {
+        if (ctx.session) ctx.session.maxAge = -1
+        return 'over'
+      },
+      '/null-and-commit': async (ctx) => {
+        const { session } = ctx
+        ctx.session = null
+        await session?.manuallyCommit()
+        return 'committed'
+      },
+    },
+    visits: ['/commit', '/null', '/read', '/negative', '/read', '/null-and-commit', '/read'],
+  },
+  'what has been given is not new': {
+    handlers: {
+      ...basic,
+      '/new': (ctx) => {
+        const isNew = (): unknown => ctx.session?.isNew
+        const seen = [isNew()]
+        for (const given of [{ n: 1 }, null, {}]) {
+          ctx.session = given as Any | null
+          seen.push(isNew())
+        }
+        return seen
+      },
+      '/same': (ctx) => {
+        const { session } = ctx
+        ctx.session = session
+        return [ctx.session?.isNew]
+      },
+    },
+    visits: ['/same', '/new', '/read', '/new'],
+  },
   'names with _ and functions are not stored': {
     handlers: {
       ...basic,

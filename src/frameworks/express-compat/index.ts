@@ -105,11 +105,15 @@ function open(
   const start = (exchange: Exchange<object>): void => {
     const visit = new Visit(request, settings, exchange, store)
     const enter = (record?: SessionRecord | null): void => {
-      defineProperties(request, visit, store)
-      hookResponse(response, visit, next, sessions)
-      endOnce(response)
-      if (record === null) visit.generate()
-      else if (record !== undefined) store.createSession(request, record)
+      try {
+        defineProperties(request, visit, store)
+        if (hookResponse(response, visit, next, sessions)) endOnce(response)
+        if (record === null) visit.generate()
+        else if (record !== undefined) store.createSession(request, record)
+      } catch (error) {
+        // Nobody else would hear of it: it may be long since the middleware was called.
+        return next(error)
+      }
       next()
     }
     const { replacedGet } = store

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { inForm, namedCookie } from '../../core/cookie.ts'
 import { ENGINE_OPTION_NAMES } from '../../core/engine-option-names.ts'
@@ -7,6 +8,7 @@ import type { Sessions } from '../../core/sessions.ts'
 import { SIGNED } from '../../core/token-form.ts'
 import { refuseUnknown } from '../../core/unknown-options.ts'
 import { type CreateSessionsOptions, createSessions } from '../../index.ts'
+import { readInHandshakes } from '../node/other-cookie.ts'
 import { securityOf } from './connection.ts'
 import { CookieSource } from './cookie-source.ts'
 import { isLasting } from './lifetime.ts'
@@ -16,7 +18,12 @@ import { isCookieName } from './serialize-cookie.ts'
 import type { SessionCookieOptions } from './session-cookie.ts'
 import type { Settings } from './settings.ts'
 
-/** Those of express-session. */
+/** Of node's request. As a method, so that one of a narrower request fits too, such as Express' own. */
+interface OfRequest<Result> {
+  call(request: IncomingMessage & { readonly url: string }): Result
+}
+
+/** Those of express-session, so that its type `SessionOptions` fits. */
 interface ExpressSessionOptions<Data extends object> {
   /** Any text or bytes. In a list the first signs, the others still open. */
   readonly secret?: CompatSecret | readonly CompatSecret[] | undefined
@@ -25,7 +32,7 @@ interface ExpressSessionOptions<Data extends object> {
   /** An older name of `name`. */
   readonly key?: string | undefined
   /** Default `{ path: '/', httpOnly: true, secure: false, maxAge: null }`. */
-  readonly cookie?: SessionCookieOptions | ((request: never) => SessionCookieOptions) | undefined
+  readonly cookie?: SessionCookieOptions | OfRequest<SessionCookieOptions>['call'] | undefined
   /** Changes nothing: an unmodified session is renewed, and a rewrite would undo what others have changed. */
   readonly resave?: boolean | undefined
   /** Whether new sessions are stored that hold nothing. Default true. */
@@ -33,13 +40,18 @@ interface ExpressSessionOptions<Data extends object> {
   /** Whether each response sets the cookie anew. Default false. */
   readonly rolling?: boolean | undefined
   /** What `req.session.id` is; the cookie holds a random token all the same. */
-  readonly genid?: ((request: never) => string) | undefined
+  readonly genid?: OfRequest<string>['call'] | undefined
   /** Whether X-Forwarded-Proto is believed. Default: as Express' `trust proxy` says. */
   readonly proxy?: boolean | undefined
   /** What happens when `req.session` is deleted or set to null. Default `'keep'`. */
   readonly unset?: 'keep' | 'destroy' | undefined
-  /** `new MemoryStore()`, or what `sojourn/express-session` has made. */
-  readonly store?: MemoryStore | { readonly sessions: Sessions<Data> } | undefined
+  /** `new MemoryStore()`, or what `sojourn/express-session` has made. Others (an `EventEmitter`) are refused at the start. */
+  readonly store?:
+    | MemoryStore
+    | { readonly sessions: Sessions<Data> }
+    | EventEmitter
+    | null
+    | undefined
 }
 
 export interface CompatOptions<Data extends object>
@@ -88,10 +100,10 @@ export function settingsOf<Data extends object>(options: CompatOptions<Data>): S
     throw new OptionError('name', "takes letters, digits and -_.!#$%&'*+^`|~")
   for (const option of ['genid', 'principal'] as const) {
     const value: unknown = options[option]
-    if (value === undefined || typeof value === 'function') continue
+    if (value === undefined || value === null || typeof value === 'function') continue
     throw new OptionError(option, 'must be a function')
   }
-  const { unset = 'keep' } = options
+  const unset = options.unset ?? 'keep'
   if (unset !== 'keep' && unset !== 'destroy') {
     throw new OptionError('unset', 'must be "destroy" or "keep"')
   }
@@ -107,6 +119,8 @@ export function settingsOf<Data extends object>(options: CompatOptions<Data>): S
   const sessions = sessionsOf(options, name, isUsuallyLasting)
   sessions.checkCookieName(name)
   sessions.lastingBy((meta) => isLasting(meta, cookies))
+  const cookieReader = namedCookie(name, SIGNED)
+  readInHandshakes(sessions, name, cookieReader)
   for (const option of ['resave', 'saveUninitialized'] as const) {
     if (options[option] !== undefined) continue
     process.emitWarning(
@@ -117,7 +131,7 @@ export function settingsOf<Data extends object>(options: CompatOptions<Data>): S
   return {
     sessions: sessions as Sessions<object>,
     name,
-    cookieReader: namedCookie(name, SIGNED),
+    cookieReader,
     cookies,
     isSecure,
     cookieValueOf: options.secret === undefined ? (token) => token : signerWith(options.secret),
@@ -126,8 +140,8 @@ export function settingsOf<Data extends object>(options: CompatOptions<Data>): S
     rolling: options.rolling ?? false,
     unsetDestroys: unset === 'destroy',
     renewsAlways: options.touchAfter === undefined,
-    genid: options.genid as Settings['genid'],
-    principal: options.principal,
+    genid: (options.genid ?? undefined) as Settings['genid'],
+    principal: options.principal ?? undefined,
   }
 }
 
@@ -138,10 +152,11 @@ function sessionsOf<Data extends object>(
 ): Sessions<Data> {
   const { sessions: given, secret, secrets } = options
   const memory = options.store instanceof MemoryStore ? options.store : undefined
-  const store = options.store instanceof MemoryStore ? undefined : options.store
+  const store =
+    memory === undefined ? (options.store as { sessions?: Sessions<Data> } | null) : null
   if (memory !== undefined) refuseBeside(options)
   const made = given ?? store?.sessions
-  if (store !== undefined && !isSessions(store.sessions)) {
+  if (store && !isSessions(store.sessions)) {
     throw new OptionError(
       'store',
       "takes what 'sojourn/express-session' has made: other stores cannot compare before they write. Name " +
@@ -156,7 +171,7 @@ function sessionsOf<Data extends object>(
       if (names.includes(name)) continue
       throw new OptionError(name, `stands beside \`${which}\`, which has its own: leave it out`)
     }
-    if (given !== undefined && store !== undefined) {
+    if (given !== undefined && store) {
       throw new OptionError('store', 'stands beside `sessions`: give one of them')
     }
     return made
@@ -178,7 +193,7 @@ function sessionsOf<Data extends object>(
     absoluteTimeout,
     ...(memory === undefined ? {} : { engine: memory.engine(options.clock) }),
     secrets: [...current, ...former],
-    // For those who read it elsewhere, as `sessionOfUpgrade` does, and for the old store of `adopt`.
+    // For the old store of `adopt`, and frameworks that call themselves.
     cookie: inForm({ name: cookieName, secure: isPrefixed, persistent }, SIGNED),
   })
 }

@@ -11,17 +11,18 @@ export function visitOf(request: object): Visit | undefined {
 }
 
 // The same for all requests: with getters of its own each would keep the last one alive for a while.
-const PROPERTIES: PropertyDescriptorMap = {
-  session: {
-    configurable: true,
-    enumerable: true,
-    get(this: Holder): unknown {
-      return this[VISIT]?.session
-    },
-    set(this: Holder, value: unknown) {
-      if (this[VISIT] !== undefined) this[VISIT].session = value
-    },
+const SESSION: PropertyDescriptor = {
+  configurable: true,
+  enumerable: true,
+  get(this: Holder): unknown {
+    return this[VISIT]?.session
   },
+  set(this: Holder, value: unknown) {
+    if (this[VISIT] !== undefined) this[VISIT].session = value
+  },
+}
+const PROPERTIES: PropertyDescriptorMap = {
+  session: SESSION,
   sessionID: {
     configurable: true,
     enumerable: true,
@@ -39,4 +40,10 @@ export function defineProperties(request: object, visit: Visit, sessionStore: ob
   ;(request as Holder)[VISIT] = visit
   Object.defineProperties(request, PROPERTIES)
   Object.assign(request, { sessionStore })
+}
+
+/** Where the application has deleted `session`, or has set it since. */
+export function restoreSession(request: object): void {
+  const own = Object.getOwnPropertyDescriptor(request, 'session')
+  if (own?.get !== SESSION.get) Object.defineProperty(request, 'session', SESSION)
 }

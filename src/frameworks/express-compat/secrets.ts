@@ -3,7 +3,7 @@ import { OptionError } from '../../core/errors.ts'
 import { borrowedSecrets } from '../node/borrowed-secrets.ts'
 
 /** As express-session takes it: the first signs, all open. */
-export type CompatSecret = string | Uint8Array | KeyObject
+export type CompatSecret = string | NodeJS.ArrayBufferView | KeyObject
 
 /**
  * Secrets of ours out of those of express-session.
@@ -41,6 +41,9 @@ export function signerWith(secrets: unknown): (token: string) => string {
 function bytesOf(secret: unknown): Uint8Array | undefined {
   if (typeof secret === 'string') return Buffer.from(secret)
   if (secret instanceof Uint8Array) return secret
+  if (ArrayBuffer.isView(secret)) {
+    return new Uint8Array(secret.buffer, secret.byteOffset, secret.byteLength)
+  }
   if (secret instanceof KeyObject && secret.type === 'secret') return secret.export()
   return undefined
 }

@@ -1,4 +1,5 @@
 import type { Known } from './json.ts'
+import { restoreSession } from './request-properties.ts'
 import { CompatSession } from './session.ts'
 
 /** What an object was when it was last the same as what is stored. */
@@ -20,8 +21,8 @@ export class SessionSlot {
   readonly #held = new Map<CompatSession, Held>()
   /** Objects of sessions that are not this request's any more, and what they were called. */
   readonly #former = new Map<CompatSession, string>()
-  /** Destroyed, or set to nothing by the application. */
-  #isUnset = false
+  /** Destroyed, or set to nothing by the application: what it reads as. */
+  #unset: { readonly value: undefined | null } | undefined
   #foreign: unknown
 
   constructor(request: object) {
@@ -30,22 +31,22 @@ export class SessionSlot {
 
   /** What the application sees. @param make the session, where nobody has looked */
   get(make: () => CompatSession): unknown {
-    if (this.#isUnset) return undefined
+    if (this.#unset !== undefined) return this.#unset.value
     return this.#foreign ?? this.#current ?? make()
   }
 
   /** The application's assignment. */
   set(value: unknown): void {
     this.#foreign = undefined
-    this.#isUnset = value === undefined || value === null
-    if (this.#isUnset || value === this.#current) return
+    this.#unset = value === undefined || value === null ? { value } : undefined
+    if (this.#unset !== undefined || value === this.#current) return
     if (value instanceof CompatSession && this.#held.has(value)) this.#current = value
     else this.#foreign = value
   }
 
   /** Nothing where the application wants none. */
   present(): Seen | typeof FOREIGN | undefined {
-    if (this.#isUnset || !Object.hasOwn(this.#request, 'session')) return undefined
+    if (this.#unset !== undefined || !Object.hasOwn(this.#request, 'session')) return undefined
     if (this.#current === undefined && this.#foreign === undefined) return UNSEEN
     // Deleted and set again it is a property like others.
     const value = (this.#request as { session?: unknown }).session
@@ -67,11 +68,12 @@ export class SessionSlot {
   refresh(): void {
     this.#current = undefined
     this.#foreign = undefined
-    this.#isUnset = false
+    this.#unset = undefined
+    restoreSession(this.#request)
   }
 
   unset(): void {
-    this.#isUnset = true
+    this.#unset = { value: undefined }
   }
 
   /** The session is not the request's any more. @param id what it was called */

@@ -492,6 +492,8 @@ export class Visit implements ResponseExchange, Home {
     }
     // The browser has it under a former token.
     if (this.#wasStored) return true
+    // Signed in by `login`, of which the attributes tell nothing.
+    if (this.#attributes.principal !== undefined) return true
     return saveUninitialized || this.#isRegenerated || this.#isModified(session)
   }
 

@@ -51,23 +51,40 @@ type HookedResponse = ServerResponse & { [HOOK]?: ResponseHook }
 /**
  * Holds a response back until its session is stored, however the response is made: `end`, `write`,
  * `writeHead`, `flushHeaders`, a pipe, or a client that has gone. Where nothing is to be stored
- * everything passes straight through, in the same tick.
+ * everything passes straight through, in the same tick. What is no response is left as it is.
  * @param fail answers the request when the session could not be stored; nothing has gone out then
+ * @returns whether there is a response
  */
 export function hookResponse(
   response: ServerResponse,
   exchange: ResponseExchange,
   fail: (error: unknown) => void,
   reporter: Reporter,
-): void {
+): boolean {
+  const isThere = isResponse(response)
+  // No cookie goes out any more: a session that is new would be nobody's.
+  if (!isThere || response.headersSent) exchange.sendHeaders()
+  if (!isThere) return false
   const hooked: HookedResponse = response
   const hook = hooked[HOOK]
   // Sessions under several cookies: one hook waits for all of them.
-  if (hook !== undefined) return hook.join(exchange)
+  if (hook !== undefined) {
+    hook.join(exchange)
+    return true
+  }
   hooked[HOOK] = new ResponseHook(response, exchange, fail, reporter)
   install(response, passing)
   response.on('pipe', notePipe)
   response.on('close', noteClose)
+  return true
+}
+
+/**
+ * A WebSocket's handshake has none: applications call middleware with `{}`, and Engine.IO with a stand-in that does
+ * not wait, and takes no header later.
+ */
+function isResponse(response: ServerResponse): boolean {
+  return typeof response.on === 'function' && typeof response.hasHeader === 'function'
 }
 
 /** The commit that a hooked response waits for; it never rejects: `fail` is told, before it resolves. */

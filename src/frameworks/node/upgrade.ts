@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Exchange } from '../../core/exchange.ts'
 import type { Sessions } from '../../core/sessions.ts'
+import { handshakeReader } from './other-cookie.ts'
 import { NodeRequest } from './request.ts'
 
 /** Finds the session of a request with whose answer no cookie can be set. */
@@ -10,7 +11,8 @@ export async function openWithoutCookie<Data extends object>(
   isSecure: (request: IncomingMessage) => boolean,
 ): Promise<Exchange<Data>> {
   const facts = new NodeRequest(request, request, isSecure)
-  const exchange = await sessions.exchange(request, facts)
+  const cookie = handshakeReader(sessions, facts)
+  const exchange = await sessions.exchange(request, facts, { cookie })
   exchange.sendHeaders()
   exchange.afterResponse((error) => sessions.reportError('touch', error))
   return exchange

@@ -20,6 +20,20 @@ export function beyondCases(version: ExpressVersion): void {
       for (const [path, handler] of Object.entries(handlers)) app.all(path, on(handler))
     })
 
+  it('who has signed in by `login` gets the cookie, with nothing in the session', async () => {
+    const started = await node({
+      '/': async (req, res) => {
+        await started.middleware.sessions.from(req).login('ada')
+        res.end()
+      },
+      '/who': (req, res) =>
+        void res.json({ who: started.middleware.sessions.from(req).principal ?? null }),
+    })
+    const browser = new Browser()
+    await browser.get(`${started.origin}/`)
+    expect(await json(browser, `${started.origin}/who`)).toEqual({ who: 'ada' })
+  })
+
   describe('promises', () => {
     it('each method gives one where no callback is given', async () => {
       const { origin } = await node({

@@ -67,6 +67,7 @@ export function optionCases(version: ExpressVersion): void {
       const made = [
         ...[{ secret: bytes }, { secret: createSecretKey(bytes) }, { secret: [SECRET, 'x'] }],
         ...[{ secret: SECRET, secrets }, { secrets }, { secret: SECRET, secrets: [secrets] }],
+        { secret: new DataView(new ArrayBuffer(32)) },
       ].map((options) => compat({ ...quiet, ...options }))
       for (const { sessions } of made) await expect(sessions.close()).resolves.toBeUndefined()
     })
@@ -109,6 +110,15 @@ export function optionCases(version: ExpressVersion): void {
       expect(told.filter((text) => text.includes('32 random')).length).toBeLessThanOrEqual(1)
       expect(told.join('\n')).not.toContain('one that is short')
     })
+
+    it.each(['store', 'genid', 'unset', 'name', 'cookie', 'proxy', 'rolling'])(
+      'takes null for no %s, as there',
+      async (name) => {
+        const { sessions, store } = compat({ ...quiet, secret: SECRET, [name]: null })
+        expect(await store.length()).toBe(0)
+        await sessions.close()
+      },
+    )
 
     it('takes what has `sessions` as a store', async () => {
       const sessions = createSessions()

@@ -9,6 +9,7 @@ import { refuseUnknown, requireObject } from '../../../core/unknown-options.ts'
 import { type CreateSessionsOptions, createSessions } from '../../../index.ts'
 import { borrowedSecrets } from '../../node/borrowed-secrets.ts'
 import { type Arrivals, checkOptions, type MountOptions } from '../../node/mount.ts'
+import { readInHandshakes } from '../../node/other-cookie.ts'
 import type { AnyExchange } from '../../node/response-hook.ts'
 import { PrefixedCookie } from './cookie-reader.ts'
 import { isLasting } from './session.ts'
@@ -152,10 +153,12 @@ export function planOf(options: FastifySessionOptions): Plan {
     if (given === undefined) void sessions.close()
     throw error
   }
+  const reader = new PrefixedCookie(cookieName, cookiePrefix, isDotted ? DOTTED : PLAIN)
+  readInHandshakes(sessions, cookieName, reader)
   return {
     ...{ sessions, isOwn: given === undefined, mount, cookieName, cookiePrefix, cookie },
     ...{
-      reader: new PrefixedCookie(cookieName, cookiePrefix, isDotted ? DOTTED : PLAIN),
+      reader,
       valueOf: isDotted ? dotted : (token: string) => token,
       saveUninitialized,
       rolling,

@@ -53,6 +53,7 @@ export class ContextSession implements ResponseExchange, ModelHost {
   #name: string | undefined
   /** `ctx.session = null`. */
   #isRemoved = false
+  #isRemovalStored = false
   /** To be stored though nothing has changed: its lifetime has been set. */
   #isForced = false
   #isSaved = false
@@ -91,6 +92,7 @@ export class ContextSession implements ResponseExchange, ModelHost {
     }
     if (value !== this.#model) this.#replace(value)
     this.#isRemoved = false
+    this.#isRemovalStored = false
   }
 
   #replace(value: object): void {
@@ -100,6 +102,7 @@ export class ContextSession implements ResponseExchange, ModelHost {
     for (const name of this.session.names())
       if (name !== MAX_AGE && name !== NAME) this.session.delete(name)
     const model = (this.#model ??= modelOf(this))
+    model.isNew = false
     for (const [name, each] of attributes) Reflect.set(model, name, each)
   }
 
@@ -156,7 +159,7 @@ export class ContextSession implements ResponseExchange, ModelHost {
   async #save({ force = false, regenerate = false }: SaveOptions): Promise<void> {
     const { session } = this
     const exchange = this.#exchange
-    if (this.#isRemoved) return exchange.commit()
+    if (this.#isRemoved) return this.#storeRemoval()
     const isToStore = force || regenerate || this.#isForced || exchange.dirty
     if (!isToStore && !this.#isToRenew()) return
     const { beforeSave, genid } = this.#settings.behaviour
@@ -170,7 +173,7 @@ export class ContextSession implements ResponseExchange, ModelHost {
     if (genid !== undefined && (session.isNew || regenerate)) session.set(NAME, this.externalKey)
     const usual = session.isNew ? this.#settings.cookie.maxAge : this.#givenMaxAge
     const isOtherAge = this.#isForced || this.options.maxAge !== usual
-    if (isOtherAge && !this.#setLifetime()) return exchange.commit()
+    if (isOtherAge && !this.#setLifetime()) return this.#storeRemoval()
     if (!isOtherAge && session.isNew) this.#setUsualLifetime()
     const isToTouch = !regenerate && !exchange.dirty && !session.isNew
     // What someone else has ended meanwhile stays so: the exchange drops what is to be stored.
@@ -178,6 +181,11 @@ export class ContextSession implements ResponseExchange, ModelHost {
     if (isToTouch) await session.touch()
     this.#isForced = false
     this.#isSaved = true
+  }
+
+  async #storeRemoval(): Promise<void> {
+    await this.#exchange.commit()
+    this.#isRemovalStored = true
   }
 
   /** @returns whether there is a session left */
@@ -268,13 +276,15 @@ export class ContextSession implements ResponseExchange, ModelHost {
 
   /** @param isDue whether the browser's cookie is not right any more */
   #cookies(token: string | undefined, isDue: boolean): readonly string[] {
-    const { externalKey } = this.#settings.behaviour
+    const { externalKey, autoCommit } = this.#settings.behaviour
     const isToSend = token !== undefined && (this.#isSaved || isDue)
     if (externalKey !== undefined) {
       if (isToSend) externalKey.set(this.#ctx, token)
       return NO_COOKIES
     }
-    const isToClear = token === undefined && (this.#isRemoved || isDue)
+    // Without `autoCommit` the session lives on where nobody has committed its end.
+    const isRemoved = this.#isRemoved && (autoCommit !== false || this.#isRemovalStored)
+    const isToClear = token === undefined && (isRemoved || isDue)
     if (!isToSend && !isToClear) return NO_COOKIES
     const value = isToSend ? token : ''
     const { key } = this.#settings.cookie

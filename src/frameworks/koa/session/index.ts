@@ -4,6 +4,7 @@ import type { CookieReader } from '../../../core/cookie.ts'
 import { type Exchange, type ExchangeRequest, insideOf } from '../../../core/exchange.ts'
 import type { Sessions } from '../../../core/sessions.ts'
 import { createSessions } from '../../../index.ts'
+import { readInHandshakes } from '../../node/other-cookie.ts'
 import { hookResponse } from '../../node/response-hook.ts'
 import { commitAfter, refuse } from '../commit-after.ts'
 import type { Next } from '../entered.ts'
@@ -63,8 +64,9 @@ function isApp(value: unknown): value is Koa {
 }
 
 function makeSessions(settings: Settings, keys: unknown): Sessions<Attributes> {
-  const { cookie } = settings
+  const { cookie, opening, behaviour } = settings
   const sessions = settings.sessions ?? createFrom(settings, keys)
+  if (behaviour.externalKey === undefined) readInHandshakes(sessions, cookie.key, opening.cookie)
   sessions.lastingBy((meta, attributes) => isLasting(meta, attributes, cookie.maxAge))
   return sessions
 }

@@ -28,6 +28,13 @@ const destroy: Handler = (req, res) => {
   res.setHeader('X-Chained', String(returned === session))
 }
 
+const unset = (request: SessionRequest, how: 'delete' | 'null' | 'plain'): void => {
+  const holder = request as { session?: unknown }
+  if (how === 'null') holder.session = null
+  else delete holder.session
+  if (how === 'plain') holder.session = null
+}
+
 /** The methods of a session, and their callbacks. */
 export const methods: Readonly<Record<string, Row>> = {
   'regenerate: a new id, nothing in it, stored all the same': {
@@ -360,6 +367,60 @@ export const methods: Readonly<Record<string, Row>> = {
       for (const path of ['/count', '/again', '/']) await client.get(path)
     },
   },
+  'unset, what it reads as': {
+    handlers: {
+      ...handlers,
+      '/look-back': (req, res) => {
+        const holder = req as { session: unknown }
+        const seen: unknown[] = []
+        for (const value of [null, undefined]) {
+          holder.session = value
+          seen.push(holder.session === value)
+        }
+        delete (req as Partial<SessionRequest>).session
+        seen.push('session' in req, typeof holder.session)
+        res.json(seen)
+      },
+    },
+    visit: async (client) => {
+      for (const path of ['/look-back', '/count', '/look-back', '/']) await client.get(path)
+    },
+  },
+  ...Object.fromEntries(
+    (['delete', 'null', 'plain'] as const).map((how) => [
+      `unset by ${how}, and made anew`,
+      {
+        handlers: {
+          ...handlers,
+          '/generate': (req, res) => {
+            const { session } = req
+            unset(req, how)
+            req.sessionStore.generate(req)
+            req.session['n'] = 10
+            res.json({ same: req.session === session, n: req.session['n'] })
+          },
+          '/regenerate': (req, res) => {
+            unset(req, how)
+            req.sessionStore.regenerate(req, (error) => {
+              req.session['n'] = 20
+              res.json({ error: tell(error), n: req.session['n'] })
+            })
+          },
+          '/reload': (req, res) => {
+            const { session } = req
+            unset(req, how)
+            session.reload((error) => {
+              res.json({ error: tell(error), n: req.session['n'] ?? null })
+            })
+          },
+        },
+        visit: async (client) => {
+          const paths = ['/count', '/generate', '/count', '/regenerate', '/count', '/reload']
+          for (const path of [...paths, '/count']) await client.get(path)
+        },
+      } satisfies Row,
+    ]),
+  ),
   'a session id that is no text: nothing is stored, no cookie': {
     options: { saveUninitialized: true },
     handlers: {
