@@ -129,7 +129,6 @@ def sentinel(name: str) -> Iterator[tuple[Server, Server, Server]]:
 
 
 def _fields(answer: Any) -> dict[str, str]:
-    if isinstance(answer, dict):
-        return {str(key): str(value) for key, value in answer.items()}
-    texts = [each.decode() if isinstance(each, bytes) else str(each) for each in answer]
+    flat = [each for pair in answer.items() for each in pair] if isinstance(answer, dict) else answer
+    texts = [each.decode() if isinstance(each, bytes) else str(each) for each in flat]
     return dict(zip(texts[::2], texts[1::2], strict=True))
