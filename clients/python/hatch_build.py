@@ -9,7 +9,9 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class ScriptsHook(BuildHookInterface[Any]):
-    def initialize(self, _version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if version == "editable":
+            return
         root = Path(self.root)
         packed = root / "scripts"
         folder = packed if packed.is_dir() else root.parents[1] / "protocol" / "scripts"

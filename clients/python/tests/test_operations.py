@@ -47,6 +47,12 @@ def told(node: Any, *names: str) -> list[tuple[str, Any]]:
     return heard
 
 
+def later(node: Any, ms: int) -> None:
+    """For this node it is later than it is."""
+    clock = node._repository.settings.clock
+    clock._offset += ms
+
+
 def stored(node: Any, **attributes: Any) -> Any:
     session = node.open()
     for name, value in attributes.items():
@@ -314,22 +320,24 @@ def test_lifetimes(make: Make, server: Server, prefix: str) -> None:
 
 
 def test_idle_sessions_end_and_used_ones_are_renewed(make: Make, server: Server, prefix: str) -> None:
-    one = make(idle_timeout="300ms")
-    token, idle = stored(one, n=1).token, stored(one, n=1).token
+    one = make(idle_timeout="20s")
+    token = stored(one, n=1).token
     key = record_key(prefix, one.open(token).id)
-    for _ in range(5):
-        time.sleep(0.1)
-        session = one.open(token)
-        assert session["n"] == 1
-        session.commit()
-    assert one.open(idle).is_new
-    server.cli.pexpire(key, 200)
+
+    def left_after(act: Callable[[Any], Any], before: int) -> int:
+        server.cli.pexpire(key, before)
+        act(one.open(token))
+        return int(server.cli.pttl(key))
+
+    assert left_after(lambda session: session.commit(), 17_000) > 19_000
+    assert left_after(lambda session: session.commit(), 19_900) <= 19_900, "too early to be worth a write"
+    assert left_after(lambda session: session.touch(), 19_000) > 19_000
     session = one.open(token)
-    session.touch()
-    assert server.cli.pttl(key) > 250
-    server.cli.pexpire(key, 299)
-    one.open(token).commit()
-    assert server.cli.pttl(key) <= 299
+    session["n"] = 2
+    assert left_after(lambda _: session.commit(), 5_000) > 19_000
+    server.cli.pexpire(key, 1)
+    time.sleep(0.01)
+    assert one.open(token).is_new
 
 
 def test_no_lifetime_reaches_past_the_deadline(make: Make, server: Server, prefix: str) -> None:
@@ -342,7 +350,7 @@ def test_no_lifetime_reaches_past_the_deadline(make: Make, server: Server, prefi
 
 
 def test_rotation_keeps_both_tokens_for_a_while(make: Make) -> None:
-    one, two = make(rotation_grace="150ms"), make(rotation_grace="150ms")
+    one, two = make(), make()
     heard = told(two, "token-reuse", "rejected")
     session = stored(one, n=1)
     first, first_id = session.token, session.id
@@ -360,10 +368,10 @@ def test_rotation_keeps_both_tokens_for_a_while(make: Make) -> None:
     parallel["m"] = 1
     parallel.commit()
     assert parallel.token == second, "a request under way goes on at the successor"
-    assert one.open(second)["m"] == 1, "and settles: from now on the former leads on for 150 ms"
+    assert one.open(second)["m"] == 1, "and settles: from now on the former leads on for 10 seconds"
     assert two.open(first)["n"] == 2
     running = two.open(second)
-    time.sleep(0.2)
+    later(two, 11_000)
     refused = two.open(first)
     assert refused.is_new
     assert refused.ended, "a late request must not touch the cookie"
@@ -431,25 +439,27 @@ def test_reuse_may_end_the_session(make: Make) -> None:
 
 
 def test_a_former_token_whose_successor_nobody_has_used(make: Make) -> None:
-    one = make(rotation_grace="1ms", rotation_patience="50ms")
+    one = make(rotation_patience="20s")
     heard = told(one, "token-reuse")
     session = stored(one, n=1)
     first = session.token
     session.rotate()
     assert one.open(first)["n"] == 1
-    time.sleep(0.06)
+    later(one, 19_000)
+    assert one.open(first)["n"] == 1
+    later(one, 2_000)
     assert one.open(first).is_new
     assert heard == []
 
 
 def test_tokens_are_renewed_by_age(make: Make) -> None:
-    one = make(rotate_every="50ms")
+    one = make(rotate_every="30s")
     session = stored(one, n=1)
     first = session.token
     session = one.open(first)
     session.commit()
     assert session.token == first
-    time.sleep(0.06)
+    later(one, 31_000)
     session = one.open(first)
     session.commit()
     assert session.token != first
