@@ -120,7 +120,7 @@ class SyncDriver:
         try:
             if self.clock.due:
                 self._learn()
-        except Exception as error:
+        except (RedisError, OSError) as error:
             operation.close()
             raise self._failed(error, "time") from None
         while True:
@@ -191,7 +191,7 @@ class AsyncDriver:
         try:
             if self.clock.due:
                 await self._learn()
-        except Exception as error:
+        except (RedisError, OSError) as error:
             operation.close()
             raise self._failed(error, "time") from None
         while True:

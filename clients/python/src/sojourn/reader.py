@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import meta as m
+from .bounded import BoundedSet
 from .errors import SessionElsewhereError
 from .record import RecordHeader, Rejected, is_trail, open_record, stamp_of
 from .revoke import revoke_by_id
@@ -81,7 +82,7 @@ class Reader:
         self._settings = settings
         self._events = events
         #: Former ids whose reuse this process has told of: a client that asks on and on must not fill logs.
-        self._reused: dict[str, None] = {}
+        self._reused = BoundedSet(_MOST_REUSED)
 
     def load(self, token: Token) -> Op[Loaded]:
         """Of a request that comes with the token. The token of the answer may be a successor."""
@@ -169,10 +170,7 @@ class Reader:
             # Its holder never came back in time, and nobody has the successor.
             return Nothing("absent")
         principal = m.text(live.meta, m.PRINCIPAL)
-        if token.id not in self._reused:
-            while len(self._reused) >= _MOST_REUSED:
-                self._reused.pop(next(iter(self._reused)), None)
-            self._reused[token.id] = None
+        if self._reused.add(token.id):
             self._events.emit("token-reuse", id=live.token.id, former_id=token.id, principal=principal)
         if settings.token_reuse == "end":
             ended = yield from revoke_by_id(settings.store, live.token.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import meta as m
+from .bounded import BoundedSet
 from .errors import StoreRefusedError, StoreUnavailableError
 from .keys import TAG_LENGTH
 from .record import RecordHeader
@@ -32,7 +33,7 @@ class Rotations:
         self._settings = settings
         self._events = events
         #: Former ids whose forwards this process has settled.
-        self._settled: dict[str, None] = {}
+        self._settled = BoundedSet(_MOST_SETTLED)
         self._paused_until = 0
 
     def trail(self, rotation: Rotation, header: RecordHeader, source: Token, to: Token) -> Trail:
@@ -56,15 +57,12 @@ class Rotations:
         Once in a process, and again after a failure.
         """
         former, now = live.former, self._settings.clock.now()
-        if former is None or former in self._settled or now < self._paused_until:
+        if former is None or now < self._paused_until or not self._settled.add(former):
             return
-        while len(self._settled) >= _MOST_SETTLED:
-            self._settled.pop(next(iter(self._settled)), None)
-        self._settled[former] = None
         try:
             yield from self._settings.store.settle(former, now + self._settings.rotation_grace)
         except (StoreUnavailableError, StoreRefusedError) as error:
             # The next request with this token tries again, on whichever node.
-            self._settled.pop(former, None)
+            self._settled.discard(former)
             self._paused_until = now + _PAUSE
             self._events.emit("error", operation="settle", error=error)
