@@ -346,7 +346,16 @@ def test_no_lifetime_reaches_past_the_deadline(make: Make, server: Server, prefi
     time.sleep(0.05)
     session["n"] = 2
     session.commit()
-    assert server.cli.pttl(record_key(prefix, session.id)) <= 9_960
+    key = record_key(prefix, session.id)
+    assert server.cli.pttl(key) <= 9_960
+    server.cli.persist(key)
+    assert one.open(session.token)["n"] == 2
+    later(one, 10_000)
+    assert one.open(session.token).is_new, "whatever its TTL"
+    session["n"] = 3
+    session.commit()
+    assert session.ended
+    assert not server.cli.exists(key)
 
 
 def test_rotation_keeps_both_tokens_for_a_while(make: Make) -> None:
@@ -549,7 +558,7 @@ def test_a_sign_out_reaches_what_a_step_up_has_moved(make: Make) -> None:
 def test_a_users_sessions(make: Make) -> None:
     one, two = make(), make()
     a = signed_in(one, device="Firefox", kind="web")
-    time.sleep(0.003)
+    time.sleep(0.01)
     b = signed_in(two, device="Phone", kind="mobile", address="192.0.2.7")
     signed_in(one, "bob")
     mine = one.of(a)
@@ -611,9 +620,9 @@ def test_limits(make: Make, policy: str) -> None:
     one = make(max_sessions=2, on_limit=policy)
     heard = told(one, "evicted")
     a = signed_in(one)
-    time.sleep(0.003)
+    time.sleep(0.01)
     b = signed_in(one)
-    time.sleep(0.003)
+    time.sleep(0.01)
     if policy == "evict-idle":
         one.open(a.token).touch()
     if policy == "reject":
@@ -653,8 +662,9 @@ def test_a_crowded_index(make: Make, server: Server, prefix: str) -> None:
         signed_in(one)
     limited = make(max_sessions=3)
     session = signed_in(limited)
-    assert [info.id for info in one.of("ada").list()][-1] == session.id
-    assert len(one.of("ada").list()) == 3
+    left = [info.id for info in one.of("ada").list()]
+    assert session.id in left
+    assert len(left) == 3
     assert one.of("ada").revoke_all() == 3
 
 
