@@ -130,7 +130,8 @@ def test_texts_that_open_nothing(make: Make) -> None:
     heard = told(one, "rejected")
     repository = getattr(one, "_repository")  # noqa: B009
     unknown = create_token(repository.settings.keyring)
-    for text in ("", "x", "é" * 48, unknown.text, unknown.text[:-1] + "A"):
+    forged = unknown.text[:-1] + ("B" if unknown.text[-1] == "A" else "A")
+    for text in ("", "x", "é" * 48, unknown.text, forged):
         session = one.open(text)
         assert session.is_new
         assert session.cookie() is None
@@ -197,6 +198,24 @@ def test_merges(make: Make) -> None:
     assert found["settings"] == {"t": 2, "l": 2}
     assert found["best"] == 9
     assert found["plain"] == 2, "without a merge the later commit wins"
+
+
+def test_objects_that_another_has_changed_meanwhile_are_read_anew(make: Make) -> None:
+    one, two = make(), make()
+    token = stored(one, a=[1], b=[1], c=1).token
+    mine, theirs = one.open(token), two.open(token)
+    assert (mine["a"], mine["b"]) == ([1], [1])
+    theirs["a"].append(2)
+    theirs.commit()
+    held = mine["b"]
+    mine["c"] = 2
+    mine.commit()
+    assert mine["a"] == [1, 2]
+    assert not mine.dirty
+    held.append(2)
+    mine.commit()
+    assert two.open(token)["b"] == [1, 2], "what nobody else has changed is still in hand"
+    assert two.open(token)["a"] == [1, 2]
 
 
 def test_my_deletion_stands(make: Make) -> None:
@@ -312,6 +331,9 @@ def test_lifetimes(make: Make, server: Server, prefix: str) -> None:
     assert found.deadline - found.created_at == timedelta(seconds=30)
     found.set_lifetime(persistent=True)
     assert not found.dirty, "it is so already"
+    former = found.id
+    found.rotate()
+    assert server.cli.pttl(record_key(prefix, former)) <= 30_000, "of what has ended there is no reuse"
     found.set_lifetime(absolute_timeout="1ms")
     time.sleep(0.01)
     found.commit()
@@ -358,7 +380,7 @@ def test_no_lifetime_reaches_past_the_deadline(make: Make, server: Server, prefi
     assert not server.cli.exists(key)
 
 
-def test_rotation_keeps_both_tokens_for_a_while(make: Make) -> None:
+def test_rotation_keeps_both_tokens_for_a_while(make: Make, server: Server, prefix: str) -> None:
     one, two = make(), make()
     heard = told(two, "token-reuse", "rejected")
     session = stored(one, n=1)
@@ -367,6 +389,8 @@ def test_rotation_keeps_both_tokens_for_a_while(make: Make) -> None:
     session["n"] = 2
     session.rotate()
     second = session.token
+    # Reuse is recognised for an hour.
+    assert 3_500_000 < server.cli.pttl(record_key(prefix, first_id)) <= 3_600_000
     assert (second != first, session.id != first_id) == (True, True)
     assert session.cookie().value == second
     # Who still comes with the former one gets the same successor.
@@ -660,6 +684,7 @@ def test_a_crowded_index(make: Make, server: Server, prefix: str) -> None:
     one = make()
     for _ in range(1_510):
         signed_in(one)
+    assert len(one.of("ada").list()) == 1_510, "page after page"
     limited = make(max_sessions=3)
     session = signed_in(limited)
     left = [info.id for info in one.of("ada").list()]

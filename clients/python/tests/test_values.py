@@ -300,6 +300,8 @@ def test_readers_take_no_more_than_the_bounds() -> None:
         "9181a161c70201" + "91c0",  # a map with half an entry
         "9181a161c70501" + "9401010101",  # a key twice
         "9181a161c70302" + "920101",  # a member twice
+        "9181a161c70302" + "92c3c3",
+        "9181a161c70302" + "92c0c0",
         "9181a161c70302" + "910101",  # bytes after the end of a set
         "9181a161c70201" + "8101",  # no list in it
         "9181a161c703ff" + "000000",  # a timestamp of 3 bytes

@@ -159,6 +159,9 @@ def test_why_records_do_not_open() -> None:
         return found.reason
 
     assert reason(open_record(b"", KEYRING, session_id, token)) == "format"
+    for flags in (2, 3, 0x18, 0x40):
+        odd = record[:1] + bytes([record[1] | flags]) + record[2:]
+        assert reason(open_record(odd, KEYRING, session_id, token)) == "format"
     stranger = Keyring(["a secret that has sealed nothing of this"])
     assert reason(open_record(record, stranger, session_id, token)) == "key"
     assert reason(open_record(record[:-1] + b"\0", KEYRING, session_id, token)) == "damaged"
