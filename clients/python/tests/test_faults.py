@@ -101,6 +101,7 @@ def test_a_commit_whose_answer_is_lost_counts_once(lossy: tuple[Make, Losing]) -
     with pytest.raises(StoreUnavailableError) as caught:
         session.commit()
     assert caught.value.indeterminate
+    assert one._repository.settings.clock.due, "the next connection may lead to another server"
     assert two.open(session.token)["n"] == 1, "it was carried out"
     session.commit()
     assert session["n"] == 1

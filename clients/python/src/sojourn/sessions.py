@@ -139,7 +139,9 @@ class AsyncSessions(_BaseSessions):
     async def close(self) -> None:
         """See `Sessions.close`."""
         if self._is_own:
-            await self._run.client.aclose()
+            client = self._run.client
+            # Before redis-py 5.0.1 it has the other name.
+            await (client.aclose() if hasattr(client, "aclose") else client.close())
 
     async def __aenter__(self) -> AsyncSessions:
         return self
