@@ -128,6 +128,17 @@ const operations = {
       return { content: textOf(opened.attributes, opened.meta), revision, schema, ownerTag }
     })
   },
+  /** What payloads say that may be damaged; null where they are malformed. */
+  decode({ codec, payloads }) {
+    return payloads.map((payload) => {
+      try {
+        const { attributes, meta } = codecs[codec].decode(Buffer.from(payload, 'hex'))
+        return textOf(attributes, meta)
+      } catch {
+        return null
+      }
+    })
+  },
   async get({ token }) {
     return (await open(token)).about()
   },

@@ -19,7 +19,7 @@ from sojourn.keyring import Keyring
 from sojourn.principal import name_principal
 from sojourn.record import Opened, RecordHeader, RecordSettings, encode_record, open_record
 from sojourn.token import create_token, parse_token
-from sojourn.values import equal_values
+from sojourn.values import MalformedPayload, equal_values
 
 from .conftest import SECRETS
 from .servers import Server
@@ -150,6 +150,32 @@ def test_node_opens_what_python_has_made(node: Node) -> None:
             header.schema,
             header.owner_tag,
         )
+
+
+@pytest.mark.parametrize("codec", [MESSAGEPACK, JSON], ids=lambda codec: codec.name)
+def test_both_refuse_the_same(node: Node, codec: Any) -> None:
+    """Payloads with a byte or two changed: what one takes the other takes too, and reads as the same."""
+    rng = random.Random(17)
+    payloads = []
+    for _ in range(4 * COUNT):
+        value = random_value(rng)
+        payload = bytearray(codec.encode({"a": value}, {"b": 1} if rng.random() < 0.2 else {}))
+        for _ in range(rng.randrange(1, 3)):
+            at = rng.randrange(len(payload))
+            payload[at : at + rng.choice((0, 1, 1, 1, 2))] = rng.choice((b"", rng.randbytes(1), b"\xc7", b'"', b"0", b"$"))
+        payloads.append(bytes(payload))
+    answers = node("decode", codec=codec.name, payloads=[payload.hex() for payload in payloads])
+    taken = 0
+    for payload, content in zip(payloads, answers, strict=True):
+        try:
+            found = codec.decode(payload)
+        except MalformedPayload:
+            assert content is None, payload
+            continue
+        assert content is not None, payload
+        assert same(text_of(found.attributes, found.meta), content), payload
+        taken += 1
+    assert taken > 300
 
 
 def test_sessions_of_both(node: Node, sessions: Sessions) -> None:

@@ -155,6 +155,10 @@ def test_maps_and_sets_that_python_has_none_of(codec: Any) -> None:
     assert type(members) is Members
     assert members == [1, True, [1]]
     assert type(through(codec, Members(["b", "a"]))) is OrderedSet
+    zero = next(iter(through(codec, {-0.0})))
+    assert math.copysign(1, zero) == 1, "as a member it is 0 in JavaScript"
+    assert math.copysign(1, next(iter(through(codec, {-0.0: -0.0})))) == 1
+    assert through(codec, [-0.0]) == [0]
     for twice in (Pairs([(1, 2), (1.0, 3)]), Members(["a", "a"]), {math.nan: 1, float("nan"): 2}, Pairs([(1,)])):  # type: ignore[list-item]
         with pytest.raises(SessionAttributeError):
             through(codec, twice)

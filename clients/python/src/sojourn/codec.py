@@ -28,6 +28,7 @@ from .values import (
     Moment,
     OrderedSet,
     ValueProblem,
+    as_key,
     check_name,
     date_to_ms,
     kind_of,
@@ -165,7 +166,7 @@ class _Walk:
             return self._form.map(self._entries(pairs_of(value)))
         members = value.members() if isinstance(value, OrderedSet) else list(value)
         _refuse_twice(members)
-        made = [self._at(f"[member {i}]", member) for i, member in enumerate(members)]
+        made = [self._at(f"[member {i}]", as_key(member)) for i, member in enumerate(members)]
         if not isinstance(value, (OrderedSet, Members)):
             # A set has no order, and the same set is to be the same bytes.
             made.sort(key=self._form.write)
@@ -176,7 +177,7 @@ class _Walk:
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:
                 raise ValueProblem("Pairs holds pairs of key and value")
         _refuse_twice([key for key, _ in pairs])
-        return [(self._at(f"[key {i}]", key), self._at(f"[value {i}]", item)) for i, (key, item) in enumerate(pairs)]
+        return [(self._at(f"[key {i}]", as_key(key)), self._at(f"[value {i}]", item)) for i, (key, item) in enumerate(pairs)]
 
     def _at(self, step: str, value: object) -> Any:
         try:

@@ -149,6 +149,11 @@ def pairs_of(value: Any) -> list[tuple[Any, Any]]:
     return list(value.items()) if isinstance(value, dict) else list(value)
 
 
+def as_key(value: Any) -> Any:
+    """As a key of a map or a member of a set -0.0 is 0.0, in every language."""
+    return 0.0 if isinstance(value, float) and value == 0 else value
+
+
 def date_to_ms(value: datetime | Moment) -> int:
     """Milliseconds since the epoch, rounded down. Raises ValueProblem for a naive datetime, or one out of range."""
     if isinstance(value, Moment):
@@ -196,6 +201,7 @@ def primitive_key(value: object) -> Hashable | None:
 
 def to_map(pairs: list[tuple[Any, Any]]) -> Map | Pairs:
     """What is read of a map. Raises MalformedPayload where it has a key twice."""
+    pairs = [(as_key(key), value) for key, value in pairs]
     _refuse_twice([key for key, _ in pairs], "a map with the same key twice")
     try:
         found = Map((_hashable(key), value) for key, value in pairs)
@@ -206,6 +212,7 @@ def to_map(pairs: list[tuple[Any, Any]]) -> Map | Pairs:
 
 def to_set(members: list[Any]) -> OrderedSet | Members:
     """What is read of a set. Raises MalformedPayload where it has a member twice."""
+    members = [as_key(member) for member in members]
     _refuse_twice(members, "a set with the same member twice")
     try:
         found = OrderedSet(_hashable(member) for member in members)
@@ -295,9 +302,10 @@ def _equal(a: Any, b: Any, depth: int) -> bool:
     if kind == "object":
         return all(key in b and _equal(item, b[key], depth + 1) for key, item in a.items())
     if kind == "map":
-        return _equal_lists(pairs_of(a), pairs_of(b), depth + 1)
+        left, right = ([(as_key(key), item) for key, item in pairs_of(each)] for each in (a, b))
+        return _equal_lists(left, right, depth + 1)
     if isinstance(a, Members) and isinstance(b, Members):
-        return _equal_lists(a, b, depth + 1)
+        return _equal_lists([as_key(member) for member in a], [as_key(member) for member in b], depth + 1)
     return not isinstance(a, Members) and not isinstance(b, Members) and _keys(a) == _keys(b)
 
 
