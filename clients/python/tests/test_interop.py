@@ -166,14 +166,14 @@ def test_both_refuse_the_same(node: Node, codec: Any) -> None:
         payloads.append(bytes(payload))
     answers = node("decode", codec=codec.name, payloads=[payload.hex() for payload in payloads])
     taken = 0
-    for payload, content in zip(payloads, answers, strict=True):
+    for damaged, content in zip(payloads, answers, strict=True):
         try:
-            found = codec.decode(payload)
+            found = codec.decode(damaged)
         except MalformedPayload:
-            assert content is None, payload
+            assert content is None, damaged
             continue
-        assert content is not None, payload
-        assert same(text_of(found.attributes, found.meta), content), payload
+        assert content is not None, damaged
+        assert same(text_of(found.attributes, found.meta), content), damaged
         taken += 1
     assert taken > 300
 

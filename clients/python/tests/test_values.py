@@ -421,6 +421,7 @@ def test_equality() -> None:
         ("a", b"a"),
         (None, 0),
         (object(), object()),
+        (Pairs([(1,)]), Pairs([(1,)])),  # type: ignore[list-item]
         ([1, 2], [1]),
     ]
     for a, b in equal:

@@ -75,7 +75,7 @@ class _Reader:
         return maps
 
     def _attributes(self) -> dict[str, Any]:
-        head = self._unsigned(1)
+        head = self._byte()
         if head >> 4 == 0x8:
             count = head & 0x0F
         elif head in (0xDE, 0xDF):
@@ -90,7 +90,7 @@ class _Reader:
         return attributes
 
     def _array_head(self) -> int:
-        head = self._unsigned(1)
+        head = self._byte()
         if head >> 4 == 0x9:
             return head & 0x0F
         if head in (0xDC, 0xDD):
@@ -98,7 +98,7 @@ class _Reader:
         _fail("no list where one belongs")
 
     def _key(self) -> str:
-        head = self._unsigned(1)
+        head = self._byte()
         if head >> 5 == 0b101:
             return self._text(head & 0x1F)
         if 0xD9 <= head <= 0xDB:
@@ -106,7 +106,7 @@ class _Reader:
         _fail("a key that is not text")
 
     def _value(self, depth: int) -> Any:
-        head = self._unsigned(1)
+        head = self._byte()
         if head < 0x80:
             return head
         if head < 0x90:
@@ -193,6 +193,13 @@ class _Reader:
 
     def _text(self, length: int) -> str:
         return self._take(length).decode()
+
+    def _byte(self) -> int:
+        at = self._at
+        if at >= self._end:
+            _fail("cut off")
+        self._at = at + 1
+        return self._data[at]
 
     def _unsigned(self, length: int) -> int:
         return int.from_bytes(self._take(length), "big")

@@ -302,7 +302,11 @@ def _equal(a: Any, b: Any, depth: int) -> bool:
     if kind == "object":
         return all(key in b and _equal(item, b[key], depth + 1) for key, item in a.items())
     if kind == "map":
-        left, right = ([(as_key(key), item) for key, item in pairs_of(each)] for each in (a, b))
+        try:
+            left, right = ([(as_key(key), item) for key, item in pairs_of(each)] for each in (a, b))
+        except (TypeError, ValueError):
+            # Pairs that are none: refused when they are to be stored.
+            return False
         return _equal_lists(left, right, depth + 1)
     if isinstance(a, Members) and isinstance(b, Members):
         return _equal_lists([as_key(member) for member in a], [as_key(member) for member in b], depth + 1)
