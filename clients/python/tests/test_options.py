@@ -88,7 +88,7 @@ def test_options_that_are_wrong(option: str, options: dict[str, Any]) -> None:
 
 def test_secrets_are_required() -> None:
     with pytest.raises(OptionError, match=r"secrets.*is required"):
-        Sessions(URL)
+        Sessions(URL)  # type: ignore[call-arg]
 
 
 def test_clients() -> None:
@@ -114,6 +114,14 @@ def test_clients() -> None:
         Sessions(None, secrets=SECRETS)
     with pytest.raises(OptionError, match="takes one of created"):
         Sessions(URL, secrets=SECRETS).on("craeted", print)
+
+
+def test_the_url_may_say_more() -> None:
+    def timeout(url: str) -> Any:
+        return Sessions(url, secrets=SECRETS)._run.client.connection_pool.connection_kwargs["socket_timeout"]
+
+    assert timeout(URL) == 0.5
+    assert timeout(f"{URL}?socket_timeout=2") == 2
 
 
 def test_durations() -> None:

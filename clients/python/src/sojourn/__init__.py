@@ -21,6 +21,7 @@ from .errors import (
 )
 from .limit import LimitedLogin, SessionLimit
 from .merge import counter, fields, union
+from .options import CookieOptions, SessionsOptions
 from .principal_sessions import AsyncPrincipalSessions, PrincipalSessions, SessionInfo
 from .rebase import Merge
 from .session import AsyncSession, Session
@@ -34,6 +35,7 @@ __all__ = [
     "AsyncSession",
     "AsyncSessions",
     "BigInt",
+    "CookieOptions",
     "Duration",
     "LimitedLogin",
     "Map",
@@ -55,6 +57,7 @@ __all__ = [
     "SessionLimitError",
     "SessionTooLargeError",
     "Sessions",
+    "SessionsOptions",
     "SetCookie",
     "SojournError",
     "StoreRefusedError",

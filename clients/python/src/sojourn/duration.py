@@ -13,6 +13,7 @@ _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w"
 #: 400 days: browsers keep no cookie longer (RFC 6265bis, section 5.5). Milliseconds.
 LONGEST_LIFETIME = 400 * 86_400_000
 
+#: Such as `30m` or `timedelta(minutes=30)`.
 Duration = str | timedelta
 
 

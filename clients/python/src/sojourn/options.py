@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from .clock import ServerClock
 from .codec import Codec
 from .codecs import codec_of
 from .cookie import CookiePolicy
-from .duration import parse_duration
+from .duration import Duration, parse_duration
 from .errors import OptionError
 from .keyring import Keyring
 from .keys import check_prefix
-from .limit import LimitOf, limit_of
+from .limit import LimitOf, MaxSessions, limit_of
 from .rebase import Merge
 from .record import AUTHENTICATED, SEALED, TOKEN_SEALED, RecordSettings
 from .store import Store
@@ -22,6 +22,73 @@ from .values import check_name
 
 #: Makes the data of version n + 1 from that of version n. May change and return its argument.
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
+
+Secrets = str | bytes | Sequence[str | bytes]
+
+
+class CookieOptions(TypedDict, total=False):
+    """Defaults: `__Host-session` (the prefix goes where the others do not allow it), secure, lax, `/`, this host only."""
+
+    name: str
+    secure: bool
+    #: `lax`, `strict` or `none`.
+    same_site: str
+    path: str
+    domain: str | None
+    #: A separate cookie for each top-level site (CHIPS).
+    partitioned: bool
+    #: Whether the cookie outlives the browser, of all sessions.
+    persistent: bool
+
+
+class _RequiredOptions(TypedDict):
+    #: Each at least 32 bytes; the first signs and seals, all verify and open.
+    secrets: Secrets
+
+
+class SessionsOptions(_RequiredOptions, total=False):
+    """What `Sessions` and `AsyncSessions` take. Durations are texts with a unit (`30m`) or timedeltas."""
+
+    #: First part of every key in Redis. Default `sj`.
+    prefix: str
+    #: Since the last activity. Default 30 minutes.
+    idle_timeout: Duration
+    #: Since the creation, never extended. Default 12 hours, at most 400 days.
+    absolute_timeout: Duration
+    #: The part of the idle timeout after which a commit renews it, 0 to 0.9. Default 0.1.
+    touch_after: float
+    #: A request whose token is older gets a new one with its commit. Default None: never.
+    rotate_every: Duration | None
+    #: How long a former token still leads to the session once the new one has been used. Default 10 seconds.
+    rotation_grace: Duration
+    #: How long it does while nobody has used the new one, whose answer may be lost. Default 5 minutes.
+    rotation_patience: Duration | None
+    #: How long the use of a former token is recognised as `token-reuse`; None: not at all. Default 1 hour.
+    reuse_window: Duration | None
+    #: `end`: such a use ends the session. Default `report`: it is an event only.
+    token_reuse: str
+    #: True (default): encrypted. `token`: opening needs the token too. False: only authenticated.
+    seal: bool | str
+    #: `messagepack` (default) or `json`.
+    codec: str
+    #: Payloads of at least so many bytes are compressed if that helps; None: never. Default 256.
+    compress: int | None
+    #: The most bytes that a session may have, encoded, before compression. Default 65,536.
+    max_bytes: int
+    #: What becomes of an attribute that two requests change at once: `counter`, `union`, `fields` or a function.
+    merge: Mapping[str, Merge] | None
+    #: Version of the data, 1 to 65,535. Default 1.
+    version: int
+    #: Step n makes version n + 1 from version n when a session is read.
+    migrate: Mapping[int, Migration] | None
+    cookie: CookieOptions | None
+    #: Keyed into the principals' names in Redis. Must stay the same for as long as sessions live.
+    pepper: str | bytes
+    #: How many sessions a principal may have at once.
+    max_sessions: MaxSessions | None
+    #: At the limit: `evict-oldest` (default), `evict-idle` or `reject`.
+    on_limit: str | None
+
 
 _MOST_BYTES = 8 * 1024 * 1024
 _HIGHEST_VERSION = 0xFFFF
@@ -75,7 +142,7 @@ class Settings:
 
 def check_options(
     *,
-    secrets: str | bytes | Sequence[str | bytes],
+    secrets: Secrets,
     prefix: str = "sj",
     idle_timeout: Any = "30m",
     absolute_timeout: Any = "12h",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import redis
 import redis.asyncio
@@ -15,12 +15,15 @@ from redis.retry import Retry
 from .drivers import AsyncDriver, SyncDriver
 from .errors import NotSignedInError, OptionError
 from .events import EventHub, Listener
-from .options import check_options
+from .options import SessionsOptions, check_options
 from .principal import PrincipalName, name_principal
 from .principal_sessions import AsyncPrincipalSessions, PrincipalSessions, revoke
 from .repository import Repository
 from .session import AsyncSession, BaseSession, Session
 from .state import open_session
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 #: For clients that are made here. Seconds: a store that hangs must not hold requests.
 _TIMEOUTS = {"socket_timeout": 0.5, "socket_connect_timeout": 4.0}
@@ -29,7 +32,7 @@ _TIMEOUTS = {"socket_timeout": 0.5, "socket_connect_timeout": 4.0}
 class _BaseSessions:
     _repository: Repository
 
-    def __init__(self, options: dict[str, Any]) -> None:
+    def __init__(self, options: SessionsOptions) -> None:
         try:
             settings = check_options(**options)
         except TypeError as error:
@@ -61,17 +64,11 @@ class Sessions(_BaseSessions):
     """`client`: a URL (`redis://`, `rediss://`, `unix://`), or a client of redis-py: `redis.Redis`, also that of
     `Sentinel.master_for`, or `redis.RedisCluster`; not with `decode_responses`.
 
-    Options, all checked at once (OptionError): `secrets` (required: one or a list, each at least 32 bytes, the first signs
-    and seals); `prefix` ('sj'); `idle_timeout` ('30m'), `absolute_timeout` ('12h'); `touch_after` (0.1), the part of the
-    idle timeout after which a commit renews it; `rotate_every` (None), `rotation_grace` ('10s'), `rotation_patience`
-    ('5m'), `reuse_window` ('1h'; None: reuse is not recognised), `token_reuse` ('report' or 'end'); `seal` (True, 'token'
-    or False); `codec` ('messagepack' or 'json'); `compress` (256 bytes; None: never); `max_bytes` (65,536); `merge`
-    ({name: function}); `version` (1) and `migrate` ({1: step, …}); `cookie` ({name, secure, same_site, path, domain,
-    partitioned, persistent}); `pepper`; `max_sessions` (a number, a SessionLimit or a function) and `on_limit`. Durations
-    are texts with a unit or timedeltas.
+    Options are those of `SessionsOptions`; all are checked at once (OptionError). A client that is made from a URL waits
+    half a second for an answer, or as long as the URL says: `redis://host/0?socket_timeout=2`.
     """
 
-    def __init__(self, client: Any, **options: Any) -> None:
+    def __init__(self, client: Any, **options: Unpack[SessionsOptions]) -> None:
         super().__init__(options)
         self._is_own = isinstance(client, str)
         if isinstance(client, str):
@@ -114,7 +111,7 @@ class Sessions(_BaseSessions):
 class AsyncSessions(_BaseSessions):
     """As `Sessions`, for the clients of `redis.asyncio`. Options are the same."""
 
-    def __init__(self, client: Any, **options: Any) -> None:
+    def __init__(self, client: Any, **options: Unpack[SessionsOptions]) -> None:
         super().__init__(options)
         self._is_own = isinstance(client, str)
         if isinstance(client, str):
