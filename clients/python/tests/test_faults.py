@@ -198,6 +198,23 @@ def test_a_settlement_that_fails_disturbs_nobody(lossy: tuple[Make, Losing]) -> 
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
+def test_nothing_is_asked_where_nothing_is_to_be_known(kind: str, prefix: str, loop: Any) -> None:
+    """Visitors without a session, and made-up tokens, cost the server nothing, and are served without one."""
+    node = maker(kind, "unix:///nowhere/redis.sock", prefix, loop, [])()
+    for token in (None, "", "x" * 48):
+        session = node.open(token)
+        session.set_lifetime(absolute_timeout="1h", persistent=True)
+        session.commit()
+        session.logout()
+        assert session.cookie() is None
+    session["n"] = 1
+    with pytest.raises(StoreUnavailableError) as caught:
+        session.commit()
+    assert not caught.value.indeterminate
+    assert session.dirty
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
 def test_a_server_that_goes_and_comes_back(kind: str, prefix: str, loop: Any) -> None:
     made: list[Any] = []
     with Server() as server:
@@ -337,6 +354,10 @@ def test_operations_of_one_session_run_one_after_the_other(server: Server, prefi
             increment: Callable[[int], int] = lambda n: n + 1  # noqa: E731
             await asyncio.gather(session.commit(), *(session.modify("n", increment) for _ in range(20)), session.rotate())
             assert session["n"] == 20
+            new = await sessions.open()
+            new["n"] = 1
+            await asyncio.gather(new.commit(), new.commit(), new.logout())
+            assert new.token is None
             assert (await sessions.open(session.token))["n"] == 20
 
     asyncio.run_coroutine_threadsafe(case(), loop).result(10)

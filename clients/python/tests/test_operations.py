@@ -341,6 +341,21 @@ def test_lifetimes(make: Make, server: Server, prefix: str) -> None:
     assert one.open(session.token).is_new
 
 
+def test_lifetimes_of_a_session_to_come(make: Make) -> None:
+    one = make()
+    session = one.open()
+    session.set_lifetime(idle_timeout="1h", absolute_timeout="2h")
+    session.set_lifetime(persistent=True)
+    assert not session.dirty, "for that alone there is none"
+    session["n"] = 1
+    session.commit()
+    found = one.open(session.token)
+    assert found.deadline - found.created_at == timedelta(hours=2)
+    assert timedelta(minutes=59) < found.expires_at - found.created_at <= timedelta(hours=1, seconds=1)
+    assert found.persistent
+    assert session.cookie().max_age in (7_199, 7_200)
+
+
 def test_idle_sessions_end_and_used_ones_are_renewed(make: Make, server: Server, prefix: str) -> None:
     one = make(idle_timeout="20s")
     token = stored(one, n=1).token

@@ -17,7 +17,6 @@ from .duration import Duration, parse_duration
 from .login import LoginPlan
 from .plan import check_level, login_plan
 from .rebase import ABSENT
-from .repository import Lifetime
 from .state import SessionState
 from .steps import Op
 from .values import to_datetime
@@ -176,12 +175,9 @@ class BaseSession(MutableMapping[str, Any]):
 
         That of a principal's session gets a new token with it. Raises OptionError.
         """
-        state = self._state
-        now = state.repository.settings.clock.now()
-        start = now if state.live is None else state.live.header.created_at
         idle = None if idle_timeout is None else parse_duration("idle_timeout", idle_timeout)
         absolute = None if absolute_timeout is None else parse_duration("absolute_timeout", absolute_timeout)
-        state.set_lifetime(Lifetime(idle, None if absolute is None else start + absolute, persistent))
+        self._state.set_lifetime(idle, absolute, persistent)
 
     def _plan(self, principal: str, options: dict[str, Any]) -> LoginPlan:
         return login_plan(self._state.repository.settings, principal, **options)
@@ -200,7 +196,8 @@ class Session(BaseSession):
         A session that nobody has yet is created only if it holds anything. Raises SessionConflictError,
         SessionAttributeError, SessionTooLargeError.
         """
-        self._run(self._state.commit())
+        if not self._state.blank:
+            self._run(self._state.commit())
 
     def modify(self, name: str, make: Callable[[Any], Any], default: Any = None) -> Any:
         """Changes an attribute atomically and stores it at once, with everything else that is pending.
@@ -262,7 +259,10 @@ class Session(BaseSession):
 
     def logout(self) -> None:
         """Ends the session on every node. What is set afterwards makes a new one. Raises SessionConflictError."""
-        self._run(self._state.logout())
+        if self._state.live is None:
+            self._state.become_nobodys()
+        else:
+            self._run(self._state.logout())
 
     def touch(self) -> None:
         """Renews the idle timeout now; `commit` does so by itself when it is due."""
@@ -287,7 +287,9 @@ class AsyncSession(BaseSession):
 
     async def commit(self) -> None:
         """See `Session.commit`."""
-        await self._run(self._state.commit())
+        async with self._lock:
+            if not self._state.blank:
+                await self._driver(self._state.commit())
 
     async def modify(self, name: str, make: Callable[[Any], Any], default: Any = None) -> Any:
         """See `Session.modify`."""
@@ -331,7 +333,11 @@ class AsyncSession(BaseSession):
 
     async def logout(self) -> None:
         """See `Session.logout`."""
-        await self._run(self._state.logout())
+        async with self._lock:
+            if self._state.live is None:
+                self._state.become_nobodys()
+            else:
+                await self._driver(self._state.logout())
 
     async def touch(self) -> None:
         """See `Session.touch`."""

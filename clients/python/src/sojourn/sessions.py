@@ -20,7 +20,7 @@ from .principal import PrincipalName, name_principal
 from .principal_sessions import AsyncPrincipalSessions, PrincipalSessions, revoke
 from .repository import Repository
 from .session import AsyncSession, BaseSession, Session
-from .state import open_session
+from .state import SessionState, open_session, presented
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -82,7 +82,9 @@ class Sessions(_BaseSessions):
 
         One round trip. Raises StoreUnavailableError, StoreRefusedError, SessionElsewhereError.
         """
-        return Session(self._run(open_session(self._repository, token)), self._run)
+        asked = presented(self._repository, token)
+        state = asked if isinstance(asked, SessionState) else self._run(open_session(self._repository, asked))
+        return Session(state, self._run)
 
     def of(self, target: str | BaseSession) -> PrincipalSessions:
         """The sessions of a principal, or of the one whose session is given: then it is known which is `current`.
@@ -122,7 +124,9 @@ class AsyncSessions(_BaseSessions):
 
     async def open(self, token: str | None = None) -> AsyncSession:
         """See `Sessions.open`."""
-        return AsyncSession(await self._run(open_session(self._repository, token)), self._run)
+        asked = presented(self._repository, token)
+        state = asked if isinstance(asked, SessionState) else await self._run(open_session(self._repository, asked))
+        return AsyncSession(state, self._run)
 
     def of(self, target: str | BaseSession) -> AsyncPrincipalSessions:
         """See `Sessions.of`."""

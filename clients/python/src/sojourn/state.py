@@ -35,6 +35,8 @@ class SessionState:
         #: A forward has led here whose time is over: the request goes on, and its client is not told the token.
         self.concealed = False
         self._lifetime: Lifetime | None = None
+        #: Of a session that is still to be made, from then on. Milliseconds.
+        self._absolute_timeout: int | None = None
         #: Stamps of own writes whose answers were lost.
         self._unknown: list[bytes] = []
         self._rotation_due = False
@@ -49,6 +51,11 @@ class SessionState:
         return (self.live is not None and self._lifetime is not None) or self.attributes.dirty
 
     @property
+    def blank(self) -> bool:
+        """Whether a commit has nothing to do: then it does not ask the store at all."""
+        return self.live is None and not self.attributes.dirty
+
+    @property
     def touch_due(self) -> bool:
         """Whether enough of the idle timeout has passed for a renewal to be worth a write."""
         live = self.live
@@ -60,8 +67,14 @@ class SessionState:
         is_used = live.expires_at - now <= header.idle_timeout - least
         return is_used and gain > 0 and gain >= least
 
-    def set_lifetime(self, lifetime: Lifetime) -> None:
-        if self._lifetime is None and self.live is not None and lifetime.is_of(self.live):
+    def set_lifetime(self, idle_timeout: int | None, absolute_timeout: int | None, persistent: bool | None) -> None:
+        """Milliseconds; `absolute_timeout` since the session's creation."""
+        live = self.live
+        deadline = None if live is None or absolute_timeout is None else live.header.created_at + absolute_timeout
+        lifetime = Lifetime(idle_timeout, deadline, persistent)
+        if live is None and absolute_timeout is not None:
+            self._absolute_timeout = absolute_timeout
+        if self._lifetime is None and live is not None and lifetime.is_of(live):
             return
         said = self._lifetime or Lifetime()
         self._lifetime = Lifetime(
@@ -185,7 +198,7 @@ class SessionState:
                 self._logged_out = True
             if destroyed.status == "done":
                 self.repository.events.emit("logout", id=destroyed.id, principal=m.text(live.meta, m.PRINCIPAL))
-        self._become_nobodys()
+        self.become_nobodys()
 
     def touch(self) -> Op[None]:
         if self.live is not None:
@@ -242,7 +255,7 @@ class SessionState:
         header = RecordHeader(
             revision=1,
             created_at=now,
-            deadline=now + settings.absolute_timeout if lifetime.deadline is None else lifetime.deadline,
+            deadline=now + (self._absolute_timeout or settings.absolute_timeout),
             idle_timeout=settings.idle_timeout if lifetime.idle_timeout is None else lifetime.idle_timeout,
             schema=settings.version,
             owner_tag=None,
@@ -283,10 +296,10 @@ class SessionState:
         self.live = live
         self.attributes.settle({} if live is None else live.attributes, rebased)
 
-    def _become_nobodys(self) -> None:
+    def become_nobodys(self) -> None:
         self.live = None
         self.attributes = Attributes({})
-        self._lifetime = None
+        self._lifetime = self._absolute_timeout = None
         # Of the session that was: a new one has a token of its own, and tells it.
         self.concealed = self._rotation_due = self._forwarded = False
 
@@ -308,13 +321,18 @@ class SessionState:
         self._rotation_due = True
 
 
-def open_session(repository: Repository, text: str | None) -> Op[SessionState]:
-    """A token that opens nothing gives nobody's session, as a request without a cookie has it."""
+def presented(repository: Repository, text: str | None) -> Token | SessionState:
+    """Nobody's session for what is no token of ours: that is known without asking the store."""
     token = None if text is None else parse_token(repository.settings.keyring, text)
-    if token is None:
-        if text:
-            repository.events.emit("rejected", id=None, reason="forged")
-        return SessionState(repository, None, None, False)
+    if token is not None:
+        return token
+    if text:
+        repository.events.emit("rejected", id=None, reason="forged")
+    return SessionState(repository, None, None, False)
+
+
+def open_session(repository: Repository, token: Token) -> Op[SessionState]:
+    """A token that opens nothing gives nobody's session, as a request without a cookie has it."""
     loaded = yield from repository.reader.load(token)
     if isinstance(loaded, Nothing):
         return SessionState(repository, token, None, loaded.keeps_cookie)
