@@ -29,6 +29,7 @@ from sojourn import (
 )
 from sojourn.keys import record_key
 from sojourn.rebase import apply_delta
+from sojourn.repository import Repository
 from sojourn.token import create_token
 
 from .conftest import SECRETS, Make
@@ -251,10 +252,16 @@ def test_modify_is_atomic(make: Make) -> None:
     session = nodes[0].open(token)
     assert session["n"] == 100
     assert session.modify("new", lambda items: [*items, 1], []) == [1]
+    with pytest.raises(SessionAttributeError, match="asynchronous"):
+        session.modify("n", _later)
     with pytest.raises(ZeroDivisionError):
         session.modify("n", lambda n: n / 0)
     assert not session.dirty
     assert session["n"] == 100
+
+
+async def _later(value: Any) -> Any:
+    return value
 
 
 def test_nothing_is_resurrected(make: Make) -> None:
@@ -398,6 +405,9 @@ def test_no_lifetime_reaches_past_the_deadline(make: Make, server: Server, prefi
 def test_rotation_keeps_both_tokens_for_a_while(make: Make, server: Server, prefix: str) -> None:
     one, two = make(), make()
     heard = told(two, "token-reuse", "rejected")
+    new = one.open()
+    new.rotate()
+    assert new.is_new, "nobody holds a token yet"
     session = stored(one, n=1)
     first, first_id = session.token, session.id
     parallel = two.open(first)
@@ -538,9 +548,22 @@ def test_login(make: Make) -> None:
     assert session.principal == "bob"
     with pytest.raises(SessionAttributeError):
         session.login("")
-    with pytest.raises(OptionError, match="level"):
-        session.login("ada", level=256)
+    for option, value in {
+        "level": 256,
+        "kind": "",
+        "device": 1,
+        "keep": "cart",
+        "persistent": 1,
+        "idle_timeout": "13h",
+        "max_sessions": 0,
+    }.items():
+        with pytest.raises(OptionError, match=option):
+            session.login("ada", **{option: value})
     assert session.principal == "bob"
+    session.login("ada", device="x" * 300 + "\ud800", idle_timeout="13h", absolute_timeout="14h", persistent=True)
+    assert session.deadline - session.created_at == timedelta(hours=14)
+    (info,) = one.of("ada").list()
+    assert info.device == "x" * 256
 
 
 def test_login_carries_over_what_others_store_meanwhile(make: Make) -> None:
@@ -564,6 +587,30 @@ def test_login_of_a_session_that_another_has_ended(make: Make) -> None:
     two.open(token).logout()
     mine.login("ada", keep=["cart", "own"])
     assert {name: mine[name] for name in mine} == {"own": 1}
+
+
+def test_a_login_whose_session_is_revoked_before_it_is_done(
+    make: Make, server: Server, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = make(), make()
+    token = stored(one, cart=["a"]).token
+    mine, theirs = one.open(token), two.open(token)
+    theirs["cart"] = ["b"]
+    theirs.commit()
+    create = Repository.create
+    with Sessions(server.url, secrets=SECRETS, prefix=prefix) as others:
+
+        def revoked(*args: Any, **options: Any) -> Any:
+            created = yield from create(*args, **options)
+            others.of("ada").revoke_all()
+            return created
+
+        monkeypatch.setattr(Repository, "create", revoked)
+        with pytest.raises(SessionEndedError):
+            mine.login("ada", keep=["cart"])
+    assert mine.ended
+    assert two.open(token).is_new, "the former one is ended all the same"
+    assert one.of("ada").list() == []
 
 
 def test_step_up(make: Make) -> None:
@@ -767,6 +814,13 @@ def test_versions_of_the_data(make: Make) -> None:
     found.commit()
     assert new.open(token)["migrated"] is True, "and keeps its version"
     assert make(version=2, migrate={}).open(stored(old, n=1).token).is_new
+    failing = make(version=2, migrate={1: lambda data: data["nothing"]})
+    heard = told(failing, "error", "rejected")
+    assert failing.open(stored(old, n=1).token).is_new
+    assert [(name, each.get("operation", each.get("reason"))) for name, each in heard] == [
+        ("error", "migrate"),
+        ("rejected", "schema"),
+    ]
 
 
 def test_refresh(make: Make) -> None:

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from sojourn import SessionConflictError
 from sojourn.limit import Limit, excess
 from sojourn.principal import Descriptor, seal_descriptor
+from sojourn.revoke import revoke_by_id
 from sojourn.steps import Op, Read, Run
 from sojourn.store import CROWDED, DONE, GONE, Created, Listed, Owner, Store, Written
 
-from .vectors import KEYRING
+from .vectors import KEYRING, read, token_of
 
 ID = "556Cg-sg8IzQkLraL1UztNLZQ"
 OWNER = "DbEUZf9dZJeQ2x8rThQnxA"
@@ -76,6 +78,25 @@ def test_answers_that_no_script_gives() -> None:
         with pytest.raises(RuntimeError):
             answered(operation, [9])
     assert answered(Store("sj").destroy(ID), [GONE])[0] == Written(GONE)
+
+
+def test_a_revocation_follows_what_is_rotated_meanwhile() -> None:
+    forward = read("trails")["forwards"][0]
+    record = bytes.fromhex(next(each for each in read("records")["opens"] if each["why"] == "with a principal")["record"])
+    source, to = token_of(forward["from"]).id, forward["sessionId"]
+    trail = bytes.fromhex(forward["trail"])
+    ended, steps = answered(revoke_by_id(Store("sj"), source), (record, 5), [2, trail, 5], (record, 5), [1, -2, record])
+    assert ended == to
+    assert [step.keys for step in steps if isinstance(step, Run)] == [
+        (f"sj:{{556}}:s:{source[3:]}", f"sj:{{556}}:p:{OWNER}"),
+        (f"sj:{{556}}:s:{to[3:]}", f"sj:{{556}}:p:{OWNER}"),
+    ]
+    assert answered(revoke_by_id(Store("sj"), source, "another's"), (record, 5))[0] is None
+    assert answered(revoke_by_id(Store("sj"), source), (record, 5), [3])[0] is None
+    marker = bytes.fromhex(read("trails")["superseded"][0]["trail"])
+    assert answered(revoke_by_id(Store("sj"), source), (marker, 5))[0] is None
+    with pytest.raises(SessionConflictError):
+        answered(revoke_by_id(Store("sj"), source), *[(trail, 5)] * 65)
 
 
 def test_who_has_to_make_room() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sojourn.audit_entry import open_entry, seal_entry
-from sojourn.codecs import JSON, codec_of
+from sojourn.codec import Codec
+from sojourn.codecs import JSON, MESSAGEPACK, codec_of
 from sojourn.crypto import hmac_sha256
 from sojourn.keyring import Keyring
 from sojourn.keys import index_key, record_key
@@ -167,6 +168,29 @@ def test_why_records_do_not_open() -> None:
     assert reason(open_record(record[:-1] + b"\0", KEYRING, session_id, token)) == "damaged"
     sealed = next(each for each in records["opens"] if each["sealing"] == "token-sealed")
     assert reason(open_record(unhex(sealed["record"]), KEYRING, sealed["sessionId"], None)) == "token-needed"
+
+
+class Raw(Codec):
+    """Makes any payload."""
+
+    def __init__(self, payload: bytes) -> None:
+        super().__init__(0, "raw", MESSAGEPACK._form)
+        self._payload = payload
+
+    def encode(self, attributes: Any, meta: Any) -> bytes:
+        return self._payload
+
+
+@pytest.mark.parametrize("size", [2**24, 2**24 + 1])
+def test_inflating_stops_at_16_mib(size: int) -> None:
+    """A small record must not become a large allocation."""
+    payload = b"\x91\x81\xa1a" + b"\xc6" + (size - 9).to_bytes(4, "big") + bytes(size - 9)
+    token = create_token(KEYRING)
+    settings = RecordSettings(Raw(payload), 1, 0, max_bytes=2**25)
+    record = encode_record(RecordHeader(1, 1, 1, 1, 1, None), {}, {}, KEYRING, token, settings)
+    assert len(record) < 100_000
+    found = open_record(record, KEYRING, token.id, token)
+    assert isinstance(found, Opened) == (size == 2**24)
 
 
 @pytest.mark.parametrize("vector", trails["forwards"], ids=by_why)
