@@ -471,6 +471,15 @@ def test_what_a_request_did() -> None:
     assert attributes.names() == []
 
 
+def test_an_update_of_what_cannot_be_stored() -> None:
+    cycle: list[Any] = []
+    cycle.append(cycle)
+    attributes = Attributes({})
+    attributes.set("a", cycle)
+    with pytest.raises(SessionAttributeError, match="nested deeper"):
+        attributes.update("a", lambda value: value)
+
+
 def test_updates_run_again_in_their_order() -> None:
     attributes = Attributes({"n": 1})
     attributes.update("n", lambda n: n + 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .errors import SessionAttributeError
 from .rebase import ABSENT, Change, same
 from .values import ValueProblem, check_name, clone_value, kind_of
 
@@ -65,7 +66,11 @@ class Attributes:
         check_name(name)
 
         def again(stored: Any) -> Any:
-            return make(clone_value(stored))
+            try:
+                copy = clone_value(stored)
+            except ValueProblem as error:
+                raise SessionAttributeError(name, str(error)) from error
+            return make(copy)
 
         former = self._changes.get(name)
         is_changed = self._pending(name) is not None or self._changed(name)
