@@ -265,6 +265,8 @@ def test_listeners_that_fail_harm_nobody(make: Make) -> None:
         (redis.TimeoutError("Timeout connecting to server"), "UNAVAILABLE", False),
         (redis.BusyLoadingError("Redis is loading the dataset in memory"), "UNAVAILABLE", False),
         (redis.exceptions.ClusterDownError("CLUSTERDOWN The cluster is down"), "UNAVAILABLE", False),
+        (redis.exceptions.ClusterError("TTL exhausted."), "UNAVAILABLE", True),
+        (redis.exceptions.SlotNotCoveredError('Slot "1" not covered by the cluster.'), "UNAVAILABLE", True),
         (redis.ResponseError("BUSY Redis is busy running a script"), "UNAVAILABLE", False),
         (redis.ReadOnlyError("You can't write against a read only replica."), "REFUSED", "READONLY"),
         (redis.OutOfMemoryError("command not allowed when used memory > 'maxmemory'."), "REFUSED", "OOM"),

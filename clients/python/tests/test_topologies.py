@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio
+import redis.asyncio.retry
 import redis.asyncio.sentinel
+import redis.backoff
+import redis.retry
 import redis.sentinel
 
 from sojourn import StoreRefusedError, StoreUnavailableError
@@ -67,6 +70,33 @@ def test_cluster(kind: str, nodes: list[servers.Server], prefix: str, loop: Any)
     assert all(count > 0 for count in counts), "sessions are on all masters"
     if kind == "sync":
         client.close()
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_cluster_that_has_lost_a_master(kind: str, prefix: str, loop: Any) -> None:
+    """What the client raises has many names; what sessions raise has one."""
+    made: list[Any] = []
+    with servers.cluster() as nodes:
+        cls: Any = redis.RedisCluster if kind == "sync" else redis.asyncio.RedisCluster
+        retry: Any = redis.retry.Retry if kind == "sync" else redis.asyncio.retry.Retry
+        client = cls(host="127.0.0.1", port=nodes[0].port, retry=retry(redis.backoff.NoBackoff(), 1), socket_timeout=0.5)
+        node = maker(kind, client, prefix, loop, made)()
+        tokens = []
+        for i in range(20):
+            session = node.open()
+            session["n"] = i
+            session.commit()
+            tokens.append(session.token)
+        nodes[2].kill()
+        refused = 0
+        for token in tokens:
+            try:
+                node.open(token)
+            except StoreUnavailableError:
+                refused += 1
+        assert refused > 0
+        if kind == "sync":
+            client.close()
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])

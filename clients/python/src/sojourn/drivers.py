@@ -12,6 +12,7 @@ from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
     ClusterDownError,
+    ClusterError,
     ConnectionError,  # noqa: A004 (the client's word)
     NoPermissionError,
     NoScriptError,
@@ -19,7 +20,6 @@ from redis.exceptions import (
     ReadOnlyError,
     RedisClusterException,
     RedisError,
-    ResponseError,
     TimeoutError,  # noqa: A004
     TryAgainError,
 )
@@ -30,6 +30,8 @@ from .steps import Op, Pause, Read, Run, Step
 
 T = TypeVar("T")
 
+#: What clients raise. That of a Cluster has no base in common with the others.
+FAILURES = (RedisError, RedisClusterException, OSError)
 _REASONS: tuple[tuple[type[RedisError], str], ...] = (
     (OutOfMemoryError, "OOM"),
     (ReadOnlyError, "READONLY"),
@@ -72,7 +74,7 @@ def store_error(error: Exception, operation: str) -> SojournError:
         )
     if isinstance(error, (BusyLoadingError, ClusterDownError, TryAgainError)):
         return StoreUnavailableError(f"{operation}: Redis cannot serve at the moment ({type(error).__name__})", False)
-    if isinstance(error, RedisClusterException) and not isinstance(error, ResponseError):
+    if isinstance(error, (ClusterError, RedisClusterException)):
         return StoreUnavailableError(f"{operation}: the Cluster does not serve this slot, or cannot be reached", True)
     reason = next((word for cls, word in _REASONS if isinstance(error, cls)), None) or _first_word(str(error))
     if reason in _PASSING:
@@ -120,7 +122,7 @@ class SyncDriver:
         try:
             if self.clock.due:
                 self._learn()
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             operation.close()
             raise self._failed(error, "time") from None
         while True:
@@ -132,7 +134,7 @@ class SyncDriver:
             answer, failure = None, None
             try:
                 answer = self._carry_out(step)
-            except (RedisError, OSError) as error:
+            except FAILURES as error:
                 failure = self._failed(error, _operation(step))
             except BaseException:
                 # Interrupted, or cancelled: what was pending is pending again.
@@ -140,7 +142,7 @@ class SyncDriver:
                 raise
 
     def _failed(self, error: Exception, operation: str) -> SojournError:
-        if isinstance(error, (ConnectionError, TimeoutError, OSError)):
+        if isinstance(error, (ConnectionError, TimeoutError, RedisClusterException, OSError)):
             self.clock.forget()
         return store_error(error, operation)
 
@@ -191,7 +193,7 @@ class AsyncDriver:
         try:
             if self.clock.due:
                 await self._learn()
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             operation.close()
             raise self._failed(error, "time") from None
         while True:
@@ -203,7 +205,7 @@ class AsyncDriver:
             answer, failure = None, None
             try:
                 answer = await self._carry_out(step)
-            except (RedisError, OSError) as error:
+            except FAILURES as error:
                 failure = self._failed(error, _operation(step))
             except BaseException:
                 # Interrupted, or cancelled: what was pending is pending again.
@@ -211,7 +213,7 @@ class AsyncDriver:
                 raise
 
     def _failed(self, error: Exception, operation: str) -> SojournError:
-        if isinstance(error, (ConnectionError, TimeoutError, OSError)):
+        if isinstance(error, (ConnectionError, TimeoutError, RedisClusterException, OSError)):
             self.clock.forget()
         return store_error(error, operation)
 
