@@ -1,0 +1,250 @@
+"""Carry operations out on a client of redis-py: at once, or awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, TypeVar
+
+import redis
+import redis.asyncio
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ClusterDownError,
+    ClusterError,
+    ConnectionError,  # noqa: A004 (the client's word)
+    NoPermissionError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    RedisError,
+    TimeoutError,  # noqa: A004
+    TryAgainError,
+)
+
+from .clock import ServerClock
+from .errors import OptionError, SojournError, StoreRefusedError, StoreUnavailableError
+from .steps import Op, Pause, Read, Run, Step
+
+T = TypeVar("T")
+
+#: What clients raise. That of a Cluster has no base in common with the others.
+FAILURES = (RedisError, RedisClusterException, OSError)
+_REASONS: tuple[tuple[type[RedisError], str], ...] = (
+    (OutOfMemoryError, "OOM"),
+    (ReadOnlyError, "READONLY"),
+    (NoPermissionError, "NOPERM"),
+    (AuthenticationError, "NOAUTH"),
+    (NoScriptError, "NOSCRIPT"),
+)
+_ADVICE = {
+    "OOM": "its memory is full: raise maxmemory, or set maxmemory-policy to volatile-ttl",
+    "READONLY": "it is a replica: connect to the primary, or to the Sentinels",
+    "NOPERM": "the user lacks a permission: ACL LOG on the server says which command or key; see docs/redis.md",
+    "NOAUTH": "it asks for a password, or the one that it was given is wrong",
+    "WRONGPASS": "user name or password is wrong, or the user is disabled",
+    "MISCONF": "it cannot save to disk and takes no writes: see its log, free disk space",
+    "NOREPLICAS": "it has fewer replicas than min-replicas-to-write asks for: restore them",
+    "WRONGTYPE": "another application uses the same keys: choose another prefix or database",
+    "DENIED": "protected mode is on: set a password for the server, or connect by loopback",
+    "NOSCRIPT": "it does not keep scripts: is there a proxy in between that does not know EVAL?",
+}
+_PASSING = frozenset({"LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "TRYAGAIN", "UNBLOCKED"})
+
+
+def store_error(error: Exception, operation: str) -> SojournError:
+    """What a failure of the client means to the caller.
+
+    The server's words are not kept: answers to a lack of permission, and to unknown commands, quote keys and arguments.
+    """
+    if isinstance(error, (ConnectionError, TimeoutError, OSError)) and not isinstance(
+        error, (AuthenticationError, BusyLoadingError)
+    ):
+        text = str(error)
+        # Nothing was sent where there was no connection to send it on.
+        unsent = any(words in text for words in ("connecting to", "No master found", "Too many connections"))
+        if unsent:
+            return StoreUnavailableError(f"{operation}: Redis cannot be reached: check address, network and server", False)
+        return StoreUnavailableError(
+            f"{operation}: the connection to Redis was lost, or it was silent for too long; "
+            "whether it was carried out is unknown",
+            True,
+        )
+    if isinstance(error, (BusyLoadingError, ClusterDownError, TryAgainError)):
+        return StoreUnavailableError(f"{operation}: Redis cannot serve at the moment ({type(error).__name__})", False)
+    if isinstance(error, (ClusterError, RedisClusterException)):
+        return StoreUnavailableError(f"{operation}: the Cluster does not serve this slot, or cannot be reached", True)
+    reason = next((word for cls, word in _REASONS if isinstance(error, cls)), None) or _first_word(str(error))
+    if reason in _PASSING:
+        return StoreUnavailableError(f"{operation}: Redis cannot serve ({reason})", False)
+    advice = _ADVICE.get(reason, "its log, and MONITOR on a test server, show the answer's text")
+    return StoreRefusedError(reason, f"{operation}: Redis refused ({reason}): {advice}")
+
+
+def _first_word(text: str) -> str:
+    word = text.lstrip("-").split(" ", 1)[0]
+    return word if word.isalpha() and word.isupper() and len(word) <= 32 else "ERR"
+
+
+def _refuse_decoding(client: Any) -> None:
+    """Raises OptionError for a client that makes text of answers: records are bytes."""
+    pool = getattr(client, "connection_pool", None)
+    options: Any = getattr(pool, "connection_kwargs", None) or getattr(client, "connection_kwargs", None)
+    if options is None and hasattr(client, "get_connection_kwargs"):
+        options = client.get_connection_kwargs()
+    encoder = getattr(client, "encoder", None)
+    if bool((options or {}).get("decode_responses")) or getattr(encoder, "decode_responses", False):
+        raise OptionError("client", "is a client with decode_responses=True; records are bytes: give one without it")
+
+
+def _operation(step: Step) -> str:
+    return step.script.name if isinstance(step, Run) else "load"
+
+
+def _arguments(step: Run) -> list[Any]:
+    return [len(step.keys), *step.keys, *step.args]
+
+
+class SyncDriver:
+    """For `redis.Redis` (alone, or `Sentinel.master_for`), and `redis.RedisCluster`."""
+
+    def __init__(self, client: Any, clock: ServerClock) -> None:
+        _refuse_decoding(client)
+        self.client = client
+        self.clock = clock
+        self._is_cluster = isinstance(client, redis.RedisCluster)
+
+    def __call__(self, operation: Op[T]) -> T:
+        answer: Any = None
+        failure: SojournError | None = None
+        try:
+            if self.clock.due:
+                self._learn()
+        except FAILURES as error:
+            operation.close()
+            raise self._failed(error, "time") from None
+        while True:
+            try:
+                step = operation.throw(failure) if failure is not None else operation.send(answer)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            answer, failure = None, None
+            try:
+                answer = self._carry_out(step)
+            except FAILURES as error:
+                failure = self._failed(error, _operation(step))
+            except BaseException:
+                # Interrupted, or cancelled: what was pending is pending again.
+                operation.close()
+                raise
+
+    def _failed(self, error: Exception, operation: str) -> SojournError:
+        if isinstance(error, (ConnectionError, TimeoutError, RedisClusterException, OSError)):
+            self.clock.forget()
+        return store_error(error, operation)
+
+    def _learn(self) -> None:
+        asked = self.clock.asked()
+        options = {"target_nodes": redis.RedisCluster.RANDOM} if self._is_cluster else {}
+        self.clock.learn(asked, *self.client.execute_command("TIME", **options))
+
+    def _carry_out(self, step: Step) -> Any:
+        if isinstance(step, Pause):
+            time.sleep(step.ms / 1000)
+            return None
+        if isinstance(step, Read):
+            try:
+                return self._read(step.key)
+            except (ConnectionError, TimeoutError) as error:
+                if isinstance(error, AuthenticationError):
+                    raise
+                # Connections of a pool may have died unnoticed, and to ask twice does no harm.
+                self.clock.forget()
+                return self._read(step.key)
+        try:
+            return self.client.execute_command("EVALSHA", step.script.sha1, *_arguments(step))
+        except NoScriptError:
+            # After a restart or SCRIPT FLUSH; nothing was carried out. EVAL makes it known again.
+            return self.client.execute_command("EVAL", step.script.text, *_arguments(step))
+
+    def _read(self, key: str) -> tuple[bytes | None, int]:
+        with self.client.pipeline(transaction=False) as pipe:
+            pipe.get(key)
+            pipe.pttl(key)
+            record, ttl = pipe.execute()
+        return record, ttl
+
+
+class AsyncDriver:
+    """For `redis.asyncio.Redis` (alone, or `Sentinel.master_for`), and `redis.asyncio.RedisCluster`."""
+
+    def __init__(self, client: Any, clock: ServerClock) -> None:
+        _refuse_decoding(client)
+        self.client = client
+        self.clock = clock
+        self._is_cluster = isinstance(client, redis.asyncio.RedisCluster)
+
+    async def __call__(self, operation: Op[T]) -> T:
+        answer: Any = None
+        failure: SojournError | None = None
+        try:
+            if self.clock.due:
+                await self._learn()
+        except FAILURES as error:
+            operation.close()
+            raise self._failed(error, "time") from None
+        while True:
+            try:
+                step = operation.throw(failure) if failure is not None else operation.send(answer)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            answer, failure = None, None
+            try:
+                answer = await self._carry_out(step)
+            except FAILURES as error:
+                failure = self._failed(error, _operation(step))
+            except BaseException:
+                # Interrupted, or cancelled: what was pending is pending again.
+                operation.close()
+                raise
+
+    def _failed(self, error: Exception, operation: str) -> SojournError:
+        if isinstance(error, (ConnectionError, TimeoutError, RedisClusterException, OSError)):
+            self.clock.forget()
+        return store_error(error, operation)
+
+    async def _learn(self) -> None:
+        asked = self.clock.asked()
+        options = {"target_nodes": redis.asyncio.RedisCluster.RANDOM} if self._is_cluster else {}
+        self.clock.learn(asked, *await self.client.execute_command("TIME", **options))
+
+    async def _carry_out(self, step: Step) -> Any:
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.ms / 1000)
+            return None
+        if isinstance(step, Read):
+            try:
+                return await self._read(step.key)
+            except (ConnectionError, TimeoutError) as error:
+                if isinstance(error, AuthenticationError):
+                    raise
+                # Connections of a pool may have died unnoticed, and to ask twice does no harm.
+                self.clock.forget()
+                return await self._read(step.key)
+        try:
+            return await self.client.execute_command("EVALSHA", step.script.sha1, *_arguments(step))
+        except NoScriptError:
+            # After a restart or SCRIPT FLUSH; nothing was carried out. EVAL makes it known again.
+            return await self.client.execute_command("EVAL", step.script.text, *_arguments(step))
+
+    async def _read(self, key: str) -> tuple[bytes | None, int]:
+        pipe = self.client.pipeline() if self._is_cluster else self.client.pipeline(transaction=False)
+        async with pipe:
+            pipe.get(key)
+            pipe.pttl(key)
+            record, ttl = await pipe.execute()
+        return record, ttl

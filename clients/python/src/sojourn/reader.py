@@ -1,0 +1,180 @@
+"""Sessions out of the store: verifying, following, opening.
+
+Each read asks Redis. This is the seam for records that are kept near: whoever keeps to the rules of the protocol
+(section 9, "Records kept near") puts another `Reader` in front of the store.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import meta as m
+from .bounded import BoundedSet
+from .errors import SessionElsewhereError
+from .record import RecordHeader, Rejected, is_trail, open_record, stamp_of
+from .revoke import revoke_by_id
+from .steps import Op
+from .store import Stored
+from .token import Token
+from .trail import SUPERSEDED_FOR, Forward, is_superseded, read_forward, successor_of
+
+if TYPE_CHECKING:
+    from .events import EventHub
+    from .options import Settings
+
+#: Rotations make a chain of forwards; a longer one is not followed.
+_MOST_FORWARDS = 64
+#: Of so many former tokens it is remembered that their reuse has been told of.
+_MOST_REUSED = 10_000
+
+
+class Live:
+    """A session as it stands in the store, opened."""
+
+    __slots__ = ("attributes", "expires_at", "former", "header", "meta", "rotate_at", "stamp", "token")
+
+    def __init__(
+        self,
+        token: Token,
+        stamp: bytes,
+        header: RecordHeader,
+        meta: m.Meta,
+        attributes: dict[str, Any],
+        expires_at: int,
+    ) -> None:
+        self.token = token
+        self.stamp = stamp
+        self.header = header
+        self.meta = meta
+        self.attributes = attributes
+        #: When the store lets it go if nobody comes, milliseconds since the epoch. Moves with each touch.
+        self.expires_at = expires_at
+        #: When its token is old enough for another; infinite: never.
+        self.rotate_at = float("inf")
+        #: The id of before the rotation, whose forward is to end now that this token is used.
+        self.former: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    live: Live
+    #: A forward has led here whose time is over. Who was let in before may go on, but nobody is to get the token by it.
+    over: Forward | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """`reason`: `absent`, `superseded`, `reused`, or why the record does not open (see `Rejected`)."""
+
+    reason: str
+    #: The browser may have a newer cookie by now: nothing but a login may replace it.
+    keeps_cookie: bool = False
+    #: Of `superseded`: where the same session goes on, for those who have its token.
+    successor: str | None = None
+
+
+Loaded = Found | Nothing
+
+
+class Reader:
+    def __init__(self, settings: Settings, events: EventHub) -> None:
+        self._settings = settings
+        self._events = events
+        #: Former ids whose reuse this process has told of: a client that asks on and on must not fill logs.
+        self._reused = BoundedSet(_MOST_REUSED)
+
+    def load(self, token: Token) -> Op[Loaded]:
+        """Of a request that comes with the token. The token of the answer may be a successor."""
+        if token.region != 0:
+            raise SessionElsewhereError("session", token.region)
+        found = yield from self.reload(token)
+        if isinstance(found, Found) and found.over is not None:
+            found = yield from self._refuse(token, found.live, found.over)
+        if isinstance(found, Nothing):
+            self._events.emit("rejected", id=token.id, reason=found.reason)
+        return found
+
+    def reload(self, token: Token) -> Op[Loaded]:
+        """Of a request that was let in before."""
+        stored = yield from self._settings.store.load(token.id)
+        return (yield from self.follow(token, stored))
+
+    def follow(self, asked: Token, stored: Stored | None) -> Op[Loaded]:
+        """Opens what is stored at a token's id, or what a forward there leads to."""
+        token = asked
+        over: Forward | None = None
+        for _ in range(_MOST_FORWARDS + 1):
+            if stored is None:
+                return Nothing("absent")
+            if not is_trail(stored.record):
+                live = self.open(token, stored)
+                return live if isinstance(live, Nothing) else Found(live, over)
+            if is_superseded(stored.record):
+                return Nothing("superseded", keeps_cookie=True, successor=successor_of(stored.record))
+            forward = read_forward(self._settings.keyring, token, stored.record)
+            if forward is None:
+                return Nothing("damaged")
+            # Of several the one that says most.
+            if forward.until <= self._settings.clock.now() and not (over is not None and over.is_used):
+                over = forward
+            token = forward.token
+            stored = yield from self._settings.store.load(token.id)
+        return Nothing("absent")
+
+    def open(self, token: Token, stored: Stored) -> Live | Nothing:
+        settings = self._settings
+        opened = open_record(stored.record, settings.keyring, token.id, token)
+        if isinstance(opened, Rejected):
+            return Nothing(opened.reason)
+        now = settings.clock.now()
+        if opened.header.deadline <= now:
+            return Nothing("absent")
+        try:
+            attributes = settings.migrated(opened.attributes, opened.header.schema)
+        except Exception as error:
+            self._events.emit("error", operation="migrate", error=error)
+            attributes = None
+        if attributes is None:
+            return Nothing("schema")
+        stamp = stamp_of(stored.record)
+        return self._aged(Live(token, stamp, opened.header, opened.meta, attributes, now + stored.ttl))
+
+    def written(self, token: Token, record: bytes, ttl: int) -> Live:
+        """The session that a record just written stands for.
+
+        From the bytes: the application goes on changing its own objects.
+        """
+        opened = open_record(record, self._settings.keyring, token.id, token)
+        if isinstance(opened, Rejected):
+            raise RuntimeError(f"own record does not open: {opened.reason}")
+        expires_at = self._settings.clock.now() + ttl
+        return self._aged(Live(token, stamp_of(record), opened.header, opened.meta, opened.attributes, expires_at))
+
+    def last(self, token: Token, record: bytes) -> Live | None:
+        """What a session was at its end, if it opens."""
+        live = self.open(token, Stored(record, 1))
+        return live if isinstance(live, Live) else None
+
+    def _aged(self, live: Live) -> Live:
+        made = m.token_made_at(live.meta)
+        live.rotate_at = (live.header.created_at if made is None else made) + self._settings.rotate_every
+        former = m.text(live.meta, m.FORMER)
+        live.former = None if former is None else live.token.id[: -len(former)] + former
+        return live
+
+    def _refuse(self, token: Token, live: Live, over: Forward) -> Op[Loaded]:
+        """Of a forward whose time is over."""
+        settings = self._settings
+        if not over.is_used:
+            # Its holder never came back in time, and nobody has the successor.
+            return Nothing("absent")
+        principal = m.text(live.meta, m.PRINCIPAL)
+        if self._reused.add(token.id):
+            self._events.emit("token-reuse", id=live.token.id, former_id=token.id, principal=principal)
+        if settings.token_reuse == "end":
+            ended = yield from revoke_by_id(settings.store, live.token.id)
+            if ended is not None:
+                self._events.emit("revoked", id=ended, principal=principal)
+        # A request that was sent before the browser had the successor may come late.
+        return Nothing("reused", keeps_cookie=settings.clock.now() - over.until < SUPERSEDED_FOR)
