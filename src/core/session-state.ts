@@ -24,7 +24,8 @@ import {
   withStepUp,
 } from './meta.ts'
 import type { OutagePolicy } from './outage.ts'
-import { type Rebase, rebase, replaceBy, yieldTo } from './rebase.ts'
+import { NOTHING_SAID, type Pending, saidSince } from './pending.ts'
+import { rebase, replaceBy, yieldTo } from './rebase.ts'
 import {
   type DestroyHow,
   hasLifetime,
@@ -39,22 +40,6 @@ import { Unmirrored } from './unmirrored.ts'
 import { equalValues } from './values.ts'
 
 const NOTHING: ReadonlyMap<string, unknown> = new Map()
-const NOTHING_SAID: Pending = {}
-
-/**
- * What is to be stored beside the attributes. Most requests say nothing of it. Never changed in place: a write that
- * was under way knows by it what has been said since.
- */
-interface Pending {
-  readonly lifetime?: Lifetime | undefined
-  readonly note?: { readonly value: unknown } | undefined
-  /** Instead of the usual one. */
-  readonly rebase?: Rebase | undefined
-  /** The token that a new session is to have, where it had to be known before. */
-  readonly token?: Token | undefined
-  /** A new session is to be stored though nothing has been set. */
-  readonly wanted?: boolean
-}
 
 /**
  * One request's session: nobody's yet (`live` is undefined), live, or ended. Operations on it run
@@ -729,17 +714,6 @@ export class SessionState {
 /** How much later it would end if it was renewed now, milliseconds. */
 function gainOf({ header, lease }: Live, now: number): number {
   return Math.min(header.idleTimeout, header.deadline - now) - (lease.expiresAt - now)
-}
-
-/** What is still to be stored when something has been. */
-function saidSince(stored: Pending | undefined, now: Pending | undefined): Pending | undefined {
-  if (now === stored || now === undefined) return undefined
-  const { lifetime, note, rebase } = now
-  return {
-    lifetime: lifetime === stored?.lifetime ? undefined : lifetime,
-    note: note === stored?.note ? undefined : note,
-    rebase: rebase === stored?.rebase ? undefined : rebase,
-  }
 }
 
 function none(): ReadonlyMap<string, unknown> {
