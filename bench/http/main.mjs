@@ -48,7 +48,7 @@ const asked = chosen('rows', listRows(), 'id').filter(
 const rows = []
 // One framework after the other: its rows are compared with each other and with no others. With all of them at once,
 // 24 servers and 14 Redis, each finds the processor's caches emptied by the others: a write of Sojourn on Fastify
-// cost 86 µs there and 56 here, one of @fastify/session 112 and 102.
+// cost 86 µs there and 76 here, one of @fastify/session 112 and 107 (decision 0028).
 for (const framework of new Set(asked.map((row) => row.framework))) {
   rows.push(...(await measureTogether(asked.filter((row) => row.framework === framework))))
   run.say(`${framework} is done`)
