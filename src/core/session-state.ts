@@ -415,7 +415,8 @@ export class SessionState {
       const { isLate } = await this.#logout()
       const isOurs = !wasEnded && isLate !== true && !this.ended
       this.#ended = undefined
-      this.#pending = undefined
+      // A lifetime or a note that was said since is the new session's.
+      if (this.#pending !== undefined) this.#pending = { ...this.#pending, token: undefined }
       return isOurs
     })
   }
