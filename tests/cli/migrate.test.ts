@@ -75,7 +75,7 @@ describe('sojourn migrate', () => {
     expect(await run('migrate', '--verify')).toMatchObject({ code: 0 })
     expect(await to.cli('KEYS', 'sj:*:m')).not.toBe('')
     expect(await run('migrate', '--finish')).toMatchObject({ code: 0 })
-    expect(await to.cli('KEYS', 'sj:*:m*')).toBe('')
+    expect(await to.cli('KEYS', 'sj:{*}:m*')).toBe('')
     const again = await run('migrate', '--once')
     expect(again).toMatchObject({ code: 1 })
     expect(again.stderr).toContain('was finished')

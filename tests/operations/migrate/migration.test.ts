@@ -167,7 +167,7 @@ describe('a migration', () => {
     const stopped = again.stopped.catch((error: unknown) => error)
     await migration().finish()
     expect(await stopped).toMatchObject({ code: 'ERR_SOJOURN_MIGRATION_STOPPED' })
-    expect(await server('to').cli('KEYS', 'sj:*:m*')).toBe('')
+    expect(await server('to').cli('KEYS', 'sj:{*}:m*')).toBe('')
     await expect(migration().copy()).rejects.toThrow(/was finished/)
     const back = { from: server('to').url, to: server('from').url }
     await (await copied(back)).close()
