@@ -9,11 +9,11 @@ import type { EventHub } from './events.ts'
 import type { Mirror } from './mirror.ts'
 import type { Settings } from './options.ts'
 import { openDescriptor, type PrincipalName } from './principal.ts'
+import { refusePrivateName } from './private-names.ts'
 import type { Repository } from './repository.ts'
 import { revoke } from './revoke.ts'
 import { refuseUnknown, requireObject } from './unknown-options.ts'
 import { checkedUpdate } from './update.ts'
-import { refusePrivateName } from './private-names.ts'
 import { checkAttributeName, cloneValue } from './values.ts'
 
 /** A session as its owner sees it. Times are milliseconds since the epoch. */

@@ -15,13 +15,19 @@ export function isPrivateName(name: string): boolean {
 export function refusePrivateName(name: string): void {
   if (!isPrivateName(name)) return
   const [framework] = name.split(':', 1)
-  throw new AttributeError(name, `names that begin with \`${framework}:\` belong to applications of that framework`)
+  throw new AttributeError(
+    name,
+    `names that begin with \`${framework}:\` belong to applications of that framework`,
+  )
 }
 
 /** The application's own. The same map where there are no others. */
-export function withoutPrivate(attributes: ReadonlyMap<string, unknown>): ReadonlyMap<string, unknown> {
+export function withoutPrivate(
+  attributes: ReadonlyMap<string, unknown>,
+): ReadonlyMap<string, unknown> {
   for (const name of attributes.keys()) {
-    if (isPrivateName(name)) return new Map([...attributes].filter(([each]) => !isPrivateName(each)))
+    if (isPrivateName(name))
+      return new Map([...attributes].filter(([each]) => !isPrivateName(each)))
   }
   return attributes
 }

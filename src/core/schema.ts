@@ -88,7 +88,9 @@ export function migrateData(
   }
   const others = [...stored.attributes].filter(([name]) => isPrivateName(name))
   const { messagepack } = codecs
-  return messagepack.decode(messagepack.encode(new Map([...Object.entries(data), ...others]), new Map()))
+  return messagepack.decode(
+    messagepack.encode(new Map([...Object.entries(data), ...others]), new Map()),
+  )
 }
 
 /**

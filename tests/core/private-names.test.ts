@@ -39,7 +39,9 @@ it('they are not listed, by no session and no tool', async () => {
   expect(session.toJSON()).toEqual({ cart: ['pear'] })
   expect(JSON.stringify(session)).not.toContain('django')
   const { stored } = world.sessions
-  expect([...((await stored.read(session.id as string))?.attributes.keys() ?? [])]).toEqual(['cart'])
+  expect([...((await stored.read(session.id as string))?.attributes.keys() ?? [])]).toEqual([
+    'cart',
+  ])
   for await (const page of world.sessions.scan()) {
     for (const { attributes } of page) expect([...attributes.keys()]).toEqual(['cart'])
   }
