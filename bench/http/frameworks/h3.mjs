@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
-import { H3, toNodeHandler } from 'h3'
+import { H3 } from 'h3'
+import { toNodeHandler } from 'h3/node'
 
 export function createH3Server(system, handlers) {
   const app = new H3()

@@ -1,26 +1,39 @@
-import 'reflect-metadata'
-import { Controller, Get, HttpCode, Module, Post, Req } from '@nestjs/common'
+import { Controller, Get, HttpCode, Post, Req } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
 
 /** On Express, its default. Decorated by hand: Node has no decorators yet. */
 export async function createNestServer(system, handlers) {
-  class Routes {}
-  const route = (name, decorators, handler) => {
-    Routes.prototype[name] = handler
+  class Routes {
+    read(req) {
+      return handlers.read(req)
+    }
+    views(req) {
+      return handlers.views(req)
+    }
+    write(req) {
+      return handlers.write(req)
+    }
+    seed(req) {
+      return handlers.seed(req, 0)
+    }
+    seedLarge(req) {
+      return handlers.seed(req, 4096)
+    }
+  }
+  const route = (name, ...decorators) => {
     const property = Object.getOwnPropertyDescriptor(Routes.prototype, name)
     for (const decorate of decorators) decorate(Routes.prototype, name, property)
     Req()(Routes.prototype, name, 0)
   }
-  route('read', [Get('read')], handlers.read)
-  route('views', [Get('views')], handlers.views)
-  route('write', [Post('write'), HttpCode(200)], handlers.write)
-  route('seed', [Post('seed'), HttpCode(200)], (req) => handlers.seed(req, 0))
-  route('seedLarge', [Post('seed-4k'), HttpCode(200)], (req) => handlers.seed(req, 4096))
+  route('read', Get('read'))
+  route('views', Get('views'))
+  route('write', Post('write'), HttpCode(200))
+  route('seed', Post('seed'), HttpCode(200))
+  route('seedLarge', Post('seed-4k'), HttpCode(200))
   Controller()(Routes)
 
-  class App {}
-  Module({ controllers: [Routes], imports: system.imports ?? [] })(App)
-  const app = await NestFactory.create(App, { logger: ['error'] })
+  const root = { module: function Bench() {}, controllers: [Routes], imports: system.imports ?? [] }
+  const app = await NestFactory.create(root, { logger: ['error'] })
   await app.init()
   return app.getHttpServer()
 }
