@@ -92,6 +92,12 @@ class SessionState:
             return None
         if self.live is not None:
             return (yield from self._store(self.live))
+        return (yield from self.create())
+
+    def create(self) -> Op[None]:
+        """Stores nobody's session, though nothing may be in it. One that is stored already is committed."""
+        if self.live is not None:
+            return (yield from self.commit())
         delta = self.attributes.take()
         if self.ended is not None:
             return self._drop(delta, self.ended)
@@ -131,7 +137,7 @@ class SessionState:
             raise SessionEndedError("update")
         return self.attributes.get(name)
 
-    def rotate(self) -> Op[None]:
+    def rotate(self, rotation: Rotation = "forward") -> Op[None]:
         if self.ended is not None:
             raise SessionEndedError("rotate")
         before = self.live
@@ -139,12 +145,15 @@ class SessionState:
         if before is None:
             return
         # New to this client already. Of two successors the browser keeps the one whose answer comes last.
-        is_rotated, self._forwarded = self._forwarded or self.concealed, False
+        is_rotated = rotation == "forward" and (self._forwarded or self.concealed)
+        self._forwarded = False
         if is_rotated:
             return (yield from self.commit())
-        yield from self._store(before, "forward")
+        yield from self._store(before, rotation)
         if self.live is None:
             raise SessionEndedError("rotate")
+        if rotation == "supersede":
+            self.concealed = False
 
     def step_up(self, level: int) -> Op[None]:
         if self.ended is not None:
