@@ -101,10 +101,6 @@ class Attributes:
         else:
             self._change(name, pending)
 
-    def clear(self) -> None:
-        for name in self.names():
-            self.set(name, ABSENT)
-
     @property
     def dirty(self) -> bool:
         """Whether there is anything to commit."""

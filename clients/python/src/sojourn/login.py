@@ -10,6 +10,7 @@ from . import meta as m
 from .errors import SessionEndedError, SojournError, StoreUnavailableError
 from .limit import Limit
 from .principal import PrincipalName
+from .private import namespace_of
 from .reader import Live, Nothing
 from .rebase import Delta, apply_delta, difference, rebase
 from .record import RecordHeader
@@ -48,6 +49,9 @@ def login(repository: Repository, before: Live | None, pending: Delta, plan: Log
     """
     settings = repository.settings
     now = settings.clock.now()
+    if before is None or before.header.owner_tag != plan.name.tag:
+        # What a framework keeps is about who was signed in.
+        plan = replace(plan, keep=[name for name in plan.keep if namespace_of(name) is None])
     header = RecordHeader(
         revision=1,
         created_at=now,

@@ -7,7 +7,7 @@ by all threads.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,8 +15,9 @@ from . import meta as m
 from .cookie import SetCookie
 from .duration import Duration, parse_duration
 from .login import LoginPlan
+from .mapping import AttributeMapping
 from .plan import check_level, login_plan
-from .rebase import ABSENT
+from .private import check_public
 from .state import SessionState
 from .steps import Op
 from .values import to_datetime
@@ -27,63 +28,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class BaseSession(MutableMapping[str, Any]):
-    """The attributes as a mapping, and what is known of the session. No I/O.
-
-    Values that can be changed in place (lists, dicts, sets) are copies of this session's own: changes in place are noticed
-    by the next commit.
-    """
-
-    _state: SessionState
-
-    def __getitem__(self, name: str) -> Any:
-        value = self._state.attributes.get(name)
-        if value is ABSENT:
-            raise KeyError(name)
-        return value
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        """Raises SessionAttributeError for a name that cannot be stored; a value is checked at the commit."""
-        self._state.attributes.set(name, value)
-
-    def __delitem__(self, name: str) -> None:
-        if not self._state.attributes.has(name):
-            raise KeyError(name)
-        self._state.attributes.set(name, ABSENT)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._state.attributes.names())
-
-    def __len__(self) -> int:
-        return len(self._state.attributes.names())
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self._state.attributes.has(name)
-
-    def __bool__(self) -> bool:
-        """A session is there, though nothing may be in it."""
-        return True
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    __hash__ = object.__hash__
+class BaseSession(AttributeMapping):
+    """The attributes as a mapping, and what is known of the session. No I/O."""
 
     def __repr__(self) -> str:
         """Names, no values, and not the token."""
         return f"{type(self).__name__}(id={self.id!r}, principal={self.principal!r}, attributes={list(self)!r})"
-
-    def set(self, name: str, value: Any) -> None:
-        """As `session[name] = value`."""
-        self[name] = value
-
-    def delete(self, name: str) -> None:
-        """As `del session[name]`, and no error where there is none."""
-        self._state.attributes.set(name, ABSENT)
-
-    def clear(self) -> None:
-        """Deletes all attributes; the session and its principal stay."""
-        self._state.attributes.clear()
 
     @property
     def id(self) -> str | None:
@@ -206,6 +156,7 @@ class Session(BaseSession):
         runs again when another writer was first. Answers the value that was stored. Raises as `commit`, and
         SessionEndedError.
         """
+        check_public(name)
         return self._run(self._state.update(name, make, default))
 
     def login(
@@ -224,7 +175,7 @@ class Session(BaseSession):
     ) -> None:
         """Signs a principal in: always a new token, the old one refused at once (OWASP ASVS 7.2.4).
 
-        All attributes but those of `keep` are dropped. `device`, `address` and `kind` are for lists of devices, `kind` for
+        All attributes but those of `keep` are dropped, and where the principal is another one all private ones too. `device`, `address` and `kind` are for lists of devices, `kind` for
         limits too; `level`, 0 to 255, is how well the principal is known. Raises SessionAttributeError for a principal that
         is not text of 1 to 1,024 bytes, OptionError, SessionLimitError when the principal has too many sessions and the
         policy is `reject` (this session and its changes then stay as they are), and as `commit`.
@@ -293,6 +244,7 @@ class AsyncSession(BaseSession):
 
     async def modify(self, name: str, make: Callable[[Any], Any], default: Any = None) -> Any:
         """See `Session.modify`."""
+        check_public(name)
         return await self._run(self._state.update(name, make, default))
 
     async def login(
