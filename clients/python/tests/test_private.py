@@ -111,7 +111,7 @@ def test_a_login_to_another_principal_leaves_them_behind(make: Make) -> None:
     node = make(namespace="django")
     session = node.open(session.token)
     session.login("ada", keep=keep)
-    assert (dict(session), dict(session.private)) == ({"cart": ["apple"]}, {})
+    assert (dict(session), dict(session.private)) == ({"cart": ["apple"]}, {"_messages": ["hello"]}), "it was nobody's"
     session.private["_messages"] = ["of Ada"]
     session.commit()
     session.login("ada", keep=keep)
@@ -126,6 +126,9 @@ def test_a_login_to_another_principal_leaves_them_behind(make: Make) -> None:
 def test_what_a_parallel_request_stores_is_not_carried_over_either(make: Make) -> None:
     token = by_django(make).token
     node, other = make(namespace="django"), make(namespace="django")
+    session = node.open(token)
+    session.login("grace", keep=["cart", "django:_messages"])
+    token = session.token
     session = node.open(token)
     parallel = other.open(token)
     parallel.private["_messages"] = ["late"]

@@ -49,7 +49,7 @@ def login(repository: Repository, before: Live | None, pending: Delta, plan: Log
     """
     settings = repository.settings
     now = settings.clock.now()
-    if before is None or before.header.owner_tag != plan.name.tag:
+    if before is not None and before.header.owner_tag not in (None, plan.name.tag):
         # What a framework keeps is about who was signed in.
         plan = replace(plan, keep=[name for name in plan.keep if namespace_of(name) is None])
     header = RecordHeader(
