@@ -326,6 +326,10 @@ class SessionState:
         session_id = None if self.live is None else self.live.token.id
         self.repository.events.emit("dropped", id=session_id, reason=reason, attributes=list(delta))
 
+    def has_ended(self) -> None:
+        """It is known to have: what is changed from now on is dropped."""
+        self._end({}, "ended")
+
     def due_for_rotation(self) -> None:
         self._rotation_due = True
 
