@@ -9,7 +9,6 @@ import pytest
 from sojourn import OptionError, SessionAttributeError
 
 from .conftest import Make
-from .test_operations import later
 
 
 def by_django(make: Make, **options: Any) -> Any:
@@ -118,6 +117,11 @@ def test_a_login_to_another_principal_leaves_them_behind(make: Make) -> None:
     assert dict(session.private) == {"_messages": ["of Ada"]}, "the same principal"
     session.login("ada")
     assert dict(session.private) == {}, "only what it is told"
+    session.private["_messages"] = ["of Ada"]
+    stranger = make().open(session.token)
+    stranger.login("ada", keep=keep)
+    assert dict(node.open(stranger.token).private) == {}, "no one else's to take along"
+    session = node.open(stranger.token)
     session.private["_messages"] = ["of Ada"]
     session.login("grace", keep=keep)
     assert dict(node.open(session.token).private) == {}

@@ -101,6 +101,11 @@ class Attributes:
         else:
             self._change(name, pending)
 
+    def clear(self, stays: Callable[[str], bool] = lambda _: False) -> None:
+        for name in self.names():
+            if not stays(name):
+                self.set(name, ABSENT)
+
     @property
     def dirty(self) -> bool:
         """Whether there is anything to commit."""

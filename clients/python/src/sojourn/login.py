@@ -49,9 +49,10 @@ def login(repository: Repository, before: Live | None, pending: Delta, plan: Log
     """
     settings = repository.settings
     now = settings.clock.now()
-    if before is not None and before.header.owner_tag not in (None, plan.name.tag):
-        # What a framework keeps is about who was signed in.
-        plan = replace(plan, keep=[name for name in plan.keep if namespace_of(name) is None])
+    # What a framework keeps is about who was signed in, and no other's to take along.
+    is_anothers = before is not None and before.header.owner_tag not in (None, plan.name.tag)
+    may_keep = (None,) if is_anothers else (None, settings.namespace)
+    plan = replace(plan, keep=[name for name in plan.keep if namespace_of(name) in may_keep])
     header = RecordHeader(
         revision=1,
         created_at=now,

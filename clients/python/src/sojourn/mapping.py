@@ -68,9 +68,7 @@ class AttributeMapping(MutableMapping[str, Any]):
         frameworks stay.
         """
         own = self._state.repository.settings.namespace
-        for name in self._state.attributes.names():
-            if namespace_of(name) in (None, own):
-                self._state.attributes.set(name, ABSENT)
+        self._state.attributes.clear(lambda name: namespace_of(name) not in (None, own))
 
     @property
     def private(self) -> PrivateAttributes:

@@ -175,7 +175,7 @@ class Session(BaseSession):
     ) -> None:
         """Signs a principal in: always a new token, the old one refused at once (OWASP ASVS 7.2.4).
 
-        All attributes but those of `keep` are dropped, and where the principal is another one all private ones too. `device`, `address` and `kind` are for lists of devices, `kind` for
+        All attributes but those of `keep` are dropped. `device`, `address` and `kind` are for lists of devices, `kind` for
         limits too; `level`, 0 to 255, is how well the principal is known. Raises SessionAttributeError for a principal that
         is not text of 1 to 1,024 bytes, OptionError, SessionLimitError when the principal has too many sessions and the
         policy is `reject` (this session and its changes then stay as they are), and as `commit`.
