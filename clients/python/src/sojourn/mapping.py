@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ class AttributeMapping(MutableMapping[str, Any]):
     noticed by the next commit. Private attributes of frameworks (`django:…`) are not among them.
     """
 
-    _state: SessionState
+    @property
+    @abstractmethod
+    def _state(self) -> SessionState: ...
 
     def __getitem__(self, name: str) -> Any:
         value = self._state.attributes.get(name) if name in self else ABSENT
