@@ -440,3 +440,21 @@ def test_an_id_that_flask_login_has_left_signs_nobody_in(sessions: Sessions) -> 
     session.commit()
     client.set_cookie(COOKIE, session.token or "", domain="app.test", secure=True)
     assert get(client, "/me").status_code == 401, "another application has signed out, and kept the attributes"
+
+
+def test_flask_login_while_redis_is_out_of_order(prefix: str) -> None:
+    with Server() as own, Sessions(own.url, secrets=SECRETS, prefix=prefix) as sessions:
+        client, other = (client_of(app) for app in [with_flask_login(sessions)] * 2)
+        get(client, "/in/ada")
+        own.kill()
+        for browser, path, status in (
+            (client, "/unused", 503),
+            (client, "/me", 503),
+            (other, "/unused", 200),
+            (other, "/me", 401),
+            (other, "/in/ada", 503),
+        ):
+            answer = get(browser, path)
+            assert (path, answer.status_code) == (path, status)
+            assert "Set-Cookie" not in answer.headers
+        assert token_of(client) is not None

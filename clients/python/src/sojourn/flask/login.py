@@ -60,6 +60,11 @@ def follow_flask_login(
         user = by_principal(None)
         return user if user is not None and str(user.get_id()) == user_id else None
 
+    @app.before_request
+    def look() -> None:
+        # Flask-Login looks at each request's session, but after the view, where errors have no handlers any more.
+        _ = _session().is_new
+
     login_manager.user_loader(by_id)
     login_manager.request_loader(by_principal)
 

@@ -21,16 +21,24 @@ class FlaskSession(Session, SessionMixin):
     def __init__(self, sessions: Sessions, open_session: Callable[[], Session]) -> None:
         self._sessions = sessions
         self._open_session = open_session
-        #: Why what was changed could not be stored: it is not tried again.
+        #: Why it could not be read, or what was changed not be stored: it is not tried again.
         self.refusal: SojournError | None = None
 
     def __getattr__(self, name: str) -> Any:
         """Raises StoreUnavailableError, StoreRefusedError, SessionElsewhereError at the first look."""
         if name not in ("_held", "_run"):
             raise AttributeError(f"{type(self).__name__} has no {name}")
-        session = self._open_session()
-        self._held, self._run = session._held, session._run
+        try:
+            self._become(self._open_session())
+        except SojournError as error:
+            # Told of once: hooks that look at it on the way to the answer to that find nobody's.
+            self.refusal = error
+            self._become(self._sessions.open(None))
+            raise
         return self.__dict__[name]
+
+    def _become(self, session: Session) -> None:
+        self._held, self._run = session._held, session._run
 
     def __bool__(self) -> bool:
         """Whether there is anything in it, as of Flask's own: Flask-Login asks so."""
