@@ -101,9 +101,10 @@ class Attributes:
         else:
             self._change(name, pending)
 
-    def clear(self) -> None:
+    def clear(self, stays: Callable[[str], bool] = lambda _: False) -> None:
         for name in self.names():
-            self.set(name, ABSENT)
+            if not stays(name):
+                self.set(name, ABSENT)
 
     @property
     def dirty(self) -> bool:
