@@ -72,7 +72,6 @@ def database() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def sojourn(server: Server, database: None, prefix: str) -> Iterator[Any]:
     """The settings of this case; called, it changes some of them until its end."""
-    from django.contrib.auth import get_user_model
     from django.test import override_settings
 
     stack: list[Any] = []
@@ -86,21 +85,24 @@ def sojourn(server: Server, database: None, prefix: str) -> Iterator[Any]:
     yield change
     for each in reversed(stack):
         each.disable()
+
+
+@pytest.fixture
+def users(sojourn: Any) -> Iterator[Any]:
+    from django.contrib.auth import get_user_model
+
+    yield get_user_model().objects
     get_user_model().objects.all().delete()
 
 
 @pytest.fixture
-def ada(sojourn: Any) -> Any:
-    from django.contrib.auth import get_user_model
-
-    return get_user_model().objects.create_user("ada", "ada@example.org", "lovelace")
+def ada(users: Any) -> Any:
+    return users.create_user("ada", "ada@example.org", "lovelace")
 
 
 @pytest.fixture
-def grace(sojourn: Any) -> Any:
-    from django.contrib.auth import get_user_model
-
-    return get_user_model().objects.create_user("grace", "grace@example.org", "hopper")
+def grace(users: Any) -> Any:
+    return users.create_user("grace", "grace@example.org", "hopper")
 
 
 @pytest.fixture

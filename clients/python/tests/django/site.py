@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
 from asgiref.sync import sync_to_async
+from django.contrib import admin, messages
 from django.contrib.auth import authenticate, get_user, login, logout, update_session_auth_hash
 from django.http import HttpRequest, JsonResponse
 from django.urls import path

@@ -19,7 +19,7 @@ class Browser(Client):
     def json(self, path: str, **query: Any) -> dict[str, Any]:
         answer = self.get(path, query, HTTP_USER_AGENT="Firefox")
         assert answer.status_code == 200, answer.content
-        return answer.json()  # type: ignore[no-any-return]
+        return answer.json()
 
     @property
     def token(self) -> str:
@@ -104,13 +104,13 @@ def test_who_is_signed_in_elsewhere_is_signed_in_here(ada: Any, node: Any) -> No
     session.login(str(ada.pk))
     browser = Browser()
     browser.token = session.token
-    assert browser.json("/see") == {
-        "user": "ada", "principal": str(ada.pk), "id": session.id, "data": {}
-    }
+    assert browser.json("/see") == {"user": "ada", "principal": str(ada.pk), "id": session.id, "data": {}}
     # Once made, Django's part is kept with the session.
     kept = SessionStore(session.token)
     assert [kept[name] for name in SIGN_IN] == [
-        str(ada.pk), "django.contrib.auth.backends.ModelBackend", ada.get_session_auth_hash()
+        str(ada.pk),
+        "django.contrib.auth.backends.ModelBackend",
+        ada.get_session_auth_hash(),
     ]
     assert kept.modified is False
     assert dict(node.open(session.token)) == {}
@@ -132,7 +132,9 @@ def test_what_belongs_to_another_principal_is_ignored(ada: Any, grace: Any, node
     for stale in (ada, None):
         state = session._state
         state.attributes.set("django:principal", str(ada.pk) if stale else None)
-        for name, value in zip(SIGN_IN, (str(ada.pk), "django.contrib.auth.backends.ModelBackend", ada.get_session_auth_hash()), strict=True):
+        for name, value in zip(
+            SIGN_IN, (str(ada.pk), "django.contrib.auth.backends.ModelBackend", ada.get_session_auth_hash()), strict=True
+        ):
             state.attributes.set(f"django:{name}", value)
         session.commit()
         browser = Browser()
@@ -141,7 +143,9 @@ def test_what_belongs_to_another_principal_is_ignored(ada: Any, grace: Any, node
         session.refresh()
     # Nobody's.
     nobody = node.open()
-    for name, value in zip(SIGN_IN, (str(ada.pk), "django.contrib.auth.backends.ModelBackend", ada.get_session_auth_hash()), strict=True):
+    for name, value in zip(
+        SIGN_IN, (str(ada.pk), "django.contrib.auth.backends.ModelBackend", ada.get_session_auth_hash()), strict=True
+    ):
         nobody._state.attributes.set(f"django:{name}", value)
     nobody.commit()
     browser.token = nobody.token
@@ -262,7 +266,7 @@ def test_sessions_of_a_user(ada: Any, grace: Any) -> None:
     browsers = [signed_in() for _ in range(3)]
     other = signed_in("grace", "hopper")
     request = RequestFactory().get("/")
-    request.session = SessionStore(browsers[0].token)  # type: ignore[attr-defined]
+    request.session = SessionStore(browsers[0].token)
     mine = sessions_of(request)
     assert [info.current for info in mine.list()] == [True, False, False]
     assert mine.revoke(mine.list()[2].id)
@@ -271,7 +275,7 @@ def test_sessions_of_a_user(ada: Any, grace: Any) -> None:
     assert sessions_of(ada).revoke_all() == 1
     assert browsers[0].json("/see")["user"] is None
     assert other.json("/see")["user"] == "grace"
-    request.session = SessionStore()  # type: ignore[attr-defined]
+    request.session = SessionStore()
     with pytest.raises(SessionAttributeError):
         sessions_of(request)
 
@@ -284,8 +288,8 @@ def test_sessions_of_a_user_in_asyncio(ada: Any) -> None:
     async def use() -> None:
         assert len(await asessions_of(ada).list()) == 2
         request = RequestFactory().get("/")
-        request.session = SessionStore(browsers[0].token)  # type: ignore[attr-defined]
-        await request.session.aload()  # type: ignore[attr-defined]
+        request.session = SessionStore(browsers[0].token)
+        await request.session.aload()
         assert await asessions_of(request).revoke_others() == 1
         assert await asessions_of(ada).revoke_all() == 1
 
@@ -305,8 +309,8 @@ def test_a_user_id_set_by_hand(ada: Any, node: Any) -> None:
     assert node.open(key).is_new, "signed out"
     other = node.open(session.session_key)
     assert (other.principal, dict(other)) == (None, {"a": 1})
+    session["_auth_user_id"] = "0"
     with pytest.raises(SessionAttributeError, match="no user"):
-        session["_auth_user_id"] = "0"
         session.save()
 
 
@@ -329,7 +333,7 @@ def test_a_request_that_comes_late_is_interrupted(ada: Any) -> None:
     from django.http import HttpResponse
 
     request = RequestFactory().get("/")
-    request.session = late  # type: ignore[attr-defined]
+    request.session = late
     with pytest.raises(SessionInterrupted):
         SessionMiddleware(lambda request: HttpResponse()).process_response(request, HttpResponse())
 

@@ -29,10 +29,10 @@ _MOST_USERS = 50
 
 @admin.register(Session)
 class SessionAdmin(admin.ModelAdmin):
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False
 
     def get_urls(self) -> list[URLPattern]:
@@ -62,7 +62,7 @@ class SessionAdmin(admin.ModelAdmin):
             "sessions": sessions,
             "may_end": self.has_delete_permission(request),
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/sojourn/session/page.html", context)
 
     def _end(self, request: HttpRequest, principal: str, user: Any) -> HttpResponse:
@@ -70,17 +70,14 @@ class SessionAdmin(admin.ModelAdmin):
             raise PermissionDenied
         sessions = _sessions(request, principal)
         try:
-            if "all" in request.POST:
-                count = sessions.revoke_all()
-            else:
-                count = int(sessions.revoke(request.POST.get("id", "")))
+            count = sessions.revoke_all() if "all" in request.POST else int(sessions.revoke(request.POST.get("id", "")))
         except SojournError as error:
             self.message_user(request, str(error), messages.ERROR)
         else:
             said = ngettext("%(count)d session was ended.", "%(count)d sessions were ended.", count) % {"count": count}
             if user is not None and count:
                 self.log_change(request, user, said)
-            if not request.session.exists(request.session.session_key):  # type: ignore[attr-defined]
+            if not request.session.exists(request.session.session_key):
                 # One's own: there is nobody to tell it to.
                 return HttpResponseRedirect(request.path)
             self.message_user(request, said, messages.SUCCESS if count else messages.WARNING)
@@ -90,7 +87,7 @@ class SessionAdmin(admin.ModelAdmin):
 
 def _sessions(request: HttpRequest, principal: str) -> Any:
     """With one's own session marked, where it is one of them."""
-    is_own = request.session.principal == principal  # type: ignore[attr-defined]
+    is_own = request.session.principal == principal
     return sessions_of(request if is_own else principal)
 
 

@@ -40,15 +40,15 @@ class AsyncAccess(SessionBase):
 
     async def akeys(self) -> KeysView[str]:
         await self._aget_session()
-        return self.keys()  # type: ignore[no-any-return]
+        return self.keys()
 
     async def avalues(self) -> ValuesView[Any]:
         await self._aget_session()
-        return self.values()  # type: ignore[no-any-return]
+        return self.values()
 
     async def aitems(self) -> ItemsView[str, Any]:
         await self._aget_session()
-        return self.items()  # type: ignore[no-any-return]
+        return self.items()
 
     async def aset_test_cookie(self) -> None:
         await self._aget_session()
@@ -56,7 +56,7 @@ class AsyncAccess(SessionBase):
 
     async def atest_cookie_worked(self) -> bool:
         await self._aget_session()
-        return self.test_cookie_worked()  # type: ignore[no-any-return]
+        return self.test_cookie_worked()
 
     async def adelete_test_cookie(self) -> None:
         await self._aget_session()
@@ -68,22 +68,22 @@ class AsyncAccess(SessionBase):
 
     async def aget_expiry_age(self, **kwargs: Any) -> int:
         await self._aget_session()
-        return self.get_expiry_age(**kwargs)  # type: ignore[no-any-return]
+        return self.get_expiry_age(**kwargs)
 
     async def aget_expiry_date(self, **kwargs: Any) -> datetime:
         await self._aget_session()
-        return self.get_expiry_date(**kwargs)  # type: ignore[no-any-return]
+        return self.get_expiry_date(**kwargs)
 
     async def aget_expire_at_browser_close(self) -> bool:
         await self._aget_session()
-        return self.get_expire_at_browser_close()  # type: ignore[no-any-return]
+        return self.get_expire_at_browser_close()
 
     async def apublic_id(self) -> str | None:
         """As the property `public_id`."""
         await self._aget_session()
-        return self.public_id  # type: ignore[no-any-return]
+        return self.public_id
 
     async def aprincipal(self) -> str | None:
         """As the property `principal`."""
         await self._aget_session()
-        return self.principal  # type: ignore[no-any-return]
+        return self.principal

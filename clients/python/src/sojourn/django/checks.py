@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import FieldDoesNotExist
 
+from ..duration import parse_duration
 from ..errors import OptionError
 from ..options import check_options
 from . import configuration
@@ -95,7 +96,7 @@ def _principal(given: configuration.Configuration) -> Sequence[checks.CheckMessa
 
 
 def _lifetimes(given: configuration.Configuration) -> Sequence[checks.CheckMessage]:
-    idle = configuration.parse_duration("idle_timeout", given.options["idle_timeout"])
+    idle = parse_duration("idle_timeout", given.options["idle_timeout"])
     if not settings.is_overridden("SESSION_COOKIE_AGE") or idle == settings.SESSION_COOKIE_AGE * 1000:
         return []
     return [

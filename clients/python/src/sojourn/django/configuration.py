@@ -38,7 +38,7 @@ class ConfigurationError(OptionError, ImproperlyConfigured):
     """A setting is missing, unknown or out of range. `option`: its name, as it stands in the settings."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Configuration:
     #: As given: a URL or a dict; `clients.py` knows them.
     redis: Any
@@ -144,7 +144,7 @@ def _principal(given: Any) -> str | Callable[[Any], str]:
 
 def _function(option: str, given: Any) -> Callable[..., Any] | None:
     if given is None or callable(given):
-        return given  # type: ignore[no-any-return]
+        return given
     if not isinstance(given, str):
         raise ConfigurationError(setting(option), "takes a function or its dotted path")
     try:
@@ -153,4 +153,4 @@ def _function(option: str, given: Any) -> Callable[..., Any] | None:
         raise ConfigurationError(setting(option), str(error)) from error
     if not callable(found):
         raise ConfigurationError(setting(option), f"{given} is no function")
-    return found  # type: ignore[no-any-return]
+    return found

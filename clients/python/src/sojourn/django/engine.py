@@ -31,7 +31,7 @@ class Engine:
     def __init__(self, given: configuration.Configuration) -> None:
         self.configuration = given
         try:
-            self.sessions = Sessions(make_client(given.redis, False), **given.options)  # type: ignore[typeddict-item]
+            self.sessions = Sessions(make_client(given.redis, False), **given.options)
         except OptionError as error:
             raise configuration.renamed(error) from None
         except FAILURES as error:
@@ -73,7 +73,7 @@ def get_sessions() -> Sessions:
 
 
 def _start_anew() -> None:
-    global _engine, _lock  # noqa: PLW0603
+    global _engine, _lock
     _engine, _lock = None, threading.Lock()
 
 

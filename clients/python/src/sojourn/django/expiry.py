@@ -1,4 +1,4 @@
-"""What Django's `set_expiry` means for a session: its idle timeout, its deadline, and whether the cookie outlives the browser.
+"""What Django's `set_expiry` means for a session: idle timeout, deadline, and whether the cookie outlives the browser.
 
 No session lives longer than `ABSOLUTE_TIMEOUT` after its creation, whatever is set.
 """

@@ -26,8 +26,8 @@ class SessionMiddleware(DjangoSessionMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         session: Any = getattr(request, "session", None)
         if not isinstance(session, SessionStore):
-            return super().process_response(request, response)  # type: ignore[no-any-return]
-        is_due = session.modified or settings.SESSION_SAVE_EVERY_REQUEST
+            return super().process_response(request, response)
+        is_due = session.modified or (settings.SESSION_SAVE_EVERY_REQUEST and not session.ended)
         # What a failed view has set is not saved; a sign-in or sign-out that is done keeps its cookie.
         if is_due and response.status_code < 500 and not session.is_empty():
             try:

@@ -27,13 +27,15 @@ def asessions_of(of: Any) -> AsyncPrincipalSessions:
     principal, own = _named(of)
     repository = engine().repository
     name = name_principal(principal, repository.settings.pepper)
-    return AsyncPrincipalSessions(repository, name, own, engine().arun)  # type: ignore[arg-type]
+    # As an AsyncDriver, of the event loop that it is awaited on.
+    driver: Any = engine().arun
+    return AsyncPrincipalSessions(repository, name, own, driver)
 
 
 def _named(of: Any) -> tuple[str, str | None]:
     if isinstance(of, str):
         return of, None
     if isinstance(of, HttpRequest):
-        session = of.session  # type: ignore[attr-defined]
+        session = of.session
         return session.principal or "", session.public_id
     return principal_of(of), None

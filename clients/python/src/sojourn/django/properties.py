@@ -30,10 +30,16 @@ class Properties(SessionBase):
     _state: SessionState | None
     _session_cache: Values
 
+    @property
+    def _held(self) -> SessionState:
+        """Of a session that has been read, or begun."""
+        if self._state is None:
+            raise RuntimeError("the session has not been read")
+        return self._state
+
     def _now_held(self) -> SessionState:
         self._get_session()
-        assert self._state is not None
-        return self._state
+        return self._held
 
     @property
     def public_id(self) -> str | None:
@@ -45,6 +51,11 @@ class Properties(SessionBase):
     def principal(self) -> str | None:
         """Who is signed in, by the name that all applications agree on; None: nobody."""
         return principal_of_state(self._now_held())
+
+    @property
+    def ended(self) -> bool:
+        """Whether someone else has ended or replaced the session: a save raises UpdateError."""
+        return self._now_held().ended is not None
 
     @property
     def level(self) -> int | None:
@@ -81,8 +92,7 @@ class Properties(SessionBase):
         await engine().arun(self._step_up(check_level(level)))
 
     def _step_up(self, level: int) -> Op[None]:
-        assert self._state is not None
-        yield from self._state.step_up(level)
+        yield from self._held.step_up(level)
         self.modified = True
         self._settled()
 

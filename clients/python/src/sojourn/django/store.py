@@ -63,12 +63,6 @@ class SessionStore(AsyncAccess, Properties, SessionBase):
 
     _session = property(_get_session)
 
-    @property
-    def _held(self) -> SessionState:
-        """After `_get_session` or `_aget_session`."""
-        assert self._state is not None
-        return self._state
-
     def _begin(self) -> SessionState:
         """Nobody's session, which is stored by the first save."""
         state = SessionState(engine().repository, None, None, False)
