@@ -14,7 +14,7 @@ from ..duration import parse_duration
 from ..errors import OptionError
 from ..options import check_options
 from . import configuration
-from .clients import read_redis
+from .clients import make_client
 
 ENGINE = "sojourn.django"
 #: What the other implementations call it.
@@ -25,7 +25,8 @@ def check_settings(**_: Any) -> list[checks.CheckMessage]:
     found: list[checks.CheckMessage] = [*_engine(), *_serializer()]
     try:
         given = configuration.read()
-        read_redis(given.redis)
+        # For asyncio, for that one asks nothing before it is used.
+        make_client(given.redis, True)
         check_options(**given.options)
     except OptionError as error:
         return [*found, checks.Error(str(configuration.renamed(error)), id="sojourn.E001")]
@@ -41,7 +42,7 @@ def check_deployment(**_: Any) -> list[checks.CheckMessage]:
             f"SESSION_COOKIE_NAME is {settings.SESSION_COOKIE_NAME!r}: other hosts of the domain can set this cookie too.",
             hint=f"SESSION_COOKIE_NAME = {_COMMON_NAME!r} and SESSION_COOKIE_SECURE = True, without a domain; "
             "it is also the name under which applications that do not run on Django look for it.",
-            id="sojourn.W006",
+            id="sojourn.W005",
         )
     ]
 

@@ -76,6 +76,8 @@ def read() -> Configuration:
     own = {name: options.pop(name, None) for name in OWN}
     if not own["redis"]:
         raise ConfigurationError(setting("redis"), "is missing: a URL as redis://127.0.0.1:6379, or a dict")
+    if "secrets" not in options:
+        raise ConfigurationError(setting("secrets"), "is missing: [current, *former], each at least 32 bytes")
     options["cookie"] = _cookie()
     options["namespace"] = "django"
     options.setdefault("idle_timeout", timedelta(seconds=settings.SESSION_COOKIE_AGE))
