@@ -15,9 +15,10 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 
 from ..errors import SessionEndedError
+from ..opening import open_session, presented
 from ..plan import login_plan
 from ..reader import Found
-from ..state import SessionState, open_session, presented
+from ..state import SessionState
 from ..steps import Op
 from ..token import parse_token
 from . import auth
@@ -105,7 +106,7 @@ class SessionStore(AsyncAccess, Properties, SessionBase):
             values.forget_sign_in()
         self._user_seen = values.get(SESSION_KEY)
         self._expiry_seen = values.get(EXPIRY)
-        if state.live is not None and (state.touch_due or state._rotation_due or self._session_key != key):
+        if state.live is not None and (state.touch_due or state.write_due or self._session_key != key):
             # The middleware saves only what is modified, and only then sends the cookie.
             self.modified = True
 

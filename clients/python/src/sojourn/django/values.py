@@ -24,7 +24,11 @@ _MADE_FOR = "principal"
 
 class _Public(AttributeMapping):
     def __init__(self, state: SessionState) -> None:
-        self._state = state
+        self._held = state
+
+    @property
+    def _state(self) -> SessionState:
+        return self._held
 
 
 class Values(MutableMapping[str, Any]):
