@@ -11,9 +11,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from .. import meta as m
 from ..cookie import SetCookie
 from ..duration import Duration, parse_duration
-from ..plan import check_level
 from ..state import SessionState
-from ..steps import Op
 from ..values import to_datetime
 from .engine import engine
 from .values import EXPIRY
@@ -77,27 +75,6 @@ class Properties(SessionBase):
         state = self._now_held()
         at = None if state.live is None else m.number(state.live.meta, m.AUTHENTICATED_AT)
         return at is not None and state.repository.settings.clock.now() - at <= within
-
-    def step_up(self, level: int) -> None:
-        """The principal has authenticated again, at this level, 0 to 255: a new key, the old one is refused at once.
-
-        Raises NotSignedInError, OptionError, SessionEndedError.
-        """
-        self._now_held()
-        engine().run(self._step_up(check_level(level)))
-
-    async def astep_up(self, level: int) -> None:
-        """See `step_up`."""
-        await self._aget_session()
-        await engine().arun(self._step_up(check_level(level)))
-
-    def _step_up(self, level: int) -> Op[None]:
-        yield from self._held.step_up(level)
-        self.modified = True
-        self._settled()
-
-    def _settled(self) -> None:
-        raise NotImplementedError
 
     def cookie(self) -> SetCookie | None:
         """What the middleware of this package sends; None when the browser's cookie is right as it is."""

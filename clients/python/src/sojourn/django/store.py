@@ -6,8 +6,7 @@ this request has changed, and what others have changed meanwhile stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -16,25 +15,19 @@ from django.contrib.sessions.backends.base import CreateError, SessionBase, Upda
 
 from ..errors import SessionEndedError
 from ..opening import open_session, presented
-from ..plan import login_plan
 from ..reader import Found
 from ..state import SessionState
 from ..steps import Op
 from ..token import parse_token
-from . import auth
 from .asynchronous import AsyncAccess
 from .engine import engine
 from .expiry import Lifetime, TokenKeptError, apply, lifetime_of
-from .properties import Properties, principal_of_state
-from .values import EXPIRY, SIGN_IN, Values
-
-_NO_OPTIONS: Mapping[str, Any] = {
-    **dict.fromkeys(("device", "address", "kind", "level", "idle_timeout", "absolute_timeout", "max_sessions")),
-    "persistent": False,
-}
+from .identity import Identity
+from .properties import principal_of_state
+from .values import EXPIRY, Values
 
 
-class SessionStore(AsyncAccess, Properties, SessionBase):
+class SessionStore(AsyncAccess, Identity, SessionBase):
     """The session of one request. Nothing is asked before it is used."""
 
     def __init__(self, session_key: str | None = None) -> None:
@@ -110,20 +103,6 @@ class SessionStore(AsyncAccess, Properties, SessionBase):
             # The middleware saves only what is modified, and only then sends the cookie.
             self.modified = True
 
-    @property
-    def _needs_user(self) -> bool:
-        """Whether somebody is signed in of whom Django does not know yet."""
-        return self._user_seen is None and self._state is not None and principal_of_state(self._state) is not None
-
-    def _bridge(self) -> None:
-        """Signs in, for Django, whom another application has signed in."""
-        principal = None if self._state is None else principal_of_state(self._state)
-        found = None if principal is None else auth.sign_in_of(principal)
-        if principal is not None and found is not None:
-            self._session_cache.sign_in(principal, *found)
-            self._user_seen = found[0]
-            self.modified = True
-
     def exists(self, session_key: str | None) -> bool:
         """Whether a session has this key now. One that it had before a rotation does not count."""
         return engine().run(self._exists(session_key))
@@ -157,14 +136,6 @@ class SessionStore(AsyncAccess, Properties, SessionBase):
         await self._aget_session(no_load=must_create)
         principal = await sync_to_async(self._new_principal)() if self._is_another_user else None
         await engine().arun(self._save(must_create, principal))
-
-    @property
-    def _is_another_user(self) -> bool:
-        """Whether the id of a user was set by hand: `login` of Django has told of its own already."""
-        return self._session_cache.get(SESSION_KEY) not in (None, self._user_seen)
-
-    def _new_principal(self) -> str:
-        return auth.principal_of_id(self._session_cache)
 
     def _save(self, must_create: bool, principal: str | None) -> Op[None]:
         state, values = self._held, self._session_cache
@@ -204,14 +175,6 @@ class SessionStore(AsyncAccess, Properties, SessionBase):
             self._session_key = state.live.token.text
         self._user_seen = self._session_cache.get(SESSION_KEY)
         self._expiry_seen = self._session_cache.get(EXPIRY)
-
-    def _leave(self) -> Op[None]:
-        """Who signs a user out by taking its id out of the data has not kept the session of a user without one."""
-        state, values = self._held, self._session_cache
-        values.forget_sign_in()
-        rest = dict(values)
-        yield from state.logout()
-        values.update(rest)
 
     def create(self) -> None:
         """A new session with a key of its own, stored at once; with what this one holds."""
@@ -334,38 +297,3 @@ class SessionStore(AsyncAccess, Properties, SessionBase):
     @classmethod
     async def aclear_expired(cls) -> None:
         """See `clear_expired`."""
-
-    # Signing in
-
-    def sign_in(self, principal: str, options: Mapping[str, Any]) -> None:
-        """Makes it the session of a principal: a new one, with a key of its own; the one before is refused at once.
-
-        `login` of Django leads here (`signals.py`). `options`: of `Session.login`. Raises what that raises.
-        """
-        self._get_session()
-        engine().run(self._sign_in(principal, options))
-
-    def _sign_in(self, principal: str, options: Mapping[str, Any]) -> Op[None]:
-        state, values = self._held, self._session_cache
-        is_anothers = principal_of_state(state) not in (None, principal)
-        user = {name: values[name] for name in SIGN_IN if name in values}
-        values.belongs_to(principal)
-        given = {**_NO_OPTIONS, **self._login_lifetime(), **options, "keep": () if is_anothers else values.stored_names()}
-        yield from state.login(login_plan(state.repository.settings, principal, **given))
-        if is_anothers:
-            # Nothing of the one before goes along.
-            values.update(user)
-            values.belongs_to(principal)
-            yield from state.commit()
-        self._settled()
-
-    def _login_lifetime(self) -> dict[str, Any]:
-        lifetime = lifetime_of(self._session_cache.get(EXPIRY), self._held.repository.settings, None)
-        if min(lifetime.idle, lifetime.absolute) < 1:
-            # The save will end it.
-            return {}
-        return {
-            "idle_timeout": timedelta(milliseconds=min(lifetime.idle, lifetime.absolute)),
-            "absolute_timeout": timedelta(milliseconds=lifetime.absolute),
-            "persistent": lifetime.persistent,
-        }
