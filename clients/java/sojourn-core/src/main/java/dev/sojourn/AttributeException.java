@@ -5,7 +5,8 @@ package dev.sojourn;
 public final class AttributeException extends SojournException {
   private final String attribute;
 
-  AttributeException(String attribute, String problem) {
+  /** For what stores values of further types on top of this. */
+  public AttributeException(String attribute, String problem) {
     super("ERR_SOJOURN_ATTRIBUTE", "attribute " + quote(attribute) + ": " + problem, 500, null);
     this.attribute = attribute;
   }
