@@ -34,6 +34,10 @@ final class AttributeValues {
     Refusal(String problem, Throwable cause) {
       super(problem, cause, false, false);
     }
+
+    AttributeException of(String attribute) {
+      return new AttributeException(attribute, String.valueOf(getMessage()), getCause());
+    }
   }
 
   /** @param type by whose name it is read again */
@@ -64,7 +68,7 @@ final class AttributeValues {
     try {
       return write(value);
     } catch (Refusal refusal) {
-      throw failure(attribute, refusal);
+      throw refusal.of(attribute);
     }
   }
 
@@ -73,14 +77,8 @@ final class AttributeValues {
     try {
       return read(stored);
     } catch (Refusal refusal) {
-      throw failure(attribute, refusal);
+      throw refusal.of(attribute);
     }
-  }
-
-  private static AttributeException failure(String attribute, Refusal refusal) {
-    AttributeException failure = new AttributeException(attribute, String.valueOf(refusal.getMessage()));
-    if (refusal.getCause() != null) failure.initCause(refusal.getCause());
-    return failure;
   }
 
   /** Whether it can change after it was set. */

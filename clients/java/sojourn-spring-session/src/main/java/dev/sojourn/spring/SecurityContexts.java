@@ -1,6 +1,5 @@
 package dev.sojourn.spring;
 
-import dev.sojourn.AttributeException;
 import dev.sojourn.SessionLimitException;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -51,8 +50,10 @@ final class SecurityContexts implements SpecialAttribute {
     // Somebody else was signed in elsewhere since, or signed in there in the first place.
     Authentication made = principal == null ? null : bridge.authentication(principal);
     if (made == null) return null;
-    SecurityContext context = new SecurityContextImpl(made);
-    session.setPrivate(NAME, form(principal, made), context);
+    Map<String, @Nullable Object> form = form(principal, made);
+    // As later requests have it: without credentials.
+    SecurityContext context = new SecurityContextImpl(read(new Stored(principal, form.get(AUTHENTICATION))));
+    session.setPrivate(NAME, form, context);
     return context;
   }
 
@@ -60,7 +61,7 @@ final class SecurityContexts implements SpecialAttribute {
     try {
       return authentications.read(stored.authentication);
     } catch (AttributeValues.Refusal refusal) {
-      throw new AttributeException(NAME, String.valueOf(refusal.getMessage()));
+      throw refusal.of(NAME);
     }
   }
 
@@ -70,7 +71,7 @@ final class SecurityContexts implements SpecialAttribute {
     try {
       form.put(AUTHENTICATION, authentications.write(authentication));
     } catch (AttributeValues.Refusal refusal) {
-      throw new AttributeException(NAME, String.valueOf(refusal.getMessage()));
+      throw refusal.of(NAME);
     }
     return form;
   }

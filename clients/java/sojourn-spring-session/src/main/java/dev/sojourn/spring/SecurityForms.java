@@ -1,9 +1,18 @@
 package dev.sojourn.spring;
 
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationContext;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializerProvider;
+import com.fasterxml.jackson.databind.deser.std.StdDeserializer;
+import com.fasterxml.jackson.databind.module.SimpleModule;
+import com.fasterxml.jackson.databind.ser.std.StdSerializer;
 import dev.sojourn.spring.AttributeValues.Form;
 import dev.sojourn.spring.AttributeValues.Refusal;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -22,6 +31,7 @@ import org.springframework.security.core.AuthenticationException;
 import org.springframework.security.core.GrantedAuthority;
 import org.springframework.security.core.authority.SimpleGrantedAuthority;
 import org.springframework.security.core.userdetails.User;
+import org.springframework.security.core.userdetails.UserDetails;
 import org.springframework.security.jackson2.SecurityJackson2Modules;
 import org.springframework.security.web.authentication.session.SessionAuthenticationException;
 import org.springframework.security.web.csrf.DefaultCsrfToken;
@@ -64,6 +74,45 @@ final class SecurityForms implements AttributeValues.Forms {
     }
   }
 
+  /** Users of an application's own, by their fields: without their passwords. */
+  static void customize(ObjectMapper mapper) {
+    mapper.addMixIn(UserDetails.class, WithoutPassword.class);
+    SimpleModule authorities = new SimpleModule("sojourn-authorities");
+    authorities.addSerializer(GrantedAuthority.class, new AuthoritySerializer());
+    authorities.addDeserializer(GrantedAuthority.class, new AuthorityDeserializer());
+    authorities.addDeserializer(SimpleGrantedAuthority.class, new AuthorityDeserializer());
+    mapper.registerModule(authorities);
+  }
+
+  @JsonIgnoreProperties("password")
+  private interface WithoutPassword {}
+
+  private static final class AuthoritySerializer extends StdSerializer<GrantedAuthority> {
+    private static final long serialVersionUID = 1;
+
+    AuthoritySerializer() {
+      super(GrantedAuthority.class);
+    }
+
+    @Override
+    public void serialize(GrantedAuthority value, JsonGenerator out, SerializerProvider provider) throws IOException {
+      out.writeString(value.getAuthority());
+    }
+  }
+
+  private static final class AuthorityDeserializer extends StdDeserializer<SimpleGrantedAuthority> {
+    private static final long serialVersionUID = 1;
+
+    AuthorityDeserializer() {
+      super(SimpleGrantedAuthority.class);
+    }
+
+    @Override
+    public SimpleGrantedAuthority deserialize(JsonParser in, DeserializationContext context) throws IOException {
+      return new SimpleGrantedAuthority(in.getValueAsString());
+    }
+  }
+
   @Override
   public @Nullable Form write(Object value) {
     String type = value.getClass().getName();
@@ -92,10 +141,14 @@ final class SecurityForms implements AttributeValues.Forms {
     return form;
   }
 
+  /** Null for what these modules do not name. */
   private @Nullable String json(Object value) {
-    if (mapper == null) return null;
+    if (mapper == null || mapper.findMixInClassFor(value.getClass()) == null) return null;
     try {
-      return mapper.writeValueAsString(value);
+      String json = mapper.writeValueAsString(value);
+      // What is inside must be known to them too: better refused now than when the next request comes.
+      mapper.readValue(json, Object.class);
+      return json;
     } catch (JsonProcessingException error) {
       throw new Refusal("a " + value.getClass().getName() + " does not become JSON, see the cause", error);
     }

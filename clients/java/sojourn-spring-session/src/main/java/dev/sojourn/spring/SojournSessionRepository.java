@@ -50,7 +50,10 @@ public final class SojournSessionRepository implements FindByIndexNameSessionRep
     List<AttributeValues.Forms> forms = new ArrayList<>();
     FlashMapForms flashMaps = HAS_MVC ? new FlashMapForms() : null;
     if (flashMaps != null) forms.add(flashMaps);
-    forms.add(new ObjectForms(new AllowedTypes(builder.allowedTypes), loader, builder.mapperCustomizers));
+    List<SojournMapperCustomizer> customizers = new ArrayList<>();
+    if (HAS_SECURITY) customizers.add(SecurityForms::customize);
+    customizers.addAll(builder.mapperCustomizers);
+    forms.add(new ObjectForms(new AllowedTypes(builder.allowedTypes), loader, customizers));
     if (HAS_SECURITY) forms.add(new SecurityForms(loader));
     values = new AttributeValues(forms);
     if (flashMaps != null) flashMaps.use(values);
