@@ -31,7 +31,7 @@ public final class SojournSession implements Session {
   private static final String MUTEX = "org.springframework.web.util.WebUtils.MUTEX";
   /** As in {@code SpringSessionRememberMeServices}, which may not be there. */
   private static final String REMEMBER_ME =
-      "org.springframework.session.security.web.authentication.SpringSessionRememberMeServices.REMEMBER_ME_LOGIN_ATTR";
+      "org.springframework.session.security.web.authentication.SpringSessionRememberMeServicesREMEMBER_ME_LOGIN_ATTR";
   private static final Duration LONGEST = Duration.ofDays(400);
 
   private final SojournSessionRepository repository;

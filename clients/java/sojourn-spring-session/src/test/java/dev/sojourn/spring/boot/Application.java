@@ -47,8 +47,10 @@ public class Application {
             all -> all.requestMatchers("/", "/public/**", "/error").permitAll().anyRequest().authenticated())
         .formLogin(Customizer.withDefaults())
         .logout(logout -> logout.logoutSuccessUrl("/"))
-        .rememberMe(remember -> remember.rememberMeServices(new SpringSessionRememberMeServices()))
         .csrf(csrf -> csrf.ignoringRequestMatchers("/public/**"));
+    if (environment.getProperty("test.remember", Boolean.class, false)) {
+      http.rememberMe(remember -> remember.rememberMeServices(new SpringSessionRememberMeServices()));
+    }
     String most = environment.getProperty("test.maximum-sessions");
     if (most != null) {
       boolean isRefused = environment.getProperty("test.prevents-login", Boolean.class, false);

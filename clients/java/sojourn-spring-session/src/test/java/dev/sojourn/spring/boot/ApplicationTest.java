@@ -97,7 +97,7 @@ class ApplicationTest extends OnBoot {
     browser.get("/me");
     Browser.Answer answer = browser.signIn("ada", "wrong");
     assertEquals("/login?error", answer.location());
-    assertTrue(browser.get("/login?error").body().contains("Bad credentials"));
+    assertTrue(browser.get("/public/session").body().contains("BadCredentialsException: Bad credentials"), "for the page of the form");
     assertNull(at(browser).principal());
     assertEquals("ada", browser.signIn("ada", "lovelace").status() == 302 ? browser.get("/me").body() : "");
   }
@@ -199,16 +199,6 @@ class ApplicationTest extends OnBoot {
     assertTrue(server.tell("DBSIZE").startsWith(":0"));
     List<String> told = context.getBean(Application.Heard.class).told;
     assertTrue(told.contains("created " + id) && told.contains("destroyed " + id), told.toString());
-  }
-
-  @Test
-  void remembered() {
-    Browser.Answer answer = browser.signIn("ada", "lovelace", "remember-me", "on");
-    String cookie = answer.setCookies().get(answer.setCookies().size() - 1);
-    assertTrue(cookie.matches("session=.*; Max-Age=2591\\d\\d\\d; .*"), cookie);
-    assertTrue(at(browser).isPersistent());
-    assertEquals(30, at(browser).idleTimeout().toDays());
-    assertEquals("ada", browser.get("/me").body());
   }
 
   @Test
