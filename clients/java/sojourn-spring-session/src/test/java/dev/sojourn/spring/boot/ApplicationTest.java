@@ -230,8 +230,8 @@ class ApplicationTest extends OnBoot {
     browser.get("/me");
     assertEquals(1, reads() - before);
     before = reads();
-    browser.get("/");
-    assertEquals(0, reads() - before, "none where nobody asks");
+    browser(context).get("/");
+    assertEquals(0, reads() - before, "none without a cookie");
     browser.cookies.put("session", "x".repeat(48));
     before = reads();
     browser.get("/me");
