@@ -4,14 +4,14 @@ import express from 'express'
 import { counter, createSessions } from 'sojourn'
 import { expressSessions } from 'sojourn/express'
 
-const { REDIS_URL, SESSION_SECRETS, SESSION_SEAL = 'sealed', PORT } = process.env
+const { REDIS_URL, SESSION_SECRETS, SESSION_SEAL, PORT } = process.env
 
 const sessions = createSessions({
   redis: REDIS_URL,
   secrets: SESSION_SECRETS.split(','),
-  seal: SESSION_SEAL,
+  ...(SESSION_SEAL && { seal: SESSION_SEAL }),
   maxSessions: 5,
-  merge: { visits: counter() },
+  merge: { visits: counter },
 })
 
 const PASSWORDS = new Map([

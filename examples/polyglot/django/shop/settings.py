@@ -2,6 +2,8 @@
 
 import os
 
+from sojourn import counter
+
 SECRET_KEY = os.environ["SESSION_SECRETS"]
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 ROOT_URLCONF = "shop.urls"
@@ -14,7 +16,7 @@ INSTALLED_APPS = [
     "shop",
 ]
 MIDDLEWARE = [
-    "sojourn.django.SessionMiddleware",
+    "sojourn.django.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
 ]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ.get("DATABASE", "people.sqlite3")}}
@@ -28,9 +30,9 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SOJOURN = {
     "REDIS": os.environ["REDIS_URL"],
     "SECRETS": os.environ["SESSION_SECRETS"].split(","),
-    "SEAL": os.environ.get("SESSION_SEAL", "sealed"),
+    "SEAL": os.environ.get("SESSION_SEAL", True),
     # What the three call a user. By default it would be the primary key.
     "PRINCIPAL": "username",
     "MAX_SESSIONS": 5,
-    "MERGE": {"visits": "counter"},
+    "MERGE": {"visits": counter},
 }

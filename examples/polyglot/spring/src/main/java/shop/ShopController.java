@@ -1,10 +1,12 @@
 package shop;
 
+import static org.springframework.security.authentication.UsernamePasswordAuthenticationToken.unauthenticated;
+
 import dev.sojourn.PrincipalSessions;
 import dev.sojourn.Sessions;
 import dev.sojourn.spring.SojournSession;
-import jakarta.servlet.ServletException;
 import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
 import jakarta.servlet.http.HttpSession;
 import java.math.BigInteger;
 import java.security.Principal;
@@ -17,6 +19,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.springframework.http.ResponseEntity;
+import org.springframework.security.authentication.AuthenticationManager;
+import org.springframework.security.core.AuthenticationException;
+import org.springframework.security.core.context.SecurityContext;
+import org.springframework.security.core.context.SecurityContextHolder;
+import org.springframework.security.web.context.HttpSessionSecurityContextRepository;
+import org.springframework.security.web.context.SecurityContextRepository;
 import org.springframework.web.bind.annotation.DeleteMapping;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
@@ -31,9 +39,12 @@ class ShopController {
   private static final ResponseEntity<Void> DONE = ResponseEntity.noContent().build();
 
   private final Sessions sessions;
+  private final AuthenticationManager manager;
+  private final SecurityContextRepository contexts = new HttpSessionSecurityContextRepository();
 
-  ShopController(Sessions sessions) {
+  ShopController(Sessions sessions, AuthenticationManager manager) {
     this.sessions = sessions;
+    this.manager = manager;
   }
 
   record Credentials(String user, String password) {}
@@ -41,13 +52,15 @@ class ShopController {
   record Attribute(Object value) {}
 
   @PostMapping("/login")
-  ResponseEntity<Void> login(HttpServletRequest request, @RequestBody Credentials given) {
+  ResponseEntity<Void> login(HttpServletRequest request, HttpServletResponse response, @RequestBody Credentials given) {
+    SecurityContext context = SecurityContextHolder.createEmptyContext();
     try {
-      if (request.getUserPrincipal() != null) request.logout();
-      request.login(given.user(), given.password());
-    } catch (ServletException wrong) {
+      context.setAuthentication(manager.authenticate(unauthenticated(given.user(), given.password())));
+    } catch (AuthenticationException wrong) {
       return ResponseEntity.status(401).build();
     }
+    // Now it is this user's session, under a new token.
+    contexts.saveContext(context, request, response);
     return DONE;
   }
 
@@ -59,9 +72,13 @@ class ShopController {
     shown.put("id", session == null ? null : session.getId());
     if (session == null) return shown;
     for (String name : Collections.list(session.getAttributeNames())) {
-      if (!name.startsWith("SPRING_SECURITY") && !name.equals("values")) shown.put(name, session.getAttribute(name));
+      if (!isSprings(name) && !name.equals("values")) shown.put(name, session.getAttribute(name));
     }
     return shown;
+  }
+
+  private static boolean isSprings(String name) {
+    return name.startsWith("SPRING_SECURITY") || name.startsWith("org.springframework");
   }
 
   @PutMapping("/attributes/{name}")
