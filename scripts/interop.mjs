@@ -14,7 +14,13 @@ for (const [stack, { missing }] of Object.entries(tools)) {
 const files = readdirSync(folder)
   .filter((file) => file.endsWith('.test.mjs'))
   .map((file) => folder + file)
-const args = ['--test', '--test-concurrency=1', ...process.argv.slice(2), ...files]
+const args = [
+  '--test',
+  '--test-concurrency=1',
+  '--test-timeout=120000',
+  ...process.argv.slice(2),
+  ...files,
+]
 const { status } = spawnSync(process.execPath, args, {
   stdio: 'inherit',
   env: { ...process.env, POLYGLOT: JSON.stringify(tools) },

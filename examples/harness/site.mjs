@@ -49,7 +49,7 @@ export async function startSite(command, env, /** @type {string} */ cwd) {
     origin,
     output: () => output,
     async stop() {
-      if (child.exitCode !== null) return
+      if (child.exitCode !== null || child.signalCode !== null) return
       const ended = once(child, 'exit')
       child.kill('SIGKILL')
       await ended

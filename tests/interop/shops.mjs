@@ -18,7 +18,7 @@ export const PAIRS = STACKS.flatMap((one) =>
   STACKS.filter((other) => other !== one).map((other) => [one, other]),
 )
 export const SECRET = 'a secret of the interop tests of 32 bytes or more'
-export const PASSWORDS = { ada: 'lovelace', bob: 'bobby' }
+export const PASSWORDS = { ada: 'lovelace', bob: 'bobby', eve: 'evening' }
 
 /**
  * Starts all of them, for the file.
@@ -85,7 +85,10 @@ export class Person {
 
   try(stack, method, path, body) {
     const json = body === undefined ? {} : { body: JSON.stringify(body) }
-    const headers = { 'content-type': 'application/json', 'user-agent': `${this.#name} on ${stack}` }
+    const headers = {
+      'content-type': 'application/json',
+      'user-agent': `${this.#name} on ${stack}`,
+    }
     return this.browser.get(this.#sites[stack].origin + path, { method, headers, ...json })
   }
 

@@ -17,6 +17,7 @@ const sessions = createSessions({
 const PASSWORDS = new Map([
   ['ada', 'lovelace'],
   ['bob', 'bobby'],
+  ['eve', 'evening'], // whom the other two do not know
 ])
 
 const app = express()
@@ -37,7 +38,12 @@ app.post('/login', async ({ session, body, ip, headers }, res) => {
 })
 
 app.get('/me', ({ session }, res) => {
-  res.json({ user: session.principal ?? null, id: session.id ?? null, ...session.toJSON(), values: undefined })
+  res.json({
+    user: session.principal ?? null,
+    id: session.id ?? null,
+    ...session.toJSON(),
+    values: undefined,
+  })
 })
 
 app.put('/attributes/:name', ({ session, params, body }, res) => {

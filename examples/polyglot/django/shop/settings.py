@@ -4,7 +4,8 @@ import os
 
 from sojourn import counter
 
-SECRET_KEY = os.environ["SESSION_SECRETS"]
+# Not one of the sessions' secrets: Django ends the sessions of everybody when it changes.
+SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "for this example only")
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 ROOT_URLCONF = "shop.urls"
 USE_TZ = True
