@@ -220,6 +220,7 @@ def test_the_lifetime_is_renewed_after_the_answer(sessions: Sessions, server: Se
     get(client, "/visit")
     (key,) = server.cli.scan_iter(f"{prefix}:*:s:*")
     server.cli.pexpire(key, 20 * 60_000)
+    sessions._repository.settings.clock._offset += 10 * 60_000  # type: ignore[operator]
     get(client, "/unused")
     assert server.cli.pttl(key) <= 20 * 60_000
     get(client, "/read")

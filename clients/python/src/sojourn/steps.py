@@ -16,9 +16,10 @@ from .lua import Script
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """`GET` and `PTTL` of a record, sent together; answered by both."""
+    """`GET` and `PTTL` of a record, sent together; answered by both. The second is None where it is not to be asked."""
 
     key: str
+    with_ttl: bool = True
 
 
 @dataclass(frozen=True, slots=True)
