@@ -65,6 +65,11 @@ class MessagePackForm(Form):
 
 #: As large as what the library reads may be, so that it has fewer values than are allowed.
 _USUAL_BYTES = MAX_NODES - 1
+#: Bytes that begin containers, and those that begin what needs care: bytes (as keys), extensions. Where neither is too many
+#: or there at all nothing has to be looked through; inside of texts and numbers they may be anything else.
+_CONTAINERS = bytes((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
+_CAREFUL = bytes((*range(0xC4, 0xCA), *range(0xD4, 0xD9)))
+_OTHERS = bytes(set(range(256)) - {*_CONTAINERS, *_CAREFUL})
 #: As many entries as one container may declare, for room is made for all of them at once.
 _USUAL_LENGTH = 1_000
 
@@ -81,12 +86,12 @@ def _read_usual(data: bytes) -> list[dict[str, Any]] | None:
         maps = msgpack.unpackb(
             data, ext_hook=_leave, max_array_len=_USUAL_LENGTH, max_map_len=_USUAL_LENGTH, max_ext_len=_USUAL_LENGTH
         )
-        if type(maps) is not list:
+        if type(maps) is not list or any(type(attributes) is not dict for attributes in maps):
             return None
-        for attributes in maps:
-            if type(attributes) is not dict:
-                return None
-            _check_usual(attributes, -1)
+        heads = data.translate(None, _OTHERS)
+        if len(heads) > MAX_DEPTH or heads.translate(None, _CONTAINERS):
+            for attributes in maps:
+                _check_usual(attributes, -1)
     except Exception:
         return None
     return maps

@@ -7,7 +7,7 @@ Each read asks Redis. This is the seam for records that are kept near: whoever k
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import meta as m
 from .bounded import BoundedSet
@@ -57,8 +57,7 @@ class Live:
         self.former: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     live: Live
     #: A forward has led here whose time is over. Who was let in before may go on, but nobody is to get the token by it.
     over: Forward | None = None

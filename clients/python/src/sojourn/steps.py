@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from .lua import Script
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """`GET` and `PTTL` of a record, sent together; answered by both. The second is None where it is not to be asked."""
 
     key: str

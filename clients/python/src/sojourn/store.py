@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .keys import TAG_LENGTH, hash_within, index_key, record_key
 from .limit import Limit, excess
@@ -21,8 +21,7 @@ _CROWDED_ATTEMPTS = 3
 _EVICTED_AT_ONCE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     record: bytes
     #: Remaining lifetime, milliseconds.
     ttl: int
