@@ -86,6 +86,9 @@ final class Login {
   private Map<String, @Nullable Object> kept(Map<String, @Nullable Object> attributes) {
     Map<String, @Nullable Object> kept = new LinkedHashMap<>(attributes);
     if (options.keep != null) kept.keySet().retainAll(options.keep);
+    String former = before == null ? null : Meta.principal(before.meta());
+    // What a framework holds of one user must not be found with another.
+    if (former != null && !former.equals(name.principal())) kept.keySet().removeIf(Namespace::isPrivate);
     return kept;
   }
 

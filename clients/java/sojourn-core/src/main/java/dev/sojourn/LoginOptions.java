@@ -28,7 +28,10 @@ public final class LoginOptions {
     return new LoginOptions();
   }
 
-  /** Attributes of the session before the login that go along. Default none (OWASP ASVS 7.2.4). */
+  /**
+   * Attributes of the session before the login that go along. Default none (OWASP ASVS 7.2.4). Those that belong to a framework
+   * alone ({@code spring:…}) never go from one principal to another.
+   */
   public LoginOptions keep(String... names) {
     keep = Set.copyOf(Arrays.asList(names));
     return this;

@@ -5,7 +5,8 @@ package dev.sojourn;
 public final class OptionException extends SojournException {
   private final String option;
 
-  OptionException(String option, String problem) {
+  /** For what has options on top of this. */
+  public OptionException(String option, String problem) {
     super("ERR_SOJOURN_OPTION", "option `" + option + "`: " + problem, 500, null);
     this.option = option;
   }

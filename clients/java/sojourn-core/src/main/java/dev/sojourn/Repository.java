@@ -23,12 +23,22 @@ final class Repository {
    * What a request wants stored.
    *
    * @param unknown stamps of this request's writes whose outcome is not known; grows here when another one is
+   * @param successor the token that a rotation gives; null: a new one
    */
   record Wanted(
       Map<String, Change> delta,
       @Nullable Lifetime lifetime,
       UnaryOperator<Map<String, @Nullable Object>> changeMeta,
-      List<byte[]> unknown) {}
+      List<byte[]> unknown,
+      @Nullable Token successor) {
+    Wanted(
+        Map<String, Change> delta,
+        @Nullable Lifetime lifetime,
+        UnaryOperator<Map<String, @Nullable Object>> changeMeta,
+        List<byte[]> unknown) {
+      this(delta, lifetime, changeMeta, unknown, null);
+    }
+  }
 
   /**
    * @param live null: it has ended, or been superseded
@@ -168,7 +178,7 @@ final class Repository {
           destroy(live, null);
           return Written.ended(false);
         }
-        Token token = rotation == null ? live.token() : Token.create(settings.keyring(), live.token().partition(), 0);
+        Token token = rotation == null ? live.token() : successor();
         Codec.Payload content = new Codec.Payload(Change.apply(live.attributes(), delta), nextMeta());
         byte[] record = settings.format().encode(header, content, new RecordFormat.Context(settings.keyring(), token));
         RedisEngine.Written result = write(token, header, content, record, ttl);
@@ -188,6 +198,11 @@ final class Repository {
         rebaseOn(theirs.live());
       }
       throw new SessionConflictException(MOST_ATTEMPTS);
+    }
+
+    private Token successor() {
+      Token chosen = wanted.successor;
+      return chosen != null ? chosen : Token.create(settings.keyring(), live.token().partition(), 0);
     }
 
     private RedisEngine.Written write(Token token, RecordHeader header, Codec.Payload content, byte[] record, long ttl) {
@@ -319,7 +334,7 @@ final class Repository {
    *
    * @return whether it did
    */
-  private static boolean backOff(int attempt) {
+  static boolean backOff(int attempt) {
     if (attempt < BACK_OFF_AFTER) return false;
     long most = Math.min(1L << Math.min(attempt - BACK_OFF_AFTER, 16), LONGEST_PAUSE);
     try {

@@ -60,6 +60,8 @@ public final class Session {
   private @Nullable Lifetime lifetime;
   /** What a new session is to have. */
   private @Nullable Token reserved;
+  /** What it is to have from the next commit on. */
+  private @Nullable Token next;
   private boolean isWanted;
 
   Session(Repository repository, @Nullable Token token, SessionReader.@Nullable Loaded loaded) {
@@ -91,7 +93,7 @@ public final class Session {
     return locked(
         () -> {
           Live stored = live;
-          if (stored != null) return stored.token();
+          if (stored != null) return next != null ? next : stored.token();
           Token made = reserved;
           if (made == null) reserved = made = Token.create(settings.keyring(), null, 0);
           return made;
@@ -204,9 +206,14 @@ public final class Session {
     return locked(() -> changes.has(base(), name));
   }
 
-  /** Of all attributes. */
+  /** Of all attributes but those that belong to another framework alone. */
   public Set<String> names() {
-    return locked(() -> changes.names(base()));
+    return locked(
+        () -> {
+          Set<String> names = changes.names(base());
+          names.removeIf(settings.namespace()::isOthers);
+          return names;
+        });
   }
 
   /**
@@ -215,18 +222,18 @@ public final class Session {
    * @throws AttributeException for a name or a value that cannot be stored, with what to do instead
    */
   public void set(String name, @Nullable Object value) {
-    Values.checkName(name);
+    settings.namespace().check(name);
     Object stored = Values.normalise(name, value);
     locked(() -> changes.set(name, stored));
   }
 
   /** Deletes an attribute with the next commit. */
   public void remove(String name) {
-    Values.checkName(name);
+    settings.namespace().check(name);
     locked(() -> changes.remove(name));
   }
 
-  /** Deletes all attributes; the session and its principal stay. */
+  /** Deletes all attributes but those of other frameworks; the session and its principal stay. */
   public void clear() {
     names().forEach(this::remove);
   }
@@ -242,7 +249,7 @@ public final class Session {
    * @throws SessionTooLargeException
    */
   public @Nullable Object update(String name, UnaryOperator<@Nullable Object> make) {
-    Values.checkName(name);
+    settings.namespace().check(name);
     return locked(
         () -> {
           if (isEnded()) throw new SessionEndedException("update");
@@ -262,7 +269,7 @@ public final class Session {
 
   /** Whether a commit would write anything. */
   public boolean isDirty() {
-    return locked(() -> !delta().isEmpty() || (live == null ? isWanted && !isEnded() : lifetime != null));
+    return locked(() -> !delta().isEmpty() || (live == null ? isWanted && !isEnded() : lifetime != null || next != null));
   }
 
   /** A new session is to be stored though nothing has been set. */
@@ -360,6 +367,7 @@ public final class Session {
           changes.clear();
           unknown.clear();
           lifetime = null;
+          next = null;
           isEnded = isSuperseded = isLoggedOut = isForwarded = isConcealed = isRotationDue = false;
           live = signedIn;
         });
@@ -384,6 +392,28 @@ public final class Session {
           if (isRotated) commitChanges();
           else store(live, Rotations.Kind.FORWARD, UnaryOperator.identity());
           if (live == null) throw new SessionEndedException("rotate");
+        });
+  }
+
+  /**
+   * As {@link #rotate()}, with the next commit, for frameworks that name the new id before. Another request that rotates the
+   * session first gives it another one.
+   *
+   * @return the id that the session has from then on
+   * @throws SessionEndedException
+   */
+  public String rotateLater() {
+    return locked(
+        () -> {
+          if (isEnded()) throw new SessionEndedException("rotateLater");
+          Live stored = live;
+          if (stored == null) {
+            reserved = Token.create(settings.keyring(), null, 0);
+            return reserved.id();
+          }
+          if (isForwarded || isConcealed) return stored.token().id();
+          next = Token.create(settings.keyring(), stored.token().partition(), 0);
+          return next.id();
         });
   }
 
@@ -428,6 +458,7 @@ public final class Session {
           isLoggedOut |= !isTaken;
           live = null;
           reserved = null;
+          next = null;
           lifetime = null;
           isRotationDue = isConcealed = isForwarded = isWanted = false;
           changes.clear();
@@ -474,7 +505,8 @@ public final class Session {
     Map<String, Change> delta = delta();
     if (known != null) {
       boolean isDirty = !delta.isEmpty() || lifetime != null;
-      if (isRotationDue) renew(known, isDirty);
+      if (next != null) store(known, Rotations.Kind.FORWARD, UnaryOperator.identity());
+      else if (isRotationDue) renew(known, isDirty);
       else if (isDirty) store(known, null, UnaryOperator.identity());
       return;
     }
@@ -501,7 +533,7 @@ public final class Session {
     // The index entry of a principal's session carries its lifetime; a rotation writes it anew.
     boolean isIndexed = lifetime != null && known.header().ownerTag() != null;
     Rotations.Kind kind = rotation == null && isIndexed ? Rotations.Kind.FORWARD : rotation;
-    Repository.Wanted wanted = new Repository.Wanted(delta(), lifetime, changeMeta, unknown);
+    Repository.Wanted wanted = new Repository.Wanted(delta(), lifetime, changeMeta, unknown, next);
     Repository.Written written = repository.store(known, wanted, kind);
     if (written.live() == null) {
       end(written.isSuperseded());
@@ -553,6 +585,7 @@ public final class Session {
     changes.clear();
     unknown.clear();
     isWanted = false;
+    next = null;
   }
 
   private void end(boolean superseded) {
@@ -569,6 +602,7 @@ public final class Session {
     changes.clear();
     unknown.clear();
     lifetime = null;
+    next = null;
     if (!delta.isEmpty()) settings.listener().dropped(lastId, delta.keySet());
   }
 

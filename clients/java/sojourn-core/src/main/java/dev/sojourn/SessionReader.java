@@ -110,7 +110,9 @@ final class SessionReader {
   /** Null where no step leads to the present version. Data of a newer node stays as it is. */
   private @Nullable Map<String, @Nullable Object> migrated(Map<String, @Nullable Object> stored, int from) {
     if (from >= settings.version()) return Collections.unmodifiableMap(stored);
-    Map<String, @Nullable Object> data = stored;
+    // A framework's own are no part of what the application's versions tell.
+    Map<String, @Nullable Object> data = new LinkedHashMap<>(stored);
+    data.keySet().removeIf(Namespace::isPrivate);
     for (int version = from; version < settings.version(); version++) {
       UnaryOperator<Map<String, @Nullable Object>> step = settings.migrations().get(version);
       if (step == null) return null;
@@ -126,6 +128,10 @@ final class SessionReader {
         (name, value) -> {
           Values.checkName(name);
           migrated.put(name, Values.normalise(name, value));
+        });
+    stored.forEach(
+        (name, value) -> {
+          if (Namespace.isPrivate(name)) migrated.put(name, value);
         });
     return Collections.unmodifiableMap(migrated);
   }

@@ -1,9 +1,7 @@
 package dev.sojourn;
 
-import java.time.Duration;
-import java.time.Instant;
-import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,15 +15,14 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  */
 public final class Sessions implements AutoCloseable {
-  /** Forwards that lead on from one public id to the next. */
-  private static final int MOST_FORWARDS = 64;
-
   private final Settings settings;
   private final Repository repository;
+  private final ById byId;
 
   Sessions(Settings settings) {
     this.settings = settings;
     repository = new Repository(settings);
+    byId = new ById(settings, repository.reader);
   }
 
   public static SessionsBuilder builder() {
@@ -67,35 +64,34 @@ public final class Sessions implements AutoCloseable {
    * @throws StoreRefusedException
    */
   public @Nullable StoredSession read(String id) {
-    if (!Token.isSessionId(id)) return null;
-    String at = id;
-    for (int hops = 0; hops <= MOST_FORWARDS; hops++) {
-      RedisEngine.Stored stored = settings.engine().load(at);
-      if (stored == null) return null;
-      if (!RecordFormat.isTrail(stored.record())) return stored(at, stored);
-      String successor = Trail.successor(stored.record());
-      if (successor == null) return null;
-      at = successor;
-    }
-    return null;
+    return byId.read(id);
   }
 
-  private @Nullable StoredSession stored(String id, RedisEngine.Stored stored) {
-    RecordFormat.Opened opened = repository.reader.opened(id, stored.record());
-    RecordHeader header = opened == null ? null : opened.header();
-    Codec.Payload payload = opened == null ? null : opened.payload();
-    if (header == null || payload == null) return null;
-    Map<String, @Nullable Object> attributes = new LinkedHashMap<>();
-    payload.attributes().forEach((name, value) -> attributes.put(name, Values.copy(value)));
-    long expiresAt = Math.min(settings.engine().now() + stored.ttl(), header.deadline());
-    return new StoredSession(
-        id,
-        Meta.principal(payload.meta()),
-        attributes,
-        Instant.ofEpochMilli(header.createdAt()),
-        Instant.ofEpochMilli(expiresAt),
-        Instant.ofEpochMilli(header.deadline()),
-        Duration.ofMillis(header.idleTimeout()));
+  /**
+   * Changes what a session holds, by its public id or one of before a rotation: for administration, and for what has no token. It
+   * does not count as activity.
+   *
+   * @param change gets the attributes, to be changed in place; runs again when another writer was first
+   * @return false where there is no such session, and where only its token opens it
+   * @throws AttributeException
+   * @throws SessionTooLargeException
+   * @throws SessionConflictException
+   * @throws StoreUnavailableException
+   * @throws StoreRefusedException
+   */
+  public boolean update(String id, Consumer<Map<String, @Nullable Object>> change) {
+    return byId.update(id, change);
+  }
+
+  /**
+   * The public id that a token names, without asking Redis whether there is such a session.
+   *
+   * @param token the cookie's value
+   * @return null for what is no token that these secrets have made
+   */
+  public @Nullable String idOf(@Nullable String token) {
+    Token parsed = Token.parse(settings.keyring(), token);
+    return parsed == null ? null : parsed.id();
   }
 
   /**

@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeSet;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -48,6 +49,7 @@ public final class SessionsBuilder {
   private int version = 1;
   private final Map<String, Merge> merges = new LinkedHashMap<>();
   private final Map<Integer, UnaryOperator<Map<String, @Nullable Object>>> migrations = new LinkedHashMap<>();
+  private Namespace namespace = Namespace.NONE;
   private SessionListener listener = new SessionListener() {};
 
   SessionsBuilder() {}
@@ -227,6 +229,19 @@ public final class SessionsBuilder {
     return this;
   }
 
+  /**
+   * For a framework's adapter, {@code django} or {@code spring}: attributes with this name and a colon in front are its own, got
+   * and set as others are. Those of the other frameworks are kept as they are: {@link Session#names} does not name them, and they
+   * cannot be set or removed. Default: all of these are others'.
+   */
+  public SessionsBuilder namespace(String framework) {
+    if (!Namespace.RESERVED.contains(framework)) {
+      throw new OptionException("namespace", "takes one of " + new TreeSet<>(Namespace.RESERVED));
+    }
+    namespace = new Namespace(framework);
+    return this;
+  }
+
   /** Hears of what happens to sessions in this process. */
   public SessionsBuilder listener(SessionListener listener) {
     this.listener = new GuardedListener(listener);
@@ -263,6 +278,7 @@ public final class SessionsBuilder {
             maxSessions,
             version,
             Map.copyOf(migrations),
+            namespace,
             listener));
   }
 }

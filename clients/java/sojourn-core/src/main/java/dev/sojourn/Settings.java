@@ -28,4 +28,5 @@ record Settings(
     @Nullable SessionLimit maxSessions,
     int version,
     Map<Integer, UnaryOperator<Map<String, @Nullable Object>>> migrations,
+    Namespace namespace,
     SessionListener listener) {}

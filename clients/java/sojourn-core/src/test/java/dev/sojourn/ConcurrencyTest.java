@@ -12,44 +12,17 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Requests at once, on two nodes: nothing is lost, and nothing comes back. */
-class ConcurrencyTest {
-  private static RedisServer server;
-  private Nodes nodes;
-
-  @BeforeAll
-  static void start() {
-    server = new RedisServer();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
-  }
-
-  @BeforeEach
-  void open() {
-    server.tell("FLUSHALL");
-    nodes =
-        new Nodes(
-            server,
-            builder ->
-                builder
-                    .merge("visits", Merges.counter())
-                    .merge("cart", Merges.union("sku"))
-                    .merge("settings", Merges.fields())
-                    .merge("broken", (base, theirs, mine) -> new Object()));
-  }
-
-  @AfterEach
-  void close() {
-    nodes.close();
+class ConcurrencyTest extends TwoNodes {
+  @Override
+  SessionsBuilder options(SessionsBuilder builder) {
+    return builder
+        .merge("visits", Merges.counter())
+        .merge("cart", Merges.union("sku"))
+        .merge("settings", Merges.fields())
+        .merge("broken", (base, theirs, mine) -> new Object());
   }
 
   private Sessions node(int number) {

@@ -16,13 +16,13 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** One of the scripts in src/test/node, which run Sojourn as it is built for Node in `dist/` of the repository. */
-final class NodeProcess implements AutoCloseable {
+public final class NodeProcess implements AutoCloseable {
   private final Process process;
   private final BufferedWriter in;
   private final BufferedReader out;
 
   /** Skips the test, and says so, where there is no Node or no build. */
-  NodeProcess(String script, String... arguments) {
+  public NodeProcess(String script, String... arguments) {
     Path dist = Vectors.ROOT.resolve("dist");
     assumeTrue(Files.exists(dist.resolve("index.js")), "skipped: there is no dist/, `npm run build` makes it");
     Path file = Vectors.ROOT.resolve("clients/java/sojourn-core/src/test/node/" + script);
@@ -59,7 +59,7 @@ final class NodeProcess implements AutoCloseable {
   }
 
   /** @param arguments name, value, name, value, … */
-  Map<String, Object> ask(String command, Object... arguments) {
+  public Map<String, Object> ask(String command, Object... arguments) {
     Map<String, Object> question = new LinkedHashMap<>();
     question.put("command", command);
     for (int i = 0; i < arguments.length; i += 2) question.put((String) arguments[i], arguments[i + 1]);

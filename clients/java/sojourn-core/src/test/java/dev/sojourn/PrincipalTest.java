@@ -12,42 +12,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Logins, limits, lists and revocations. */
-class PrincipalTest {
-  private static RedisServer server;
-  private Nodes nodes;
-  private Sessions one;
-  private Sessions two;
-
-  @BeforeAll
-  static void start() {
-    server = new RedisServer();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
-  }
-
-  @BeforeEach
-  void open() {
-    server.tell("FLUSHALL");
-    nodes = new Nodes(server);
-    one = nodes.one;
-    two = nodes.two;
-  }
-
-  @AfterEach
-  void close() {
-    nodes.close();
-  }
-
+class PrincipalTest extends TwoNodes {
   @Test
   void loginMakesANewToken() {
     Session session = Nodes.stored(one, "cart", 1, "csrf", 2);

@@ -15,17 +15,17 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /** A real server of our own, on a free port of 127.0.0.1, gone with the test. */
-final class RedisServer implements AutoCloseable {
+public final class RedisServer implements AutoCloseable {
   private final Path directory;
   private final List<String> arguments;
-  final int port;
+  public final int port;
   private Process process;
 
-  RedisServer(String... arguments) {
+  public RedisServer(String... arguments) {
     this(freePort(), arguments);
   }
 
-  RedisServer(int port, String... arguments) {
+  public RedisServer(int port, String... arguments) {
     this.port = port;
     this.arguments = List.of(arguments);
     try {
@@ -37,7 +37,7 @@ final class RedisServer implements AutoCloseable {
   }
 
   /** As a Sentinel, which writes into its file of configuration. */
-  static RedisServer sentinel(int primary) {
+  public static RedisServer sentinel(int primary) {
     try {
       Path configuration = Files.createTempFile("sojourn-java-", ".conf");
       configuration.toFile().deleteOnExit();
@@ -112,7 +112,7 @@ final class RedisServer implements AutoCloseable {
     }
   }
 
-  String tell(String command) {
+  public String tell(String command) {
     try {
       return command(command);
     } catch (IOException error) {
@@ -120,11 +120,11 @@ final class RedisServer implements AutoCloseable {
     }
   }
 
-  String uri() {
+  public String uri() {
     return "redis://127.0.0.1:" + port;
   }
 
-  void stop() {
+  public void stop() {
     process.destroyForcibly();
     try {
       process.waitFor(5, TimeUnit.SECONDS);
@@ -134,7 +134,7 @@ final class RedisServer implements AutoCloseable {
   }
 
   /** Empty. */
-  void restart() {
+  public void restart() {
     stop();
     process = start();
   }

@@ -10,47 +10,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-class RotationTest {
-  private static RedisServer server;
-  private Nodes nodes;
-  private Sessions one;
-  private Sessions two;
-
-  @BeforeAll
-  static void start() {
-    server = new RedisServer();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
-  }
-
-  @BeforeEach
-  void open() {
-    server.tell("FLUSHALL");
-    use(new Nodes(server));
-  }
-
-  private void use(Nodes made) {
-    if (nodes != null) nodes.close();
-    nodes = made;
-    one = made.one;
-    two = made.two;
-  }
-
-  @AfterEach
-  void close() {
-    nodes.close();
-    nodes = null;
-  }
-
+class RotationTest extends TwoNodes {
   /** Of the forward at this token's id. */
   private Trail forward(String token) {
     Keyring keyring = Keyring.of(List.of(Bytes.utf8(Nodes.SECRET)));
@@ -211,5 +173,72 @@ class RotationTest {
     Session again = two.open(Nodes.token(old));
     again.finish();
     assertEquals(Nodes.token(old), Nodes.token(again));
+  }
+
+  @Test
+  void laterIsWithTheNextCommit() {
+    Session session = Nodes.stored(one, "a", 1);
+    String before = Nodes.token(session);
+    session.rotateLater();
+    String id = session.rotateLater();
+    assertTrue(session.isDirty());
+    assertEquals(before, Nodes.token(session), "nothing is stored yet");
+    assertEquals(id, session.reserveToken().id());
+    session.set("a", 2);
+    session.finish();
+    assertEquals(id, session.id());
+    assertEquals(Session.Cookie.SET, session.cookie());
+    assertEquals(2L, two.open(before).get("a"), "the former one leads on");
+    assertTrue(server.tell("DBSIZE").startsWith(":2"), "one rotation");
+    session.finish();
+    assertEquals(id, session.id());
+  }
+
+  @Test
+  void laterOfTwoAtOnceIsOne() {
+    String token = Nodes.token(Nodes.stored(one, "a", 1));
+    Session first = one.open(token);
+    Session second = two.open(token);
+    first.rotateLater();
+    second.rotateLater();
+    second.set("b", 2);
+    first.commit();
+    second.commit();
+    assertEquals(first.id(), second.id());
+    assertEquals(2L, one.open(Nodes.token(first)).get("b"));
+  }
+
+  @Test
+  void laterOfWhatIsNotStored() {
+    Session session = one.create();
+    String first = session.reserveToken().id();
+    String second = session.rotateLater();
+    assertNotEquals(first, second);
+    session.set("a", 1);
+    session.commit();
+    assertEquals(second, session.id());
+    assertTrue(server.tell("DBSIZE").startsWith(":1"));
+  }
+
+  @Test
+  void laterComesToNothingWithALogin() {
+    Session session = Nodes.stored(one, "a", 1);
+    session.rotateLater();
+    session.login("ada");
+    String id = session.id();
+    session.finish();
+    assertEquals(id, session.id());
+    session.rotateLater();
+    session.logout();
+    session.finish();
+    assertTrue(session.isNew());
+    assertThrows(SessionEndedException.class, () -> ended().rotateLater());
+  }
+
+  private Session ended() {
+    Session session = Nodes.stored(one, "a", 1);
+    two.revoke(Nodes.id(session));
+    session.refresh();
+    return session;
   }
 }

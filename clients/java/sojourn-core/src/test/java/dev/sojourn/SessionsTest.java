@@ -15,41 +15,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-class SessionsTest {
-  private static RedisServer server;
-  private Nodes nodes;
-  private Sessions one;
-  private Sessions two;
-
-  @BeforeAll
-  static void start() {
-    server = new RedisServer();
-  }
-
-  @AfterAll
-  static void stop() {
-    server.close();
-  }
-
-  @BeforeEach
-  void open() {
-    server.tell("FLUSHALL");
-    nodes = new Nodes(server);
-    one = nodes.one;
-    two = nodes.two;
-  }
-
-  @AfterEach
-  void close() {
-    nodes.close();
-  }
-
+class SessionsTest extends TwoNodes {
   @Test
   void storedHereAndKnownThere() {
     Session session = one.create();
@@ -278,21 +246,6 @@ class SessionsTest {
     session.commit();
     assertTrue(session.isEnded());
     assertTrue(keys().isEmpty());
-  }
-
-  @Test
-  void readByPublicId() {
-    Session session = Nodes.signedIn(one, "ada");
-    session.set("a", 1);
-    session.commit();
-    String before = Nodes.id(session);
-    session.rotate();
-    StoredSession stored = Objects.requireNonNull(two.read(before));
-    assertEquals(session.id(), stored.id());
-    assertEquals("ada", stored.principal());
-    assertEquals(Map.of("a", 1L), stored.attributes());
-    assertNull(two.read("x"));
-    assertNull(two.read("*".repeat(25)));
   }
 
   @Test

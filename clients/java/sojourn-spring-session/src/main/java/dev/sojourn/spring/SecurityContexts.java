@@ -1,0 +1,116 @@
+package dev.sojourn.spring;
+
+import dev.sojourn.SessionLimitException;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.springframework.security.authentication.AnonymousAuthenticationToken;
+import org.springframework.security.core.Authentication;
+import org.springframework.security.core.context.SecurityContext;
+import org.springframework.security.core.context.SecurityContextImpl;
+import org.springframework.security.web.authentication.session.SessionAuthenticationException;
+
+/**
+ * Spring Security's context of a session. The session's principal says who is signed in: a context counts only while it is of
+ * that principal, and one that is missing is made by the bridge.
+ */
+final class SecurityContexts implements SpecialAttribute {
+  static final String NAME = "SPRING_SECURITY_CONTEXT";
+
+  private static final String PRINCIPAL = "principal";
+  private static final String AUTHENTICATION = "authentication";
+
+  private final Authentications authentications;
+  private final SojournPrincipalBridge bridge;
+
+  SecurityContexts(AttributeValues values, SojournPrincipalBridge bridge) {
+    authentications = new Authentications(values);
+    this.bridge = bridge;
+  }
+
+  /** @param contextOf the principal that it is of; null: of nobody, who has not authenticated to the end */
+  private record Stored(@Nullable String contextOf, @Nullable Object authentication) {
+    static @Nullable Stored of(@Nullable Object stored) {
+      return stored instanceof Map<?, ?> map ? new Stored((String) map.get(PRINCIPAL), map.get(AUTHENTICATION)) : null;
+    }
+  }
+
+  @Override
+  public @Nullable Object get(SojournSession session) {
+    Object known = session.handed(NAME);
+    if (known != null) return known;
+    String principal = session.principal();
+    Stored stored = Stored.of(session.held().get(AttributeNames.stored(NAME)));
+    if (stored != null && Objects.equals(stored.contextOf, principal)) {
+      SecurityContext context = new SecurityContextImpl(read(stored));
+      session.hand(NAME, context);
+      return context;
+    }
+    // Somebody else was signed in elsewhere since, or signed in there in the first place.
+    Authentication made = principal == null ? null : bridge.authentication(principal);
+    if (made == null) return null;
+    Map<String, @Nullable Object> form = form(principal, made);
+    // As later requests have it: without credentials.
+    SecurityContext context = new SecurityContextImpl(read(new Stored(principal, form.get(AUTHENTICATION))));
+    session.setPrivate(NAME, form, context);
+    return context;
+  }
+
+  private Authentication read(Stored stored) {
+    try {
+      return authentications.read(stored.authentication);
+    } catch (AttributeValues.Refusal refusal) {
+      throw refusal.of(NAME);
+    }
+  }
+
+  private Map<String, @Nullable Object> form(@Nullable String principal, Authentication authentication) {
+    Map<String, @Nullable Object> form = new LinkedHashMap<>();
+    form.put(PRINCIPAL, principal);
+    try {
+      form.put(AUTHENTICATION, authentications.write(authentication));
+    } catch (AttributeValues.Refusal refusal) {
+      throw refusal.of(NAME);
+    }
+    return form;
+  }
+
+  /**
+   * A context of another user, or one for whom the id was to be changed, is a sign-in.
+   *
+   * @throws SessionAuthenticationException where the limit of sessions refuses it: Spring Security's filters answer as they do to
+   *     a wrong password
+   */
+  @Override
+  public void set(SojournSession session, Object value) {
+    Authentication authentication = value instanceof SecurityContext context ? context.getAuthentication() : null;
+    if (authentication == null || authentication instanceof AnonymousAuthenticationToken) {
+      remove(session);
+      return;
+    }
+    String principal = authentication.isAuthenticated() ? bridge.principal(authentication) : session.principal();
+    // Refused before anybody is signed in.
+    Map<String, @Nullable Object> form = form(principal, authentication);
+    boolean isSignIn = principal != null && (!principal.equals(session.principal()) || session.held().isChangingId());
+    if (isSignIn && authentication.isAuthenticated()) signIn(session, principal);
+    session.setPrivate(NAME, form, value);
+  }
+
+  private static void signIn(SojournSession session, String principal) {
+    try {
+      session.signIn(principal);
+    } catch (SessionLimitException error) {
+      SessionAuthenticationException refused = new SessionAuthenticationException(error.getMessage());
+      refused.initCause(error);
+      throw refused;
+    }
+  }
+
+  /** Signs out, in all applications; but not whom nobody knows here. */
+  @Override
+  public void remove(SojournSession session) {
+    if (session.principal() != null && get(session) != null) session.signOut();
+    session.forget(NAME);
+  }
+}

@@ -1,0 +1,9 @@
+package dev.sojourn.spring;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+/** Further modules or mix-ins for the objects of allowed classes. Jackson 2, with Spring Boot 4 too. */
+@FunctionalInterface
+public interface SojournMapperCustomizer {
+  void customize(ObjectMapper mapper);
+}

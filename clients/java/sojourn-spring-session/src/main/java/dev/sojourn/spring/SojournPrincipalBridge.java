@@ -1,0 +1,27 @@
+package dev.sojourn.spring;
+
+import org.jspecify.annotations.Nullable;
+import org.springframework.security.core.Authentication;
+
+/**
+ * Between Spring Security's users and the principals that all applications agree upon. A session's principal says who is signed
+ * in; where another application has said it, Spring Security's part is made from it here.
+ */
+public interface SojournPrincipalBridge {
+  /** The principal of who signs in here: a text of 1 to 1,024 bytes. */
+  default String principal(Authentication authentication) {
+    return authentication.getName();
+  }
+
+  /** The principal of a user that Spring Security names so, for its registry of sessions. */
+  default String principalOf(String name) {
+    return name;
+  }
+
+  /**
+   * Who was signed in elsewhere, authenticated; asked once in a session.
+   *
+   * @return null: nobody of ours. The request is then anonymous here, and the session stays as it is
+   */
+  @Nullable Authentication authentication(String principal);
+}

@@ -1,0 +1,120 @@
+package dev.sojourn.spring;
+
+import dev.sojourn.SojournException;
+import dev.sojourn.StoreUnavailableException;
+import jakarta.servlet.FilterChain;
+import jakarta.servlet.ServletException;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletRequestWrapper;
+import jakarta.servlet.http.HttpServletResponse;
+import jakarta.servlet.http.HttpSession;
+import java.io.IOException;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
+import org.jspecify.annotations.Nullable;
+import org.springframework.beans.factory.ListableBeanFactory;
+import org.springframework.beans.factory.SmartInitializingSingleton;
+import org.springframework.session.web.http.HttpSessionIdResolver;
+import org.springframework.session.web.http.SessionRepositoryFilter;
+
+/**
+ * Spring Session's filter, for sessions whose secret is not their id: {@code getRequestedSessionId()} is the public id, as {@code
+ * HttpSession.getId()} is. A store that does not answer makes 503 of it, and what was not stored is not confirmed.
+ */
+public final class SojournSessionFilter extends SessionRepositoryFilter<SojournSession> {
+  private static final Log LOG = LogFactory.getLog(SojournSessionFilter.class);
+  private static final String FAILED = SojournSessionFilter.class.getName() + ".FAILED";
+
+  private final SojournHttpSessionIdResolver resolver;
+
+  public SojournSessionFilter(SojournSessionRepository repository, SojournHttpSessionIdResolver resolver) {
+    super(repository);
+    this.resolver = resolver;
+    super.setHttpSessionIdResolver(resolver);
+  }
+
+  /** @throws IllegalArgumentException for any but the constructor's: a public id in a cookie would be the key to the session */
+  @Override
+  public void setHttpSessionIdResolver(HttpSessionIdResolver other) {
+    if (other != resolver) throw new IllegalArgumentException("give the SojournHttpSessionIdResolver to the constructor");
+  }
+
+  /** A check at start: with another filter sessions' public ids would be in cookies, and would open them. */
+  public static SmartInitializingSingleton onlyOneIn(ListableBeanFactory beans) {
+    return () -> {
+      for (String name : beans.getBeanNamesForType(SessionRepositoryFilter.class, true, false)) {
+        Class<?> type = beans.getType(name);
+        if (type == null || SojournSessionFilter.class.isAssignableFrom(type)) continue;
+        throw new IllegalStateException(
+            "bean " + name + " is a " + type.getName() + ", and sessions of Sojourn need SojournSessionFilter: remove"
+                + " @EnableSpringHttpSession, or what else declares it");
+      }
+    };
+  }
+
+  /** Whether the store has failed this request: the error page is made without a session. */
+  static boolean hasFailed(HttpServletRequest request) {
+    return request.getAttribute(FAILED) != null;
+  }
+
+  @Override
+  protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
+      throws ServletException, IOException {
+    try {
+      super.doFilterInternal(
+          request, response, (inner, answer) -> chain.doFilter(new Request((HttpServletRequest) inner, resolver), answer));
+    } catch (SojournException | ServletException error) {
+      SojournException cause = cause(error);
+      if (cause == null) throw error;
+      fail(request, response, cause);
+    }
+  }
+
+  /** Spring MVC wraps what a view throws. */
+  private static @Nullable SojournException cause(Throwable error) {
+    for (Throwable at = error; at != null; at = at.getCause()) {
+      if (at instanceof SojournException found) return found;
+    }
+    return null;
+  }
+
+  private static void fail(HttpServletRequest request, HttpServletResponse response, SojournException error) throws IOException {
+    if (response.isCommitted()) throw error;
+    LOG.error(error.code() + ": " + error.getMessage(), error);
+    request.setAttribute(FAILED, true);
+    response.reset();
+    if (error instanceof StoreUnavailableException) response.setHeader("Retry-After", "1");
+    response.sendError(error.status());
+  }
+
+  private static final class Request extends HttpServletRequestWrapper {
+    private final SojournHttpSessionIdResolver resolver;
+
+    Request(HttpServletRequest request, SojournHttpSessionIdResolver resolver) {
+      super(request);
+      this.resolver = resolver;
+    }
+
+    @Override
+    public HttpSession getSession() {
+      return attached(super.getSession());
+    }
+
+    @Override
+    public @Nullable HttpSession getSession(boolean create) {
+      HttpSession session = super.getSession(create);
+      return session == null ? null : attached(session);
+    }
+
+    /** What the client is, for a login. */
+    private HttpSession attached(HttpSession session) {
+      SojournSession.of(session).attach(this);
+      return session;
+    }
+
+    @Override
+    public @Nullable String getRequestedSessionId() {
+      return resolver.publicId(super.getRequestedSessionId());
+    }
+  }
+}

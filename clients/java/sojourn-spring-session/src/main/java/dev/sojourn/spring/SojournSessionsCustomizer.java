@@ -1,0 +1,9 @@
+package dev.sojourn.spring;
+
+import dev.sojourn.SessionsBuilder;
+
+/** What no property says: merges of one's own, migrations, options of the connection. With Spring Boot. */
+@FunctionalInterface
+public interface SojournSessionsCustomizer {
+  void customize(SessionsBuilder builder);
+}

@@ -1,0 +1,109 @@
+package dev.sojourn.spring.boot;
+
+import dev.sojourn.SessionListener;
+import dev.sojourn.Sessions;
+import dev.sojourn.spring.SessionCookie;
+import dev.sojourn.spring.SojournHttpSessionIdResolver;
+import dev.sojourn.spring.SojournSessionFilter;
+import dev.sojourn.spring.SojournSessionRepository;
+import dev.sojourn.spring.SojournSessionsCustomizer;
+import jakarta.servlet.Filter;
+import jakarta.servlet.http.HttpSessionListener;
+import org.springframework.beans.factory.ListableBeanFactory;
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.context.ApplicationEventPublisher;
+import org.springframework.context.annotation.Bean;
+import org.springframework.core.env.Environment;
+import org.springframework.core.env.Profiles;
+import org.springframework.session.SessionRepository;
+import org.springframework.session.web.http.SessionEventHttpSessionListenerAdapter;
+
+/**
+ * Sessions of Sojourn by the properties {@code sojourn.*}. Each bean gives way to one of the application's; with a {@link
+ * SessionRepository} of its own all of them do.
+ */
+@AutoConfiguration(
+    // Boot's own, which has moved between 3 and 4.
+    beforeName = {
+      "org.springframework.boot.autoconfigure.session.SessionAutoConfiguration",
+      "org.springframework.boot.session.autoconfigure.SessionAutoConfiguration"
+    })
+@ConditionalOnClass(Filter.class)
+@ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
+@ConditionalOnProperty(name = "sojourn.enabled", matchIfMissing = true)
+@ConditionalOnMissingBean(SessionRepository.class)
+@EnableConfigurationProperties(SojournProperties.class)
+public class SojournAutoConfiguration {
+  /** Asks nothing of Redis: the first use connects. */
+  @Bean
+  @ConditionalOnMissingBean
+  public Sessions sojournSessions(
+      SojournProperties properties,
+      Environment environment,
+      ObjectProvider<SessionListener> listeners,
+      ObjectProvider<SojournSessionsCustomizer> customizers) {
+    return SessionsFactory.sessions(
+        properties, environment, listeners.orderedStream().toList(), customizers.orderedStream().toList());
+  }
+
+  @Bean
+  @ConditionalOnMissingBean
+  public SojournSessionRepository sessionRepository(
+      Sessions sessions, SojournProperties properties, ApplicationEventPublisher events, ListableBeanFactory beans) {
+    return SojournSessionRepository.builder(sessions)
+        .saveMode(properties.saveMode())
+        .allowedTypes(properties.allowedTypes())
+        .events(events)
+        .beans(beans, properties.principal())
+        .build();
+  }
+
+  @Bean
+  @ConditionalOnMissingBean
+  public SessionCookie sojournSessionCookie(SojournProperties properties, Environment environment) {
+    SojournProperties.Cookie given = properties.cookie();
+    // Behind a proxy that says nothing of itself plain HTTP to loopback is all that there is to be seen.
+    boolean isProduction = environment.acceptsProfiles(Profiles.of("prod", "production"));
+    boolean isAuto = given.secure() == SessionCookie.Secure.AUTO;
+    SessionCookie.Builder cookie =
+        SessionCookie.builder()
+            .secure(isProduction && isAuto ? SessionCookie.Secure.ALWAYS : given.secure())
+            .sameSite(given.sameSite())
+            .path(given.path())
+            .partitioned(given.partitioned())
+            .persistent(given.persistent());
+    if (given.name() != null) cookie.name(given.name());
+    if (given.domain() != null) cookie.domain(given.domain());
+    return cookie.build();
+  }
+
+  @Bean
+  @ConditionalOnMissingBean
+  public SojournHttpSessionIdResolver httpSessionIdResolver(
+      Sessions sessions, SojournProperties properties, SessionCookie cookie) {
+    String header = properties.header();
+    return header == null
+        ? SojournHttpSessionIdResolver.cookie(sessions, cookie)
+        : SojournHttpSessionIdResolver.header(sessions, header);
+  }
+
+  @Bean
+  @ConditionalOnMissingBean
+  public SojournSessionFilter springSessionRepositoryFilter(
+      SojournSessionRepository repository, SojournHttpSessionIdResolver resolver) {
+    return new SojournSessionFilter(repository, resolver);
+  }
+
+  @Bean
+  @ConditionalOnMissingBean
+  public SessionEventHttpSessionListenerAdapter sessionEventHttpSessionListenerAdapter(
+      ObjectProvider<HttpSessionListener> listeners) {
+    return new SessionEventHttpSessionListenerAdapter(listeners.orderedStream().toList());
+  }
+}

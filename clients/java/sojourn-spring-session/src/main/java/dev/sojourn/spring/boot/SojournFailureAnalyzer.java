@@ -1,0 +1,25 @@
+package dev.sojourn.spring.boot;
+
+import dev.sojourn.OptionException;
+import org.springframework.boot.diagnostics.AbstractFailureAnalyzer;
+import org.springframework.boot.diagnostics.FailureAnalysis;
+
+/** What is wrong with a property, instead of a stack trace. */
+final class SojournFailureAnalyzer extends AbstractFailureAnalyzer<OptionException> {
+  @Override
+  protected FailureAnalysis analyze(Throwable failure, OptionException cause) {
+    String property = "sojourn." + cause.option().replaceAll("([a-z])([A-Z])", "$1-$2").toLowerCase(java.util.Locale.ROOT);
+    String action = "Set " + property + " in the application's properties or environment.";
+    if (cause.option().startsWith("secrets")) {
+      action += " A secret comes from a random generator, such as `openssl rand -base64 48`, and is the same in all applications"
+          + " that share the sessions.";
+    }
+    return new FailureAnalysis("Sessions cannot be set up: " + property + ": " + problem(cause), action, cause);
+  }
+
+  private static String problem(OptionException cause) {
+    String message = String.valueOf(cause.getMessage());
+    int start = message.indexOf("`: ");
+    return start < 0 ? message : message.substring(start + 3);
+  }
+}

@@ -1,0 +1,351 @@
+package dev.sojourn.spring;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.sojourn.AttributeException;
+import dev.sojourn.LoginOptions;
+import dev.sojourn.Session;
+import dev.sojourn.SessionLimit;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.springframework.security.authentication.AnonymousAuthenticationToken;
+import org.springframework.security.authentication.BadCredentialsException;
+import org.springframework.security.authentication.RememberMeAuthenticationToken;
+import org.springframework.security.authentication.TestingAuthenticationToken;
+import org.springframework.security.authentication.UsernamePasswordAuthenticationToken;
+import org.springframework.security.core.Authentication;
+import org.springframework.security.core.AuthenticationException;
+import org.springframework.security.core.GrantedAuthority;
+import org.springframework.security.core.authority.AuthorityUtils;
+import org.springframework.security.core.context.SecurityContext;
+import org.springframework.security.core.context.SecurityContextImpl;
+import org.springframework.security.core.userdetails.User;
+import org.springframework.security.core.userdetails.UserDetails;
+import org.springframework.security.provisioning.InMemoryUserDetailsManager;
+import org.springframework.security.web.authentication.WebAuthenticationDetails;
+import org.springframework.security.web.authentication.preauth.PreAuthenticatedAuthenticationToken;
+import org.springframework.security.web.authentication.session.SessionAuthenticationException;
+import org.springframework.security.web.authentication.switchuser.SwitchUserGrantedAuthority;
+import org.springframework.security.web.csrf.DefaultCsrfToken;
+
+/** Who is signed in, between Spring Security and all other applications. */
+class SecurityContextsTest extends OnRedis {
+  private static final String CONTEXT = "SPRING_SECURITY_CONTEXT";
+
+  private final AtomicInteger asked = new AtomicInteger();
+  private InMemoryUserDetailsManager users;
+
+  @BeforeEach
+  void withUsers() {
+    users = new InMemoryUserDetailsManager(user("ada"), user("bob"), User.withUsername("eve").password("x").roles("USER").disabled(true).build());
+    repository = repository().bridge(bridge()).build();
+  }
+
+  private SojournPrincipalBridge bridge() {
+    return new UserDetailsBridge(
+        () -> {
+          asked.incrementAndGet();
+          return users;
+        },
+        null);
+  }
+
+  private static UserDetails user(String name) {
+    return User.withUsername(name).password("secret").roles("USER", "ADMIN").build();
+  }
+
+  private static Authentication password(String name) {
+    User user = (User) user(name);
+    user.eraseCredentials();
+    return UsernamePasswordAuthenticationToken.authenticated(user, null, user.getAuthorities());
+  }
+
+  private static void signIn(SojournSession session, Authentication authentication) {
+    session.setAttribute(CONTEXT, new SecurityContextImpl(authentication));
+  }
+
+  private static Authentication authentication(SojournSession session) {
+    SecurityContext context = session.getAttribute(CONTEXT);
+    return Objects.requireNonNull(context).getAuthentication();
+  }
+
+  private SojournSession signedIn(Authentication authentication) {
+    SojournSession session = stored("a", 1);
+    signIn(session, authentication);
+    repository.save(session);
+    return session;
+  }
+
+  @Test
+  void aContextSignsIn() {
+    SojournSession session = stored("a", 1, "SPRING_SECURITY_SAVED_REQUEST", "url");
+    String before = token(session);
+    String id = session.changeSessionId();
+    signIn(session, password("ada"));
+    assertNotEquals(id, session.getId(), "the principal's sessions are elsewhere in the Cluster");
+    assertEquals("ada", session.principal());
+    repository.save(session);
+    Session there = elsewhere.open(token(session));
+    assertEquals("ada", there.principal());
+    assertEquals(Set.of("a"), there.names(), "Spring's own are not shown");
+    assertTrue(elsewhere.open(before).isNew(), "refused at once");
+    SojournSession found = again(session);
+    assertEquals("url", found.getAttribute("SPRING_SECURITY_SAVED_REQUEST"));
+    assertEquals(password("ada"), authentication(found));
+    assertEquals(0, asked.get(), "what is stored needs no bridge");
+    assertEquals(Set.of(session.getId()), repository.findByPrincipalName("ada").keySet());
+    assertTrue(found.getAttributeNames().contains(CONTEXT));
+  }
+
+  @Test
+  void theSameUserIsNotSignedInAgain() {
+    SojournSession session = signedIn(password("ada"));
+    String token = token(session);
+    SojournSession request = again(session);
+    signIn(request, UsernamePasswordAuthenticationToken.authenticated("ada", null, AuthorityUtils.createAuthorityList("ROLE_NEW")));
+    repository.save(request);
+    assertEquals(token, token(request));
+    assertEquals(1, authentication(again(request)).getAuthorities().size());
+    // With the id to be changed it is a new sign-in.
+    request.changeSessionId();
+    signIn(request, password("ada"));
+    repository.save(request);
+    assertNotEquals(token, token(request));
+    assertTrue(elsewhere.open(token).isNew());
+    assertEquals(1, elsewhere.of("ada").count());
+  }
+
+  @Test
+  void whoWasSignedInElsewhere() {
+    Session there = elsewhere.create();
+    there.set("a", 1);
+    there.login("ada", LoginOptions.defaults().keepAll());
+    SojournSession session = Objects.requireNonNull(repository.findById(token(there)));
+    Authentication made = authentication(session);
+    assertEquals("ada", made.getName());
+    assertTrue(made.isAuthenticated());
+    assertEquals(Set.of("ROLE_USER", "ROLE_ADMIN"), AuthorityUtils.authorityListToSet(made.getAuthorities()));
+    assertNull(((User) made.getPrincipal()).getPassword());
+    repository.save(session);
+    assertEquals("ada", authentication(again(session)).getName());
+    assertEquals(1, asked.get(), "once in a session");
+    assertEquals(token(there), token(session), "no new token");
+  }
+
+  @Test
+  void whoIsNobodyHere() {
+    for (String principal : List.of("mallory", "eve")) {
+      Session there = elsewhere.create();
+      there.login(principal);
+      SojournSession session = Objects.requireNonNull(repository.findById(token(there)));
+      assertNull(session.getAttribute(CONTEXT), principal);
+      assertFalse(session.getAttributeNames().contains(CONTEXT));
+      // What Spring Security does at the end of a request of nobody, and at a failed login.
+      session.removeAttribute(CONTEXT);
+      repository.save(session);
+      there.refresh();
+      assertEquals(principal, there.principal(), "the session of the others goes on");
+    }
+  }
+
+  @Test
+  void whoHasBeenReplacedElsewhere() {
+    SojournSession session = signedIn(password("ada"));
+    Session there = elsewhere.open(token(session));
+    there.login("bob", LoginOptions.defaults().keepAll());
+    SojournSession found = Objects.requireNonNull(repository.findById(token(there)));
+    assertEquals("bob", authentication(found).getName());
+    // The same without the core's care: a context that is of another principal does not count.
+    found.held().set("spring:" + CONTEXT, Map.of("principal", "ada", "authentication", Map.of()));
+    repository.save(found);
+    assertEquals("bob", authentication(again(found)).getName());
+  }
+
+  @Test
+  void anotherUserHere() {
+    SojournSession session = signedIn(password("ada"));
+    String adas = token(session);
+    SojournSession request = again(session);
+    request.setAttribute("SPRING_SECURITY_SAVED_REQUEST", "ada's");
+    signIn(request, password("bob"));
+    repository.save(request);
+    SojournSession found = again(request);
+    assertEquals("bob", authentication(found).getName());
+    assertNull(found.getAttribute("SPRING_SECURITY_SAVED_REQUEST"));
+    assertEquals(1L, found.<Long>getAttribute("a"));
+    assertTrue(elsewhere.open(adas).isNew());
+    assertEquals(0, elsewhere.of("ada").count());
+  }
+
+  @Test
+  void signingOutWithoutInvalidating() {
+    SojournSession session = signedIn(password("ada"));
+    String adas = token(session);
+    SojournSession request = again(session);
+    request.removeAttribute(CONTEXT);
+    repository.save(request);
+    assertNull(request.principal());
+    assertTrue(elsewhere.open(adas).isNew(), "everywhere");
+    SojournSession found = again(request);
+    assertNull(found.getAttribute(CONTEXT));
+    assertEquals(1L, found.<Long>getAttribute("a"));
+  }
+
+  @Test
+  void anonymousIsNobody() {
+    SojournSession session = stored();
+    signIn(session, new AnonymousAuthenticationToken("key", "anonymous", AuthorityUtils.createAuthorityList("ROLE_ANONYMOUS")));
+    repository.save(session);
+    assertNull(session.principal());
+    assertNull(again(session).getAttribute(CONTEXT));
+  }
+
+  @Test
+  void notAuthenticatedToTheEnd() {
+    SojournSession session = stored();
+    signIn(session, UsernamePasswordAuthenticationToken.unauthenticated("ada", "secret"));
+    repository.save(session);
+    assertNull(session.principal());
+    assertFalse(authentication(again(session)).isAuthenticated());
+    assertNull(authentication(again(session)).getCredentials());
+  }
+
+  @Test
+  void kindsOfAuthentication() {
+    List<GrantedAuthority> roles = AuthorityUtils.createAuthorityList("ROLE_USER");
+    RememberMeAuthenticationToken remembered = new RememberMeAuthenticationToken("key", "ada", roles);
+    remembered.setDetails(new WebAuthenticationDetails("192.0.2.1", "id"));
+    Authentication found = authentication(again(signedIn(remembered)));
+    assertEquals(RememberMeAuthenticationToken.class, found.getClass());
+    assertEquals("ada", found.getPrincipal());
+    assertEquals(remembered.getDetails(), found.getDetails());
+    Authentication pre = authentication(again(signedIn(new PreAuthenticatedAuthenticationToken("ada", "cert", roles))));
+    assertEquals(PreAuthenticatedAuthenticationToken.class, pre.getClass());
+    assertNull(pre.getCredentials());
+    SwitchUserGrantedAuthority from = new SwitchUserGrantedAuthority("ROLE_PREVIOUS", password("ada"));
+    SojournSession switched = signedIn(UsernamePasswordAuthenticationToken.authenticated("bob", null, List.of(from)));
+    assertEquals("bob", switched.principal());
+    SwitchUserGrantedAuthority found2 = (SwitchUserGrantedAuthority) authentication(again(switched)).getAuthorities().iterator().next();
+    assertEquals(password("ada"), found2.getSource());
+    assertThrows(AttributeException.class, () -> signedIn(new TestingAuthenticationToken("ada", null, "ROLE_USER")));
+  }
+
+  /** A user of an application's own. */
+  static class Account implements UserDetails {
+    private static final long serialVersionUID = 1;
+    private String name = "";
+    private String password = "";
+    private List<GrantedAuthority> roles = List.of();
+
+    @Override
+    public List<GrantedAuthority> getAuthorities() {
+      return roles;
+    }
+
+    @Override
+    public String getPassword() {
+      return password;
+    }
+
+    @Override
+    public String getUsername() {
+      return name;
+    }
+  }
+
+  @Test
+  void usersOfAnApplicationsOwn() {
+    Account account = new Account();
+    account.name = "ada";
+    account.password = "hash";
+    account.roles = AuthorityUtils.createAuthorityList("ROLE_USER");
+    Authentication authentication = UsernamePasswordAuthenticationToken.authenticated(account, null, account.getAuthorities());
+    SojournSession session = stored();
+    AttributeException error = assertThrows(AttributeException.class, () -> signIn(session, authentication));
+    assertTrue(error.getMessage().contains("sojourn.allowed-types"), error.getMessage());
+    assertNull(session.principal(), "refused before anybody is signed in");
+    repository = repository().bridge(bridge()).allowedTypes(List.of(Account.class.getName())).build();
+    SojournSession allowed = signedIn(authentication);
+    Account found = (Account) authentication(again(allowed)).getPrincipal();
+    assertEquals("ada", found.getUsername());
+    assertEquals(account.getAuthorities(), found.getAuthorities());
+    assertEquals("", found.password, "no password is stored");
+  }
+
+  @Test
+  void thePrincipalOfAnotherProperty() {
+    SojournPrincipalBridge byId =
+        new SojournPrincipalBridge() {
+          @Override
+          public String principal(Authentication authentication) {
+            return "user:" + authentication.getName();
+          }
+
+          @Override
+          public String principalOf(String name) {
+            return "user:" + name;
+          }
+
+          @Override
+          public Authentication authentication(String principal) {
+            return password(principal.substring("user:".length()));
+          }
+        };
+    repository = repository().bridge(byId).build();
+    SojournSession session = signedIn(password("ada"));
+    assertEquals("user:ada", session.principal());
+    assertEquals(Set.of(session.getId()), repository.findByPrincipalName("ada").keySet());
+    UserDetailsBridge property = new UserDetailsBridge(() -> users, "username");
+    assertEquals("ada", property.principal(password("ada")));
+    assertEquals("ada", property.principalOf("ada"));
+    assertThrows(RuntimeException.class, () -> new UserDetailsBridge(() -> users, "nothing").principal(password("ada")));
+  }
+
+  @Test
+  void theLimitRefuses() {
+    SessionLimit one = SessionLimit.of(1).policy(SessionLimit.Policy.REJECT);
+    repository = repository(builder().maxSessions(one)).bridge(bridge()).build();
+    signedIn(password("ada"));
+    SojournSession second = stored("b", 2);
+    String token = token(second);
+    AuthenticationException refused = assertThrows(SessionAuthenticationException.class, () -> signIn(second, password("ada")));
+    assertNotNull(refused.getCause());
+    repository.save(second);
+    assertEquals(token, token(second), "it stays as it was");
+    assertNull(again(second).getAttribute(CONTEXT));
+  }
+
+  @Test
+  void whatElseSpringSecurityKeeps() {
+    SojournSession session =
+        stored(
+            "SPRING_SECURITY_LAST_EXCEPTION", new BadCredentialsException("Bad credentials"),
+            "org.springframework.security.web.csrf.HttpSessionCsrfTokenRepository.CSRF_TOKEN",
+                new DefaultCsrfToken("X-CSRF-TOKEN", "_csrf", "value"));
+    SojournSession found = again(session);
+    BadCredentialsException failure = found.getAttribute("SPRING_SECURITY_LAST_EXCEPTION");
+    assertEquals("Bad credentials", failure.getMessage());
+    DefaultCsrfToken csrf = found.getAttribute("org.springframework.security.web.csrf.HttpSessionCsrfTokenRepository.CSRF_TOKEN");
+    assertEquals("value", csrf.getToken());
+    assertTrue(elsewhere.open(token(session)).names().isEmpty());
+    found.setAttribute("SPRING_SECURITY_LAST_EXCEPTION", new AuthenticationException("own") {});
+    repository.save(found);
+    assertEquals("own", again(session).<AuthenticationException>getAttribute("SPRING_SECURITY_LAST_EXCEPTION").getMessage());
+    // By Spring Security's own Jackson modules.
+    List<GrantedAuthority> roles = AuthorityUtils.createAuthorityList("ROLE_A");
+    found.setAttribute("SPRING_SECURITY_OTHER", new AnonymousAuthenticationToken("key", "nobody", roles));
+    repository.save(found);
+    assertEquals("nobody", again(session).<Authentication>getAttribute("SPRING_SECURITY_OTHER").getName());
+  }
+}

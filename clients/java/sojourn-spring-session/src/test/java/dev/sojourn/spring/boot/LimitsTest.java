@@ -1,0 +1,92 @@
+package dev.sojourn.spring.boot;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.sojourn.Session;
+import org.junit.jupiter.api.Test;
+import org.springframework.context.ConfigurableApplicationContext;
+
+/** How many sessions a user may have, by Spring Security's means and by Sojourn's; and for how long. */
+class LimitsTest extends OnBoot {
+  @Test
+  void oneMoreExpiresTheOldest() {
+    ConfigurableApplicationContext context = start(Application.class, "test.maximum-sessions=1");
+    Browser first = browser(context);
+    Browser second = browser(context);
+    first.signIn("ada", "lovelace");
+    assertEquals("ada", first.get("/me").body());
+    second.signIn("ada", "lovelace");
+    assertEquals("ada", second.get("/me").body());
+    assertTrue(first.get("/me").body().contains("expired"), "Spring Security's own words");
+    assertEquals("/login", first.get("/me").location());
+    assertEquals("ada", second.get("/me").body());
+    assertEquals(1, elsewhere.of("ada").count());
+    // Signing in again in the same browser expires nobody.
+    second.signIn("ada", "lovelace");
+    assertEquals("ada", second.get("/me").body());
+    // One that was signed in elsewhere counts too.
+    Session there = elsewhere.create();
+    there.login("ada");
+    Browser third = browser(context);
+    third.signIn("ada", "lovelace");
+    assertEquals("ada", third.get("/me").body());
+    context.close();
+  }
+
+  @Test
+  void oneMoreIsRefused() {
+    ConfigurableApplicationContext context = start(Application.class, "test.maximum-sessions=1", "test.prevents-login=true");
+    Browser first = browser(context);
+    Browser second = browser(context);
+    first.signIn("ada", "lovelace");
+    assertEquals("/login?error", second.signIn("ada", "lovelace").location());
+    assertEquals("ada", first.get("/me").body());
+    assertEquals(1, elsewhere.of("ada").count());
+    first.signOut();
+    second.signIn("ada", "lovelace");
+    assertEquals("ada", second.get("/me").body());
+    context.close();
+  }
+
+  @Test
+  void sojournsOwnLimit() {
+    ConfigurableApplicationContext context =
+        start(Application.class, "sojourn.max-sessions.max=1", "sojourn.max-sessions.policy=reject", "test.remember=true");
+    Browser first = browser(context);
+    Browser second = browser(context);
+    first.signIn("ada", "lovelace");
+    String token = first.cookies.get("session");
+    assertEquals("/login?error", second.signIn("ada", "lovelace").location(), "answered as a wrong password is");
+    assertEquals("/login", second.get("/me").location());
+    assertEquals("ada", first.get("/me").body());
+    // A new sign-in in the same browser takes the place of its own.
+    first.signIn("ada", "lovelace");
+    assertFalse(token.equals(first.cookies.get("session")));
+    assertEquals(1, elsewhere.of("ada").count());
+    remembered(browser(context));
+  }
+
+  private void remembered(Browser browser) {
+    Browser.Answer answer = browser.signIn("bob", "builder", "remember-me", "on");
+    String cookie = answer.setCookies().get(answer.setCookies().size() - 1);
+    assertTrue(cookie.matches("session=.*; Max-Age=2591\\d\\d\\d; .*"), cookie);
+    assertTrue(at(browser).isPersistent());
+    assertEquals(30, at(browser).idleTimeout().toDays());
+    assertEquals("bob", browser.get("/me").body());
+    assertEquals(1, elsewhere.of("bob").count());
+  }
+
+  @Test
+  void theOldestMakesRoom() {
+    ConfigurableApplicationContext context = start(Application.class, "sojourn.max-sessions.max=1");
+    Browser first = browser(context);
+    Browser second = browser(context);
+    first.signIn("ada", "lovelace");
+    second.signIn("ada", "lovelace");
+    assertEquals("ada", second.get("/me").body());
+    assertEquals("/login", first.get("/me").location());
+    context.close();
+  }
+}

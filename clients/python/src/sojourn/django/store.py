@@ -1,0 +1,299 @@
+"""`SessionStore`: what Django's SessionMiddleware, auth and test client work with.
+
+`session_key` is the token, which the middleware puts into the cookie; `public_id` is what may be logged. A save writes what
+this request has changed, and what others have changed meanwhile stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
+
+from ..errors import SessionEndedError
+from ..opening import open_session, presented
+from ..reader import Found
+from ..state import SessionState
+from ..steps import Op
+from ..token import parse_token
+from .asynchronous import AsyncAccess
+from .engine import engine
+from .expiry import Lifetime, TokenKeptError, apply, lifetime_of
+from .identity import Identity
+from .properties import principal_of_state
+from .values import EXPIRY, Values
+
+
+class SessionStore(AsyncAccess, Identity, SessionBase):
+    """The session of one request. Nothing is asked before it is used."""
+
+    def __init__(self, session_key: str | None = None) -> None:
+        super().__init__(session_key)
+        self._state: SessionState | None = None
+        #: As they were when it was read or written last: a save looks for what differs.
+        self._user_seen: Any = None
+        self._expiry_seen: Any = None
+
+    def _get_session(self, no_load: bool = False) -> Values:
+        self.accessed = True
+        if self._state is None:
+            if self.session_key is None or no_load:
+                self._begin()
+            else:
+                self.load()
+        return self._session_cache
+
+    async def _aget_session(self, no_load: bool = False) -> Values:
+        self.accessed = True
+        if self._state is None:
+            if self.session_key is None or no_load:
+                self._begin()
+            else:
+                await self.aload()
+        return self._session_cache
+
+    _session = property(_get_session)
+
+    def _begin(self) -> SessionState:
+        """Nobody's session, which is stored by the first save."""
+        state = SessionState(engine().repository, None, None, False)
+        self._take(state)
+        return state
+
+    def _take(self, state: SessionState) -> None:
+        self._state = state
+        self._session_cache = Values(state)
+        self._user_seen = self._expiry_seen = None
+
+    # Reading
+
+    def load(self) -> Values:
+        """Reads it, and answers with its data. A key that opens nothing is not kept: a new session gets another."""
+        self._opened(engine().run(self._open()))
+        if self._needs_user:
+            self._bridge()
+        return self._session_cache
+
+    async def aload(self) -> Values:
+        """See `load`."""
+        self._opened(await engine().arun(self._open()))
+        if self._needs_user:
+            await sync_to_async(self._bridge)()
+        return self._session_cache
+
+    def _open(self) -> Op[SessionState]:
+        repository = engine().repository
+        asked = presented(repository, self.session_key)
+        return asked if isinstance(asked, SessionState) else (yield from open_session(repository, asked))
+
+    def _opened(self, state: SessionState) -> None:
+        key = self.session_key
+        self._take(state)
+        self._session_key = None if state.live is None else state.live.token.text
+        principal, values = principal_of_state(state), self._session_cache
+        if principal is None or values.made_for != principal:
+            # Of somebody else, or of nobody any more: another application has signed in since.
+            values.forget_sign_in()
+        self._user_seen = values.get(SESSION_KEY)
+        self._expiry_seen = values.get(EXPIRY)
+        if state.live is not None and (state.touch_due or state.write_due or self._session_key != key):
+            # The middleware saves only what is modified, and only then sends the cookie.
+            self.modified = True
+
+    def exists(self, session_key: str | None) -> bool:
+        """Whether a session has this key now. One that it had before a rotation does not count."""
+        return engine().run(self._exists(session_key))
+
+    async def aexists(self, session_key: str | None) -> bool:
+        """See `exists`."""
+        return await engine().arun(self._exists(session_key))
+
+    def _exists(self, key: str | None) -> Op[bool]:
+        repository = engine().repository
+        token = parse_token(repository.settings.keyring, key) if key else None
+        if token is None:
+            return False
+        found = yield from repository.reader.reload(token)
+        return isinstance(found, Found) and found.live.token.id == token.id
+
+    # Writing
+
+    def save(self, must_create: bool = False) -> None:
+        """Stores what has changed, and renews the idle timeout where that is due.
+
+        Raises UpdateError where the session has ended meanwhile, CreateError where `must_create` finds one, and what
+        `Session.commit` raises: SessionAttributeError names what cannot be stored.
+        """
+        self._get_session(no_load=must_create)
+        principal = self._new_principal() if self._is_another_user else None
+        engine().run(self._save(must_create, principal))
+
+    async def asave(self, must_create: bool = False) -> None:
+        """See `save`."""
+        await self._aget_session(no_load=must_create)
+        principal = await sync_to_async(self._new_principal)() if self._is_another_user else None
+        await engine().arun(self._save(must_create, principal))
+
+    def _save(self, must_create: bool, principal: str | None) -> Op[None]:
+        state, values = self._held, self._session_cache
+        if must_create and state.live is not None:
+            raise CreateError
+        if principal is not None:
+            yield from self._sign_in(principal, {})
+        elif self._user_seen is not None and SESSION_KEY not in values:
+            yield from self._leave()
+        lifetime = self._changed_lifetime()
+        if lifetime is not None and min(lifetime.idle, lifetime.absolute) < 1:
+            # Set to a moment that has passed.
+            yield from state.logout()
+            return self._settled()
+        if lifetime is not None:
+            apply(lifetime, state)
+        yield from state.create()
+        if state.ended is not None:
+            raise UpdateError
+        self._settled()
+        if state.concealed:
+            raise TokenKeptError
+        return None
+
+    def _changed_lifetime(self) -> Lifetime | None:
+        """What is to be said of a new session in any case, and of another where `set_expiry` was called."""
+        state, expiry = self._held, self._session_cache.get(EXPIRY)
+        if state.live is not None and expiry == self._expiry_seen:
+            return None
+        return lifetime_of(expiry, state.repository.settings, state.live)
+
+    def _settled(self) -> None:
+        state = self._held
+        if state.live is None:
+            self._session_key = None
+        elif not state.concealed:
+            self._session_key = state.live.token.text
+        self._user_seen = self._session_cache.get(SESSION_KEY)
+        self._expiry_seen = self._session_cache.get(EXPIRY)
+
+    def create(self) -> None:
+        """A new session with a key of its own, stored at once; with what this one holds."""
+        self._start_again()
+        self.save(must_create=True)
+
+    async def acreate(self) -> None:
+        """See `create`."""
+        self._start_again()
+        await self.asave(must_create=True)
+
+    def _start_again(self) -> None:
+        rest = {} if self._state is None else dict(self._session_cache)
+        self._begin()
+        self._session_cache.update(rest)
+        self._session_key = None
+        self.modified = True
+
+    def modify(self, name: str, make: Callable[[Any], Any], default: Any = None) -> Any:
+        """Changes one value atomically and stores it at once, with everything else that is pending.
+
+        `make` gets a copy of the value and returns the new one; it runs again where another request was first. Answers with
+        what was stored. Raises as `save`.
+        """
+        self._get_session()
+        if self._state is None or self._state.live is None or self._is_another_user:
+            self.save()
+        return engine().run(self._modify(name, make, default))
+
+    async def amodify(self, name: str, make: Callable[[Any], Any], default: Any = None) -> Any:
+        """See `modify`."""
+        await self._aget_session()
+        if self._state is None or self._state.live is None or self._is_another_user:
+            await self.asave()
+        return await engine().arun(self._modify(name, make, default))
+
+    def _modify(self, name: str, make: Callable[[Any], Any], default: Any) -> Op[Any]:
+        stored = f"django:{name}" if name.startswith("_") else name
+        try:
+            value = yield from self._held.update(stored, make, default)
+        except SessionEndedError as error:
+            raise UpdateError from error
+        self._settled()
+        self.modified = True
+        return value
+
+    # Ending, and new keys
+
+    def delete(self, session_key: str | None = None) -> None:
+        """Ends the session of this key, or this one, everywhere. A save of it after that raises UpdateError."""
+        engine().run(self._delete(session_key or self.session_key))
+
+    async def adelete(self, session_key: str | None = None) -> None:
+        """See `delete`."""
+        await engine().arun(self._delete(session_key or self.session_key))
+
+    def _delete(self, key: str | None) -> Op[None]:
+        repository = engine().repository
+        token = parse_token(repository.settings.keyring, key) if key else None
+        if token is not None:
+            found = yield from repository.reader.reload(token)
+            if isinstance(found, Found):
+                yield from SessionState(repository, token, found.live, False).logout()
+            if self._state is not None and key == self.session_key:
+                self._state.has_ended()
+
+    def clear(self) -> None:
+        """Deletes the data. Who was signed in is so no more after the next save, and that session has ended."""
+        self._get_session().clear()
+        self.modified = True
+
+    def flush(self) -> None:
+        """Ends the session everywhere, at once. What is set after that makes a new one."""
+        self._get_session()
+        engine().run(self._flush())
+
+    async def aflush(self) -> None:
+        """See `flush`."""
+        await self._aget_session()
+        await engine().arun(self._flush())
+
+    def _flush(self) -> Op[None]:
+        yield from self._held.logout()
+        self._settled()
+        self.accessed = self.modified = True
+
+    def cycle_key(self) -> None:
+        """A new key for the same session, and the old one is refused at once. What is pending is stored.
+
+        A session that is not stored yet gets its first key by `save`.
+        """
+        self._get_session()
+        engine().run(self._cycle())
+
+    async def acycle_key(self) -> None:
+        """See `cycle_key`."""
+        await self._aget_session()
+        await engine().arun(self._cycle())
+
+    def _cycle(self) -> Op[None]:
+        state = self._held
+        self.modified = True
+        if state.live is None:
+            return
+        try:
+            yield from state.rotate("supersede")
+        except SessionEndedError:
+            # The save says so, unless a login comes before it.
+            return
+        self._settled_key()
+
+    def _settled_key(self) -> None:
+        live = self._held.live
+        self._session_key = None if live is None else live.token.text
+
+    @classmethod
+    def clear_expired(cls) -> None:
+        """Nothing to do: Redis lets go of what has expired by itself."""
+
+    @classmethod
+    async def aclear_expired(cls) -> None:
+        """See `clear_expired`."""
