@@ -1,4 +1,4 @@
-"""How long sessions live at least, as this process has last heard."""
+"""How long sessions live at least, as this process has last heard, and when that is to be renewed."""
 
 from __future__ import annotations
 
@@ -34,3 +34,11 @@ class Lifetimes:
     def note(self, session_id: str, header: RecordHeader, expires_at: int) -> None:
         """`expires_at`: milliseconds since the epoch, as the store has just said."""
         self._held.put(session_id, (expires_at, header.idle_timeout, header.deadline))
+
+
+def is_renewal_due(header: RecordHeader, expires_at: int, now: int, touch_after: float) -> bool:
+    """Whether enough of the idle timeout has passed for a renewal to be worth a write. Milliseconds since the epoch."""
+    least = touch_after * header.idle_timeout
+    left = expires_at - now
+    gain = min(header.idle_timeout, header.deadline - now) - left
+    return left <= header.idle_timeout - least and gain > 0 and gain >= least
