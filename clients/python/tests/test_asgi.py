@@ -437,8 +437,9 @@ async def test_going_on_as_nobody_while_redis_is_out_of_order(prefix: str) -> No
             with pytest.raises(StoreUnavailableError):
                 await attempt()
         own.start()
-        with pytest.raises(StoreUnavailableError, match="when this request came"):
-            await call.session.commit()
+        for attempt in (call.session.commit, call.session.logout):
+            with pytest.raises(StoreUnavailableError, match="when this request came"):
+                await attempt()
         await call.session.login("grace")
         call.session["n"] = 2
         await call.text(str(call.session.outage))

@@ -92,6 +92,7 @@ def of(value: bytes) -> bytes:
         b"\xdd\xff\xff\xff\xff\x01",
         b"\x01\x01",
     ],
+    ids=lambda value: value.hex()[:16],
 )
 def test_edges(value: bytes) -> None:
     found = _read_usual(of(value))
