@@ -88,6 +88,7 @@ def test_settle_stores_and_keep_alive_renews(make: Make, server: Server, prefix:
     token = stored(node, n=1).token
     (key,) = server.cli.scan_iter(f"{prefix}:*:s:*")
     server.cli.pexpire(key, 20 * 60_000)
+    later(node, 10 * 60_000)
     session = node.open(token)
     session.settle()
     assert server.cli.pttl(key) <= 20 * 60_000, "nothing to store"

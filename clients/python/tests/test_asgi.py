@@ -297,6 +297,7 @@ async def test_the_lifetime_is_renewed_after_the_answer(server: Server, prefix: 
             await client.get("/change")
             (key,) = server.cli.scan_iter(f"{prefix}:*:s:*")
             server.cli.pexpire(key, 20 * 60_000)
+            sessions._repository.settings.clock._offset += 10 * 60_000  # type: ignore[operator]
             site.steps.clear()
             await client.get("/read")
             assert site.steps == ["read", "touch"]
@@ -423,6 +424,51 @@ async def test_while_redis_is_out_of_order(prefix: str) -> None:
                 own.start()
                 assert (await other.get("/change")).status_code == 200
                 assert (await other.get("/read")).text == "1 None"
+
+
+@asynchronous
+async def test_going_on_as_nobody_while_redis_is_out_of_order(prefix: str) -> None:
+    async def outage(call: Call) -> None:
+        await call.text(str(call.session.outage))
+
+    async def caught(call: Call) -> None:
+        call.session["n"] = 1
+        for attempt in (call.session.commit, call.session.logout):
+            with pytest.raises(StoreUnavailableError):
+                await attempt()
+        own.start()
+        for attempt in (call.session.commit, call.session.logout):
+            with pytest.raises(StoreUnavailableError, match="when this request came"):
+                await attempt()
+        await call.session.login("grace")
+        call.session["n"] = 2
+        await call.text(str(call.session.outage))
+
+    def policy(scope: Any) -> str:
+        return "fail" if scope["path"] == "/unused" else "anonymous"
+
+    with Server() as own:
+        async with node(own.url, prefix) as sessions:
+            site = Site(sessions, {**ROUTES, "/outage": outage, "/caught": caught}, outage=policy)
+            heard: list[Any] = []
+            sessions.on("outage", heard.append)
+            async with site.browser() as client:
+                await client.get("/login")
+                assert (await client.get("/outage")).text == "False"
+                token = site.token(client)
+                own.kill()
+                assert (await client.get("/outage")).text == "True"
+                assert [details["policy"] for details in heard] == ["anonymous"]
+                assert str(token) not in str(heard)
+                answer = await client.get("/read")
+                assert (answer.status_code, answer.text, cookies_of(answer)) == (200, "None None", [])
+                for path in ("/change", "/logout", "/unused"):
+                    answer = await client.get(path)
+                    assert (path, answer.status_code, cookies_of(answer)) == (path, 503, [])
+                assert site.token(client) == token
+                answer = await client.get("/caught")
+                assert (answer.text, len(cookies_of(answer))) == ("False", 1), "a login may replace the cookie"
+                assert (await client.get("/read")).text == "2 grace"
 
 
 @asynchronous
@@ -555,7 +601,13 @@ def test_options_that_are_wrong(server: Server) -> None:
     with pytest.raises(OptionError, match="AsyncSessions"):
         SessionMiddleware(app, Sessions(server.url, secrets=SECRETS))  # type: ignore[arg-type]
     sessions = AsyncSessions(server.url, secrets=SECRETS)
-    for option, value in [("only", True), ("origins", "https://a.example"), ("origins", ["a.example"]), ("origins", None)]:
+    for option, value in [
+        ("outage", "serve-cached"),
+        ("only", True),
+        ("origins", "https://a.example"),
+        ("origins", ["a.example"]),
+        ("origins", None),
+    ]:
         with pytest.raises(OptionError) as caught:
             SessionMiddleware(app, sessions, **{option: value})  # type: ignore[arg-type]
         assert caught.value.option == option

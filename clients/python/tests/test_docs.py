@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ FASTAPI, SOCKETS, FLASK, FLASK_LOGIN = re.findall(r"```python\n(.*?)```", TEXT, 
 
 
 @pytest.fixture
-def scope(server: Server, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def scope(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     monkeypatch.setenv("SESSION_SECRET", SECRETS[0])
+    yield {"__name__": "example", "url": server.url}
+    # They have no prefix of their own.
     server.cli.flushall()
-    return {"__name__": "example", "url": server.url}
 
 
 def run(code: str, scope: dict[str, Any]) -> None:

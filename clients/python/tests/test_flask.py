@@ -26,10 +26,10 @@ def sessions(server: Server, prefix: str) -> Iterator[Sessions]:
         yield made
 
 
-def application(sessions: Sessions | None, **config: Any) -> flask.Flask:
+def application(sessions: Sessions | None, outage: Any = "fail", **config: Any) -> flask.Flask:
     app = flask.Flask("tests")
     app.config.update(TESTING=True, SECRET_KEY="of Flask-Login's cookie", **config)
-    SojournSessionInterface(sessions).init_app(app)
+    SojournSessionInterface(sessions, outage=outage).init_app(app)
     session: Any = flask.session
 
     @app.get("/unused")
@@ -220,6 +220,7 @@ def test_the_lifetime_is_renewed_after_the_answer(sessions: Sessions, server: Se
     get(client, "/visit")
     (key,) = server.cli.scan_iter(f"{prefix}:*:s:*")
     server.cli.pexpire(key, 20 * 60_000)
+    sessions._repository.settings.clock._offset += 10 * 60_000  # type: ignore[operator]
     get(client, "/unused")
     assert server.cli.pttl(key) <= 20 * 60_000
     get(client, "/read")
@@ -309,6 +310,29 @@ def test_while_redis_is_out_of_order(prefix: str) -> None:
             assert (answer.status_code, answer.text) == (502, "mine: ERR_SOJOURN_STORE_UNAVAILABLE")
         own.start()
         assert get(client, "/visit").json["n"] == 1
+
+
+def test_going_on_as_nobody_while_redis_is_out_of_order(prefix: str) -> None:
+    with Server() as own, Sessions(own.url, secrets=SECRETS, prefix=prefix) as sessions:
+        client = client_of(application(sessions, lambda request: "fail" if "strict" in request.args else "anonymous"))
+        get(client, "/login/ada")
+        token = token_of(client)
+        own.kill()
+        for path, status in (
+            ("/read", 200),
+            ("/read?strict=1", 503),
+            ("/visit", 503),
+            ("/logout", 503),
+            ("/login/ada", 503),
+        ):
+            answer = get(client, path)
+            assert (path, answer.status_code, "Set-Cookie" in answer.headers) == (path, status, False)
+        own.start()
+        get(client, "/login/grace")
+        assert token_of(client) != token
+        assert get(client, "/read").json == {"principal": "grace"}
+    with pytest.raises(OptionError, match="outage"):
+        SojournSessionInterface(outage="serve-cached")
 
 
 def test_configuration(server: Server, prefix: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import shutil
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from sojourn import BigInt, Map, Sessions, counter
@@ -21,12 +23,16 @@ from sojourn.record import Opened, RecordHeader, RecordSettings, encode_record, 
 from sojourn.token import create_token, parse_token
 from sojourn.values import MalformedPayload, equal_values
 
+from . import web
 from .conftest import SECRETS
 from .servers import Server
+from .test_flask import application
+from .test_starlette import fastapi
 
 ROOT = Path(__file__).resolve().parents[3]
 DIST = ROOT / "dist"
 COUNT = 1_000
+PREFIX = "interop"
 KEYRING = Keyring(SECRETS)
 
 
@@ -60,14 +66,14 @@ class Node:
 def node(server: Server) -> Iterator[Node]:
     if shutil.which("node") is None or not (DIST / "index.js").is_file():
         pytest.skip("no node, or the library is not built (npm run build)")
-    started = Node(server.url, "interop")
+    started = Node(server.url, PREFIX)
     yield started
     started.stop()
 
 
 @pytest.fixture
 def sessions(server: Server) -> Iterator[Sessions]:
-    with Sessions(server.url, secrets=SECRETS, prefix="interop", merge={"n": counter}) as made:
+    with Sessions(server.url, secrets=SECRETS, prefix=PREFIX, merge={"n": counter}) as made:
         yield made
 
 
@@ -242,3 +248,29 @@ def test_sign_ins_and_sign_outs_of_both(node: Node, sessions: Sessions) -> None:
     mine["n"] = 1
     mine.commit()
     assert mine.ended
+
+
+def test_sign_ins_of_both_behind_frameworks(node: Node, server: Server) -> None:
+    """Node, FastAPI and Flask as three applications of one site."""
+
+    async def case() -> None:
+        async with web.node(server.url, PREFIX) as asynchronous, web.browser(fastapi(asynchronous)) as one:
+            with Sessions(server.url, secrets=SECRETS, prefix=PREFIX) as sessions:
+                two = httpx.Client(transport=httpx.WSGITransport(app=application(sessions)), base_url="https://app.test")
+                token = node("set", token=None, content=text_of({"cart": ["pear"]}), login="ada")["token"]
+                cookie = {"cookie": f"{web.COOKIE}={token}"}
+                assert (await one.get("/me", headers=cookie)).json() == {"principal": "ada"}
+                assert two.get("/read", headers=cookie).json() == {"cart": ["pear"], "principal": "ada"}
+                visited = two.get("/visit", headers=cookie).json()
+                assert visited["cart"] == ["pear", "apple"]
+                assert json.loads(node("get", token=token)["content"])[0] == {"cart": ["pear", "apple"], "n": 1}
+                await one.post("/login/grace")
+                grace = one.cookies[web.COOKIE]
+                assert node("get", token=grace)["principal"] == "grace"
+                two.get("/logout", headers={"cookie": f"{web.COOKIE}={grace}"})
+                assert node("get", token=grace)["isNew"]
+                assert (await one.get("/me")).status_code == 401
+                node("logout", token=token)
+                assert two.get("/read", headers=cookie).json() == {"principal": None}
+
+    asyncio.run(case())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from .errors import OptionError
 from .reader import Nothing
 from .repository import Repository
 from .state import SessionState
@@ -12,6 +14,15 @@ from .token import Token, parse_token
 
 #: A flood of cookies with our name costs at most so many checks.
 _MOST_CANDIDATES = 8
+#: What becomes of a request whose session cannot be read: it fails, or goes on with nobody's.
+_OUTAGES = ("fail", "anonymous")
+
+
+def check_outage(policy: Any) -> str:
+    """Raises OptionError."""
+    if policy in _OUTAGES:
+        return str(policy)
+    raise OptionError("outage", "takes 'fail' or 'anonymous'")
 
 
 def presented(repository: Repository, *texts: str | None) -> list[Token] | SessionState:
@@ -48,4 +59,12 @@ def _open(repository: Repository, token: Token) -> Op[SessionState]:
         yield from repository.rotations.settle(loaded.live)
         if loaded.live.rotate_at <= repository.settings.clock.now():
             state.due_for_rotation()
+    return state
+
+
+def unreached(repository: Repository, tokens: Sequence[Token], policy: str) -> SessionState:
+    """Nobody's session, for a request whose own could not be asked for: nothing is stored that would replace its cookie."""
+    repository.events.emit("outage", id=tokens[0].id, policy=policy)
+    state = SessionState(repository, None, None, False)
+    state.is_unknown = True
     return state

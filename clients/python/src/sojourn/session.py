@@ -78,6 +78,11 @@ class BaseSession(AttributeMapping):
         return self._state.ended is not None
 
     @property
+    def outage(self) -> bool:
+        """Whether this is nobody's only because Redis could not be reached: the client may well have a session."""
+        return self._state.is_unknown
+
+    @property
     def principal(self) -> str | None:
         """Whose session it is; None before login."""
         return None if self._state.live is None else m.text(self._state.live.meta, m.PRINCIPAL)
@@ -242,7 +247,7 @@ class Session(BaseSession):
 
     def logout(self) -> None:
         """Ends the session on every node. What is set afterwards makes a new one. Raises SessionConflictError."""
-        if self._state.live is None:
+        if self._state.live is None and not self._state.is_unknown:
             self._state.become_nobodys()
         else:
             self._run(self._state.logout())
@@ -331,7 +336,7 @@ class AsyncSession(BaseSession):
     async def logout(self) -> None:
         """See `Session.logout`."""
         async with self._lock:
-            if self._state.live is None:
+            if self._state.live is None and not self._state.is_unknown:
                 self._state.become_nobodys()
             else:
                 await self._driver(self._state.logout())

@@ -14,9 +14,9 @@ from redis.retry import Retry
 
 from .cookie import cookie_values
 from .drivers import AsyncDriver, SyncDriver
-from .errors import NotSignedInError, OptionError
+from .errors import NotSignedInError, OptionError, StoreUnavailableError
 from .events import EventHub, Listener
-from .opening import open_session, presented
+from .opening import check_outage, open_session, presented, unreached
 from .options import SessionsOptions, check_options
 from .principal import PrincipalName, name_principal
 from .principal_sessions import AsyncPrincipalSessions, PrincipalSessions, revoke
@@ -91,15 +91,26 @@ class Sessions(_BaseSessions):
 
         One round trip. Raises StoreUnavailableError, StoreRefusedError, SessionElsewhereError.
         """
-        return Session(self._state(token), self._run)
+        return Session(self._state("fail", token), self._run)
 
-    def open_cookies(self, header: str | None) -> Session:
-        """As `open`, from a whole Cookie header: of several cookies with our name the one whose session is alive."""
-        return Session(self._state(*self._values(header)), self._run)
+    def open_cookies(self, header: str | None, *, outage: str = "fail") -> Session:
+        """As `open`, from a whole Cookie header: of several cookies with our name the one whose session is alive.
 
-    def _state(self, *texts: str | None) -> SessionState:
+        `outage`: with `anonymous` a request goes on with nobody's session while Redis cannot be reached. Its cookie stays,
+        and what it would store fails; `login` makes a new session. Raises OptionError.
+        """
+        return Session(self._state(check_outage(outage), *self._values(header)), self._run)
+
+    def _state(self, outage: str, *texts: str | None) -> SessionState:
         asked = presented(self._repository, *texts)
-        return asked if isinstance(asked, SessionState) else self._run(open_session(self._repository, asked))
+        if isinstance(asked, SessionState):
+            return asked
+        try:
+            return self._run(open_session(self._repository, asked))
+        except StoreUnavailableError:
+            if outage == "fail":
+                raise
+            return unreached(self._repository, asked, outage)
 
     def of(self, target: str | BaseSession) -> PrincipalSessions:
         """The sessions of a principal, or of the one whose session is given: then it is known which is `current`.
@@ -139,15 +150,22 @@ class AsyncSessions(_BaseSessions):
 
     async def open(self, token: str | None = None) -> AsyncSession:
         """See `Sessions.open`."""
-        return AsyncSession(await self._state(token), self._run)
+        return AsyncSession(await self._state("fail", token), self._run)
 
-    async def open_cookies(self, header: str | None) -> AsyncSession:
+    async def open_cookies(self, header: str | None, *, outage: str = "fail") -> AsyncSession:
         """See `Sessions.open_cookies`."""
-        return AsyncSession(await self._state(*self._values(header)), self._run)
+        return AsyncSession(await self._state(check_outage(outage), *self._values(header)), self._run)
 
-    async def _state(self, *texts: str | None) -> SessionState:
+    async def _state(self, outage: str, *texts: str | None) -> SessionState:
         asked = presented(self._repository, *texts)
-        return asked if isinstance(asked, SessionState) else await self._run(open_session(self._repository, asked))
+        if isinstance(asked, SessionState):
+            return asked
+        try:
+            return await self._run(open_session(self._repository, asked))
+        except StoreUnavailableError:
+            if outage == "fail":
+                raise
+            return unreached(self._repository, asked, outage)
 
     def of(self, target: str | BaseSession) -> AsyncPrincipalSessions:
         """See `Sessions.of`."""

@@ -9,7 +9,15 @@ from . import meta as m
 from .answer import cookie_of
 from .attributes import Attributes
 from .cookie import SetCookie
-from .errors import HeadersSentError, NotSignedInError, SessionAttributeError, SessionEndedError, SojournError
+from .errors import (
+    HeadersSentError,
+    NotSignedInError,
+    SessionAttributeError,
+    SessionEndedError,
+    SojournError,
+    StoreUnavailableError,
+)
+from .lifetimes import is_renewal_due
 from .login import LoginPlan, login
 from .reader import Found, Live
 from .rebase import ABSENT, Delta, apply_delta
@@ -45,6 +53,8 @@ class SessionState:
         self.used = False
         #: No cookie can be set any more.
         self.headers_sent = False
+        #: The store could not be asked whose it is: the client may have a session, which nothing may replace but a login.
+        self.is_unknown = False
 
     @property
     def _now(self) -> int:
@@ -76,13 +86,8 @@ class SessionState:
     def touch_due(self) -> bool:
         """Whether enough of the idle timeout has passed for a renewal to be worth a write."""
         live = self.live
-        if live is None:
-            return False
-        now, header = self._now, live.header
-        least = self.repository.settings.touch_after * header.idle_timeout
-        gain = min(header.idle_timeout, header.deadline - now) - (live.expires_at - now)
-        is_used = live.expires_at - now <= header.idle_timeout - least
-        return is_used and gain > 0 and gain >= least
+        touch_after = self.repository.settings.touch_after
+        return live is not None and is_renewal_due(live.header, live.expires_at, self._now, touch_after)
 
     def set_lifetime(self, idle_timeout: int | None, absolute_timeout: int | None, persistent: bool | None) -> None:
         """Milliseconds; `absolute_timeout` since the session's creation."""
@@ -104,6 +109,8 @@ class SessionState:
     def commit(self) -> Op[None]:
         if self.live is not None and self._rotation_due and not self.headers_sent:
             return (yield from self._renew(self.live))
+        if self.dirty:
+            self._refuse_unknown("commit")
         if not self.dirty:
             if self.touch_due and self.live is not None:
                 yield from self.repository.touch(self.live)
@@ -206,6 +213,7 @@ class SessionState:
             self.attributes.give_back()
             raise
         self.ended = None
+        self.is_unknown = False
         self._lifetime = None
         self._forwarded = self.concealed = self._rotation_due = False
         self._become(live, True)
@@ -221,6 +229,7 @@ class SessionState:
         )
 
     def logout(self) -> Op[None]:
+        self._refuse_unknown("logout")
         live = self.live
         if live is not None:
             destroyed = yield from self.repository.destroy(live)
@@ -339,6 +348,10 @@ class SessionState:
     def _refuse_late(self, operation: str) -> None:
         if self.headers_sent:
             raise HeadersSentError(operation)
+
+    def _refuse_unknown(self, operation: str) -> None:
+        if self.is_unknown:
+            raise StoreUnavailableError(f"{operation}: Redis could not be reached when this request came", False)
 
     def due_for_rotation(self) -> None:
         self._rotation_due = True

@@ -233,6 +233,7 @@ def test_a_session_in_use_is_renewed_with_its_cookie(sojourn: Any, server: Serve
     fresh.load()
     assert fresh.modified is False, "not worth a write yet"
     server.cli.pexpire(key, 20 * 60_000)
+    later(10 * 60_000)
     used = SessionStore(session.session_key)
     used.load()
     assert used.modified is True, "so that the middleware saves it, and sends a cookie that lasts as long"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import OptionError, SojournError
+from ..opening import check_outage
 from ..session import AsyncSession
 from ..sessions import AsyncSessions
 from .exchange import Exchange
@@ -25,6 +26,8 @@ class SessionMiddleware:
     cannot be stored) are mistakes of the application, and raised. `sessions` is closed when the server's lifespan ends.
 
     - `only`: a function of the scope; requests that it says False to have no session, and cost nothing (static files).
+    - `outage`: what becomes of requests while Redis cannot be reached: they `fail` (default, 503), or go on as `anonymous`,
+      nobody's session, which stores nothing and leaves the cookie as it is. Or a function of the scope.
     - `origins`: pages of which origins may open WebSockets: `same` (default), a list, or a function of origin and scope.
     """
 
@@ -34,12 +37,14 @@ class SessionMiddleware:
         sessions: AsyncSessions,
         *,
         only: Callable[[Scope], bool] | None = None,
+        outage: str | Callable[[Scope], str] = "fail",
         origins: Origins = "same",
     ) -> None:
         if not isinstance(sessions, AsyncSessions):
             raise OptionError("sessions", "takes AsyncSessions")
         if only is not None and not callable(only):
             raise OptionError("only", "takes a function of the scope")
+        self._outage = outage if callable(outage) else check_outage(outage)
         self.app = app
         self.sessions = sessions
         self._only = only
@@ -62,16 +67,16 @@ class SessionMiddleware:
         # Mounted twice, or on an application below: the first one counts.
         return self.sessions in scope.get(_SEEN, ())
 
-    async def _open(self, scope: Scope) -> AsyncSession:
+    async def _open(self, scope: Scope, outage: str = "fail") -> AsyncSession:
         """Raises StoreUnavailableError, StoreRefusedError, SessionElsewhereError."""
-        session = await self.sessions.open_cookies(header(scope["headers"], b"cookie", b"; "))
+        session = await self.sessions.open_cookies(header(scope["headers"], b"cookie", b"; "), outage=outage)
         scope[_SEEN] = (*scope.get(_SEEN, ()), self.sessions)
         scope["session"] = session
         return session
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            session = await self._open(scope)
+            session = await self._open(scope, self._outage(scope) if callable(self._outage) else self._outage)
         except SojournError as error:
             self.sessions.report_error("load", error)
             for message in answer_to(error):
@@ -103,6 +108,7 @@ class SessionMiddleware:
             await refuse_socket(scope, send, *forbidden())
             return
         try:
+            # Nobody's session may do for a request; a socket would keep it long after Redis is back.
             session = await self._open(scope)
         except SojournError as error:
             self.sessions.report_error("handshake", error)

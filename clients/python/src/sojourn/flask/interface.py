@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Request, Response
@@ -10,6 +11,8 @@ from flask.sessions import SessionInterface
 
 from ..caching import CDN_HEADERS, with_vary_cookie, without_shared_caching
 from ..errors import OptionError, SojournError
+from ..opening import check_outage
+from ..session import Session
 from ..sessions import Sessions
 from .config import sessions_of
 from .session import FlaskSession
@@ -23,14 +26,18 @@ class SojournSessionInterface(SessionInterface):
 
     Failures that no error handler of the application takes are answered with their status and code: 503 while Redis is out
     of order. Those with status 500 (a value that cannot be stored) are mistakes of the application, and raised.
+
+    `outage`: what becomes of requests while Redis cannot be reached: they `fail` (default, 503), or go on as `anonymous`,
+    nobody's session, which stores nothing and leaves the cookie as it is. Or a function of the request.
     """
 
     session_class = FlaskSession
 
-    def __init__(self, sessions: Sessions | None = None) -> None:
+    def __init__(self, sessions: Sessions | None = None, *, outage: str | Callable[[Request], str] = "fail") -> None:
         if sessions is not None and not isinstance(sessions, Sessions):
             raise OptionError("sessions", "takes Sessions")
         self._sessions = sessions
+        self._outage = outage if callable(outage) else check_outage(outage)
 
     def init_app(self, app: Flask) -> None:
         """Raises OptionError."""
@@ -40,8 +47,12 @@ class SojournSessionInterface(SessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> FlaskSession:
         sessions = self._of(app)
-        header = request.headers.get("Cookie")
-        return self.session_class(sessions, lambda: sessions.open_cookies(header))
+
+        def opened() -> Session:
+            outage = self._outage(request) if callable(self._outage) else self._outage
+            return sessions.open_cookies(request.headers.get("Cookie"), outage=outage)
+
+        return self.session_class(sessions, opened)
 
     def save_session(self, app: Flask, session: Any, response: Response) -> None:
         """Raises what no client can do anything about; nothing of the response goes out then."""
