@@ -11,10 +11,8 @@ from django.core import checks
 from django.core.exceptions import FieldDoesNotExist
 
 from ..duration import parse_duration
-from ..errors import OptionError
-from ..options import check_options
 from . import configuration
-from .clients import make_client
+from .clients import verify
 
 ENGINE = "sojourn.django"
 #: What the other implementations call it.
@@ -25,11 +23,9 @@ def check_settings(**_: Any) -> list[checks.CheckMessage]:
     found: list[checks.CheckMessage] = [*_engine(), *_serializer()]
     try:
         given = configuration.read()
-        # For asyncio, for that one asks nothing before it is used.
-        make_client(given.redis, True)
-        check_options(**given.options)
-    except OptionError as error:
-        return [*found, checks.Error(str(configuration.renamed(error)), id="sojourn.E001")]
+        verify(given)
+    except configuration.ConfigurationError as error:
+        return [*found, checks.Error(str(error), id="sojourn.E001")]
     return [*found, *_principal(given), *_lifetimes(given)]
 
 

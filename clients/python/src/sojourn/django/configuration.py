@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -17,7 +18,7 @@ from ..errors import OptionError
 from ..options import SessionsOptions
 
 #: Beside the options of `Sessions`.
-OWN = ("redis", "principal", "bridge", "login_options")
+OWN = ("redis", "principal", "bridge", "login_options", "former")
 #: Options of `Sessions` that are said elsewhere.
 _ELSEWHERE = {
     "cookie": "is said by the settings SESSION_COOKIE_NAME, SESSION_COOKIE_SECURE and the like",
@@ -38,6 +39,14 @@ class ConfigurationError(OptionError, ImproperlyConfigured):
     """A setting is missing, unknown or out of range. `option`: its name, as it stands in the settings."""
 
 
+@dataclass(frozen=True, slots=True)
+class Former:
+    """The engine of before, and its cookie."""
+
+    engine: str
+    cookie_name: str
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Configuration:
     #: As given: a URL or a dict; `clients.py` knows them.
@@ -50,6 +59,7 @@ class Configuration:
     bridge: Callable[[str], Any] | None
     #: From a request and a user to further options of `login`.
     login_options: Callable[[Any, Any], Mapping[str, Any]] | None
+    former: Former | None
 
 
 def known_names() -> list[str]:
@@ -88,6 +98,7 @@ def read() -> Configuration:
         principal=_principal(own["principal"]),
         bridge=_function("bridge", own["bridge"]),
         login_options=_function("login_options", own["login_options"]),
+        former=_former(own["former"]),
     )
 
 
@@ -142,6 +153,25 @@ def _principal(given: Any) -> str | Callable[[Any], str]:
     if function is None:
         raise ConfigurationError(setting("principal"), "takes the name of a field, or a function and its dotted path")
     return function
+
+
+def _former(given: Any) -> Former | None:
+    if given is None:
+        return None
+    name = setting("former")
+    options = {str(key).lower(): value for key, value in given.items()} if isinstance(given, Mapping) else {}
+    if not options.keys() <= {"engine", "cookie_name"} or not isinstance(options.get("engine"), str):
+        raise ConfigurationError(name, "takes {'ENGINE': the SESSION_ENGINE of before, 'COOKIE_NAME': its cookie's name}")
+    try:
+        store = getattr(import_module(options["engine"]), "SessionStore", None)
+    except ImportError as error:
+        raise ConfigurationError(f"{name}['ENGINE']", str(error)) from error
+    if store is None or options["engine"].startswith("sojourn."):
+        raise ConfigurationError(f"{name}['ENGINE']", "is no engine of before")
+    cookie_name = options.get("cookie_name", settings.SESSION_COOKIE_NAME)
+    if not isinstance(cookie_name, str) or not cookie_name:
+        raise ConfigurationError(f"{name}['COOKIE_NAME']", "takes the name of a cookie")
+    return Former(options["engine"], cookie_name)
 
 
 def _function(option: str, given: Any) -> Callable[..., Any] | None:

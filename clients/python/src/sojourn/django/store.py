@@ -19,12 +19,13 @@ from ..reader import Found
 from ..state import SessionState
 from ..steps import Op
 from ..token import parse_token
+from . import former
 from .asynchronous import AsyncAccess
 from .engine import engine
 from .expiry import Lifetime, TokenKeptError, apply, lifetime_of
 from .identity import Identity
 from .properties import principal_of_state
-from .values import EXPIRY, Values
+from .values import EXPIRY, Values, stored_name
 
 
 class SessionStore(AsyncAccess, Identity, SessionBase):
@@ -36,6 +37,8 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         #: As they were when it was read or written last: a save looks for what differs.
         self._user_seen: Any = None
         self._expiry_seen: Any = None
+        #: Of the engine that was used before, until its session is stored here.
+        self._former_key: str | None = None
 
     def _get_session(self, no_load: bool = False) -> Values:
         self.accessed = True
@@ -72,15 +75,23 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
 
     def load(self) -> Values:
         """Reads it, and answers with its data. A key that opens nothing is not kept: a new session gets another."""
+        key = self.session_key
         self._opened(engine().run(self._open()))
-        if self._needs_user:
+        claim = former.claim_of(key) if self._may_be_former(key) else None
+        if claim is not None:
+            self._took_over(claim, engine().run(former.take_over(claim)))
+        elif self._needs_user:
             self._bridge()
         return self._session_cache
 
     async def aload(self) -> Values:
         """See `load`."""
+        key = self.session_key
         self._opened(await engine().arun(self._open()))
-        if self._needs_user:
+        claim = await sync_to_async(former.claim_of)(key) if self._may_be_former(key) else None
+        if claim is not None:
+            self._took_over(claim, await engine().arun(former.take_over(claim)))
+        elif self._needs_user:
             await sync_to_async(self._bridge)()
         return self._session_cache
 
@@ -102,6 +113,21 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         if state.live is not None and (state.touch_due or state.write_due or self._session_key != key):
             # The middleware saves only what is modified, and only then sends the cookie.
             self.modified = True
+
+    def _may_be_former(self, key: str | None) -> bool:
+        """Whether the key may be one of the engine that was used before."""
+        return bool(key) and self._state is not None and self._state.presented is None and not self._session_key
+
+    def _took_over(self, claim: former.Claim, state: SessionState | None) -> None:
+        if state is not None:
+            self._opened(state)
+            self._former_key = claim.key
+
+    def _end_former(self) -> None:
+        """Once it is stored here."""
+        key, self._former_key = self._former_key, None
+        if key is not None:
+            former.end(key)
 
     def exists(self, session_key: str | None) -> bool:
         """Whether a session has this key now. One that it had before a rotation does not count."""
@@ -130,12 +156,15 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         self._get_session(no_load=must_create)
         principal = self._new_principal() if self._is_another_user else None
         engine().run(self._save(must_create, principal))
+        self._end_former()
 
     async def asave(self, must_create: bool = False) -> None:
         """See `save`."""
         await self._aget_session(no_load=must_create)
         principal = await sync_to_async(self._new_principal)() if self._is_another_user else None
         await engine().arun(self._save(must_create, principal))
+        if self._former_key is not None:
+            await sync_to_async(self._end_former)()
 
     def _save(self, must_create: bool, principal: str | None) -> Op[None]:
         state, values = self._held, self._session_cache
@@ -212,9 +241,8 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         return await engine().arun(self._modify(name, make, default))
 
     def _modify(self, name: str, make: Callable[[Any], Any], default: Any) -> Op[Any]:
-        stored = f"django:{name}" if name.startswith("_") else name
         try:
-            value = yield from self._held.update(stored, make, default)
+            value = yield from self._held.update(stored_name(name), make, default)
         except SessionEndedError as error:
             raise UpdateError from error
         self._settled()
@@ -250,11 +278,14 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         """Ends the session everywhere, at once. What is set after that makes a new one."""
         self._get_session()
         engine().run(self._flush())
+        self._end_former()
 
     async def aflush(self) -> None:
         """See `flush`."""
         await self._aget_session()
         await engine().arun(self._flush())
+        if self._former_key is not None:
+            await sync_to_async(self._end_former)()
 
     def _flush(self) -> Op[None]:
         yield from self._held.logout()
