@@ -6,7 +6,6 @@ a former key after a login has brought a newer one.
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +15,7 @@ from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessio
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
+from django.utils.log import log_response
 
 from ..caching import CDN_HEADERS, without_shared_caching
 from ..errors import SojournError
@@ -24,7 +24,6 @@ from .clients import verify
 from .expiry import TokenKeptError
 from .store import SessionStore
 
-_log = logging.getLogger("django.request")
 #: Of these the client can try again; others are the application's to handle.
 _PASSING = (421, 503)
 
@@ -109,8 +108,9 @@ class SessionMiddleware(DjangoSessionMiddleware):
 
 def _unavailable(request: HttpRequest, error: SojournError) -> HttpResponse:
     """The code only: messages are for operators."""
-    _log.error("%s: %s", request.path, error, extra={"status_code": error.status, "request": request}, exc_info=error)
     headers = {"Cache-Control": "no-store"}
     if error.status == 503:
         headers["Retry-After"] = "1"
-    return HttpResponse(error.code, "text/plain", error.status, headers=headers)
+    response = HttpResponse(error.code, "text/plain", error.status, headers=headers)
+    log_response("%s: %s", request.path, error, response=response, request=request, exception=error)
+    return response

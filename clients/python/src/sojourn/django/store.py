@@ -18,7 +18,7 @@ from ..opening import open_session, presented
 from ..reader import Found
 from ..state import SessionState
 from ..steps import Op
-from ..token import parse_token
+from ..token import Token, parse_token
 from . import former
 from .asynchronous import AsyncAccess
 from .engine import engine
@@ -76,7 +76,9 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
     def load(self) -> Values:
         """Reads it, and answers with its data. A key that opens nothing is not kept: a new session gets another."""
         key = self.session_key
-        self._opened(engine().run(self._open()))
+        asked = presented(engine().repository, key)
+        opened = asked if isinstance(asked, SessionState) else engine().run(open_session(engine().repository, asked))
+        self._opened(opened)
         claim = former.claim_of(key) if self._may_be_former(key) else None
         if claim is not None:
             self._took_over(claim, engine().run(former.take_over(claim)))
@@ -87,18 +89,15 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
     async def aload(self) -> Values:
         """See `load`."""
         key = self.session_key
-        self._opened(await engine().arun(self._open()))
+        asked = presented(engine().repository, key)
+        opened = asked if isinstance(asked, SessionState) else await engine().arun(open_session(engine().repository, asked))
+        self._opened(opened)
         claim = await sync_to_async(former.claim_of)(key) if self._may_be_former(key) else None
         if claim is not None:
             self._took_over(claim, await engine().arun(former.take_over(claim)))
         elif self._needs_user:
             await sync_to_async(self._bridge)()
         return self._session_cache
-
-    def _open(self) -> Op[SessionState]:
-        repository = engine().repository
-        asked = presented(repository, self.session_key)
-        return asked if isinstance(asked, SessionState) else (yield from open_session(repository, asked))
 
     def _opened(self, state: SessionState) -> None:
         key = self.session_key
@@ -131,18 +130,16 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
 
     def exists(self, session_key: str | None) -> bool:
         """Whether a session has this key now. One that it had before a rotation does not count."""
-        return engine().run(self._exists(session_key))
+        token = _token_of(session_key)
+        return token is not None and engine().run(self._exists(token))
 
     async def aexists(self, session_key: str | None) -> bool:
         """See `exists`."""
-        return await engine().arun(self._exists(session_key))
+        token = _token_of(session_key)
+        return token is not None and await engine().arun(self._exists(token))
 
-    def _exists(self, key: str | None) -> Op[bool]:
-        repository = engine().repository
-        token = parse_token(repository.settings.keyring, key) if key else None
-        if token is None:
-            return False
-        found = yield from repository.reader.reload(token)
+    def _exists(self, token: Token) -> Op[bool]:
+        found = yield from engine().repository.reader.reload(token)
         return isinstance(found, Found) and found.live.token.id == token.id
 
     # Writing
@@ -253,21 +250,23 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
 
     def delete(self, session_key: str | None = None) -> None:
         """Ends the session of this key, or this one, everywhere. A save of it after that raises UpdateError."""
-        engine().run(self._delete(session_key or self.session_key))
+        token = _token_of(session_key or self.session_key)
+        if token is not None:
+            engine().run(self._delete(token))
 
     async def adelete(self, session_key: str | None = None) -> None:
         """See `delete`."""
-        await engine().arun(self._delete(session_key or self.session_key))
-
-    def _delete(self, key: str | None) -> Op[None]:
-        repository = engine().repository
-        token = parse_token(repository.settings.keyring, key) if key else None
+        token = _token_of(session_key or self.session_key)
         if token is not None:
-            found = yield from repository.reader.reload(token)
-            if isinstance(found, Found):
-                yield from SessionState(repository, token, found.live, False).logout()
-            if self._state is not None and key == self.session_key:
-                self._state.has_ended()
+            await engine().arun(self._delete(token))
+
+    def _delete(self, token: Token) -> Op[None]:
+        repository = engine().repository
+        found = yield from repository.reader.reload(token)
+        if isinstance(found, Found):
+            yield from SessionState(repository, token, found.live, False).logout()
+        if self._state is not None and token.text == self.session_key:
+            self._state.has_ended()
 
     def clear(self) -> None:
         """Deletes the data. Who was signed in is so no more after the next save, and that session has ended."""
@@ -277,18 +276,23 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
     def flush(self) -> None:
         """Ends the session everywhere, at once. What is set after that makes a new one."""
         self._get_session()
-        engine().run(self._flush())
+        if self._held.live is not None:
+            engine().run(self._held.logout())
+        self._flushed()
         self._end_former()
 
     async def aflush(self) -> None:
         """See `flush`."""
         await self._aget_session()
-        await engine().arun(self._flush())
+        if self._held.live is not None:
+            await engine().arun(self._held.logout())
+        self._flushed()
         if self._former_key is not None:
             await sync_to_async(self._end_former)()
 
-    def _flush(self) -> Op[None]:
-        yield from self._held.logout()
+    def _flushed(self) -> None:
+        if self._held.live is None:
+            self._held.become_nobodys()
         self._settled()
         self.accessed = self.modified = True
 
@@ -328,3 +332,8 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
     @classmethod
     async def aclear_expired(cls) -> None:
         """See `clear_expired`."""
+
+
+def _token_of(key: str | None) -> Token | None:
+    """What is no token of ours is known without asking anybody."""
+    return parse_token(engine().repository.settings.keyring, key) if key else None
