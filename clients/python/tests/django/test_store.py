@@ -61,8 +61,11 @@ def test_two_requests_that_change_different_values_lose_nothing() -> None:
     assert dict(SessionStore(key).items()) == {"a": 2, "b": 2, "d": 1}
 
 
-def test_merges(sojourn: Any) -> None:
-    sojourn(MERGE={"visits": counter, "cart": union("sku")})
+@pytest.mark.parametrize(
+    "merge", [{"visits": counter, "cart": union("sku")}, {"visits": "sojourn.counter", "cart": "union:sku", "x": "fields"}]
+)
+def test_merges(sojourn: Any, merge: Any) -> None:
+    sojourn(MERGE=merge)
     key = stored(visits=1, cart=[{"sku": "a"}]).session_key
     mine, theirs = SessionStore(key), SessionStore(key)
     for each, sku in ((mine, "b"), (theirs, "c")):
@@ -248,6 +251,20 @@ def test_a_rotation_elsewhere_brings_its_key(node: Any) -> None:
     assert followed["a"] == 1
     assert (followed.session_key, followed.modified) == (other.token, True)
     assert followed.exists(session.session_key) is False
+
+
+def test_a_rotation_leads_on_who_comes_with_the_former_key(node: Any) -> None:
+    session = stored(a=1)
+    former = session.session_key
+    session["b"] = 2
+    session.rotate()
+    assert session.session_key != former
+    assert node.open(former).token == session.session_key
+    asyncio.run(session.arotate())
+    assert dict(SessionStore(former).items()) == {"a": 1, "b": 2}
+    new = SessionStore()
+    new.rotate()
+    assert new.session_key is None
 
 
 def test_rotation_by_age(sojourn: Any) -> None:

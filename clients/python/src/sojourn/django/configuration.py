@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 
 from ..duration import parse_duration
 from ..errors import OptionError
+from ..merge import counter, fields, union
 from ..options import SessionsOptions
 
 #: Beside the options of `Sessions`.
@@ -88,6 +89,7 @@ def read() -> Configuration:
         raise ConfigurationError(setting("redis"), "is missing: a URL as redis://127.0.0.1:6379, or a dict")
     if "secrets" not in options:
         raise ConfigurationError(setting("secrets"), "is missing: [current, *former], each at least 32 bytes")
+    options["merge"] = _merges(options.get("merge"))
     options["cookie"] = _cookie()
     options["namespace"] = "django"
     options.setdefault("idle_timeout", timedelta(seconds=settings.SESSION_COOKIE_AGE))
@@ -134,6 +136,21 @@ def _cookie() -> dict[str, Any]:
     }
     # Without one browsers take it for lax.
     return {**cookie, "same_site": settings.SESSION_COOKIE_SAMESITE} if settings.SESSION_COOKIE_SAMESITE else cookie
+
+
+def _merges(given: Any) -> Any:
+    """Also by their names: `counter`, `fields`, `union:sku`, or the dotted path of a function."""
+    if not isinstance(given, Mapping):
+        return given
+    return {name: _merge(str(name), how) if isinstance(how, str) else how for name, how in given.items()}
+
+
+def _merge(name: str, how: str) -> Any:
+    kind, _, key = how.partition(":")
+    if kind == "union" and key:
+        return union(key)
+    known = {"counter": counter, "fields": fields()}
+    return known[how] if how in known else _function(f"merge[{name!r}]", how)
 
 
 def _absolute(idle: Any) -> timedelta:

@@ -16,6 +16,7 @@ from django.contrib.sessions.backends.base import CreateError, SessionBase, Upda
 from ..errors import SessionEndedError
 from ..opening import open_session, presented
 from ..reader import Found
+from ..rotations import Rotation
 from ..state import SessionState
 from ..steps import Op
 from ..token import Token, parse_token
@@ -194,11 +195,7 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         return lifetime_of(expiry, state.repository.settings, state.live)
 
     def _settled(self) -> None:
-        state = self._held
-        if state.live is None:
-            self._session_key = None
-        elif not state.concealed:
-            self._session_key = state.live.token.text
+        self._settled_key()
         self._user_seen = self._session_cache.get(SESSION_KEY)
         self._expiry_seen = self._session_cache.get(EXPIRY)
 
@@ -309,21 +306,34 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         await self._aget_session()
         await engine().arun(self._cycle())
 
-    def _cycle(self) -> Op[None]:
+    def rotate(self) -> None:
+        """As `cycle_key`, but whoever comes with the former key gets the new one too, for a while: for keys that are old."""
+        self._get_session()
+        engine().run(self._cycle("forward"))
+
+    async def arotate(self) -> None:
+        """See `rotate`."""
+        await self._aget_session()
+        await engine().arun(self._cycle("forward"))
+
+    def _cycle(self, rotation: Rotation = "supersede") -> Op[None]:
         state = self._held
         self.modified = True
         if state.live is None:
             return
         try:
-            yield from state.rotate("supersede")
+            yield from state.rotate(rotation)
         except SessionEndedError:
             # The save says so, unless a login comes before it.
             return
         self._settled_key()
 
     def _settled_key(self) -> None:
-        live = self._held.live
-        self._session_key = None if live is None else live.token.text
+        state = self._held
+        if state.live is None:
+            self._session_key = None
+        elif not state.concealed:
+            self._session_key = state.live.token.text
 
     @classmethod
     def clear_expired(cls) -> None:
