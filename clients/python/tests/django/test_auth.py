@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import django
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
-from django.contrib.auth import get_user_model
+from django.contrib.auth import get_user_model, login
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 
 from sojourn import SessionAttributeError, SessionLimitError
@@ -187,6 +188,18 @@ def test_principals_by_a_field(sojourn: Any, ada: Any, node: Any) -> None:
     assert browser.json("/see")["user"] is None
 
 
+def test_a_principal_that_two_users_have_is_nobodys(sojourn: Any, users: Any, node: Any) -> None:
+    """The checks refuse such a field, but not all servers run them."""
+    sojourn(PRINCIPAL="email")
+    for name in ("one", "two"):
+        users.create_user(name, "both@example.org", "x")
+    session = node.open()
+    session.login("both@example.org")
+    browser = Browser()
+    browser.token = session.token
+    assert browser.json("/see")["user"] is None
+
+
 def test_principals_by_functions(sojourn: Any, ada: Any, node: Any) -> None:
     sojourn(PRINCIPAL=lambda user: f"user-{user.pk}")
     browser = signed_in()
@@ -219,6 +232,16 @@ def test_limits(sojourn: Any, ada: Any) -> None:
     second = Browser(raise_request_exception=False)
     assert second.get("/in", {"name": "ada", "password": "lovelace"}).status_code == 500
     assert second.json("/see")["user"] is None
+    # A view that catches it goes on with a session of nobody.
+    request = RequestFactory().get("/")
+    request.session, request.user = SessionStore(), None
+    request.session["cart"] = "apple"
+    ada.backend = "django.contrib.auth.backends.ModelBackend"
+    with pytest.raises(SessionLimitError):
+        login(request, ada)
+    request.session.save()
+    assert (request.session.principal, dict(request.session.items())) == (None, {"cart": "apple"})
+    assert request.user.is_anonymous
     # One's own is not one too many.
     browser.json("/in", name="ada", password="lovelace")
     sojourn(ON_LIMIT="evict-oldest")
@@ -252,6 +275,21 @@ def test_remember_me(sojourn: Any, ada: Any, node: Any) -> None:
     session = node.open(long.token)
     assert session.persistent
     assert session._state.live.header.idle_timeout == 14 * 86_400_000
+
+
+def test_a_moment_that_is_set_with_each_request_costs_no_token(ada: Any) -> None:
+    session = SessionStore(signed_in().token)
+    session.set_expiry(timedelta(hours=2))
+    session.save()
+    key = session.session_key
+    for _ in range(2):
+        again = SessionStore(key)
+        again.set_expiry(timedelta(hours=2))
+        again.save()
+        assert again.session_key == key, "a few milliseconds are not worth one"
+    again.set_expiry(timedelta(hours=1))
+    again.save()
+    assert again.session_key != key
 
 
 def test_a_new_password_keeps_this_session_and_ends_the_others(ada: Any, node: Any) -> None:

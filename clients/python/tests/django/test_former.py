@@ -17,6 +17,7 @@ from django.test import RequestFactory, override_settings
 from sojourn.django import SessionStore, sessions_of
 
 from .test_auth import COOKIE, Browser
+from .test_store import later
 
 ENGINE = "django.contrib.sessions.backends.cache"
 OWN = "sojourn.django.middleware.SessionMiddleware"
@@ -121,6 +122,17 @@ def test_in_threads_too() -> None:
         each.join()
     keys = set(found) - {None}
     assert len(keys) == 1, "whoever came when it was taken over already has nothing, and no second session"
+
+
+def test_a_key_of_before_that_could_not_be_ended_leads_to_nothing_later() -> None:
+    key = of_before(cart=["apple"])
+    first = SessionStore(key)
+    first.load()
+    # Another request takes it over as well, before its time is over; nobody has ended it there.
+    assert SessionStore(key).public_id == first.public_id
+    later(6 * 60_000)
+    late = SessionStore(key)
+    assert (dict(late.items()), late.session_key) == ({}, None)
 
 
 def test_in_asyncio() -> None:

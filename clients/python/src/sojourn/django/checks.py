@@ -81,11 +81,13 @@ def _principal(given: configuration.Configuration) -> Sequence[checks.CheckMessa
         field = model._meta.get_field(rule)
     except FieldDoesNotExist:
         return [checks.Error(f"SOJOURN['PRINCIPAL']: {model.__name__} has no field {rule!r}.", id="sojourn.E002")]
-    if not getattr(field, "unique", False):
+    alone = any(tuple(constraint.fields) == (rule,) for constraint in model._meta.total_unique_constraints)
+    if not alone and not getattr(field, "unique", False):
         return [
             checks.Error(
                 f"SOJOURN['PRINCIPAL']: two users may have the same {rule!r}, and would have each other's sessions.",
-                hint="Take a field that is unique, or make it so.",
+                hint="Take a field that is unique, or make it so. Where a constraint on an expression sees to it: "
+                "SILENCED_SYSTEM_CHECKS.",
                 id="sojourn.E003",
             )
         ]
