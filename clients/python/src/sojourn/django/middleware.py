@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
@@ -21,6 +22,7 @@ from ..caching import CDN_HEADERS, without_shared_caching
 from ..errors import SojournError
 from . import configuration, former
 from .clients import verify
+from .engine import get_sessions
 from .expiry import TokenKeptError
 from .store import SessionStore
 
@@ -52,34 +54,36 @@ class SessionMiddleware(DjangoSessionMiddleware):
         return None
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        session: Any = getattr(request, "session", None)
+        session = getattr(request, "session", None)
         if not isinstance(session, SessionStore):
             return super().process_response(request, response)
+        is_losing = _has_changes(session)
         try:
-            self._save(session, response)
-        except SojournError as error:
-            if error.status not in _PASSING:
-                raise
-            return _unavailable(request, error)
-        self._add_headers(session, response)
+            if _is_due(session, response):
+                session.save()
+        except (UpdateError, SojournError) as error:
+            response = _not_saved(request, response, error, is_losing)
+        return self._answered(request, response)
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        """As the two above, without a thread."""
+        self.process_request(request)
+        response = await self.get_response(request)
+        session = getattr(request, "session", None)
+        if not isinstance(session, SessionStore):
+            return await sync_to_async(super().process_response)(request, response)
+        is_losing = _has_changes(session)
+        try:
+            if _is_due(session, response):
+                await session.asave()
+        except (UpdateError, SojournError) as error:
+            response = _not_saved(request, response, error, is_losing)
+        return self._answered(request, response)
+
+    def _answered(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        self._add_headers(request.session, response)
         former.clear_its_cookie(request, response)
         return response
-
-    @staticmethod
-    def _save(session: SessionStore, response: HttpResponseBase) -> None:
-        # What a failed view has set is not saved; a sign-in or sign-out that is done keeps its cookie.
-        if response.status_code >= 500 or not (session.modified or settings.SESSION_SAVE_EVERY_REQUEST):
-            return
-        if session.is_empty() or (not session.modified and session.ended):
-            return
-        try:
-            session.save()
-        except TokenKeptError:
-            pass
-        except UpdateError:
-            raise SessionInterrupted(
-                "The session was ended before this request was done: by a sign-out or a new sign-in, for example."
-            ) from None
 
     @staticmethod
     def _add_headers(session: SessionStore, response: HttpResponseBase) -> None:
@@ -104,6 +108,35 @@ class SessionMiddleware(DjangoSessionMiddleware):
                 response.headers.pop(name, None)
         if cookie is not None or session.accessed:
             patch_vary_headers(response, ("Cookie",))
+
+
+def _is_due(session: SessionStore, response: HttpResponseBase) -> bool:
+    """What a failed view has set is not saved; a sign-in or sign-out that is done keeps its cookie."""
+    if response.status_code >= 500 or not (session.modified or settings.SESSION_SAVE_EVERY_REQUEST):
+        return False
+    return not session.is_empty() and (session.changed or not session.ended)
+
+
+def _has_changes(session: SessionStore) -> bool:
+    """Whether the application has something to lose."""
+    return session.changed or (settings.SESSION_SAVE_EVERY_REQUEST and session.dirty)
+
+
+def _not_saved(request: HttpRequest, response: HttpResponseBase, error: Exception, is_losing: bool) -> HttpResponseBase:
+    if isinstance(error, TokenKeptError):
+        return response
+    if not is_losing:
+        # Only a renewal, or a new key: nobody has asked for it.
+        if isinstance(error, SojournError):
+            get_sessions().report_error("save", error)
+        return response
+    if isinstance(error, UpdateError):
+        raise SessionInterrupted(
+            "The session was ended before this request was done: by a sign-out or a new sign-in, for example."
+        ) from None
+    if isinstance(error, SojournError) and error.status in _PASSING:
+        return _unavailable(request, error)
+    raise error
 
 
 def _unavailable(request: HttpRequest, error: SojournError) -> HttpResponse:

@@ -15,11 +15,8 @@ from django.contrib.sessions.backends.base import CreateError, SessionBase, Upda
 
 from ..errors import SessionEndedError
 from ..opening import open_session, presented
-from ..reader import Found
-from ..rotations import Rotation
 from ..state import SessionState
 from ..steps import Op
-from ..token import Token, parse_token
 from . import former
 from .asynchronous import AsyncAccess
 from .engine import engine
@@ -33,6 +30,10 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
     """The session of one request. Nothing is asked before it is used."""
 
     def __init__(self, session_key: str | None = None) -> None:
+        #: Whether the application has changed it.
+        self.changed = False
+        #: Whether a save is due without that: a renewal, a new key, a sign-in that Django did not know of.
+        self.due = False
         super().__init__(session_key)
         self._state: SessionState | None = None
         #: As they were when it was read or written last: a save looks for what differs.
@@ -40,6 +41,16 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         self._expiry_seen: Any = None
         #: Of the engine that was used before, until its session is stored here.
         self._former_key: str | None = None
+
+    @property
+    def modified(self) -> bool:
+        """By this a SessionMiddleware decides whether to save, and to send the cookie."""
+        return self.changed or self.due
+
+    @modified.setter
+    def modified(self, value: bool) -> None:
+        self.changed = value
+        self.due = self.due and value
 
     def _get_session(self, no_load: bool = False) -> Values:
         self.accessed = True
@@ -111,8 +122,7 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         self._user_seen = values.get(SESSION_KEY)
         self._expiry_seen = values.get(EXPIRY)
         if state.live is not None and (state.touch_due or state.write_due or self._session_key != key):
-            # The middleware saves only what is modified, and only then sends the cookie.
-            self.modified = True
+            self.due = True
 
     def _may_be_former(self, key: str | None) -> bool:
         """Whether the key may be one of the engine that was used before."""
@@ -128,20 +138,6 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         key, self._former_key = self._former_key, None
         if key is not None:
             former.end(key)
-
-    def exists(self, session_key: str | None) -> bool:
-        """Whether a session has this key now. One that it had before a rotation does not count."""
-        token = _token_of(session_key)
-        return token is not None and engine().run(self._exists(token))
-
-    async def aexists(self, session_key: str | None) -> bool:
-        """See `exists`."""
-        token = _token_of(session_key)
-        return token is not None and await engine().arun(self._exists(token))
-
-    def _exists(self, token: Token) -> Op[bool]:
-        found = yield from engine().repository.reader.reload(token)
-        return isinstance(found, Found) and found.live.token.id == token.id
 
     # Writing
 
@@ -223,14 +219,14 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         what was stored. Raises as `save`.
         """
         self._get_session()
-        if self._state is None or self._state.live is None or self._is_another_user:
+        if self._held.live is None or self._user_changed:
             self.save()
         return engine().run(self._modify(name, make, default))
 
     async def amodify(self, name: str, make: Callable[[Any], Any], default: Any = None) -> Any:
         """See `modify`."""
         await self._aget_session()
-        if self._state is None or self._state.live is None or self._is_another_user:
+        if self._held.live is None or self._user_changed:
             await self.asave()
         return await engine().arun(self._modify(name, make, default))
 
@@ -243,27 +239,7 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         self.modified = True
         return value
 
-    # Ending, and new keys
-
-    def delete(self, session_key: str | None = None) -> None:
-        """Ends the session of this key, or this one, everywhere. A save of it after that raises UpdateError."""
-        token = _token_of(session_key or self.session_key)
-        if token is not None:
-            engine().run(self._delete(token))
-
-    async def adelete(self, session_key: str | None = None) -> None:
-        """See `delete`."""
-        token = _token_of(session_key or self.session_key)
-        if token is not None:
-            await engine().arun(self._delete(token))
-
-    def _delete(self, token: Token) -> Op[None]:
-        repository = engine().repository
-        found = yield from repository.reader.reload(token)
-        if isinstance(found, Found):
-            yield from SessionState(repository, token, found.live, False).logout()
-        if self._state is not None and token.text == self.session_key:
-            self._state.has_ended()
+    # Ending
 
     def clear(self) -> None:
         """Deletes the data. Who was signed in is so no more after the next save, and that session has ended."""
@@ -293,48 +269,6 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         self._settled()
         self.accessed = self.modified = True
 
-    def cycle_key(self) -> None:
-        """A new key for the same session, and the old one is refused at once. What is pending is stored.
-
-        A session that is not stored yet gets its first key by `save`.
-        """
-        self._get_session()
-        engine().run(self._cycle())
-
-    async def acycle_key(self) -> None:
-        """See `cycle_key`."""
-        await self._aget_session()
-        await engine().arun(self._cycle())
-
-    def rotate(self) -> None:
-        """As `cycle_key`, but whoever comes with the former key gets the new one too, for a while: for keys that are old."""
-        self._get_session()
-        engine().run(self._cycle("forward"))
-
-    async def arotate(self) -> None:
-        """See `rotate`."""
-        await self._aget_session()
-        await engine().arun(self._cycle("forward"))
-
-    def _cycle(self, rotation: Rotation = "supersede") -> Op[None]:
-        state = self._held
-        self.modified = True
-        if state.live is None:
-            return
-        try:
-            yield from state.rotate(rotation)
-        except SessionEndedError:
-            # The save says so, unless a login comes before it.
-            return
-        self._settled_key()
-
-    def _settled_key(self) -> None:
-        state = self._held
-        if state.live is None:
-            self._session_key = None
-        elif not state.concealed:
-            self._session_key = state.live.token.text
-
     @classmethod
     def clear_expired(cls) -> None:
         """Nothing to do: Redis lets go of what has expired by itself."""
@@ -342,8 +276,3 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
     @classmethod
     async def aclear_expired(cls) -> None:
         """See `clear_expired`."""
-
-
-def _token_of(key: str | None) -> Token | None:
-    """What is no token of ours is known without asking anybody."""
-    return parse_token(engine().repository.settings.keyring, key) if key else None
