@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import django.contrib.auth
 from asgiref.sync import sync_to_async
 from django.contrib import admin, messages
 from django.contrib.auth import authenticate, get_user, login, logout, update_session_auth_hash
@@ -61,6 +62,19 @@ def change_password(request: HttpRequest) -> JsonResponse:
     return answer(request)
 
 
+async def asign_in(request: HttpRequest) -> JsonResponse:
+    """From Django 5 on."""
+    user = await django.contrib.auth.aauthenticate(request, username=request.GET["name"], password=request.GET["password"])
+    await django.contrib.auth.alogin(request, user)
+    return JsonResponse({"id": await request.session.apublic_id(), "principal": await request.session.aprincipal()})
+
+
+async def asign_out(request: HttpRequest) -> JsonResponse:
+    """From Django 5 on."""
+    await django.contrib.auth.alogout(request)
+    return JsonResponse({"principal": await request.session.aprincipal()})
+
+
 async def aput(request: HttpRequest) -> JsonResponse:
     user = await sync_to_async(get_user)(request)
     for name, value in request.GET.items():
@@ -77,4 +91,6 @@ urlpatterns = [
     path("out", sign_out),
     path("password", change_password),
     path("aput", aput),
+    path("ain", asign_in),
+    path("aout", asign_out),
 ]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import Any
 
+import django
 import pytest
-from django.contrib.auth import get_user_model
-from django.test import AsyncClient, Client, RequestFactory
+from asgiref.sync import async_to_sync, sync_to_async
+from django.contrib.auth import get_user_model, login
+from django.test import AsyncClient, Client, RequestFactory, override_settings
 
 from sojourn import SessionAttributeError, SessionLimitError
 from sojourn.django import SessionStore, asessions_of, sessions_of
@@ -184,6 +188,18 @@ def test_principals_by_a_field(sojourn: Any, ada: Any, node: Any) -> None:
     assert browser.json("/see")["user"] is None
 
 
+def test_a_principal_that_two_users_have_is_nobodys(sojourn: Any, users: Any, node: Any) -> None:
+    """The checks refuse such a field, but not all servers run them."""
+    sojourn(PRINCIPAL="email")
+    for name in ("one", "two"):
+        users.create_user(name, "both@example.org", "x")
+    session = node.open()
+    session.login("both@example.org")
+    browser = Browser()
+    browser.token = session.token
+    assert browser.json("/see")["user"] is None
+
+
 def test_principals_by_functions(sojourn: Any, ada: Any, node: Any) -> None:
     sojourn(PRINCIPAL=lambda user: f"user-{user.pk}")
     browser = signed_in()
@@ -216,6 +232,16 @@ def test_limits(sojourn: Any, ada: Any) -> None:
     second = Browser(raise_request_exception=False)
     assert second.get("/in", {"name": "ada", "password": "lovelace"}).status_code == 500
     assert second.json("/see")["user"] is None
+    # A view that catches it goes on with a session of nobody.
+    request = RequestFactory().get("/")
+    request.session, request.user = SessionStore(), None
+    request.session["cart"] = "apple"
+    ada.backend = "django.contrib.auth.backends.ModelBackend"
+    with pytest.raises(SessionLimitError):
+        login(request, ada)
+    request.session.save()
+    assert (request.session.principal, dict(request.session.items())) == (None, {"cart": "apple"})
+    assert request.user.is_anonymous
     # One's own is not one too many.
     browser.json("/in", name="ada", password="lovelace")
     sojourn(ON_LIMIT="evict-oldest")
@@ -251,6 +277,21 @@ def test_remember_me(sojourn: Any, ada: Any, node: Any) -> None:
     assert session._state.live.header.idle_timeout == 14 * 86_400_000
 
 
+def test_a_moment_that_is_set_with_each_request_costs_no_token(ada: Any) -> None:
+    session = SessionStore(signed_in().token)
+    session.set_expiry(timedelta(hours=2))
+    session.save()
+    key = session.session_key
+    for _ in range(2):
+        again = SessionStore(key)
+        again.set_expiry(timedelta(hours=2))
+        again.save()
+        assert again.session_key == key, "a few milliseconds are not worth one"
+    again.set_expiry(timedelta(hours=1))
+    again.save()
+    assert again.session_key != key
+
+
 def test_a_new_password_keeps_this_session_and_ends_the_others(ada: Any, node: Any) -> None:
     one, two = signed_in(), signed_in()
     former = one.token
@@ -281,8 +322,6 @@ def test_sessions_of_a_user(ada: Any, grace: Any) -> None:
 
 
 def test_sessions_of_a_user_in_asyncio(ada: Any) -> None:
-    from asgiref.sync import async_to_sync
-
     browsers = [signed_in() for _ in range(2)]
 
     async def use() -> None:
@@ -356,8 +395,6 @@ def test_the_test_client(ada: Any, node: Any) -> None:
 
 
 def test_the_asynchronous_test_client(ada: Any, node: Any) -> None:
-    from asgiref.sync import async_to_sync, sync_to_async
-
     async def use() -> None:
         browser = AsyncClient()
         if hasattr(browser, "aforce_login"):
@@ -370,3 +407,50 @@ def test_the_asynchronous_test_client(ada: Any, node: Any) -> None:
         assert (found.principal, dict(found), found.id) == (str(ada.pk), {"cart": "apple"}, answer["id"])
 
     async_to_sync(use)()
+
+
+@pytest.mark.skipif(django.VERSION < (5, 0), reason="alogin is of Django 5")
+@pytest.mark.parametrize("middleware", ["django.contrib.sessions.middleware", "sojourn.django.middleware"])
+def test_signing_in_and_out_in_asyncio(ada: Any, node: Any, middleware: str) -> None:
+    async def use() -> None:
+        browser = AsyncClient()
+        await browser.get("/aput", {"cart": "apple"})
+        answer = (await browser.get("/ain", {"name": "ada", "password": "lovelace"})).json()
+        token = browser.cookies[COOKIE].value
+        found = node.open(token)
+        assert (found.principal, found.id, dict(found)) == (str(ada.pk), answer["id"], {"cart": "apple"})
+        assert (await browser.get("/aput")).json()["user"] == "ada"
+        # Another application signs the same browser in as somebody Django does not know yet.
+        found.login(str(ada.pk), keep=["cart"])
+        browser.cookies[COOKIE] = found.token
+        assert (await browser.get("/aput")).json()["user"] == "ada"
+        assert (await browser.get("/aout")).json() == {"principal": None}
+        assert node.open(found.token).is_new
+        assert not browser.cookies[COOKIE].value
+
+    from django.conf import settings
+
+    with override_settings(MIDDLEWARE=[f"{middleware}.SessionMiddleware", *settings.MIDDLEWARE[1:]]):
+        async_to_sync(use)()
+
+
+@override_settings(CSRF_USE_SESSIONS=True)
+def test_csrf_tokens_in_the_session(ada: Any, node: Any) -> None:
+    """A form of before the login is refused after it, and the token of a login is a new one."""
+    browser = Browser(enforce_csrf_checks=True)
+
+    def token() -> str:
+        answer = browser.get("/admin/login/")
+        return re.findall(r'name="csrfmiddlewaretoken" value="(.+?)"', answer.content.decode())[0]
+
+    form = {"username": "ada", "password": "lovelace", "next": "/see"}
+    ada.is_staff = True
+    ada.save()
+    headers = {"secure": True, "HTTP_REFERER": "https://testserver/admin/login/"}
+    assert browser.post("/admin/login/", form, **headers).status_code == 403
+    before = token()
+    assert browser.post("/admin/login/", {**form, "csrfmiddlewaretoken": before}, **headers).status_code == 302
+    assert node.open(browser.token).principal == str(ada.pk)
+    assert browser.json("/see")["user"] == "ada"
+    assert browser.post("/admin/logout/", {"csrfmiddlewaretoken": before}, **headers).status_code == 403
+    assert browser.json("/see")["user"] == "ada"

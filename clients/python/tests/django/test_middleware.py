@@ -6,20 +6,24 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware as DjangosMiddleware
 from django.http import HttpRequest, HttpResponse
-from django.test import RequestFactory, override_settings
+from django.test import Client, RequestFactory, override_settings
 
 from sojourn.django import SessionStore, get_sessions
+from sojourn.django.configuration import ConfigurationError
 from sojourn.django.middleware import SessionMiddleware
 from sojourn.keys import record_key
+from sojourn.token import create_token
 
-from ..servers import Server
+from ..servers import Server, free_port
 from .test_store import later, stored
 
 COOKIE = "__Host-session"
+OWN = "sojourn.django.middleware.SessionMiddleware"
 BOTH = pytest.mark.parametrize("middleware", [DjangosMiddleware, SessionMiddleware])
 
 
@@ -198,3 +202,40 @@ def test_it_serves_other_engines_as_well(other_engine: None) -> None:
         call(SessionMiddleware, lambda request: HttpResponse(request.session["a"]), answer.cookies[COOKIE].value).content
         == b"1"
     )
+
+
+def test_while_redis_is_out_of_order(sojourn: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Of the middleware of this package: 503, and no word about why."""
+    browser = Client(raise_request_exception=False)
+    browser.cookies[COOKIE] = stored(a=1).session_key or ""
+    sojourn(REDIS=f"redis://127.0.0.1:{free_port()}")
+    assert browser.get("/see").status_code == 500
+    with override_settings(MIDDLEWARE=[OWN, *settings.MIDDLEWARE[1:]]):
+        reader, writer = Client(), Client()
+        reader.cookies[COOKIE] = create_token(get_sessions()._repository.settings.keyring).text
+        for answer in (reader.get("/see"), writer.get("/put?a=1")):
+            assert (answer.status_code, answer.content) == (503, b"ERR_SOJOURN_STORE_UNAVAILABLE")
+            assert (answer["Retry-After"], answer["Cache-Control"], dict(answer.cookies)) == ("1", "no-store", {})
+        assert "Redis cannot be reached" in caplog.text
+        assert reader.get("/plain").status_code == 200
+        reader.cookies[COOKIE] = "x" * 48
+        assert reader.get("/see").status_code == 200, "no token, and so nothing is asked"
+
+
+def test_wrong_settings_are_told_of_at_the_start(sojourn: Any) -> None:
+    sojourn(IDLE_TIME="30m")
+    with pytest.raises(ConfigurationError):
+        SessionMiddleware(lambda request: HttpResponse())
+
+
+def test_caches_are_told(sojourn: Any) -> None:
+    def public(request: Any) -> HttpResponse:
+        request.session["a"] = 1
+        return HttpResponse(headers={"Cache-Control": "public, max-age=60", "CDN-Cache-Control": "max-age=60"})
+
+    answer = call(SessionMiddleware, public)
+    assert (answer["Cache-Control"], answer["Vary"]) == ("private, max-age=60", "Cookie")
+    assert "CDN-Cache-Control" not in answer
+    token = answer.cookies[COOKIE].value
+    answer = call(SessionMiddleware, public, token)
+    assert answer["Cache-Control"] == "public, max-age=60", "no cookie goes with it"

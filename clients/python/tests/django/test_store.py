@@ -14,6 +14,7 @@ from django.core.management import call_command
 
 from sojourn import SessionAttributeError, counter, union
 from sojourn.django import SessionStore, TokenKeptError, get_sessions
+from sojourn.django.engine import engine
 from sojourn.keys import record_key
 
 from ..servers import Server
@@ -61,8 +62,11 @@ def test_two_requests_that_change_different_values_lose_nothing() -> None:
     assert dict(SessionStore(key).items()) == {"a": 2, "b": 2, "d": 1}
 
 
-def test_merges(sojourn: Any) -> None:
-    sojourn(MERGE={"visits": counter, "cart": union("sku")})
+@pytest.mark.parametrize(
+    "merge", [{"visits": counter, "cart": union("sku")}, {"visits": "sojourn.counter", "cart": "union:sku", "x": "fields"}]
+)
+def test_merges(sojourn: Any, merge: Any) -> None:
+    sojourn(MERGE=merge)
     key = stored(visits=1, cart=[{"sku": "a"}]).session_key
     mine, theirs = SessionStore(key), SessionStore(key)
     for each, sku in ((mine, "b"), (theirs, "c")):
@@ -251,6 +255,20 @@ def test_a_rotation_elsewhere_brings_its_key(node: Any) -> None:
     assert followed.exists(session.session_key) is False
 
 
+def test_a_rotation_leads_on_who_comes_with_the_former_key(node: Any) -> None:
+    session = stored(a=1)
+    former = session.session_key
+    session["b"] = 2
+    session.rotate()
+    assert session.session_key != former
+    assert node.open(former).token == session.session_key
+    asyncio.run(session.arotate())
+    assert dict(SessionStore(former).items()) == {"a": 1, "b": 2}
+    new = SessionStore()
+    new.rotate()
+    assert new.session_key is None
+
+
 def test_rotation_by_age(sojourn: Any) -> None:
     sojourn(ROTATE_EVERY="1h")
     session = stored(a=1)
@@ -328,13 +346,14 @@ def test_in_asyncio(node: Any) -> None:
         assert not await again.aexists(again.session_key)
         await SessionStore.aclear_expired()
 
-    asyncio.run(use())
-    # Another event loop has connections of its own.
-    asyncio.run(use())
+    for _ in range(3):
+        # Each event loop has connections of its own.
+        asyncio.run(use())
+    assert engine()._drivers == {}, "which end with it"
 
 
 def test_after_a_fork() -> None:
-    session = stored(a=1)
+    session, sessions = stored(a=1), get_sessions()
     child = os.fork()
     if child == 0:
         status = 1
@@ -342,7 +361,8 @@ def test_after_a_fork() -> None:
             forked = SessionStore(session.session_key)
             forked["child"] = os.getpid()
             forked.save()
-            status = 0
+            # No connection of the parent's, and no lock that one of its threads may have held.
+            status = int(get_sessions() is sessions)
         finally:
             os._exit(status)
     for _ in range(50):

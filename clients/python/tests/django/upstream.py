@@ -9,6 +9,7 @@ import ast
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 from types import ModuleType
 
@@ -22,9 +23,23 @@ class NotToBeHad(Exception):  # noqa: N818 (no error: the tests are skipped)
     pass
 
 
+#: What is kept of it: the tests that have to do with sessions, and what runs them.
+_KEPT = (
+    "runtests.py",
+    "urls.py",
+    "templates",
+    "auth_tests",
+    "csrf_tests",
+    "messages_tests",
+    "sessions_tests",
+    "test_client",
+    "test_client_regress",
+)
+
+
 def session_tests(names: set[str]) -> ModuleType:
     """Classes of Django's `sessions_tests`, by their names. Raises NotToBeHad."""
-    tree = ast.parse(_source())
+    tree = ast.parse((folder() / "sessions_tests" / "tests.py").read_text(encoding="utf-8"))
     tree.body = [
         node
         for node in tree.body
@@ -38,19 +53,26 @@ def session_tests(names: set[str]) -> ModuleType:
     return module
 
 
-def _source() -> str:
+def folder() -> Path:
+    """Django's tests, of the version that is installed. Raises NotToBeHad."""
     version = django.get_version()
-    kept = CACHE / f"sessions_tests-{version}.py"
+    kept = CACHE / f"tests-{version}"
     if not kept.exists():
         CACHE.mkdir(exist_ok=True)
         archive = _download(version)
-        with tarfile.open(archive) as files:
-            (name,) = (each for each in files.getnames() if each.endswith("tests/sessions_tests/tests.py"))
-            found = files.extractfile(name)
-            assert found is not None
-            kept.write_bytes(found.read())
+        with tempfile.TemporaryDirectory(dir=CACHE) as unpacked:
+            with tarfile.open(archive) as files:
+                files.extractall(unpacked, [each for each in files.getmembers() if _is_kept(each.name)], filter="data")
+            (tests,) = Path(unpacked).glob("*/tests")
+            # At once, so that an interrupted one is not taken for it.
+            tests.rename(kept)
         archive.unlink()
-    return kept.read_text(encoding="utf-8")
+    return kept
+
+
+def _is_kept(name: str) -> bool:
+    parts = name.split("/")
+    return len(parts) > 2 and parts[1] == "tests" and parts[2] in _KEPT
 
 
 def _download(version: str) -> Path:

@@ -6,7 +6,8 @@ Settings are in `SOJOURN`; see docs/django.md.
 from . import signals as _signals  # noqa: F401 (connects them)
 from .engine import get_sessions
 from .expiry import TokenKeptError
+from .middleware import SessionMiddleware
 from .principals import asessions_of, sessions_of
 from .store import SessionStore
 
-__all__ = ["SessionStore", "TokenKeptError", "asessions_of", "get_sessions", "sessions_of"]
+__all__ = ["SessionMiddleware", "SessionStore", "TokenKeptError", "asessions_of", "get_sessions", "sessions_of"]

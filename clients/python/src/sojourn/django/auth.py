@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, SESSION_KEY, get_user_model, load_backend
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 
 from ..errors import SessionAttributeError
 from .engine import engine
@@ -42,7 +42,11 @@ def user_of(principal: str) -> Any:
     if callable(rule):
         # Nothing leads back from what a function has made.
         return None
-    model = get_user_model()
+    try:
+        model = get_user_model()
+    except ImproperlyConfigured:
+        # A project without users.
+        return None
     field = model._meta.pk.name if rule == "pk" else rule
     try:
         user = model._default_manager.get(**{field: principal})

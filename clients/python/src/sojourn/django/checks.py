@@ -11,10 +11,8 @@ from django.core import checks
 from django.core.exceptions import FieldDoesNotExist
 
 from ..duration import parse_duration
-from ..errors import OptionError
-from ..options import check_options
 from . import configuration
-from .clients import make_client
+from .clients import verify
 
 ENGINE = "sojourn.django"
 #: What the other implementations call it.
@@ -25,11 +23,9 @@ def check_settings(**_: Any) -> list[checks.CheckMessage]:
     found: list[checks.CheckMessage] = [*_engine(), *_serializer()]
     try:
         given = configuration.read()
-        # For asyncio, for that one asks nothing before it is used.
-        make_client(given.redis, True)
-        check_options(**given.options)
-    except OptionError as error:
-        return [*found, checks.Error(str(configuration.renamed(error)), id="sojourn.E001")]
+        verify(given)
+    except configuration.ConfigurationError as error:
+        return [*found, checks.Error(str(error), id="sojourn.E001")]
     return [*found, *_principal(given), *_lifetimes(given)]
 
 
@@ -85,11 +81,13 @@ def _principal(given: configuration.Configuration) -> Sequence[checks.CheckMessa
         field = model._meta.get_field(rule)
     except FieldDoesNotExist:
         return [checks.Error(f"SOJOURN['PRINCIPAL']: {model.__name__} has no field {rule!r}.", id="sojourn.E002")]
-    if not getattr(field, "unique", False):
+    alone = any(tuple(constraint.fields) == (rule,) for constraint in model._meta.total_unique_constraints)
+    if not alone and not getattr(field, "unique", False):
         return [
             checks.Error(
                 f"SOJOURN['PRINCIPAL']: two users may have the same {rule!r}, and would have each other's sessions.",
-                hint="Take a field that is unique, or make it so.",
+                hint="Take a field that is unique, or make it so. Where a constraint on an expression sees to it: "
+                "SILENCED_SYSTEM_CHECKS.",
                 id="sojourn.E003",
             )
         ]

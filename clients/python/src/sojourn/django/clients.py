@@ -19,8 +19,10 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import ConnectionError  # noqa: A004 (the client's word)
 from redis.retry import Retry
 
+from ..errors import OptionError
+from ..options import check_options
 from ..sessions import _TIMEOUTS
-from .configuration import ConfigurationError, setting
+from .configuration import Configuration, ConfigurationError, renamed, setting
 
 _NAME = setting("redis")
 _FORMS = ("url", "sentinels", "cluster")
@@ -44,6 +46,16 @@ def make_client(given: Any, is_async: bool) -> Any:
     sentinel: Any = redis.asyncio.sentinel.Sentinel if is_async else redis.Sentinel
     options = {**_TIMEOUTS, "retry": _retry(is_async), **options}
     return sentinel(address, sentinel_kwargs=sentinel_options, **options).master_for(service)
+
+
+def verify(given: Configuration) -> None:
+    """Raises ConfigurationError for what is wrong; asks no server."""
+    # For asyncio, for that client asks nothing before it is used.
+    make_client(given.redis, True)
+    try:
+        check_options(**given.options)
+    except OptionError as error:
+        raise renamed(error) from None
 
 
 def read_redis(given: Any) -> tuple[str, Any, dict[str, Any]]:

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -14,10 +15,11 @@ from django.utils.module_loading import import_string
 
 from ..duration import parse_duration
 from ..errors import OptionError
+from ..merge import counter, fields, union
 from ..options import SessionsOptions
 
 #: Beside the options of `Sessions`.
-OWN = ("redis", "principal", "bridge", "login_options")
+OWN = ("redis", "principal", "bridge", "login_options", "former")
 #: Options of `Sessions` that are said elsewhere.
 _ELSEWHERE = {
     "cookie": "is said by the settings SESSION_COOKIE_NAME, SESSION_COOKIE_SECURE and the like",
@@ -38,6 +40,14 @@ class ConfigurationError(OptionError, ImproperlyConfigured):
     """A setting is missing, unknown or out of range. `option`: its name, as it stands in the settings."""
 
 
+@dataclass(frozen=True, slots=True)
+class Former:
+    """The engine of before, and its cookie."""
+
+    engine: str
+    cookie_name: str
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Configuration:
     #: As given: a URL or a dict; `clients.py` knows them.
@@ -50,6 +60,7 @@ class Configuration:
     bridge: Callable[[str], Any] | None
     #: From a request and a user to further options of `login`.
     login_options: Callable[[Any, Any], Mapping[str, Any]] | None
+    former: Former | None
 
 
 def known_names() -> list[str]:
@@ -78,6 +89,7 @@ def read() -> Configuration:
         raise ConfigurationError(setting("redis"), "is missing: a URL as redis://127.0.0.1:6379, or a dict")
     if "secrets" not in options:
         raise ConfigurationError(setting("secrets"), "is missing: [current, *former], each at least 32 bytes")
+    options["merge"] = _merges(options.get("merge"))
     options["cookie"] = _cookie()
     options["namespace"] = "django"
     options.setdefault("idle_timeout", timedelta(seconds=settings.SESSION_COOKIE_AGE))
@@ -88,6 +100,7 @@ def read() -> Configuration:
         principal=_principal(own["principal"]),
         bridge=_function("bridge", own["bridge"]),
         login_options=_function("login_options", own["login_options"]),
+        former=_former(own["former"]),
     )
 
 
@@ -125,6 +138,21 @@ def _cookie() -> dict[str, Any]:
     return {**cookie, "same_site": settings.SESSION_COOKIE_SAMESITE} if settings.SESSION_COOKIE_SAMESITE else cookie
 
 
+def _merges(given: Any) -> Any:
+    """Also by their names: `counter`, `fields`, `union:sku`, or the dotted path of a function."""
+    if not isinstance(given, Mapping):
+        return given
+    return {name: _merge(str(name), how) if isinstance(how, str) else how for name, how in given.items()}
+
+
+def _merge(name: str, how: str) -> Any:
+    kind, _, key = how.partition(":")
+    if kind == "union" and key:
+        return union(key)
+    known = {"counter": counter, "fields": fields()}
+    return known[how] if how in known else _function(f"merge[{name!r}]", how)
+
+
 def _absolute(idle: Any) -> timedelta:
     """12 hours, or as long as the idle timeout where that is longer, as it is by Django's default."""
     try:
@@ -142,6 +170,25 @@ def _principal(given: Any) -> str | Callable[[Any], str]:
     if function is None:
         raise ConfigurationError(setting("principal"), "takes the name of a field, or a function and its dotted path")
     return function
+
+
+def _former(given: Any) -> Former | None:
+    if given is None:
+        return None
+    name = setting("former")
+    options = {str(key).lower(): value for key, value in given.items()} if isinstance(given, Mapping) else {}
+    if not options.keys() <= {"engine", "cookie_name"} or not isinstance(options.get("engine"), str):
+        raise ConfigurationError(name, "takes {'ENGINE': the SESSION_ENGINE of before, 'COOKIE_NAME': its cookie's name}")
+    try:
+        store = getattr(import_module(options["engine"]), "SessionStore", None)
+    except ImportError as error:
+        raise ConfigurationError(f"{name}['ENGINE']", str(error)) from error
+    if store is None or options["engine"].startswith("sojourn."):
+        raise ConfigurationError(f"{name}['ENGINE']", "is no engine of before")
+    cookie_name = options.get("cookie_name", settings.SESSION_COOKIE_NAME)
+    if not isinstance(cookie_name, str) or not cookie_name:
+        raise ConfigurationError(f"{name}['COOKIE_NAME']", "takes the name of a cookie")
+    return Former(options["engine"], cookie_name)
 
 
 def _function(option: str, given: Any) -> Callable[..., Any] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections.abc import AsyncGenerator
 from typing import Any, TypeVar
 
 from django.core.signals import setting_changed
@@ -38,23 +39,30 @@ class Engine:
             raise store_error(error, "connect") from None
         self.repository: Repository = self.sessions._repository
         self._drivers: dict[asyncio.AbstractEventLoop, AsyncDriver] = {}
+        self._closers: dict[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = {}
 
     def run(self, operation: Op[T]) -> T:
         return self.sessions._run(operation)
 
     async def arun(self, operation: Op[T]) -> T:
-        return await self._driver(asyncio.get_running_loop())(operation)
-
-    def _driver(self, loop: asyncio.AbstractEventLoop) -> AsyncDriver:
-        """Connections belong to the event loop on which they were made. Those of loops that have ended are let go."""
+        """Connections belong to the event loop on which they were made, and end with it."""
+        loop = asyncio.get_running_loop()
         driver = self._drivers.get(loop)
         if driver is None:
-            with _lock:
-                for known in [each for each in self._drivers if each.is_closed()]:
-                    del self._drivers[known]
-                client = make_client(self.configuration.redis, True)
-                driver = self._drivers[loop] = AsyncDriver(client, self.repository.settings.clock)
-        return driver
+            client = make_client(self.configuration.redis, True)
+            driver = self._drivers[loop] = AsyncDriver(client, self.repository.settings.clock)
+            closer = self._closers[loop] = self._closing(loop, client)
+            await anext(closer)
+        return await driver(operation)
+
+    async def _closing(self, loop: asyncio.AbstractEventLoop, client: Any) -> AsyncGenerator[None, None]:
+        """An event loop that ends closes the asynchronous generators that have begun on it."""
+        try:
+            yield
+        finally:
+            self._drivers.pop(loop, None)
+            self._closers.pop(loop, None)
+            await (client.aclose() if hasattr(client, "aclose") else client.close())
 
 
 def engine() -> Engine:

@@ -13,18 +13,23 @@ from ..steps import Op
 from . import auth
 from .engine import engine
 from .expiry import lifetime_of
-from .properties import Properties, principal_of_state
+from .keys import Keys
+from .properties import principal_of_state
 from .values import EXPIRY, SIGN_IN
 
-_NO_OPTIONS: Mapping[str, Any] = {
+#: What may be said of a login, and what it is where nothing is said.
+OPTIONS: Mapping[str, Any] = {
     **dict.fromkeys(("device", "address", "kind", "level", "idle_timeout", "absolute_timeout", "max_sessions")),
     "persistent": False,
 }
 
 
-class Identity(Properties):
+class Identity(Keys):
     #: The id of the user as it was when the session was read or written last: a save looks whether it differs.
     _user_seen: Any
+    #: Likewise of `set_expiry`.
+    _expiry_seen: Any
+    due: bool
 
     def _settled(self) -> None:
         """An operation is done: the key, and what a later save compares with, are those of now."""
@@ -42,7 +47,11 @@ class Identity(Properties):
         if principal is not None and found is not None:
             self._session_cache.sign_in(principal, *found)
             self._user_seen = found[0]
-            self.modified = True
+            self.due = True
+
+    @property
+    def _user_changed(self) -> bool:
+        return bool(self._session_cache.get(SESSION_KEY) != self._user_seen)
 
     @property
     def _is_another_user(self) -> bool:
@@ -65,7 +74,8 @@ class Identity(Properties):
         is_anothers = principal_of_state(state) not in (None, principal)
         user = {name: values[name] for name in SIGN_IN if name in values}
         values.belongs_to(principal)
-        given = {**_NO_OPTIONS, **self._login_lifetime(), **options, "keep": () if is_anothers else values.stored_names()}
+        lifetime = self._login_lifetime()
+        given = {**OPTIONS, **lifetime, **options, "keep": () if is_anothers else values.stored_names()}
         yield from state.login(login_plan(state.repository.settings, principal, **given))
         if is_anothers:
             # Nothing of the one before goes along.
@@ -73,11 +83,13 @@ class Identity(Properties):
             values.belongs_to(principal)
             yield from state.commit()
         self._settled()
+        if not lifetime:
+            # Set to a moment that has passed: the save ends it.
+            self._expiry_seen = None
 
     def _login_lifetime(self) -> dict[str, Any]:
         lifetime = lifetime_of(self._session_cache.get(EXPIRY), self._held.repository.settings, None)
         if min(lifetime.idle, lifetime.absolute) < 1:
-            # The save will end it.
             return {}
         return {
             "idle_timeout": timedelta(milliseconds=min(lifetime.idle, lifetime.absolute)),
@@ -109,4 +121,4 @@ class Identity(Properties):
     def _step_up(self, level: int) -> Op[None]:
         yield from self._held.step_up(level)
         self.modified = True
-        self._settled()
+        self._settled_key()

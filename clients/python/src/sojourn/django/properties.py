@@ -40,6 +40,11 @@ class Properties(SessionBase):
         return self._held
 
     @property
+    def opened(self) -> bool:
+        """Whether it has been read, or begun."""
+        return self._state is not None
+
+    @property
     def public_id(self) -> str | None:
         """Names the session in logs, lists and `revoke`; of no use as a cookie. None until it is stored."""
         live = self._now_held().live
@@ -52,8 +57,13 @@ class Properties(SessionBase):
 
     @property
     def ended(self) -> bool:
-        """Whether someone else has ended or replaced the session: a save raises UpdateError."""
-        return self._now_held().ended is not None
+        """Whether someone else has ended or replaced the session, as far as is known: a save raises UpdateError then."""
+        return self._state is not None and self._state.ended is not None
+
+    @property
+    def dirty(self) -> bool:
+        """Whether its data is other than what is stored. Asks nobody."""
+        return self._state is not None and self._state.dirty
 
     @property
     def level(self) -> int | None:

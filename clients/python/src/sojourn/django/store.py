@@ -15,27 +15,42 @@ from django.contrib.sessions.backends.base import CreateError, SessionBase, Upda
 
 from ..errors import SessionEndedError
 from ..opening import open_session, presented
-from ..reader import Found
 from ..state import SessionState
 from ..steps import Op
-from ..token import parse_token
+from . import former
 from .asynchronous import AsyncAccess
 from .engine import engine
 from .expiry import Lifetime, TokenKeptError, apply, lifetime_of
 from .identity import Identity
 from .properties import principal_of_state
-from .values import EXPIRY, Values
+from .values import EXPIRY, Values, stored_name
 
 
 class SessionStore(AsyncAccess, Identity, SessionBase):
     """The session of one request. Nothing is asked before it is used."""
 
     def __init__(self, session_key: str | None = None) -> None:
+        #: Whether the application has changed it.
+        self.changed = False
+        #: Whether a save is due without that: a renewal, a new key, a sign-in that Django did not know of.
+        self.due = False
         super().__init__(session_key)
         self._state: SessionState | None = None
         #: As they were when it was read or written last: a save looks for what differs.
         self._user_seen: Any = None
         self._expiry_seen: Any = None
+        #: Of the engine that was used before, until its session is stored here.
+        self._former_key: str | None = None
+
+    @property
+    def modified(self) -> bool:
+        """By this a SessionMiddleware decides whether to save, and to send the cookie."""
+        return self.changed or self.due
+
+    @modified.setter
+    def modified(self, value: bool) -> None:
+        self.changed = value
+        self.due = self.due and value
 
     def _get_session(self, no_load: bool = False) -> Values:
         self.accessed = True
@@ -72,22 +87,29 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
 
     def load(self) -> Values:
         """Reads it, and answers with its data. A key that opens nothing is not kept: a new session gets another."""
-        self._opened(engine().run(self._open()))
-        if self._needs_user:
+        key = self.session_key
+        asked = presented(engine().repository, key)
+        opened = asked if isinstance(asked, SessionState) else engine().run(open_session(engine().repository, asked))
+        self._opened(opened)
+        claim = former.claim_of(key) if self._may_be_former(key) else None
+        if claim is not None:
+            self._took_over(claim, engine().run(former.take_over(claim)))
+        elif self._needs_user:
             self._bridge()
         return self._session_cache
 
     async def aload(self) -> Values:
         """See `load`."""
-        self._opened(await engine().arun(self._open()))
-        if self._needs_user:
+        key = self.session_key
+        asked = presented(engine().repository, key)
+        opened = asked if isinstance(asked, SessionState) else await engine().arun(open_session(engine().repository, asked))
+        self._opened(opened)
+        claim = await sync_to_async(former.claim_of)(key) if self._may_be_former(key) else None
+        if claim is not None:
+            self._took_over(claim, await engine().arun(former.take_over(claim)))
+        elif self._needs_user:
             await sync_to_async(self._bridge)()
         return self._session_cache
-
-    def _open(self) -> Op[SessionState]:
-        repository = engine().repository
-        asked = presented(repository, self.session_key)
-        return asked if isinstance(asked, SessionState) else (yield from open_session(repository, asked))
 
     def _opened(self, state: SessionState) -> None:
         key = self.session_key
@@ -100,24 +122,22 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         self._user_seen = values.get(SESSION_KEY)
         self._expiry_seen = values.get(EXPIRY)
         if state.live is not None and (state.touch_due or state.write_due or self._session_key != key):
-            # The middleware saves only what is modified, and only then sends the cookie.
-            self.modified = True
+            self.due = True
 
-    def exists(self, session_key: str | None) -> bool:
-        """Whether a session has this key now. One that it had before a rotation does not count."""
-        return engine().run(self._exists(session_key))
+    def _may_be_former(self, key: str | None) -> bool:
+        """Whether the key may be one of the engine that was used before."""
+        return bool(key) and self._state is not None and self._state.presented is None and not self._session_key
 
-    async def aexists(self, session_key: str | None) -> bool:
-        """See `exists`."""
-        return await engine().arun(self._exists(session_key))
+    def _took_over(self, claim: former.Claim, state: SessionState | None) -> None:
+        if state is not None:
+            self._opened(state)
+            self._former_key = claim.key
 
-    def _exists(self, key: str | None) -> Op[bool]:
-        repository = engine().repository
-        token = parse_token(repository.settings.keyring, key) if key else None
-        if token is None:
-            return False
-        found = yield from repository.reader.reload(token)
-        return isinstance(found, Found) and found.live.token.id == token.id
+    def _end_former(self) -> None:
+        """Once it is stored here."""
+        key, self._former_key = self._former_key, None
+        if key is not None:
+            former.end(key)
 
     # Writing
 
@@ -130,12 +150,15 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         self._get_session(no_load=must_create)
         principal = self._new_principal() if self._is_another_user else None
         engine().run(self._save(must_create, principal))
+        self._end_former()
 
     async def asave(self, must_create: bool = False) -> None:
         """See `save`."""
         await self._aget_session(no_load=must_create)
         principal = await sync_to_async(self._new_principal)() if self._is_another_user else None
         await engine().arun(self._save(must_create, principal))
+        if self._former_key is not None:
+            await sync_to_async(self._end_former)()
 
     def _save(self, must_create: bool, principal: str | None) -> Op[None]:
         state, values = self._held, self._session_cache
@@ -168,11 +191,7 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         return lifetime_of(expiry, state.repository.settings, state.live)
 
     def _settled(self) -> None:
-        state = self._held
-        if state.live is None:
-            self._session_key = None
-        elif not state.concealed:
-            self._session_key = state.live.token.text
+        self._settled_key()
         self._user_seen = self._session_cache.get(SESSION_KEY)
         self._expiry_seen = self._session_cache.get(EXPIRY)
 
@@ -200,46 +219,27 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         what was stored. Raises as `save`.
         """
         self._get_session()
-        if self._state is None or self._state.live is None or self._is_another_user:
+        if self._held.live is None or self._user_changed:
             self.save()
         return engine().run(self._modify(name, make, default))
 
     async def amodify(self, name: str, make: Callable[[Any], Any], default: Any = None) -> Any:
         """See `modify`."""
         await self._aget_session()
-        if self._state is None or self._state.live is None or self._is_another_user:
+        if self._held.live is None or self._user_changed:
             await self.asave()
         return await engine().arun(self._modify(name, make, default))
 
     def _modify(self, name: str, make: Callable[[Any], Any], default: Any) -> Op[Any]:
-        stored = f"django:{name}" if name.startswith("_") else name
         try:
-            value = yield from self._held.update(stored, make, default)
+            value = yield from self._held.update(stored_name(name), make, default)
         except SessionEndedError as error:
             raise UpdateError from error
         self._settled()
         self.modified = True
         return value
 
-    # Ending, and new keys
-
-    def delete(self, session_key: str | None = None) -> None:
-        """Ends the session of this key, or this one, everywhere. A save of it after that raises UpdateError."""
-        engine().run(self._delete(session_key or self.session_key))
-
-    async def adelete(self, session_key: str | None = None) -> None:
-        """See `delete`."""
-        await engine().arun(self._delete(session_key or self.session_key))
-
-    def _delete(self, key: str | None) -> Op[None]:
-        repository = engine().repository
-        token = parse_token(repository.settings.keyring, key) if key else None
-        if token is not None:
-            found = yield from repository.reader.reload(token)
-            if isinstance(found, Found):
-                yield from SessionState(repository, token, found.live, False).logout()
-            if self._state is not None and key == self.session_key:
-                self._state.has_ended()
+    # Ending
 
     def clear(self) -> None:
         """Deletes the data. Who was signed in is so no more after the next save, and that session has ended."""
@@ -249,46 +249,25 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
     def flush(self) -> None:
         """Ends the session everywhere, at once. What is set after that makes a new one."""
         self._get_session()
-        engine().run(self._flush())
+        if self._held.live is not None:
+            engine().run(self._held.logout())
+        self._flushed()
+        self._end_former()
 
     async def aflush(self) -> None:
         """See `flush`."""
         await self._aget_session()
-        await engine().arun(self._flush())
+        if self._held.live is not None:
+            await engine().arun(self._held.logout())
+        self._flushed()
+        if self._former_key is not None:
+            await sync_to_async(self._end_former)()
 
-    def _flush(self) -> Op[None]:
-        yield from self._held.logout()
+    def _flushed(self) -> None:
+        if self._held.live is None:
+            self._held.become_nobodys()
         self._settled()
         self.accessed = self.modified = True
-
-    def cycle_key(self) -> None:
-        """A new key for the same session, and the old one is refused at once. What is pending is stored.
-
-        A session that is not stored yet gets its first key by `save`.
-        """
-        self._get_session()
-        engine().run(self._cycle())
-
-    async def acycle_key(self) -> None:
-        """See `cycle_key`."""
-        await self._aget_session()
-        await engine().arun(self._cycle())
-
-    def _cycle(self) -> Op[None]:
-        state = self._held
-        self.modified = True
-        if state.live is None:
-            return
-        try:
-            yield from state.rotate("supersede")
-        except SessionEndedError:
-            # The save says so, unless a login comes before it.
-            return
-        self._settled_key()
-
-    def _settled_key(self) -> None:
-        live = self._held.live
-        self._session_key = None if live is None else live.token.text
 
     @classmethod
     def clear_expired(cls) -> None:

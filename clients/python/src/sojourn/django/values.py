@@ -22,6 +22,15 @@ EXPIRY = "_session_expiry"
 _MADE_FOR = "principal"
 
 
+def stored_name(name: str) -> str:
+    return f"django:{name}" if name.startswith("_") else name
+
+
+def stored_sign_in(principal: str) -> dict[str, Any]:
+    """Says, in a record that is being made, whose the sign-in is that is in it."""
+    return {f"django:{_MADE_FOR}": principal}
+
+
 class _Public(AttributeMapping):
     def __init__(self, state: SessionState) -> None:
         self._held = state
