@@ -20,7 +20,8 @@ function jdk() {
   return maven.status === 0 && compiler === 0 ? Number(version) : undefined
 }
 
-const REPORTS = ['sojourn-core'].map((module) => join(project, module, 'target/surefire-reports'))
+const MODULES = ['sojourn-core', 'sojourn-spring-session', 'sojourn-spring-session-boot4']
+const REPORTS = MODULES.map((module) => join(project, module, 'target/surefire-reports'))
 
 /** What the reports say, and why tests were skipped. */
 function results() {
