@@ -15,12 +15,16 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
+import org.springframework.beans.factory.BeanFactory;
+import org.springframework.beans.factory.BeanFactoryAware;
 import org.springframework.beans.factory.ListableBeanFactory;
+import org.springframework.beans.factory.SmartInitializingSingleton;
 import org.springframework.context.ApplicationEventPublisher;
 import org.springframework.session.FindByIndexNameSessionRepository;
 import org.springframework.session.SaveMode;
 import org.springframework.session.events.SessionCreatedEvent;
 import org.springframework.session.events.SessionDeletedEvent;
+import org.springframework.session.web.http.SessionRepositoryFilter;
 import org.springframework.util.ClassUtils;
 
 /**
@@ -29,7 +33,8 @@ import org.springframework.util.ClassUtils;
  *
  * <p>Saved is what has changed, on top of what others have stored meanwhile. What was deleted is not brought back by a late save.
  */
-public final class SojournSessionRepository implements FindByIndexNameSessionRepository<SojournSession> {
+public final class SojournSessionRepository
+    implements FindByIndexNameSessionRepository<SojournSession>, BeanFactoryAware, SmartInitializingSingleton {
   static final boolean HAS_SECURITY = isPresent("org.springframework.security.web.context.HttpSessionSecurityContextRepository");
   private static final boolean HAS_MVC = isPresent("org.springframework.web.servlet.FlashMap");
 
@@ -40,6 +45,7 @@ public final class SojournSessionRepository implements FindByIndexNameSessionRep
   private final UnaryOperator<String> principalOf;
   private final List<SojournLoginCustomizer> loginCustomizers;
   private final ApplicationEventPublisher events;
+  private @Nullable ListableBeanFactory beans;
 
   private SojournSessionRepository(Builder builder) {
     sessions = builder.sessions;
@@ -162,6 +168,25 @@ public final class SojournSessionRepository implements FindByIndexNameSessionRep
 
     public SojournSessionRepository build() {
       return new SojournSessionRepository(this);
+    }
+  }
+
+  @Override
+  public void setBeanFactory(BeanFactory factory) {
+    if (factory instanceof ListableBeanFactory listable) beans = listable;
+  }
+
+  /** Looks for another filter: with that sessions' public ids would be in cookies, and would open them. */
+  @Override
+  public void afterSingletonsInstantiated() {
+    ListableBeanFactory known = beans;
+    if (known == null) return;
+    for (String name : known.getBeanNamesForType(SessionRepositoryFilter.class, true, false)) {
+      Class<?> type = known.getType(name);
+      if (type == null || SojournSessionFilter.class.isAssignableFrom(type)) continue;
+      throw new IllegalStateException(
+          "bean " + name + " is a " + type.getName() + ", and sessions of Sojourn need SojournSessionFilter: remove"
+              + " @EnableSpringHttpSession, or what else declares it");
     }
   }
 

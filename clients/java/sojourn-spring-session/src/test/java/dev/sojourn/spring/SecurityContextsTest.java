@@ -183,7 +183,7 @@ class SecurityContextsTest extends OnRedis {
     SojournSession found = again(request);
     assertEquals("bob", authentication(found).getName());
     assertNull(found.getAttribute("SPRING_SECURITY_SAVED_REQUEST"));
-    assertEquals(1L, found.<Long>getAttribute("a"));
+    assertEquals(1, found.<Integer>getAttribute("a"));
     assertTrue(elsewhere.open(adas).isNew());
     assertEquals(0, elsewhere.of("ada").count());
   }
@@ -199,7 +199,7 @@ class SecurityContextsTest extends OnRedis {
     assertTrue(elsewhere.open(adas).isNew(), "everywhere");
     SojournSession found = again(request);
     assertNull(found.getAttribute(CONTEXT));
-    assertEquals(1L, found.<Long>getAttribute("a"));
+    assertEquals(1, found.<Integer>getAttribute("a"));
   }
 
   @Test
