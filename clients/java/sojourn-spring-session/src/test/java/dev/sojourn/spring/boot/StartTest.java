@@ -42,6 +42,7 @@ class StartTest extends OnBoot {
     List<String> command =
         List.of(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-XX:TieredStopAtLevel=1",
             "-cp",
             String.join(File.pathSeparator, entries),
             PlainApplication.class.getName(),
