@@ -7,6 +7,8 @@ import dev.sojourn.Sessions;
 import dev.sojourn.StoredSession;
 import dev.sojourn.Token;
 import jakarta.servlet.http.HttpServletRequest;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -249,6 +251,13 @@ public final class SojournSessionRepository
     if (publicId == null) return;
     StoredSession stored = sessions.read(publicId);
     if (sessions.revoke(publicId) && stored != null) events.publishEvent(new SessionDeletedEvent(this, byId(stored)));
+  }
+
+  /** A session has made room at its principal's limit: told of as deleted, without what it held. For a {@code SessionListener}. */
+  public void evicted(String id, String principal) {
+    Instant now = Instant.now();
+    StoredSession gone = new StoredSession(id, principal, Map.of(), now, now, now, Duration.ZERO);
+    events.publishEvent(new SessionDeletedEvent(this, byId(gone)));
   }
 
   /** By {@link #PRINCIPAL_NAME_INDEX_NAME} alone: of other indexes nothing is known. */
