@@ -189,7 +189,7 @@ class SecurityContextsTest extends OnRedis {
     SojournSession session = signedIn(password("ada"));
     String adas = token(session);
     SojournSession request = again(session);
-    request.setAttribute("SPRING_SECURITY_SAVED_REQUEST", "ada's");
+    request.setAttribute("SPRING_SECURITY_SAVED_REQUEST", List.of("ada's"));
     signIn(request, password("bob"));
     repository.save(request);
     SojournSession found = again(request);

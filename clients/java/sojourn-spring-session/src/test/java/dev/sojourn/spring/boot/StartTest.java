@@ -245,6 +245,7 @@ class StartTest extends OnBoot {
       for (String path : List.of("/me", "/public/session", "/")) {
         Browser.Answer answer = browser.get(path);
         assertEquals(503, answer.status(), path);
+        assertTrue(answer.body().contains("\"status\":503"), "the application's own error page: " + answer.body());
         assertEquals("1", answer.header("Retry-After"));
         assertTrue(answer.setCookies().isEmpty());
       }
