@@ -9,7 +9,8 @@ import { jdk, MAVEN } from './jdk.mjs'
 
 const project = fileURLToPath(new URL('../clients/java', import.meta.url))
 
-const REPORTS = ['sojourn-core'].map((module) => join(project, module, 'target/surefire-reports'))
+const MODULES = ['sojourn-core', 'sojourn-spring-session', 'sojourn-spring-session-boot4']
+const REPORTS = MODULES.map((module) => join(project, module, 'target/surefire-reports'))
 
 /** What the reports say, and why tests were skipped. */
 function results() {

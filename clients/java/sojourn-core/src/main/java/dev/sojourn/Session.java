@@ -104,8 +104,8 @@ public final class Session {
   public Cookie cookie() {
     Token token = token();
     if (token != null) return isLifetimeNew || !token.value().equals(presented) ? Cookie.SET : Cookie.KEEP;
-    boolean isOver = isLoggedOut || (isEnded && presented != null);
-    return isOver && !isSuperseded && live == null ? Cookie.CLEAR : Cookie.KEEP;
+    // One that has ended elsewhere is left alone: the client may have the cookie of a new login by now.
+    return isLoggedOut && !isSuperseded && live == null ? Cookie.CLEAR : Cookie.KEEP;
   }
 
   /** Whether nothing is stored yet. */

@@ -93,7 +93,7 @@ final class Nodes implements AutoCloseable {
     two.engine().clock().skew.addAndGet(time.toMillis());
   }
 
-  static void eventually(java.util.function.BooleanSupplier isSo) {
+  public static void eventually(java.util.function.BooleanSupplier isSo) {
     long end = System.nanoTime() + Duration.ofSeconds(30).toNanos();
     while (!isSo.getAsBoolean()) {
       if (System.nanoTime() > end) throw new AssertionError("not within 30 seconds");

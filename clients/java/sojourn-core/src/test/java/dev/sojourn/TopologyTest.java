@@ -5,8 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Set;
 import java.util.HashSet;
 import org.junit.jupiter.api.Test;
@@ -15,28 +13,16 @@ import org.junit.jupiter.api.Test;
 class TopologyTest {
   @Test
   void cluster() {
-    List<RedisServer> servers = new ArrayList<>();
-    try {
-      for (int i = 0; i < 3; i++) servers.add(new RedisServer("--cluster-enabled", "yes", "--cluster-node-timeout", "2000"));
-      int[] starts = {0, 5461, 10923, 16384};
-      for (int i = 0; i < 3; i++) {
-        servers.get(i).tell("CLUSTER ADDSLOTSRANGE " + starts[i] + " " + (starts[i + 1] - 1));
-        servers.get(i).tell("CLUSTER MEET 127.0.0.1 " + servers.get(0).port);
-      }
-      Nodes.eventually(() -> servers.stream().allMatch(server -> server.tell("CLUSTER INFO").contains("cluster_state:ok")));
-      Nodes.eventually(() -> servers.stream().allMatch(server -> server.tell("CLUSTER INFO").contains("cluster_known_nodes:3")));
-      try (Sessions sessions =
-          Sessions.builder()
-              .cluster(servers.get(0).uri(), servers.get(1).uri())
-              .secrets(Nodes.SECRET)
-              .commandTimeout(Duration.ofSeconds(5))
-              .build()) {
-        sessions.ready();
-        use(sessions);
-      }
-      for (RedisServer server : servers) assertTrue(!server.tell("DBSIZE").startsWith(":0"), "each has some");
-    } finally {
-      servers.forEach(RedisServer::close);
+    try (RedisCluster cluster = new RedisCluster();
+        Sessions sessions =
+            Sessions.builder()
+                .cluster(cluster.uris())
+                .secrets(Nodes.SECRET)
+                .commandTimeout(Duration.ofSeconds(5))
+                .build()) {
+      sessions.ready();
+      use(sessions);
+      for (RedisServer server : cluster.servers) assertTrue(!server.tell("DBSIZE").startsWith(":0"), "each has some");
     }
   }
 

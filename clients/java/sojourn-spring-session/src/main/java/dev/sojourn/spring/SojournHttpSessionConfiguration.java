@@ -8,7 +8,6 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.BeanClassLoaderAware;
 import org.springframework.beans.factory.ListableBeanFactory;
 import org.springframework.beans.factory.ObjectProvider;
-import org.springframework.beans.factory.SmartInitializingSingleton;
 import org.springframework.context.ApplicationEventPublisher;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
@@ -64,10 +63,5 @@ public class SojournHttpSessionConfiguration implements ImportAware, BeanClassLo
   public SessionEventHttpSessionListenerAdapter sessionEventHttpSessionListenerAdapter(
       ObjectProvider<HttpSessionListener> listeners) {
     return new SessionEventHttpSessionListenerAdapter(listeners.orderedStream().toList());
-  }
-
-  @Bean
-  static SmartInitializingSingleton sojournFilterCheck(ListableBeanFactory beans) {
-    return SojournSessionFilter.onlyOneIn(beans);
   }
 }

@@ -5,7 +5,6 @@ import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpSession;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
@@ -105,9 +104,11 @@ public final class SojournSession implements Session {
     if (special != null) return special.get(this);
     Object value = handed.get(name);
     if (value == null) {
-      Object stored = held.get(AttributeNames.stored(name));
+      String storedName = AttributeNames.stored(name);
+      Object stored = held.get(storedName);
       value = stored == null ? null : repository.values().read(name, stored);
       if (value == null) return null;
+      value = NumberNotes.read(held, storedName, value);
       if (AttributeValues.isMutable(value)) handed.put(name, value);
     }
     if (repository.saveMode() != SaveMode.ON_SET_ATTRIBUTE && handed.containsKey(name)) touched.add(name);
@@ -139,7 +140,11 @@ public final class SojournSession implements Session {
       special.set(this, value);
       return;
     }
-    if (!MUTEX.equals(name)) held.set(AttributeNames.stored(name), repository.values().write(name, value));
+    if (!MUTEX.equals(name)) {
+      String stored = AttributeNames.stored(name);
+      held.set(stored, repository.values().write(name, value));
+      NumberNotes.write(held, stored, value);
+    }
     if (AttributeValues.isMutable(value)) {
       handed.put(name, value);
       touched.add(name);
@@ -160,6 +165,7 @@ public final class SojournSession implements Session {
     touched.remove(name);
     String stored = AttributeNames.stored(name);
     if (held.has(stored)) held.remove(stored);
+    NumberNotes.write(held, stored, null);
   }
 
   @Override
@@ -235,7 +241,7 @@ public final class SojournSession implements Session {
   /** In all applications. What is not Spring's own goes on in a session of nobody, with a new token. */
   void signOut() {
     writeTouched();
-    Map<String, @Nullable Object> shared = new LinkedHashMap<>();
+    Map<String, @Nullable Object> shared = NumberNotes.shared(held);
     for (String name : held.names()) {
       if (!name.startsWith(AttributeNames.NAMESPACE + ":")) shared.put(name, held.get(name));
     }

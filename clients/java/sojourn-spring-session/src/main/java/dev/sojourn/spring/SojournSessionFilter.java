@@ -12,8 +12,6 @@ import java.io.IOException;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
-import org.springframework.beans.factory.ListableBeanFactory;
-import org.springframework.beans.factory.SmartInitializingSingleton;
 import org.springframework.session.web.http.HttpSessionIdResolver;
 import org.springframework.session.web.http.SessionRepositoryFilter;
 
@@ -37,19 +35,6 @@ public final class SojournSessionFilter extends SessionRepositoryFilter<SojournS
   @Override
   public void setHttpSessionIdResolver(HttpSessionIdResolver other) {
     if (other != resolver) throw new IllegalArgumentException("give the SojournHttpSessionIdResolver to the constructor");
-  }
-
-  /** A check at start: with another filter sessions' public ids would be in cookies, and would open them. */
-  public static SmartInitializingSingleton onlyOneIn(ListableBeanFactory beans) {
-    return () -> {
-      for (String name : beans.getBeanNamesForType(SessionRepositoryFilter.class, true, false)) {
-        Class<?> type = beans.getType(name);
-        if (type == null || SojournSessionFilter.class.isAssignableFrom(type)) continue;
-        throw new IllegalStateException(
-            "bean " + name + " is a " + type.getName() + ", and sessions of Sojourn need SojournSessionFilter: remove"
-                + " @EnableSpringHttpSession, or what else declares it");
-      }
-    };
   }
 
   /** Whether the store has failed this request: the error page is made without a session. */

@@ -7,6 +7,8 @@ import dev.sojourn.Sessions;
 import dev.sojourn.StoredSession;
 import dev.sojourn.Token;
 import jakarta.servlet.http.HttpServletRequest;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -15,12 +17,16 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
+import org.springframework.beans.factory.BeanFactory;
+import org.springframework.beans.factory.BeanFactoryAware;
 import org.springframework.beans.factory.ListableBeanFactory;
+import org.springframework.beans.factory.SmartInitializingSingleton;
 import org.springframework.context.ApplicationEventPublisher;
 import org.springframework.session.FindByIndexNameSessionRepository;
 import org.springframework.session.SaveMode;
 import org.springframework.session.events.SessionCreatedEvent;
 import org.springframework.session.events.SessionDeletedEvent;
+import org.springframework.session.web.http.SessionRepositoryFilter;
 import org.springframework.util.ClassUtils;
 
 /**
@@ -29,7 +35,8 @@ import org.springframework.util.ClassUtils;
  *
  * <p>Saved is what has changed, on top of what others have stored meanwhile. What was deleted is not brought back by a late save.
  */
-public final class SojournSessionRepository implements FindByIndexNameSessionRepository<SojournSession> {
+public final class SojournSessionRepository
+    implements FindByIndexNameSessionRepository<SojournSession>, BeanFactoryAware, SmartInitializingSingleton {
   static final boolean HAS_SECURITY = isPresent("org.springframework.security.web.context.HttpSessionSecurityContextRepository");
   private static final boolean HAS_MVC = isPresent("org.springframework.web.servlet.FlashMap");
 
@@ -40,6 +47,7 @@ public final class SojournSessionRepository implements FindByIndexNameSessionRep
   private final UnaryOperator<String> principalOf;
   private final List<SojournLoginCustomizer> loginCustomizers;
   private final ApplicationEventPublisher events;
+  private @Nullable ListableBeanFactory beans;
 
   private SojournSessionRepository(Builder builder) {
     sessions = builder.sessions;
@@ -165,6 +173,25 @@ public final class SojournSessionRepository implements FindByIndexNameSessionRep
     }
   }
 
+  @Override
+  public void setBeanFactory(BeanFactory factory) {
+    if (factory instanceof ListableBeanFactory listable) beans = listable;
+  }
+
+  /** Looks for another filter: with that sessions' public ids would be in cookies, and would open them. */
+  @Override
+  public void afterSingletonsInstantiated() {
+    ListableBeanFactory known = beans;
+    if (known == null) return;
+    for (String name : known.getBeanNamesForType(SessionRepositoryFilter.class, true, false)) {
+      Class<?> type = known.getType(name);
+      if (type == null || SojournSessionFilter.class.isAssignableFrom(type)) continue;
+      throw new IllegalStateException(
+          "bean " + name + " is a " + type.getName() + ", and sessions of Sojourn need SojournSessionFilter: remove"
+              + " @EnableSpringHttpSession, or what else declares it");
+    }
+  }
+
   AttributeValues values() {
     return values;
   }
@@ -224,6 +251,13 @@ public final class SojournSessionRepository implements FindByIndexNameSessionRep
     if (publicId == null) return;
     StoredSession stored = sessions.read(publicId);
     if (sessions.revoke(publicId) && stored != null) events.publishEvent(new SessionDeletedEvent(this, byId(stored)));
+  }
+
+  /** A session has made room at its principal's limit: told of as deleted, without what it held. For a {@code SessionListener}. */
+  public void evicted(String id, String principal) {
+    Instant now = Instant.now();
+    StoredSession gone = new StoredSession(id, principal, Map.of(), now, now, now, Duration.ZERO);
+    events.publishEvent(new SessionDeletedEvent(this, byId(gone)));
   }
 
   /** By {@link #PRINCIPAL_NAME_INDEX_NAME} alone: of other indexes nothing is known. */

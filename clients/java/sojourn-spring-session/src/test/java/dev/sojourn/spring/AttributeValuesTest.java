@@ -90,6 +90,39 @@ class AttributeValuesTest extends OnRedis {
   }
 
   @Test
+  void numbersComeBackAsTheyWereSet() {
+    SojournSession session = stored("int", 5, "short", (short) 6, "byte", (byte) 7, "float", 0.5f, "long", 8L, "double", 2.0);
+    SojournSession found = again(session);
+    assertEquals(5, found.<Integer>getAttribute("int"));
+    assertEquals((short) 6, found.<Short>getAttribute("short"));
+    assertEquals((byte) 7, found.<Byte>getAttribute("byte"));
+    assertEquals(0.5f, found.<Float>getAttribute("float"));
+    assertEquals(8L, found.<Long>getAttribute("long"));
+    assertEquals(2.0, found.<Double>getAttribute("double"));
+    assertEquals(6, found.getAttributeNames().size());
+    Session there = elsewhere.open(token(session));
+    assertEquals(Set.of("int", "short", "byte", "float", "long", "double"), there.names());
+    there.set("int", 6);
+    there.set("short", 1_000_000);
+    there.set("byte", "text");
+    there.commit();
+    found = again(session);
+    assertEquals(6, found.<Integer>getAttribute("int"));
+    assertEquals(1_000_000L, found.<Long>getAttribute("short"));
+    assertEquals("text", found.getAttribute("byte"));
+    found.setAttribute("int", 9L);
+    found.removeAttribute("float");
+    found.setAttribute(org.springframework.session.FindByIndexNameSessionRepository.PRINCIPAL_NAME_INDEX_NAME, "ada");
+    repository.save(found);
+    found = again(found);
+    assertEquals(9L, found.<Long>getAttribute("int"));
+    found.setAttribute("n", 3);
+    found.setAttribute(org.springframework.session.FindByIndexNameSessionRepository.PRINCIPAL_NAME_INDEX_NAME, "bob");
+    repository.save(found);
+    assertEquals(3, again(found).<Integer>getAttribute("n"), "with another principal too");
+  }
+
+  @Test
   void valuesOfTheJdk() {
     List<Object> values =
         List.of(

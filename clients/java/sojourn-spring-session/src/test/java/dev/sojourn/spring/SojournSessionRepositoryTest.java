@@ -233,7 +233,7 @@ class SojournSessionRepositoryTest extends OnRedis {
     Map<String, SojournSession> found = repository.findByPrincipalName("ada");
     assertEquals(Set.of(session.getId(), Objects.requireNonNull(there.id())), found.keySet());
     SojournSession listed = found.get(session.getId());
-    assertEquals(1L, listed.<Long>getAttribute("a"));
+    assertEquals(1, listed.<Integer>getAttribute("a"));
     assertEquals("ada", listed.getAttribute(PRINCIPAL));
     assertTrue(repository.findByPrincipalName("eve").isEmpty());
     assertTrue(repository.findByPrincipalName("").isEmpty());
@@ -250,7 +250,7 @@ class SojournSessionRepositoryTest extends OnRedis {
     request.setAttribute(PRINCIPAL, "ada");
     assertEquals("ada", request.principal());
     assertNotEquals(before, token(request), "at once");
-    assertEquals(1L, request.<Long>getAttribute("a"), "what it holds goes along");
+    assertEquals(1, request.<Integer>getAttribute("a"), "what it holds goes along");
     repository.save(request);
     assertEquals("ada", elsewhere.open(token(request)).principal());
     String signedIn = token(request);
@@ -260,7 +260,7 @@ class SojournSessionRepositoryTest extends OnRedis {
     repository.save(request);
     assertNull(request.principal());
     assertTrue(elsewhere.open(signedIn).isNew());
-    assertEquals(1L, again(request).<Long>getAttribute("a"));
+    assertEquals(1, again(request).<Integer>getAttribute("a"));
   }
 
   @Test
@@ -286,7 +286,7 @@ class SojournSessionRepositoryTest extends OnRedis {
     listed.removeAttribute("b");
     assertEquals(Set.of("a"), listed.getAttributeNames());
     repository.save(listed);
-    assertEquals(3L, again(session).<Long>getAttribute("a"));
+    assertEquals(3, again(session).<Integer>getAttribute("a"));
     assertNull(again(session).getAttribute("b"));
     assertThrows(UnsupportedOperationException.class, listed::changeSessionId);
     assertThrows(UnsupportedOperationException.class, () -> listed.setAttribute(PRINCIPAL, "eve"));

@@ -60,7 +60,7 @@ final class SessionsFactory {
   }
 
   private static void address(SessionsBuilder builder, SojournProperties.Redis redis) {
-    String uri = redis.uri();
+    String uri = redis.uri() == null || redis.uri().isBlank() ? null : redis.uri();
     if (uri != null && !redis.cluster().isEmpty()) throw new OptionException("redis", "takes uri or cluster, and not both");
     if (uri != null) builder.redis(uri);
     else if (!redis.cluster().isEmpty()) builder.cluster(redis.cluster().toArray(new String[0]));

@@ -52,6 +52,17 @@ public class SojournAutoConfiguration {
         properties, environment, listeners.orderedStream().toList(), customizers.orderedStream().toList());
   }
 
+  /** Asked for late: the repository is made of what this is for. */
+  @Bean
+  public SessionListener sojournEvictions(ObjectProvider<SojournSessionRepository> repository) {
+    return new SessionListener() {
+      @Override
+      public void evicted(String id, String principal, String by) {
+        repository.ifAvailable(found -> found.evicted(id, principal));
+      }
+    };
+  }
+
   @Bean
   @ConditionalOnMissingBean
   public SojournSessionRepository sessionRepository(

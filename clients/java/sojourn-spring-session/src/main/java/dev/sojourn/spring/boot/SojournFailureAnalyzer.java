@@ -1,14 +1,21 @@
 package dev.sojourn.spring.boot;
 
 import dev.sojourn.OptionException;
+import java.util.Locale;
+import java.util.Map;
 import org.springframework.boot.diagnostics.AbstractFailureAnalyzer;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 
 /** What is wrong with a property, instead of a stack trace. */
 final class SojournFailureAnalyzer extends AbstractFailureAnalyzer<OptionException> {
+  /** Where a property is named otherwise than the option. */
+  private static final Map<String, String> PROPERTIES =
+      Map.of("redis", "redis.uri", "cluster", "redis.cluster", "maxBytes", "maxSize", "maxSessions", "maxSessions.max");
+
   @Override
   protected FailureAnalysis analyze(Throwable failure, OptionException cause) {
-    String property = "sojourn." + cause.option().replaceAll("([a-z])([A-Z])", "$1-$2").toLowerCase(java.util.Locale.ROOT);
+    String option = PROPERTIES.getOrDefault(cause.option(), cause.option());
+    String property = "sojourn." + option.replaceAll("([a-z])([A-Z])", "$1-$2").toLowerCase(Locale.ROOT);
     String action = "Set " + property + " in the application's properties or environment.";
     if (cause.option().startsWith("secrets")) {
       action += " A secret comes from a random generator, such as `openssl rand -base64 48`, and is the same in all applications"

@@ -3,8 +3,6 @@ package dev.sojourn.spring.boot;
 import dev.sojourn.spring.SojournSessionFilter;
 import jakarta.servlet.DispatcherType;
 import java.util.EnumSet;
-import org.springframework.beans.factory.ListableBeanFactory;
-import org.springframework.beans.factory.SmartInitializingSingleton;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
@@ -27,10 +25,5 @@ public class SojournFilterAutoConfiguration {
     registration.setDispatcherTypes(EnumSet.of(DispatcherType.REQUEST, DispatcherType.ASYNC, DispatcherType.ERROR));
     registration.setOrder(SojournSessionFilter.DEFAULT_ORDER);
     return registration;
-  }
-
-  @Bean
-  static SmartInitializingSingleton sojournFilterCheck(ListableBeanFactory beans) {
-    return SojournSessionFilter.onlyOneIn(beans);
   }
 }

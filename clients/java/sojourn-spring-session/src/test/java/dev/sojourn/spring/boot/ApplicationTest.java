@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.sojourn.LoginOptions;
 import dev.sojourn.NodeProcess;
 import dev.sojourn.Session;
+import dev.sojourn.Sessions;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -81,6 +82,12 @@ class ApplicationTest extends OnBoot {
     Browser.Answer wanted = browser.get("/me?q=1");
     assertEquals("/login", wanted.location());
     String anonymous = browser.cookies.get("session");
+    browser.get("/me?q=1");
+    try (Sessions spring = builder().namespace("spring").build()) {
+      String saved = String.valueOf(spring.open(anonymous).get("spring:SPRING_SECURITY_SAVED_REQUEST"));
+      assertTrue(saved.contains("/me") && saved.contains("a browser"), saved);
+      assertFalse(saved.contains(anonymous) || saved.toLowerCase().contains("cookie"), "no secrets: " + saved);
+    }
     Browser.Answer answer = browser.signIn("ada", "lovelace");
     assertEquals(302, answer.status());
     assertTrue(answer.location().startsWith("/me?q=1"), answer.location());
@@ -186,7 +193,7 @@ class ApplicationTest extends OnBoot {
     Browser.Answer answer = late.post("/public/set", "name", "b", "value", "2");
     assertEquals(200, answer.status());
     assertTrue(answer.setCookies().isEmpty(), "it would overwrite the cookie of the login");
-    late.post("/public/invalidate");
+    assertTrue(late.post("/public/invalidate").setCookies().isEmpty());
     assertEquals("ada", browser.get("/me").body());
     assertFalse(at(browser).has("b"));
   }

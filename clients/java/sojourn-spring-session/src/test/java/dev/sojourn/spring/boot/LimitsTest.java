@@ -84,9 +84,11 @@ class LimitsTest extends OnBoot {
     Browser first = browser(context);
     Browser second = browser(context);
     first.signIn("ada", "lovelace");
+    String id = at(first).id();
     second.signIn("ada", "lovelace");
     assertEquals("ada", second.get("/me").body());
     assertEquals("/login", first.get("/me").location());
+    assertTrue(context.getBean(Application.Heard.class).told.contains("destroyed " + id), "listeners hear of it");
     context.close();
   }
 }

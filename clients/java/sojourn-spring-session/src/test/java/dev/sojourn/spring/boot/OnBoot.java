@@ -6,7 +6,9 @@ import dev.sojourn.Sessions;
 import dev.sojourn.SessionsBuilder;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -53,17 +55,16 @@ abstract class OnBoot {
 
   /** @param properties name=value, … */
   static ConfigurableApplicationContext start(Class<?> application, String... properties) {
-    List<String> all =
-        new ArrayList<>(
-            List.of(
-                "--server.address=127.0.0.1",
-                "--server.port=0",
-                "--spring.main.banner-mode=off",
-                "--sojourn.secrets=" + SECRET,
-                "--sojourn.redis.uri=" + server.uri(),
-                "--sojourn.command-timeout=5s"));
-    for (String property : properties) all.add("--" + property);
-    ConfigurableApplicationContext context = new SpringApplication(application).run(all.toArray(new String[0]));
+    Map<String, String> all = new LinkedHashMap<>();
+    all.put("server.address", "127.0.0.1");
+    all.put("server.port", "0");
+    all.put("spring.main.banner-mode", "off");
+    all.put("sojourn.secrets", SECRET);
+    all.put("sojourn.redis.uri", server.uri());
+    all.put("sojourn.command-timeout", "5s");
+    for (String property : properties) all.put(property.substring(0, property.indexOf('=')), property.substring(property.indexOf('=') + 1));
+    String[] arguments = all.entrySet().stream().map(property -> "--" + property.getKey() + "=" + property.getValue()).toArray(String[]::new);
+    ConfigurableApplicationContext context = new SpringApplication(application).run(arguments);
     RUNNING.add(context);
     return context;
   }
