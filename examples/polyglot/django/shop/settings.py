@@ -2,8 +2,6 @@
 
 import os
 
-from sojourn import counter
-
 # Not one of the sessions' secrets: Django ends the sessions of everybody when it changes.
 SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "for this example only")
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
@@ -17,7 +15,7 @@ INSTALLED_APPS = [
     "shop",
 ]
 MIDDLEWARE = [
-    "sojourn.django.middleware.SessionMiddleware",
+    "sojourn.django.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
 ]
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ.get("DATABASE", "people.sqlite3")}}
@@ -35,5 +33,5 @@ SOJOURN = {
     # What the three call a user. By default it would be the primary key.
     "PRINCIPAL": "username",
     "MAX_SESSIONS": 5,
-    "MERGE": {"visits": counter},
+    "MERGE": {"visits": "counter"},
 }

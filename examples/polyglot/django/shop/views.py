@@ -46,7 +46,7 @@ def visit(request: HttpRequest) -> HttpResponse:
 
 
 def rotate(request: HttpRequest) -> HttpResponse:
-    request.session.cycle_key()
+    request.session.rotate()
     return HttpResponse(status=DONE)
 
 
