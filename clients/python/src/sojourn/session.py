@@ -282,10 +282,11 @@ class AsyncSession(BaseSession):
     async def settle(self) -> None:
         """See `Session.settle`; also waits for what is under way."""
         for _ in range(_MOST_ROUNDS):
+            if not self._held.write_due and not self._lock.locked():
+                return
             async with self._lock:
-                if not self._held.write_due:
-                    return
-                await self._driver(self._held.commit())
+                if self._held.write_due:
+                    await self._driver(self._held.commit())
 
     async def keep_alive(self) -> None:
         """See `Session.keep_alive`."""
