@@ -18,7 +18,7 @@ export const PAIRS = STACKS.flatMap((one) =>
   STACKS.filter((other) => other !== one).map((other) => [one, other]),
 )
 export const SECRET = 'a secret of the interop tests of 32 bytes or more'
-export const PASSWORDS = { ada: 'lovelace', bob: 'bobby', eve: 'evening' }
+const PASSWORDS = { ada: 'lovelace', bob: 'bobby', eve: 'evening' }
 
 /**
  * Starts all of them, for the file.
@@ -59,7 +59,7 @@ export async function openShops(env = {}) {
 }
 
 /** With one cookie jar for all applications: they are under one host name. */
-export class Person {
+class Person {
   browser = new Browser()
   #sites
   #name
