@@ -10,10 +10,13 @@ import django
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth import get_user_model, login
+from django.contrib.auth.signals import user_logged_in
+from django.core.management import call_command
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 
 from sojourn import SessionAttributeError, SessionLimitError
 from sojourn.django import SessionStore, asessions_of, sessions_of
+from sojourn.django.configuration import ConfigurationError
 from sojourn.django.values import SIGN_IN
 
 COOKIE = "__Host-session"
@@ -454,3 +457,69 @@ def test_csrf_tokens_in_the_session(ada: Any, node: Any) -> None:
     assert browser.json("/see")["user"] == "ada"
     assert browser.post("/admin/logout/", {"csrfmiddlewaretoken": before}, **headers).status_code == 403
     assert browser.json("/see")["user"] == "ada"
+
+
+def test_a_sign_in_that_leaves_nothing_in_the_session_is_none_of_it(ada: Any) -> None:
+    """Packages for tokens of APIs send the signal as well."""
+    request = RequestFactory().get("/")
+    request.session = SessionStore()
+    for _ in ("not looked at", "with data of nobody"):
+        user_logged_in.send(sender=type(ada), request=request, user=ada)
+        assert request.session.session_key is None
+        request.session["a"] = 1
+    assert sessions_of(ada).list() == []
+
+
+def test_a_second_login_with_the_key_of_before_the_first(ada: Any) -> None:
+    """A double click on the button: both are sign-ins, and the later cookie stays."""
+    first, second = Browser(), Browser()
+    first.json("/put", cart="apple")
+    second.token = first.token
+    first.json("/in", name="ada", password="lovelace")
+    assert second.json("/in", name="ada", password="lovelace")["user"] == "ada"
+    assert second.json("/see")["user"] == "ada"
+    assert len(sessions_of(ada).list()) == 2
+
+
+def test_login_options_that_are_none(sojourn: Any, ada: Any) -> None:
+    sojourn(LOGIN_OPTIONS=lambda request, user: {"levels": 2})
+    with pytest.raises(ConfigurationError, match="levels"):
+        signed_in()
+
+
+def test_an_end_that_is_set_before_the_login(ada: Any) -> None:
+    request = RequestFactory().get("/")
+    request.session = SessionStore()
+    request.session.set_expiry(timedelta(seconds=-1))
+    ada.backend = "django.contrib.auth.backends.ModelBackend"
+    login(request, ada)
+    request.session.save()
+    assert request.session.session_key is None
+    assert sessions_of(ada).list() == []
+
+
+def test_a_user_who_is_taken_out_of_the_data_stays_out(ada: Any, node: Any) -> None:
+    for change in (
+        lambda session: session.modify("n", lambda n: n + 1, 0),
+        lambda session: (session.cycle_key(), session.save()),
+        lambda session: (session.step_up(2), session.save()),
+    ):
+        browser = signed_in()
+        session = SessionStore(browser.token)
+        del session["_auth_user_id"]
+        change(session)
+        assert node.open(browser.token).is_new
+        assert SessionStore(session.session_key).principal is None
+        assert SessionStore(session.session_key).get("_auth_user_id") is None
+
+
+def test_a_project_without_users(node: Any) -> None:
+    session = node.open()
+    session["cart"] = ["apple"]
+    session.login("ada", keep=["cart"])
+    with override_settings(AUTH_USER_MODEL="nothing.User"):
+        assert dict(SessionStore(session.token).items()) == {"cart": ["apple"]}
+
+
+def test_no_migrations_are_due() -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)

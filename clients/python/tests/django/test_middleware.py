@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.sessions.exceptions import SessionInterrupted
@@ -239,3 +240,53 @@ def test_caches_are_told(sojourn: Any) -> None:
     token = answer.cookies[COOKIE].value
     answer = call(SessionMiddleware, public, token)
     assert answer["Cache-Control"] == "public, max-age=60", "no cookie goes with it"
+
+
+@pytest.mark.parametrize("is_asynchronous", [False, True])
+def test_who_has_only_read_is_answered_whatever_becomes_of_the_renewal(
+    sojourn: Any, server: Server, prefix: str, is_asynchronous: bool
+) -> None:
+    def answered(view: Callable[[Any], Any], token: str | None) -> HttpResponse:
+        if not is_asynchronous:
+            return call(SessionMiddleware, view, token)
+
+        async def respond(request: HttpRequest) -> HttpResponse:
+            await request.session.aget("a")
+            view(request)
+            return HttpResponse()
+
+        request = RequestFactory().get("/")
+        request.COOKIES[COOKIE] = token
+        return async_to_sync(SessionMiddleware(respond))(request)
+
+    heard: list[Any] = []
+
+    def ends(request: Any) -> None:
+        read(request)
+        assert request.session.modified, "a renewal is due"
+        get_sessions().revoke(request.session.public_id)
+
+    def goes_away(request: Any) -> None:
+        read(request)
+        get_sessions().on("error", heard.append)
+        server.cli.execute_command("ACL", "SETUSER", "default", "-evalsha")
+
+    def due() -> SessionStore:
+        session = stored(a=1)
+        server.cli.pexpire(record_key(prefix, session.public_id or ""), 60_000)
+        return session
+
+    assert answered(ends, due().session_key).status_code == 200
+    token = due().session_key
+    try:
+        assert answered(goes_away, token).status_code == 200
+    finally:
+        server.cli.execute_command("ACL", "SETUSER", "default", "+evalsha")
+    assert [details["operation"] for details in heard] == ["save"]
+
+    def ends_and_puts(request: Any) -> None:
+        ends(request)
+        request.session["a"] = 2
+
+    with pytest.raises(SessionInterrupted):
+        answered(ends_and_puts, due().session_key)
