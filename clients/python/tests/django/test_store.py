@@ -352,6 +352,19 @@ def test_in_asyncio(node: Any) -> None:
     assert engine()._drivers == {}, "which end with it"
 
 
+def test_tasks_of_one_request(node: Any) -> None:
+    key = stored(a=1, n=0).session_key
+
+    async def use() -> None:
+        session = SessionStore(key)
+        found = await asyncio.gather(session.aget("a"), session.aset("b", 2), session.aget("n"))
+        assert list(found) == [1, None, 0]
+        await asyncio.gather(*(session.amodify("n", lambda n: n + 1) for _ in range(5)), session.asave(), session.asave())
+
+    asyncio.run(use())
+    assert dict(node.open(key)) == {"a": 1, "n": 5, "b": 2}
+
+
 def test_after_a_fork() -> None:
     session, sessions = stored(a=1), get_sessions()
     child = os.fork()

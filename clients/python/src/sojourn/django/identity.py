@@ -116,7 +116,7 @@ class Identity(Keys):
     async def astep_up(self, level: int) -> None:
         """See `step_up`."""
         await self._aget_session()
-        await engine().arun(self._step_up(check_level(level)))
+        await self._arun(self._step_up(check_level(level)))
 
     def _step_up(self, level: int) -> Op[None]:
         yield from self._held.step_up(level)

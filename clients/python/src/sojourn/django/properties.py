@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
@@ -12,12 +13,15 @@ from .. import meta as m
 from ..cookie import SetCookie
 from ..duration import Duration, parse_duration
 from ..state import SessionState
+from ..steps import Op
 from ..values import to_datetime
 from .engine import engine
 from .values import EXPIRY
 
 if TYPE_CHECKING:
     from .values import Values
+
+T = TypeVar("T")
 
 
 def principal_of_state(state: SessionState) -> str | None:
@@ -27,6 +31,7 @@ def principal_of_state(state: SessionState) -> str | None:
 class Properties(SessionBase):
     _state: SessionState | None
     _session_cache: Values
+    _lock: asyncio.Lock
 
     @property
     def _held(self) -> SessionState:
@@ -34,6 +39,11 @@ class Properties(SessionBase):
         if self._state is None:
             raise RuntimeError("the session has not been read")
         return self._state
+
+    async def _arun(self, operation: Op[T]) -> T:
+        """One after the other, where a request has several tasks."""
+        async with self._lock:
+            return await engine().arun(operation)
 
     def _now_held(self) -> SessionState:
         self._get_session()

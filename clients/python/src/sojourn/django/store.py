@@ -6,6 +6,7 @@ this request has changed, and what others have changed meanwhile stays.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,7 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         #: Whether a save is due without that: a renewal, a new key, a sign-in that Django did not know of.
         self.due = False
         super().__init__(session_key)
+        self._lock = asyncio.Lock()
         self._state: SessionState | None = None
         #: As they were when it was read or written last: a save looks for what differs.
         self._user_seen: Any = None
@@ -63,7 +65,9 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
 
     async def _aget_session(self, no_load: bool = False) -> Values:
         self.accessed = True
-        if self._state is None:
+        async with self._lock:
+            if self._state is not None:
+                return self._session_cache
             if self.session_key is None or no_load:
                 self._begin()
             else:
@@ -156,7 +160,7 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         """See `save`."""
         await self._aget_session(no_load=must_create)
         principal = await sync_to_async(self._new_principal)() if self._is_another_user else None
-        await engine().arun(self._save(must_create, principal))
+        await self._arun(self._save(must_create, principal))
         if self._former_key is not None:
             await sync_to_async(self._end_former)()
 
@@ -228,7 +232,7 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         await self._aget_session()
         if self._held.live is None or self._user_changed:
             await self.asave()
-        return await engine().arun(self._modify(name, make, default))
+        return await self._arun(self._modify(name, make, default))
 
     def _modify(self, name: str, make: Callable[[Any], Any], default: Any) -> Op[Any]:
         try:
@@ -258,7 +262,7 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         """See `flush`."""
         await self._aget_session()
         if self._held.live is not None:
-            await engine().arun(self._held.logout())
+            await self._arun(self._held.logout())
         self._flushed()
         if self._former_key is not None:
             await sync_to_async(self._end_former)()
