@@ -9,6 +9,7 @@ from typing import Any
 import django
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
+from django.conf import settings
 from django.contrib.auth import get_user_model, login
 from django.contrib.auth.signals import user_logged_in
 from django.core.management import call_command
@@ -235,6 +236,10 @@ def test_limits(sojourn: Any, ada: Any) -> None:
     second = Browser(raise_request_exception=False)
     assert second.get("/in", {"name": "ada", "password": "lovelace"}).status_code == 500
     assert second.json("/see")["user"] is None
+    with override_settings(MIDDLEWARE=["sojourn.django.SessionMiddleware", *settings.MIDDLEWARE[1:]]):
+        refused = Browser().get("/in", {"name": "ada", "password": "lovelace"})
+        assert (refused.status_code, refused.content) == (409, b"ERR_SOJOURN_SESSION_LIMIT")
+        assert COOKIE not in refused.cookies
     # A view that catches it goes on with a session of nobody.
     request = RequestFactory().get("/")
     request.session, request.user = SessionStore(), None
@@ -430,8 +435,6 @@ def test_signing_in_and_out_in_asyncio(ada: Any, node: Any, middleware: str) -> 
         assert (await browser.get("/aout")).json() == {"principal": None}
         assert node.open(found.token).is_new
         assert not browser.cookies[COOKIE].value
-
-    from django.conf import settings
 
     with override_settings(MIDDLEWARE=[f"{middleware}.SessionMiddleware", *settings.MIDDLEWARE[1:]]):
         async_to_sync(use)()

@@ -13,7 +13,9 @@ from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware as DjangosMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory, override_settings
+from redis import Redis
 
+from sojourn import StoreUnavailableError
 from sojourn.django import SessionStore, get_sessions
 from sojourn.django.configuration import ConfigurationError
 from sojourn.django.middleware import SessionMiddleware
@@ -223,6 +225,41 @@ def test_while_redis_is_out_of_order(sojourn: Any, caplog: pytest.LogCaptureFixt
         assert reader.get("/see").status_code == 200, "no token, and so nothing is asked"
 
 
+@BOTH
+def test_requests_may_go_on_as_nobodys_while_redis_cannot_be_reached(middleware: Any, sojourn: Any, server: Server) -> None:
+    token = stored(a=1).session_key
+    sojourn(OUTAGE="anonymous", REDIS=f"redis://127.0.0.1:{free_port()}")
+    asked: list[Any] = []
+    answer = call(middleware, lambda request: asked.append(request.session.get("a")), token)
+    assert (asked, dict(answer.cookies)) == ([None], {}), "the cookie stays"
+
+    async def aread() -> Any:
+        return await SessionStore(token).aget("a", "nothing")
+
+    assert async_to_sync(aread)() == "nothing"
+    for change in (put(a=2), lambda request: request.session.flush()):
+        if middleware is DjangosMiddleware:
+            with pytest.raises(StoreUnavailableError):
+                call(middleware, change, token)
+        else:
+            with override_settings(MIDDLEWARE=[OWN]):
+                browser = Client()
+                browser.cookies[COOKIE] = token or ""
+                answer = browser.get("/out")
+            assert (answer.status_code, dict(answer.cookies)) == (503, {})
+    # Redis is back before the request is done: what it knows nothing of is not replaced.
+    late = SessionStore(token)
+    late["a"] = 2
+    get_sessions()._run.client = Redis.from_url(server.url)
+    with pytest.raises(StoreUnavailableError):
+        late.save()
+    sojourn(REDIS=server.url)
+    assert SessionStore(token)["a"] == 1
+    sojourn(OUTAGE="serve")
+    with pytest.raises(ConfigurationError, match="OUTAGE"):
+        SessionStore(token).load()
+
+
 def test_wrong_settings_are_told_of_at_the_start(sojourn: Any) -> None:
     sojourn(IDLE_TIME="30m")
     with pytest.raises(ConfigurationError):
@@ -274,6 +311,8 @@ def test_who_has_only_read_is_answered_whatever_becomes_of_the_renewal(
     def due() -> SessionStore:
         session = stored(a=1)
         server.cli.pexpire(record_key(prefix, session.public_id or ""), 60_000)
+        # A node that has not had a hand in it.
+        sojourn()
         return session
 
     assert answered(ends, due().session_key).status_code == 200

@@ -16,10 +16,11 @@ from django.utils.module_loading import import_string
 from ..duration import parse_duration
 from ..errors import OptionError
 from ..merge import counter, fields, union
+from ..opening import check_outage
 from ..options import SessionsOptions
 
 #: Beside the options of `Sessions`.
-OWN = ("redis", "principal", "bridge", "login_options", "former")
+OWN = ("redis", "principal", "bridge", "login_options", "former", "outage")
 #: Options of `Sessions` that are said elsewhere.
 _ELSEWHERE = {
     "cookie": "is said by the settings SESSION_COOKIE_NAME, SESSION_COOKIE_SECURE and the like",
@@ -61,6 +62,8 @@ class Configuration:
     #: From a request and a user to further options of `login`.
     login_options: Callable[[Any, Any], Mapping[str, Any]] | None
     former: Former | None
+    #: What becomes of requests while Redis cannot be reached: `fail` or `anonymous`.
+    outage: str
 
 
 def known_names() -> list[str]:
@@ -101,6 +104,7 @@ def read() -> Configuration:
         bridge=_function("bridge", own["bridge"]),
         login_options=_function("login_options", own["login_options"]),
         former=_former(own["former"]),
+        outage=_outage(own["outage"]),
     )
 
 
@@ -170,6 +174,13 @@ def _principal(given: Any) -> str | Callable[[Any], str]:
     if function is None:
         raise ConfigurationError(setting("principal"), "takes the name of a field, or a function and its dotted path")
     return function
+
+
+def _outage(given: Any) -> str:
+    try:
+        return check_outage("fail" if given is None else given)
+    except OptionError as error:
+        raise renamed(error) from None
 
 
 def _former(given: Any) -> Former | None:

@@ -7,17 +7,18 @@ this request has changed, and what others have changed meanwhile stays.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 
-from ..errors import SessionEndedError
-from ..opening import open_session, presented
+from ..errors import SessionEndedError, StoreUnavailableError
+from ..opening import open_session, presented, unreached
 from ..state import SessionState
 from ..steps import Op
+from ..token import Token
 from . import former
 from .asynchronous import AsyncAccess
 from .engine import engine
@@ -93,7 +94,12 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         """Reads it, and answers with its data. A key that opens nothing is not kept: a new session gets another."""
         key = self.session_key
         asked = presented(engine().repository, key)
-        opened = asked if isinstance(asked, SessionState) else engine().run(open_session(engine().repository, asked))
+        try:
+            opened = asked
+            if not isinstance(opened, SessionState):
+                opened = engine().run(open_session(engine().repository, opened))
+        except StoreUnavailableError:
+            opened = _without_redis(asked)
         self._opened(opened)
         claim = former.claim_of(key) if self._may_be_former(key) else None
         if claim is not None:
@@ -106,7 +112,12 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         """See `load`."""
         key = self.session_key
         asked = presented(engine().repository, key)
-        opened = asked if isinstance(asked, SessionState) else await engine().arun(open_session(engine().repository, asked))
+        try:
+            opened = (
+                asked if isinstance(asked, SessionState) else await engine().arun(open_session(engine().repository, asked))
+            )
+        except StoreUnavailableError:
+            opened = _without_redis(asked)
         self._opened(opened)
         claim = await sync_to_async(former.claim_of)(key) if self._may_be_former(key) else None
         if claim is not None:
@@ -118,7 +129,8 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
     def _opened(self, state: SessionState) -> None:
         key = self.session_key
         self._take(state)
-        self._session_key = None if state.live is None else state.live.token.text
+        if not state.is_unknown:
+            self._session_key = None if state.live is None else state.live.token.text
         principal, values = principal_of_state(state), self._session_cache
         if principal is None or values.made_for != principal:
             # Of somebody else, or of nobody any more: another application has signed in since.
@@ -253,7 +265,7 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
     def flush(self) -> None:
         """Ends the session everywhere, at once. What is set after that makes a new one."""
         self._get_session()
-        if self._held.live is not None:
+        if not self._is_nobodys:
             engine().run(self._held.logout())
         self._flushed()
         self._end_former()
@@ -261,11 +273,16 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
     async def aflush(self) -> None:
         """See `flush`."""
         await self._aget_session()
-        if self._held.live is not None:
+        if not self._is_nobodys:
             await self._arun(self._held.logout())
         self._flushed()
         if self._former_key is not None:
             await sync_to_async(self._end_former)()
+
+    @property
+    def _is_nobodys(self) -> bool:
+        """Whether there is nothing to end."""
+        return self._held.live is None and not self._held.is_unknown
 
     def _flushed(self) -> None:
         if self._held.live is None:
@@ -280,3 +297,11 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
     @classmethod
     async def aclear_expired(cls) -> None:
         """See `clear_expired`."""
+
+
+def _without_redis(asked: Sequence[Token] | SessionState) -> SessionState:
+    """By `SOJOURN["OUTAGE"]`. Called where StoreUnavailableError was raised, and raises it again."""
+    policy = engine().configuration.outage
+    if policy == "fail" or isinstance(asked, SessionState):
+        raise  # noqa: PLE0704 (by whoever has caught it)
+    return unreached(engine().repository, asked, policy)
