@@ -106,6 +106,24 @@ def test_another_user_gets_nothing_of_the_one_before(ada: Any, grace: Any, node:
     assert len(sessions_of(grace).list()) == 1
 
 
+def test_a_login_loses_nothing_that_another_request_stores_meanwhile(ada: Any) -> None:
+    """Also what this one has never heard of."""
+    token = signed_in().token
+    request = RequestFactory().get("/")
+    request.session = SessionStore(token)
+    request.session["own"] = 1
+    other = SessionStore(token)
+    other["late"] = 2
+    other["_late"] = 3
+    other.save()
+    ada.backend = "django.contrib.auth.backends.ModelBackend"
+    login(request, ada)
+    request.session.save()
+    found = SessionStore(request.session.session_key)
+    assert request.session.session_key != token
+    assert (found["own"], found["late"], found["_late"]) == (1, 2, 3)
+
+
 def test_who_is_signed_in_elsewhere_is_signed_in_here(ada: Any, node: Any) -> None:
     session = node.open()
     session["cart"] = ["apple"]

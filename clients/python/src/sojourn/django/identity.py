@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth import SESSION_KEY
 
+from ..login import EVERYTHING
 from ..plan import check_level, login_plan
 from ..steps import Op
 from . import auth
@@ -75,7 +76,7 @@ class Identity(Keys):
         user = {name: values[name] for name in SIGN_IN if name in values}
         values.belongs_to(principal)
         lifetime = self._login_lifetime()
-        given = {**OPTIONS, **lifetime, **options, "keep": () if is_anothers else values.stored_names()}
+        given = {**OPTIONS, **lifetime, **options, "keep": () if is_anothers else EVERYTHING}
         yield from state.login(login_plan(state.repository.settings, principal, **given))
         if is_anothers:
             # Nothing of the one before goes along.
