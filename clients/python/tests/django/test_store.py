@@ -196,6 +196,9 @@ def test_lifetimes(sojourn: Any, settings_of: Any) -> None:
     session.save()
     assert settings_of(session) == (60, 43_200, True)
     assert SessionStore(session.session_key).get_expiry_age() == 60
+    session.set_expiry(59)
+    session.save()
+    assert settings_of(session) == (59, 43_200, True)
     session.set_expiry(0)
     session.save()
     assert settings_of(session) == (1800, 43_200, False)

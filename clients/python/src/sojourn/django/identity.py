@@ -111,7 +111,7 @@ class Identity(Keys):
 
         Raises NotSignedInError, OptionError, SessionEndedError.
         """
-        self._now_held()
+        self._get_session()
         engine().run(self._step_up(check_level(level)))
 
     async def astep_up(self, level: int) -> None:

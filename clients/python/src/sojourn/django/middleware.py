@@ -20,9 +20,9 @@ from django.utils.log import log_response
 
 from ..caching import CDN_HEADERS, without_shared_caching
 from ..errors import SojournError
-from . import configuration, former
+from . import former
 from .clients import verify
-from .engine import get_sessions
+from .engine import configured, get_sessions
 from .expiry import TokenKeptError
 from .store import SessionStore
 
@@ -37,7 +37,7 @@ class SessionMiddleware(DjangoSessionMiddleware):
     def __init__(self, get_response: Any) -> None:
         super().__init__(get_response)
         if self.SessionStore is SessionStore:
-            verify(configuration.read())
+            verify(configured())
 
     def process_request(self, request: HttpRequest) -> None:
         super().process_request(request)

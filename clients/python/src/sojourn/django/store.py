@@ -21,7 +21,7 @@ from ..steps import Op
 from ..token import Token
 from . import former
 from .asynchronous import AsyncAccess
-from .engine import engine
+from .engine import configured, engine
 from .expiry import Lifetime, TokenKeptError, apply, lifetime_of
 from .identity import Identity
 from .properties import principal_of_state
@@ -94,13 +94,13 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         """Reads it, and answers with its data. A key that opens nothing is not kept: a new session gets another."""
         key = self.session_key
         asked = presented(engine().repository, key)
-        try:
-            opened = asked
-            if not isinstance(opened, SessionState):
-                opened = engine().run(open_session(engine().repository, opened))
-        except StoreUnavailableError:
-            opened = _without_redis(asked)
-        self._opened(opened)
+        if isinstance(asked, SessionState):
+            self._opened(asked)
+        else:
+            try:
+                self._opened(engine().run(open_session(engine().repository, asked)))
+            except StoreUnavailableError:
+                self._opened(_without_redis(asked))
         claim = former.claim_of(key) if self._may_be_former(key) else None
         if claim is not None:
             self._took_over(claim, engine().run(former.take_over(claim)))
@@ -112,13 +112,13 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         """See `load`."""
         key = self.session_key
         asked = presented(engine().repository, key)
-        try:
-            opened = (
-                asked if isinstance(asked, SessionState) else await engine().arun(open_session(engine().repository, asked))
-            )
-        except StoreUnavailableError:
-            opened = _without_redis(asked)
-        self._opened(opened)
+        if isinstance(asked, SessionState):
+            self._opened(asked)
+        else:
+            try:
+                self._opened(await engine().arun(open_session(engine().repository, asked)))
+            except StoreUnavailableError:
+                self._opened(_without_redis(asked))
         claim = await sync_to_async(former.claim_of)(key) if self._may_be_former(key) else None
         if claim is not None:
             self._took_over(claim, await engine().arun(former.take_over(claim)))
@@ -299,9 +299,9 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         """See `clear_expired`."""
 
 
-def _without_redis(asked: Sequence[Token] | SessionState) -> SessionState:
+def _without_redis(asked: Sequence[Token]) -> SessionState:
     """By `SOJOURN["OUTAGE"]`. Called where StoreUnavailableError was raised, and raises it again."""
-    policy = engine().configuration.outage
-    if policy == "fail" or isinstance(asked, SessionState):
+    policy = configured().outage
+    if policy == "fail":
         raise  # noqa: PLE0704 (by whoever has caught it)
     return unreached(engine().repository, asked, policy)
