@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from django.conf import settings
+from django.contrib.sessions.backends import signed_cookies
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
@@ -196,6 +197,11 @@ def _former(given: Any) -> Former | None:
         raise ConfigurationError(f"{name}['ENGINE']", str(error)) from error
     if store is None or options["engine"].startswith("sojourn."):
         raise ConfigurationError(f"{name}['ENGINE']", "is no engine of before")
+    if issubclass(store, signed_cookies.SessionStore):
+        # Who has signed out could come back with the old cookie.
+        raise ConfigurationError(
+            f"{name}['ENGINE']", "keeps sessions in cookies, where none can be ended: they cannot go on here"
+        )
     cookie_name = options.get("cookie_name", settings.SESSION_COOKIE_NAME)
     if not isinstance(cookie_name, str) or not cookie_name:
         raise ConfigurationError(f"{name}['COOKIE_NAME']", "takes the name of a cookie")
