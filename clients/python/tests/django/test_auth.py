@@ -484,8 +484,9 @@ def test_a_sign_in_that_leaves_nothing_in_the_session_is_none_of_it(ada: Any) ->
     """Packages for tokens of APIs send the signal as well."""
     request = RequestFactory().get("/")
     request.session = SessionStore()
-    for _ in ("not looked at", "with data of nobody"):
+    for is_opened in (False, True):
         user_logged_in.send(sender=type(ada), request=request, user=ada)
+        assert request.session.opened == is_opened
         assert request.session.session_key is None
         request.session["a"] = 1
     assert sessions_of(ada).list() == []

@@ -207,6 +207,19 @@ def test_it_serves_other_engines_as_well(other_engine: None) -> None:
     )
 
 
+@BOTH
+def test_what_is_changed_in_place_is_not_lost_silently(middleware: Any) -> None:
+    """Where each request is saved, that counts as a change."""
+    session = stored(cart=[])
+
+    def append(request: Any) -> None:
+        request.session["cart"].append(1)
+        SessionStore().delete(session.session_key)
+
+    with override_settings(SESSION_SAVE_EVERY_REQUEST=True), pytest.raises(SessionInterrupted):
+        call(middleware, append, session.session_key)
+
+
 def test_while_redis_is_out_of_order(sojourn: Any, caplog: pytest.LogCaptureFixture) -> None:
     """Of the middleware of this package: 503, and no word about why."""
     browser = Client(raise_request_exception=False)
@@ -230,8 +243,12 @@ def test_requests_may_go_on_as_nobodys_while_redis_cannot_be_reached(middleware:
     token = stored(a=1).session_key
     sojourn(OUTAGE="anonymous", REDIS=f"redis://127.0.0.1:{free_port()}")
     asked: list[Any] = []
-    answer = call(middleware, lambda request: asked.append(request.session.get("a")), token)
-    assert (asked, dict(answer.cookies)) == ([None], {}), "the cookie stays"
+
+    def look(request: Any) -> None:
+        asked.append((request.session.get("a"), request.session.session_key, request.session.is_empty()))
+
+    answer = call(middleware, look, token)
+    assert (asked, dict(answer.cookies)) == ([(None, token, False)], {}), "the cookie stays"
 
     async def aread() -> Any:
         return await SessionStore(token).aget("a", "nothing")

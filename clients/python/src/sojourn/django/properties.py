@@ -101,12 +101,11 @@ class Properties(SessionBase):
     def is_empty(self) -> bool:
         """Whether there is neither a key nor data: then the middleware deletes the cookie.
 
-        Not where a login has replaced the session: the browser may have a newer cookie by now. Nor where Redis could not be
-        asked for it.
+        Not where a login has replaced the session: the browser may have a newer cookie by now.
         """
         if self._state is None:
             return not self.session_key
-        if self._state.ended is not None or self._state.is_unknown:
+        if self._state.ended is not None:
             return False
         return not self.session_key and not self._session_cache
 
