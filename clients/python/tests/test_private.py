@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sojourn import OptionError, SessionAttributeError
+from sojourn.login import EVERYTHING
 
 from .conftest import Make
 
@@ -141,6 +142,24 @@ def test_what_a_parallel_request_stores_is_not_carried_over_either(make: Make) -
     session.login("ada", keep=["cart", "django:_messages"])
     found = make(namespace="django").open(session.token)
     assert (dict(found), dict(found.private)) == ({"cart": ["late"]}, {})
+
+
+def test_a_login_that_keeps_everything(make: Make) -> None:
+    """For frameworks: also what a parallel request has just stored, and nothing of another framework's."""
+    session = by_django(make)
+    parallel = make(namespace="django").open(session.token)
+    other = make(namespace="spring").open(session.token)
+    parallel["late"] = 1
+    parallel.private["_late"] = 2
+    parallel.commit()
+    other.private["CONTEXT"] = 3
+    other.commit()
+    session.login("ada", keep=EVERYTHING)
+    assert dict(session) == {"cart": ["apple"], "late": 1}
+    assert dict(session.private) == {**ALL, "_late": 2}
+    assert dict(make(namespace="spring").open(session.token).private) == {}
+    session.login("grace", keep=EVERYTHING)
+    assert (dict(session), dict(session.private)) == ({"cart": ["apple"], "late": 1}, {})
 
 
 def test_migrations_do_not_see_them(make: Make) -> None:

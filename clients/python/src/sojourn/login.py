@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,13 +25,33 @@ from .trail import SUPERSEDED_FOR, make_superseded
 _CAREFUL_ATTEMPTS = 6
 
 
+class Everything(Container[str]):
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+#: For `keep`, for frameworks whose login keeps what is there: also what a parallel request brings in meanwhile, whose name
+#: nobody knows yet.
+EVERYTHING = Everything()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept(Container[str]):
+    names: Container[str]
+    #: Of whom private attributes may be kept; None: those of nobody.
+    namespaces: tuple[str | None, ...]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self.names and namespace_of(name) in self.namespaces
+
+
 @dataclass(frozen=True, slots=True)
 class LoginPlan:
     """Checked. Times in milliseconds."""
 
     name: PrincipalName
     #: Names of the attributes that go along.
-    keep: Sequence[str]
+    keep: Container[str]
     level: int | None
     kind: str | None
     device: str | None
@@ -52,7 +72,7 @@ def login(repository: Repository, before: Live | None, pending: Delta, plan: Log
     # What a framework keeps is about who was signed in, and no other's to take along.
     is_anothers = before is not None and before.header.owner_tag not in (None, plan.name.tag)
     may_keep = (None,) if is_anothers else (None, settings.namespace)
-    plan = replace(plan, keep=[name for name in plan.keep if namespace_of(name) in may_keep])
+    plan = replace(plan, keep=_Kept(plan.keep, may_keep))
     header = RecordHeader(
         revision=1,
         created_at=now,
@@ -143,5 +163,5 @@ def _supersede(repository: Repository, before: Live, pending: Delta, plan: Login
     return live
 
 
-def _pick(attributes: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+def _pick(attributes: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if name in names}

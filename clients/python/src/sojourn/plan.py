@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container
 from typing import Any
 
 from .duration import parse_duration
 from .errors import OptionError
 from .limit import LimitedLogin, limit_of
-from .login import LoginPlan
+from .login import Everything, LoginPlan
 from .options import Settings
 from .principal import name_principal
 
@@ -63,7 +63,9 @@ def check_level(level: Any) -> int:
     raise OptionError("level", f"takes a whole number from 0 to {_HIGHEST_LEVEL}")
 
 
-def _keep(keep: Any) -> Sequence[str]:
+def _keep(keep: Any) -> Container[str]:
+    if isinstance(keep, Everything):
+        return keep
     if isinstance(keep, (list, tuple, set, frozenset)) and all(isinstance(name, str) for name in keep):
         return tuple(keep)
     raise OptionError("keep", "takes a list of attribute names")

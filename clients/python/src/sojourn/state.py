@@ -123,6 +123,7 @@ class SessionState:
         """Stores nobody's session, though nothing may be in it. One that is stored already is committed."""
         if self.live is not None:
             return (yield from self.commit())
+        self._refuse_unknown("commit")
         delta = self.attributes.take()
         if self.ended is not None:
             return self._drop(delta, self.ended)

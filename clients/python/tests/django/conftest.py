@@ -34,7 +34,7 @@ settings.configure(
     ],
     # The tests sign in often, and do not test this.
     PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
-    ROOT_URLCONF="tests.django.site",
+    ROOT_URLCONF="tests.django.project",
     SECRET_KEY="a key of the tests",
     SESSION_COOKIE_NAME="__Host-session",
     SESSION_COOKIE_SECURE=True,

@@ -9,11 +9,15 @@ from typing import Any
 import django
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
+from django.conf import settings
 from django.contrib.auth import get_user_model, login
+from django.contrib.auth.signals import user_logged_in
+from django.core.management import call_command
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 
 from sojourn import SessionAttributeError, SessionLimitError
 from sojourn.django import SessionStore, asessions_of, sessions_of
+from sojourn.django.configuration import ConfigurationError
 from sojourn.django.values import SIGN_IN
 
 COOKIE = "__Host-session"
@@ -100,6 +104,24 @@ def test_another_user_gets_nothing_of_the_one_before(ada: Any, grace: Any, node:
     assert answer["data"] == {"own": "1"}
     assert browser.token != former
     assert len(sessions_of(grace).list()) == 1
+
+
+def test_a_login_loses_nothing_that_another_request_stores_meanwhile(ada: Any) -> None:
+    """Also what this one has never heard of."""
+    token = signed_in().token
+    request = RequestFactory().get("/")
+    request.session = SessionStore(token)
+    request.session["own"] = 1
+    other = SessionStore(token)
+    other["late"] = 2
+    other["_late"] = 3
+    other.save()
+    ada.backend = "django.contrib.auth.backends.ModelBackend"
+    login(request, ada)
+    request.session.save()
+    found = SessionStore(request.session.session_key)
+    assert request.session.session_key != token
+    assert (found["own"], found["late"], found["_late"]) == (1, 2, 3)
 
 
 def test_who_is_signed_in_elsewhere_is_signed_in_here(ada: Any, node: Any) -> None:
@@ -232,6 +254,10 @@ def test_limits(sojourn: Any, ada: Any) -> None:
     second = Browser(raise_request_exception=False)
     assert second.get("/in", {"name": "ada", "password": "lovelace"}).status_code == 500
     assert second.json("/see")["user"] is None
+    with override_settings(MIDDLEWARE=["sojourn.django.SessionMiddleware", *settings.MIDDLEWARE[1:]]):
+        refused = Browser().get("/in", {"name": "ada", "password": "lovelace"})
+        assert (refused.status_code, refused.content) == (409, b"ERR_SOJOURN_SESSION_LIMIT")
+        assert COOKIE not in refused.cookies
     # A view that catches it goes on with a session of nobody.
     request = RequestFactory().get("/")
     request.session, request.user = SessionStore(), None
@@ -428,8 +454,6 @@ def test_signing_in_and_out_in_asyncio(ada: Any, node: Any, middleware: str) -> 
         assert node.open(found.token).is_new
         assert not browser.cookies[COOKIE].value
 
-    from django.conf import settings
-
     with override_settings(MIDDLEWARE=[f"{middleware}.SessionMiddleware", *settings.MIDDLEWARE[1:]]):
         async_to_sync(use)()
 
@@ -454,3 +478,70 @@ def test_csrf_tokens_in_the_session(ada: Any, node: Any) -> None:
     assert browser.json("/see")["user"] == "ada"
     assert browser.post("/admin/logout/", {"csrfmiddlewaretoken": before}, **headers).status_code == 403
     assert browser.json("/see")["user"] == "ada"
+
+
+def test_a_sign_in_that_leaves_nothing_in_the_session_is_none_of_it(ada: Any) -> None:
+    """Packages for tokens of APIs send the signal as well."""
+    request = RequestFactory().get("/")
+    request.session = SessionStore()
+    for is_opened in (False, True):
+        user_logged_in.send(sender=type(ada), request=request, user=ada)
+        assert request.session.opened == is_opened
+        assert request.session.session_key is None
+        request.session["a"] = 1
+    assert sessions_of(ada).list() == []
+
+
+def test_a_second_login_with_the_key_of_before_the_first(ada: Any) -> None:
+    """A double click on the button: both are sign-ins, and the later cookie stays."""
+    first, second = Browser(), Browser()
+    first.json("/put", cart="apple")
+    second.token = first.token
+    first.json("/in", name="ada", password="lovelace")
+    assert second.json("/in", name="ada", password="lovelace")["user"] == "ada"
+    assert second.json("/see")["user"] == "ada"
+    assert len(sessions_of(ada).list()) == 2
+
+
+def test_login_options_that_are_none(sojourn: Any, ada: Any) -> None:
+    sojourn(LOGIN_OPTIONS=lambda request, user: {"levels": 2})
+    with pytest.raises(ConfigurationError, match="levels"):
+        signed_in()
+
+
+def test_an_end_that_is_set_before_the_login(ada: Any) -> None:
+    request = RequestFactory().get("/")
+    request.session = SessionStore()
+    request.session.set_expiry(timedelta(seconds=-1))
+    ada.backend = "django.contrib.auth.backends.ModelBackend"
+    login(request, ada)
+    request.session.save()
+    assert request.session.session_key is None
+    assert sessions_of(ada).list() == []
+
+
+def test_a_user_who_is_taken_out_of_the_data_stays_out(ada: Any, node: Any) -> None:
+    for change in (
+        lambda session: session.modify("n", lambda n: n + 1, 0),
+        lambda session: (session.cycle_key(), session.save()),
+        lambda session: (session.step_up(2), session.save()),
+    ):
+        browser = signed_in()
+        session = SessionStore(browser.token)
+        del session["_auth_user_id"]
+        change(session)
+        assert node.open(browser.token).is_new
+        assert SessionStore(session.session_key).principal is None
+        assert SessionStore(session.session_key).get("_auth_user_id") is None
+
+
+def test_a_project_without_users(node: Any) -> None:
+    session = node.open()
+    session["cart"] = ["apple"]
+    session.login("ada", keep=["cart"])
+    with override_settings(AUTH_USER_MODEL="nothing.User"):
+        assert dict(SessionStore(session.token).items()) == {"cart": ["apple"]}
+
+
+def test_no_migrations_are_due() -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)

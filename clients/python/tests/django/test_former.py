@@ -181,7 +181,15 @@ def test_keys_that_are_nothing_there_either(sojourn: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["x", {}, {"ENGINE": "no.such"}, {"ENGINE": "sojourn.django"}, {"ENGINE": ENGINE, "NAME": "x"}]
+    "given",
+    [
+        "x",
+        {},
+        {"ENGINE": "no.such"},
+        {"ENGINE": "sojourn.django"},
+        {"ENGINE": "django.contrib.sessions.backends.signed_cookies"},
+        {"ENGINE": ENGINE, "NAME": "x"},
+    ],
 )
 def test_settings(sojourn: Any, given: Any) -> None:
     from sojourn.django.configuration import ConfigurationError

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware as DjangosMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory, override_settings
+from redis import Redis
 
+from sojourn import StoreUnavailableError
 from sojourn.django import SessionStore, get_sessions
 from sojourn.django.configuration import ConfigurationError
 from sojourn.django.middleware import SessionMiddleware
@@ -204,6 +207,19 @@ def test_it_serves_other_engines_as_well(other_engine: None) -> None:
     )
 
 
+@BOTH
+def test_what_is_changed_in_place_is_not_lost_silently(middleware: Any) -> None:
+    """Where each request is saved, that counts as a change."""
+    session = stored(cart=[])
+
+    def append(request: Any) -> None:
+        request.session["cart"].append(1)
+        SessionStore().delete(session.session_key)
+
+    with override_settings(SESSION_SAVE_EVERY_REQUEST=True), pytest.raises(SessionInterrupted):
+        call(middleware, append, session.session_key)
+
+
 def test_while_redis_is_out_of_order(sojourn: Any, caplog: pytest.LogCaptureFixture) -> None:
     """Of the middleware of this package: 503, and no word about why."""
     browser = Client(raise_request_exception=False)
@@ -220,6 +236,45 @@ def test_while_redis_is_out_of_order(sojourn: Any, caplog: pytest.LogCaptureFixt
         assert reader.get("/plain").status_code == 200
         reader.cookies[COOKIE] = "x" * 48
         assert reader.get("/see").status_code == 200, "no token, and so nothing is asked"
+
+
+@BOTH
+def test_requests_may_go_on_as_nobodys_while_redis_cannot_be_reached(middleware: Any, sojourn: Any, server: Server) -> None:
+    token = stored(a=1).session_key
+    sojourn(OUTAGE="anonymous", REDIS=f"redis://127.0.0.1:{free_port()}")
+    asked: list[Any] = []
+
+    def look(request: Any) -> None:
+        asked.append((request.session.get("a"), request.session.session_key, request.session.is_empty()))
+
+    answer = call(middleware, look, token)
+    assert (asked, dict(answer.cookies)) == ([(None, token, False)], {}), "the cookie stays"
+
+    async def aread() -> Any:
+        return await SessionStore(token).aget("a", "nothing")
+
+    assert async_to_sync(aread)() == "nothing"
+    for change in (put(a=2), lambda request: request.session.flush()):
+        if middleware is DjangosMiddleware:
+            with pytest.raises(StoreUnavailableError):
+                call(middleware, change, token)
+        else:
+            with override_settings(MIDDLEWARE=[OWN]):
+                browser = Client()
+                browser.cookies[COOKIE] = token or ""
+                answer = browser.get("/out")
+            assert (answer.status_code, dict(answer.cookies)) == (503, {})
+    # Redis is back before the request is done: what it knows nothing of is not replaced.
+    late = SessionStore(token)
+    late["a"] = 2
+    get_sessions()._run.client = Redis.from_url(server.url)
+    with pytest.raises(StoreUnavailableError):
+        late.save()
+    sojourn(REDIS=server.url)
+    assert SessionStore(token)["a"] == 1
+    sojourn(OUTAGE="serve")
+    with pytest.raises(ConfigurationError, match="OUTAGE"):
+        SessionStore(token).load()
 
 
 def test_wrong_settings_are_told_of_at_the_start(sojourn: Any) -> None:
@@ -239,3 +294,55 @@ def test_caches_are_told(sojourn: Any) -> None:
     token = answer.cookies[COOKIE].value
     answer = call(SessionMiddleware, public, token)
     assert answer["Cache-Control"] == "public, max-age=60", "no cookie goes with it"
+
+
+@pytest.mark.parametrize("is_asynchronous", [False, True])
+def test_who_has_only_read_is_answered_whatever_becomes_of_the_renewal(
+    sojourn: Any, server: Server, prefix: str, is_asynchronous: bool
+) -> None:
+    def answered(view: Callable[[Any], Any], token: str | None) -> HttpResponse:
+        if not is_asynchronous:
+            return call(SessionMiddleware, view, token)
+
+        async def respond(request: HttpRequest) -> HttpResponse:
+            await request.session.aget("a")
+            view(request)
+            return HttpResponse()
+
+        request = RequestFactory().get("/")
+        request.COOKIES[COOKIE] = token
+        return async_to_sync(SessionMiddleware(respond))(request)
+
+    heard: list[Any] = []
+
+    def ends(request: Any) -> None:
+        read(request)
+        assert request.session.modified, "a renewal is due"
+        get_sessions().revoke(request.session.public_id)
+
+    def goes_away(request: Any) -> None:
+        read(request)
+        get_sessions().on("error", heard.append)
+        server.cli.execute_command("ACL", "SETUSER", "default", "-evalsha")
+
+    def due() -> SessionStore:
+        session = stored(a=1)
+        server.cli.pexpire(record_key(prefix, session.public_id or ""), 60_000)
+        # A node that has not had a hand in it.
+        sojourn()
+        return session
+
+    assert answered(ends, due().session_key).status_code == 200
+    token = due().session_key
+    try:
+        assert answered(goes_away, token).status_code == 200
+    finally:
+        server.cli.execute_command("ACL", "SETUSER", "default", "+evalsha")
+    assert [details["operation"] for details in heard] == ["save"]
+
+    def ends_and_puts(request: Any) -> None:
+        ends(request)
+        request.session["a"] = 2
+
+    with pytest.raises(SessionInterrupted):
+        answered(ends_and_puts, due().session_key)

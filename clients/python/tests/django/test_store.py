@@ -196,6 +196,9 @@ def test_lifetimes(sojourn: Any, settings_of: Any) -> None:
     session.save()
     assert settings_of(session) == (60, 43_200, True)
     assert SessionStore(session.session_key).get_expiry_age() == 60
+    session.set_expiry(59)
+    session.save()
+    assert settings_of(session) == (59, 43_200, True)
     session.set_expiry(0)
     session.save()
     assert settings_of(session) == (1800, 43_200, False)
@@ -350,6 +353,19 @@ def test_in_asyncio(node: Any) -> None:
         # Each event loop has connections of its own.
         asyncio.run(use())
     assert engine()._drivers == {}, "which end with it"
+
+
+def test_tasks_of_one_request(node: Any) -> None:
+    key = stored(a=1, n=0).session_key
+
+    async def use() -> None:
+        session = SessionStore(key)
+        found = await asyncio.gather(session.aget("a"), session.aset("b", 2), session.aget("n"))
+        assert list(found) == [1, None, 0]
+        await asyncio.gather(*(session.amodify("n", lambda n: n + 1) for _ in range(5)), session.asave(), session.asave())
+
+    asyncio.run(use())
+    assert dict(node.open(key)) == {"a": 1, "n": 5, "b": 2}
 
 
 def test_after_a_fork() -> None:

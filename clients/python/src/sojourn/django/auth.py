@@ -11,7 +11,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, SESSION_KEY, get_user_model
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 
 from ..errors import SessionAttributeError
-from .engine import engine
+from .engine import configured
 
 _log = logging.getLogger("sojourn")
 
@@ -21,7 +21,7 @@ def principal_of(user: Any) -> str:
 
     Raises SessionAttributeError where that is empty or no text.
     """
-    rule = engine().configuration.principal
+    rule = configured().principal
     if callable(rule):
         principal = rule(user)
     elif rule == "pk":
@@ -35,7 +35,7 @@ def principal_of(user: Any) -> str:
 
 def user_of(principal: str) -> Any:
     """The user that a principal names, by `SOJOURN["BRIDGE"]`, or as PRINCIPAL says; None: it is nobody of Django."""
-    configuration = engine().configuration
+    configuration = configured()
     if configuration.bridge is not None:
         return configuration.bridge(principal)
     rule = configuration.principal

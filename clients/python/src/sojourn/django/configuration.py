@@ -10,16 +10,18 @@ from importlib import import_module
 from typing import Any
 
 from django.conf import settings
+from django.contrib.sessions.backends import signed_cookies
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from ..duration import parse_duration
 from ..errors import OptionError
 from ..merge import counter, fields, union
+from ..opening import check_outage
 from ..options import SessionsOptions
 
 #: Beside the options of `Sessions`.
-OWN = ("redis", "principal", "bridge", "login_options", "former")
+OWN = ("redis", "principal", "bridge", "login_options", "former", "outage")
 #: Options of `Sessions` that are said elsewhere.
 _ELSEWHERE = {
     "cookie": "is said by the settings SESSION_COOKIE_NAME, SESSION_COOKIE_SECURE and the like",
@@ -61,6 +63,8 @@ class Configuration:
     #: From a request and a user to further options of `login`.
     login_options: Callable[[Any, Any], Mapping[str, Any]] | None
     former: Former | None
+    #: What becomes of requests while Redis cannot be reached: `fail` or `anonymous`.
+    outage: str
 
 
 def known_names() -> list[str]:
@@ -101,6 +105,7 @@ def read() -> Configuration:
         bridge=_function("bridge", own["bridge"]),
         login_options=_function("login_options", own["login_options"]),
         former=_former(own["former"]),
+        outage=_outage(own["outage"]),
     )
 
 
@@ -172,6 +177,13 @@ def _principal(given: Any) -> str | Callable[[Any], str]:
     return function
 
 
+def _outage(given: Any) -> str:
+    try:
+        return check_outage("fail" if given is None else given)
+    except OptionError as error:
+        raise renamed(error) from None
+
+
 def _former(given: Any) -> Former | None:
     if given is None:
         return None
@@ -185,6 +197,11 @@ def _former(given: Any) -> Former | None:
         raise ConfigurationError(f"{name}['ENGINE']", str(error)) from error
     if store is None or options["engine"].startswith("sojourn."):
         raise ConfigurationError(f"{name}['ENGINE']", "is no engine of before")
+    if issubclass(store, signed_cookies.SessionStore):
+        # Who has signed out could come back with the old cookie.
+        raise ConfigurationError(
+            f"{name}['ENGINE']", "keeps sessions in cookies, where none can be ended: they cannot go on here"
+        )
     cookie_name = options.get("cookie_name", settings.SESSION_COOKIE_NAME)
     if not isinstance(cookie_name, str) or not cookie_name:
         raise ConfigurationError(f"{name}['COOKIE_NAME']", "takes the name of a cookie")

@@ -19,22 +19,23 @@ from ..errors import OptionError
 from ..repository import Repository
 from ..sessions import Sessions
 from ..steps import Op
-from . import configuration
 from .clients import make_client
+from .configuration import Configuration, read, renamed
 
 T = TypeVar("T")
 
 _lock = threading.Lock()
+_configuration: Configuration | None = None
 _engine: Engine | None = None
 
 
 class Engine:
-    def __init__(self, given: configuration.Configuration) -> None:
-        self.configuration = given
+    def __init__(self, given: Configuration) -> None:
+        self._redis = given.redis
         try:
             self.sessions = Sessions(make_client(given.redis, False), **given.options)
         except OptionError as error:
-            raise configuration.renamed(error) from None
+            raise renamed(error) from None
         except FAILURES as error:
             raise store_error(error, "connect") from None
         self.repository: Repository = self.sessions._repository
@@ -49,7 +50,7 @@ class Engine:
         loop = asyncio.get_running_loop()
         driver = self._drivers.get(loop)
         if driver is None:
-            client = make_client(self.configuration.redis, True)
+            client = make_client(self._redis, True)
             driver = self._drivers[loop] = AsyncDriver(client, self.repository.settings.clock)
             closer = self._closers[loop] = self._closing(loop, client)
             await anext(closer)
@@ -65,13 +66,22 @@ class Engine:
             await (client.aclose() if hasattr(client, "aclose") else client.close())
 
 
+def configured() -> Configuration:
+    """What the settings say. Raises ConfigurationError."""
+    global _configuration  # noqa: PLW0603
+    found = _configuration
+    if found is None:
+        found = _configuration = read()
+    return found
+
+
 def engine() -> Engine:
     """Raises ConfigurationError; StoreUnavailableError only where a Cluster cannot be reached."""
     global _engine  # noqa: PLW0603
     found = _engine
     if found is None:
         with _lock:
-            found = _engine = _engine or Engine(configuration.read())
+            found = _engine = _engine or Engine(configured())
     return found
 
 
@@ -81,8 +91,8 @@ def get_sessions() -> Sessions:
 
 
 def _start_anew() -> None:
-    global _engine, _lock
-    _engine, _lock = None, threading.Lock()
+    global _configuration, _engine, _lock
+    _configuration, _engine, _lock = None, None, threading.Lock()
 
 
 def _setting_changed(setting: str, **_: Any) -> None:

@@ -31,6 +31,8 @@ class Lifetime:
     idle: int
     absolute: int
     persistent: bool
+    #: Whether it is reckoned from a moment, and so other each time by what has passed.
+    is_moment: bool = False
 
 
 def lifetime_of(expiry: Any, options: Settings, live: Live | None) -> Lifetime:
@@ -49,12 +51,12 @@ def lifetime_of(expiry: Any, options: Settings, live: Live | None) -> Lifetime:
         return Lifetime(min(round(expiry * 1000), absolute, LONGEST_LIFETIME), absolute, True)
     left = _until(expiry) // timedelta(milliseconds=1)
     # Until that moment, whether anybody comes or not.
-    return Lifetime(min(left, LONGEST_LIFETIME), min(now - created + left, absolute), True)
+    return Lifetime(min(left, LONGEST_LIFETIME), min(now - created + left, absolute), True, is_moment=True)
 
 
 def apply(lifetime: Lifetime, state: SessionState) -> None:
-    """For the next commit. What would gain or lose next to nothing is left: of a signed-in session it costs a new token."""
-    if state.live is None or not _is_about(lifetime, state.live, state):
+    """For the next commit. A moment that moves by next to nothing is left: of a signed-in session it costs a new token."""
+    if state.live is None or not lifetime.is_moment or not _is_about(lifetime, state.live, state):
         state.set_lifetime(lifetime.idle, lifetime.absolute, lifetime.persistent)
 
 

@@ -30,7 +30,7 @@ from ..state import SessionState
 from ..steps import Op
 from ..token import RANDOM_BYTES, Token, create_token
 from . import auth
-from .engine import engine
+from .engine import configured, engine
 from .expiry import Lifetime, lifetime_of
 from .values import EXPIRY, SIGN_IN, stored_name, stored_sign_in
 
@@ -50,10 +50,10 @@ class Claim:
 
 def claim_of(key: str) -> Claim | None:
     """What the engine of before has under this key; None where that is nothing, or where there is no such engine."""
-    configured = engine().configuration.former
-    if configured is None:
+    before = configured().former
+    if before is None:
         return None
-    store = import_module(configured.engine).SessionStore(key)
+    store = import_module(before.engine).SessionStore(key)
     # Reads it: a store that finds nothing forgets the key.
     data = {str(name): value for name, value in store.items()}
     if store.session_key != key or not data:
@@ -96,9 +96,9 @@ def take_over(claim: Claim) -> Op[SessionState | None]:
 
 def end(key: str) -> None:
     """Its session goes on here: nobody is to come back with it."""
-    configured = engine().configuration.former
-    if configured is not None:
-        import_module(configured.engine).SessionStore(key).delete()
+    before = configured().former
+    if before is not None:
+        import_module(before.engine).SessionStore(key).delete()
 
 
 def _principal_of(data: Mapping[str, Any]) -> str | None:
@@ -170,6 +170,6 @@ def clear_its_cookie(request: HttpRequest, response: HttpResponseBase) -> None:
 
 
 def _cookie_name() -> str | None:
-    configured = engine().configuration.former
-    name = None if configured is None else configured.cookie_name
+    before = configured().former
+    name = None if before is None else before.cookie_name
     return None if name == settings.SESSION_COOKIE_NAME else name

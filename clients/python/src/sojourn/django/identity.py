@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth import SESSION_KEY
 
+from ..login import EVERYTHING
 from ..plan import check_level, login_plan
 from ..steps import Op
 from . import auth
@@ -75,7 +76,7 @@ class Identity(Keys):
         user = {name: values[name] for name in SIGN_IN if name in values}
         values.belongs_to(principal)
         lifetime = self._login_lifetime()
-        given = {**OPTIONS, **lifetime, **options, "keep": () if is_anothers else values.stored_names()}
+        given = {**OPTIONS, **lifetime, **options, "keep": () if is_anothers else EVERYTHING}
         yield from state.login(login_plan(state.repository.settings, principal, **given))
         if is_anothers:
             # Nothing of the one before goes along.
@@ -110,13 +111,13 @@ class Identity(Keys):
 
         Raises NotSignedInError, OptionError, SessionEndedError.
         """
-        self._now_held()
+        self._get_session()
         engine().run(self._step_up(check_level(level)))
 
     async def astep_up(self, level: int) -> None:
         """See `step_up`."""
         await self._aget_session()
-        await engine().arun(self._step_up(check_level(level)))
+        await self._arun(self._step_up(check_level(level)))
 
     def _step_up(self, level: int) -> Op[None]:
         yield from self._held.step_up(level)

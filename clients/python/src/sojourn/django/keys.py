@@ -37,7 +37,7 @@ class Keys(Properties):
         """See `delete`."""
         token = _token_of(session_key or self.session_key)
         if token is not None:
-            await engine().arun(self._delete(token))
+            await self._arun(self._delete(token))
 
     def _delete(self, token: Token) -> Op[None]:
         repository = engine().repository
@@ -58,7 +58,7 @@ class Keys(Properties):
     async def acycle_key(self) -> None:
         """See `cycle_key`."""
         await self._aget_session()
-        await engine().arun(self._cycle())
+        await self._arun(self._cycle())
 
     def rotate(self) -> None:
         """As `cycle_key`, but whoever comes with the former key gets the new one too, for a while: for keys that are old."""
@@ -68,7 +68,7 @@ class Keys(Properties):
     async def arotate(self) -> None:
         """See `rotate`."""
         await self._aget_session()
-        await engine().arun(self._cycle("forward"))
+        await self._arun(self._cycle("forward"))
 
     def _cycle(self, rotation: Rotation = "supersede") -> Op[None]:
         state = self._held

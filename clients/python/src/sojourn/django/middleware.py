@@ -6,7 +6,7 @@ a former key after a login has brought a newer one.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -20,27 +20,24 @@ from django.utils.log import log_response
 
 from ..caching import CDN_HEADERS, without_shared_caching
 from ..errors import SojournError
-from . import configuration, former
+from . import former
 from .clients import verify
-from .engine import get_sessions
+from .engine import configured, get_sessions
 from .expiry import TokenKeptError
 from .store import SessionStore
-
-#: Of these the client can try again; others are the application's to handle.
-_PASSING = (421, 503)
 
 
 class SessionMiddleware(DjangoSessionMiddleware):
     """In place of `django.contrib.sessions.middleware.SessionMiddleware`. Settings are the same.
 
-    While Redis is out of order requests that need their session are answered with 503. Raises ConfigurationError when the
-    application starts.
+    Errors of sessions that no view handles are answered with their status and code: 503 while Redis is out of order, 409
+    where a login is one too many. Raises ConfigurationError when the application starts.
     """
 
     def __init__(self, get_response: Any) -> None:
         super().__init__(get_response)
         if self.SessionStore is SessionStore:
-            verify(configuration.read())
+            verify(configured())
 
     def process_request(self, request: HttpRequest) -> None:
         super().process_request(request)
@@ -48,10 +45,8 @@ class SessionMiddleware(DjangoSessionMiddleware):
             former.from_its_cookie(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
-        """Of the view, and what is in between."""
-        if isinstance(exception, SojournError) and exception.status in _PASSING:
-            return _unavailable(request, exception)
-        return None
+        """What no view has handled."""
+        return _answer_to(request, exception) if _is_answered(exception) else None
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         session = getattr(request, "session", None)
@@ -134,12 +129,17 @@ def _not_saved(request: HttpRequest, response: HttpResponseBase, error: Exceptio
         raise SessionInterrupted(
             "The session was ended before this request was done: by a sign-out or a new sign-in, for example."
         ) from None
-    if isinstance(error, SojournError) and error.status in _PASSING:
-        return _unavailable(request, error)
+    if _is_answered(error):
+        return _answer_to(request, error)
     raise error
 
 
-def _unavailable(request: HttpRequest, error: SojournError) -> HttpResponse:
+def _is_answered(error: Exception) -> TypeGuard[SojournError]:
+    """Those with status 500, as a value that cannot be stored, are mistakes of the application, and raised."""
+    return isinstance(error, SojournError) and error.status != 500
+
+
+def _answer_to(request: HttpRequest, error: SojournError) -> HttpResponse:
     """The code only: messages are for operators."""
     headers = {"Cache-Control": "no-store"}
     if error.status == 503:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 
 from .. import meta as m
 from ..cookie import SetCookie
-from ..duration import Duration, parse_duration
+from ..duration import Duration
+from ..session import BaseSession
 from ..state import SessionState
-from ..values import to_datetime
+from ..steps import Op
 from .engine import engine
 from .values import EXPIRY
 
 if TYPE_CHECKING:
     from .values import Values
+
+T = TypeVar("T")
 
 
 def principal_of_state(state: SessionState) -> str | None:
@@ -27,6 +31,7 @@ def principal_of_state(state: SessionState) -> str | None:
 class Properties(SessionBase):
     _state: SessionState | None
     _session_cache: Values
+    _lock: asyncio.Lock
 
     @property
     def _held(self) -> SessionState:
@@ -35,9 +40,10 @@ class Properties(SessionBase):
             raise RuntimeError("the session has not been read")
         return self._state
 
-    def _now_held(self) -> SessionState:
-        self._get_session()
-        return self._held
+    async def _arun(self, operation: Op[T]) -> T:
+        """One after the other, where a request has several tasks."""
+        async with self._lock:
+            return await engine().arun(operation)
 
     @property
     def opened(self) -> bool:
@@ -45,15 +51,19 @@ class Properties(SessionBase):
         return self._state is not None
 
     @property
+    def _known(self) -> BaseSession:
+        self._get_session()
+        return BaseSession(self._held)
+
+    @property
     def public_id(self) -> str | None:
         """Names the session in logs, lists and `revoke`; of no use as a cookie. None until it is stored."""
-        live = self._now_held().live
-        return None if live is None else live.token.id
+        return self._known.id
 
     @property
     def principal(self) -> str | None:
         """Who is signed in, by the name that all applications agree on; None: nobody."""
-        return principal_of_state(self._now_held())
+        return self._known.principal
 
     @property
     def ended(self) -> bool:
@@ -68,23 +78,21 @@ class Properties(SessionBase):
     @property
     def level(self) -> int | None:
         """How well the principal is known, as the sign-in or `step_up` has said; None where neither has."""
-        live = self._now_held().live
-        value = None if live is None else m.number(live.meta, m.LEVEL)
-        return None if value is None else int(value)
+        return self._known.level
 
     @property
     def authenticated_at(self) -> datetime | None:
         """When the principal last authenticated, in UTC."""
-        live = self._now_held().live
-        at = None if live is None else m.number(live.meta, m.AUTHENTICATED_AT)
-        return None if at is None else to_datetime(at)
+        return self._known.authenticated_at
 
     def authenticated_within(self, duration: Duration) -> bool:
         """Whether the principal has authenticated so lately (`"5m"`, or a timedelta); False for nobody's session."""
-        within = parse_duration("duration", duration)
-        state = self._now_held()
-        at = None if state.live is None else m.number(state.live.meta, m.AUTHENTICATED_AT)
-        return at is not None and state.repository.settings.clock.now() - at <= within
+        return self._known.authenticated_within(duration)
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When it ends whoever comes, in UTC. None until it is stored."""
+        return self._known.deadline
 
     def cookie(self) -> SetCookie | None:
         """What the middleware of this package sends; None when the browser's cookie is right as it is."""
@@ -125,7 +133,7 @@ class Properties(SessionBase):
         expiry = self.get(EXPIRY)
         if expiry is not None:
             return bool(expiry == 0)
-        live = self._now_held().live
+        live = self._held.live
         return bool(settings.SESSION_EXPIRE_AT_BROWSER_CLOSE) if live is None else not m.is_persistent(live.meta)
 
     def _seconds_left(self) -> int:

@@ -10,7 +10,7 @@ from django.contrib.auth.signals import user_logged_in
 
 from . import auth
 from .configuration import ConfigurationError, setting
-from .engine import engine
+from .engine import configured
 from .identity import OPTIONS
 from .store import SessionStore
 from .values import SIGN_IN
@@ -41,7 +41,7 @@ def login_options(request: Any, user: Any) -> dict[str, Any]:
     """For lists of devices: what the browser says of itself, and where it comes from; and by `SOJOURN["LOGIN_OPTIONS"]`."""
     headers = getattr(request, "META", {})
     options = {"device": headers.get("HTTP_USER_AGENT") or None, "address": headers.get("REMOTE_ADDR") or None}
-    further = engine().configuration.login_options
+    further = configured().login_options
     more = {} if further is None else further(request, user)
     unknown = [name for name in more if name not in OPTIONS]
     if unknown:

@@ -6,20 +6,22 @@ this request has changed, and what others have changed meanwhile stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 
-from ..errors import SessionEndedError
-from ..opening import open_session, presented
+from ..errors import SessionEndedError, StoreUnavailableError
+from ..opening import open_session, presented, unreached
 from ..state import SessionState
 from ..steps import Op
+from ..token import Token
 from . import former
 from .asynchronous import AsyncAccess
-from .engine import engine
+from .engine import configured, engine
 from .expiry import Lifetime, TokenKeptError, apply, lifetime_of
 from .identity import Identity
 from .properties import principal_of_state
@@ -35,6 +37,7 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         #: Whether a save is due without that: a renewal, a new key, a sign-in that Django did not know of.
         self.due = False
         super().__init__(session_key)
+        self._lock = asyncio.Lock()
         self._state: SessionState | None = None
         #: As they were when it was read or written last: a save looks for what differs.
         self._user_seen: Any = None
@@ -63,7 +66,9 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
 
     async def _aget_session(self, no_load: bool = False) -> Values:
         self.accessed = True
-        if self._state is None:
+        async with self._lock:
+            if self._state is not None:
+                return self._session_cache
             if self.session_key is None or no_load:
                 self._begin()
             else:
@@ -89,8 +94,13 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         """Reads it, and answers with its data. A key that opens nothing is not kept: a new session gets another."""
         key = self.session_key
         asked = presented(engine().repository, key)
-        opened = asked if isinstance(asked, SessionState) else engine().run(open_session(engine().repository, asked))
-        self._opened(opened)
+        if isinstance(asked, SessionState):
+            self._opened(asked)
+        else:
+            try:
+                self._opened(engine().run(open_session(engine().repository, asked)))
+            except StoreUnavailableError:
+                self._opened(_without_redis(asked))
         claim = former.claim_of(key) if self._may_be_former(key) else None
         if claim is not None:
             self._took_over(claim, engine().run(former.take_over(claim)))
@@ -102,8 +112,13 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         """See `load`."""
         key = self.session_key
         asked = presented(engine().repository, key)
-        opened = asked if isinstance(asked, SessionState) else await engine().arun(open_session(engine().repository, asked))
-        self._opened(opened)
+        if isinstance(asked, SessionState):
+            self._opened(asked)
+        else:
+            try:
+                self._opened(await engine().arun(open_session(engine().repository, asked)))
+            except StoreUnavailableError:
+                self._opened(_without_redis(asked))
         claim = await sync_to_async(former.claim_of)(key) if self._may_be_former(key) else None
         if claim is not None:
             self._took_over(claim, await engine().arun(former.take_over(claim)))
@@ -114,7 +129,8 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
     def _opened(self, state: SessionState) -> None:
         key = self.session_key
         self._take(state)
-        self._session_key = None if state.live is None else state.live.token.text
+        if not state.is_unknown:
+            self._session_key = None if state.live is None else state.live.token.text
         principal, values = principal_of_state(state), self._session_cache
         if principal is None or values.made_for != principal:
             # Of somebody else, or of nobody any more: another application has signed in since.
@@ -156,7 +172,7 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         """See `save`."""
         await self._aget_session(no_load=must_create)
         principal = await sync_to_async(self._new_principal)() if self._is_another_user else None
-        await engine().arun(self._save(must_create, principal))
+        await self._arun(self._save(must_create, principal))
         if self._former_key is not None:
             await sync_to_async(self._end_former)()
 
@@ -228,7 +244,7 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         await self._aget_session()
         if self._held.live is None or self._user_changed:
             await self.asave()
-        return await engine().arun(self._modify(name, make, default))
+        return await self._arun(self._modify(name, make, default))
 
     def _modify(self, name: str, make: Callable[[Any], Any], default: Any) -> Op[Any]:
         try:
@@ -249,7 +265,7 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
     def flush(self) -> None:
         """Ends the session everywhere, at once. What is set after that makes a new one."""
         self._get_session()
-        if self._held.live is not None:
+        if not self._is_nobodys:
             engine().run(self._held.logout())
         self._flushed()
         self._end_former()
@@ -257,11 +273,16 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
     async def aflush(self) -> None:
         """See `flush`."""
         await self._aget_session()
-        if self._held.live is not None:
-            await engine().arun(self._held.logout())
+        if not self._is_nobodys:
+            await self._arun(self._held.logout())
         self._flushed()
         if self._former_key is not None:
             await sync_to_async(self._end_former)()
+
+    @property
+    def _is_nobodys(self) -> bool:
+        """Whether there is nothing to end."""
+        return self._held.live is None and not self._held.is_unknown
 
     def _flushed(self) -> None:
         if self._held.live is None:
@@ -276,3 +297,11 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
     @classmethod
     async def aclear_expired(cls) -> None:
         """See `clear_expired`."""
+
+
+def _without_redis(asked: Sequence[Token]) -> SessionState:
+    """By `SOJOURN["OUTAGE"]`. Called where StoreUnavailableError was raised, and raises it again."""
+    policy = configured().outage
+    if policy == "fail":
+        raise  # noqa: PLE0704 (by whoever has caught it)
+    return unreached(engine().repository, asked, policy)

@@ -12,7 +12,7 @@ from typing import Any
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
 from ..mapping import AttributeMapping
-from ..private import PrivateAttributes, namespace_of
+from ..private import PrivateAttributes
 from ..state import SessionState
 
 #: What `login` of Django leaves in a session.
@@ -92,7 +92,3 @@ class Values(MutableMapping[str, Any]):
     def forget_sign_in(self) -> None:
         for name in (*SIGN_IN, _MADE_FOR):
             self._private.pop(name, None)
-
-    def stored_names(self) -> list[str]:
-        """All that a login may carry over, as they are stored."""
-        return [name for name in self._state.attributes.names() if namespace_of(name) in (None, "django")]
