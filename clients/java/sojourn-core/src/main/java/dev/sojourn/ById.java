@@ -86,6 +86,18 @@ final class ById {
     throw new SessionConflictException(Repository.MOST_ATTEMPTS);
   }
 
+  /** Where that is worth a call. What somebody else writes meanwhile renews it as well. */
+  boolean touch(String id) {
+    Found found = find(id);
+    if (found == null) return false;
+    RecordHeader header = found.header;
+    long ttl = Math.min(header.idleTimeout(), header.deadline() - settings.engine().now());
+    long gain = ttl - found.stored.ttl();
+    if (gain <= 0 || gain < settings.touchAfter() * header.idleTimeout()) return true;
+    byte[] stamp = RecordFormat.stamp(found.stored.record());
+    return settings.engine().touch(found.id, stamp, ttl).status() != RedisEngine.Status.GONE;
+  }
+
   private Map<String, Change> delta(Map<String, @Nullable Object> stored, Consumer<Map<String, @Nullable Object>> change) {
     Map<String, @Nullable Object> changed = copies(stored);
     change.accept(changed);

@@ -84,6 +84,18 @@ public final class Sessions implements AutoCloseable {
   }
 
   /**
+   * Renews a session's idle timeout by its public id, where that is due: for activity that comes without the token, such as
+   * messages of a socket.
+   *
+   * @return false where there is no such session, and where only its token opens it
+   * @throws StoreUnavailableException
+   * @throws StoreRefusedException
+   */
+  public boolean touch(String id) {
+    return byId.touch(id);
+  }
+
+  /**
    * The public id that a token names, without asking Redis whether there is such a session.
    *
    * @param token the cookie's value

@@ -27,7 +27,8 @@ final class HeldByToken implements Held {
 
   @Override
   public String changeId() {
-    return nextId = session.rotateLater();
+    // What has ended has no id to change: what a sign-in makes of it is new anyway.
+    return session.isEnded() ? id() : (nextId = session.rotateLater());
   }
 
   @Override

@@ -50,7 +50,9 @@ public final class SojournSessionFilter extends SessionRepositoryFilter<SojournS
           request, response, (inner, answer) -> chain.doFilter(new Request((HttpServletRequest) inner, resolver), answer));
     } catch (SojournException | ServletException error) {
       SojournException cause = cause(error);
-      if (cause == null) throw error;
+      // What is the application's own failure is the container's to show.
+      boolean isStores = cause != null && cause.status() != HttpServletResponse.SC_INTERNAL_SERVER_ERROR;
+      if (cause == null || !isStores || response.isCommitted()) throw error;
       fail(request, response, cause);
     }
   }
@@ -64,8 +66,8 @@ public final class SojournSessionFilter extends SessionRepositoryFilter<SojournS
   }
 
   private static void fail(HttpServletRequest request, HttpServletResponse response, SojournException error) throws IOException {
-    if (response.isCommitted()) throw error;
-    LOG.error(error.code() + ": " + error.getMessage(), error);
+    LOG.error(error.code() + ": " + error.getMessage());
+    LOG.debug(error.code(), error);
     request.setAttribute(FAILED, true);
     response.reset();
     if (error instanceof StoreUnavailableException) response.setHeader("Retry-After", "1");

@@ -199,6 +199,19 @@ class ApplicationTest extends OnBoot {
   }
 
   @Test
+  void signedInByCodeOfOnesOwn() {
+    browser.post("/public/set", "name", "a", "value", "1");
+    String before = browser.cookies.get("session");
+    String id = browser.post("/public/enter", "user", "ada").body();
+    assertEquals(id, at(browser).id());
+    assertNotEquals(before, browser.cookies.get("session"), "no fixation, whatever the code forgets");
+    assertEquals("ada", browser.get("/me").body());
+    assertEquals("1", at(browser).get("a"));
+    assertEquals(500, browser.post("/public/enter", "user", "").status());
+    assertEquals("ada", browser.get("/me").body());
+  }
+
+  @Test
   void invalidated() {
     String id = browser.post("/public/set", "name", "a", "value", "1").body();
     Browser.Answer answer = browser.post("/public/invalidate");

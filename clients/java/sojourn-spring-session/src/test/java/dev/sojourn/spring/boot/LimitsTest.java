@@ -78,6 +78,25 @@ class LimitsTest extends OnBoot {
     assertEquals(1, elsewhere.of("bob").count());
   }
 
+  /** Whatever Spring Security is to do with the session at a login, the token is a new one and the session one. */
+  @Test
+  void fixation() {
+    for (String kind : new String[] {"migrate", "none"}) {
+      ConfigurableApplicationContext context = start(Application.class, "test.fixation=" + kind);
+      Browser browser = browser(context);
+      browser.post("/public/set", "name", "a", "value", "1");
+      String before = browser.cookies.get("session");
+      browser.signIn("bob", "builder");
+      assertEquals("bob", browser.get("/me").body());
+      assertFalse(before.equals(browser.cookies.get("session")));
+      assertTrue(elsewhere.open(before).isNew(), kind);
+      assertEquals("1", at(browser).get("a"));
+      assertEquals(1, elsewhere.of("bob").count());
+      elsewhere.of("bob").revokeAll();
+      context.close();
+    }
+  }
+
   @Test
   void theOldestMakesRoom() {
     ConfigurableApplicationContext context = start(Application.class, "sojourn.max-sessions.max=1");
