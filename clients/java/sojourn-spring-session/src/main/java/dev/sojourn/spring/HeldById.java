@@ -34,6 +34,11 @@ final class HeldById implements Held {
   }
 
   @Override
+  public String storedId() {
+    return stored.id();
+  }
+
+  @Override
   public String changeId() {
     throw noToken("changeSessionId");
   }

@@ -96,8 +96,8 @@ public final class SojournHttpSessionIdResolver implements HttpSessionIdResolver
     Token token = session.token();
     // What has ended is left alone: the browser may have the cookie of a login by now.
     if (token == null || session.cookie() != Session.Cookie.SET) return;
-    if (token.value().equals(request.getAttribute(SENT))) return;
-    request.setAttribute(SENT, token.value());
+    if (token.id().equals(request.getAttribute(SENT))) return;
+    request.setAttribute(SENT, token.id());
     carrier.send(request, response, session, token);
   }
 

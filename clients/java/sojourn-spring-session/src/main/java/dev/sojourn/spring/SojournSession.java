@@ -89,7 +89,9 @@ public final class SojournSession implements Session {
 
   @Override
   public String changeSessionId() {
-    return held.changeId();
+    String id = held.changeId();
+    repository.changing(id, held.storedId());
+    return id;
   }
 
   @Override

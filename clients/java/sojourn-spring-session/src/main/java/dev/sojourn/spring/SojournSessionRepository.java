@@ -10,6 +10,7 @@ import jakarta.servlet.http.HttpServletRequest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -47,6 +48,8 @@ public final class SojournSessionRepository
   private final UnaryOperator<String> principalOf;
   private final List<SojournLoginCustomizer> loginCustomizers;
   private final ApplicationEventPublisher events;
+  /** Ids that sessions are to have with their next save, and where they stand until then: who invalidates names only the new one. */
+  private final Map<String, String> changing = Collections.synchronizedMap(new LastOnes());
   private @Nullable ListableBeanFactory beans;
 
   private SojournSessionRepository(Builder builder) {
@@ -68,6 +71,17 @@ public final class SojournSessionRepository
     specials.put(SojournSession.PrincipalName.NAME, new SojournSession.PrincipalName());
     Object bridge = builder.bridge;
     principalOf = HAS_SECURITY ? WithSecurity.add(specials, values, bridge) : UnaryOperator.identity();
+  }
+
+  /** A request ends before so many others have changed an id. */
+  private static final class LastOnes extends LinkedHashMap<String, String> {
+    private static final long serialVersionUID = 1;
+    private static final int MOST = 10_000;
+
+    @Override
+    protected boolean removeEldestEntry(Map.Entry<String, String> eldest) {
+      return size() > MOST;
+    }
   }
 
   /** In a class of its own, for applications without Spring Security. */
@@ -218,9 +232,14 @@ public final class SojournSessionRepository
     return new SojournSession(this, new HeldByToken(sessions.create()));
   }
 
+  void changing(String id, @Nullable String storedId) {
+    if (storedId != null && !storedId.equals(id)) changing.put(id, storedId);
+  }
+
   /** Drops what it has changed where the session has ended meanwhile. */
   @Override
   public void save(SojournSession session) {
+    changing.remove(session.getId());
     boolean isNew = session.held().isNew() && !session.held().isEnded();
     session.save();
     if (isNew && !session.held().isNew()) events.publishEvent(new SessionCreatedEvent(this, session));
@@ -249,6 +268,8 @@ public final class SojournSessionRepository
   public void deleteById(String id) {
     String publicId = id.length() == Token.LENGTH ? sessions.idOf(id) : id;
     if (publicId == null) return;
+    String before = changing.remove(publicId);
+    if (before != null) publicId = before;
     StoredSession stored = sessions.read(publicId);
     if (sessions.revoke(publicId) && stored != null) events.publishEvent(new SessionDeletedEvent(this, byId(stored)));
   }

@@ -131,6 +131,17 @@ class SojournSessionRepositoryTest extends OnRedis {
   }
 
   @Test
+  void endedUnderAnIdThatItIsToHave() {
+    SojournSession session = stored("a", 1);
+    session.changeSessionId();
+    session.changeSessionId();
+    repository.deleteById(session.getId());
+    assertTrue(server.tell("DBSIZE").startsWith(":0"), "what an invalidate() in the same request does");
+    repository.save(session);
+    assertTrue(server.tell("DBSIZE").startsWith(":0"));
+  }
+
+  @Test
   void twoChangesOfTheIdAtOnceAreOne() {
     SojournSession session = stored("a", 1);
     SojournSession first = again(session);
