@@ -76,7 +76,7 @@ final class ById {
       if (delta.isEmpty()) return true;
       byte[] record = record(found, delta);
       // With the lifetime that it has: nobody has come.
-      RedisEngine.Written result = settings.engine().commit(found.id, base, record, null);
+      RedisEngine.Written result = settings.engine().commit(found.id, base, record, null, false);
       if (result.status() == RedisEngine.Status.DONE) return true;
       if (result.status() == RedisEngine.Status.GONE) return false;
       settings.listener().conflict(found.id);

@@ -18,11 +18,13 @@ public final class Sessions implements AutoCloseable {
   private final Settings settings;
   private final Repository repository;
   private final ById byId;
+  private final @Nullable Expiry expiry;
 
-  Sessions(Settings settings) {
+  Sessions(Settings settings, boolean tellsExpired) {
     this.settings = settings;
     repository = new Repository(settings);
     byId = new ById(settings, repository.reader);
+    expiry = tellsExpired ? new Expiry(settings) : null;
   }
 
   public static SessionsBuilder builder() {
@@ -151,6 +153,7 @@ public final class Sessions implements AutoCloseable {
   /** Closes the connection. Idempotent. */
   @Override
   public void close() {
+    if (expiry != null) expiry.close();
     repository.leftovers.close();
     settings.engine().close();
   }
