@@ -27,6 +27,7 @@ import org.springframework.session.FindByIndexNameSessionRepository;
 import org.springframework.session.SaveMode;
 import org.springframework.session.events.SessionCreatedEvent;
 import org.springframework.session.events.SessionDeletedEvent;
+import org.springframework.session.events.SessionExpiredEvent;
 import org.springframework.session.web.http.SessionRepositoryFilter;
 import org.springframework.util.ClassUtils;
 
@@ -276,9 +277,17 @@ public final class SojournSessionRepository
 
   /** A session has made room at its principal's limit: told of as deleted, without what it held. For a {@code SessionListener}. */
   public void evicted(String id, String principal) {
+    events.publishEvent(new SessionDeletedEvent(this, gone(id, principal)));
+  }
+
+  /** A session's time is over: told of without what it held. For a {@code SessionListener}, with {@code tellExpired()}. */
+  public void expired(String id, @Nullable String principal) {
+    events.publishEvent(new SessionExpiredEvent(this, gone(id, principal)));
+  }
+
+  private SojournSession gone(String id, @Nullable String principal) {
     Instant now = Instant.now();
-    StoredSession gone = new StoredSession(id, principal, Map.of(), now, now, now, Duration.ZERO);
-    events.publishEvent(new SessionDeletedEvent(this, byId(gone)));
+    return byId(new StoredSession(id, principal, Map.of(), now, now, now, Duration.ZERO));
   }
 
   /** By {@link #PRINCIPAL_NAME_INDEX_NAME} alone: of other indexes nothing is known. */

@@ -33,6 +33,8 @@ import org.springframework.util.unit.DataSize;
  * @param rotationPatience How long it does while nobody has used the new one. Default 5 minutes.
  * @param reuseWindow How long the use of a former token is recognised as reuse; 0: not at all. Default 1 hour.
  * @param endReused Whether such a use ends the session.
+ * @param tellExpired Whether sessions that expire are told of: SessionExpiredEvent, HttpSessionListener. Asks Redis every two
+ *     seconds.
  * @param maxSessions Sessions that a principal may have at once.
  * @param merge How an attribute is merged that two requests have changed at once, by its name: counter, fields, or union:&lt;key of
  *     the items&gt;.
@@ -62,6 +64,7 @@ public record SojournProperties(
     @Nullable Duration rotationPatience,
     @Nullable Duration reuseWindow,
     @DefaultValue("false") boolean endReused,
+    @DefaultValue("false") boolean tellExpired,
     @Nullable MaxSessions maxSessions,
     @DefaultValue Map<String, String> merge,
     @Nullable Integer version,

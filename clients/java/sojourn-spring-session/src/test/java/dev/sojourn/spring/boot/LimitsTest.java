@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sojourn.Session;
+import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.springframework.context.ConfigurableApplicationContext;
 
@@ -98,8 +100,8 @@ class LimitsTest extends OnBoot {
   }
 
   @Test
-  void theOldestMakesRoom() {
-    ConfigurableApplicationContext context = start(Application.class, "sojourn.max-sessions.max=1");
+  void theOldestMakesRoom() throws InterruptedException {
+    ConfigurableApplicationContext context = start(Application.class, "sojourn.max-sessions.max=1", "sojourn.tell-expired=true");
     Browser first = browser(context);
     Browser second = browser(context);
     first.signIn("ada", "lovelace");
@@ -107,7 +109,18 @@ class LimitsTest extends OnBoot {
     second.signIn("ada", "lovelace");
     assertEquals("ada", second.get("/me").body());
     assertEquals("/login", first.get("/me").location());
-    assertTrue(context.getBean(Application.Heard.class).told.contains("destroyed " + id), "listeners hear of it");
+    List<String> told = context.getBean(Application.Heard.class).told;
+    assertTrue(told.contains("destroyed " + id), "listeners hear of it");
+    // And of one whose time is over.
+    Session session = at(second);
+    session.setIdleTimeout(Duration.ofMillis(100));
+    session.commit();
+    String expired = "destroyed " + session.id();
+    long end = System.nanoTime() + Duration.ofSeconds(15).toNanos();
+    while (!told.contains(expired)) {
+      assertTrue(System.nanoTime() < end, told.toString());
+      Thread.sleep(50);
+    }
     context.close();
   }
 }
