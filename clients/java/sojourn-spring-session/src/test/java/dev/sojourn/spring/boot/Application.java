@@ -61,6 +61,7 @@ public class Application {
     http.sessionManagement(
         management -> {
           if (fixation.equals("migrate")) management.sessionFixation(fixed -> fixed.migrateSession());
+          if (fixation.equals("new")) management.sessionFixation(fixed -> fixed.newSession());
           if (fixation.equals("none")) management.sessionFixation(fixed -> fixed.none());
         });
     String most = environment.getProperty("test.maximum-sessions");

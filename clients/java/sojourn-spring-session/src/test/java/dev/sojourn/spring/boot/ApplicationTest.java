@@ -199,6 +199,18 @@ class ApplicationTest extends OnBoot {
   }
 
   @Test
+  void ofSeveralCookiesTheOneThatOpens() {
+    browser.post("/public/set", "name", "a", "value", "1");
+    String former = browser.cookies.get("session");
+    browser.signIn("ada", "lovelace");
+    String token = browser.cookies.get("session");
+    browser.cookies.put("session", former + "; session=nothing; session=" + token);
+    assertEquals("ada", browser.get("/me").body());
+    browser.cookies.put("session", token + "; session=" + former);
+    assertEquals("ada", browser.get("/me").body());
+  }
+
+  @Test
   void signedInByCodeOfOnesOwn() {
     browser.post("/public/set", "name", "a", "value", "1");
     String before = browser.cookies.get("session");
