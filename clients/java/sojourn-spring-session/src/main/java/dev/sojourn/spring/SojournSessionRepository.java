@@ -90,7 +90,7 @@ public final class SojournSessionRepository
     private WithSecurity() {}
 
     static UnaryOperator<String> add(Map<String, SpecialAttribute> specials, AttributeValues values, @Nullable Object given) {
-      SojournPrincipalBridge bridge = given instanceof SojournPrincipalBridge found ? found : new UserDetailsBridge(() -> null, null);
+      SojournPrincipalBridge bridge = given instanceof SojournPrincipalBridge found ? found : new UserDetailsBridge(() -> null, null, true);
       specials.put(SecurityContexts.NAME, new SecurityContexts(values, bridge));
       return bridge::principalOf;
     }
@@ -175,11 +175,12 @@ public final class SojournSessionRepository
      * The bridge and the customizers that are beans; without a bridge, one to the only {@code UserDetailsService} there is.
      *
      * @param principal property of a user that is the principal; null: its name
+     * @param storesAuthentication whether sessions hold who is authenticated, without a bridge of one's own
      */
-    public Builder beans(ListableBeanFactory beans, @Nullable String principal) {
+    public Builder beans(ListableBeanFactory beans, @Nullable String principal, boolean storesAuthentication) {
       mapperCustomizers = beans.getBeanProvider(SojournMapperCustomizer.class).orderedStream().toList();
       loginCustomizers = beans.getBeanProvider(SojournLoginCustomizer.class).orderedStream().toList();
-      if (HAS_SECURITY) Bridges.add(this, beans, principal);
+      if (HAS_SECURITY) Bridges.add(this, beans, principal, storesAuthentication);
       return this;
     }
 

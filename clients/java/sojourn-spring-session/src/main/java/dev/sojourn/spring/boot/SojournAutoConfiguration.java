@@ -77,7 +77,7 @@ public class SojournAutoConfiguration {
         .saveMode(properties.saveMode())
         .allowedTypes(properties.allowedTypes())
         .events(events)
-        .beans(beans, properties.principal())
+        .beans(beans, properties.principal(), properties.storeAuthentication())
         .build();
   }
 

@@ -42,6 +42,7 @@ import org.springframework.util.unit.DataSize;
  * @param allowedTypes Classes (com.acme.Cart) and packages (com.acme.*) whose objects may be stored and made again.
  * @param saveMode Whether objects that were only read are looked at for changes too.
  * @param principal Property of the user object that is the principal in all applications. Default: the user's name.
+ * @param storeAuthentication Whether sessions hold who is authenticated; otherwise the UserDetailsService is asked with each request.
  * @param cookie The session's cookie.
  * @param header Name of a header that holds the token, instead of a cookie, for clients that are no browsers.
  */
@@ -71,6 +72,7 @@ public record SojournProperties(
     @DefaultValue List<String> allowedTypes,
     @DefaultValue("on_set_attribute") SaveMode saveMode,
     @Nullable String principal,
+    @DefaultValue("true") boolean storeAuthentication,
     @DefaultValue Cookie cookie,
     @Nullable String header) {
 
