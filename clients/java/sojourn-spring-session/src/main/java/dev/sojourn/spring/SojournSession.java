@@ -264,9 +264,11 @@ public final class SojournSession implements Session {
   void save() {
     writeTouched();
     held.save(accessedAt != null);
-    // Others' changes may have been merged in: the next to ask sees what is stored.
     touched.clear();
-    handed.keySet().removeIf(name -> !MUTEX.equals(name));
+    // Objects in hand stay the same: Spring sets beans of a session again when the response has been written. But who is signed in
+    // is looked up again, and where reading is enough to store, what others have changed meanwhile must not be overwritten.
+    boolean isReadStored = repository.saveMode() != SaveMode.ON_SET_ATTRIBUTE;
+    handed.keySet().removeIf(name -> repository.special(name) != null || (isReadStored && !MUTEX.equals(name)));
   }
 
   /** No values, and not the token. */

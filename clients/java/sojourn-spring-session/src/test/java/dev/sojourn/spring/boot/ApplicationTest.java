@@ -13,6 +13,7 @@ import dev.sojourn.Sessions;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -231,6 +232,13 @@ class ApplicationTest extends OnBoot {
     assertTrue(server.tell("DBSIZE").startsWith(":0"));
     List<String> told = context.getBean(Application.Heard.class).told;
     assertTrue(told.contains("created " + id) && told.contains("destroyed " + id), told.toString());
+  }
+
+  @Test
+  void manyRequestsAtOnce() {
+    browser.post("/public/set", "name", "a", "value", "1");
+    IntStream.range(0, 16).parallel().forEach(i -> browser.copy().post("/public/set", "name", "n" + i, "value", "" + i));
+    assertEquals(17, at(browser).names().size(), "none is lost");
   }
 
   @Test
