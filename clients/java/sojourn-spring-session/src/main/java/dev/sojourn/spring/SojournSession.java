@@ -1,6 +1,7 @@
 package dev.sojourn.spring;
 
 import dev.sojourn.LoginOptions;
+import jakarta.servlet.ServletResponse;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpSession;
 import java.time.Duration;
@@ -41,6 +42,7 @@ public final class SojournSession implements Session {
   private final Set<String> touched = ConcurrentHashMap.newKeySet();
   private @Nullable Instant accessedAt;
   private @Nullable HttpServletRequest request;
+  private @Nullable ServletResponse response;
 
   SojournSession(SojournSessionRepository repository, Held held) {
     this.repository = repository;
@@ -78,8 +80,9 @@ public final class SojournSession implements Session {
   }
 
   /** Says at a login what the client is. */
-  void attach(HttpServletRequest request) {
+  void attach(HttpServletRequest request, ServletResponse response) {
     this.request = request;
+    this.response = response;
   }
 
   @Override
@@ -227,6 +230,9 @@ public final class SojournSession implements Session {
 
   /** In all applications: a new token, at once. What the session holds goes along, but nothing of another user's in Spring. */
   void signIn(String principal) {
+    if (response != null && response.isCommitted()) {
+      throw new IllegalStateException("the response has gone out: its client would never get the token of this sign-in");
+    }
     writeTouched();
     LoginOptions options = LoginOptions.defaults().keepAll();
     HttpServletRequest from = request;

@@ -9,6 +9,7 @@ import jakarta.servlet.http.HttpServletResponse;
 import jakarta.servlet.http.HttpSession;
 import jakarta.servlet.http.HttpSessionEvent;
 import jakarta.servlet.http.HttpSessionListener;
+import java.io.IOException;
 import java.security.Principal;
 import java.util.Collections;
 import java.util.List;
@@ -180,7 +181,13 @@ public class Application {
 
     /** By an application's own code, without Spring Security's filters. */
     @PostMapping("/public/enter")
-    String enter(HttpServletRequest request, HttpServletResponse response, @RequestParam("user") String user) {
+    String enter(
+        HttpServletRequest request,
+        HttpServletResponse response,
+        @RequestParam("user") String user,
+        @RequestParam(name = "late", defaultValue = "false") boolean late)
+        throws IOException {
+      if (late) response.flushBuffer();
       SecurityContext entered = new SecurityContextImpl(
           UsernamePasswordAuthenticationToken.authenticated(user, null, AuthorityUtils.createAuthorityList("ROLE_USER")));
       new HttpSessionSecurityContextRepository().saveContext(entered, request, response);

@@ -225,6 +225,20 @@ class ApplicationTest extends OnBoot {
   }
 
   @Test
+  void notSignedInBehindTheResponse() {
+    browser.post("/public/set", "name", "a", "value", "1");
+    String token = browser.cookies.get("session");
+    try {
+      browser.post("/public/enter", "user", "ada", "late", "true");
+    } catch (AssertionError cutOff) {
+      assertTrue(cutOff.getCause() instanceof java.io.IOException);
+    }
+    assertEquals(token, browser.cookies.get("session"));
+    assertNull(at(browser).principal());
+    assertEquals("1", at(browser).get("a"), "the session is as it was");
+  }
+
+  @Test
   void invalidated() {
     String id = browser.post("/public/set", "name", "a", "value", "1").body();
     Browser.Answer answer = browser.post("/public/invalidate");
