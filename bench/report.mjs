@@ -9,6 +9,7 @@ import * as http from './http/tables.mjs'
 import * as micro from './micro/tables.mjs'
 import * as migrate from './migrate/tables.mjs'
 import * as soak from './soak/tables.mjs'
+import * as spring from './spring/tables.mjs'
 import * as staleness from './staleness/tables.mjs'
 import { renderChecks, renderTables } from './support/markdown.mjs'
 
@@ -17,6 +18,7 @@ const kinds = {
   'bench:micro': micro,
   'bench:growth': growth,
   'bench:migrate': migrate,
+  'bench:spring': spring,
   'bench:staleness': staleness,
   soak,
 }

@@ -5,20 +5,9 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { jdk, MAVEN } from './jdk.mjs'
 
-const OLDEST = 17
-const MAVEN = process.env['MAVEN'] ?? 'mvn'
 const project = fileURLToPath(new URL('../clients/java', import.meta.url))
-
-/** The version of the JDK that Maven would use; undefined where there is none. */
-function jdk() {
-  const maven = spawnSync(MAVEN, ['-B', '-v'], { encoding: 'utf8' })
-  const version = /^Java version: (?:1\.)?(\d+)/m.exec(maven.stdout ?? '')?.[1]
-  const home = /runtime: (.+?)\s*$/m.exec(maven.stdout ?? '')?.[1]
-  // A runtime without a compiler builds nothing.
-  const compiler = home === undefined ? 1 : spawnSync(`${home}/bin/javac`, ['-version']).status
-  return maven.status === 0 && compiler === 0 ? Number(version) : undefined
-}
 
 const MODULES = ['sojourn-core', 'sojourn-spring-session', 'sojourn-spring-session-boot4']
 const REPORTS = MODULES.map((module) => join(project, module, 'target/surefire-reports'))
@@ -44,8 +33,7 @@ function results() {
   return { ...total, reasons }
 }
 
-const version = jdk()
-if (version === undefined || version < OLDEST) {
+if (jdk() === undefined) {
   console.log('skipped: no JDK 17 with Maven')
 } else {
   for (const folder of REPORTS) rmSync(folder, { recursive: true, force: true })

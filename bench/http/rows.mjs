@@ -1,6 +1,6 @@
 // What is measured. Each row is a process with a server of its own.
 import { existsSync } from 'node:fs'
-import { versionOf } from '../support/install.mjs'
+import { ownVersionOf, versionOf } from '../support/install.mjs'
 import { ownVersion } from '../support/run.mjs'
 
 const adapter = (name) =>
@@ -13,6 +13,8 @@ const frameworkNames = {
   fetch: `fetch on @hono/node-server ${versionOf('@hono/node-server')}`,
   hono: `Hono ${versionOf('hono')}`,
   koa: `Koa ${versionOf('koa')}`,
+  h3: `h3 ${ownVersionOf('h3')}`,
+  nest: `Nest ${ownVersionOf('@nestjs/core')} on Express`,
 }
 
 const peer = (name) => `${name} ${versionOf(name)}`
@@ -50,7 +52,7 @@ export function listRows() {
     ['fastify', 'fastify-session', `${peer('@fastify/session')} + ${store}`],
     ['koa', 'koa-session', `${peer('koa-session')} + a store on ${peer('redis')}`],
   ].map(([framework, system, name]) => ({ id: system, name, framework, system, floor: framework }))
-  const own = ['node', 'express', 'fastify', 'koa', 'fetch', 'hono']
+  const own = ['node', 'express', 'fastify', 'koa', 'fetch', 'hono', 'h3', 'nest']
     .filter(adapter)
     .flatMap((framework) =>
       // Without the near cache it is the same work whatever the framework.

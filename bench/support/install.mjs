@@ -28,6 +28,12 @@ export function installPackages() {
   return status === 0
 }
 
+/** Of a framework that is none of bench's packages: the one that the tests run on. */
+export function ownVersionOf(name) {
+  const root = fileURLToPath(new URL('../../package.json', import.meta.url))
+  return JSON.parse(readFileSync(root, 'utf8')).devDependencies[name]
+}
+
 export function versionOf(name) {
   return packagesOf('package-lock.json')[`node_modules/${name}`].version
 }

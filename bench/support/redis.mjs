@@ -23,7 +23,7 @@ export function redisCommand() {
  * @param createClient of the package `redis`
  * @returns `socket`, `pid`, `version`, `command(...args)`, `monitor(listener)`, `stop()`
  */
-export async function startRedis([program, ...args], createClient) {
+export async function startRedis([program, ...args], createClient, { port = 0 } = {}) {
   // Under `chroot DIR …` the server sees paths without DIR, we see them with it.
   const root = program === 'chroot' || program.endsWith('/chroot') ? args[0] : ''
   const directory = mkdtempSync(join(root === '' ? tmpdir() : join(root, 'tmp'), 'sj-bench-'))
@@ -33,7 +33,16 @@ export async function startRedis([program, ...args], createClient) {
     program,
     [
       ...args,
-      ...['--port', '0', '--unixsocket', join(inside, 'redis.sock'), '--unixsocketperm', '700'],
+      ...[
+        '--port',
+        String(port),
+        '--bind',
+        '127.0.0.1',
+        '--unixsocket',
+        join(inside, 'redis.sock'),
+        '--unixsocketperm',
+        '700',
+      ],
       ...['--dir', inside, '--save', '', '--appendonly', 'no', '--loglevel', 'warning'],
     ],
     // A Ctrl-C is for us; we end the server.

@@ -37,9 +37,10 @@ export function prepare(name, { options = {}, longest }) {
     fail,
     say: (text) => console.error(`${name}: ${text}`),
     ends: (stop) => stops.push(stop),
-    async startRedis() {
+    /** @param options `port`: of loopback, for clients that take no unix socket */
+    async startRedis(options) {
       const { createClient } = await import('redis')
-      const redis = await startRedis(server, createClient)
+      const redis = await startRedis(server, createClient, options)
       stops.push(redis.stop)
       return redis
     },

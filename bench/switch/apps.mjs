@@ -8,9 +8,16 @@ const SECRET = 'keyboard cat'
 
 /** The old application: express-session with connect-redis, set up as their documentation recommends. */
 export function oldApp(client) {
-  const app = express()
   const store = new RedisStore({ client })
-  app.use(expressSession({ store, secret: SECRET, resave: false, saveUninitialized: false }))
+  return withOldRoutes(
+    expressSession({ store, secret: SECRET, resave: false, saveUninitialized: false }),
+  )
+}
+
+/** What is written for express-session, whoever gives `req.session`. */
+function withOldRoutes(middleware) {
+  const app = express()
+  app.use(middleware)
   app.get('/me', ({ session }, res) => {
     res.json({ user: session.user, count: session.count })
   })
@@ -31,7 +38,26 @@ export function oldApp(client) {
   return app
 }
 
-/** The same application on Sojourn. @param build what `sojourn`, `sojourn/express` and `sojourn/adopt` export */
+const sourceOf = (connectRedis, client) =>
+  connectRedis({ client, secret: SECRET, principal: 'user', old: 'mirror' })
+
+/** The old application as it is, on Sojourn's form of express-session. @param build see `newApp`, and `sojourn/express-compat` */
+export async function compatApp(build, { client, socket, prefix, onAdopted, onError }) {
+  const { compat, connectRedis } = build
+  const middleware = compat({
+    ...{ redis: socket, prefix, idleTimeout: '1d', absoluteTimeout: '1d' },
+    ...{ secret: 'k'.repeat(32), name: 'sid', resave: false, saveUninitialized: false },
+    principal: ({ user }) => user,
+    adopt: [sourceOf(connectRedis, client)],
+  })
+  const { sessions } = middleware
+  sessions.on('adopted', onAdopted)
+  sessions.on('error', onError)
+  await sessions.ready()
+  return { app: withOldRoutes(middleware), close: () => sessions.close() }
+}
+
+/** The same application, written for Sojourn. @param build what `sojourn`, `sojourn/express` and `sojourn/adopt` export */
 export async function newApp(build, { client, socket, prefix, onAdopted, onError }) {
   const { createSessions, expressSessions, connectRedis } = build
   const sessions = createSessions({
@@ -42,7 +68,7 @@ export async function newApp(build, { client, socket, prefix, onAdopted, onError
       idleTimeout: '1d',
       absoluteTimeout: '1d',
     },
-    adopt: [connectRedis({ client, secret: SECRET, principal: 'user', old: 'mirror' })],
+    adopt: [sourceOf(connectRedis, client)],
   })
   sessions.on('adopted', onAdopted)
   sessions.on('error', onError)

@@ -1,7 +1,7 @@
 // The switch: `npm run bench:switch [-- --users N] [--seconds N]`. An application on express-session + connect-redis
-// is replaced by the same one on Sojourn while people use it, then the other way round, and once more. Each time
-// the new nodes take what comes, and the old ones are drained. Ends with 1 when somebody was signed out,
-// a change was lost, a signed-out session came back, or a request failed.
+// is replaced by the same one on Sojourn while people use it, then the other way round; then by the very same code on
+// compat(), and back. Each time the new nodes take what comes, and the old ones are drained. Ends with 1 when somebody
+// was signed out, a change was lost, a signed-out session came back, or a request failed.
 import { existsSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -43,24 +43,27 @@ if (!installPackages()) fail('`npm ci` in bench/ failed, see above')
 setTimeout(() => fail('takes too long'), LONGEST_RUN).unref()
 // Only now: their packages may have come this moment.
 const { createClient } = await import('redis')
-const { listen, newApp, oldApp } = await import('./apps.mjs')
+const { compatApp, listen, newApp, oldApp } = await import('./apps.mjs')
 const { closeConnections, User } = await import('./user.mjs')
-const [core, express, adopt] = await Promise.all(
-  ['index.js', 'frameworks/express/index.js', 'adopt/index.js'].map(
-    (file) => import(new URL(file, dist).href),
-  ),
+const [core, express, compat, adopt] = await Promise.all(
+  [
+    'index.js',
+    'frameworks/express/index.js',
+    'frameworks/express-compat/index.js',
+    'adopt/index.js',
+  ].map((file) => import(new URL(file, dist).href)),
 )
-const build = { ...core, ...express, ...adopt }
+const build = { ...core, ...express, ...compat, ...adopt }
 
 const server = await startRedis(command, createClient)
 const client = await createClient({ socket: { path: server.socket } }).connect()
 let adopted = 0
 let errors = 0
 const old = () => Promise.all(Array.from({ length: NODES }, () => listen(oldApp(client))))
-const ours = (prefix) =>
+const ours = (make, prefix) =>
   Promise.all(
     Array.from({ length: NODES }, async () => {
-      const { app, close } = await newApp(build, {
+      const { app, close } = await make(build, {
         ...{ client, socket: server.socket, prefix },
         onAdopted: () => adopted++,
         onError: () => errors++,
@@ -70,9 +73,10 @@ const ours = (prefix) =>
   )
 const phases = [
   ['express-session', old],
-  ['Sojourn', () => ours('first')],
+  ['Sojourn', () => ours(newApp, 'first')],
   ['express-session', old],
-  ['Sojourn, with a fresh prefix', () => ours('second')],
+  ['the same code on compat(), with a fresh prefix', () => ours(compatApp, 'second')],
+  ['express-session', old],
 ]
 
 const fresh = () => ({

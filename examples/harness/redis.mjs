@@ -1,10 +1,11 @@
-/** A Redis server of the test's own, on a unix socket, ended with the test. */
+/** A Redis server of the test's own, on a unix socket and where asked on loopback too, ended with the test. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from './site.mjs'
 
 const START_DEADLINE = 15_000
 /** What a client asks about its connection and the clock, not about sessions. */
@@ -24,10 +25,12 @@ async function dial(/** @type {string} */ path) {
   }
 }
 
-export async function startRedis() {
+export async function startRedis({ tcp = false } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'sojourn-example-'))
   const path = join(folder, 'redis.sock')
-  const args = ['--port', '0', '--unixsocket', path, '--save', '', '--appendonly', 'no']
+  const port = tcp ? await freePort() : 0
+  const listen = ['--port', String(port), '--bind', '127.0.0.1']
+  const args = [...listen, '--unixsocket', path, '--save', '', '--appendonly', 'no']
   const server = spawn('redis-server', [...args, '--dir', folder], { stdio: 'ignore' })
   const watching = await dial(path)
   let text = ''
@@ -51,7 +54,7 @@ export async function startRedis() {
   }
 
   return {
-    url: `unix://${path}`,
+    url: tcp ? `redis://127.0.0.1:${port}` : `unix://${path}`,
     /** Names of the commands that the sites send meanwhile. */
     async commandsOf(/** @type {() => unknown} */ work) {
       const from = await mark()

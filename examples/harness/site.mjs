@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 
 const START_DEADLINE = 30_000
 
-async function freePort() {
+export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
@@ -49,7 +49,7 @@ export async function startSite(command, env, /** @type {string} */ cwd) {
     origin,
     output: () => output,
     async stop() {
-      if (child.exitCode !== null) return
+      if (child.exitCode !== null || child.signalCode !== null) return
       const ended = once(child, 'exit')
       child.kill('SIGKILL')
       await ended

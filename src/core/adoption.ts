@@ -241,7 +241,8 @@ export class Adoption {
     const idleTimeout = Math.min(entry.idleTimeout ?? settings.idleTimeout, LONGEST_LIFETIME)
     // Who was promised a longer one has it.
     const absoluteTimeout = Math.max(settings.absoluteTimeout, idleTimeout)
-    const { principal } = entry
+    const attributes = new Map(Object.entries(entry.attributes))
+    const principal = entry.principal ?? this.#repository.ownerOf?.(attributes)
     const name = principal === undefined ? undefined : namePrincipal(principal, settings.pepper)
     const origin = { source: source.name, key: cookie.key }
     const lasts = Math.min(Math.max(entry.lasts, absoluteTimeout), LONGEST_LIFETIME)
@@ -256,7 +257,7 @@ export class Adoption {
         ownerTag: name?.tag,
       },
       meta: adoptedMeta(origin, now, principal, entry.persistent === true),
-      attributes: new Map(Object.entries(entry.attributes)),
+      attributes,
       name,
       ttl: Math.ceil(lasts) + MARGIN,
     }

@@ -1,3 +1,4 @@
+import { isPrivateName, refusePrivateName } from './private-names.ts'
 import { checkAttributeName, cloneValue, equalValues, freezeValue } from './values.ts'
 
 /** One changed attribute: its new value (`undefined`: deleted), or how to make it from the stored one. */
@@ -74,24 +75,27 @@ export class Attributes {
     return change === undefined ? this.#base().has(name) : change.value !== undefined
   }
 
+  /** Those of the application: what belongs to one framework of another language is not listed. */
   names(): string[] {
     const names = new Set([
       ...this.#base().keys(),
       ...(this.#inFlight?.keys() ?? []),
       ...(this.#changes?.keys() ?? []),
     ])
-    return [...names].filter((name) => this.has(name))
+    return [...names].filter((name) => this.has(name) && !isPrivateName(name))
   }
 
-  /** @throws AttributeError for a name that cannot be stored */
+  /** @throws AttributeError for a name that cannot be stored, or is another framework's */
   set(name: string, value: unknown): void {
     checkAttributeName(name)
+    refusePrivateName(name)
     this.#change(name, { value })
   }
 
   /** Records a change that can be made again on another value. */
   update(name: string, make: (value: unknown) => unknown): unknown {
     checkAttributeName(name)
+    refusePrivateName(name)
     const again = (stored: unknown): unknown => make(cloneValue(stored))
     const former = this.#changes?.get(name)
     const value = again(this.view(name))

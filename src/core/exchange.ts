@@ -170,9 +170,15 @@ export class Exchange<Data extends object> {
     const { note } = this
     const nobody = { name: undefined, level: undefined, kind: undefined, limit: undefined }
     const nowhere = { device: undefined, address: undefined, persistent: false }
-    const keep = this.#state.attributes.names()
     const lasting = { idleTimeout, absoluteTimeout }
-    return this.#state.login({ ...nobody, ...nowhere, ...lasting, keep, note, follows: true })
+    return this.#state.login({
+      ...nobody,
+      ...nowhere,
+      ...lasting,
+      keep: 'all',
+      note,
+      follows: true,
+    })
   }
 
   /**
@@ -181,9 +187,18 @@ export class Exchange<Data extends object> {
    * @throws as `Session.login`, and SessionEndedError where the session has ended meanwhile
    */
   assign(principal: string, options: LoginOptions<object>): Promise<void> {
-    const { repository, attributes, note } = this.#state
+    const { repository, note } = this.#state
     const plan = loginPlan(repository.settings, principal, options, note)
-    return this.#state.login({ ...plan, keep: attributes.names(), follows: true })
+    const isKnown = this.owner === principal
+    // It is no sign-in, and no session more.
+    const limit = isKnown ? undefined : plan.limit
+    return this.#state.login({ ...plan, limit, keep: 'all', follows: true, isKnown })
+  }
+
+  /** Whose session it is by what is stored of it, and by the rule of `Sessions.ownedBy`. */
+  get owner(): string | undefined {
+    const { live, repository } = this.#state
+    return live && repository.ownerOf?.(live.attributes())
   }
 
   /** Whether someone else has ended or replaced the session: what this request changes is dropped. */

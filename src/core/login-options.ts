@@ -4,6 +4,7 @@ import { limitOf, type MaxSessions } from './limit.ts'
 import type { LoginPlan } from './login.ts'
 import type { Settings } from './options.ts'
 import { namePrincipal } from './principal.ts'
+import { isPrivateName } from './private-names.ts'
 import { refuseUnknown } from './unknown-options.ts'
 import { isWellFormed } from './values.ts'
 
@@ -86,7 +87,7 @@ export function loginPlan<Data extends object>(
 }
 
 function keptNames(keep: unknown): readonly string[] {
-  if (Array.isArray(keep)) return keep as string[]
+  if (Array.isArray(keep)) return (keep as string[]).filter((name) => !isPrivateName(name))
   throw new OptionError('keep', 'takes a list of attribute names')
 }
 

@@ -5,6 +5,7 @@ import { SessionEndedError, StoreUnavailableError } from './errors.ts'
 import type { Live } from './live.ts'
 import { loginMeta, type Meta, NO_META, withNote, withPersistent } from './meta.ts'
 import type { PrincipalName } from './principal.ts'
+import { isPrivateName } from './private-names.ts'
 import { rebase } from './rebase.ts'
 import type { RecordHeader } from './record.ts'
 import type { Repository } from './repository.ts'
@@ -24,8 +25,8 @@ const CAREFUL_ATTEMPTS = 6
 export interface LoginPlan {
   /** Absent: who was signed in has left, and what is kept is nobody's from now on. */
   readonly name: PrincipalName | undefined
-  /** Names of the attributes that go along. */
-  readonly keep: readonly string[]
+  /** The attributes that go along: by their names, or all of the application's. */
+  readonly keep: readonly string[] | 'all'
   readonly level: number | undefined
   readonly kind: string | undefined
   readonly limit: Limit | undefined
@@ -38,6 +39,11 @@ export interface LoginPlan {
   readonly note: unknown
   /** Nobody has authenticated: where the session before has been ended meanwhile there is no login. */
   readonly follows?: boolean
+  /**
+   * What is stored has said before this request whose session it is: who comes with the former token was as good as signed in,
+   * and is led to the new one.
+   */
+  readonly isKnown?: boolean
 }
 
 /**
@@ -112,11 +118,13 @@ async function supersede(
   repository: Repository,
   before: Live,
   pending: Delta,
-  { keep, follows = false }: LoginPlan,
+  { keep, name, follows = false, isKnown = false }: LoginPlan,
   created: Live,
 ): Promise<Live> {
   const { engine, merges } = repository.settings
-  const trail = { record: makeSuperseded(), ttl: SUPERSEDED_FOR }
+  const trail = isKnown
+    ? repository.rotations.trail('forward', created.header, before.token, created.token)
+    : { record: makeSuperseded(), ttl: SUPERSEDED_FOR }
   let old = before
   let base = before.attributes()
   let delta = pending
@@ -158,6 +166,10 @@ async function supersede(
       break
     }
     old = theirs.live
+    // A parallel request has found out the same: all go on with the one session.
+    const isTheirs = isKnown && old.token.id !== before.token.id
+    if (isTheirs && old.header.ownerTag === name?.tag)
+      return join(repository, created, old, base, delta)
     await carryOver(old.attributes())
   }
   const ended = await repository.destroy(old, { trail })
@@ -170,11 +182,29 @@ async function supersede(
   return live
 }
 
+/** Instead of the session that was made, the one that another has made of the same one. @throws SessionEndedError */
+async function join(
+  repository: Repository,
+  created: Live,
+  theirs: Live,
+  base: ReadonlyMap<string, unknown>,
+  delta: Delta,
+): Promise<Live> {
+  await repository.destroy(created)
+  const changes = rebase(delta, base, theirs.attributes(), repository.settings.merges)
+  if (changes.size === 0) return theirs
+  const stored = await repository.store(theirs, { delta: changes })
+  if (stored.status === 'live') return stored.live
+  throw new SessionEndedError('login')
+}
+
 function pick(
   attributes: ReadonlyMap<string, unknown>,
-  names: readonly string[],
+  keep: LoginPlan['keep'],
 ): Map<string, unknown> {
-  return new Map([...attributes].filter(([name]) => names.includes(name)))
+  const isKept = (name: string): boolean =>
+    keep === 'all' ? !isPrivateName(name) : keep.includes(name)
+  return new Map([...attributes].filter(([name]) => isKept(name)))
 }
 
 function difference(from: ReadonlyMap<string, unknown>, to: ReadonlyMap<string, unknown>): Delta {

@@ -7,6 +7,7 @@ import type { Key } from './keyring.ts'
 import type { LegacyMirror, LegacySource } from './legacy.ts'
 import type { Live } from './live.ts'
 import { formerOf, isPersistent, type Meta, principalOf } from './meta.ts'
+import { withoutPrivate } from './private-names.ts'
 import { openRecord, type RecordHeader } from './record.ts'
 import type { Repository } from './repository.ts'
 import { isStoreError } from './revoke.ts'
@@ -245,7 +246,7 @@ export class Mirror {
     ttl: number,
   ): Promise<void> {
     return this.#mirror.write(key, {
-      attributes: Object.fromEntries(attributes),
+      attributes: Object.fromEntries(withoutPrivate(attributes)),
       principal: principalOf(meta),
       persistent: this.#isLasting(meta, attributes),
       idleTimeout,

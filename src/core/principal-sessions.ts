@@ -9,6 +9,7 @@ import type { EventHub } from './events.ts'
 import type { Mirror } from './mirror.ts'
 import type { Settings } from './options.ts'
 import { openDescriptor, type PrincipalName } from './principal.ts'
+import { refusePrivateName } from './private-names.ts'
 import type { Repository } from './repository.ts'
 import { revoke } from './revoke.ts'
 import { refuseUnknown, requireObject } from './unknown-options.ts'
@@ -162,6 +163,7 @@ export class PrincipalSessions<Data extends object = Record<string, unknown>> {
   ): Promise<ChangedSessions> {
     return this.#change(() => {
       checkAttributeName(name)
+      refusePrivateName(name)
       const checked = checkedUpdate(name, make)
       return (attributes) => new Map([[name, { value: checked(cloneValue(attributes.get(name))) }]])
     })
@@ -179,6 +181,7 @@ export class PrincipalSessions<Data extends object = Record<string, unknown>> {
       const delta = new Map<string, Change>()
       for (const [name, value] of Object.entries(values)) {
         checkAttributeName(name)
+        refusePrivateName(name)
         delta.set(name, { value })
       }
       return () => delta

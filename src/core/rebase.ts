@@ -1,5 +1,6 @@
 import type { Change, Delta } from './attributes.ts'
 import type { Merge } from './merge.ts'
+import { isPrivateName } from './private-names.ts'
 import { cloneValue, equalValues } from './values.ts'
 
 export type Merges = ReadonlyMap<string, Merge<unknown>>
@@ -45,8 +46,9 @@ export const yieldTo: Rebase = () => new Map()
 export function replaceBy(attributes: ReadonlyMap<string, unknown>): Rebase {
   return (_delta, _base, theirs) => {
     const whole = new Map<string, Change>()
-    for (const name of theirs.keys())
-      if (!attributes.has(name)) whole.set(name, { value: undefined })
+    for (const name of theirs.keys()) {
+      if (!attributes.has(name) && !isPrivateName(name)) whole.set(name, { value: undefined })
+    }
     for (const [name, value] of attributes) whole.set(name, { value })
     return whole
   }

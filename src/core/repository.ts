@@ -105,6 +105,9 @@ export interface DestroyHow {
   readonly waitFor?: WaitFor | undefined
 }
 
+/** Whose session it is, by its attributes; nothing: nobody's. */
+export type OwnerRule = (attributes: ReadonlyMap<string, unknown>) => string | undefined
+
 /** After so many conflicts in a row a commit gives up. */
 export const MOST_ATTEMPTS = 32
 /** From this attempt on writers step out of each other's way, for random and growing milliseconds. */
@@ -120,6 +123,8 @@ export class Repository {
   readonly rotations: Rotations
   readonly leftovers: Leftovers
   readonly denials: Denials
+  /** See `Sessions.ownedBy`. */
+  ownerOf: OwnerRule | undefined
   /** Absent where no sessions of another system are taken over. */
   readonly adoption: Adoption | undefined
   readonly #events: EventHub

@@ -3,6 +3,7 @@ import { type Engine, hasListing, type ScannedRecord, type SessionId } from './e
 import { OptionError } from './errors.ts'
 import { noteOf, principalOf } from './meta.ts'
 import type { Settings } from './options.ts'
+import { withoutPrivate } from './private-names.ts'
 import { openRecord } from './record.ts'
 import { migrateData } from './schema.ts'
 import type { StoredSession } from './stored-session.ts'
@@ -63,7 +64,7 @@ function openScanned(
     // Whoever comes with its token finds no session there either, and has it reported.
   }
   if (migrated === undefined) return undefined
-  const { attributes } = migrated
+  const attributes = withoutPrivate(migrated.attributes)
   const { idleTimeout } = header
   const expiresAt = engine.now() + ttl
   return {

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { codecs, type Decoded } from './codec.ts'
 import { OptionError, SchemaError } from './errors.ts'
+import { isPrivateName, withoutPrivate } from './private-names.ts'
 import { cloneValue, kindOf, refusal } from './values.ts'
 
 /** Makes the data of version n + 1 from that of version n, at once. May change and return its argument. */
@@ -74,7 +75,7 @@ export function migrateData(
   from: number,
 ): Attributes | undefined {
   if (from >= schema.version) return stored
-  let data: object = Object.fromEntries(stored.attributes)
+  let data: object = Object.fromEntries(withoutPrivate(stored.attributes))
   for (let version = from; version < schema.version; version++) {
     const step = schema.migrate.get(version)
     if (step === undefined) return undefined
@@ -85,8 +86,11 @@ export function migrateData(
       throw new TypeError(`migrate[${version}] must return the new data`)
     }
   }
+  const others = [...stored.attributes].filter(([name]) => isPrivateName(name))
   const { messagepack } = codecs
-  return messagepack.decode(messagepack.encode(new Map(Object.entries(data)), new Map()))
+  return messagepack.decode(
+    messagepack.encode(new Map([...Object.entries(data), ...others]), new Map()),
+  )
 }
 
 /**
@@ -99,7 +103,8 @@ export async function validateData(
   attributes: ReadonlyMap<string, unknown>,
 ): Promise<void> {
   if (schema.validate === undefined) return
-  const data = Object.fromEntries([...attributes].map(([name, value]) => [name, unshared(value)]))
+  const shown = withoutPrivate(attributes)
+  const data = Object.fromEntries([...shown].map(([name, value]) => [name, unshared(value)]))
   const result = await schema.validate['~standard'].validate(data)
   const issues = []
   for (const issue of result.issues ?? []) {

@@ -21,7 +21,7 @@ import { openExchange } from './open-exchange.ts'
 import type { Settings } from './options.ts'
 import { namePrincipal } from './principal.ts'
 import { OwnSessions, PrincipalSessions, type SignedIn } from './principal-sessions.ts'
-import { Repository } from './repository.ts'
+import { type OwnerRule, Repository } from './repository.ts'
 import { revoke } from './revoke.ts'
 import { type ScannedSession, scanSessions } from './scan.ts'
 import { Session, STAMP, type Watchable } from './session.ts'
@@ -276,6 +276,14 @@ export class Sessions<Data extends object = Record<string, unknown>> {
    */
   lastingBy(rule: LastingRule): void {
     this.#repository.adoption?.mirror?.lastingBy(rule)
+  }
+
+  /**
+   * For adapters whose applications say by the session's data whose it is: how. Sessions that are taken over from another
+   * system, and whose source does not say it, are that principal's at once.
+   */
+  ownedBy(rule: OwnerRule): void {
+    this.#repository.ownerOf = rule
   }
 
   /** For adapters: `from` takes `other` too, where a framework hands out several objects for a request. */

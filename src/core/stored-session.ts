@@ -5,6 +5,7 @@ import { OptionError, SessionConflictError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import { noteOf, withNote } from './meta.ts'
 import type { Settings } from './options.ts'
+import { withoutPrivate } from './private-names.ts'
 import { encodeRecord, nextRevision, type Opened, openRecord } from './record.ts'
 import { backOff, MOST_ATTEMPTS, type Repository } from './repository.ts'
 import { recordPages } from './scan.ts'
@@ -38,6 +39,8 @@ interface Found {
   readonly record: Uint8Array
   readonly opened: Opened & { status: 'open' }
   readonly session: StoredSession
+  /** All, also what other frameworks keep there for themselves. */
+  readonly all: ReadonlyMap<string, unknown>
 }
 
 /** Rotations within one grace make a chain of forwards. */
@@ -80,9 +83,9 @@ export class StoredSessions {
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
       const found = await this.#find(asked)
       if (found === undefined) return false
-      const { id, opened, session } = found
+      const { id, opened, session, all } = found
       const { delta, note, idleTimeout } = change(session)
-      const attributes = applyDelta(session.attributes, delta)
+      const attributes = applyDelta(all, delta)
       await validateData(schema, attributes)
       const { header } = opened
       const isOwned = header.ownerTag !== undefined
@@ -149,11 +152,11 @@ export class StoredSessions {
       if (this.#repository.denials.has(id, header.ownerTag)) return undefined
       const migrated = migrateData(schema, opened, header.schema)
       if (migrated === undefined) return undefined
-      const { attributes } = migrated
+      const attributes = withoutPrivate(migrated.attributes)
       const expiresAt = engine.now() + stored.ttl
       const { idleTimeout } = header
       const session = { id, attributes, note: noteOf(meta), idleTimeout, expiresAt }
-      return { id, record, opened, session }
+      return { id, record, opened, session, all: migrated.attributes }
     }
     return undefined
   }

@@ -117,6 +117,77 @@ describe('leave', () => {
   })
 })
 
+describe('assign', () => {
+  const owner = (data: ReadonlyMap<string, unknown>): string | undefined =>
+    data.get('user') as string | undefined
+
+  it('and leave take along what another request has set meanwhile, also a new attribute', async () => {
+    const { enter, leave } = setUp()
+    const first = await enter()
+    first.session.set('n', 1)
+    const cookie = await leave(first)
+    const [slow, quick] = [await enter(cookie), await enter(cookie)]
+    quick.session.set('cart', ['pear'])
+    await quick.commit()
+    slow.session.set('user', 'ada')
+    await slow.assign('ada', {})
+    const signedIn = await leave(slow)
+    const data = { n: 1, cart: ['pear'], user: 'ada' }
+    expect((await enter(signedIn)).session.toJSON()).toEqual(data)
+    const [leaving, other] = [await enter(signedIn), await enter(signedIn)]
+    other.session.set('m', 2)
+    await other.commit()
+    leaving.session.delete('user')
+    await leaving.disown(60_000)
+    expect((await enter(await leave(leaving))).session.toJSON()).toEqual({
+      n: 1,
+      cart: ['pear'],
+      m: 2,
+    })
+  })
+
+  it('by what a request has set: the former token is refused at once', async () => {
+    const { sessions, other, enter, leave } = setUp()
+    for (const each of [sessions, other]) each.ownedBy(owner)
+    const first = await enter()
+    first.session.set('n', 1)
+    const cookie = await leave(first)
+    const second = await enter(cookie)
+    second.session.set('user', 'ada')
+    await second.assign('ada', {})
+    expect((await enter(await leave(second), other)).session.principal).toBe('ada')
+    expect((await enter(cookie, other)).session.isNew).toBe(true)
+  })
+
+  it('by what has been stored before, in parallel: one session, nothing lost, nobody turned away', async () => {
+    const { sessions, other, enter, leave } = setUp({ maxSessions: 1 })
+    for (const each of [sessions, other]) each.ownedBy(owner)
+    const first = await enter()
+    first.session.set('user', 'ada')
+    const cookie = await leave(first)
+    const parallel = await Promise.all(
+      [sessions, other, sessions].map(async (at) => enter(cookie, at)),
+    )
+    const late = await enter(cookie)
+    const cookies = await Promise.all(
+      parallel.map(async (exchange, i) => {
+        exchange.session.set(`a${i}`, i)
+        await exchange.assign('ada', {})
+        return leave(exchange)
+      }),
+    )
+    late.session.set('late', true)
+    cookies.push(await leave(late))
+    const data = { user: 'ada', a0: 0, a1: 1, a2: 2, late: true }
+    for (const each of [...cookies, cookie]) {
+      const { session } = await enter(each, other)
+      expect(session.toJSON()).toEqual(data)
+      expect(session.principal).toBe('ada')
+    }
+    expect(await sessions.of('ada').count()).toBe(1)
+  })
+})
+
 describe('deliver', () => {
   it('says whether the browser holds the token; without a session there is nothing', async () => {
     const { enter } = setUp()

@@ -2,6 +2,7 @@ import { sample } from '../../support/sample.mjs'
 
 const cookieOf = {
   fetch: (request) => request.headers.get('cookie') ?? undefined,
+  h3: ({ req }) => req.headers.get('cookie') ?? undefined,
   hono: (c) => c.req.header('cookie'),
 }
 const byNode = (req) => req.headers.cookie

@@ -39,6 +39,20 @@ const adapters = {
     const { fetchSessions } = await import('../../../dist/frameworks/fetch/index.js')
     return { wrap: fetchSessions(sessions), ...byMethod((request) => sessions.from(request)) }
   },
+  async h3(sessions) {
+    const { h3Sessions } = await import('../../../dist/frameworks/h3/index.js')
+    return {
+      register: (app) => app.use(h3Sessions(sessions)),
+      ...byMethod((event) => event.context.session),
+    }
+  },
+  async nest(sessions) {
+    const { SojournModule } = await import('../../../dist/frameworks/nest/index.js')
+    return {
+      imports: [SojournModule.forRoot({ sessions })],
+      ...byMethod((req) => req.session),
+    }
+  },
   async hono(sessions) {
     const { honoSessions } = await import('../../../dist/frameworks/hono/index.js')
     return {

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import shutil
 import subprocess
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from sojourn import BigInt, Map, Sessions, counter
+from sojourn import Sessions, counter
 from sojourn.codecs import JSON, MESSAGEPACK
 from sojourn.keyring import Keyring
 from sojourn.principal import name_principal
@@ -21,12 +22,17 @@ from sojourn.record import Opened, RecordHeader, RecordSettings, encode_record, 
 from sojourn.token import create_token, parse_token
 from sojourn.values import MalformedPayload, equal_values
 
+from . import web
 from .conftest import SECRETS
+from .random_values import random_value
 from .servers import Server
+from .test_flask import application
+from .test_starlette import fastapi
 
 ROOT = Path(__file__).resolve().parents[3]
 DIST = ROOT / "dist"
 COUNT = 1_000
+PREFIX = "interop"
 KEYRING = Keyring(SECRETS)
 
 
@@ -60,14 +66,14 @@ class Node:
 def node(server: Server) -> Iterator[Node]:
     if shutil.which("node") is None or not (DIST / "index.js").is_file():
         pytest.skip("no node, or the library is not built (npm run build)")
-    started = Node(server.url, "interop")
+    started = Node(server.url, PREFIX)
     yield started
     started.stop()
 
 
 @pytest.fixture
 def sessions(server: Server) -> Iterator[Sessions]:
-    with Sessions(server.url, secrets=SECRETS, prefix="interop", merge={"n": counter}) as made:
+    with Sessions(server.url, secrets=SECRETS, prefix=PREFIX, merge={"n": counter}) as made:
         yield made
 
 
@@ -92,33 +98,6 @@ def test_python_opens_what_node_has_made(node: Node) -> None:
         for codec in (MESSAGEPACK, JSON):
             again = codec.decode(codec.encode(found.attributes, found.meta))
             assert json.loads(text_of(again.attributes, again.meta)) == json.loads(text_of(found.attributes, found.meta))
-
-
-TEXTS = ["", "a", "Zoë 🙂", '\u2028\0"\\', "__proto__", "$date", "1", "x" * 300, "\U0010ffff"]
-NUMBERS = [0, 1, -1, 127, 128, -32, -33, 255, 256, 65535, 65536, 2**32, -(2**31), 2**53 - 1, -(2**53 - 1)]
-BIGINTS = [2**53, 2**63, 2**64, -(2**63), -(2**64), 10**100, BigInt(3), BigInt(-128)]
-FLOATS = [0.0, -0.0, 1.5, 3.0, 1e20, 5e-324, 1.7e308, float("nan"), float("inf"), float("-inf")]
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-DATES = [EPOCH + timedelta(milliseconds=ms) for ms in (0, -1, 1732440000123, 2**32 * 1000, 2**34 * 1000)]
-ENDS = [datetime.min.replace(tzinfo=timezone.utc), datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=timezone.utc)]
-
-
-def random_value(rng: random.Random, depth: int = 0) -> Any:
-    def many() -> list[Any]:
-        return [random_value(rng, depth + 1) for _ in range(rng.randrange(4))]
-
-    def keys() -> list[Any]:
-        return rng.sample([*TEXTS, *NUMBERS, None, 1.5, b"\x01", (1, "a"), DATES[0]], rng.randrange(4))
-
-    simple = [None, True, False, *TEXTS, *NUMBERS, *BIGINTS, *FLOATS, *DATES, *ENDS, rng.randbytes(rng.randrange(40))]
-    made = [
-        lambda: rng.choice(simple),
-        many,
-        lambda: dict(zip(rng.sample(TEXTS, 4), many(), strict=False)),
-        lambda: Map(zip(keys(), many(), strict=False)),
-        lambda: set(keys()),
-    ]
-    return rng.choice(made[: 1 if depth > 3 else None])()
 
 
 def test_node_opens_what_python_has_made(node: Node) -> None:
@@ -242,3 +221,29 @@ def test_sign_ins_and_sign_outs_of_both(node: Node, sessions: Sessions) -> None:
     mine["n"] = 1
     mine.commit()
     assert mine.ended
+
+
+def test_sign_ins_of_both_behind_frameworks(node: Node, server: Server) -> None:
+    """Node, FastAPI and Flask as three applications of one site."""
+
+    async def case() -> None:
+        async with web.node(server.url, PREFIX) as asynchronous, web.browser(fastapi(asynchronous)) as one:
+            with Sessions(server.url, secrets=SECRETS, prefix=PREFIX) as sessions:
+                two = httpx.Client(transport=httpx.WSGITransport(app=application(sessions)), base_url="https://app.test")
+                token = node("set", token=None, content=text_of({"cart": ["pear"]}), login="ada")["token"]
+                cookie = {"cookie": f"{web.COOKIE}={token}"}
+                assert (await one.get("/me", headers=cookie)).json() == {"principal": "ada"}
+                assert two.get("/read", headers=cookie).json() == {"cart": ["pear"], "principal": "ada"}
+                visited = two.get("/visit", headers=cookie).json()
+                assert visited["cart"] == ["pear", "apple"]
+                assert json.loads(node("get", token=token)["content"])[0] == {"cart": ["pear", "apple"], "n": 1}
+                await one.post("/login/grace")
+                grace = one.cookies[web.COOKIE]
+                assert node("get", token=grace)["principal"] == "grace"
+                two.get("/logout", headers={"cookie": f"{web.COOKIE}={grace}"})
+                assert node("get", token=grace)["isNew"]
+                assert (await one.get("/me")).status_code == 401
+                node("logout", token=token)
+                assert two.get("/read", headers=cookie).json() == {"principal": None}
+
+    asyncio.run(case())

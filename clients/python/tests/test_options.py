@@ -74,6 +74,8 @@ URL = "redis://127.0.0.1:1/0"
         ("cookie.path", {"cookie": {"path": "/; Domain=evil"}}),
         ("cookie.domain", {"cookie": {"domain": "evil; x"}}),
         ("cookie.partitioned", {"cookie": {"partitioned": True, "secure": False}}),
+        ("namespace", {"namespace": "flask"}),
+        ("namespace", {"namespace": 1}),
         ("idle_timout", {"idle_timout": "1h"}),
     ],
 )

@@ -32,6 +32,7 @@ def test_a_wheel_of_a_source_distribution(tmp_path: Path) -> None:
         shipped = {Path(name).name: files.read(name) for name in files.namelist() if name.endswith(".lua")}
         assert shipped == {path.name: path.read_bytes() for path in SCRIPTS.glob("*.lua")}
         assert {"sojourn/py.typed", "sojourn/scripts/commit.lua"} <= set(files.namelist())
+        assert "sojourn/django/templates/admin/sojourn/session/page.html" in files.namelist()
         files.extractall(tmp_path / "installed")
     # Installed, it finds its own.
     code = "import sojourn.lua as lua; print(lua.script('commit').sha1, lua._folder())"

@@ -4,6 +4,7 @@ import { inForm, namedCookie } from '../../core/cookie.ts'
 import { ENGINE_OPTION_NAMES } from '../../core/engine-option-names.ts'
 import { OptionError } from '../../core/errors.ts'
 import { SESSIONS_OPTION_NAMES } from '../../core/options.ts'
+import { principalFrom } from '../../core/principal-from.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { SIGNED } from '../../core/token-form.ts'
 import { refuseUnknown } from '../../core/unknown-options.ts'
@@ -119,6 +120,9 @@ export function settingsOf<Data extends object>(options: CompatOptions<Data>): S
   const sessions = sessionsOf(options, name, isUsuallyLasting)
   sessions.checkCookieName(name)
   sessions.lastingBy((meta) => isLasting(meta, cookies))
+  const { principal } = options
+  if (principal)
+    sessions.ownedBy((data) => principalFrom(principal(Object.fromEntries(data) as never)))
   const cookieReader = namedCookie(name, SIGNED)
   readInHandshakes(sessions, name, cookieReader)
   for (const option of ['resave', 'saveUninitialized'] as const) {

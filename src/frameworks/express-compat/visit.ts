@@ -418,9 +418,15 @@ export class Visit implements ResponseExchange, Home {
     return principalFrom(principal(session))
   }
 
-  /** Whether it names another principal than the session has. One that somebody has ended has none any more. */
+  /**
+   * Whether it is to be another principal's than it is. What this request has not changed says nothing of who has signed in by
+   * other means; and one that somebody has ended is nobody's any more.
+   */
   #isOthers(session: CompatSession): boolean {
-    return !this.#exchange.ended && this.#principalOf(session) !== this.#attributes.principal
+    const named = this.#principalOf(session)
+    const { principal } = this.#attributes
+    if (this.#exchange.ended || named === principal) return false
+    return principal === undefined || named !== this.#exchange.owner
   }
 
   async #store(session: CompatSession, held: Held, explicit: boolean): Promise<void> {

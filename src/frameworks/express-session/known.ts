@@ -1,5 +1,6 @@
 import type { SessionData } from 'express-session'
 import { SessionConflictError } from '../../core/errors.ts'
+import { withoutPrivate } from '../../core/private-names.ts'
 import { rebase } from '../../core/rebase.ts'
 import type { SessionState } from '../../core/session-state.ts'
 import { cloneValue, equalValues, setOwn } from '../../core/values.ts'
@@ -44,7 +45,7 @@ export function knownNew(sid: string, state: SessionState): Known {
 /** The session as express-session takes it, and what is known of that object. */
 export function giveSession(sid: string, state: SessionState): [data: SessionData, known: Known] {
   const { live, repository } = state
-  const attributes = live?.attributes() ?? NOTHING
+  const attributes = withoutPrivate(live?.attributes() ?? NOTHING)
   const left = (live?.lease.expiresAt ?? 0) - repository.settings.engine.now()
   const data = dataOf(attributes, left)
   const stored = storedCookie(attributes)

@@ -28,17 +28,31 @@ const APPS = {
       ...(name && { name }),
       ...{ resave: false, saveUninitialized: false },
     })
-    return [expressApp(middleware), middleware.sessions]
+    const { sessions } = middleware
+    const signIn = (req, res, next) => {
+      const done = sessions.from(req).login(req.params.user)
+      done.then(() => res.json({}), next)
+    }
+    return [expressApp(middleware, (app) => app.get('/by-other-means/:user', signIn)), sessions]
   },
-  fastify: async (cookieName, { maxAge, ...options }) => {
+  fastify: async (cookieName, { maxAge, principal, ...own }) => {
     const given = { saveUninitialized: false, rolling: false, ...(cookieName && { cookieName }) }
     const cookie = { secure: false, ...(maxAge && { maxAge }) }
-    const sessions = createSessions({ ...options, absoluteTimeout: '60d' })
+    const sessions = createSessions({ ...own, absoluteTimeout: '60d' })
     const close = async (error) => {
       await sessions.close()
       throw error
     }
-    const app = await fastifyAppOn(fastifySession, { ...given, sessions, cookie }).catch(close)
+    const options = { ...given, sessions, cookie, ...(principal && { principal }) }
+    const more = (app) => {
+      app.get('/by-other-means/:user', (request) =>
+        sessions
+          .from(request)
+          .login(request.params.user)
+          .then(() => ({})),
+      )
+    }
+    const app = await fastifyAppOn(fastifySession, options, more).catch(close)
     return [app, sessions]
   },
   koa: async (key, options) => {

@@ -27,9 +27,11 @@ export function expressSessionApp({ client, prefix = 'sess:', secret, maxAge, co
 }
 
 /** On whatever gives `req.session` as express-session does. */
-export function expressApp(middleware) {
+/** @param more adds routes */
+export function expressApp(middleware, more) {
   const app = express()
   app.use(middleware)
+  more?.(app)
   app.get('/me', (req, res) => {
     const { cookie: _, ...data } = req.session
     res.json(data)
@@ -74,10 +76,11 @@ export function fastifyApp({ client, prefix = 'sess:', secret, maxAge, algorithm
 }
 
 /** On whatever gives `request.session` as @fastify/session does. */
-export async function fastifyAppOn(plugin, options) {
+export async function fastifyAppOn(plugin, options, more) {
   const app = fastify()
   app.register(fastifyCookie)
   app.register(plugin, options)
+  more?.(app)
   app.get('/me', async ({ session }) => {
     const { cookie: _, ...data } = session
     return data

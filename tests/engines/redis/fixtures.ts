@@ -10,9 +10,13 @@ export function newId(partition: string = PARTITION): string {
   return partition + randomBytes(16).toString('base64url')
 }
 
-/** 2 bytes of format, the stamp (`revision` and 4 bytes of nonce), then the payload. */
+/**
+ * 2 bytes of format, the stamp (`revision` and 4 bytes of nonce), then the payload. A format by chance would say of
+ * one record in 512 that it is a trail.
+ */
 export function record(revision: number, payload: string | Buffer = 'data'): Buffer {
   const header = randomBytes(10)
+  header.writeUInt16BE(0x0100, 0)
   header.writeUInt32BE(revision, 2)
   return Buffer.concat([header, Buffer.from(payload)])
 }

@@ -1,8 +1,10 @@
 import type { SessionData } from 'express-session'
 import type { SojournStore } from 'sojourn/express-session'
 import { describe, expect, it } from 'vitest'
+import { createKeyring } from '../../../src/core/keyring.ts'
+import { openRecord } from '../../../src/core/record.ts'
 import type { Place } from './place.ts'
-import { openStore } from './site.ts'
+import { openStore, SECRETS } from './site.ts'
 
 const COOKIE = { originalMaxAge: 60_000, httpOnly: true, path: '/', secure: true }
 
@@ -33,6 +35,33 @@ export function contractCases(place: () => Place): void {
       const found = await store.get('sid')
       expect(found).toMatchObject({ n: 1, cart: [{ id: 'a', count: 2 }], cookie: COOKIE })
       expect(await store.get('another')).toBeUndefined()
+    })
+
+    it('what another framework keeps in a session is not handed out, and stays', async () => {
+      const { store } = open()
+      await store.set('sid', data({ n: 1 }))
+      const id = store.idOf('sid')
+      const { stored } = store.sessions
+      const delta = new Map([['django:_auth_user_hash', { value: 'hash' }]])
+      expect(await stored.change(id, () => ({ delta, note: undefined }))).toBe(true)
+      const theirs = async (): Promise<unknown> => {
+        const { record } = (await store.sessions.engine.load(id)) ?? { record: new Uint8Array() }
+        const opened = openRecord(record, { keyring: createKeyring(SECRETS), id, token: undefined })
+        return opened.status === 'open' && opened.attributes.get('django:_auth_user_hash')
+      }
+      expect(await theirs()).toBe('hash')
+      expect(await valuesOf(store, 'sid')).toEqual({ n: 1 })
+      const found = (await store.get('sid')) as SessionData
+      found.n = 2
+      await store.set('sid', found)
+      expect(await valuesOf(store, 'sid')).toEqual({ n: 2 })
+      expect(await theirs()).toBe('hash')
+      // By an object that the store has not made: all is replaced.
+      await store.set('sid', data({ name: 'ada' }))
+      expect(await valuesOf(store, 'sid')).toEqual({ name: 'ada' })
+      expect(await theirs()).toBe('hash')
+      const [listed] = await store.all()
+      expect(listed).not.toHaveProperty('django:_auth_user_hash')
     })
 
     it('and by callbacks', async () => {

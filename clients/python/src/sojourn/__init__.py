@@ -7,6 +7,7 @@ signed in to the others, and whoever signs out of one is signed out of all.
 from .cookie import SetCookie
 from .duration import Duration
 from .errors import (
+    HeadersSentError,
     NotSignedInError,
     OptionError,
     SessionAttributeError,
@@ -37,6 +38,7 @@ __all__ = [
     "BigInt",
     "CookieOptions",
     "Duration",
+    "HeadersSentError",
     "LimitedLogin",
     "Map",
     "Members",

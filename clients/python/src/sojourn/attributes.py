@@ -101,16 +101,18 @@ class Attributes:
         else:
             self._change(name, pending)
 
-    def clear(self) -> None:
+    def clear(self, stays: Callable[[str], bool] = lambda _: False) -> None:
         for name in self.names():
-            self.set(name, ABSENT)
+            if not stays(name):
+                self.set(name, ABSENT)
 
     @property
     def dirty(self) -> bool:
         """Whether there is anything to commit."""
-        if any(self._counts(name, change) for name, change in self._changes.items()):
+        # Asked several times a request: what most have not is not gone through.
+        if self._changes and any(self._counts(name, change) for name, change in self._changes.items()):
             return True
-        return any(self._changed(name) for name in self._drafts)
+        return bool(self._drafts) and any(self._changed(name) for name in self._drafts)
 
     def take(self) -> dict[str, Change]:
         """Starts a commit: what has changed since the last one. End it with `settle` or `give_back`."""

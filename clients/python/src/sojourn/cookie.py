@@ -99,5 +99,17 @@ class CookiePolicy:
         return SetCookie(self.name, value, seconds, self.path, self.domain, self.secure, self.same_site, self.partitioned)
 
 
+def cookie_values(header: str, name: str) -> list[str]:
+    """All values that a Cookie header holds under the name, in its order; no parsing of the others.
+
+    Browsers send the cookie of the longest path first (RFC 6265, section 5.4).
+    """
+    front = f"{name}="
+    if front not in header:
+        return []
+    pairs = (pair.strip(" \t") for pair in header.split(";"))
+    return list(dict.fromkeys(pair[len(front) :] for pair in pairs if pair.startswith(front)))
+
+
 def _is_domain(value: object) -> bool:
     return isinstance(value, str) and len(value) <= 253 and _DOMAIN.fullmatch(value) is not None

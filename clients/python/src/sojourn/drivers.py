@@ -157,23 +157,25 @@ class SyncDriver:
             return None
         if isinstance(step, Read):
             try:
-                return self._read(step.key)
+                return self._read(step)
             except (ConnectionError, TimeoutError) as error:
                 if isinstance(error, AuthenticationError):
                     raise
                 # Connections of a pool may have died unnoticed, and to ask twice does no harm.
                 self.clock.forget()
-                return self._read(step.key)
+                return self._read(step)
         try:
             return self.client.execute_command("EVALSHA", step.script.sha1, *_arguments(step))
         except NoScriptError:
             # After a restart or SCRIPT FLUSH; nothing was carried out. EVAL makes it known again.
             return self.client.execute_command("EVAL", step.script.text, *_arguments(step))
 
-    def _read(self, key: str) -> tuple[bytes | None, int]:
+    def _read(self, step: Read) -> tuple[bytes | None, int | None]:
+        if not step.with_ttl:
+            return self.client.execute_command("GET", step.key), None
         with self.client.pipeline(transaction=False) as pipe:
-            pipe.get(key)
-            pipe.pttl(key)
+            pipe.get(step.key)
+            pipe.pttl(step.key)
             record, ttl = pipe.execute()
         return record, ttl
 
@@ -228,23 +230,25 @@ class AsyncDriver:
             return None
         if isinstance(step, Read):
             try:
-                return await self._read(step.key)
+                return await self._read(step)
             except (ConnectionError, TimeoutError) as error:
                 if isinstance(error, AuthenticationError):
                     raise
                 # Connections of a pool may have died unnoticed, and to ask twice does no harm.
                 self.clock.forget()
-                return await self._read(step.key)
+                return await self._read(step)
         try:
             return await self.client.execute_command("EVALSHA", step.script.sha1, *_arguments(step))
         except NoScriptError:
             # After a restart or SCRIPT FLUSH; nothing was carried out. EVAL makes it known again.
             return await self.client.execute_command("EVAL", step.script.text, *_arguments(step))
 
-    async def _read(self, key: str) -> tuple[bytes | None, int]:
+    async def _read(self, step: Read) -> tuple[bytes | None, int | None]:
+        if not step.with_ttl:
+            return await self.client.execute_command("GET", step.key), None
         pipe = self.client.pipeline() if self._is_cluster else self.client.pipeline(transaction=False)
         async with pipe:
-            pipe.get(key)
-            pipe.pttl(key)
+            pipe.get(step.key)
+            pipe.pttl(step.key)
             record, ttl = await pipe.execute()
         return record, ttl

@@ -103,6 +103,15 @@ class SessionElsewhereError(SojournError):
         self.region = region
 
 
+class HeadersSentError(SojournError):
+    """The headers have gone out: what needs a new cookie comes too late. Nothing was written."""
+
+    code = "ERR_SOJOURN_HEADERS_SENT"
+
+    def __init__(self, operation: str) -> None:
+        super().__init__(f"{operation}: the headers have been sent, and no cookie can be set any more; call it earlier")
+
+
 class NotSignedInError(SojournError):
     """The operation is for a principal's session, and this one is nobody's."""
 

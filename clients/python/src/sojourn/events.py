@@ -27,6 +27,8 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "conflict": ("id",),
     # A token was presented that opens no session.
     "rejected": ("id", "reason"),
+    # Redis could not be reached, and a request goes on with nobody's session. `id`: that of its cookie.
+    "outage": ("id", "policy"),
     # Changes could not be stored because the session had ended.
     "dropped": ("id", "reason", "attributes"),
     # Something off the request's path failed: a settlement, a migration, a clean-up.

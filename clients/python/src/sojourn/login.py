@@ -10,6 +10,7 @@ from . import meta as m
 from .errors import SessionEndedError, SojournError, StoreUnavailableError
 from .limit import Limit
 from .principal import PrincipalName
+from .private import namespace_of
 from .reader import Live, Nothing
 from .rebase import Delta, apply_delta, difference, rebase
 from .record import RecordHeader
@@ -48,6 +49,10 @@ def login(repository: Repository, before: Live | None, pending: Delta, plan: Log
     """
     settings = repository.settings
     now = settings.clock.now()
+    # What a framework keeps is about who was signed in, and no other's to take along.
+    is_anothers = before is not None and before.header.owner_tag not in (None, plan.name.tag)
+    may_keep = (None,) if is_anothers else (None, settings.namespace)
+    plan = replace(plan, keep=[name for name in plan.keep if namespace_of(name) in may_keep])
     header = RecordHeader(
         revision=1,
         created_at=now,

@@ -15,6 +15,7 @@ from .errors import OptionError
 from .keyring import Keyring
 from .keys import check_prefix
 from .limit import LimitOf, MaxSessions, limit_of
+from .private import check_namespace, check_public, namespace_of
 from .rebase import Merge
 from .record import AUTHENTICATED, SEALED, TOKEN_SEALED, RecordSettings
 from .store import Store
@@ -88,6 +89,8 @@ class SessionsOptions(_RequiredOptions, total=False):
     max_sessions: MaxSessions | None
     #: At the limit: `evict-oldest` (default), `evict-idle` or `reject`.
     on_limit: str | None
+    #: For adapters of frameworks: whose private attributes are `session.private`, `django` or `spring`. Default: nobody's.
+    namespace: str | None
 
 
 _MOST_BYTES = 8 * 1024 * 1024
@@ -120,14 +123,19 @@ class Settings:
     cookie: CookiePolicy
     pepper: bytes
     limit_of: LimitOf
+    #: Whose private attributes are one's own.
+    namespace: str | None
 
     def migrated(self, attributes: dict[str, Any], stored: int) -> dict[str, Any] | None:
         """The attributes in the present version, or None when no step leads there.
 
-        Data of a newer version is taken as it is: during a roll-out old nodes must not sign people out. Raises what a step
-        raises.
+        Data of a newer version is taken as it is: during a roll-out old nodes must not sign people out. What is private to
+        a framework is not the application's, and no step sees it. Raises what a step raises.
         """
-        data = attributes
+        if stored >= self.version:
+            return attributes
+        data = {name: value for name, value in attributes.items() if namespace_of(name) is None}
+        private = {name: value for name, value in attributes.items() if name not in data}
         for version in range(stored, self.version):
             step = self.migrate.get(version)
             if step is None:
@@ -137,7 +145,8 @@ class Settings:
                 raise TypeError(f"migrate[{version}] must return the new data")
             for name in data:
                 check_name(name)
-        return data
+                check_public(name)
+        return {**data, **private}
 
 
 def check_options(
@@ -163,6 +172,7 @@ def check_options(
     pepper: str | bytes = b"",
     max_sessions: Any = None,
     on_limit: str | None = None,
+    namespace: str | None = None,
 ) -> Settings:
     """Raises OptionError naming the first option that is wrong."""
     if isinstance(touch_after, bool) or not isinstance(touch_after, (int, float)) or not 0 <= touch_after <= 0.9:
@@ -205,6 +215,7 @@ def check_options(
         cookie=CookiePolicy({} if cookie is None else cookie),
         pepper=pepper.encode() if isinstance(pepper, str) else pepper,
         limit_of=limit_of(max_sessions, on_limit),
+        namespace=check_namespace(namespace),
     )
 
 

@@ -7,11 +7,12 @@ Each read asks Redis. This is the seam for records that are kept near: whoever k
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import meta as m
 from .bounded import BoundedSet
 from .errors import SessionElsewhereError
+from .lifetimes import Lifetimes
 from .record import RecordHeader, Rejected, is_trail, open_record, stamp_of
 from .revoke import revoke_by_id
 from .steps import Op
@@ -56,8 +57,7 @@ class Live:
         self.former: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     live: Live
     #: A forward has led here whose time is over. Who was let in before may go on, but nobody is to get the token by it.
     over: Forward | None = None
@@ -83,20 +83,32 @@ class Reader:
         self._events = events
         #: Former ids whose reuse this process has told of: a client that asks on and on must not fill logs.
         self._reused = BoundedSet(_MOST_REUSED)
+        self._lifetimes = Lifetimes(settings.touch_after)
 
     def load(self, token: Token) -> Op[Loaded]:
         """Of a request that comes with the token. The token of the answer may be a successor."""
         if token.region != 0:
             raise SessionElsewhereError("session", token.region)
-        found = yield from self.reload(token)
+        found = yield from self._find(token)
         if isinstance(found, Found) and found.over is not None:
             found = yield from self._refuse(token, found.live, found.over)
         if isinstance(found, Nothing):
             self._events.emit("rejected", id=token.id, reason=found.reason)
         return found
 
+    def _find(self, token: Token) -> Op[Loaded]:
+        left = self._lifetimes.left(token.id, self._settings.clock.now())
+        if left is not None:
+            stored = yield from self._settings.store.peek(token.id, left)
+            found = yield from self.follow(token, stored)
+            if isinstance(found, Nothing) or found.live.token.id != token.id:
+                return found
+            if self._lifetimes.is_of(token.id, found.live.header):
+                return found
+        return (yield from self.reload(token))
+
     def reload(self, token: Token) -> Op[Loaded]:
-        """Of a request that was let in before."""
+        """Of a request that was let in before. Also asks how long it lives."""
         stored = yield from self._settings.store.load(token.id)
         return (yield from self.follow(token, stored))
 
@@ -137,6 +149,8 @@ class Reader:
             attributes = None
         if attributes is None:
             return Nothing("schema")
+        if stored.is_heard:
+            self._lifetimes.note(token.id, opened.header, now + stored.ttl)
         stamp = stamp_of(stored.record)
         return self._aged(Live(token, stamp, opened.header, opened.meta, attributes, now + stored.ttl))
 
@@ -149,11 +163,12 @@ class Reader:
         if isinstance(opened, Rejected):
             raise RuntimeError(f"own record does not open: {opened.reason}")
         expires_at = self._settings.clock.now() + ttl
+        self._lifetimes.note(token.id, opened.header, expires_at)
         return self._aged(Live(token, stamp_of(record), opened.header, opened.meta, opened.attributes, expires_at))
 
     def last(self, token: Token, record: bytes) -> Live | None:
         """What a session was at its end, if it opens."""
-        live = self.open(token, Stored(record, 1))
+        live = self.open(token, Stored(record, 1, is_heard=False))
         return live if isinstance(live, Live) else None
 
     def _aged(self, live: Live) -> Live:

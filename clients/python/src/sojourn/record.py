@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hmac
 import os
+import struct
 import zlib
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .codec import Codec
 from .codecs import codec_of
@@ -36,12 +37,13 @@ _COMPRESSED = 0x04
 _SEAL_SHIFT = 3
 _OWNED = 0x20
 _UNKNOWN_FLAGS = 0x40
+#: Revision, created, deadline and idle timeout (high 2 bytes, low 4), schema.
+_HEADER = struct.Struct(">2xI10xHIHIHIH")
 #: Inflating stops here: a small record must not become a large allocation.
 _MOST_INFLATED_BYTES = 16 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class RecordHeader:
+class RecordHeader(NamedTuple):
     """Times are milliseconds, `created_at` and `deadline` since the Unix epoch."""
 
     revision: int
@@ -65,8 +67,7 @@ class RecordSettings:
     max_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     header: RecordHeader
     attributes: dict[str, Any]
     meta: dict[str, Any]
@@ -155,17 +156,9 @@ def read_header(record: bytes) -> RecordHeader | None:
     if flags & (TRAIL_FLAG | _UNKNOWN_FLAGS) or len(record) < _head_length(flags) + TAG_BYTES:
         return None
 
-    def number(start: int, end: int) -> int:
-        return int.from_bytes(record[start:end], "big")
-
-    return RecordHeader(
-        revision=number(2, 6),
-        created_at=number(16, 22),
-        deadline=number(22, 28),
-        idle_timeout=number(28, 34),
-        schema=number(34, 36),
-        owner_tag=base64url(record[FIXED_BYTES : FIXED_BYTES + OWNER_BYTES]) if flags & _OWNED else None,
-    )
+    revision, c2, c4, d2, d4, i2, i4, schema = _HEADER.unpack_from(record)
+    owner_tag = base64url(record[FIXED_BYTES : FIXED_BYTES + OWNER_BYTES]) if flags & _OWNED else None
+    return RecordHeader(revision, c2 << 32 | c4, d2 << 32 | d4, i2 << 32 | i4, schema, owner_tag)
 
 
 def open_record(record: bytes, keyring: Keyring, session_id: str, token: Token | None) -> Opened | Rejected:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from . import meta as m
@@ -258,8 +258,7 @@ class Repository:
 
     def _next_header(self, header: RecordHeader, lifetime: Lifetime | None) -> RecordHeader:
         asked = lifetime or Lifetime()
-        return replace(
-            header,
+        return header._replace(
             revision=next_revision(header.revision),
             idle_timeout=header.idle_timeout if asked.idle_timeout is None else asked.idle_timeout,
             deadline=header.deadline if asked.deadline is None else asked.deadline,

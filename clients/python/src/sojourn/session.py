@@ -7,7 +7,7 @@ by all threads.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,8 +15,9 @@ from . import meta as m
 from .cookie import SetCookie
 from .duration import Duration, parse_duration
 from .login import LoginPlan
+from .mapping import AttributeMapping
 from .plan import check_level, login_plan
-from .rebase import ABSENT
+from .private import check_public
 from .state import SessionState
 from .steps import Op
 from .values import to_datetime
@@ -25,65 +26,26 @@ if TYPE_CHECKING:
     from .drivers import AsyncDriver, SyncDriver
 
 T = TypeVar("T")
+#: Tasks that go on changing a session must not hold its answer for ever.
+_MOST_ROUNDS = 3
 
 
-class BaseSession(MutableMapping[str, Any]):
-    """The attributes as a mapping, and what is known of the session. No I/O.
+class BaseSession(AttributeMapping):
+    """The attributes as a mapping, and what is known of the session. No I/O."""
 
-    Values that can be changed in place (lists, dicts, sets) are copies of this session's own: changes in place are noticed
-    by the next commit.
-    """
+    def __init__(self, state: SessionState) -> None:
+        self._held = state
 
-    _state: SessionState
-
-    def __getitem__(self, name: str) -> Any:
-        value = self._state.attributes.get(name)
-        if value is ABSENT:
-            raise KeyError(name)
-        return value
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        """Raises SessionAttributeError for a name that cannot be stored; a value is checked at the commit."""
-        self._state.attributes.set(name, value)
-
-    def __delitem__(self, name: str) -> None:
-        if not self._state.attributes.has(name):
-            raise KeyError(name)
-        self._state.attributes.set(name, ABSENT)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._state.attributes.names())
-
-    def __len__(self) -> int:
-        return len(self._state.attributes.names())
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self._state.attributes.has(name)
-
-    def __bool__(self) -> bool:
-        """A session is there, though nothing may be in it."""
-        return True
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    __hash__ = object.__hash__
+    @property
+    def _state(self) -> SessionState:
+        """By way of this the application looks at it, and adapters past it."""
+        held = self._held
+        held.used = True
+        return held
 
     def __repr__(self) -> str:
         """Names, no values, and not the token."""
         return f"{type(self).__name__}(id={self.id!r}, principal={self.principal!r}, attributes={list(self)!r})"
-
-    def set(self, name: str, value: Any) -> None:
-        """As `session[name] = value`."""
-        self[name] = value
-
-    def delete(self, name: str) -> None:
-        """As `del session[name]`, and no error where there is none."""
-        self._state.attributes.set(name, ABSENT)
-
-    def clear(self) -> None:
-        """Deletes all attributes; the session and its principal stay."""
-        self._state.attributes.clear()
 
     @property
     def id(self) -> str | None:
@@ -108,12 +70,17 @@ class BaseSession(MutableMapping[str, Any]):
     @property
     def dirty(self) -> bool:
         """Whether a commit would write attributes or lifetimes."""
-        return self._state.dirty
+        return self._held.dirty
 
     @property
     def ended(self) -> bool:
         """Whether someone else has ended or replaced the session: what this request changes is dropped."""
         return self._state.ended is not None
+
+    @property
+    def outage(self) -> bool:
+        """Whether this is nobody's only because Redis could not be reached: the client may well have a session."""
+        return self._state.is_unknown
 
     @property
     def principal(self) -> str | None:
@@ -128,8 +95,8 @@ class BaseSession(MutableMapping[str, Any]):
 
     @property
     def persistent(self) -> bool:
-        """Whether its cookie outlives the browser."""
-        return self._state.live is not None and m.is_persistent(self._state.live.meta)
+        """Whether its cookie outlives the browser, or will after the next commit."""
+        return self._state.persistent
 
     @property
     def authenticated_at(self) -> datetime | None:
@@ -162,7 +129,17 @@ class BaseSession(MutableMapping[str, Any]):
 
     def cookie(self) -> SetCookie | None:
         """The cookie to send with the answer, after the last commit; None when the browser's is right as it is."""
-        return self._state.cookie()
+        return self._held.cookie()
+
+    @property
+    def accessed(self) -> bool:
+        """Whether anything of it has been looked at: then what is answered is this user's (`Vary: Cookie`)."""
+        return self._held.used
+
+    def send_headers(self) -> SetCookie | None:
+        """For adapters, when the headers go out: the cookie to send. From now on what needs another one is refused."""
+        self._held.headers_sent = True
+        return self._held.cookie()
 
     def set_lifetime(
         self,
@@ -187,7 +164,7 @@ class Session(BaseSession):
     """Made by `Sessions.open`. Methods that ask Redis raise StoreUnavailableError and StoreRefusedError."""
 
     def __init__(self, state: SessionState, run: SyncDriver) -> None:
-        self._state = state
+        super().__init__(state)
         self._run = run
 
     def commit(self) -> None:
@@ -196,8 +173,18 @@ class Session(BaseSession):
         A session that nobody has yet is created only if it holds anything. Raises SessionConflictError,
         SessionAttributeError, SessionTooLargeError.
         """
-        if not self._state.blank:
-            self._run(self._state.commit())
+        if not self._held.blank:
+            self._run(self._held.commit())
+
+    def settle(self) -> None:
+        """For adapters, before an answer: as `commit`, without the renewal, which `keep_alive` does after it."""
+        if self._held.write_due:
+            self._run(self._held.commit())
+
+    def keep_alive(self) -> None:
+        """For adapters, after an answer: renews the idle timeout where that is due."""
+        if self._held.touch_due:
+            self._run(self._held.touch())
 
     def modify(self, name: str, make: Callable[[Any], Any], default: Any = None) -> Any:
         """Changes an attribute atomically and stores it at once, with everything else that is pending.
@@ -206,6 +193,7 @@ class Session(BaseSession):
         runs again when another writer was first. Answers the value that was stored. Raises as `commit`, and
         SessionEndedError.
         """
+        check_public(name)
         return self._run(self._state.update(name, make, default))
 
     def login(
@@ -259,7 +247,7 @@ class Session(BaseSession):
 
     def logout(self) -> None:
         """Ends the session on every node. What is set afterwards makes a new one. Raises SessionConflictError."""
-        if self._state.live is None:
+        if self._state.live is None and not self._state.is_unknown:
             self._state.become_nobodys()
         else:
             self._run(self._state.logout())
@@ -277,7 +265,7 @@ class AsyncSession(BaseSession):
     """Made by `AsyncSessions.open`. Operations on it run one after the other, in the order of their calls."""
 
     def __init__(self, state: SessionState, run: AsyncDriver) -> None:
-        self._state = state
+        super().__init__(state)
         self._driver = run
         self._lock = asyncio.Lock()
 
@@ -288,11 +276,26 @@ class AsyncSession(BaseSession):
     async def commit(self) -> None:
         """See `Session.commit`."""
         async with self._lock:
-            if not self._state.blank:
-                await self._driver(self._state.commit())
+            if not self._held.blank:
+                await self._driver(self._held.commit())
+
+    async def settle(self) -> None:
+        """See `Session.settle`; also waits for what is under way."""
+        for _ in range(_MOST_ROUNDS):
+            if not self._held.write_due and not self._lock.locked():
+                return
+            async with self._lock:
+                if self._held.write_due:
+                    await self._driver(self._held.commit())
+
+    async def keep_alive(self) -> None:
+        """See `Session.keep_alive`."""
+        if self._held.touch_due:
+            await self._run(self._held.touch())
 
     async def modify(self, name: str, make: Callable[[Any], Any], default: Any = None) -> Any:
         """See `Session.modify`."""
+        check_public(name)
         return await self._run(self._state.update(name, make, default))
 
     async def login(
@@ -334,7 +337,7 @@ class AsyncSession(BaseSession):
     async def logout(self) -> None:
         """See `Session.logout`."""
         async with self._lock:
-            if self._state.live is None:
+            if self._state.live is None and not self._state.is_unknown:
                 self._state.become_nobodys()
             else:
                 await self._driver(self._state.logout())

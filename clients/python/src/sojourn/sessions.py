@@ -12,15 +12,17 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import ConnectionError  # noqa: A004 (the client's word)
 from redis.retry import Retry
 
+from .cookie import cookie_values
 from .drivers import AsyncDriver, SyncDriver
-from .errors import NotSignedInError, OptionError
+from .errors import NotSignedInError, OptionError, StoreUnavailableError
 from .events import EventHub, Listener
+from .opening import check_outage, open_session, presented, unreached
 from .options import SessionsOptions, check_options
 from .principal import PrincipalName, name_principal
 from .principal_sessions import AsyncPrincipalSessions, PrincipalSessions, revoke
 from .repository import Repository
 from .session import AsyncSession, BaseSession, Session
-from .state import SessionState, open_session, presented
+from .state import SessionState
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -50,6 +52,13 @@ class _BaseSessions:
     def cookie_name(self) -> str:
         """Under which the token comes in the Cookie header."""
         return self._repository.settings.cookie.name
+
+    def report_error(self, operation: str, error: Exception) -> None:
+        """For adapters: a failure that no request can be told of becomes an `error` event."""
+        self._repository.events.emit("error", operation=operation, error=error)
+
+    def _values(self, header: str | None) -> list[str]:
+        return [] if not header else cookie_values(header, self.cookie_name)
 
     def _target(self, target: str | BaseSession) -> tuple[PrincipalName, str | None]:
         pepper = self._repository.settings.pepper
@@ -82,9 +91,26 @@ class Sessions(_BaseSessions):
 
         One round trip. Raises StoreUnavailableError, StoreRefusedError, SessionElsewhereError.
         """
-        asked = presented(self._repository, token)
-        state = asked if isinstance(asked, SessionState) else self._run(open_session(self._repository, asked))
-        return Session(state, self._run)
+        return Session(self._state("fail", token), self._run)
+
+    def open_cookies(self, header: str | None, *, outage: str = "fail") -> Session:
+        """As `open`, from a whole Cookie header: of several cookies with our name the one whose session is alive.
+
+        `outage`: with `anonymous` a request goes on with nobody's session while Redis cannot be reached. Its cookie stays,
+        and what it would store fails; `login` makes a new session. Raises OptionError.
+        """
+        return Session(self._state(check_outage(outage), *self._values(header)), self._run)
+
+    def _state(self, outage: str, *texts: str | None) -> SessionState:
+        asked = presented(self._repository, *texts)
+        if isinstance(asked, SessionState):
+            return asked
+        try:
+            return self._run(open_session(self._repository, asked))
+        except StoreUnavailableError:
+            if outage == "fail":
+                raise
+            return unreached(self._repository, asked, outage)
 
     def of(self, target: str | BaseSession) -> PrincipalSessions:
         """The sessions of a principal, or of the one whose session is given: then it is known which is `current`.
@@ -124,9 +150,22 @@ class AsyncSessions(_BaseSessions):
 
     async def open(self, token: str | None = None) -> AsyncSession:
         """See `Sessions.open`."""
-        asked = presented(self._repository, token)
-        state = asked if isinstance(asked, SessionState) else await self._run(open_session(self._repository, asked))
-        return AsyncSession(state, self._run)
+        return AsyncSession(await self._state("fail", token), self._run)
+
+    async def open_cookies(self, header: str | None, *, outage: str = "fail") -> AsyncSession:
+        """See `Sessions.open_cookies`."""
+        return AsyncSession(await self._state(check_outage(outage), *self._values(header)), self._run)
+
+    async def _state(self, outage: str, *texts: str | None) -> SessionState:
+        asked = presented(self._repository, *texts)
+        if isinstance(asked, SessionState):
+            return asked
+        try:
+            return await self._run(open_session(self._repository, asked))
+        except StoreUnavailableError:
+            if outage == "fail":
+                raise
+            return unreached(self._repository, asked, outage)
 
     def of(self, target: str | BaseSession) -> AsyncPrincipalSessions:
         """See `Sessions.of`."""

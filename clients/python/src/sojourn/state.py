@@ -6,17 +6,26 @@ from collections.abc import Callable
 from typing import Any
 
 from . import meta as m
+from .answer import cookie_of
 from .attributes import Attributes
 from .cookie import SetCookie
-from .errors import NotSignedInError, SessionAttributeError, SessionEndedError, SojournError
+from .errors import (
+    HeadersSentError,
+    NotSignedInError,
+    SessionAttributeError,
+    SessionEndedError,
+    SojournError,
+    StoreUnavailableError,
+)
+from .lifetimes import is_renewal_due
 from .login import LoginPlan, login
-from .reader import Found, Live, Nothing
+from .reader import Found, Live
 from .rebase import ABSENT, Delta, apply_delta
 from .record import RecordHeader
 from .repository import Ended, Lifetime, Repository, Wish
 from .rotations import Rotation
 from .steps import Op
-from .token import Token, create_token, parse_token
+from .token import Token, create_token
 
 
 class SessionState:
@@ -25,11 +34,11 @@ class SessionState:
         self.live = live
         self.attributes = Attributes({} if live is None else live.attributes)
         #: The token that the request came with.
-        self._presented = presented
-        self._opened = live
+        self.presented = presented
+        self.opened = live
         #: Set when the session was ended by someone else; what this request changes is dropped then.
         self.ended: str | None = "superseded" if superseded else None
-        self._logged_out = False
+        self.logged_out = False
         #: A forward led here: the answer brings the successor, and a further rotation would bring another one.
         self._forwarded = live is not None and presented is not None and live.token.id != presented.id
         #: A forward has led here whose time is over: the request goes on, and its client is not told the token.
@@ -40,6 +49,12 @@ class SessionState:
         #: Stamps of own writes whose answers were lost.
         self._unknown: list[bytes] = []
         self._rotation_due = False
+        #: Whether the application has looked at it: then the answer is one user's.
+        self.used = False
+        #: No cookie can be set any more.
+        self.headers_sent = False
+        #: The store could not be asked whose it is: the client may have a session, which nothing may replace but a login.
+        self.is_unknown = False
 
     @property
     def _now(self) -> int:
@@ -56,19 +71,27 @@ class SessionState:
         return self.live is None and not self.attributes.dirty
 
     @property
+    def write_due(self) -> bool:
+        """Whether an answer has to wait for a commit: for changes, or for a new token that is due."""
+        return self.dirty or (self.live is not None and self._rotation_due and not self.headers_sent)
+
+    @property
+    def persistent(self) -> bool:
+        """As the next commit will have it."""
+        if self._lifetime is not None and self._lifetime.persistent is not None:
+            return self._lifetime.persistent
+        return self.live is not None and m.is_persistent(self.live.meta)
+
+    @property
     def touch_due(self) -> bool:
         """Whether enough of the idle timeout has passed for a renewal to be worth a write."""
         live = self.live
-        if live is None:
-            return False
-        now, header = self._now, live.header
-        least = self.repository.settings.touch_after * header.idle_timeout
-        gain = min(header.idle_timeout, header.deadline - now) - (live.expires_at - now)
-        is_used = live.expires_at - now <= header.idle_timeout - least
-        return is_used and gain > 0 and gain >= least
+        touch_after = self.repository.settings.touch_after
+        return live is not None and is_renewal_due(live.header, live.expires_at, self._now, touch_after)
 
     def set_lifetime(self, idle_timeout: int | None, absolute_timeout: int | None, persistent: bool | None) -> None:
         """Milliseconds; `absolute_timeout` since the session's creation."""
+        self._refuse_late("set_lifetime")
         live = self.live
         deadline = None if live is None or absolute_timeout is None else live.header.created_at + absolute_timeout
         lifetime = Lifetime(idle_timeout, deadline, persistent)
@@ -84,17 +107,28 @@ class SessionState:
         )
 
     def commit(self) -> Op[None]:
-        if self.live is not None and self._rotation_due:
+        if self.live is not None and self._rotation_due and not self.headers_sent:
             return (yield from self._renew(self.live))
+        if self.dirty:
+            self._refuse_unknown("commit")
         if not self.dirty:
             if self.touch_due and self.live is not None:
                 yield from self.repository.touch(self.live)
             return None
         if self.live is not None:
             return (yield from self._store(self.live))
+        return (yield from self.create())
+
+    def create(self) -> Op[None]:
+        """Stores nobody's session, though nothing may be in it. One that is stored already is committed."""
+        if self.live is not None:
+            return (yield from self.commit())
         delta = self.attributes.take()
         if self.ended is not None:
             return self._drop(delta, self.ended)
+        if self.headers_sent:
+            # Its cookie could not be sent: it would be nobody's.
+            return self._drop(delta, "headers-sent")
         lifetime = self._lifetime
         try:
             live = yield from self._create(delta, lifetime or Lifetime())
@@ -131,24 +165,29 @@ class SessionState:
             raise SessionEndedError("update")
         return self.attributes.get(name)
 
-    def rotate(self) -> Op[None]:
+    def rotate(self, rotation: Rotation = "forward") -> Op[None]:
         if self.ended is not None:
             raise SessionEndedError("rotate")
+        self._refuse_late("rotate")
         before = self.live
         # Nobody holds a token yet: the first commit makes one.
         if before is None:
             return
         # New to this client already. Of two successors the browser keeps the one whose answer comes last.
-        is_rotated, self._forwarded = self._forwarded or self.concealed, False
+        is_rotated = rotation == "forward" and (self._forwarded or self.concealed)
+        self._forwarded = False
         if is_rotated:
             return (yield from self.commit())
-        yield from self._store(before, "forward")
+        yield from self._store(before, rotation)
         if self.live is None:
             raise SessionEndedError("rotate")
+        if rotation == "supersede":
+            self.concealed = False
 
     def step_up(self, level: int) -> Op[None]:
         if self.ended is not None:
             raise SessionEndedError("step_up")
+        self._refuse_late("step_up")
         before = self.live
         principal = None if before is None else m.text(before.meta, m.PRINCIPAL)
         if before is None or principal is None:
@@ -163,6 +202,7 @@ class SessionState:
         )
 
     def login(self, plan: LoginPlan) -> Op[None]:
+        self._refuse_late("login")
         before, delta = self.live, self.attributes.take()
         try:
             live = yield from login(self.repository, before, delta, plan)
@@ -173,6 +213,7 @@ class SessionState:
             self.attributes.give_back()
             raise
         self.ended = None
+        self.is_unknown = False
         self._lifetime = None
         self._forwarded = self.concealed = self._rotation_due = False
         self._become(live, True)
@@ -188,6 +229,7 @@ class SessionState:
         )
 
     def logout(self) -> Op[None]:
+        self._refuse_unknown("logout")
         live = self.live
         if live is not None:
             destroyed = yield from self.repository.destroy(live)
@@ -195,7 +237,7 @@ class SessionState:
                 # A login elsewhere was first, and its cookie is not this request's to touch.
                 self.ended = "superseded"
             else:
-                self._logged_out = True
+                self.logged_out = True
             if destroyed.status == "done":
                 self.repository.events.emit("logout", id=destroyed.id, principal=m.text(live.meta, m.PRINCIPAL))
         self.become_nobodys()
@@ -218,25 +260,7 @@ class SessionState:
             self._end({}, "superseded" if loaded.reason == "superseded" else "ended")
 
     def cookie(self) -> SetCookie | None:
-        policy = self.repository.settings.cookie
-        live = self.live
-        if live is None:
-            # Only this request's own logout clears it. Where someone else has ended or replaced the session the browser
-            # may hold a newer cookie by now, and to clear that would sign it out.
-            return policy.clear() if self._presented is not None and self._logged_out else None
-        if self.concealed:
-            return None
-        end = self._cookie_end(live)
-        is_held = self._presented is not None and live.token.text == self._presented.text
-        # The same token again where "remember me" was switched on or off, or its deadline moved.
-        if is_held and (self._opened is None or end == self._cookie_end(self._opened)):
-            return None
-        return policy.set(live.token.text, None if end is None else end - self._now)
-
-    def _cookie_end(self, live: Live) -> int | None:
-        """Milliseconds since the epoch, None for one that ends with the browser."""
-        is_lasting = self.repository.settings.cookie.persistent or m.is_persistent(live.meta)
-        return live.header.deadline if is_lasting else None
+        return cookie_of(self)
 
     def _renew(self, live: Live) -> Op[None]:
         """Its token is old: the commit brings a new one."""
@@ -317,28 +341,17 @@ class SessionState:
         session_id = None if self.live is None else self.live.token.id
         self.repository.events.emit("dropped", id=session_id, reason=reason, attributes=list(delta))
 
+    def has_ended(self) -> None:
+        """It is known to have: what is changed from now on is dropped."""
+        self._end({}, "ended")
+
+    def _refuse_late(self, operation: str) -> None:
+        if self.headers_sent:
+            raise HeadersSentError(operation)
+
+    def _refuse_unknown(self, operation: str) -> None:
+        if self.is_unknown:
+            raise StoreUnavailableError(f"{operation}: Redis could not be reached when this request came", False)
+
     def due_for_rotation(self) -> None:
         self._rotation_due = True
-
-
-def presented(repository: Repository, text: str | None) -> Token | SessionState:
-    """Nobody's session for what is no token of ours: that is known without asking the store."""
-    token = None if text is None else parse_token(repository.settings.keyring, text)
-    if token is not None:
-        return token
-    if text:
-        repository.events.emit("rejected", id=None, reason="forged")
-    return SessionState(repository, None, None, False)
-
-
-def open_session(repository: Repository, token: Token) -> Op[SessionState]:
-    """A token that opens nothing gives nobody's session, as a request without a cookie has it."""
-    loaded = yield from repository.reader.load(token)
-    if isinstance(loaded, Nothing):
-        return SessionState(repository, token, None, loaded.keeps_cookie)
-    state = SessionState(repository, token, loaded.live, False)
-    if loaded.live.token.id == token.id:
-        yield from repository.rotations.settle(loaded.live)
-        if loaded.live.rotate_at <= repository.settings.clock.now():
-            state.due_for_rotation()
-    return state

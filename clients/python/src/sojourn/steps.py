@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from .lua import Script
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """`GET` and `PTTL` of a record, sent together; answered by both."""
+class Read(NamedTuple):
+    """`GET` and `PTTL` of a record, sent together; answered by both. The second is None where it is not to be asked."""
 
     key: str
+    with_ttl: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .keys import TAG_LENGTH, hash_within, index_key, record_key
 from .limit import Limit, excess
@@ -21,11 +21,12 @@ _CROWDED_ATTEMPTS = 3
 _EVICTED_AT_ONCE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     record: bytes
     #: Remaining lifetime, milliseconds.
     ttl: int
+    #: Whether the store has just said so.
+    is_heard: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,11 @@ class Store:
         record, ttl = yield Read(record_key(self._prefix, session_id))
         # It may expire or be destroyed between the two: then it is gone.
         return None if record is None or ttl == -2 else Stored(record, _lifetime(ttl))
+
+    def peek(self, session_id: str, left: int) -> Op[Stored | None]:
+        """As `load`, where the remaining lifetime is known."""
+        record, _ = yield Read(record_key(self._prefix, session_id), with_ttl=False)
+        return None if record is None else Stored(record, left, is_heard=False)
 
     def create(
         self, session_id: str, record: bytes, ttl: int, owner: Owner | None = None, limit: Limit | None = None

@@ -26,10 +26,10 @@ class Token:
 
     __slots__ = ("data", "id", "partition", "region", "secret", "text")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, text: str | None = None) -> None:
         #: The 36 bytes.
         self.data = data
-        self.text = base64url(data)
+        self.text = base64url(data) if text is None else text
         self.region = data[0] & 31
         self.partition = int.from_bytes(data[1:3], "big")
         #: The random part; record keys of token-sealed sessions are derived from it.
@@ -64,10 +64,11 @@ def parse_token(keyring: Keyring, text: str) -> Token | None:
     """The token, or None for everything that this keyring did not make. Costs no I/O."""
     if _TOKEN_SHAPE.fullmatch(text) is None:
         return None
-    return verify_token(keyring, urlsafe_b64decode(text))
+    # 48 characters are 36 bytes exactly: no other text stands for the same.
+    return verify_token(keyring, urlsafe_b64decode(text), text)
 
 
-def verify_token(keyring: Keyring, data: bytes) -> Token | None:
+def verify_token(keyring: Keyring, data: bytes, text: str | None = None) -> Token | None:
     """As `parse_token`, from the 36 bytes themselves."""
     if len(data) != TOKEN_BYTES:
         return None
@@ -78,7 +79,7 @@ def verify_token(keyring: Keyring, data: bytes) -> Token | None:
         valid = hmac.compare_digest(_mac(key, start), given) or valid
     if not valid or data[0] >> 5 != VERSION or data[0] & 31 >= REGIONS:
         return None
-    return Token(data) if int.from_bytes(data[1:3], "big") < PARTITIONS else None
+    return Token(data, text) if int.from_bytes(data[1:3], "big") < PARTITIONS else None
 
 
 def is_session_id(text: str) -> bool:

@@ -143,7 +143,10 @@ export class CompatExchange implements ResponseExchange {
     const named = principalFrom(principal(session as unknown as FastifySessionObject))
     // Of one that someone else has ended the changes are dropped: its data must sign nobody in again.
     const isOver = this.#state.ended || !Session.inside.isOf(session, this.#state)
-    if (isOver || named === this.#exchange.session.principal) return this.#exchange.commit()
+    const before = this.#exchange.session.principal
+    // What this reply has not changed says nothing of who has signed in by other means.
+    const isSame = named === before || (before !== undefined && named === this.#exchange.owner)
+    if (isOver || isSame) return this.#exchange.commit()
     try {
       await this.#handTo(named, session)
     } catch (error) {

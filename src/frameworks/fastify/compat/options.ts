@@ -3,6 +3,7 @@ import { LONGEST_LIFETIME } from '../../../core/duration.ts'
 import { ENGINE_OPTION_NAMES } from '../../../core/engine-option-names.ts'
 import { OptionError } from '../../../core/errors.ts'
 import { SESSIONS_OPTION_NAMES } from '../../../core/options.ts'
+import { principalFrom } from '../../../core/principal-from.ts'
 import type { Sessions } from '../../../core/sessions.ts'
 import { DOTTED, dotted, PLAIN } from '../../../core/token-form.ts'
 import { refuseUnknown, requireObject } from '../../../core/unknown-options.ts'
@@ -26,7 +27,15 @@ export interface AnySessions
   extends Arrivals<AnyExchange>,
     Pick<
       Sessions,
-      'stored' | 'revoke' | 'close' | 'checkCookieName' | 'lastingBy' | 'of' | 'watch' | 'on'
+      | 'stored'
+      | 'revoke'
+      | 'close'
+      | 'checkCookieName'
+      | 'lastingBy'
+      | 'ownedBy'
+      | 'of'
+      | 'watch'
+      | 'on'
     > {}
 
 /** Null, undefined and '' are nobody. */
@@ -149,6 +158,9 @@ export function planOf(options: FastifySessionOptions): Plan {
     checkOptions(sessions, mount, ['fresh', 'outage'])
     checkCookieName(sessions, cookieName)
     sessions.lastingBy((meta, attributes) => isLasting(meta, attributes, cookie))
+    if (principal !== undefined) {
+      sessions.ownedBy((data) => principalFrom(principal(Object.fromEntries(data) as never)))
+    }
   } catch (error) {
     if (given === undefined) void sessions.close()
     throw error

@@ -228,22 +228,21 @@ public final class SojournSession implements Session {
     if (held.has(stored)) held.remove(stored);
   }
 
-  /** In all applications: a new token, at once. What the session holds goes along, but nothing of another user's in Spring. */
+  /** In all applications: a new token, at once. What the session of nobody holds goes along, and nothing of another user's. */
   void signIn(String principal) {
     if (response != null && response.isCommitted()) {
       throw new IllegalStateException("the response has gone out: its client would never get the token of this sign-in");
     }
     writeTouched();
-    LoginOptions options = LoginOptions.defaults().keepAll();
+    boolean isAnother = held.principal() != null && !principal.equals(held.principal());
+    LoginOptions options = LoginOptions.defaults();
+    if (!isAnother) options.keepAll();
     HttpServletRequest from = request;
     if (from != null) options.device(from.getHeader("User-Agent")).address(from.getRemoteAddr());
-    boolean isAnother = held.principal() != null && !principal.equals(held.principal());
-    Map<String, @Nullable Object> notes = NumberNotes.shared(held);
     held.login(principal, repository.customized(options, from));
     if (isAnother) {
-      notes.forEach(held::set);
-      handed.keySet().removeIf(AttributeNames::isSprings);
-      touched.removeIf(AttributeNames::isSprings);
+      handed.clear();
+      touched.clear();
     }
   }
 

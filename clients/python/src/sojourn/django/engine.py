@@ -1,0 +1,96 @@
+"""The one `Sessions` of this process, made when it is first asked for, and its clients: one for threads, one for each
+event loop.
+
+After a fork, and where settings change in a test, all is made anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncGenerator
+from typing import Any, TypeVar
+
+from django.core.signals import setting_changed
+
+from ..drivers import FAILURES, AsyncDriver, store_error
+from ..errors import OptionError
+from ..repository import Repository
+from ..sessions import Sessions
+from ..steps import Op
+from . import configuration
+from .clients import make_client
+
+T = TypeVar("T")
+
+_lock = threading.Lock()
+_engine: Engine | None = None
+
+
+class Engine:
+    def __init__(self, given: configuration.Configuration) -> None:
+        self.configuration = given
+        try:
+            self.sessions = Sessions(make_client(given.redis, False), **given.options)
+        except OptionError as error:
+            raise configuration.renamed(error) from None
+        except FAILURES as error:
+            raise store_error(error, "connect") from None
+        self.repository: Repository = self.sessions._repository
+        self._drivers: dict[asyncio.AbstractEventLoop, AsyncDriver] = {}
+        self._closers: dict[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = {}
+
+    def run(self, operation: Op[T]) -> T:
+        return self.sessions._run(operation)
+
+    async def arun(self, operation: Op[T]) -> T:
+        """Connections belong to the event loop on which they were made, and end with it."""
+        loop = asyncio.get_running_loop()
+        driver = self._drivers.get(loop)
+        if driver is None:
+            client = make_client(self.configuration.redis, True)
+            driver = self._drivers[loop] = AsyncDriver(client, self.repository.settings.clock)
+            closer = self._closers[loop] = self._closing(loop, client)
+            await anext(closer)
+        return await driver(operation)
+
+    async def _closing(self, loop: asyncio.AbstractEventLoop, client: Any) -> AsyncGenerator[None, None]:
+        """An event loop that ends closes the asynchronous generators that have begun on it."""
+        try:
+            yield
+        finally:
+            self._drivers.pop(loop, None)
+            self._closers.pop(loop, None)
+            await (client.aclose() if hasattr(client, "aclose") else client.close())
+
+
+def engine() -> Engine:
+    """Raises ConfigurationError; StoreUnavailableError only where a Cluster cannot be reached."""
+    global _engine  # noqa: PLW0603
+    found = _engine
+    if found is None:
+        with _lock:
+            found = _engine = _engine or Engine(configuration.read())
+    return found
+
+
+def get_sessions() -> Sessions:
+    """The `Sessions` that everything here runs on: for `on(event, listener)`, `of(principal)` and `revoke(id)`."""
+    return engine().sessions
+
+
+def _start_anew() -> None:
+    global _engine, _lock
+    _engine, _lock = None, threading.Lock()
+
+
+def _setting_changed(setting: str, **_: Any) -> None:
+    if setting == "SOJOURN" or setting.startswith(("SESSION_", "AUTH_USER_MODEL")):
+        _start_anew()
+
+
+# A connection that two processes use answers the one what the other has asked.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_anew)
+setting_changed.connect(_setting_changed, dispatch_uid="sojourn.django")
