@@ -76,7 +76,7 @@ final class ById {
       if (delta.isEmpty()) return true;
       byte[] record = record(found, delta);
       // With the lifetime that it has: nobody has come.
-      RedisEngine.Written result = settings.engine().commit(found.id, base, record, null);
+      RedisEngine.Written result = settings.engine().commit(found.id, base, record, null, false);
       if (result.status() == RedisEngine.Status.DONE) return true;
       if (result.status() == RedisEngine.Status.GONE) return false;
       settings.listener().conflict(found.id);
@@ -84,6 +84,18 @@ final class ById {
       Repository.backOff(attempt);
     }
     throw new SessionConflictException(Repository.MOST_ATTEMPTS);
+  }
+
+  /** Where that is worth a call. What somebody else writes meanwhile renews it as well. */
+  boolean touch(String id) {
+    Found found = find(id);
+    if (found == null) return false;
+    RecordHeader header = found.header;
+    long ttl = Math.min(header.idleTimeout(), header.deadline() - settings.engine().now());
+    long gain = ttl - found.stored.ttl();
+    if (gain <= 0 || gain < settings.touchAfter() * header.idleTimeout()) return true;
+    byte[] stamp = RecordFormat.stamp(found.stored.record());
+    return settings.engine().touch(found.id, stamp, ttl).status() != RedisEngine.Status.GONE;
   }
 
   private Map<String, Change> delta(Map<String, @Nullable Object> stored, Consumer<Map<String, @Nullable Object>> change) {

@@ -27,6 +27,11 @@ final class GuardedListener implements SessionListener {
   }
 
   @Override
+  public void expired(String id, @Nullable String principal) {
+    guarded(() -> listener.expired(id, principal));
+  }
+
+  @Override
   public void conflict(String id) {
     guarded(() -> listener.conflict(id));
   }

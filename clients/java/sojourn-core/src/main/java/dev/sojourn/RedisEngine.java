@@ -18,11 +18,13 @@ import org.jspecify.annotations.Nullable;
  * All methods throw StoreUnavailableException and StoreRefusedException.
  */
 final class RedisEngine implements AutoCloseable {
-  private static final int HASH_LENGTH = 22;
+  static final int HASH_LENGTH = 22;
   /** From this attempt on a crowded index is looked through at once: better late than no login. */
   private static final int CROWDED_ATTEMPTS = 3;
   private static final int EVICTED_AT_ONCE = 500;
   private static final byte[] NONE = new byte[0];
+  private static final byte[] AWAITED = {'x'};
+  private static final long DAY_MS = 86_400_000;
 
   /** @param ttl what is left of its lifetime */
   record Stored(byte[] record, long ttl) {}
@@ -69,10 +71,22 @@ final class RedisEngine implements AutoCloseable {
 
   private final RedisLink link;
   private final String prefix;
+  private final boolean isAwaited;
 
-  RedisEngine(RedisLink link, String prefix) {
+  /** @param isAwaited whether the expiry of sessions that are made here is told of */
+  RedisEngine(RedisLink link, String prefix, boolean isAwaited) {
     this.link = link;
     this.prefix = prefix;
+    this.isAwaited = isAwaited;
+  }
+
+  private void addAwaited(List<byte[]> arguments) {
+    if (isAwaited) arguments.add(AWAITED);
+  }
+
+  /** What has expired is still to be found there. */
+  private byte[] indexLifetime(Owner owner) {
+    return number(isAwaited ? owner.ttl + DAY_MS : owner.ttl);
   }
 
   /** Milliseconds since the epoch, by the server's clock. */
@@ -104,7 +118,7 @@ final class RedisEngine implements AutoCloseable {
     List<byte[]> arguments = new ArrayList<>(List.of(record, number(ttl)));
     if (owner != null) {
       keys.add(indexKey(tagOf(id), owner.tag));
-      arguments.addAll(List.of(owner.descriptor, number(owner.ttl)));
+      arguments.addAll(List.of(owner.descriptor, indexLifetime(owner)));
       if (limit != null) {
         arguments.addAll(List.of(number(limit.max), number(limit.maxOfKind), number(limit.policy.ordinal())));
         arguments.add(hashWithin(tagOf(id), limit.replaces));
@@ -113,7 +127,9 @@ final class RedisEngine implements AutoCloseable {
     List<String> evicted = new ArrayList<>();
     for (int attempt = 1; ; attempt++) {
       if (attempt == CROWDED_ATTEMPTS) arguments.add(number(1));
-      Created result = created(id, run(Script.CREATE, keys, arguments));
+      List<byte[]> all = new ArrayList<>(arguments);
+      addAwaited(all);
+      Created result = created(id, run(Script.CREATE, keys, all));
       evicted.addAll(result.evicted);
       if (result.status != CreateStatus.CROWDED) return new Created(result.status, evicted);
       if (owner == null || limit == null) throw new IllegalStateException("no limit, and crowded");
@@ -155,10 +171,15 @@ final class RedisEngine implements AutoCloseable {
     return null;
   }
 
-  /** @param ttl null: the lifetime stays as it is */
-  Written commit(String id, byte[] base, byte[] record, @Nullable Long ttl) {
+  /**
+   * @param ttl null: the lifetime stays as it is
+   * @param isOther whether a session of nobody is given another one
+   */
+  Written commit(String id, byte[] base, byte[] record, @Nullable Long ttl, boolean isOther) {
     byte[] lifetime = ttl == null ? NONE : number(ttl);
-    return written(run(Script.COMMIT, List.of(recordKey(id)), List.of(lifetime, Bytes.concat(base, record))));
+    List<byte[]> arguments = new ArrayList<>(List.of(lifetime, Bytes.concat(base, record)));
+    if (isOther) addAwaited(arguments);
+    return written(run(Script.COMMIT, List.of(recordKey(id)), arguments));
   }
 
   Written touch(String id, byte[] base, long ttl) {
@@ -171,8 +192,9 @@ final class RedisEngine implements AutoCloseable {
     addLeft(arguments, left);
     if (owner != null) {
       keys.add(indexKey(tagOf(from), owner.tag));
-      arguments.addAll(List.of(owner.descriptor, number(owner.ttl)));
+      arguments.addAll(List.of(owner.descriptor, indexLifetime(owner)));
     }
+    addAwaited(arguments);
     return written(run(Script.ROTATE, keys, arguments));
   }
 
@@ -251,12 +273,16 @@ final class RedisEngine implements AutoCloseable {
     return ended;
   }
 
+  ExpiryClaims expiryClaims() {
+    return new ExpiryClaims(link, this, prefix);
+  }
+
   @Override
   public void close() {
     link.close();
   }
 
-  private List<Object> run(Script script, List<byte[]> keys, List<byte[]> arguments) {
+  List<Object> run(Script script, List<byte[]> keys, List<byte[]> arguments) {
     return link.run(script, ScriptOutputType.MULTI, keys.toArray(byte[][]::new), arguments.toArray(byte[][]::new));
   }
 
@@ -269,7 +295,7 @@ final class RedisEngine implements AutoCloseable {
     };
   }
 
-  private static int code(List<Object> answer) {
+  static int code(List<Object> answer) {
     return Math.toIntExact((long) answer.get(0));
   }
 
@@ -278,7 +304,7 @@ final class RedisEngine implements AutoCloseable {
   }
 
   @SuppressWarnings("unchecked")
-  private static List<Object> list(Object answer) {
+  static List<Object> list(Object answer) {
     return (List<Object>) answer;
   }
 
@@ -299,7 +325,7 @@ final class RedisEngine implements AutoCloseable {
     return pttl == -1 ? 1L << 53 : Math.max(pttl, 1);
   }
 
-  private static byte[] number(long value) {
+  static byte[] number(long value) {
     return Bytes.ascii(Long.toString(value));
   }
 

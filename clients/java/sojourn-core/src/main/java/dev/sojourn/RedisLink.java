@@ -57,6 +57,10 @@ final class RedisLink implements AutoCloseable {
     this.commandTimeout = commandTimeout;
   }
 
+  boolean isCluster() {
+    return isCluster;
+  }
+
   ServerClock clock() {
     return clock;
   }

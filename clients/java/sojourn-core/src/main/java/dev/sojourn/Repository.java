@@ -208,7 +208,9 @@ final class Repository {
     private RedisEngine.Written write(Token token, RecordHeader header, Codec.Payload content, byte[] record, long ttl) {
       RedisEngine engine = settings.engine();
       try {
-        if (rotation == null) return engine.commit(token.id(), live.stamp(), record, ttl);
+        // Its end may come sooner than it was set to.
+        boolean isOther = lifetime != null;
+        if (rotation == null) return engine.commit(token.id(), live.stamp(), record, ttl, isOther);
         RedisEngine.Left left = rotations.left(rotation, header, live.token(), token);
         RedisEngine.Owner owner = owner(token.id(), header, content.meta());
         return engine.rotate(live.token().id(), live.stamp(), token.id(), record, ttl, left, owner);

@@ -17,7 +17,9 @@ enum Script {
   DESTROY("destroy"),
   LIST("list"),
   REVOKE_ALL("revoke-all"),
-  EVICT("evict");
+  EVICT("evict"),
+  CLAIM("claim"),
+  ACK("ack");
 
   final String operation;
   final byte[] text;

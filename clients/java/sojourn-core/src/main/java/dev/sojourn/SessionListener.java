@@ -43,6 +43,14 @@ public interface SessionListener {
    */
   default void evicted(String id, String principal, String by) {}
 
+  /**
+   * A session's time was over, with {@link SessionsBuilder#tellExpired}: of one told to one of the nodes, within some seconds, on
+   * a thread of its own.
+   *
+   * @param principal null for nobody's, and where it is not known any more
+   */
+  default void expired(String id, @Nullable String principal) {}
+
   /** Another writer was first; the change is rebased on what that has stored. */
   default void conflict(String id) {}
 

@@ -18,11 +18,13 @@ public final class Sessions implements AutoCloseable {
   private final Settings settings;
   private final Repository repository;
   private final ById byId;
+  private final @Nullable Expiry expiry;
 
-  Sessions(Settings settings) {
+  Sessions(Settings settings, boolean tellsExpired) {
     this.settings = settings;
     repository = new Repository(settings);
     byId = new ById(settings, repository.reader);
+    expiry = tellsExpired ? new Expiry(settings) : null;
   }
 
   public static SessionsBuilder builder() {
@@ -84,6 +86,18 @@ public final class Sessions implements AutoCloseable {
   }
 
   /**
+   * Renews a session's idle timeout by its public id, where that is due: for activity that comes without the token, such as
+   * messages of a socket.
+   *
+   * @return false where there is no such session, and where only its token opens it
+   * @throws StoreUnavailableException
+   * @throws StoreRefusedException
+   */
+  public boolean touch(String id) {
+    return byId.touch(id);
+  }
+
+  /**
    * The public id that a token names, without asking Redis whether there is such a session.
    *
    * @param token the cookie's value
@@ -139,6 +153,7 @@ public final class Sessions implements AutoCloseable {
   /** Closes the connection. Idempotent. */
   @Override
   public void close() {
+    if (expiry != null) expiry.close();
     repository.leftovers.close();
     settings.engine().close();
   }

@@ -50,6 +50,7 @@ public final class SessionsBuilder {
   private final Map<String, Merge> merges = new LinkedHashMap<>();
   private final Map<Integer, UnaryOperator<Map<String, @Nullable Object>>> migrations = new LinkedHashMap<>();
   private Namespace namespace = Namespace.NONE;
+  private boolean tellsExpired;
   private SessionListener listener = new SessionListener() {};
 
   SessionsBuilder() {}
@@ -242,13 +243,23 @@ public final class SessionsBuilder {
     return this;
   }
 
+  /**
+   * Has sessions that expire told of, to {@link SessionListener#expired}: those that are made here from now on, and by other nodes
+   * that want it told (on Node {@code expiry: 'reliable'}). A thread asks Redis every two seconds, from {@link #build()} on. Indexes live a day
+   * longer. Default: nobody tells.
+   */
+  public SessionsBuilder tellExpired() {
+    tellsExpired = true;
+    return this;
+  }
+
   /** Hears of what happens to sessions in this process. */
   public SessionsBuilder listener(SessionListener listener) {
     this.listener = new GuardedListener(listener);
     return this;
   }
 
-  /** Asks nothing of Redis: the first use connects, or {@link Sessions#ready()}. */
+  /** Asks nothing of Redis, but for {@link #tellExpired}: the first use connects, or {@link Sessions#ready()}. */
   public Sessions build() {
     if (addresses.isEmpty()) throw new OptionException("redis", "is missing: redis(uri) or cluster(uris)");
     Keyring keyring = Keyring.of(secrets);
@@ -259,7 +270,7 @@ public final class SessionsBuilder {
     for (int from : migrations.keySet()) {
       if (from >= version) throw new OptionException("migrate", "has a step from version " + from + ", version is " + version);
     }
-    RedisEngine engine = new RedisEngine(new RedisLink(addresses, isCluster, commandTimeout), prefix);
+    RedisEngine engine = new RedisEngine(new RedisLink(addresses, isCluster, commandTimeout), prefix, tellsExpired);
     return new Sessions(
         new Settings(
             engine,
@@ -279,6 +290,7 @@ public final class SessionsBuilder {
             version,
             Map.copyOf(migrations),
             namespace,
-            listener));
+            listener),
+        tellsExpired);
   }
 }

@@ -59,6 +59,11 @@ class ByIdTest extends TwoNodes {
     assertEquals(":1\r\n", server.tell("PEXPIRE " + key + " 60000"));
     assertTrue(two.update(Nodes.id(session), attributes -> attributes.put("a", 2)));
     assertTrue(Long.parseLong(server.tell("PTTL " + key).trim().substring(1)) <= 60_000);
+    assertTrue(two.touch(Nodes.id(session)));
+    assertTrue(Long.parseLong(server.tell("PTTL " + key).trim().substring(1)) > 1_700_000);
+    assertTrue(two.touch(Nodes.id(session)), "not due, and there");
+    session.logout();
+    assertFalse(two.touch("x".repeat(25)));
   }
 
   @Test

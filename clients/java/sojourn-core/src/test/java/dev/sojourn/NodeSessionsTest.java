@@ -204,6 +204,19 @@ class NodeSessionsTest {
   }
 
   @Test
+  void expiredThereAndToldHere() {
+    String reliable = "{\"expiry\":\"reliable\",\"idleTimeout\":\"1s\"}";
+    Nodes.Events told = new Nodes.Events();
+    try (NodeProcess node = new NodeProcess("sessions.mjs", server.uri(), Nodes.SECRET, reliable);
+        Sessions telling = Sessions.builder().redis(server.uri()).secrets(Nodes.SECRET).tellExpired().listener(told).build()) {
+      telling.ready();
+      Map<String, Object> there = node.ask("login", "token", null, "principal", "ada");
+      Nodes.eventually(() -> !told.told.isEmpty());
+      assertEquals(List.of("expired " + there.get("id") + " ada"), told.told);
+    }
+  }
+
+  @Test
   void tokenSealed() {
     try (Sessions sealed = Sessions.builder().redis(server.uri()).secrets(Nodes.SECRET).seal(SealMode.TOKEN_SEALED).build();
         NodeProcess node = new NodeProcess("sessions.mjs", server.uri(), Nodes.SECRET, "{\"seal\":\"token\",\"codec\":\"json\"}")) {

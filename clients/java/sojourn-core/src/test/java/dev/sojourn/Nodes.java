@@ -54,6 +54,11 @@ final class Nodes implements AutoCloseable {
     }
 
     @Override
+    public void expired(String id, @Nullable String principal) {
+      told.add("expired " + id + " " + principal);
+    }
+
+    @Override
     public void dropped(@Nullable String id, Set<String> attributes) {
       told.add("dropped " + attributes);
     }

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 
 class VectorsTest {
   private final Keyring keyring = Vectors.keyring();
-  private final RedisEngine engine = new RedisEngine(new RedisLink(List.of(), false, 1), "sj");
+  private final RedisEngine engine = new RedisEngine(new RedisLink(List.of(), false, 1), "sj", false);
 
   @Test
   void subkeys() {

@@ -11,10 +11,12 @@ final class Bridges {
   /**
    * Users are asked for when they are needed: they may be in what needs sessions itself.
    *
-   * @param property of a user, see {@link UserDetailsBridge}
+   * @param property of a user, as {@code isStored} see {@link UserDetailsBridge}
    */
-  static void add(SojournSessionRepository.Builder builder, ListableBeanFactory beans, @Nullable String property) {
+  static void add(
+      SojournSessionRepository.Builder builder, ListableBeanFactory beans, @Nullable String property, boolean isStored) {
     SojournPrincipalBridge given = beans.getBeanProvider(SojournPrincipalBridge.class).getIfAvailable();
-    builder.bridge(given != null ? given : new UserDetailsBridge(beans.getBeanProvider(UserDetailsService.class)::getIfUnique, property));
+    if (given != null) builder.bridge(given);
+    else builder.bridge(new UserDetailsBridge(beans.getBeanProvider(UserDetailsService.class)::getIfUnique, property, isStored));
   }
 }

@@ -11,6 +11,9 @@ import org.jspecify.annotations.Nullable;
 interface Held {
   String id();
 
+  /** Where it stands now, whatever id it is to have; null: it is not stored. */
+  @Nullable String storedId();
+
   /** @return the id from the next {@link #save} on */
   String changeId();
 

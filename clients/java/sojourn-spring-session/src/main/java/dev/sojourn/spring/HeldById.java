@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A session without its token: of a principal's list, or asked for by its public id, as registries and message brokers do.
- * Its attributes can be changed, which is no activity; what takes the token cannot be done.
+ * Its attributes can be changed; what takes the token cannot be done.
  */
 final class HeldById implements Held {
   private final Sessions sessions;
@@ -30,6 +30,11 @@ final class HeldById implements Held {
 
   @Override
   public String id() {
+    return stored.id();
+  }
+
+  @Override
+  public String storedId() {
     return stored.id();
   }
 
@@ -133,14 +138,16 @@ final class HeldById implements Held {
 
   @Override
   public void save(boolean isAccessed) {
-    if (isEnded || (set.isEmpty() && removed.isEmpty())) return;
-    boolean isThere =
-        sessions.update(
-            stored.id(),
-            attributes -> {
-              attributes.keySet().removeAll(removed);
-              attributes.putAll(set);
-            });
-    if (!isThere) isEnded = true;
+    if (isEnded) return;
+    boolean isThere = true;
+    if (!set.isEmpty() || !removed.isEmpty()) isThere = sessions.update(stored.id(), this::apply);
+    // A message of a socket is activity, if it says so.
+    if (isThere && isAccessed) isThere = sessions.touch(stored.id());
+    isEnded = !isThere;
+  }
+
+  private void apply(Map<String, @Nullable Object> attributes) {
+    attributes.keySet().removeAll(removed);
+    attributes.putAll(set);
   }
 }

@@ -26,8 +26,14 @@ final class HeldByToken implements Held {
   }
 
   @Override
+  public @Nullable String storedId() {
+    return session.id();
+  }
+
+  @Override
   public String changeId() {
-    return nextId = session.rotateLater();
+    // What has ended has no id to change: what a sign-in makes of it is new anyway.
+    return session.isEnded() ? id() : (nextId = session.rotateLater());
   }
 
   @Override

@@ -41,7 +41,7 @@ final class SecurityContexts implements SpecialAttribute {
     Object known = session.handed(NAME);
     if (known != null) return known;
     String principal = session.principal();
-    Stored stored = Stored.of(session.held().get(AttributeNames.stored(NAME)));
+    Stored stored = bridge.isStored() ? Stored.of(session.held().get(AttributeNames.stored(NAME))) : null;
     if (stored != null && Objects.equals(stored.contextOf, principal)) {
       SecurityContext context = new SecurityContextImpl(read(stored));
       session.hand(NAME, context);
@@ -50,6 +50,11 @@ final class SecurityContexts implements SpecialAttribute {
     // Somebody else was signed in elsewhere since, or signed in there in the first place.
     Authentication made = principal == null ? null : bridge.authentication(principal);
     if (made == null) return null;
+    if (!bridge.isStored()) {
+      SecurityContext context = new SecurityContextImpl(made);
+      session.hand(NAME, context);
+      return context;
+    }
     Map<String, @Nullable Object> form = form(principal, made);
     // As later requests have it: without credentials.
     SecurityContext context = new SecurityContextImpl(read(new Stored(principal, form.get(AUTHENTICATION))));
@@ -91,10 +96,15 @@ final class SecurityContexts implements SpecialAttribute {
     }
     String principal = authentication.isAuthenticated() ? bridge.principal(authentication) : session.principal();
     // Refused before anybody is signed in.
-    Map<String, @Nullable Object> form = form(principal, authentication);
+    Map<String, @Nullable Object> form = bridge.isStored() ? form(principal, authentication) : null;
     boolean isSignIn = principal != null && (!principal.equals(session.principal()) || session.held().isChangingId());
     if (isSignIn && authentication.isAuthenticated()) signIn(session, principal);
-    session.setPrivate(NAME, form, value);
+    if (form != null) {
+      session.setPrivate(NAME, form, value);
+    } else {
+      session.forget(NAME);
+      session.hand(NAME, value);
+    }
   }
 
   private static void signIn(SojournSession session, String principal) {

@@ -44,7 +44,7 @@ public class SojournHttpSessionConfiguration implements ImportAware, BeanClassLo
     SojournSessionRepository.Builder builder =
         SojournSessionRepository.builder(sessions).saveMode(saveMode).allowedTypes(allowedTypes).events(events);
     if (loader != null) builder.classLoader(loader);
-    return builder.beans(beans, null).build();
+    return builder.beans(beans, null, true).build();
   }
 
   /** A {@link SessionCookie} of the application's, or the usual one. */

@@ -7,6 +7,7 @@ import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import jakarta.servlet.http.HttpSession;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.springframework.session.web.http.HttpSessionIdResolver;
@@ -72,7 +73,10 @@ public final class SojournHttpSessionIdResolver implements HttpSessionIdResolver
   public List<String> resolveSessionIds(HttpServletRequest request) {
     if (request.getAttribute(RESOLVED) == request || SojournSessionFilter.hasFailed(request)) return List.of();
     request.setAttribute(RESOLVED, request);
-    return tokens(request);
+    List<String> tokens = tokens(request);
+    // The filter takes the first that is answered, and what a login has replaced is.
+    if (tokens.size() > 1) tokens.sort(Comparator.comparing(token -> sessions.open(token).isNew()));
+    return tokens;
   }
 
   private List<String> tokens(HttpServletRequest request) {
@@ -96,8 +100,8 @@ public final class SojournHttpSessionIdResolver implements HttpSessionIdResolver
     Token token = session.token();
     // What has ended is left alone: the browser may have the cookie of a login by now.
     if (token == null || session.cookie() != Session.Cookie.SET) return;
-    if (token.value().equals(request.getAttribute(SENT))) return;
-    request.setAttribute(SENT, token.value());
+    if (token.id().equals(request.getAttribute(SENT))) return;
+    request.setAttribute(SENT, token.id());
     carrier.send(request, response, session, token);
   }
 

@@ -19,7 +19,15 @@ public interface SojournPrincipalBridge {
   }
 
   /**
-   * Who was signed in elsewhere, authenticated; asked once in a session.
+   * Whether the session holds who is authenticated. Otherwise the bridge is asked with each request that wants to know: roles are
+   * as they are now, and no class of a user has to be allowed.
+   */
+  default boolean isStored() {
+    return true;
+  }
+
+  /**
+   * Who was signed in elsewhere, authenticated; asked once in a session, if it {@link #isStored()}.
    *
    * @return null: nobody of ours. The request is then anonymous here, and the session stays as it is
    */

@@ -1,6 +1,7 @@
 package dev.sojourn.spring;
 
 import dev.sojourn.LoginOptions;
+import jakarta.servlet.ServletResponse;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpSession;
 import java.time.Duration;
@@ -41,6 +42,7 @@ public final class SojournSession implements Session {
   private final Set<String> touched = ConcurrentHashMap.newKeySet();
   private @Nullable Instant accessedAt;
   private @Nullable HttpServletRequest request;
+  private @Nullable ServletResponse response;
 
   SojournSession(SojournSessionRepository repository, Held held) {
     this.repository = repository;
@@ -78,8 +80,9 @@ public final class SojournSession implements Session {
   }
 
   /** Says at a login what the client is. */
-  void attach(HttpServletRequest request) {
+  void attach(HttpServletRequest request, ServletResponse response) {
     this.request = request;
+    this.response = response;
   }
 
   @Override
@@ -89,7 +92,9 @@ public final class SojournSession implements Session {
 
   @Override
   public String changeSessionId() {
-    return held.changeId();
+    String id = held.changeId();
+    repository.changing(id, held.storedId());
+    return id;
   }
 
   @Override
@@ -225,6 +230,9 @@ public final class SojournSession implements Session {
 
   /** In all applications: a new token, at once. What the session of nobody holds goes along, and nothing of another user's. */
   void signIn(String principal) {
+    if (response != null && response.isCommitted()) {
+      throw new IllegalStateException("the response has gone out: its client would never get the token of this sign-in");
+    }
     writeTouched();
     boolean isAnother = held.principal() != null && !principal.equals(held.principal());
     LoginOptions options = LoginOptions.defaults();
@@ -261,9 +269,11 @@ public final class SojournSession implements Session {
   void save() {
     writeTouched();
     held.save(accessedAt != null);
-    // Others' changes may have been merged in: the next to ask sees what is stored.
     touched.clear();
-    handed.keySet().removeIf(name -> !MUTEX.equals(name));
+    // Objects in hand stay the same: Spring sets beans of a session again when the response has been written. But who is signed in
+    // is looked up again, and where reading is enough to store, what others have changed meanwhile must not be overwritten.
+    boolean isReadStored = repository.saveMode() != SaveMode.ON_SET_ATTRIBUTE;
+    handed.keySet().removeIf(name -> repository.special(name) != null || (isReadStored && !MUTEX.equals(name)));
   }
 
   /** No values, and not the token. */

@@ -4,6 +4,7 @@ import dev.sojourn.SojournException;
 import dev.sojourn.StoreUnavailableException;
 import jakarta.servlet.FilterChain;
 import jakarta.servlet.ServletException;
+import jakarta.servlet.ServletResponse;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletRequestWrapper;
 import jakarta.servlet.http.HttpServletResponse;
@@ -47,10 +48,12 @@ public final class SojournSessionFilter extends SessionRepositoryFilter<SojournS
       throws ServletException, IOException {
     try {
       super.doFilterInternal(
-          request, response, (inner, answer) -> chain.doFilter(new Request((HttpServletRequest) inner, resolver), answer));
+          request, response, (inner, answer) -> chain.doFilter(new Request((HttpServletRequest) inner, answer, resolver), answer));
     } catch (SojournException | ServletException error) {
       SojournException cause = cause(error);
-      if (cause == null) throw error;
+      // What is the application's own failure is the container's to show.
+      boolean isStores = cause != null && cause.status() != HttpServletResponse.SC_INTERNAL_SERVER_ERROR;
+      if (cause == null || !isStores || response.isCommitted()) throw error;
       fail(request, response, cause);
     }
   }
@@ -64,8 +67,8 @@ public final class SojournSessionFilter extends SessionRepositoryFilter<SojournS
   }
 
   private static void fail(HttpServletRequest request, HttpServletResponse response, SojournException error) throws IOException {
-    if (response.isCommitted()) throw error;
-    LOG.error(error.code() + ": " + error.getMessage(), error);
+    LOG.error(error.code() + ": " + error.getMessage());
+    LOG.debug(error.code(), error);
     request.setAttribute(FAILED, true);
     response.reset();
     if (error instanceof StoreUnavailableException) response.setHeader("Retry-After", "1");
@@ -73,10 +76,12 @@ public final class SojournSessionFilter extends SessionRepositoryFilter<SojournS
   }
 
   private static final class Request extends HttpServletRequestWrapper {
+    private final ServletResponse response;
     private final SojournHttpSessionIdResolver resolver;
 
-    Request(HttpServletRequest request, SojournHttpSessionIdResolver resolver) {
+    Request(HttpServletRequest request, ServletResponse response, SojournHttpSessionIdResolver resolver) {
       super(request);
+      this.response = response;
       this.resolver = resolver;
     }
 
@@ -93,7 +98,7 @@ public final class SojournSessionFilter extends SessionRepositoryFilter<SojournS
 
     /** What the client is, for a login. */
     private HttpSession attached(HttpSession session) {
-      SojournSession.of(session).attach(this);
+      SojournSession.of(session).attach(this, response);
       return session;
     }
 

@@ -10,6 +10,7 @@ import jakarta.servlet.http.HttpServletRequest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -26,6 +27,7 @@ import org.springframework.session.FindByIndexNameSessionRepository;
 import org.springframework.session.SaveMode;
 import org.springframework.session.events.SessionCreatedEvent;
 import org.springframework.session.events.SessionDeletedEvent;
+import org.springframework.session.events.SessionExpiredEvent;
 import org.springframework.session.web.http.SessionRepositoryFilter;
 import org.springframework.util.ClassUtils;
 
@@ -47,6 +49,8 @@ public final class SojournSessionRepository
   private final UnaryOperator<String> principalOf;
   private final List<SojournLoginCustomizer> loginCustomizers;
   private final ApplicationEventPublisher events;
+  /** Ids that sessions are to have with their next save, and where they stand until then: who invalidates names only the new one. */
+  private final Map<String, String> changing = Collections.synchronizedMap(new LastOnes());
   private @Nullable ListableBeanFactory beans;
 
   private SojournSessionRepository(Builder builder) {
@@ -70,12 +74,23 @@ public final class SojournSessionRepository
     principalOf = HAS_SECURITY ? WithSecurity.add(specials, values, bridge) : UnaryOperator.identity();
   }
 
+  /** A request ends before so many others have changed an id. */
+  private static final class LastOnes extends LinkedHashMap<String, String> {
+    private static final long serialVersionUID = 1;
+    private static final int MOST = 10_000;
+
+    @Override
+    protected boolean removeEldestEntry(Map.Entry<String, String> eldest) {
+      return size() > MOST;
+    }
+  }
+
   /** In a class of its own, for applications without Spring Security. */
   private static final class WithSecurity {
     private WithSecurity() {}
 
     static UnaryOperator<String> add(Map<String, SpecialAttribute> specials, AttributeValues values, @Nullable Object given) {
-      SojournPrincipalBridge bridge = given instanceof SojournPrincipalBridge found ? found : new UserDetailsBridge(() -> null, null);
+      SojournPrincipalBridge bridge = given instanceof SojournPrincipalBridge found ? found : new UserDetailsBridge(() -> null, null, true);
       specials.put(SecurityContexts.NAME, new SecurityContexts(values, bridge));
       return bridge::principalOf;
     }
@@ -160,11 +175,12 @@ public final class SojournSessionRepository
      * The bridge and the customizers that are beans; without a bridge, one to the only {@code UserDetailsService} there is.
      *
      * @param principal property of a user that is the principal; null: its name
+     * @param storesAuthentication whether sessions hold who is authenticated, without a bridge of one's own
      */
-    public Builder beans(ListableBeanFactory beans, @Nullable String principal) {
+    public Builder beans(ListableBeanFactory beans, @Nullable String principal, boolean storesAuthentication) {
       mapperCustomizers = beans.getBeanProvider(SojournMapperCustomizer.class).orderedStream().toList();
       loginCustomizers = beans.getBeanProvider(SojournLoginCustomizer.class).orderedStream().toList();
-      if (HAS_SECURITY) Bridges.add(this, beans, principal);
+      if (HAS_SECURITY) Bridges.add(this, beans, principal, storesAuthentication);
       return this;
     }
 
@@ -218,9 +234,14 @@ public final class SojournSessionRepository
     return new SojournSession(this, new HeldByToken(sessions.create()));
   }
 
+  void changing(String id, @Nullable String storedId) {
+    if (storedId != null && !storedId.equals(id)) changing.put(id, storedId);
+  }
+
   /** Drops what it has changed where the session has ended meanwhile. */
   @Override
   public void save(SojournSession session) {
+    changing.remove(session.getId());
     boolean isNew = session.held().isNew() && !session.held().isEnded();
     session.save();
     if (isNew && !session.held().isNew()) events.publishEvent(new SessionCreatedEvent(this, session));
@@ -249,15 +270,25 @@ public final class SojournSessionRepository
   public void deleteById(String id) {
     String publicId = id.length() == Token.LENGTH ? sessions.idOf(id) : id;
     if (publicId == null) return;
+    String before = changing.remove(publicId);
+    if (before != null) publicId = before;
     StoredSession stored = sessions.read(publicId);
     if (sessions.revoke(publicId) && stored != null) events.publishEvent(new SessionDeletedEvent(this, byId(stored)));
   }
 
   /** A session has made room at its principal's limit: told of as deleted, without what it held. For a {@code SessionListener}. */
   public void evicted(String id, String principal) {
+    events.publishEvent(new SessionDeletedEvent(this, gone(id, principal)));
+  }
+
+  /** A session's time is over: told of without what it held. For a {@code SessionListener}, with {@code tellExpired()}. */
+  public void expired(String id, @Nullable String principal) {
+    events.publishEvent(new SessionExpiredEvent(this, gone(id, principal)));
+  }
+
+  private SojournSession gone(String id, @Nullable String principal) {
     Instant now = Instant.now();
-    StoredSession gone = new StoredSession(id, principal, Map.of(), now, now, now, Duration.ZERO);
-    events.publishEvent(new SessionDeletedEvent(this, byId(gone)));
+    return byId(new StoredSession(id, principal, Map.of(), now, now, now, Duration.ZERO));
   }
 
   /** By {@link #PRINCIPAL_NAME_INDEX_NAME} alone: of other indexes nothing is known. */

@@ -17,14 +17,22 @@ final class UserDetailsBridge implements SojournPrincipalBridge {
   private final AccountStatusUserDetailsChecker checker = new AccountStatusUserDetailsChecker();
 
   private final @Nullable String property;
+  private final boolean isStored;
 
   /**
    * @param users asked with each principal; null: nobody who was signed in elsewhere is known here
    * @param property of the user object, which is the principal instead of the name; {@code users} finds users by it then
+   * @param isStored see {@link SojournPrincipalBridge#isStored()}
    */
-  UserDetailsBridge(Supplier<? extends @Nullable UserDetailsService> users, @Nullable String property) {
+  UserDetailsBridge(Supplier<? extends @Nullable UserDetailsService> users, @Nullable String property, boolean isStored) {
     this.users = users;
     this.property = property;
+    this.isStored = isStored;
+  }
+
+  @Override
+  public boolean isStored() {
+    return isStored;
   }
 
   @Override

@@ -70,7 +70,8 @@ class SecurityContextsTest extends OnRedis {
           asked.incrementAndGet();
           return users;
         },
-        null);
+        null,
+        true);
   }
 
   private static UserDetails user(String name) {
@@ -296,6 +297,34 @@ class SecurityContextsTest extends OnRedis {
   }
 
   @Test
+  void notStoredButAskedFor() {
+    Account account = new Account();
+    account.name = "ada";
+    account.roles = AuthorityUtils.createAuthorityList("ROLE_USER");
+    UserDetailsBridge asking =
+        new UserDetailsBridge(
+            () ->
+                name -> {
+                  asked.incrementAndGet();
+                  return account;
+                },
+            null,
+            false);
+    repository = repository().bridge(asking).build();
+    SojournSession session = signedIn(UsernamePasswordAuthenticationToken.authenticated(account, null, account.roles));
+    assertEquals("ada", session.principal());
+    assertEquals(0, asked.get(), "who signs in is known");
+    account.roles = AuthorityUtils.createAuthorityList("ROLE_OTHER");
+    SojournSession request = again(session);
+    assertEquals(account, authentication(request).getPrincipal(), "of a class that is not allowed");
+    assertEquals(Set.of("ROLE_OTHER"), AuthorityUtils.authorityListToSet(authentication(request).getAuthorities()), "as it is now");
+    assertEquals(1, asked.get(), "once in a request");
+    repository.save(request);
+    request.removeAttribute(CONTEXT);
+    assertNull(request.principal());
+  }
+
+  @Test
   void thePrincipalOfAnotherProperty() {
     SojournPrincipalBridge byId =
         new SojournPrincipalBridge() {
@@ -318,10 +347,10 @@ class SecurityContextsTest extends OnRedis {
     SojournSession session = signedIn(password("ada"));
     assertEquals("user:ada", session.principal());
     assertEquals(Set.of(session.getId()), repository.findByPrincipalName("ada").keySet());
-    UserDetailsBridge property = new UserDetailsBridge(() -> users, "username");
+    UserDetailsBridge property = new UserDetailsBridge(() -> users, "username", true);
     assertEquals("ada", property.principal(password("ada")));
     assertEquals("ada", property.principalOf("ada"));
-    assertThrows(RuntimeException.class, () -> new UserDetailsBridge(() -> users, "nothing").principal(password("ada")));
+    assertThrows(RuntimeException.class, () -> new UserDetailsBridge(() -> users, "nothing", true).principal(password("ada")));
   }
 
   @Test

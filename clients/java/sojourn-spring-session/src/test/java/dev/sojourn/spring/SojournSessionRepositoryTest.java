@@ -131,6 +131,17 @@ class SojournSessionRepositoryTest extends OnRedis {
   }
 
   @Test
+  void endedUnderAnIdThatItIsToHave() {
+    SojournSession session = stored("a", 1);
+    session.changeSessionId();
+    session.changeSessionId();
+    repository.deleteById(session.getId());
+    assertTrue(server.tell("DBSIZE").startsWith(":0"), "what an invalidate() in the same request does");
+    repository.save(session);
+    assertTrue(server.tell("DBSIZE").startsWith(":0"));
+  }
+
+  @Test
   void twoChangesOfTheIdAtOnceAreOne() {
     SojournSession session = stored("a", 1);
     SojournSession first = again(session);
@@ -181,6 +192,14 @@ class SojournSessionRepositoryTest extends OnRedis {
     request.setLastAccessedTime(Instant.now());
     repository.save(request);
     assertTrue(ttl(session) > 1_700_000);
+    server.tell("PEXPIRE " + key + " 60000");
+    SojournSession listed = Objects.requireNonNull(repository.findById(session.getId()));
+    listed.setAttribute("b", 1);
+    repository.save(listed);
+    assertTrue(ttl(session) <= 60_000, "administration is no activity");
+    listed.setLastAccessedTime(Instant.now());
+    repository.save(listed);
+    assertTrue(ttl(session) > 1_700_000, "a message of a socket is");
   }
 
   @Test
@@ -274,8 +293,15 @@ class SojournSessionRepositoryTest extends OnRedis {
     late.setAttribute("b", 1);
     repository.save(late);
     assertEquals(Session.Cookie.KEEP, late.session().cookie());
+    late.changeSessionId();
+    repository.save(late);
+    assertEquals(Session.Cookie.KEEP, late.session().cookie());
     repository.deleteById(late.getId());
     assertEquals("ada", again(session).principal());
+    // But a sign-in of its own is one.
+    late.setAttribute(PRINCIPAL, "bob");
+    repository.save(late);
+    assertEquals("bob", again(late).principal());
   }
 
   @Test

@@ -49,6 +49,7 @@ final class SessionsFactory {
     given(properties.maxSessions(), limit -> builder.maxSessions(limit(limit)));
     given(properties.version(), builder::version);
     if (properties.endReused()) builder.endReused();
+    if (properties.tellExpired()) builder.tellExpired();
     properties.merge().forEach((name, merge) -> builder.merge(name, merge(name, merge)));
     if (!listeners.isEmpty()) builder.listener(listeners.size() == 1 ? listeners.get(0) : new SeveralListeners(listeners));
     for (SojournSessionsCustomizer customizer : customizers) customizer.customize(builder);

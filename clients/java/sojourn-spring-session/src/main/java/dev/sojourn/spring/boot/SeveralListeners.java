@@ -23,6 +23,11 @@ record SeveralListeners(List<SessionListener> listeners) implements SessionListe
   }
 
   @Override
+  public void expired(String id, @Nullable String principal) {
+    listeners.forEach(each -> each.expired(id, principal));
+  }
+
+  @Override
   public void conflict(String id) {
     listeners.forEach(each -> each.conflict(id));
   }

@@ -9,6 +9,7 @@ import dev.sojourn.spring.SojournSessionRepository;
 import dev.sojourn.spring.SojournSessionsCustomizer;
 import jakarta.servlet.Filter;
 import jakarta.servlet.http.HttpSessionListener;
+import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.ListableBeanFactory;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
@@ -54,8 +55,13 @@ public class SojournAutoConfiguration {
 
   /** Asked for late: the repository is made of what this is for. */
   @Bean
-  public SessionListener sojournEvictions(ObjectProvider<SojournSessionRepository> repository) {
+  public SessionListener sojournSessionEvents(ObjectProvider<SojournSessionRepository> repository) {
     return new SessionListener() {
+      @Override
+      public void expired(String id, @Nullable String principal) {
+        repository.ifAvailable(found -> found.expired(id, principal));
+      }
+
       @Override
       public void evicted(String id, String principal, String by) {
         repository.ifAvailable(found -> found.evicted(id, principal));
@@ -71,7 +77,7 @@ public class SojournAutoConfiguration {
         .saveMode(properties.saveMode())
         .allowedTypes(properties.allowedTypes())
         .events(events)
-        .beans(beans, properties.principal())
+        .beans(beans, properties.principal(), properties.storeAuthentication())
         .build();
   }
 

@@ -33,6 +33,8 @@ import org.springframework.util.unit.DataSize;
  * @param rotationPatience How long it does while nobody has used the new one. Default 5 minutes.
  * @param reuseWindow How long the use of a former token is recognised as reuse; 0: not at all. Default 1 hour.
  * @param endReused Whether such a use ends the session.
+ * @param tellExpired Whether sessions that expire are told of: SessionExpiredEvent, HttpSessionListener. Asks Redis every two
+ *     seconds.
  * @param maxSessions Sessions that a principal may have at once.
  * @param merge How an attribute is merged that two requests have changed at once, by its name: counter, fields, or union:&lt;key of
  *     the items&gt;.
@@ -40,6 +42,7 @@ import org.springframework.util.unit.DataSize;
  * @param allowedTypes Classes (com.acme.Cart) and packages (com.acme.*) whose objects may be stored and made again.
  * @param saveMode Whether objects that were only read are looked at for changes too.
  * @param principal Property of the user object that is the principal in all applications. Default: the user's name.
+ * @param storeAuthentication Whether sessions hold who is authenticated; otherwise the UserDetailsService is asked with each request.
  * @param cookie The session's cookie.
  * @param header Name of a header that holds the token, instead of a cookie, for clients that are no browsers.
  */
@@ -62,12 +65,14 @@ public record SojournProperties(
     @Nullable Duration rotationPatience,
     @Nullable Duration reuseWindow,
     @DefaultValue("false") boolean endReused,
+    @DefaultValue("false") boolean tellExpired,
     @Nullable MaxSessions maxSessions,
     @DefaultValue Map<String, String> merge,
     @Nullable Integer version,
     @DefaultValue List<String> allowedTypes,
     @DefaultValue("on_set_attribute") SaveMode saveMode,
     @Nullable String principal,
+    @DefaultValue("true") boolean storeAuthentication,
     @DefaultValue Cookie cookie,
     @Nullable String header) {
 

@@ -5,9 +5,11 @@ import dev.sojourn.SessionInfo;
 import dev.sojourn.spring.SojournSession;
 import dev.sojourn.spring.SojournSessionRepository;
 import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
 import jakarta.servlet.http.HttpSession;
 import jakarta.servlet.http.HttpSessionEvent;
 import jakarta.servlet.http.HttpSessionListener;
+import java.io.IOException;
 import java.security.Principal;
 import java.util.Collections;
 import java.util.List;
@@ -20,12 +22,17 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Import;
 import org.springframework.core.env.Environment;
+import org.springframework.security.authentication.UsernamePasswordAuthenticationToken;
 import org.springframework.security.config.Customizer;
 import org.springframework.security.config.annotation.web.builders.HttpSecurity;
+import org.springframework.security.core.authority.AuthorityUtils;
+import org.springframework.security.core.context.SecurityContext;
+import org.springframework.security.core.context.SecurityContextImpl;
 import org.springframework.security.core.userdetails.User;
 import org.springframework.security.core.userdetails.UserDetailsService;
 import org.springframework.security.provisioning.InMemoryUserDetailsManager;
 import org.springframework.security.web.SecurityFilterChain;
+import org.springframework.security.web.context.HttpSessionSecurityContextRepository;
 import org.springframework.session.security.SpringSessionBackedSessionRegistry;
 import org.springframework.session.security.web.authentication.SpringSessionRememberMeServices;
 import org.springframework.web.bind.annotation.GetMapping;
@@ -51,6 +58,13 @@ public class Application {
     if (environment.getProperty("test.remember", Boolean.class, false)) {
       http.rememberMe(remember -> remember.rememberMeServices(new SpringSessionRememberMeServices()));
     }
+    String fixation = environment.getProperty("test.fixation", "");
+    http.sessionManagement(
+        management -> {
+          if (fixation.equals("migrate")) management.sessionFixation(fixed -> fixed.migrateSession());
+          if (fixation.equals("new")) management.sessionFixation(fixed -> fixed.newSession());
+          if (fixation.equals("none")) management.sessionFixation(fixed -> fixed.none());
+        });
     String most = environment.getProperty("test.maximum-sessions");
     if (most != null) {
       boolean isRefused = environment.getProperty("test.prevents-login", Boolean.class, false);
@@ -163,6 +177,21 @@ public class Application {
     @GetMapping("/me")
     String me(Principal principal, @RequestParam(name = "q", defaultValue = "") String q) {
       return principal.getName() + q;
+    }
+
+    /** By an application's own code, without Spring Security's filters. */
+    @PostMapping("/public/enter")
+    String enter(
+        HttpServletRequest request,
+        HttpServletResponse response,
+        @RequestParam("user") String user,
+        @RequestParam(name = "late", defaultValue = "false") boolean late)
+        throws IOException {
+      if (late) response.flushBuffer();
+      SecurityContext entered = new SecurityContextImpl(
+          UsernamePasswordAuthenticationToken.authenticated(user, null, AuthorityUtils.createAuthorityList("ROLE_USER")));
+      new HttpSessionSecurityContextRepository().saveContext(entered, request, response);
+      return request.getSession().getId();
     }
 
     @GetMapping("/devices")

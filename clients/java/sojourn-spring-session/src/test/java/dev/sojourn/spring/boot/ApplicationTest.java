@@ -13,6 +13,7 @@ import dev.sojourn.Sessions;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -199,6 +200,45 @@ class ApplicationTest extends OnBoot {
   }
 
   @Test
+  void ofSeveralCookiesTheOneThatOpens() {
+    browser.post("/public/set", "name", "a", "value", "1");
+    String former = browser.cookies.get("session");
+    browser.signIn("ada", "lovelace");
+    String token = browser.cookies.get("session");
+    browser.cookies.put("session", former + "; session=nothing; session=" + token);
+    assertEquals("ada", browser.get("/me").body());
+    browser.cookies.put("session", token + "; session=" + former);
+    assertEquals("ada", browser.get("/me").body());
+  }
+
+  @Test
+  void signedInByCodeOfOnesOwn() {
+    browser.post("/public/set", "name", "a", "value", "1");
+    String before = browser.cookies.get("session");
+    String id = browser.post("/public/enter", "user", "ada").body();
+    assertEquals(id, at(browser).id());
+    assertNotEquals(before, browser.cookies.get("session"), "no fixation, whatever the code forgets");
+    assertEquals("ada", browser.get("/me").body());
+    assertEquals("1", at(browser).get("a"));
+    assertEquals(500, browser.post("/public/enter", "user", "").status());
+    assertEquals("ada", browser.get("/me").body());
+  }
+
+  @Test
+  void notSignedInBehindTheResponse() {
+    browser.post("/public/set", "name", "a", "value", "1");
+    String token = browser.cookies.get("session");
+    try {
+      browser.post("/public/enter", "user", "ada", "late", "true");
+    } catch (AssertionError cutOff) {
+      assertTrue(cutOff.getCause() instanceof java.io.IOException);
+    }
+    assertEquals(token, browser.cookies.get("session"));
+    assertNull(at(browser).principal());
+    assertEquals("1", at(browser).get("a"), "the session is as it was");
+  }
+
+  @Test
   void invalidated() {
     String id = browser.post("/public/set", "name", "a", "value", "1").body();
     Browser.Answer answer = browser.post("/public/invalidate");
@@ -206,6 +246,13 @@ class ApplicationTest extends OnBoot {
     assertTrue(server.tell("DBSIZE").startsWith(":0"));
     List<String> told = context.getBean(Application.Heard.class).told;
     assertTrue(told.contains("created " + id) && told.contains("destroyed " + id), told.toString());
+  }
+
+  @Test
+  void manyRequestsAtOnce() {
+    browser.post("/public/set", "name", "a", "value", "1");
+    IntStream.range(0, 16).parallel().forEach(i -> browser.copy().post("/public/set", "name", "n" + i, "value", "" + i));
+    assertEquals(17, at(browser).names().size(), "none is lost");
   }
 
   @Test

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sojourn.Session;
+import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.springframework.context.ConfigurableApplicationContext;
 
@@ -78,9 +80,28 @@ class LimitsTest extends OnBoot {
     assertEquals(1, elsewhere.of("bob").count());
   }
 
+  /** Whatever Spring Security is to do with the session at a login, the token is a new one and the session one. */
   @Test
-  void theOldestMakesRoom() {
-    ConfigurableApplicationContext context = start(Application.class, "sojourn.max-sessions.max=1");
+  void fixation() {
+    for (String kind : new String[] {"migrate", "none", "new"}) {
+      ConfigurableApplicationContext context = start(Application.class, "test.fixation=" + kind);
+      Browser browser = browser(context);
+      browser.post("/public/set", "name", "a", "value", "1");
+      String before = browser.cookies.get("session");
+      browser.signIn("bob", "builder");
+      assertEquals("bob", browser.get("/me").body());
+      assertFalse(before.equals(browser.cookies.get("session")));
+      assertTrue(elsewhere.open(before).isNew(), kind);
+      assertEquals(kind.equals("new") ? null : "1", at(browser).get("a"), kind);
+      assertEquals(1, elsewhere.of("bob").count());
+      elsewhere.of("bob").revokeAll();
+      context.close();
+    }
+  }
+
+  @Test
+  void theOldestMakesRoom() throws InterruptedException {
+    ConfigurableApplicationContext context = start(Application.class, "sojourn.max-sessions.max=1", "sojourn.tell-expired=true");
     Browser first = browser(context);
     Browser second = browser(context);
     first.signIn("ada", "lovelace");
@@ -88,7 +109,18 @@ class LimitsTest extends OnBoot {
     second.signIn("ada", "lovelace");
     assertEquals("ada", second.get("/me").body());
     assertEquals("/login", first.get("/me").location());
-    assertTrue(context.getBean(Application.Heard.class).told.contains("destroyed " + id), "listeners hear of it");
+    List<String> told = context.getBean(Application.Heard.class).told;
+    assertTrue(told.contains("destroyed " + id), "listeners hear of it");
+    // And of one whose time is over.
+    Session session = at(second);
+    session.setIdleTimeout(Duration.ofMillis(100));
+    session.commit();
+    String expired = "destroyed " + session.id();
+    long end = System.nanoTime() + Duration.ofSeconds(15).toNanos();
+    while (!told.contains(expired)) {
+      assertTrue(System.nanoTime() < end, told.toString());
+      Thread.sleep(50);
+    }
     context.close();
   }
 }

@@ -62,6 +62,10 @@ abstract class OnBoot {
     all.put("sojourn.secrets", SECRET);
     all.put("sojourn.redis.uri", server.uri());
     all.put("sojourn.command-timeout", "5s");
+    // What these tests bring about on purpose.
+    all.put("logging.level.org.apache.catalina.core", "off");
+    all.put("logging.level.org.springframework.boot", "off");
+    all.put("logging.level.dev.sojourn", "off");
     for (String property : properties) all.put(property.substring(0, property.indexOf('=')), property.substring(property.indexOf('=') + 1));
     String[] arguments = all.entrySet().stream().map(property -> "--" + property.getKey() + "=" + property.getValue()).toArray(String[]::new);
     ConfigurableApplicationContext context = new SpringApplication(application).run(arguments);

@@ -3,16 +3,20 @@ package dev.sojourn.spring.boot;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpSession;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Import;
 import org.springframework.session.FindByIndexNameSessionRepository;
+import org.springframework.stereotype.Component;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RequestParam;
 import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.context.annotation.SessionScope;
 
 /** An application without Spring Security. */
 @Configuration(proxyBeanMethods = false)
@@ -26,7 +30,7 @@ import org.springframework.web.bind.annotation.RestController;
       "org.springframework.boot.security.autoconfigure.web.servlet.ServletWebSecurityAutoConfiguration",
       "org.springframework.boot.security.autoconfigure.web.servlet.SecurityFilterAutoConfiguration"
     })
-@Import(PlainApplication.Pages.class)
+@Import({PlainApplication.Pages.class, PlainApplication.Basket.class})
 public class PlainApplication {
   /** Until nobody listens any more. */
   public static void main(String[] arguments) throws IOException {
@@ -36,8 +40,31 @@ public class PlainApplication {
     }
   }
 
+  /** One for each session. */
+  @Component
+  @SessionScope
+  public static class Basket {
+    private final List<String> items = new ArrayList<>();
+
+    public int add(String item) {
+      items.add(item);
+      return items.size();
+    }
+  }
+
   @RestController
   static class Pages {
+    private final Basket basket;
+
+    Pages(Basket basket) {
+      this.basket = basket;
+    }
+
+    @GetMapping("/basket")
+    int basket() {
+      return basket.add("apple");
+    }
+
     @GetMapping("/count")
     int count(HttpSession session) {
       Integer count = (Integer) session.getAttribute("count");

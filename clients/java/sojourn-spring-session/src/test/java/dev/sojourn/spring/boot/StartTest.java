@@ -184,6 +184,17 @@ class StartTest extends OnBoot {
   }
 
   @Test
+  void beansOfASession() {
+    ConfigurableApplicationContext context = start(PlainApplication.class, "sojourn.allowed-types=" + PlainApplication.Basket.class.getName());
+    Browser browser = browser(context);
+    assertEquals("1", browser.get("/basket").body());
+    assertEquals("2", browser.get("/basket").body());
+    assertEquals("3", browser.get("/basket").body());
+    assertEquals("1", browser(context).get("/basket").body());
+    context.close();
+  }
+
+  @Test
   void whatIsMissingIsNamed() {
     Map<String, String> wrong =
         Map.of(
