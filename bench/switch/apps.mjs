@@ -38,8 +38,8 @@ function withOldRoutes(middleware) {
   return app
 }
 
-const sourceOf = (connectRedis, client) =>
-  connectRedis({ client, secret: SECRET, principal: 'user', old: 'mirror' })
+const sourceOf = (connectRedis, client, options) =>
+  connectRedis({ client, secret: SECRET, old: 'mirror', ...options })
 
 /** The old application as it is, on Sojourn's form of express-session. @param build see `newApp`, and `sojourn/express-compat` */
 export async function compatApp(build, { client, socket, prefix, onAdopted, onError }) {
@@ -48,6 +48,7 @@ export async function compatApp(build, { client, socket, prefix, onAdopted, onEr
     ...{ redis: socket, prefix, idleTimeout: '1d', absoluteTimeout: '1d' },
     ...{ secret: 'k'.repeat(32), name: 'sid', resave: false, saveUninitialized: false },
     principal: ({ user }) => user,
+    // Whose they are is said above.
     adopt: [sourceOf(connectRedis, client)],
   })
   const { sessions } = middleware
@@ -68,7 +69,7 @@ export async function newApp(build, { client, socket, prefix, onAdopted, onError
       idleTimeout: '1d',
       absoluteTimeout: '1d',
     },
-    adopt: [sourceOf(connectRedis, client)],
+    adopt: [sourceOf(connectRedis, client, { principal: 'user' })],
   })
   sessions.on('adopted', onAdopted)
   sessions.on('error', onError)

@@ -208,17 +208,23 @@ describe('principal', () => {
 
   it('takes a number, and null and text without characters as nobody', async () => {
     let named: unknown = 7
-    const { browser, sessions } = await site(counting, { principal: () => named as string })
-    expect((await browser.get('/count')).status).toBe(200)
+    const naming = (app: FastifyInstance): void => {
+      app.get('/name', async ({ session }) => {
+        session.user = named as string
+        return 'named'
+      })
+    }
+    const { browser, sessions } = await site(naming, { principal: ({ user }) => user })
+    expect((await browser.get('/name')).status).toBe(200)
     expect(await sessions.of('7').count()).toBe(1)
     for (const nobody of [null, '', undefined]) {
       named = nobody
-      expect((await browser.get('/count')).status).toBe(200)
+      expect((await browser.get('/name')).status).toBe(200)
       expect(await sessions.of('7').count()).toBe(0)
     }
     for (const wrong of [{}, Number.NaN, true]) {
       named = wrong
-      const refused = await browser.get('/count')
+      const refused = await browser.get('/name')
       expect(refused).toMatchObject({ status: 500, text: expect.stringContaining('`principal`') })
     }
   })
