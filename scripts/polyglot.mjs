@@ -18,7 +18,16 @@ export function buildPolyglot() {
   const home = jdk()
   if (home === undefined) return { django, spring: { missing: 'no JDK 17 with Maven' } }
   console.log('java: building the clients and the example')
-  const args = ['-q', '-B', '-Pexamples', '-pl', ':shop', '-am', '-DskipTests', 'package']
+  const args = [
+    '-q',
+    '-B',
+    '-Pexamples',
+    '-pl',
+    ':shop,:spring-boot-with-sojourn',
+    '-am',
+    '-DskipTests',
+    'package',
+  ]
   const { status } = spawnSync(MAVEN, args, { cwd: at('clients/java'), stdio: 'inherit' })
   if (status !== 0) throw new Error('Maven has failed')
   return { django, spring: { java: `${home}/bin/java` } }
