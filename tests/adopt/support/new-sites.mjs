@@ -29,9 +29,9 @@ const APPS = {
       ...{ resave: false, saveUninitialized: false },
     })
     const { sessions } = middleware
-    const signIn = (req, res, next) => {
-      const done = sessions.from(req).login(req.params.user)
-      done.then(() => res.json({}), next)
+    const signIn = async (req, res) => {
+      await sessions.from(req).login(req.params.user)
+      res.json({})
     }
     return [expressApp(middleware, (app) => app.get('/by-other-means/:user', signIn)), sessions]
   },
