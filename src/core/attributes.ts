@@ -1,5 +1,5 @@
-import { isPrivateName, refusePrivateName } from './private-names.ts'
-import { checkAttributeName, cloneValue, equalValues, freezeValue } from './values.ts'
+import { checkOwnName, isPrivateName } from './private-names.ts'
+import { cloneValue, equalValues, freezeValue } from './values.ts'
 
 /** One changed attribute: its new value (`undefined`: deleted), or how to make it from the stored one. */
 export interface Change {
@@ -87,15 +87,13 @@ export class Attributes {
 
   /** @throws AttributeError for a name that cannot be stored, or is another framework's */
   set(name: string, value: unknown): void {
-    checkAttributeName(name)
-    refusePrivateName(name)
+    checkOwnName(name)
     this.#change(name, { value })
   }
 
   /** Records a change that can be made again on another value. */
   update(name: string, make: (value: unknown) => unknown): unknown {
-    checkAttributeName(name)
-    refusePrivateName(name)
+    checkOwnName(name)
     const again = (stored: unknown): unknown => make(cloneValue(stored))
     const former = this.#changes?.get(name)
     const value = again(this.view(name))
