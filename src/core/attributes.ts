@@ -56,8 +56,9 @@ export class Attributes {
     return this.#views.get(name)
   }
 
-  /** A value whose changes in place are noticed. */
+  /** A value whose changes in place are noticed; of another framework's one there are none to notice. */
   draft(name: string): unknown {
+    if (isPrivateName(name)) return this.view(name)
     const change = this.#pending(name)
     if (change !== undefined) return change.value
     const draft = this.#drafts?.get(name)
