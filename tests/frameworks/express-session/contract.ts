@@ -61,6 +61,31 @@ export function contractCases(place: () => Place): void {
       expect(listed).not.toHaveProperty(THEIRS)
     })
 
+    it.each([
+      ['that is too long', 'x'.repeat(300)],
+      ['of another framework', THEIRS],
+    ])(
+      'of a save that is refused for a name %s nothing is stored, and of the next one all',
+      async (_, name) => {
+        const { store } = open()
+        await store.set('sid', data({ n: 1 }))
+        const session = (await store.get('sid')) as SessionData & Record<string, unknown>
+        Object.assign(session, { n: 2, [name]: 1, name: 'ada' })
+        await expect(store.set('sid', session)).rejects.toMatchObject({ name: 'AttributeError' })
+        expect(await valuesOf(store, 'sid')).toEqual({ n: 1 })
+        await store.touch('sid', session)
+        expect(await valuesOf(store, 'sid')).toEqual({ n: 1 })
+        delete session[name]
+        session.any = 5
+        await store.set('sid', session)
+        expect(await valuesOf(store, 'sid')).toEqual({ n: 2, name: 'ada', any: 5 })
+        // One that the store has not made.
+        const other = data({ n: 3, [name]: 1 })
+        await expect(store.set('sid', other)).rejects.toMatchObject({ name: 'AttributeError' })
+        expect(await valuesOf(store, 'sid')).toEqual({ n: 2, name: 'ada', any: 5 })
+      },
+    )
+
     it('and by callbacks', async () => {
       const { store } = open()
       const asked: unknown[][] = []
