@@ -261,9 +261,12 @@ export class SessionState {
   }
 
   set note(value: unknown) {
+    const said = this.#pending?.note
+    // One that is being stored may come in place of what is stored now.
+    const isKnown = said === undefined || !this.busy
     const stored = this.#live && noteOf(this.#live.meta)
-    const note = equalValues(value, stored) ? undefined : { value }
-    if (note !== this.#pending?.note) this.#pending = { ...this.#pending, note }
+    const note = isKnown && equalValues(value, stored) ? undefined : { value }
+    if (note !== said) this.#pending = { ...this.#pending, note }
   }
 
   commit(): Promise<void> {
