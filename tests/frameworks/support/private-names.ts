@@ -25,7 +25,7 @@ export type Handle = (call: Call) => unknown
 
 export interface Mounted {
   readonly port: number
-  close(): unknown
+  readonly close: () => unknown
 }
 
 /** An application that answers each request with what `handle` gives, as JSON. */
@@ -63,9 +63,9 @@ const handle: Handle = async ({ path, session, replace, store, id }) => {
 
 interface Site {
   readonly browser: Browser
-  ask(path: string): Promise<Values>
+  readonly ask: (path: string) => Promise<Values>
   /** What is stored of the browser's session. */
-  record(): Promise<Values>
+  readonly record: () => Promise<Values>
 }
 
 /** A session in which the other application has put something. */
