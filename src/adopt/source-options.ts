@@ -1,4 +1,5 @@
 import { OptionError } from '../core/errors.ts'
+import { LeftOut } from '../core/left-out.ts'
 import type { LegacyEntry, MirroredSession, OldEntry } from '../core/legacy.ts'
 import { principalFrom } from '../core/principal-from.ts'
 import type { Attributes } from './json.ts'
@@ -18,7 +19,10 @@ export interface SourceOptions<Old extends object = Attributes> {
    * `error` event: taken over as nobody's it would be in no list, and no sign-out everywhere would end it.
    */
   readonly principal?: string | ((data: Old) => string | number | null | undefined) | undefined
-  /** Makes the attributes of the old data. Default: they are the same. */
+  /**
+   * Makes the attributes of the old data. Default: they are the same. What then has a name of another framework
+   * (`django:…`, `spring:…`) is left out, which is a warning, once.
+   */
   readonly map?: ((data: Old) => Attributes) | undefined
   /**
    * The reverse, for `old: 'mirror'`: makes what the old application reads. By default the attributes are the
@@ -38,12 +42,14 @@ export class Conversion {
   readonly old: OldEntry
   readonly hasPrincipals: boolean
   readonly #options: SourceOptions<never>
+  readonly #leftOut: LeftOut
 
   /**
+   * @param source its name, for warnings
    * @param mayMirror whether this source can
    * @throws OptionError
    */
-  constructor(options: SourceOptions<never>, mayMirror: boolean) {
+  constructor(source: string, options: SourceOptions<never>, mayMirror: boolean) {
     const { old = 'keep', principal, map, unmap } = options
     if (!OLD.includes(old)) throw new OptionError('old', "takes 'keep', 'delete' or 'mirror'")
     if (old === 'mirror' && !mayMirror) {
@@ -74,6 +80,7 @@ export class Conversion {
     this.old = old
     this.hasPrincipals = principal !== undefined
     this.#options = options
+    this.#leftOut = new LeftOut(`adopt (${source})`)
   }
 
   entry(data: Attributes, rest: Omit<LegacyEntry, 'attributes' | 'principal'>): LegacyEntry {
@@ -81,7 +88,9 @@ export class Conversion {
     let name: string | undefined
     if (typeof principal === 'function') name = principalFrom(principal(data as never))
     else if (principal !== undefined) name = principalFrom(data[principal])
-    return { ...rest, attributes: map === undefined ? data : map(data as never), principal: name }
+    const mapped = map === undefined ? data : map(data as never)
+    const attributes = Object.fromEntries(this.#leftOut.from(Object.entries(mapped)))
+    return { ...rest, attributes, principal: name }
   }
 
   data({ attributes, principal }: MirroredSession): Attributes {

@@ -1,5 +1,5 @@
-import { isPrivateName, refusePrivateName } from './private-names.ts'
-import { checkAttributeName, cloneValue, equalValues, freezeValue } from './values.ts'
+import { checkOwnName, isPrivateName } from './private-names.ts'
+import { cloneValue, equalValues, freezeValue } from './values.ts'
 
 /** One changed attribute: its new value (`undefined`: deleted), or how to make it from the stored one. */
 export interface Change {
@@ -56,8 +56,9 @@ export class Attributes {
     return this.#views.get(name)
   }
 
-  /** A value whose changes in place are noticed. */
+  /** A value whose changes in place are noticed; of another framework's one there are none to notice. */
   draft(name: string): unknown {
+    if (isPrivateName(name)) return this.view(name)
     const change = this.#pending(name)
     if (change !== undefined) return change.value
     const draft = this.#drafts?.get(name)
@@ -87,15 +88,13 @@ export class Attributes {
 
   /** @throws AttributeError for a name that cannot be stored, or is another framework's */
   set(name: string, value: unknown): void {
-    checkAttributeName(name)
-    refusePrivateName(name)
+    checkOwnName(name)
     this.#change(name, { value })
   }
 
   /** Records a change that can be made again on another value. */
   update(name: string, make: (value: unknown) => unknown): unknown {
-    checkAttributeName(name)
-    refusePrivateName(name)
+    checkOwnName(name)
     const again = (stored: unknown): unknown => make(cloneValue(stored))
     const former = this.#changes?.get(name)
     const value = again(this.view(name))

@@ -19,7 +19,8 @@ export interface LifetimeOptions {
 export interface LoginOptions<Data extends object> extends LifetimeOptions {
   /**
    * Attributes of the session before the login that go along. Default none: OWASP ASVS 7.2.4. Of a session that
-   * another has ended by then only what this request has set itself.
+   * another has ended by then only what this request has set itself. Another framework's (`django:…`) never go
+   * along, also where they are named here.
    */
   readonly keep?: readonly (keyof Data & string)[]
   /** For lists of devices: a label, such as the user agent. Shortened to 256 characters. */

@@ -9,12 +9,12 @@ import type { EventHub } from './events.ts'
 import type { Mirror } from './mirror.ts'
 import type { Settings } from './options.ts'
 import { openDescriptor, type PrincipalName } from './principal.ts'
-import { refusePrivateName } from './private-names.ts'
+import { checkOwnName } from './private-names.ts'
 import type { Repository } from './repository.ts'
 import { revoke } from './revoke.ts'
 import { refuseUnknown, requireObject } from './unknown-options.ts'
 import { checkedUpdate } from './update.ts'
-import { checkAttributeName, cloneValue } from './values.ts'
+import { cloneValue } from './values.ts'
 
 /** A session as its owner sees it. Times are milliseconds since the epoch. */
 export interface SessionInfo {
@@ -162,8 +162,7 @@ export class PrincipalSessions<Data extends object = Record<string, unknown>> {
     make: (value: Data[Name] | undefined) => Data[Name],
   ): Promise<ChangedSessions> {
     return this.#change(() => {
-      checkAttributeName(name)
-      refusePrivateName(name)
+      checkOwnName(name)
       const checked = checkedUpdate(name, make)
       return (attributes) => new Map([[name, { value: checked(cloneValue(attributes.get(name))) }]])
     })
@@ -180,8 +179,7 @@ export class PrincipalSessions<Data extends object = Record<string, unknown>> {
       requireObject('values', values)
       const delta = new Map<string, Change>()
       for (const [name, value] of Object.entries(values)) {
-        checkAttributeName(name)
-        refusePrivateName(name)
+        checkOwnName(name)
         delta.set(name, { value })
       }
       return () => delta

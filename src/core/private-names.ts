@@ -3,6 +3,7 @@
  * stay in the record as they are; applications here neither list nor change them.
  */
 import { AttributeError } from './errors.ts'
+import { checkAttributeName } from './values.ts'
 
 const FRAMEWORKS = ['django', 'spring']
 const PRIVATE = new RegExp(`^(?:${FRAMEWORKS.join('|')}):`)
@@ -11,8 +12,12 @@ export function isPrivateName(name: string): boolean {
   return PRIVATE.test(name)
 }
 
-/** @throws AttributeError for a name that is another framework's */
-export function refusePrivateName(name: string): void {
+/**
+ * For whatever sets an attribute for an application; the codec takes other frameworks' names too.
+ * @throws AttributeError for a name that no attribute can have, or that is another framework's
+ */
+export function checkOwnName(name: unknown): asserts name is string {
+  checkAttributeName(name)
   if (!isPrivateName(name)) return
   const [framework] = name.split(':', 1)
   throw new AttributeError(

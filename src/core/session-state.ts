@@ -25,6 +25,7 @@ import {
 } from './meta.ts'
 import type { OutagePolicy } from './outage.ts'
 import { NOTHING_SAID, type Pending, saidSince } from './pending.ts'
+import { checkOwnName } from './private-names.ts'
 import { rebase, replaceBy, yieldTo } from './rebase.ts'
 import {
   type DestroyHow,
@@ -203,6 +204,8 @@ export class SessionState {
 
   /** The next commit stores these attributes and no others, whatever another has written meanwhile. */
   replace(attributes: ReadonlyMap<string, unknown>): void {
+    // Before anything is replaced.
+    for (const name of attributes.keys()) checkOwnName(name)
     this.#attributes.clear()
     for (const [name, value] of attributes) this.#attributes.set(name, value)
     this.#pending = { ...this.#pending, rebase: replaceBy(attributes) }
@@ -210,6 +213,7 @@ export class SessionState {
 
   /** Of a new session: where one stands under its token by then, the next commit leaves that one as it is. */
   offer(attributes: ReadonlyMap<string, unknown>): void {
+    for (const name of attributes.keys()) checkOwnName(name)
     for (const [name, value] of attributes) this.#attributes.set(name, value)
     this.#pending = { ...this.#pending, rebase: yieldTo }
   }
@@ -257,9 +261,12 @@ export class SessionState {
   }
 
   set note(value: unknown) {
+    const said = this.#pending?.note
+    // One that is being stored may come in place of what is stored now.
+    const isKnown = said === undefined || !this.busy
     const stored = this.#live && noteOf(this.#live.meta)
-    const note = equalValues(value, stored) ? undefined : { value }
-    if (note !== this.#pending?.note) this.#pending = { ...this.#pending, note }
+    const note = isKnown && equalValues(value, stored) ? undefined : { value }
+    if (note !== said) this.#pending = { ...this.#pending, note }
   }
 
   commit(): Promise<void> {

@@ -35,6 +35,28 @@ function setUp(options: SessionsOptions<Data> = {}) {
 }
 
 describe('a note', () => {
+  it.each(['set back', 'set back and said again'])(
+    'that is %s while another is being stored is what is stored in the end',
+    async (what) => {
+      const { enter, leave } = setUp()
+      const first = await enter()
+      first.note = { v: 1 }
+      first.session.set('n', 1)
+      const cookie = await leave(first)
+      const second = await enter(cookie)
+      second.note = { v: 2 }
+      const storing = second.commit()
+      second.note = { v: 1 }
+      const last = what === 'set back' ? { v: 1 } : { v: 2 }
+      second.note = last
+      await storing
+      expect(second.note).toEqual(last)
+      await second.commit()
+      expect(second.dirty).toBe(false)
+      expect((await enter(cookie)).note).toEqual(last)
+    },
+  )
+
   it('is kept with the session, is no attribute, and does not store a session by itself', async () => {
     const { sessions, other, enter, leave } = setUp()
     const first = await enter()

@@ -76,3 +76,54 @@ it('does for a key only what is to be done last, and nothing after the entry has
   await pass(SECOND)
   expect([...asked(), state.givenUp]).toEqual([0])
 })
+
+it('goes on with the others where one is never answered, and tries it again', async () => {
+  const { state, arrears, add, pass, asked } = owing()
+  state.isAway = false
+  let tried = 0
+  arrears.add('hangs', () => {
+    tried++
+    return new Promise(() => undefined)
+  })
+  add('a', 'b')
+  await pass(SECOND)
+  expect([tried, ...asked()]).toEqual([1])
+  await vi.advanceTimersByTimeAsync(30 * SECOND)
+  await pass(SECOND)
+  expect(asked()).toEqual(['a', 'b'])
+  expect(tried).toBe(2)
+})
+
+it('ends a close in which one is never answered, and tells of that one', async () => {
+  const { state, arrears, add } = owing()
+  state.isAway = false
+  add('a')
+  arrears.add('hangs', () => new Promise(() => undefined))
+  add('b')
+  let isClosed = false
+  const closing = arrears.close().then(() => {
+    isClosed = true
+  })
+  await vi.advanceTimersByTimeAsync(20 * SECOND)
+  expect([isClosed, state.givenUp, ...state.asked]).toEqual([false, 0, 'a', 'b'])
+  await vi.advanceTimersByTimeAsync(10 * SECOND)
+  await closing
+  expect(state.givenUp).toBe(1)
+})
+
+it('what comes while it closes, or afterwards, is tried once, and told of where that fails', async () => {
+  const { state, arrears, add, asked } = owing()
+  add('a')
+  const closing = arrears.close()
+  add('a', 'b')
+  await closing
+  expect(state.givenUp).toBe(2)
+  expect(asked()).toEqual(['a', 'a', 'b'])
+  add('c')
+  await vi.advanceTimersByTimeAsync(5 * SECOND)
+  expect([...asked(), state.givenUp]).toEqual(['c', 3])
+  state.isAway = false
+  add('d')
+  await vi.advanceTimersByTimeAsync(5 * SECOND)
+  expect([...asked(), state.givenUp]).toEqual(['d', 3])
+})

@@ -82,6 +82,25 @@ it.each<[string, (site: Site) => Promise<unknown>]>([
   expect(await site.theirs()).toBe('hash')
 })
 
+it.each([
+  ['what freezes', { n: 1 }, { n: 1 }],
+  ['what does not', new Map([['n', 1]]), new Map([['n', 1]])],
+])('a change in place is not stored: %s', async (_, value, same) => {
+  const { world, ada, theirs } = await begin()
+  const { id } = (await ada.request()).session
+  const delta = new Map([[NAME, { value }]])
+  await world.sessions.stored.change(id as string, () => ({ delta, note: undefined }))
+  await ada.visit((session) => {
+    const held = session.data[NAME]
+    const isCopy = held instanceof Map
+    const isChanged = isCopy ? held.set('n', 2).size > 0 : Reflect.set(held as object, 'n', 2)
+    expect(isChanged).toBe(isCopy)
+    session.set('cart', [])
+  })
+  expect((await ada.request()).session.get('cart')).toEqual([])
+  expect(await theirs()).toEqual(same)
+})
+
 it('a strict schema and steps to a newer version do not see them', async () => {
   const cart = z.array(z.string())
   const { world, ada, theirs } = await begin({ schema: z.strictObject({ cart }) })

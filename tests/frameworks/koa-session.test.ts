@@ -839,6 +839,23 @@ describe('other than koa-session, or more', () => {
     expect((await browser.get('/read')).text).toContain('"toString":"text","valueOf":5')
   })
 
+  it('so is a name of another framework', async () => {
+    const { browser } = await start('sojourn', {
+      handlers: {
+        ...basic,
+        // Middleware that handles the error has its changes stored.
+        '/assign': (ctx) => {
+          const values = { a: 1, 'django:_auth_user_id': '1', b: 2 }
+          expect(() => void (ctx.session = values as never)).toThrow(/django:.*belong/)
+          return 'handled'
+        },
+      },
+    })
+    await browser.get('/count')
+    expect((await browser.get('/assign')).text).toBe('handled')
+    expect((await browser.get('/read')).text).toBe('{"n":1,"isNew":false}')
+  })
+
   it('what a callback throws is an uncaught exception', async () => {
     const uncaught: unknown[] = []
     const unhandled: unknown[] = []

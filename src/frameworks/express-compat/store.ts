@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { OptionError } from '../../core/errors.ts'
+import { checkOwnName } from '../../core/private-names.ts'
 import type { StoredSession } from '../../core/stored-session.ts'
 import { isSessionId } from '../../core/token.ts'
 import { attributeNames } from './attribute-copies.ts'
@@ -182,6 +183,7 @@ export class CompatStore extends EventEmitter {
     const isThere = await sessions.stored.change(this.#known(id), (stored) => {
       const delta: Map<string, { value: unknown }> = new Map()
       for (const [name, value] of changesOf(session, stored.attributes) ?? []) {
+        checkOwnName(name)
         delta.set(name, { value })
       }
       const note = (stored.note ?? {}) as Record<string, unknown>

@@ -1,6 +1,7 @@
 import type { SessionData, Store } from 'express-session'
 import type { DerivedSessions } from '../../core/derived-sessions.ts'
 import { SessionConflictError } from '../../core/errors.ts'
+import { LeftOut } from '../../core/left-out.ts'
 import { isStoreError } from '../../core/revoke.ts'
 import type { SessionState } from '../../core/session-state.ts'
 import type { Sessions } from '../../core/sessions.ts'
@@ -13,6 +14,7 @@ export class FormerStore {
   readonly #former: Store
   readonly #derived: DerivedSessions
   readonly #sessions: Pick<Sessions, 'reportError'>
+  readonly #leftOut = new LeftOut('the former store')
 
   constructor(store: Store, derived: DerivedSessions, sessions: Pick<Sessions, 'reportError'>) {
     this.#former = store
@@ -44,7 +46,8 @@ export class FormerStore {
     const cookie = readCookie(data.cookie)
     if (cookie.isOver) return undefined
     const state = this.#derived.begin(sid)
-    state.offer(new Map([...attributesOf(data), [COOKIE, cookie.stored]]))
+    const attributes = this.#leftOut.from(attributesOf(data))
+    state.offer(new Map([...attributes, [COOKIE, cookie.stored]]))
     await commit(state, cookie)
     // Only now: a request beside this one finds it here or there.
     await this.destroy(sid).catch((error: unknown) => this.#sessions.reportError('former', error))

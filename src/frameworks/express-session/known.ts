@@ -1,6 +1,6 @@
 import type { SessionData } from 'express-session'
 import { SessionConflictError } from '../../core/errors.ts'
-import { withoutPrivate } from '../../core/private-names.ts'
+import { checkOwnName, withoutPrivate } from '../../core/private-names.ts'
 import { rebase } from '../../core/rebase.ts'
 import type { SessionState } from '../../core/session-state.ts'
 import { cloneValue, equalValues, setOwn } from '../../core/values.ts'
@@ -76,16 +76,17 @@ export function storeChanges(
     const before = known.attributes
     const after = attributes ?? before
     const delta = changesBetween(before, after)
+    // Before anything is told to the state, or counts as told: what is refused here stays in the object alone.
+    for (const name of delta.keys()) checkOwnName(name)
+    // Others' changes may have come in with what this object has stored before, and it has not seen them.
+    const current = new Map([...delta.keys()].map((name) => [name, state.attributes.view(name)]))
+    const { merges } = state.repository.settings
+    const rebased = rebase(delta, before, current, merges)
     const isSame = equalValues(cookie.stored, known.cookie?.stored)
     // The next one goes on from here, also where this one fails: what fails stays to be stored in the state.
     known.attributes = after
     if (!isSame) known.cookie = { stored: cookie.stored, expires: undefined }
-    // Others' changes may have come in with what this object has stored before, and it has not seen them.
-    const current = new Map([...delta.keys()].map((name) => [name, state.attributes.view(name)]))
-    const { merges } = state.repository.settings
-    for (const [name, { value }] of rebase(delta, before, current, merges)) {
-      state.attributes.set(name, value)
-    }
+    for (const [name, { value }] of rebased) state.attributes.set(name, value)
     if (!isSame) state.attributes.set(COOKIE, cookie.stored)
     await commit(state, cookie)
   }

@@ -58,6 +58,10 @@ export function expressApp(middleware, more) {
     req.session.cart = { items: [{ sku: 'tea', quantity: 2 }], at: '2026-01-01' }
     res.json({})
   })
+  app.get('/set/:name/:value', (req, res) => {
+    req.session[req.params.name] = req.params.value
+    res.json({})
+  })
   app.get('/logout', (req, res, next) => {
     req.session.destroy((error) => (error ? next(error) : res.json({})))
   })

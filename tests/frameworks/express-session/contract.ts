@@ -1,8 +1,7 @@
 import type { SessionData } from 'express-session'
 import type { SojournStore } from 'sojourn/express-session'
 import { describe, expect, it } from 'vitest'
-import { createKeyring } from '../../../src/core/keyring.ts'
-import { openRecord } from '../../../src/core/record.ts'
+import { plant, recordOf, THEIRS } from '../../support/planted.ts'
 import type { Place } from './place.ts'
 import { openStore, SECRETS } from './site.ts'
 
@@ -41,14 +40,9 @@ export function contractCases(place: () => Place): void {
       const { store } = open()
       await store.set('sid', data({ n: 1 }))
       const id = store.idOf('sid')
-      const { stored } = store.sessions
-      const delta = new Map([['django:_auth_user_hash', { value: 'hash' }]])
-      expect(await stored.change(id, () => ({ delta, note: undefined }))).toBe(true)
-      const theirs = async (): Promise<unknown> => {
-        const { record } = (await store.sessions.engine.load(id)) ?? { record: new Uint8Array() }
-        const opened = openRecord(record, { keyring: createKeyring(SECRETS), id, token: undefined })
-        return opened.status === 'open' && opened.attributes.get('django:_auth_user_hash')
-      }
+      await plant(store.sessions, id)
+      const theirs = async (): Promise<unknown> =>
+        (await recordOf(store.sessions, id, SECRETS))[THEIRS]
       expect(await theirs()).toBe('hash')
       expect(await valuesOf(store, 'sid')).toEqual({ n: 1 })
       const found = (await store.get('sid')) as SessionData
@@ -60,9 +54,37 @@ export function contractCases(place: () => Place): void {
       await store.set('sid', data({ name: 'ada' }))
       expect(await valuesOf(store, 'sid')).toEqual({ name: 'ada' })
       expect(await theirs()).toBe('hash')
+      // Others have written in between: it is replaced once more.
+      await Promise.all([1, 2, 3].map((n) => store.set('sid', data({ n }))))
+      expect(await theirs()).toBe('hash')
       const [listed] = await store.all()
-      expect(listed).not.toHaveProperty('django:_auth_user_hash')
+      expect(listed).not.toHaveProperty(THEIRS)
     })
+
+    it.each([
+      ['that is too long', 'x'.repeat(300)],
+      ['of another framework', THEIRS],
+    ])(
+      'of a save that is refused for a name %s nothing is stored, and of the next one all',
+      async (_, name) => {
+        const { store } = open()
+        await store.set('sid', data({ n: 1 }))
+        const session = (await store.get('sid')) as SessionData & Record<string, unknown>
+        Object.assign(session, { n: 2, [name]: 1, name: 'ada' })
+        await expect(store.set('sid', session)).rejects.toMatchObject({ name: 'AttributeError' })
+        expect(await valuesOf(store, 'sid')).toEqual({ n: 1 })
+        await store.touch('sid', session)
+        expect(await valuesOf(store, 'sid')).toEqual({ n: 1 })
+        delete session[name]
+        session.any = 5
+        await store.set('sid', session)
+        expect(await valuesOf(store, 'sid')).toEqual({ n: 2, name: 'ada', any: 5 })
+        // One that the store has not made.
+        const other = data({ n: 3, [name]: 1 })
+        await expect(store.set('sid', other)).rejects.toMatchObject({ name: 'AttributeError' })
+        expect(await valuesOf(store, 'sid')).toEqual({ n: 2, name: 'ada', any: 5 })
+      },
+    )
 
     it('and by callbacks', async () => {
       const { store } = open()

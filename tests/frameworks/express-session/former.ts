@@ -75,6 +75,38 @@ export function formerCases(express: () => Express): void {
     expect((await visitor.get('/get')).text).not.toContain('ada')
   })
 
+  it('one that has a name of another framework is taken over without it, which is told of once', async () => {
+    const warnings: (Error & { code?: string })[] = []
+    const note = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', note)
+    afterwards(() => process.off('warning', note))
+    const { former, browser, sid } = await before()
+    const held = await new Promise<SessionData>((resolve) => {
+      former.store.get(sid, (_, found) => resolve(found as SessionData))
+    })
+    Object.assign(held, { 'spring:theme': 'dark' })
+    await new Promise((resolve) => former.store.set(sid, held, resolve))
+    former.store.set('another', held)
+    const { store, failures } = openStore({ former: former.store })
+    const visitor = browse(await site(express, store, routes), browser)
+    for (let visit = 1; visit <= 2; visit++) {
+      const seen = JSON.parse((await visitor.get('/get')).text) as object
+      expect(seen).toMatchObject({ name: 'ada' })
+      expect(seen).not.toHaveProperty('spring:theme')
+    }
+    const { attributes } = (await store.sessions.derived('express-session').find(sid)) ?? {}
+    expect(attributes?.has('name')).toBe(true)
+    expect(attributes?.has('spring:theme')).toBe(false)
+    expect(await store.get('another')).toMatchObject({ name: 'ada' })
+    expect(former.calls.filter((call) => call === 'destroy')).toHaveLength(2)
+    expect(failures).toEqual([])
+    const told = () => warnings.filter(({ code }) => code === 'SOJOURN_ADOPT_NAMES')
+    await expect.poll(() => told().length).toBeGreaterThan(0)
+    expect(told().map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^the former store: .*"spring:theme"/),
+    ])
+  })
+
   it('requests that come at once take it over once, and lose nothing', async () => {
     const { former, browser, sid } = await before()
     const all = meeting(20)

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { LONGEST_LIFETIME } from '../../../core/duration.ts'
 import { isPersistent, type Meta, originOf } from '../../../core/meta.ts'
+import { checkOwnName } from '../../../core/private-names.ts'
 import type { Lifetime } from '../../../core/repository.ts'
 import type { SessionState } from '../../../core/session-state.ts'
 import type { Token } from '../../../core/token.ts'
@@ -192,9 +193,12 @@ export class Session {
     const { state } = this.#home
     const changes = changesOf(this, this.#pushed)
     if (changes !== undefined) {
-      for (const [name, value] of changes) {
-        state.attributes.set(name, cloneAttribute(name, value))
-      }
+      // Before the state is told of any: what is refused stays in this object alone.
+      const copies = [...changes].map(([name, value]) => {
+        checkOwnName(name)
+        return [name, cloneAttribute(name, value)] as const
+      })
+      for (const [name, value] of copies) state.attributes.set(name, value)
       this.#pushed = knownAfter(this.#pushed, changes)
     }
     this.#pushCookie()

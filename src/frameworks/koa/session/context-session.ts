@@ -1,8 +1,8 @@
 import type { Context } from 'koa'
 import { type Exchange, insideOf, type SetCookies } from '../../../core/exchange.ts'
 import { isPersistent, type Meta, originOf } from '../../../core/meta.ts'
+import { checkOwnName } from '../../../core/private-names.ts'
 import type { Session } from '../../../core/session.ts'
-import { checkAttributeName } from '../../../core/values.ts'
 import type { ResponseExchange } from '../../node/response-hook.ts'
 import {
   isPrivate,
@@ -98,7 +98,7 @@ export class ContextSession implements ResponseExchange, ModelHost {
   #replace(value: object): void {
     const attributes = Object.entries(value)
     // Before anything is replaced: what middleware has changed is stored also where it throws.
-    for (const [name] of attributes) if (!isPrivate(name)) checkAttributeName(name)
+    for (const [name] of attributes) if (!isPrivate(name)) checkOwnName(name)
     for (const name of this.session.names())
       if (name !== MAX_AGE && name !== NAME) this.session.delete(name)
     const model = (this.#model ??= modelOf(this))
