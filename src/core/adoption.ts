@@ -8,6 +8,7 @@ import type { Live } from './live.ts'
 import { adoptedMeta, type Meta, originOf } from './meta.ts'
 import { Mirror } from './mirror.ts'
 import { namePrincipal, type PrincipalName } from './principal.ts'
+import { withoutPrivate } from './private-names.ts'
 import type { RecordHeader } from './record.ts'
 import type { Repository } from './repository.ts'
 import { isStoreError } from './revoke.ts'
@@ -241,7 +242,8 @@ export class Adoption {
     const idleTimeout = Math.min(entry.idleTimeout ?? settings.idleTimeout, LONGEST_LIFETIME)
     // Who was promised a longer one has it.
     const absoluteTimeout = Math.max(settings.absoluteTimeout, idleTimeout)
-    const attributes = new Map(Object.entries(entry.attributes))
+    // Built-in sources have told of what they leave out; one of the application's own may not know of it.
+    const attributes = withoutPrivate(new Map(Object.entries(entry.attributes)))
     const principal = entry.principal ?? this.#repository.ownerOf?.(attributes)
     const name = principal === undefined ? undefined : namePrincipal(principal, settings.pepper)
     const origin = { source: source.name, key: cookie.key }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { SessionEndedError } from '../../core/errors.ts'
 import type { Deliverable, Exchange, SetCookies } from '../../core/exchange.ts'
 import { principalFrom } from '../../core/principal-from.ts'
+import { checkOwnName } from '../../core/private-names.ts'
 import type { Session } from '../../core/session.ts'
 import { equalValues } from '../../core/values.ts'
 import type { ResponseExchange } from '../node/response-hook.ts'
@@ -440,6 +441,8 @@ export class Visit implements ResponseExchange, Home {
     }
     // Now, while there is somebody to tell.
     serializeCookie(this.#settings.name, '', cookie.data)
+    // Of a save that is refused nothing is left to be stored later.
+    for (const [name] of changes ?? []) checkOwnName(name)
     for (const [name, value] of changes ?? []) attributes.set(name, value)
     if (changes !== undefined) held.known = knownAfter(held.known, changes)
     const idleTimeout = this.#headersSent

@@ -45,6 +45,20 @@ const handle: Handle = async ({ path, session, replace, store, id }) => {
       session['n'] = 50
       session[THEIRS] = 'ours'
       break
+    case '/undo': {
+      session['undone'] = true
+      let refused = false
+      try {
+        session[THEIRS] = 'ours'
+        await (session as unknown as { save(): Promise<unknown> }).save()
+      } catch {
+        refused = true
+      }
+      delete session['undone']
+      delete session[THEIRS]
+      session['kept'] = true
+      return { refused }
+    }
     case '/all':
       return store?.all()
     case '/get':
@@ -105,5 +119,12 @@ export function privateNameCases(name: string, mount: Mount): void {
     expect((await record())[THEIRS]).toBe('hash')
     await ask('/count')
     expect((await record())[THEIRS]).toBe('hash')
+  })
+
+  it.skipIf(name === 'koa-session')(`${name}: of a save that is refused nothing is stored later`, async () => {
+    const { ask, record } = await openShared(mount)
+    expect(await ask('/undo')).toEqual({ refused: true })
+    expect(await record()).toMatchObject({ kept: true, [THEIRS]: 'hash' })
+    expect(await record()).not.toHaveProperty('undone')
   })
 }
