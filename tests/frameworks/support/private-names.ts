@@ -121,10 +121,13 @@ export function privateNameCases(name: string, mount: Mount): void {
     expect((await record())[THEIRS]).toBe('hash')
   })
 
-  it.skipIf(name === 'koa-session')(`${name}: of a save that is refused nothing is stored later`, async () => {
-    const { ask, record } = await openShared(mount)
-    expect(await ask('/undo')).toEqual({ refused: true })
-    expect(await record()).toMatchObject({ kept: true, [THEIRS]: 'hash' })
-    expect(await record()).not.toHaveProperty('undone')
-  })
+  it.skipIf(name === 'koa-session')(
+    `${name}: of a save that is refused nothing is stored later`,
+    async () => {
+      const { ask, record } = await openShared(mount)
+      expect(await ask('/undo')).toEqual({ refused: true })
+      expect(await record()).toMatchObject({ kept: true, [THEIRS]: 'hash' })
+      expect(await record()).not.toHaveProperty('undone')
+    },
+  )
 }
