@@ -24,12 +24,15 @@ SESSION_ENGINE = "sojourn.django"
 # As on Node and in Spring Boot. A cookie of this name is Secure: one proxy ends TLS.
 SESSION_COOKIE_NAME = "__Host-session"
 SESSION_COOKIE_SECURE = True
+# As those of the other two.
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 SOJOURN = {
     "REDIS": os.environ["REDIS_URL"],
     "SECRETS": os.environ["SESSION_SECRETS"].split(","),
     "SEAL": os.environ.get("SESSION_SEAL", True),
+    "IDLE_TIMEOUT": "30m",
     # What the three call a user. By default it would be the primary key.
     "PRINCIPAL": "username",
     "MAX_SESSIONS": 5,
