@@ -10,7 +10,7 @@ from .reader import Nothing
 from .repository import Repository
 from .state import SessionState
 from .steps import Op
-from .token import Token, parse_token
+from .token import Token
 
 #: A flood of cookies with our name costs at most so many checks.
 _MOST_CANDIDATES = 8
@@ -29,7 +29,7 @@ def presented(repository: Repository, *texts: str | None) -> list[Token] | Sessi
     """Nobody's session for what is no token of ours: that is known without asking the store."""
     tokens: list[Token] = []
     for text in texts[:_MOST_CANDIDATES]:
-        token = None if text is None else parse_token(repository.settings.keyring, text)
+        token = None if text is None else repository.reader.token_of(text)
         if token is not None:
             tokens.append(token)
         elif text:
