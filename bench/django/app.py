@@ -90,6 +90,7 @@ class Application:
             ROOT_URLCONF="app",
             INSTALLED_APPS=[],
             DATABASES={},
+            DEBUG_PROPAGATE_EXCEPTIONS=True,
             MIDDLEWARE=middleware,
             **own,
         )
