@@ -111,10 +111,15 @@ class Reader:
         return found
 
     def _find(self, token: Token) -> Op[Loaded]:
-        left = self._lifetimes.left(token.id, self._settings.clock.now())
+        clock = self._settings.clock
+        now = clock.now()
+        left = self._lifetimes.left(token.id, now)
         if left is not None:
-            stored = yield from self._settings.store.peek(token.id, left)
-            found = yield from self.follow(token, stored)
+            record, _ = yield self._settings.store.peek(token.id)
+            known = None if record is None else self._memo.find(token, record)
+            if known is not None and known.header.deadline > clock.now() and self._lifetimes.is_of(token.id, known.header):
+                return Found(known.until(now + left))
+            found = yield from self.follow(token, None if record is None else Stored(record, left, is_heard=False))
             if isinstance(found, Nothing) or found.live.token.id != token.id:
                 return found
             if self._lifetimes.is_of(token.id, found.live.header):
