@@ -27,10 +27,15 @@ def systems(socket: str) -> dict[str, dict[str, Any]]:
     }
     return {
         "bare": {"MIDDLEWARE": []},
-        "django-redis": {**on_cache, "CACHES": {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": f"unix://{socket}"}}},
+        "django-redis": {
+            **on_cache,
+            "CACHES": {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": f"unix://{socket}"}},
+        },
         "django": {
             **on_cache,
-            "CACHES": {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": f"unix://{socket}"}},
+            "CACHES": {
+                "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": f"unix://{socket}"}
+            },
         },
         "sojourn": sojourn,
         "sojourn-anew": sojourn,
@@ -46,7 +51,7 @@ def seed(request: HttpRequest) -> HttpResponse:
 
 
 def read(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(request.session["user"]["name"])
+    return HttpResponse(request.session["theme"])
 
 
 def write(request: HttpRequest) -> HttpResponse:
@@ -55,7 +60,11 @@ def write(request: HttpRequest) -> HttpResponse:
 
 
 def anonymous(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(request.session.get("theme", "light"))
+    return HttpResponse(request.session.get("views", 0))
+
+
+def cart(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(request.session["cart"][0]["sku"])
 
 
 def views(request: HttpRequest) -> HttpResponse:
@@ -69,11 +78,11 @@ class NoSession:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request.session = {"user": SAMPLE["user"]}
+        request.session = {"theme": SAMPLE["theme"], "cart": SAMPLE["cart"]}
         return self._get_response(request)
 
 
-urlpatterns = [path(f"{view.__name__}/", view) for view in (seed, read, write, anonymous, views)]
+urlpatterns = [path(f"{view.__name__}/", view) for view in (seed, read, cart, write, anonymous, views)]
 
 
 class Application:

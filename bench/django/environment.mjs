@@ -14,7 +14,10 @@ const stamp = join(packages, '.stamp')
 export function prepareDjango() {
   const { missing, version } = prepare()
   if (missing !== undefined) return { missing }
-  const wanted = createHash('sha256').update(version).update(readFileSync(requirements)).digest('hex')
+  const wanted = createHash('sha256')
+    .update(version)
+    .update(readFileSync(requirements))
+    .digest('hex')
   if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
     rmSync(packages, { recursive: true, force: true })
     const args = ['--no-deps', '--require-hashes', '-r', requirements, '--target', packages]

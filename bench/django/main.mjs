@@ -12,7 +12,7 @@ import { startRow } from './process.mjs'
 import { FORMAT, tables } from './tables.mjs'
 
 const LONGEST_RUN = 15 * 60_000
-const SCENARIOS = ['read', 'write', 'anonymous']
+const SCENARIOS = ['read', 'cart', 'write', 'anonymous']
 const SESSIONS = 480
 /** Until MONITOR has told of the last command. */
 const MONITOR_DELAY = 200
@@ -21,8 +21,8 @@ const run = prepare('bench:django', { longest: LONGEST_RUN })
 const environment = prepareDjango()
 if (environment.missing !== undefined) run.fail(environment.missing)
 const times = run.quick
-  ? { rounds: 8, requests: 120, warmUp: 480, counted: 200 }
-  : { rounds: 60, requests: 240, warmUp: 1_500, counted: 1_000 }
+  ? { rounds: 6, requests: 80, warmUp: 480, counted: 100 }
+  : { rounds: 60, requests: 120, warmUp: 960, counted: 480 }
 
 leaveMeasuredCore()
 const rows = []

@@ -9,10 +9,14 @@ from typing import Any
 
 import django
 import redis
-
 from app import SAMPLE, Application
 
-EXPECTED = {"read": SAMPLE["user"]["name"].encode(), "write": b"written", "anonymous": b"light"}
+EXPECTED = {
+    "read": SAMPLE["theme"].encode(),
+    "cart": SAMPLE["cart"][0]["sku"].encode(),
+    "write": b"written",
+    "anonymous": b"0",
+}
 
 
 class Row:

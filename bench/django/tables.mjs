@@ -3,7 +3,8 @@ import { figure, range } from '../support/markdown.mjs'
 export const FORMAT = 1
 
 const TITLES = {
-  read: 'Read: one attribute',
+  read: 'Read: one attribute, a text',
+  cart: 'Read: one attribute, a list of objects',
   write: 'Write: one attribute plus one',
   anonymous: 'Without a cookie, one attribute asked for',
 }
