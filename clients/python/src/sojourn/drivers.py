@@ -178,9 +178,6 @@ class SyncDriver:
         self.clock.learn(asked, *self.client.execute_command("TIME", **options))
 
     def _carry_out(self, step: Step) -> Any:
-        if isinstance(step, Pause):
-            time.sleep(step.ms / 1000)
-            return None
         if isinstance(step, Read):
             try:
                 if self._plain is not None and not step.with_ttl and _is_still(self._plain, self.client):
@@ -192,6 +189,9 @@ class SyncDriver:
                 # Connections of a pool may have died unnoticed, and to ask twice does no harm.
                 self.clock.forget()
                 return self._read(step)
+        if isinstance(step, Pause):
+            time.sleep(step.ms / 1000)
+            return None
         try:
             return self.client.execute_command("EVALSHA", step.script.sha1, *_arguments(step))
         except NoScriptError:
@@ -265,9 +265,6 @@ class AsyncDriver:
         self.clock.learn(asked, *await self.client.execute_command("TIME", **options))
 
     async def _carry_out(self, step: Step) -> Any:
-        if isinstance(step, Pause):
-            await asyncio.sleep(step.ms / 1000)
-            return None
         if isinstance(step, Read):
             try:
                 if self._plain is not None and not step.with_ttl and _is_still(self._plain, self.client):
@@ -279,6 +276,9 @@ class AsyncDriver:
                 # Connections of a pool may have died unnoticed, and to ask twice does no harm.
                 self.clock.forget()
                 return await self._read(step)
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.ms / 1000)
+            return None
         try:
             return await self.client.execute_command("EVALSHA", step.script.sha1, *_arguments(step))
         except NoScriptError:
