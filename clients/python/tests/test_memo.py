@@ -8,6 +8,7 @@ import random
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -170,6 +171,28 @@ def test_the_deadline_holds_whatever_the_store_says(make: Make, server: Server, 
     assert not node.open(session.token).is_new
     later(node, 1_001)
     assert node.open(session.token).is_new
+
+
+def test_the_deadline_holds_where_the_store_has_said_for_ever(make: Make, server: Server, prefix: str) -> None:
+    one, two = make(idle_timeout="1h", absolute_timeout="1h"), make(idle_timeout="1h", absolute_timeout="1h")
+    session = stored(one, n=1)
+    server.cli.persist(record_key(prefix, session.id))
+    for _ in range(3):
+        assert not two.open(session.token).is_new
+    later(two, HOUR + 1)
+    for _ in range(2):
+        assert two.open(session.token).is_new
+
+
+def test_other_lifetimes_are_seen_behind_the_memo(make: Make) -> None:
+    one, two = make(), make()
+    token = stored(one, n=1).token
+    assert one.open(token).deadline == two.open(token).deadline
+    session = two.open(token)
+    session.set_lifetime(idle_timeout="2h", absolute_timeout="3h")
+    session.commit()
+    assert one.open(token).deadline == session.deadline
+    assert one.open(token).expires_at - one.open(token).created_at > timedelta(minutes=119)
 
 
 def test_a_token_that_is_nearly_one_is_none(make: Make) -> None:
