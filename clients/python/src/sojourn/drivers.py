@@ -127,6 +127,11 @@ def _plain_command(client: Any) -> Any:
     return command if code is not None and code.co_filename in _REDIS_FILES else None
 
 
+def _get_of(key: str) -> bytes:
+    """The command as it is sent; a key is ASCII."""
+    return f"*2\r\n$3\r\nGET\r\n${len(key)}\r\n{key}\r\n".encode("ascii")
+
+
 def _is_still(plain: Any, client: Any) -> bool:
     """Whether nobody has put another one in its place."""
     return getattr(client.execute_command, "__func__", None) is plain
@@ -204,7 +209,7 @@ class SyncDriver:
         connection = pool.get_connection()
         try:
             # A connection on which something fails closes itself.
-            connection.send_command("GET", key)
+            connection.send_packed_command([_get_of(key)])
             return connection.read_response()
         finally:
             pool.release(connection)
@@ -290,7 +295,7 @@ class AsyncDriver:
         pool = self.client.connection_pool
         connection = await pool.get_connection()
         try:
-            await connection.send_command("GET", key)
+            await connection.send_packed_command([_get_of(key)])
             return await connection.read_response()
         finally:
             await pool.release(connection)
