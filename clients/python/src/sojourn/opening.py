@@ -41,25 +41,21 @@ def open_session(repository: Repository, tokens: Sequence[Token]) -> Op[SessionS
     """The first that is alive. Tokens that open nothing give nobody's session, as a request without a cookie has it."""
     nothing: SessionState | None = None
     for token in tokens:
-        state = yield from _open(repository, token)
-        if state.live is not None:
+        loaded = yield from repository.reader.load(token)
+        if not isinstance(loaded, Nothing):
+            live = loaded.live
+            state = SessionState(repository, token, live, False)
+            if live.token.id == token.id:
+                if live.former is not None:
+                    yield from repository.rotations.settle(live)
+                if live.rotate_at <= repository.settings.clock.now():
+                    state.due_for_rotation()
             return state
+        state = SessionState(repository, token, None, loaded.keeps_cookie)
         # One that has been replaced says most: the browser may have a newer cookie by now.
         if nothing is None or (state.ended is not None and nothing.ended is None):
             nothing = state
     return nothing or SessionState(repository, None, None, False)
-
-
-def _open(repository: Repository, token: Token) -> Op[SessionState]:
-    loaded = yield from repository.reader.load(token)
-    if isinstance(loaded, Nothing):
-        return SessionState(repository, token, None, loaded.keeps_cookie)
-    state = SessionState(repository, token, loaded.live, False)
-    if loaded.live.token.id == token.id:
-        yield from repository.rotations.settle(loaded.live)
-        if loaded.live.rotate_at <= repository.settings.clock.now():
-            state.due_for_rotation()
-    return state
 
 
 def unreached(repository: Repository, tokens: Sequence[Token], policy: str) -> SessionState:
