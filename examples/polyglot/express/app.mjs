@@ -114,7 +114,7 @@ app.get('/values', ({ session }, res) => {
     huge: String(huge),
     moment: moment.toISOString(),
     bytes: Buffer.from(bytes).toString('hex'),
-    set: [...set].toSorted(),
+    set: [...set].toSorted((a, b) => a.localeCompare(b)),
   })
 })
 
