@@ -208,16 +208,29 @@ class StartTest extends OnBoot {
             "sojourn.cookie.secure=never,sojourn.cookie.same-site=none", "sojourn.cookie.same-site: none needs secure",
             "sojourn.cookie.domain=a b", "sojourn.cookie.domain: takes a domain name",
             "sojourn.idle-timeout=2d", "sojourn.idle-timeout: is longer than absoluteTimeout");
-    wrong.forEach(
-        (properties, expected) -> {
-          Throwable failure = assertThrows(RuntimeException.class, () -> start(PlainApplication.class, properties.split(",")), properties);
-          while (!(failure instanceof OptionException) && failure.getCause() != null) failure = failure.getCause();
-          FailureAnalysis analysis = new SojournFailureAnalyzer().analyze(failure);
-          assertNotNull(analysis, properties + " -> " + failure);
-          assertTrue(analysis.getDescription().contains(expected), analysis.getDescription());
-          assertFalse(analysis.getDescription().contains(SECRET));
-          assertTrue(analysis.getAction().startsWith("Set sojourn."), analysis.getAction());
-        });
+    wrong.forEach((properties, expected) -> assertRefused(expected, properties.split(",")));
+  }
+
+  private static void assertRefused(String expected, String... properties) {
+    Throwable failure = assertThrows(RuntimeException.class, () -> start(PlainApplication.class, properties), expected);
+    while (!(failure instanceof OptionException) && failure.getCause() != null) failure = failure.getCause();
+    FailureAnalysis analysis = new SojournFailureAnalyzer().analyze(failure);
+    assertNotNull(analysis, expected + " -> " + failure);
+    assertTrue(analysis.getDescription().contains(expected), analysis.getDescription());
+    assertFalse(analysis.getDescription().contains(SECRET));
+    assertTrue(analysis.getAction().startsWith("Set sojourn."), analysis.getAction());
+  }
+
+  @Test
+  void aVariableThatIsNotSetIsNoSecret() {
+    Map<String, String> wrong =
+        Map.of(
+            "sojourn.secrets=${SOJOURN_SECRET_THAT_NOBODY_HAS_SET}",
+                "sojourn.secrets[0]: the environment variable SOJOURN_SECRET_THAT_NOBODY_HAS_SET is not set",
+            "sojourn.secrets=" + SECRET + ",x-${SOJOURN_SECRET_THAT_NOBODY_HAS_SET}",
+                "sojourn.secrets[1]: the environment variable is not set",
+            "sojourn.pepper=${SOJOURN_UNSET}", "sojourn.pepper: the environment variable SOJOURN_UNSET is not set");
+    wrong.forEach((property, expected) -> assertRefused(expected, property));
   }
 
   @Configuration(proxyBeanMethods = false)
