@@ -23,6 +23,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.springframework.boot.context.properties.bind.Binder;
+import org.springframework.boot.context.properties.source.MapConfigurationPropertySource;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 import org.springframework.boot.web.servlet.FilterRegistrationBean;
 import org.springframework.context.ConfigurableApplicationContext;
@@ -248,6 +250,24 @@ class StartTest extends OnBoot {
     Throwable failure = assertThrows(RuntimeException.class, () -> start(WithSpringsFilter.class));
     while (failure.getCause() != null) failure = failure.getCause();
     assertTrue(failure.getMessage().contains("@EnableSpringHttpSession"), failure.getMessage());
+  }
+
+  @Test
+  void whetherTheCookieIsSecureAsPeopleWriteIt() {
+    Map<String, String> names =
+        Map.of("never", "session=", "false", "session=", "ALWAYS", "__Host-session=", "true", "__Host-session=", "auto", "session=");
+    names.forEach(
+        (secure, name) -> {
+          ConfigurableApplicationContext context = start(PlainApplication.class, "sojourn.cookie.secure=" + secure);
+          String cookie = browser(context).get("/count").setCookies().get(0);
+          assertTrue(cookie.startsWith(name), secure + ": " + cookie);
+          context.close();
+        });
+    assertRefused("sojourn.cookie.secure: takes auto, always or true, never or false", "sojourn.cookie.secure=sometimes");
+    // As YAML has it.
+    Map<String, Object> yaml = Map.of("sojourn.cookie.secure", false);
+    SojournProperties bound = new Binder(new MapConfigurationPropertySource(yaml)).bind("sojourn", SojournProperties.class).get();
+    assertEquals(SessionCookie.Secure.NEVER, bound.cookie().whenSecure());
   }
 
   @Test
