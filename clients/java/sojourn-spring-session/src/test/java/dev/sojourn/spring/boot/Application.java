@@ -199,8 +199,13 @@ public class Application {
       return sessions.of(SojournSession.of(session).session()).list().stream().map(Pages::line).toList();
     }
 
+    @GetMapping("/devices.json")
+    List<SessionInfo> devicesAsJson(HttpSession session) {
+      return sessions.of(SojournSession.of(session).session()).list();
+    }
+
     private static String line(SessionInfo info) {
-      return info.device() + " " + info.address() + " " + info.isCurrent();
+      return info.device() + " " + info.address() + " " + info.current();
     }
   }
 }
