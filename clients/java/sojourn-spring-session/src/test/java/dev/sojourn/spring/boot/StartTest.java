@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sojourn.OptionException;
 import dev.sojourn.RedisServer;
+import dev.sojourn.Session;
 import dev.sojourn.Sessions;
 import dev.sojourn.spring.EnableSojournHttpSession;
 import dev.sojourn.spring.SessionCookie;
@@ -301,6 +302,21 @@ class StartTest extends OnBoot {
       while (fresh.post("/public/set", "name", "a", "value", "1").status() != 200) {
         assertTrue(System.nanoTime() < end, "it comes back");
       }
+      context.close();
+    }
+  }
+
+  @Test
+  void aFormThatWasOpenWhileOneSignedInElsewhere() {
+    for (boolean isInCookie : new boolean[] {false, true}) {
+      ConfigurableApplicationContext context = start(Application.class, "test.csrf-cookie=" + isInCookie);
+      Browser browser = browser(context);
+      browser.get("/me");
+      String csrf = browser.csrf("/logout");
+      Session there = at(browser);
+      there.login("ada");
+      browser.cookies.put("session", there.token().value());
+      assertEquals(isInCookie ? 302 : 403, browser.post("/logout", "_csrf", csrf).status());
       context.close();
     }
   }
