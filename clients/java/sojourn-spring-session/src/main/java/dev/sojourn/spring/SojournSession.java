@@ -43,6 +43,7 @@ public final class SojournSession implements Session {
   private @Nullable Instant accessedAt;
   private @Nullable HttpServletRequest request;
   private @Nullable ServletResponse response;
+  private boolean storesNothing;
 
   SojournSession(SojournSessionRepository repository, Held held) {
     this.repository = repository;
@@ -83,6 +84,15 @@ public final class SojournSession implements Session {
   void attach(HttpServletRequest request, ServletResponse response) {
     this.request = request;
     this.response = response;
+  }
+
+  /** The store has failed the request: what becomes of the session on the error page is thrown away. */
+  void storeNothing() {
+    storesNothing = true;
+  }
+
+  boolean storesNothing() {
+    return storesNothing;
   }
 
   @Override
@@ -230,6 +240,7 @@ public final class SojournSession implements Session {
 
   /** In all applications: a new token, at once. What the session of nobody holds goes along, and nothing of another user's. */
   void signIn(String principal) {
+    if (storesNothing) return;
     if (response != null && response.isCommitted()) {
       throw new IllegalStateException("the response has gone out: its client would never get the token of this sign-in");
     }
@@ -248,6 +259,7 @@ public final class SojournSession implements Session {
 
   /** In all applications. What is not Spring's own goes on in a session of nobody, with a new token. */
   void signOut() {
+    if (storesNothing) return;
     writeTouched();
     Map<String, @Nullable Object> shared = NumberNotes.shared(held);
     for (String name : held.names()) {
