@@ -8,8 +8,11 @@ import django.contrib.auth
 from asgiref.sync import sync_to_async
 from django.contrib import admin, messages
 from django.contrib.auth import authenticate, get_user, login, logout, update_session_auth_hash
+from django.contrib.auth.views import PasswordResetConfirmView
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
+
+from sojourn.django import sessions_of
 
 
 def answer(request: HttpRequest) -> JsonResponse:
@@ -62,6 +65,10 @@ def change_password(request: HttpRequest) -> JsonResponse:
     return answer(request)
 
 
+def others(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"ended": sessions_of(request).revoke_others()})
+
+
 async def asign_in(request: HttpRequest) -> JsonResponse:
     """From Django 5 on."""
     user = await django.contrib.auth.aauthenticate(request, username=request.GET["name"], password=request.GET["password"])
@@ -90,6 +97,8 @@ urlpatterns = [
     path("in", sign_in),
     path("out", sign_out),
     path("password", change_password),
+    path("others", others),
+    path("reset/<uidb64>/<token>/", PasswordResetConfirmView.as_view(success_url="/see")),
     path("aput", aput),
     path("ain", asign_in),
     path("aout", asign_out),

@@ -15,7 +15,7 @@ from django.contrib.auth.signals import user_logged_in
 from django.core.management import call_command
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 
-from sojourn import SessionAttributeError, SessionLimitError
+from sojourn import NotSignedInError, SessionAttributeError, SessionLimitError
 from sojourn.django import SessionStore, asessions_of, sessions_of
 from sojourn.django.configuration import ConfigurationError
 from sojourn.django.values import SIGN_IN
@@ -342,9 +342,10 @@ def test_sessions_of_a_user(ada: Any, grace: Any) -> None:
     assert sessions_of(ada).revoke_all() == 1
     assert browsers[0].json("/see")["user"] is None
     assert other.json("/see")["user"] == "grace"
-    request.session = SessionStore()
-    with pytest.raises(SessionAttributeError):
-        sessions_of(request)
+    for of in (sessions_of, asessions_of):
+        request.session = SessionStore()
+        with pytest.raises(NotSignedInError, match="sessions_of: nobody is signed in"):
+            of(request)
 
 
 def test_sessions_of_a_user_in_asyncio(ada: Any) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.core import checks
 from django.test import RequestFactory, override_settings
 
 from sojourn.django import SessionStore, sessions_of
 
 from ..conftest import SECRETS
-from .test_auth import signed_in
+from .test_auth import Browser, signed_in
 
 TEXT = (Path(__file__).resolve().parents[4] / "docs" / "django.md").read_text(encoding="utf-8")
 SETTINGS, SIGN_IN, PASSWORD, DEVICES, FORMER = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
@@ -39,27 +41,46 @@ def request_of(browser: Any, user: Any) -> Any:
     return request
 
 
-def test_the_views(ada: Any, sojourn: Any) -> None:
+def run(code: str) -> dict[str, Any]:
     scope: dict[str, Any] = {}
-    for code in (SIGN_IN, PASSWORD, DEVICES):
-        exec(code, scope)
+    exec(code, scope)
+    return scope
+
+
+def test_a_users_sessions(ada: Any) -> None:
     first, second = signed_in(), signed_in()
-    devices = scope["devices"](request_of(first, ada))
-    assert [(device, current) for device, _, current in devices] == [("Firefox", True), ("Firefox", False)]
-    request = request_of(first, ada)
-    ada.set_password("byron")
-    ada.save()
-    scope["password_changed"](request, ada)
-    request.session.save()
+    scope = run(DEVICES)
+    shown = json.loads(scope["devices"](request_of(first, ada)).content)["sessions"]
+    assert [(device, current) for device, _, current in shown] == [("Firefox", True), ("Firefox", False)]
+    with override_settings(LOGIN_URL="/in"):
+        assert scope["devices"](request_of(Browser(), AnonymousUser())).url == "/in?next=/"
+    assert scope["sign_out_everywhere"](ada) == 2
     assert second.json("/see")["user"] is None
-    assert len(sessions_of(ada).list()) == 1
+
+
+def test_a_new_password(ada: Any, node: Any) -> None:
+    """With the middleware of Django, as the example says."""
+    view, browser = run(PASSWORD)["ChangePassword"].as_view(success_url="/see"), signed_in()
+    unseen = node.open()
+    unseen.login(str(ada.pk))
+    request = request_of(browser, ada)
+    request.method, request._dont_enforce_csrf_checks = "POST", True
+    request.POST = {"old_password": "lovelace", "new_password1": "byron", "new_password2": "byron"}
+    assert view(request).status_code == 302
+    request.session.save()
+    assert node.open(unseen.token).is_new
+    (info,) = sessions_of(ada).list()
+    assert info.id == request.session.public_id
+
+
+def test_a_login_that_is_one_too_many(ada: Any, sojourn: Any) -> None:
+    scope, _ = run(SIGN_IN), signed_in()
     sojourn(MAX_SESSIONS=1, ON_LIMIT="reject")
     scope["render"] = lambda request, template, status: status
-    request = RequestFactory().get("/")
-    request.session = SessionStore()
+    request = request_of(Browser(), AnonymousUser())
     ada.backend = "django.contrib.auth.backends.ModelBackend"
     assert scope["signed_in"](request, ada) == 409
-    assert scope["sign_out_everywhere"](ada) == 1
+    assert sessions_of(ada).revoke_all() == 1
     assert scope["signed_in"](request, ada).status_code == 302
 
 
