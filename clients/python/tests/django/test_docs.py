@@ -35,9 +35,10 @@ def test_the_settings_are_right(settings: dict[str, Any]) -> None:
         assert checks.run_checks(tags=["sessions"], include_deployment_checks=True) == []
 
 
-def request_of(browser: Any, user: Any) -> Any:
-    request = RequestFactory().get("/")
-    request.session, request.user = SessionStore(browser.token), user
+def request_of(browser: Browser, user: Any, **posted: str) -> Any:
+    request: Any = RequestFactory().post("/", posted) if posted else RequestFactory().get("/")
+    request.session, request.user = SessionStore(browser.token or None), user
+    request._dont_enforce_csrf_checks = True
     return request
 
 
@@ -63,9 +64,7 @@ def test_a_new_password(ada: Any, node: Any) -> None:
     view, browser = run(PASSWORD)["ChangePassword"].as_view(success_url="/see"), signed_in()
     unseen = node.open()
     unseen.login(str(ada.pk))
-    request = request_of(browser, ada)
-    request.method, request._dont_enforce_csrf_checks = "POST", True
-    request.POST = {"old_password": "lovelace", "new_password1": "byron", "new_password2": "byron"}
+    request = request_of(browser, ada, old_password="lovelace", new_password1="byron", new_password2="byron")
     assert view(request).status_code == 302
     request.session.save()
     assert node.open(unseen.token).is_new
@@ -73,15 +72,31 @@ def test_a_new_password(ada: Any, node: Any) -> None:
     assert info.id == request.session.public_id
 
 
-def test_a_login_that_is_one_too_many(ada: Any, sojourn: Any) -> None:
-    scope, _ = run(SIGN_IN), signed_in()
+def test_a_login_that_is_one_too_many(ada: Any, grace: Any, sojourn: Any) -> None:
+    view = run(SIGN_IN)["SignIn"].as_view(success_url="/see", template_name="registration/logged_out.html")
     sojourn(MAX_SESSIONS=1, ON_LIMIT="reject")
-    scope["render"] = lambda request, template, status: status
-    request = request_of(Browser(), AnonymousUser())
-    ada.backend = "django.contrib.auth.backends.ModelBackend"
-    assert scope["signed_in"](request, ada) == 409
-    assert sessions_of(ada).revoke_all() == 1
-    assert scope["signed_in"](request, ada).status_code == 302
+
+    def post(browser: Browser) -> Any:
+        request = request_of(browser, AnonymousUser(), username="ada", password="lovelace")
+        answer = view(request)
+        request.session.save()
+        return request, answer
+
+    signed_in()
+    request, answer = post(Browser())
+    assert "too many devices" in str(answer.context_data["form"].non_field_errors())
+    assert request.session.principal is None
+    nobodys = Browser()
+    nobodys.json("/put", cart="apple")
+    request, _ = post(nobodys)
+    assert dict(SessionStore(request.session.session_key).items()) == {"cart": "apple"}
+    assert not SessionStore().exists(nobodys.token)
+    post(signed_in("grace", "hopper"))
+    assert sessions_of(grace).list() == []
+    sessions_of(ada).revoke_all()
+    request, answer = post(Browser())
+    assert answer.status_code == 302
+    assert request.session.principal == str(ada.pk)
 
 
 def test_what_it_says_of_keys_holds() -> None:
