@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import json
 import re
+import unittest
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.core import checks
 from django.test import RequestFactory, override_settings
 
-from sojourn.django import SessionStore, sessions_of
+from sojourn.django import SessionStore, get_sessions, sessions_of
 
 from ..conftest import SECRETS
 from .test_auth import Browser, signed_in
 
 TEXT = (Path(__file__).resolve().parents[4] / "docs" / "django.md").read_text(encoding="utf-8")
-SETTINGS, SIGN_IN, PASSWORD, DEVICES, FORMER = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+SETTINGS, SIGN_IN, PASSWORD, DEVICES, TEST_CASE, FIXTURE, FORMER = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setenv("SESSION_SECRET", SECRETS[0])
     scope: dict[str, Any] = {}
     exec(SETTINGS, scope)
@@ -30,8 +34,8 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return {name: value for name, value in scope.items() if name.isupper()}
 
 
-def test_the_settings_are_right(settings: dict[str, Any]) -> None:
-    with override_settings(**settings):
+def test_the_settings_are_right(given: dict[str, Any]) -> None:
+    with override_settings(**given):
         assert checks.run_checks(tags=["sessions"], include_deployment_checks=True) == []
 
 
@@ -97,6 +101,43 @@ def test_a_login_that_is_one_too_many(ada: Any, grace: Any, sojourn: Any) -> Non
     request, answer = post(Browser())
     assert answer.status_code == 302
     assert request.session.principal == str(ada.pk)
+
+
+def test_tests_with_sessions_of_their_own() -> None:
+    base: Any = run(TEST_CASE)["SessionsTestCase"]
+    prefixes = [settings.SOJOURN["PREFIX"]]
+
+    class Case(base):
+        def test_one(self) -> None:
+            prefixes.append(get_sessions()._repository.settings.store._prefix)
+            user = get_user_model().objects.create_user("ada", password="lovelace")
+            self.client.force_login(user)
+            assert self.client.get("/see").json()["user"] == "ada"
+            other = Browser()
+            other.force_login(user)
+            user.set_password("byron")
+            with (
+                override_settings(MIDDLEWARE=["sojourn.django.SessionMiddleware", *settings.MIDDLEWARE[1:]]),
+                self.captureOnCommitCallbacks(execute=True),
+            ):
+                user.save()
+            assert sessions_of(user).list() == []
+
+        test_two = test_one
+
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(Case).run(result)
+    assert (result.testsRun, result.errors, result.failures) == (2, [], [])
+    assert len(set(prefixes)) == 3
+    assert settings.SOJOURN["PREFIX"] == prefixes[0]
+
+
+def test_the_fixture() -> None:
+    """With what pytest-django hands it, as far as it uses that."""
+    handed = SimpleNamespace(SOJOURN={"REDIS": "redis://127.0.0.1", "PREFIX": "sj"})
+    run(FIXTURE)["own_sessions"].__wrapped__(handed)
+    assert handed.SOJOURN["PREFIX"].startswith("test-")
+    assert handed.SOJOURN["REDIS"] == "redis://127.0.0.1"
 
 
 def test_what_it_says_of_keys_holds() -> None:
