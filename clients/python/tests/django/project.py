@@ -89,6 +89,26 @@ async def aput(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"user": user.get_username() or None, "id": await request.session.apublic_id()})
 
 
+async def achange_password(request: HttpRequest) -> JsonResponse:
+    user: Any = request.user
+    # Reads it; the hash of before is not right any more afterwards.
+    await sync_to_async(lambda: user.pk)()
+    user.set_password(request.GET["password"])
+    await user.asave()
+    await sync_to_async(update_session_auth_hash)(request, user)
+    return JsonResponse({"user": user.get_username()})
+
+
+class OnlySynchronous:
+    """A middleware of before asyncio: what is inside of it runs in a thread."""
+
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> Any:
+        return self.get_response(request)
+
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("see", see),
@@ -97,6 +117,7 @@ urlpatterns = [
     path("in", sign_in),
     path("out", sign_out),
     path("password", change_password),
+    path("apassword", achange_password),
     path("others", others),
     path("reset/<uidb64>/<token>/", PasswordResetConfirmView.as_view(success_url="/see")),
     path("aput", aput),

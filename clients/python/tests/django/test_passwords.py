@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from django.core.management import call_command
 from django.db import transaction
-from django.test import Client, override_settings
+from django.test import AsyncClient, Client, override_settings
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
@@ -59,20 +60,22 @@ def test_by_oneself(ada: Any, grace: Any, elsewhere: Any, node: Any) -> None:
     assert node.open(another.token).principal == str(grace.pk)
 
 
-def test_by_oneself_under_asyncio(ada: Any, elsewhere: Any, node: Any) -> None:
-    from django.test import AsyncClient
-
+@pytest.mark.parametrize("outside", [[], ["tests.django.project.OnlySynchronous"]])
+@pytest.mark.parametrize("view", ["/password", "/apassword"])
+def test_by_oneself_under_asyncio(view: str, outside: list[str], ada: Any, elsewhere: Any, node: Any) -> None:
     unseen, mine = elsewhere(ada), signed_in()
 
     async def change() -> Any:
         browser = AsyncClient()
         browser.cookies["__Host-session"] = mine.token
-        return await browser.get("/password", {"password": "byron"})
+        return await browser.get(view, {"password": "byron"})
 
-    answer = async_to_sync(change)()
+    with override_settings(MIDDLEWARE=[*outside, *settings.MIDDLEWARE]):
+        answer = async_to_sync(change)()
     assert answer.json()["user"] == "ada"
     assert node.open(unseen.token).is_new
-    assert len(sessions_of(ada).list()) == 1
+    (info,) = sessions_of(ada).list()
+    assert info.id == node.open(answer.cookies["__Host-session"].value).id
 
 
 def test_in_the_admin(users: Any, ada: Any, elsewhere: Any, node: Any) -> None:
@@ -97,11 +100,11 @@ def test_by_mail(ada: Any, elsewhere: Any, node: Any) -> None:
     assert node.open(unseen.token).is_new
 
 
-def test_by_a_command_after_a_request(ada: Any) -> None:
+def test_by_a_command_after_a_request(ada: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """No request's session is one's own, not that of the one before either."""
     browser = signed_in()
-    ada.set_password("byron")
-    ada.save()
+    monkeypatch.setattr("getpass.getpass", lambda **_: "byron")
+    call_command("changepassword", "ada", stdout=StringIO())
     assert sessions_of(ada).list() == []
     assert browser.json("/see")["user"] is None
 
