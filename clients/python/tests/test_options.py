@@ -88,6 +88,24 @@ def test_options_that_are_wrong(option: str, options: dict[str, Any]) -> None:
         assert SECRETS[0] not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"idle_timout": "1h"}, "option `idle_timout`: is not known; did you mean 'idle_timeout'?"),
+        ({"idleTimeout": "1h"}, "option `idleTimeout`: is not known; did you mean 'idle_timeout'?"),
+        ({"xyz": 1}, "option `xyz`: is not known; there are absolute_timeout, codec, compress, cookie, "),
+        ({"cookie": {"sameSite": "lax"}}, "option `cookie.sameSite`: is not known; did you mean 'same_site'?"),
+        ({"cookie": {"xyz": "lax"}}, "option `cookie.xyz`: is not known; there are domain, name, "),
+        ({"cookie": {"secure": "auto"}}, "option `cookie.secure`: takes True or False; there is no 'auto' here"),
+    ],
+)
+def test_what_is_meant_is_said(options: dict[str, Any], says: str) -> None:
+    for cls in (Sessions, AsyncSessions):
+        with pytest.raises(OptionError) as caught:
+            cls(URL, **{"secrets": SECRETS, **options})
+        assert str(caught.value).startswith(says)
+
+
 def test_secrets_are_required() -> None:
     with pytest.raises(OptionError, match=r"secrets.*is required"):
         Sessions(URL)  # type: ignore[call-arg]

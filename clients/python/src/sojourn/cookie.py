@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import OptionError
+from .unknown_options import unknown_option
 
 # RFC 6265, section 4.1.1: a name is a token; path and domain hold no control characters and no ';'.
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}")
@@ -54,10 +55,16 @@ class CookiePolicy:
             raise OptionError("cookie", "takes a mapping: {'name': '__Host-session'}")
         for option in options:
             if option not in _OPTIONS:
-                raise OptionError(f"cookie.{option}", f"is not known; there are {', '.join(_OPTIONS)}")
+                raise OptionError(f"cookie.{option}", unknown_option(str(option), _OPTIONS))
         self.secure: bool = options.get("secure", True)
         self.partitioned: bool = options.get("partitioned", False)
         self.persistent: bool = options.get("persistent", False)
+        if self.secure == "auto":
+            raise OptionError(
+                "cookie.secure",
+                "takes True or False; there is no 'auto' here, where no request is seen: True, and False for development "
+                "without TLS, where Node's 'auto' sets the same cookie `session` on localhost",
+            )
         for option in ("secure", "partitioned", "persistent"):
             if not isinstance(getattr(self, option), bool):
                 raise OptionError(f"cookie.{option}", "takes True or False")

@@ -19,6 +19,7 @@ from .private import check_namespace, check_public, namespace_of
 from .rebase import Merge
 from .record import AUTHENTICATED, SEALED, TOKEN_SEALED, RecordSettings
 from .store import Store
+from .unknown_options import unknown_option
 from .values import check_name
 
 #: Makes the data of version n + 1 from that of version n. May change and return its argument.
@@ -91,6 +92,10 @@ class SessionsOptions(_RequiredOptions, total=False):
     on_limit: str | None
     #: For adapters of frameworks: whose private attributes are `session.private`, `django` or `spring`. Default: nobody's.
     namespace: str | None
+
+
+def option_names() -> frozenset[str]:
+    return SessionsOptions.__required_keys__ | SessionsOptions.__optional_keys__
 
 
 _MOST_BYTES = 8 * 1024 * 1024
@@ -173,8 +178,11 @@ def check_options(
     max_sessions: Any = None,
     on_limit: str | None = None,
     namespace: str | None = None,
+    **unknown: object,
 ) -> Settings:
     """Raises OptionError naming the first option that is wrong."""
+    for name in unknown:
+        raise OptionError(name, unknown_option(name, option_names()))
     if isinstance(touch_after, bool) or not isinstance(touch_after, (int, float)) or not 0 <= touch_after <= 0.9:
         raise OptionError("touch_after", "takes a number from 0 to 0.9, a part of the idle timeout")
     if not _is_whole(max_bytes, 64, _MOST_BYTES):

@@ -8,8 +8,11 @@ import django.contrib.auth
 from asgiref.sync import sync_to_async
 from django.contrib import admin, messages
 from django.contrib.auth import authenticate, get_user, login, logout, update_session_auth_hash
+from django.contrib.auth.views import PasswordResetConfirmView
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
+
+from sojourn.django import sessions_of
 
 
 def answer(request: HttpRequest) -> JsonResponse:
@@ -62,6 +65,10 @@ def change_password(request: HttpRequest) -> JsonResponse:
     return answer(request)
 
 
+def others(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"ended": sessions_of(request).revoke_others()})
+
+
 async def asign_in(request: HttpRequest) -> JsonResponse:
     """From Django 5 on."""
     user = await django.contrib.auth.aauthenticate(request, username=request.GET["name"], password=request.GET["password"])
@@ -82,6 +89,26 @@ async def aput(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"user": user.get_username() or None, "id": await request.session.apublic_id()})
 
 
+async def achange_password(request: HttpRequest) -> JsonResponse:
+    user: Any = request.user
+    # Reads it; the hash of before is not right any more afterwards.
+    await sync_to_async(lambda: user.pk)()
+    user.set_password(request.GET["password"])
+    await user.asave()
+    await sync_to_async(update_session_auth_hash)(request, user)
+    return JsonResponse({"user": user.get_username()})
+
+
+class OnlySynchronous:
+    """A middleware of before asyncio: what is inside of it runs in a thread."""
+
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> Any:
+        return self.get_response(request)
+
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("see", see),
@@ -90,6 +117,9 @@ urlpatterns = [
     path("in", sign_in),
     path("out", sign_out),
     path("password", change_password),
+    path("apassword", achange_password),
+    path("others", others),
+    path("reset/<uidb64>/<token>/", PasswordResetConfirmView.as_view(success_url="/see")),
     path("aput", aput),
     path("ain", asign_in),
     path("aout", asign_out),

@@ -15,7 +15,7 @@ from django.contrib.auth.signals import user_logged_in
 from django.core.management import call_command
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 
-from sojourn import SessionAttributeError, SessionLimitError
+from sojourn import NotSignedInError, SessionAttributeError, SessionLimitError, Sessions
 from sojourn.django import SessionStore, asessions_of, sessions_of
 from sojourn.django.configuration import ConfigurationError
 from sojourn.django.values import SIGN_IN
@@ -246,6 +246,28 @@ def test_users_who_are_not_active_are_nobody(ada: Any, node: Any) -> None:
     assert browser.json("/see")["user"] is None
 
 
+def test_a_cookie_of_other_secrets_is_told_of_once(server: Any, prefix: str, caplog: pytest.LogCaptureFixture) -> None:
+    with Sessions(server.url, secrets="the secret of an application elsewhere", prefix=prefix) as others:
+        session = others.open()
+        session.login("ada")
+        token = str(session.token)
+    browser = Browser()
+    for _ in range(2):
+        browser.token = token
+        assert browser.json("/see")["principal"] is None
+    (record,) = [each for each in caplog.records if each.name == "sojourn"]
+    assert "SOJOURN['SECRETS']" in record.getMessage()
+    assert COOKIE in record.getMessage()
+    assert token not in record.getMessage()
+
+
+def test_an_ended_session_is_no_mistake(ada: Any, caplog: pytest.LogCaptureFixture) -> None:
+    browser = signed_in()
+    sessions_of(ada).revoke_all()
+    assert browser.json("/see")["user"] is None
+    assert [each for each in caplog.records if each.name == "sojourn"] == []
+
+
 def test_limits(sojourn: Any, ada: Any) -> None:
     sojourn(MAX_SESSIONS=1, ON_LIMIT="reject")
     browser = signed_in()
@@ -342,9 +364,10 @@ def test_sessions_of_a_user(ada: Any, grace: Any) -> None:
     assert sessions_of(ada).revoke_all() == 1
     assert browsers[0].json("/see")["user"] is None
     assert other.json("/see")["user"] == "grace"
-    request.session = SessionStore()
-    with pytest.raises(SessionAttributeError):
-        sessions_of(request)
+    for of in (sessions_of, asessions_of):
+        request.session = SessionStore()
+        with pytest.raises(NotSignedInError, match="sessions_of: nobody is signed in"):
+            of(request)
 
 
 def test_sessions_of_a_user_in_asyncio(ada: Any) -> None:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import re
+import unittest
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
 from django.core import checks
 from django.test import RequestFactory, override_settings
 
-from sojourn.django import SessionStore, sessions_of
+from sojourn.django import SessionStore, get_sessions, sessions_of
 
 from ..conftest import SECRETS
-from .test_auth import signed_in
+from .test_auth import Browser, signed_in
 
 TEXT = (Path(__file__).resolve().parents[4] / "docs" / "django.md").read_text(encoding="utf-8")
-SETTINGS, SIGN_IN, PASSWORD, DEVICES, FORMER = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+SETTINGS, SIGN_IN, PASSWORD, DEVICES, TEST_CASE, FIXTURE, FORMER = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def given(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setenv("SESSION_SECRET", SECRETS[0])
     scope: dict[str, Any] = {}
     exec(SETTINGS, scope)
@@ -28,39 +34,110 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return {name: value for name, value in scope.items() if name.isupper()}
 
 
-def test_the_settings_are_right(settings: dict[str, Any]) -> None:
-    with override_settings(**settings):
+def test_the_settings_are_right(given: dict[str, Any]) -> None:
+    with override_settings(**given):
         assert checks.run_checks(tags=["sessions"], include_deployment_checks=True) == []
 
 
-def request_of(browser: Any, user: Any) -> Any:
-    request = RequestFactory().get("/")
-    request.session, request.user = SessionStore(browser.token), user
+def request_of(browser: Browser, user: Any, **posted: str) -> Any:
+    request: Any = RequestFactory().post("/", posted) if posted else RequestFactory().get("/")
+    request.session, request.user = SessionStore(browser.token or None), user
+    request._dont_enforce_csrf_checks = True
     return request
 
 
-def test_the_views(ada: Any, sojourn: Any) -> None:
+def run(code: str) -> dict[str, Any]:
     scope: dict[str, Any] = {}
-    for code in (SIGN_IN, PASSWORD, DEVICES):
-        exec(code, scope)
+    exec(code, scope)
+    return scope
+
+
+def test_a_users_sessions(ada: Any) -> None:
     first, second = signed_in(), signed_in()
-    devices = scope["devices"](request_of(first, ada))
-    assert [(device, current) for device, _, current in devices] == [("Firefox", True), ("Firefox", False)]
-    request = request_of(first, ada)
-    ada.set_password("byron")
-    ada.save()
-    scope["password_changed"](request, ada)
-    request.session.save()
+    scope = run(DEVICES)
+    shown = json.loads(scope["devices"](request_of(first, ada)).content)["sessions"]
+    assert [(device, current) for device, _, current in shown] == [("Firefox", True), ("Firefox", False)]
+    with override_settings(LOGIN_URL="/in"):
+        assert scope["devices"](request_of(Browser(), AnonymousUser())).url == "/in?next=/"
+    assert scope["sign_out_everywhere"](ada) == 2
     assert second.json("/see")["user"] is None
-    assert len(sessions_of(ada).list()) == 1
+
+
+def test_a_new_password(ada: Any, node: Any) -> None:
+    """With the middleware of Django, as the example says."""
+    view, browser = run(PASSWORD)["ChangePassword"].as_view(success_url="/see"), signed_in()
+    unseen = node.open()
+    unseen.login(str(ada.pk))
+    request = request_of(browser, ada, old_password="lovelace", new_password1="byron", new_password2="byron")
+    assert view(request).status_code == 302
+    request.session.save()
+    assert node.open(unseen.token).is_new
+    (info,) = sessions_of(ada).list()
+    assert info.id == request.session.public_id
+
+
+def test_a_login_that_is_one_too_many(ada: Any, grace: Any, sojourn: Any) -> None:
+    view = run(SIGN_IN)["SignIn"].as_view(success_url="/see", template_name="registration/logged_out.html")
     sojourn(MAX_SESSIONS=1, ON_LIMIT="reject")
-    scope["render"] = lambda request, template, status: status
-    request = RequestFactory().get("/")
-    request.session = SessionStore()
-    ada.backend = "django.contrib.auth.backends.ModelBackend"
-    assert scope["signed_in"](request, ada) == 409
-    assert scope["sign_out_everywhere"](ada) == 1
-    assert scope["signed_in"](request, ada).status_code == 302
+
+    def post(browser: Browser) -> Any:
+        request = request_of(browser, AnonymousUser(), username="ada", password="lovelace")
+        answer = view(request)
+        request.session.save()
+        return request, answer
+
+    signed_in()
+    request, answer = post(Browser())
+    assert "too many devices" in str(answer.context_data["form"].non_field_errors())
+    assert request.session.principal is None
+    nobodys = Browser()
+    nobodys.json("/put", cart="apple")
+    request, _ = post(nobodys)
+    assert dict(SessionStore(request.session.session_key).items()) == {"cart": "apple"}
+    assert not SessionStore().exists(nobodys.token)
+    post(signed_in("grace", "hopper"))
+    assert sessions_of(grace).list() == []
+    sessions_of(ada).revoke_all()
+    request, answer = post(Browser())
+    assert answer.status_code == 302
+    assert request.session.principal == str(ada.pk)
+
+
+def test_tests_with_sessions_of_their_own() -> None:
+    base: Any = run(TEST_CASE)["SessionsTestCase"]
+    prefixes = [settings.SOJOURN["PREFIX"]]
+
+    class Case(base):
+        def test_one(self) -> None:
+            prefixes.append(get_sessions()._repository.settings.store._prefix)
+            user = get_user_model().objects.create_user("ada", password="lovelace")
+            self.client.force_login(user)
+            assert self.client.get("/see").json()["user"] == "ada"
+            other = Browser()
+            other.force_login(user)
+            user.set_password("byron")
+            with (
+                override_settings(MIDDLEWARE=["sojourn.django.SessionMiddleware", *settings.MIDDLEWARE[1:]]),
+                self.captureOnCommitCallbacks(execute=True),
+            ):
+                user.save()
+            assert sessions_of(user).list() == []
+
+        test_two = test_one
+
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(Case).run(result)
+    assert (result.testsRun, result.errors, result.failures) == (2, [], [])
+    assert len(set(prefixes)) == 3
+    assert settings.SOJOURN["PREFIX"] == prefixes[0]
+
+
+def test_the_fixture() -> None:
+    """With what pytest-django hands it, as far as it uses that."""
+    handed = SimpleNamespace(SOJOURN={"REDIS": "redis://127.0.0.1", "PREFIX": "sj"})
+    run(FIXTURE)["own_sessions"].__wrapped__(handed)
+    assert handed.SOJOURN["PREFIX"].startswith("test-")
+    assert handed.SOJOURN["REDIS"] == "redis://127.0.0.1"
 
 
 def test_what_it_says_of_keys_holds() -> None:

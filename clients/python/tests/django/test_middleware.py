@@ -207,6 +207,12 @@ def test_it_serves_other_engines_as_well(other_engine: None) -> None:
     )
 
 
+def test_who_has_to_be_signed_in_and_is_not() -> None:
+    with override_settings(MIDDLEWARE=[OWN, *settings.MIDDLEWARE[1:]]):
+        answer = Client().get("/others")
+    assert (answer.status_code, answer.content) == (401, b"ERR_SOJOURN_NOT_SIGNED_IN")
+
+
 @BOTH
 def test_what_is_changed_in_place_is_not_lost_silently(middleware: Any) -> None:
     """Where each request is saved, that counts as a change."""

@@ -114,8 +114,12 @@ def test_checks(sojourn: Any) -> None:
         sojourn(IDLE_TIMEOUT=timedelta(minutes=30))
         assert list(messages()) == ["sojourn.W004"]
     with override_settings(SESSION_COOKIE_NAME="sessionid"):
+        assert list(messages()) == ["sojourn.W006"]
+        assert list(messages(deploy=True)) == ["sojourn.W006", "sojourn.W005"]
+    with override_settings(DEBUG=True):
+        assert list(messages()) == ["sojourn.W007"]
+    with override_settings(DEBUG=True, SESSION_COOKIE_NAME="session", SESSION_COOKIE_SECURE=False):
         assert messages() == {}
-        assert list(messages(deploy=True)) == ["sojourn.W005"]
     sojourn(PRINCIPAL="email")
     assert list(messages()) == ["sojourn.E003"], "two users may have the same"
     sojourn(PRINCIPAL="mail")

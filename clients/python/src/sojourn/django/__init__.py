@@ -3,6 +3,7 @@
 Settings are in `SOJOURN`; see docs/django.md.
 """
 
+from . import passwords as _passwords  # noqa: F401 (connects its signal)
 from . import signals as _signals  # noqa: F401 (connects them)
 from .engine import get_sessions
 from .expiry import TokenKeptError

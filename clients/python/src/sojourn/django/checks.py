@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.apps import apps
-from django.conf import settings
+from django.conf import global_settings, settings
 from django.core import checks
 from django.core.exceptions import FieldDoesNotExist
 
@@ -20,7 +20,7 @@ _COMMON_NAME = "__Host-session"
 
 
 def check_settings(**_: Any) -> list[checks.CheckMessage]:
-    found: list[checks.CheckMessage] = [*_engine(), *_serializer()]
+    found: list[checks.CheckMessage] = [*_engine(), *_serializer(), *_cookie()]
     try:
         given = configuration.read()
         verify(given)
@@ -60,6 +60,32 @@ def _serializer() -> Sequence[checks.CheckMessage]:
             id="sojourn.W002",
         )
     ]
+
+
+def _cookie() -> Sequence[checks.CheckMessage]:
+    name = settings.SESSION_COOKIE_NAME
+    found: list[checks.CheckMessage] = []
+    if name == global_settings.SESSION_COOKIE_NAME:
+        found.append(
+            checks.Warning(
+                f"SESSION_COOKIE_NAME is {name!r}, Django's default: who signs in to an application that does not run on "
+                "Django is nobody here, and the other way round, for they use another name.",
+                hint=f"The name that they use: SESSION_COOKIE_NAME = {_COMMON_NAME!r} and SESSION_COOKIE_SECURE = True, "
+                "for development without TLS 'session' and False. Where there are no others: SILENCED_SYSTEM_CHECKS.",
+                id="sojourn.W006",
+            )
+        )
+    if settings.DEBUG and settings.SESSION_COOKIE_SECURE:
+        found.append(
+            checks.Warning(
+                "DEBUG is on, and SESSION_COOKIE_SECURE too: over plain HTTP, as from runserver, no sign-in lasts. Not all "
+                "browsers keep a Secure cookie from http://localhost, and none from another host.",
+                hint="For development without TLS: SESSION_COOKIE_SECURE = False and SESSION_COOKIE_NAME = 'session'. "
+                "With TLS: SILENCED_SYSTEM_CHECKS.",
+                id="sojourn.W007",
+            )
+        )
+    return found
 
 
 def _principal(given: configuration.Configuration) -> Sequence[checks.CheckMessage]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +17,8 @@ from ..duration import parse_duration
 from ..errors import OptionError
 from ..merge import counter, fields, union
 from ..opening import check_outage
-from ..options import SessionsOptions
+from ..options import option_names
+from ..unknown_options import unknown_option
 
 #: Beside the options of `Sessions`.
 OWN = ("redis", "principal", "bridge", "login_options", "former", "outage")
@@ -68,8 +68,7 @@ class Configuration:
 
 
 def known_names() -> list[str]:
-    options = SessionsOptions.__required_keys__ | SessionsOptions.__optional_keys__
-    return sorted({*OWN, *options} - set(_ELSEWHERE))
+    return sorted({*OWN, *option_names()} - set(_ELSEWHERE))
 
 
 def read() -> Configuration:
@@ -84,7 +83,7 @@ def read() -> Configuration:
         if lower in _ELSEWHERE:
             raise ConfigurationError(setting(lower), _ELSEWHERE[lower])
         if lower not in known:
-            raise ConfigurationError(setting(str(name)), f"is not known{_did_you_mean(lower, known)}")
+            raise ConfigurationError(setting(str(name)), unknown_option(str(name).upper(), map(str.upper, known)))
         if lower in options:
             raise ConfigurationError(setting(lower), "is given twice, in upper and in lower case")
         options[lower] = value
@@ -125,11 +124,6 @@ def renamed(error: OptionError) -> ConfigurationError:
     if error.option == "idle_timeout" and "idle_timeout" not in {str(each).lower() for each in settings.SOJOURN}:
         name = "SESSION_COOKIE_AGE"
     return ConfigurationError(name, str(error).partition("`: ")[2])
-
-
-def _did_you_mean(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, 1)
-    return f"; did you mean {close[0].upper()!r}?" if close else f"; there are {', '.join(known).upper()}"
 
 
 def _cookie() -> dict[str, Any]:

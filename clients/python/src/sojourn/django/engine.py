@@ -7,9 +7,10 @@ After a fork, and where settings change in a test, all is made anew.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, TypeVar
 
 from django.core.signals import setting_changed
@@ -24,6 +25,7 @@ from .configuration import Configuration, read, renamed
 
 T = TypeVar("T")
 
+_log = logging.getLogger("sojourn")
 _lock = threading.Lock()
 _configuration: Configuration | None = None
 _engine: Engine | None = None
@@ -39,6 +41,9 @@ class Engine:
         except FAILURES as error:
             raise store_error(error, "connect") from None
         self.repository: Repository = self.sessions._repository
+        # Those of a former engine are none of ours, and no mistake.
+        if given.former is None:
+            _warn_of_other_secrets(self.sessions)
         self._drivers: dict[asyncio.AbstractEventLoop, AsyncDriver] = {}
         self._closers: dict[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = {}
 
@@ -64,6 +69,22 @@ class Engine:
             self._drivers.pop(loop, None)
             self._closers.pop(loop, None)
             await (client.aclose() if hasattr(client, "aclose") else client.close())
+
+
+def _warn_of_other_secrets(sessions: Sessions) -> None:
+    """Once, without what the cookie holds: else all that is to be seen is that nobody is signed in."""
+
+    def warn(event: Mapping[str, Any]) -> None:
+        if event["reason"] != "forged":
+            return
+        off()
+        _log.warning(
+            "sojourn: a cookie %s opens with none of SOJOURN['SECRETS']. Either it is made up, or the "
+            "application that has made it has other secrets. This is said once.",
+            sessions._repository.settings.cookie.name,
+        )
+
+    off = sessions.on("rejected", warn)
 
 
 def configured() -> Configuration:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from ..errors import NotSignedInError
 from ..principal import name_principal
 from ..principal_sessions import AsyncPrincipalSessions, PrincipalSessions
 from .auth import principal_of
@@ -15,7 +16,7 @@ from .engine import engine
 def sessions_of(of: Any) -> PrincipalSessions:
     """`of`: a user, a principal, or a request: then it is known which session is `current`, and `revoke_others` keeps it.
 
-    Raises SessionAttributeError for a user without a principal, also for that of a request that nobody is signed in to.
+    Raises NotSignedInError for a request that nobody is signed in to, SessionAttributeError for a user without a principal.
     """
     principal, own = _named(of)
     repository = engine().repository
@@ -37,5 +38,7 @@ def _named(of: Any) -> tuple[str, str | None]:
         return of, None
     if isinstance(of, HttpRequest):
         session = of.session
-        return session.principal or "", session.public_id
+        if session.principal is None:
+            raise NotSignedInError("sessions_of")
+        return session.principal, session.public_id
     return principal_of(of), None
