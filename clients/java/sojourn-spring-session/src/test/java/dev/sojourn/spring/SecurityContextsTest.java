@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.annotation.JsonAutoDetect;
 import dev.sojourn.AttributeException;
 import dev.sojourn.LoginOptions;
 import dev.sojourn.Session;
@@ -435,5 +436,32 @@ class SecurityContextsTest extends OnRedis {
     OAuth2AccessToken token = new OAuth2AccessToken(OAuth2AccessToken.TokenType.BEARER, "access", now, now.plusSeconds(60));
     Map<String, Object> held = again(stored(clients, Map.of("x", new OAuth2AuthorizedClient(registration, "ada", token)))).getAttribute(clients);
     assertEquals("access", ((OAuth2AuthorizedClient) held.get("x")).getAccessToken().getTokenValue());
+  }
+
+  /** With an annotation of Jackson's, which Spring Security's modules take for leave to read it. */
+  @JsonAutoDetect(fieldVisibility = JsonAutoDetect.Visibility.ANY)
+  static class Gadget {
+    static boolean isMade;
+
+    Gadget() {
+      isMade = true;
+    }
+  }
+
+  @Test
+  void onlyClassesOfSpringSecuritysOwnModules() {
+    SojournSession session = stored();
+    String anonymous = AnonymousAuthenticationToken.class.getName();
+    String gadget = "{\"@class\":\"" + Gadget.class.getName() + "\"}";
+    String inside = "{\"@class\":\"" + anonymous + "\",\"keyHash\":1,\"principal\":" + gadget + ",\"authenticated\":true,\"authorities\":[\"java.util.ArrayList\",[]]}";
+    String elements = inside.replace(gadget, "[\"java.util.ArrayList<" + Gadget.class.getName() + ">\",[{}]]");
+    Gadget.isMade = false;
+    for (String type : List.of("org.springframework.security.Whatever", SecurityContextImpl.class.getName(), anonymous)) {
+      for (String text : List.of(gadget, inside, elements, "null", "")) {
+        session.held().set("spring:SPRING_SECURITY_X", Map.of("$java", Map.of("type", type, "value", text)));
+        assertThrows(AttributeException.class, () -> session.getAttribute("SPRING_SECURITY_X"), type + text);
+      }
+    }
+    assertFalse(Gadget.isMade);
   }
 }
