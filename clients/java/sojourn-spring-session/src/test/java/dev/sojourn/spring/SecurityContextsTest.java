@@ -173,6 +173,45 @@ class SecurityContextsTest extends OnRedis {
     }
   }
 
+  /** The users' service here finds them without regard to case. */
+  @Test
+  void anotherSpellingIsAnotherUser() {
+    SojournPrincipalBridge own = name -> password(name.toLowerCase(java.util.Locale.ROOT));
+    for (SojournPrincipalBridge each : List.of(bridge(), own, new UserDetailsBridge(() -> users, null, false))) {
+      repository = repository().bridge(each).build();
+      for (String principal : List.of("ADA", "Bob")) {
+        Session there = elsewhere.create();
+        there.login(principal);
+        SojournSession session = Objects.requireNonNull(repository.findById(token(there)));
+        assertNull(session.getAttribute(CONTEXT), principal);
+        repository.save(session);
+        there.refresh();
+        assertEquals(principal, there.principal());
+      }
+    }
+  }
+
+  @Test
+  void aContextThatIsMalformed() {
+    SojournSession session = signedIn(password("ada"));
+    List<Object> forms =
+        List.of(
+            "text",
+            Map.of("kind", "password", "user", 5L, "authorities", List.of(Map.of("authority", 5L))),
+            Map.of("kind", "remember-me", "user", ""),
+            Map.of("kind", "password", "user", "ada", "details", Map.of("address", 5L)),
+            Map.of("kind", "password", "user", Map.of("$java", Map.of("type", User.class.getName(), "value", Map.of("username", 5L)))));
+    for (Object form : forms) {
+      session.held().set("spring:" + CONTEXT, Map.of("principal", "ada", "authentication", form));
+      repository.save(session);
+      SojournSession found = again(session);
+      assertThrows(AttributeException.class, () -> found.getAttribute(CONTEXT), form.toString());
+    }
+    session.held().set("spring:" + CONTEXT, Map.of("principal", 5L));
+    repository.save(session);
+    assertEquals("ada", authentication(again(session)).getName(), "made anew");
+  }
+
   @Test
   void whoHasBeenReplacedElsewhere() {
     SojournSession session = signedIn(password("ada"));
