@@ -239,17 +239,11 @@ public final class SojournSession implements Session {
     }
   }
 
-  /** In all applications. What is not Spring's own goes on in a session of nobody, with a new token. */
+  /** In all applications. Nothing goes on: whoever signs in next is not to find what this user's session held. */
   void signOut() {
-    writeTouched();
-    Map<String, @Nullable Object> shared = NumberNotes.shared(held);
-    for (String name : held.names()) {
-      if (!name.startsWith(AttributeNames.NAMESPACE + ":")) shared.put(name, held.get(name));
-    }
     held.logout();
     handed.clear();
     touched.clear();
-    shared.forEach(held::set);
   }
 
   private void writeTouched() {

@@ -252,7 +252,17 @@ class SecurityContextsTest extends OnRedis {
     assertTrue(elsewhere.open(adas).isNew(), "everywhere");
     SojournSession found = again(request);
     assertNull(found.getAttribute(CONTEXT));
-    assertEquals(1, found.<Integer>getAttribute("a"));
+    signIn(found, password("bob"));
+    repository.save(found);
+    assertEquals("bob", authentication(again(found)).getName());
+    assertNull(again(found).getAttribute("a"), "of ada, and nobody's to take along");
+    assertFalse(found.session().names().contains("a"));
+    // What is set after it is a session's of nobody.
+    found.setAttribute("cart", List.of("bob's"));
+    found.removeAttribute(CONTEXT);
+    found.setAttribute("language", "de");
+    repository.save(found);
+    assertEquals(Set.of("language"), again(found).getAttributeNames());
   }
 
   @Test
