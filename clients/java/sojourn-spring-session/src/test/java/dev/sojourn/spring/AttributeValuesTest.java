@@ -299,6 +299,40 @@ class AttributeValuesTest extends OnRedis {
     assertFalse(Forbidden.isMade);
   }
 
+  static class Box<T> {
+    T value;
+  }
+
+  @Test
+  void norAsAnElementOfAnAllowedOne() {
+    repository = repository().allowedTypes(List.of(HERE + "$Open", HERE + "$Box", HERE + "$Cart")).build();
+    SojournSession session = stored();
+    Forbidden.isMade = false;
+    for (String element : List.of("Forbidden", "Cart")) {
+      Map<String, Object> box = Map.of("@class", HERE + "$Box<" + HERE + "$" + element + ">", "value", Map.of());
+      session.held().set("spring:object:x", marked(HERE + "$Open", Map.of("anything", box)));
+      if (element.equals("Cart")) {
+        assertEquals(Cart.class, ((Box<?>) session.<Open>getAttribute("x").anything).value.getClass());
+      } else {
+        assertThrows(AttributeException.class, () -> session.getAttribute("x"));
+      }
+    }
+    assertFalse(Forbidden.isMade);
+  }
+
+  @Test
+  void numbersHaveBounds() {
+    SojournSession session = stored();
+    for (String number : List.of("1e1000000000", "1e-1000000000", "1e1001", "9".repeat(2000))) {
+      session.held().set("spring:object:x", marked("java.math.BigDecimal", number));
+      assertThrows(AttributeException.class, () -> session.getAttribute("x"), number);
+      assertThrows(AttributeException.class, () -> session.setAttribute("y", new BigDecimal(number)), number);
+    }
+    session.held().set("spring:object:x", marked(HERE + "$Cart", Map.of("items", List.of(Map.of("price", "1e1000000000")))));
+    assertThrows(AttributeException.class, () -> session.getAttribute("x"));
+    assertEquals(new BigDecimal("1e900"), roundTrip(new BigDecimal("1e900")));
+  }
+
   @Test
   void packagesAndMisspeltOnes() {
     AllowedTypes types = new AllowedTypes(List.of("com.acme.*", "org.example.Cart"));
