@@ -504,9 +504,10 @@ class SecurityContextsTest extends OnRedis {
     String gadget = "{\"@class\":\"" + Gadget.class.getName() + "\"}";
     String inside = "{\"@class\":\"" + anonymous + "\",\"keyHash\":1,\"principal\":" + gadget + ",\"authenticated\":true,\"authorities\":[\"java.util.ArrayList\",[]]}";
     String elements = inside.replace(gadget, "[\"java.util.ArrayList<" + Gadget.class.getName() + ">\",[{}]]");
+    String ofTheJdk = inside.replace(gadget, "[\"java.io.File\",\"/tmp\"]");
     Gadget.isMade = false;
     for (String type : List.of("org.springframework.security.Whatever", SecurityContextImpl.class.getName(), anonymous)) {
-      for (String text : List.of(gadget, inside, elements, "null", "")) {
+      for (String text : List.of(gadget, inside, elements, ofTheJdk, "null", "")) {
         session.held().set("spring:SPRING_SECURITY_X", Map.of("$java", Map.of("type", type, "value", text)));
         assertThrows(AttributeException.class, () -> session.getAttribute("SPRING_SECURITY_X"), type + text);
       }
