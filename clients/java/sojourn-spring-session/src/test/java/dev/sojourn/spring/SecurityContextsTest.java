@@ -502,7 +502,8 @@ class SecurityContextsTest extends OnRedis {
     SojournSession session = stored();
     String anonymous = AnonymousAuthenticationToken.class.getName();
     String gadget = "{\"@class\":\"" + Gadget.class.getName() + "\"}";
-    String inside = "{\"@class\":\"" + anonymous + "\",\"keyHash\":1,\"principal\":" + gadget + ",\"authenticated\":true,\"authorities\":[\"java.util.ArrayList\",[]]}";
+    String inside =
+        "{\"@class\":\"" + anonymous + "\",\"keyHash\":1,\"principal\":" + gadget + ",\"authenticated\":true,\"authorities\":[\"java.util.ArrayList\",[{\"@class\":\"" + SimpleGrantedAuthority.class.getName() + "\",\"authority\":\"A\"}]]}";
     String elements = inside.replace(gadget, "[\"java.util.ArrayList<" + Gadget.class.getName() + ">\",[{}]]");
     String ofTheJdk = inside.replace(gadget, "[\"java.io.File\",\"/tmp\"]");
     Gadget.isMade = false;
@@ -513,5 +514,8 @@ class SecurityContextsTest extends OnRedis {
       }
     }
     assertFalse(Gadget.isMade);
+    // The same with what is known.
+    session.held().set("spring:SPRING_SECURITY_X", Map.of("$java", Map.of("type", anonymous, "value", inside.replace(gadget, "\"nobody\""))));
+    assertEquals("nobody", session.<Authentication>getAttribute("SPRING_SECURITY_X").getName());
   }
 }
