@@ -3,6 +3,7 @@
 // report of `npm run bench`, and so on.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import * as django from './django/tables.mjs'
 import * as growth from './growth/tables.mjs'
 import { inShort } from './http/in-short.mjs'
 import * as http from './http/tables.mjs'
@@ -16,6 +17,7 @@ import { renderChecks, renderTables } from './support/markdown.mjs'
 const kinds = {
   bench: http,
   'bench:micro': micro,
+  'bench:django': django,
   'bench:growth': growth,
   'bench:migrate': migrate,
   'bench:spring': spring,

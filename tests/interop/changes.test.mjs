@@ -95,6 +95,23 @@ for (const [writer, reader] of PAIRS) {
   })
 }
 
+test('a map that looks like another language’s object is a map to all', async () => {
+  const ada = shops.person()
+  const type = 'org.springframework.security.core.userdetails.User'
+  const maps = [
+    { $java: { type: 'shop.Shop', value: {} } },
+    { $java: { type, value: `{"@class":"${type}","username":"ada"}` } },
+    { $date: 'x' },
+  ]
+  for (const stack of STACKS) {
+    for (const map of maps) {
+      await ada.set(stack, 'map', map)
+      for (const each of STACKS)
+        assert.deepEqual((await ada.me(each)).map, map, `${stack}, ${each}`)
+    }
+  }
+})
+
 test('what one framework keeps for itself others neither show, nor set, nor delete', async () => {
   const ada = shops.person()
   await ada.login('express')

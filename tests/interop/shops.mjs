@@ -18,7 +18,7 @@ export const PAIRS = STACKS.flatMap((one) =>
   STACKS.filter((other) => other !== one).map((other) => [one, other]),
 )
 export const SECRET = 'a secret of the interop tests of 32 bytes or more'
-const PASSWORDS = { ada: 'lovelace', bob: 'bobby', eve: 'evening' }
+const PASSWORDS = { ada: 'lovelace', bob: 'bobby', eve: 'evening', ADA: 'another' }
 
 /**
  * Starts all of them, for the file.

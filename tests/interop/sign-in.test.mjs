@@ -11,7 +11,13 @@ for (const stack of STACKS) {
     await ada.set(stack, 'cart', ['pear'])
     const { user: nobody } = await ada.me(stack)
     assert.equal(nobody, null)
+    const fixed = ada.copy()
     await ada.login(stack)
+    // Whoever knows the token of before is nobody, everywhere.
+    for (const each of STACKS) {
+      const { user, cart } = await fixed.copy().me(each)
+      assert.deepEqual([user, cart], [null, undefined], `on ${each}`)
+    }
     const seen = await Promise.all(STACKS.map((each) => ada.me(each)))
     const { id } = seen[0]
     assert.match(id, /^[\w-]{25}$/)
@@ -68,13 +74,14 @@ for (const [one, other] of PAIRS) {
     const person = shops.person()
     await person.login(one)
     await person.set(one, 'address', 'of ada')
+    await person.set(one, 'cart', ['of ada'])
     const ada = person.copy()
     if (other === 'spring' || other === 'django') await person.me(other)
     await person.login(other, 'bob')
     for (const each of STACKS) {
       const seen = await person.me(each)
       assert.equal(seen.user, 'bob')
-      assert.equal(seen.address, undefined, `on ${each}`)
+      assert.deepEqual([seen.address, seen.cart], [undefined, undefined], `on ${each}`)
       assert.equal((await ada.copy().me(each)).user, null)
     }
     await person.ask(one, 'POST', '/logout')
@@ -113,6 +120,15 @@ test('six sign-ins, on whichever: the limit of five is one for all, and the olde
   assert.equal((await last.ask(stack, 'GET', '/devices')).length, 5)
   await last.ask(stack, 'POST', '/logout-others')
   await last.ask(stack, 'POST', '/logout')
+})
+
+test('a user whose name differs by case alone is another one, and nobody where there is none', async () => {
+  const shouting = shops.person('ADA')
+  await shouting.login('express')
+  for (const stack of STACKS) {
+    const { user } = await shouting.me(stack)
+    assert.equal(user, stack === 'express' ? 'ADA' : null, `on ${stack}`)
+  }
 })
 
 test('who is unknown on one is nobody there, and stays signed in on the others', async () => {

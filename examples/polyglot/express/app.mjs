@@ -17,7 +17,9 @@ const sessions = createSessions({
 const PASSWORDS = new Map([
   ['ada', 'lovelace'],
   ['bob', 'bobby'],
-  ['eve', 'evening'], // whom the other two do not know
+  // Whom the other two do not know.
+  ['eve', 'evening'],
+  ['ADA', 'another'],
 ])
 
 const app = express()
@@ -30,7 +32,8 @@ app.post('/login', async ({ session, body, ip, headers }, res) => {
     return res.sendStatus(401)
   }
   await session.login(body.user, {
-    keep: ['cart'],
+    // What nobody has put in goes along; what another user has stays where it is.
+    keep: session.principal === undefined ? ['cart'] : [],
     device: headers['user-agent'],
     address: ip,
   })
@@ -111,7 +114,7 @@ app.get('/values', ({ session }, res) => {
     huge: String(huge),
     moment: moment.toISOString(),
     bytes: Buffer.from(bytes).toString('hex'),
-    set: [...set],
+    set: [...set].toSorted((a, b) => a.localeCompare(b)),
   })
 })
 

@@ -10,6 +10,8 @@ from .rebase import ABSENT, Change, same
 from .values import ValueProblem, check_name, clone_value, kind_of
 
 _CONTAINERS = frozenset({"list", "object", "map", "set"})
+#: The types of these.
+_CHANGEABLE = (dict, list, set, tuple, frozenset)
 
 
 class _Draft:
@@ -40,13 +42,14 @@ class Attributes:
         change = self._pending(name)
         if change is not None:
             return change.value
-        if name in self._drafts:
-            return self._drafts[name].object
+        draft = self._drafts.get(name)
+        if draft is not None:
+            return draft.object
         value = self._base.get(name, ABSENT)
-        if value is ABSENT or kind_of(value) not in _CONTAINERS:
+        if value is ABSENT or not isinstance(value, _CHANGEABLE):
             return value
-        self._drafts[name] = _Draft(clone_value(value))
-        return self._drafts[name].object
+        draft = self._drafts[name] = _Draft(clone_value(value))
+        return draft.object
 
     def has(self, name: str) -> bool:
         change = self._pending(name)
@@ -163,6 +166,8 @@ class Attributes:
                 del self._drafts[name]
 
     def _pending(self, name: str) -> Change | None:
+        if not self._changes and not self._in_flight:
+            return None
         return self._changes.get(name) or self._in_flight.get(name)
 
     def _changed(self, name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from inspect import signature
 from typing import Any, TypeVar
 
 import redis
@@ -51,6 +52,7 @@ _ADVICE = {
     "DENIED": "protected mode is on: set a password for the server, or connect by loopback",
     "NOSCRIPT": "it does not keep scripts: is there a proxy in between that does not know EVAL?",
 }
+_REDIS_FILES = (redis.client.__file__, redis.asyncio.client.__file__)
 _PASSING = frozenset({"LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "TRYAGAIN", "UNBLOCKED"})
 
 
@@ -107,6 +109,34 @@ def _arguments(step: Run) -> list[Any]:
     return [len(step.keys), *step.keys, *step.args]
 
 
+def _plain_command(client: Any) -> Any:
+    """The `execute_command` of a client whose reads may go past it, to a connection of its pool.
+
+    Half of what redis-py does around a command is to try again, which is done here anyway, and to measure. None: this client
+    has a connection of its own, client-side caching, pools that have to be told the command (before 5.3), or an
+    `execute_command` of its own; tracing puts one there, and is to see all commands.
+    """
+    pool = getattr(client, "connection_pool", None)
+    if pool is None or getattr(client, "connection", None) is not None or getattr(pool, "cache", None) is not None:
+        return None
+    name = signature(pool.get_connection).parameters.get("command_name")
+    if name is not None and name.default is name.empty:
+        return None
+    command = getattr(client.execute_command, "__func__", None)
+    code = getattr(command, "__code__", None)
+    return command if code is not None and code.co_filename in _REDIS_FILES else None
+
+
+def _get_of(key: str) -> bytes:
+    """The command as it is sent; a key is ASCII."""
+    return f"*2\r\n$3\r\nGET\r\n${len(key)}\r\n{key}\r\n".encode("ascii")
+
+
+def _is_still(plain: Any, client: Any) -> bool:
+    """Whether nobody has put another one in its place."""
+    return getattr(client.execute_command, "__func__", None) is plain
+
+
 class SyncDriver:
     """For `redis.Redis` (alone, or `Sentinel.master_for`), and `redis.RedisCluster`."""
 
@@ -115,6 +145,7 @@ class SyncDriver:
         self.client = client
         self.clock = clock
         self._is_cluster = isinstance(client, redis.RedisCluster)
+        self._plain = None if self._is_cluster else _plain_command(client)
 
     def __call__(self, operation: Op[T]) -> T:
         answer: Any = None
@@ -152,11 +183,10 @@ class SyncDriver:
         self.clock.learn(asked, *self.client.execute_command("TIME", **options))
 
     def _carry_out(self, step: Step) -> Any:
-        if isinstance(step, Pause):
-            time.sleep(step.ms / 1000)
-            return None
         if isinstance(step, Read):
             try:
+                if self._plain is not None and not step.with_ttl and _is_still(self._plain, self.client):
+                    return self._get(step.key), None
                 return self._read(step)
             except (ConnectionError, TimeoutError) as error:
                 if isinstance(error, AuthenticationError):
@@ -164,11 +194,25 @@ class SyncDriver:
                 # Connections of a pool may have died unnoticed, and to ask twice does no harm.
                 self.clock.forget()
                 return self._read(step)
+        if isinstance(step, Pause):
+            time.sleep(step.ms / 1000)
+            return None
         try:
             return self.client.execute_command("EVALSHA", step.script.sha1, *_arguments(step))
         except NoScriptError:
             # After a restart or SCRIPT FLUSH; nothing was carried out. EVAL makes it known again.
             return self.client.execute_command("EVAL", step.script.text, *_arguments(step))
+
+    def _get(self, key: str) -> Any:
+        """See `_plain_command`."""
+        pool = self.client.connection_pool
+        connection = pool.get_connection()
+        try:
+            # A connection on which something fails closes itself.
+            connection.send_packed_command([_get_of(key)])
+            return connection.read_response()
+        finally:
+            pool.release(connection)
 
     def _read(self, step: Read) -> tuple[bytes | None, int | None]:
         if not step.with_ttl:
@@ -188,6 +232,7 @@ class AsyncDriver:
         self.client = client
         self.clock = clock
         self._is_cluster = isinstance(client, redis.asyncio.RedisCluster)
+        self._plain = None if self._is_cluster else _plain_command(client)
 
     async def __call__(self, operation: Op[T]) -> T:
         answer: Any = None
@@ -225,11 +270,10 @@ class AsyncDriver:
         self.clock.learn(asked, *await self.client.execute_command("TIME", **options))
 
     async def _carry_out(self, step: Step) -> Any:
-        if isinstance(step, Pause):
-            await asyncio.sleep(step.ms / 1000)
-            return None
         if isinstance(step, Read):
             try:
+                if self._plain is not None and not step.with_ttl and _is_still(self._plain, self.client):
+                    return await self._get(step.key), None
                 return await self._read(step)
             except (ConnectionError, TimeoutError) as error:
                 if isinstance(error, AuthenticationError):
@@ -237,11 +281,24 @@ class AsyncDriver:
                 # Connections of a pool may have died unnoticed, and to ask twice does no harm.
                 self.clock.forget()
                 return await self._read(step)
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.ms / 1000)
+            return None
         try:
             return await self.client.execute_command("EVALSHA", step.script.sha1, *_arguments(step))
         except NoScriptError:
             # After a restart or SCRIPT FLUSH; nothing was carried out. EVAL makes it known again.
             return await self.client.execute_command("EVAL", step.script.text, *_arguments(step))
+
+    async def _get(self, key: str) -> Any:
+        """See `_plain_command`."""
+        pool = self.client.connection_pool
+        connection = await pool.get_connection()
+        try:
+            await connection.send_packed_command([_get_of(key)])
+            return await connection.read_response()
+        finally:
+            await pool.release(connection)
 
     async def _read(self, step: Read) -> tuple[bytes | None, int | None]:
         if not step.with_ttl:

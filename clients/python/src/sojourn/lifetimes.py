@@ -40,5 +40,7 @@ def is_renewal_due(header: RecordHeader, expires_at: int, now: int, touch_after:
     """Whether enough of the idle timeout has passed for a renewal to be worth a write. Milliseconds since the epoch."""
     least = touch_after * header.idle_timeout
     left = expires_at - now
+    if left > header.idle_timeout - least:
+        return False
     gain = min(header.idle_timeout, header.deadline - now) - left
-    return left <= header.idle_timeout - least and gain > 0 and gain >= least
+    return gain > 0 and gain >= least

@@ -23,10 +23,15 @@ class AttributeMapping(MutableMapping[str, Any]):
     def _state(self) -> SessionState: ...
 
     def __getitem__(self, name: str) -> Any:
-        value = self._state.attributes.get(name) if name in self else ABSENT
+        value = self.get(name, ABSENT)
         if value is ABSENT:
             raise KeyError(name)
         return value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        is_public = isinstance(name, str) and namespace_of(name) is None
+        value = self._state.attributes.get(name) if is_public else ABSENT
+        return default if value is ABSENT else value
 
     def __setitem__(self, name: str, value: Any) -> None:
         """Raises SessionAttributeError for a name that cannot be stored; a value is checked at the commit."""

@@ -10,7 +10,7 @@ from .reader import Nothing
 from .repository import Repository
 from .state import SessionState
 from .steps import Op
-from .token import Token, parse_token
+from .token import Token
 
 #: A flood of cookies with our name costs at most so many checks.
 _MOST_CANDIDATES = 8
@@ -29,7 +29,7 @@ def presented(repository: Repository, *texts: str | None) -> list[Token] | Sessi
     """Nobody's session for what is no token of ours: that is known without asking the store."""
     tokens: list[Token] = []
     for text in texts[:_MOST_CANDIDATES]:
-        token = None if text is None else parse_token(repository.settings.keyring, text)
+        token = None if text is None else repository.reader.token_of(text)
         if token is not None:
             tokens.append(token)
         elif text:
@@ -41,25 +41,21 @@ def open_session(repository: Repository, tokens: Sequence[Token]) -> Op[SessionS
     """The first that is alive. Tokens that open nothing give nobody's session, as a request without a cookie has it."""
     nothing: SessionState | None = None
     for token in tokens:
-        state = yield from _open(repository, token)
-        if state.live is not None:
+        loaded = yield from repository.reader.load(token)
+        if not isinstance(loaded, Nothing):
+            live = loaded.live
+            state = SessionState(repository, token, live, False)
+            if live.token.id == token.id:
+                if live.former is not None:
+                    yield from repository.rotations.settle(live)
+                if live.rotate_at <= repository.settings.clock.now():
+                    state.due_for_rotation()
             return state
+        state = SessionState(repository, token, None, loaded.keeps_cookie)
         # One that has been replaced says most: the browser may have a newer cookie by now.
         if nothing is None or (state.ended is not None and nothing.ended is None):
             nothing = state
     return nothing or SessionState(repository, None, None, False)
-
-
-def _open(repository: Repository, token: Token) -> Op[SessionState]:
-    loaded = yield from repository.reader.load(token)
-    if isinstance(loaded, Nothing):
-        return SessionState(repository, token, None, loaded.keeps_cookie)
-    state = SessionState(repository, token, loaded.live, False)
-    if loaded.live.token.id == token.id:
-        yield from repository.rotations.settle(loaded.live)
-        if loaded.live.rotate_at <= repository.settings.clock.now():
-            state.due_for_rotation()
-    return state
 
 
 def unreached(repository: Repository, tokens: Sequence[Token], policy: str) -> SessionState:

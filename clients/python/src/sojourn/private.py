@@ -73,6 +73,19 @@ class PrivateAttributes(MutableMapping[str, Any]):
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._state.attributes.has(self._full(name))
 
+    # Adapters look for much that is mostly not there: without an error inside, as the mixins have it.
+
+    def get(self, name: str, default: Any = None) -> Any:
+        value = self._state.attributes.get(self._full(name))
+        return default if value is ABSENT else value
+
+    def discard(self, *names: str) -> None:
+        """Deletes those that are there."""
+        attributes = self._state.attributes
+        for name in names:
+            if attributes.has(self._front + name):
+                attributes.set(self._front + name, ABSENT)
+
     def __iter__(self) -> Iterator[str]:
         skip = len(self._front)
         return iter([name[skip:] for name in self._state.attributes.names() if name.startswith(self._front)])

@@ -13,11 +13,12 @@ from . import meta as m
 from .bounded import BoundedSet
 from .errors import SessionElsewhereError
 from .lifetimes import Lifetimes
+from .memo import RecordMemo
 from .record import RecordHeader, Rejected, is_trail, open_record, stamp_of
 from .revoke import revoke_by_id
 from .steps import Op
 from .store import Stored
-from .token import Token
+from .token import Token, parse_token
 from .trail import SUPERSEDED_FOR, Forward, is_superseded, read_forward, successor_of
 
 if TYPE_CHECKING:
@@ -56,6 +57,13 @@ class Live:
         #: The id of before the rotation, whose forward is to end now that this token is used.
         self.former: str | None = None
 
+    def until(self, expires_at: int) -> Live:
+        """The same, of another request: what stands in it is shared, and never changed."""
+        live = Live(self.token, self.stamp, self.header, self.meta, self.attributes, expires_at)
+        live.rotate_at = self.rotate_at
+        live.former = self.former
+        return live
+
 
 class Found(NamedTuple):
     live: Live
@@ -84,6 +92,11 @@ class Reader:
         #: Former ids whose reuse this process has told of: a client that asks on and on must not fill logs.
         self._reused = BoundedSet(_MOST_REUSED)
         self._lifetimes = Lifetimes(settings.touch_after)
+        self._memo = RecordMemo()
+
+    def token_of(self, text: str) -> Token | None:
+        """As `parse_token`, which is not asked again about the token of a session that was read."""
+        return self._memo.token(text) or parse_token(self._settings.keyring, text)
 
     def load(self, token: Token) -> Op[Loaded]:
         """Of a request that comes with the token. The token of the answer may be a successor."""
@@ -93,14 +106,20 @@ class Reader:
         if isinstance(found, Found) and found.over is not None:
             found = yield from self._refuse(token, found.live, found.over)
         if isinstance(found, Nothing):
+            self._memo.forget(token)
             self._events.emit("rejected", id=token.id, reason=found.reason)
         return found
 
     def _find(self, token: Token) -> Op[Loaded]:
-        left = self._lifetimes.left(token.id, self._settings.clock.now())
+        clock = self._settings.clock
+        now = clock.now()
+        left = self._lifetimes.left(token.id, now)
         if left is not None:
-            stored = yield from self._settings.store.peek(token.id, left)
-            found = yield from self.follow(token, stored)
+            record, _ = yield self._settings.store.peek(token.id)
+            known = None if record is None else self._memo.find(token, record)
+            if known is not None and known.header.deadline > clock.now() and self._lifetimes.is_of(token.id, known.header):
+                return Found(known.until(now + left))
+            found = yield from self.follow(token, None if record is None else Stored(record, left, is_heard=False))
             if isinstance(found, Nothing) or found.live.token.id != token.id:
                 return found
             if self._lifetimes.is_of(token.id, found.live.header):
@@ -135,11 +154,22 @@ class Reader:
         return Nothing("absent")
 
     def open(self, token: Token, stored: Stored) -> Live | Nothing:
+        now = self._settings.clock.now()
+        known = self._memo.find(token, stored.record)
+        live = self._opened(token, stored.record, now) if known is None else known
+        if isinstance(live, Nothing):
+            return live
+        if live.header.deadline <= now:
+            return Nothing("absent")
+        if stored.is_heard:
+            self._lifetimes.note(token.id, live.header, now + stored.ttl)
+        return live.until(now + stored.ttl)
+
+    def _opened(self, token: Token, record: bytes, now: int) -> Live | Nothing:
         settings = self._settings
-        opened = open_record(stored.record, settings.keyring, token.id, token)
+        opened = open_record(record, settings.keyring, token.id, token)
         if isinstance(opened, Rejected):
             return Nothing(opened.reason)
-        now = settings.clock.now()
         if opened.header.deadline <= now:
             return Nothing("absent")
         try:
@@ -149,10 +179,11 @@ class Reader:
             attributes = None
         if attributes is None:
             return Nothing("schema")
-        if stored.is_heard:
-            self._lifetimes.note(token.id, opened.header, now + stored.ttl)
-        stamp = stamp_of(stored.record)
-        return self._aged(Live(token, stamp, opened.header, opened.meta, attributes, now + stored.ttl))
+        live = self._aged(Live(token, stamp_of(record), opened.header, opened.meta, attributes, 0))
+        # What a step of the application has made is not kept: the step runs each time, as it may look elsewhere.
+        if attributes is opened.attributes:
+            self._memo.keep(live, record)
+        return live
 
     def written(self, token: Token, record: bytes, ttl: int) -> Live:
         """The session that a record just written stands for.
@@ -164,11 +195,14 @@ class Reader:
             raise RuntimeError(f"own record does not open: {opened.reason}")
         expires_at = self._settings.clock.now() + ttl
         self._lifetimes.note(token.id, opened.header, expires_at)
-        return self._aged(Live(token, stamp_of(record), opened.header, opened.meta, opened.attributes, expires_at))
+        live = self._aged(Live(token, stamp_of(record), opened.header, opened.meta, opened.attributes, expires_at))
+        self._memo.keep(live, record)
+        return live.until(expires_at)
 
     def last(self, token: Token, record: bytes) -> Live | None:
         """What a session was at its end, if it opens."""
         live = self.open(token, Stored(record, 1, is_heard=False))
+        self._memo.forget(token)
         return live if isinstance(live, Live) else None
 
     def _aged(self, live: Live) -> Live:

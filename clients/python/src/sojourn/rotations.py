@@ -56,8 +56,11 @@ class Rotations:
 
         Once in a process, and again after a failure.
         """
-        former, now = live.former, self._settings.clock.now()
-        if former is None or now < self._paused_until or not self._settled.add(former):
+        former = live.former
+        if former is None:
+            return
+        now = self._settings.clock.now()
+        if now < self._paused_until or not self._settled.add(former):
             return
         try:
             yield from self._settings.store.settle(former, now + self._settings.rotation_grace)

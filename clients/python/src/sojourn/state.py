@@ -29,6 +29,23 @@ from .token import Token, create_token
 
 
 class SessionState:
+    # What most requests leave as it is stands in the class: it is made for each.
+    #: Set when the session was ended by someone else; what this request changes is dropped then.
+    ended: str | None = None
+    logged_out = False
+    #: A forward has led here whose time is over: the request goes on, and its client is not told the token.
+    concealed = False
+    #: Whether the application has looked at it: then the answer is one user's.
+    used = False
+    #: No cookie can be set any more.
+    headers_sent = False
+    #: The store could not be asked whose it is: the client may have a session, which nothing may replace but a login.
+    is_unknown = False
+    _lifetime: Lifetime | None = None
+    #: Of a session that is still to be made, from then on. Milliseconds.
+    _absolute_timeout: int | None = None
+    _rotation_due = False
+
     def __init__(self, repository: Repository, presented: Token | None, live: Live | None, superseded: bool) -> None:
         self.repository = repository
         self.live = live
@@ -36,25 +53,12 @@ class SessionState:
         #: The token that the request came with.
         self.presented = presented
         self.opened = live
-        #: Set when the session was ended by someone else; what this request changes is dropped then.
-        self.ended: str | None = "superseded" if superseded else None
-        self.logged_out = False
+        if superseded:
+            self.ended = "superseded"
         #: A forward led here: the answer brings the successor, and a further rotation would bring another one.
         self._forwarded = live is not None and presented is not None and live.token.id != presented.id
-        #: A forward has led here whose time is over: the request goes on, and its client is not told the token.
-        self.concealed = False
-        self._lifetime: Lifetime | None = None
-        #: Of a session that is still to be made, from then on. Milliseconds.
-        self._absolute_timeout: int | None = None
         #: Stamps of own writes whose answers were lost.
         self._unknown: list[bytes] = []
-        self._rotation_due = False
-        #: Whether the application has looked at it: then the answer is one user's.
-        self.used = False
-        #: No cookie can be set any more.
-        self.headers_sent = False
-        #: The store could not be asked whose it is: the client may have a session, which nothing may replace but a login.
-        self.is_unknown = False
 
     @property
     def _now(self) -> int:

@@ -81,10 +81,9 @@ class Store:
         # It may expire or be destroyed between the two: then it is gone.
         return None if record is None or ttl == -2 else Stored(record, _lifetime(ttl))
 
-    def peek(self, session_id: str, left: int) -> Op[Stored | None]:
-        """As `load`, where the remaining lifetime is known."""
-        record, _ = yield Read(record_key(self._prefix, session_id), with_ttl=False)
-        return None if record is None else Stored(record, left, is_heard=False)
+    def peek(self, session_id: str) -> Read:
+        """The step of `load`, where the remaining lifetime is known."""
+        return Read(record_key(self._prefix, session_id), with_ttl=False)
 
     def create(
         self, session_id: str, record: bytes, ttl: int, owner: Owner | None = None, limit: Limit | None = None

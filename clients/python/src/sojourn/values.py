@@ -64,7 +64,8 @@ class OrderedSet(set[Any]):
 
     def members(self) -> list[Any]:
         known = [member for member in self.order if member in self]
-        return known + [member for member in self if member not in set(self.order)]
+        first = set(self.order)
+        return known + [member for member in self if member not in first]
 
 
 class Members(list[Any]):
@@ -247,7 +248,13 @@ def clone_value(value: Any) -> Any:
     return _clone(value, 0)
 
 
+#: Most values are of these, which nobody can change.
+_FIXED = frozenset({str, int, float, bool, type(None), bytes, datetime})
+
+
 def _clone(value: Any, depth: int) -> Any:
+    if type(value) in _FIXED:
+        return value
     if isinstance(value, (bytearray, memoryview)):
         return bytes(value)
     if not isinstance(value, (list, dict, set, tuple)):
@@ -257,12 +264,12 @@ def _clone(value: Any, depth: int) -> Any:
     if isinstance(value, Map):
         return Map((key, _clone(item, depth + 1)) for key, item in value.items())
     if isinstance(value, dict):
-        return {key: _clone(item, depth + 1) for key, item in value.items()}
+        return {key: item if type(item) in _FIXED else _clone(item, depth + 1) for key, item in value.items()}
     if isinstance(value, OrderedSet):
         return OrderedSet(value.members())
     if isinstance(value, set):
         return set(value)
-    items = [_clone(item, depth + 1) for item in value]
+    items = [item if type(item) in _FIXED else _clone(item, depth + 1) for item in value]
     if isinstance(value, Pairs):
         return Pairs(items)
     if isinstance(value, Members):

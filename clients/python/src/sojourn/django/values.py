@@ -54,6 +54,9 @@ class Values(MutableMapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         return self._of(name)[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._of(name).get(name, default)
+
     def __setitem__(self, name: str, value: Any) -> None:
         """Raises SessionAttributeError for a name that cannot be stored; a value is checked when it is saved."""
         self._of(name)[name] = value
@@ -90,5 +93,4 @@ class Values(MutableMapping[str, Any]):
         self._private[_MADE_FOR] = principal
 
     def forget_sign_in(self) -> None:
-        for name in (*SIGN_IN, _MADE_FOR):
-            self._private.pop(name, None)
+        self._private.discard(*SIGN_IN, _MADE_FOR)

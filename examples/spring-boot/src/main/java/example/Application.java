@@ -38,9 +38,10 @@ public class Application {
 
     @GetMapping("/")
     Map<String, Object> home(Principal user, HttpSession session) {
-      Integer views = (Integer) session.getAttribute("views");
-      session.setAttribute("views", views == null ? 1 : views + 1);
-      return Map.of("user", user.getName(), "id", session.getId(), "views", session.getAttribute("views"));
+      // What another application has written is a Long.
+      long views = session.getAttribute("views") instanceof Number before ? before.longValue() + 1 : 1;
+      session.setAttribute("views", views);
+      return Map.of("user", user.getName(), "id", session.getId(), "views", views);
     }
 
     @GetMapping("/devices")

@@ -111,7 +111,7 @@ class ShopController {
 
   @GetMapping("/devices")
   List<Device> devices(HttpSession session) {
-    return ofUser(session).list().stream().map(info -> new Device(info.id(), info.device(), info.isCurrent())).toList();
+    return ofUser(session).list().stream().map(info -> new Device(info.id(), info.device(), info.current())).toList();
   }
 
   @DeleteMapping("/devices/{id}")

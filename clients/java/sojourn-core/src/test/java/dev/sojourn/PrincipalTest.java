@@ -53,7 +53,7 @@ class PrincipalTest extends TwoNodes {
     assertEquals(2, sessions.size());
     assertEquals(first.id(), sessions.get(0).id());
     SessionInfo info = sessions.get(1);
-    assertTrue(info.isCurrent() && !sessions.get(0).isCurrent());
+    assertTrue(info.current() && !sessions.get(0).current());
     assertEquals("phone", info.device());
     assertEquals("mobile", info.kind());
     assertEquals("192.0.2.2", info.address());

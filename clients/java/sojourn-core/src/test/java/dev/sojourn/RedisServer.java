@@ -139,6 +139,25 @@ public final class RedisServer implements AutoCloseable {
     process = start();
   }
 
+  /** It takes connections and commands, and answers nothing until {@link #resume}. */
+  public void pause() {
+    signal("STOP");
+  }
+
+  public void resume() {
+    signal("CONT");
+  }
+
+  private void signal(String name) {
+    try {
+      new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid())).start().waitFor();
+    } catch (IOException error) {
+      throw new UncheckedIOException(error);
+    } catch (InterruptedException error) {
+      throw new IllegalStateException(error);
+    }
+  }
+
   @Override
   public void close() {
     stop();

@@ -107,6 +107,7 @@ public final class SojournHttpSessionIdResolver implements HttpSessionIdResolver
 
   @Override
   public void setSessionId(HttpServletRequest request, HttpServletResponse response, String sessionId) {
+    if (SojournSessionFilter.hasFailed(request)) return;
     HttpSession current = request.getSession(false);
     if (current == null) return;
     Session session = SojournSession.of(current).session();
@@ -121,6 +122,7 @@ public final class SojournHttpSessionIdResolver implements HttpSessionIdResolver
   /** Of a session that this request has ended. One that a login elsewhere has replaced meanwhile keeps its cookie. */
   @Override
   public void expireSession(HttpServletRequest request, HttpServletResponse response) {
+    if (SojournSessionFilter.hasFailed(request)) return;
     for (String token : tokens(request)) {
       if (sessions.open(token).isEnded()) return;
     }

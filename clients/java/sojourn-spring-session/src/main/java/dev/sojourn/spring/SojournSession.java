@@ -44,6 +44,7 @@ public final class SojournSession implements Session {
   private @Nullable Instant accessedAt;
   private @Nullable HttpServletRequest request;
   private @Nullable ServletResponse response;
+  private boolean storesNothing;
 
   SojournSession(SojournSessionRepository repository, Held held) {
     this.repository = repository;
@@ -85,6 +86,15 @@ public final class SojournSession implements Session {
   void attach(HttpServletRequest request, ServletResponse response) {
     this.request = request;
     this.response = response;
+  }
+
+  /** The store has failed the request: what becomes of the session on the error page is thrown away. */
+  void storeNothing() {
+    storesNothing = true;
+  }
+
+  boolean storesNothing() {
+    return storesNothing;
   }
 
   @Override
@@ -223,6 +233,7 @@ public final class SojournSession implements Session {
 
   /** In all applications: a new token, at once. What the session of nobody holds goes along, and nothing of another user's. */
   void signIn(String principal) {
+    if (storesNothing) return;
     if (response != null && response.isCommitted()) {
       throw new IllegalStateException("the response has gone out: its client would never get the token of this sign-in");
     }
@@ -241,6 +252,7 @@ public final class SojournSession implements Session {
 
   /** In all applications. Nothing goes on: whoever signs in next is not to find what this user's session held. */
   void signOut() {
+    if (storesNothing) return;
     held.logout();
     handed.clear();
     touched.clear();

@@ -23,6 +23,7 @@ import org.springframework.session.web.http.SessionRepositoryFilter;
 public final class SojournSessionFilter extends SessionRepositoryFilter<SojournSession> {
   private static final Log LOG = LogFactory.getLog(SojournSessionFilter.class);
   private static final String FAILED = SojournSessionFilter.class.getName() + ".FAILED";
+  private static final String SESSION = SojournSessionFilter.class.getName() + ".SESSION";
 
   private final SojournHttpSessionIdResolver resolver;
 
@@ -38,7 +39,7 @@ public final class SojournSessionFilter extends SessionRepositoryFilter<SojournS
     if (other != resolver) throw new IllegalArgumentException("give the SojournHttpSessionIdResolver to the constructor");
   }
 
-  /** Whether the store has failed this request: the error page is made without a session. */
+  /** Whether the store has failed this request: its error page stores nothing, and no cookie goes out. */
   static boolean hasFailed(HttpServletRequest request) {
     return request.getAttribute(FAILED) != null;
   }
@@ -48,7 +49,13 @@ public final class SojournSessionFilter extends SessionRepositoryFilter<SojournS
       throws ServletException, IOException {
     try {
       super.doFilterInternal(
-          request, response, (inner, answer) -> chain.doFilter(new Request((HttpServletRequest) inner, answer, resolver), answer));
+          request,
+          response,
+          (inner, given) -> {
+            ServletResponse answer =
+                request.getAttribute(FAILED) instanceof Integer status ? new FailedAnswer((HttpServletResponse) given, status) : given;
+            chain.doFilter(new Request((HttpServletRequest) inner, answer, resolver), answer);
+          });
     } catch (SojournException | ServletException error) {
       SojournException cause = cause(error);
       // What is the application's own failure is the container's to show.
@@ -69,7 +76,8 @@ public final class SojournSessionFilter extends SessionRepositoryFilter<SojournS
   private static void fail(HttpServletRequest request, HttpServletResponse response, SojournException error) throws IOException {
     LOG.error(error.code() + ": " + error.getMessage());
     LOG.debug(error.code(), error);
-    request.setAttribute(FAILED, true);
+    request.setAttribute(FAILED, error.status());
+    if (request.getAttribute(SESSION) instanceof SojournSession session) session.storeNothing();
     response.reset();
     if (error instanceof StoreUnavailableException) response.setHeader("Retry-After", "1");
     response.sendError(error.status());
@@ -98,7 +106,10 @@ public final class SojournSessionFilter extends SessionRepositoryFilter<SojournS
 
     /** What the client is, for a login. */
     private HttpSession attached(HttpSession session) {
-      SojournSession.of(session).attach(this, response);
+      SojournSession ours = SojournSession.of(session);
+      ours.attach(this, response);
+      if (hasFailed(this)) ours.storeNothing();
+      setAttribute(SESSION, ours);
       return session;
     }
 

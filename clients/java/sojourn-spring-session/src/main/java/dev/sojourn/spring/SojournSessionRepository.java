@@ -241,6 +241,7 @@ public final class SojournSessionRepository
   /** Drops what it has changed where the session has ended meanwhile. */
   @Override
   public void save(SojournSession session) {
+    if (session.storesNothing()) return;
     changing.remove(session.getId());
     boolean isNew = session.held().isNew() && !session.held().isEnded();
     session.save();

@@ -101,6 +101,24 @@ class SojournSessionRepositoryTest extends OnRedis {
   }
 
   @Test
+  void afterAFailureNothingIsStoredAndNobodySignedInOrOut() {
+    SojournSession fresh = repository.createSession();
+    fresh.storeNothing();
+    fresh.setAttribute("a", 1);
+    fresh.setAttribute(PRINCIPAL, "ada");
+    repository.save(fresh);
+    assertTrue(server.tell("DBSIZE").startsWith(":0"));
+    SojournSession session = stored(PRINCIPAL, "ada");
+    SojournSession failed = again(session);
+    failed.storeNothing();
+    failed.setAttribute("a", 1);
+    failed.removeAttribute(PRINCIPAL);
+    repository.save(failed);
+    assertEquals("ada", again(session).principal());
+    assertNull(again(session).getAttribute("a"));
+  }
+
+  @Test
   void deletedByTokenToo() {
     SojournSession session = stored("a", 1);
     repository.deleteById(token(session));

@@ -12,6 +12,8 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.convert.DurationStyle;
 import org.springframework.core.env.Environment;
@@ -19,6 +21,7 @@ import org.springframework.core.env.Environment;
 /** {@link Sessions} from properties. */
 final class SessionsFactory {
   private static final String UNION = "union:";
+  private static final Pattern VARIABLE = Pattern.compile("\\$\\{([\\w.-]+)\\}");
 
   private SessionsFactory() {}
 
@@ -31,8 +34,10 @@ final class SessionsFactory {
     if (properties.secrets().isEmpty()) {
       throw new OptionException("secrets", "is missing: at least one text of 32 bytes or more, the same in all applications");
     }
+    for (int i = 0; i < properties.secrets().size(); i++) refuseUnset("secrets[" + i + "]", properties.secrets().get(i));
     builder.secrets(properties.secrets().toArray(new String[0]));
     address(builder, properties.redis());
+    given(properties.pepper(), pepper -> refuseUnset("pepper", pepper));
     given(properties.pepper(), pepper -> builder.pepper(pepper.getBytes(StandardCharsets.UTF_8)));
     given(properties.prefix(), builder::prefix);
     given(properties.commandTimeout(), builder::commandTimeout);
@@ -58,6 +63,15 @@ final class SessionsFactory {
 
   private static <T> void given(@Nullable T value, Consumer<T> use) {
     if (value != null) use.accept(value);
+  }
+
+  /** Spring leaves a placeholder that nothing fills as it is: a secret that everybody who sees the properties knows. */
+  private static void refuseUnset(String option, String secret) {
+    if (!secret.contains("${")) return;
+    Matcher variable = VARIABLE.matcher(secret);
+    // Of a text that is more than that nothing is quoted: it may be a secret.
+    String name = variable.matches() ? " " + variable.group(1) : "";
+    throw new OptionException(option, "the environment variable" + name + " is not set: without it the secret would be ${…} itself");
   }
 
   private static void address(SessionsBuilder builder, SojournProperties.Redis redis) {

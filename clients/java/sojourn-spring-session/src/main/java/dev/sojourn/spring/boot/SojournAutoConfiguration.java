@@ -87,10 +87,11 @@ public class SojournAutoConfiguration {
     SojournProperties.Cookie given = properties.cookie();
     // Behind a proxy that says nothing of itself plain HTTP to loopback is all that there is to be seen.
     boolean isProduction = environment.acceptsProfiles(Profiles.of("prod", "production"));
-    boolean isAuto = given.secure() == SessionCookie.Secure.AUTO;
+    SessionCookie.Secure secure = given.whenSecure();
+    boolean isAuto = secure == SessionCookie.Secure.AUTO;
     SessionCookie.Builder cookie =
         SessionCookie.builder()
-            .secure(isProduction && isAuto ? SessionCookie.Secure.ALWAYS : given.secure())
+            .secure(isProduction && isAuto ? SessionCookie.Secure.ALWAYS : secure)
             .sameSite(given.sameSite())
             .path(given.path())
             .partitioned(given.partitioned())

@@ -1,11 +1,13 @@
 package dev.sojourn.spring.boot;
 
+import dev.sojourn.OptionException;
 import dev.sojourn.SealMode;
 import dev.sojourn.SessionLimit;
 import dev.sojourn.SessionsBuilder.PayloadCodec;
 import dev.sojourn.spring.SessionCookie;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.context.properties.ConfigurationProperties;
@@ -98,7 +100,7 @@ public record SojournProperties(
    * The session's cookie.
    *
    * @param name Its name. Default "__Host-session"; "__Secure-session" with a path or domain, "session" where secure is "never".
-   * @param secure Whether it is for TLS alone; "auto": yes, except for plain HTTP to a loopback address while no profile named prod
+   * @param secure Whether it is for TLS alone: always or true, never or false, auto; "auto": yes, except for plain HTTP to a loopback address while no profile named prod
    *     or production is active.
    * @param sameSite Whether it comes along from other sites.
    * @param path Its path.
@@ -108,12 +110,23 @@ public record SojournProperties(
    */
   public record Cookie(
       @Nullable String name,
-      @DefaultValue("auto") SessionCookie.Secure secure,
+      @DefaultValue("auto") String secure,
       @DefaultValue("lax") SessionCookie.SameSite sameSite,
       @DefaultValue("/") String path,
       @Nullable String domain,
       @DefaultValue("false") boolean partitioned,
-      @DefaultValue("false") boolean persistent) {}
+      @DefaultValue("false") boolean persistent) {
+
+    /** A text, for a Boolean too: Spring Boot would take that for names of its own, such as ON. */
+    SessionCookie.Secure whenSecure() {
+      return switch (secure.toLowerCase(Locale.ROOT)) {
+        case "auto" -> SessionCookie.Secure.AUTO;
+        case "always", "true" -> SessionCookie.Secure.ALWAYS;
+        case "never", "false" -> SessionCookie.Secure.NEVER;
+        default -> throw new OptionException("cookie.secure", "takes auto, always or true, never or false");
+      };
+    }
+  }
 
   /** No secrets. */
   @Override

@@ -33,6 +33,7 @@ import org.springframework.security.core.userdetails.UserDetailsService;
 import org.springframework.security.provisioning.InMemoryUserDetailsManager;
 import org.springframework.security.web.SecurityFilterChain;
 import org.springframework.security.web.context.HttpSessionSecurityContextRepository;
+import org.springframework.security.web.csrf.CookieCsrfTokenRepository;
 import org.springframework.session.security.SpringSessionBackedSessionRegistry;
 import org.springframework.session.security.web.authentication.SpringSessionRememberMeServices;
 import org.springframework.web.bind.annotation.GetMapping;
@@ -57,6 +58,9 @@ public class Application {
         .csrf(csrf -> csrf.ignoringRequestMatchers("/public/**"));
     if (environment.getProperty("test.remember", Boolean.class, false)) {
       http.rememberMe(remember -> remember.rememberMeServices(new SpringSessionRememberMeServices()));
+    }
+    if (environment.getProperty("test.csrf-cookie", Boolean.class, false)) {
+      http.csrf(csrf -> csrf.csrfTokenRepository(new CookieCsrfTokenRepository()));
     }
     String fixation = environment.getProperty("test.fixation", "");
     http.sessionManagement(
@@ -199,8 +203,13 @@ public class Application {
       return sessions.of(SojournSession.of(session).session()).list().stream().map(Pages::line).toList();
     }
 
+    @GetMapping("/devices.json")
+    List<SessionInfo> devicesAsJson(HttpSession session) {
+      return sessions.of(SojournSession.of(session).session()).list();
+    }
+
     private static String line(SessionInfo info) {
-      return info.device() + " " + info.address() + " " + info.isCurrent();
+      return info.device() + " " + info.address() + " " + info.current();
     }
   }
 }

@@ -127,6 +127,8 @@ class ApplicationTest extends OnBoot {
     assertEquals(1, elsewhere.of("ada").count());
     assertEquals(":1", server.tell("EVAL \"local n=0 for _,k in ipairs(redis.call('KEYS','*:s:*')) do if redis.call('STRLEN',k) > 20 then n=n+1 end end return n\" 0").trim(), "one session is stored");
     assertEquals("[\"a browser 127.0.0.1 true\"]", browser.get("/devices").body());
+    String json = browser.get("/devices.json").body();
+    assertTrue(json.contains("\"current\":true") && json.contains("\"lastActiveAt\":"), "named as on Node: " + json);
   }
 
   @Test

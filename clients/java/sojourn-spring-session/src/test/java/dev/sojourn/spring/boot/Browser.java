@@ -67,7 +67,7 @@ final class Browser {
     return post("/logout", "_csrf", csrf("/logout"));
   }
 
-  private String csrf(String page) {
+  String csrf(String page) {
     Matcher matcher = Pattern.compile("name=\"_csrf\"[^>]*value=\"([^\"]+)\"").matcher(get(page).body());
     if (!matcher.find()) throw new AssertionError("no form at " + page);
     return matcher.group(1);

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.sojourn.OptionException;
 import dev.sojourn.RedisServer;
+import dev.sojourn.Session;
 import dev.sojourn.Sessions;
 import dev.sojourn.spring.EnableSojournHttpSession;
 import dev.sojourn.spring.SessionCookie;
@@ -23,6 +24,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.springframework.boot.context.properties.bind.Binder;
+import org.springframework.boot.context.properties.source.MapConfigurationPropertySource;
 import org.springframework.boot.diagnostics.FailureAnalysis;
 import org.springframework.boot.web.servlet.FilterRegistrationBean;
 import org.springframework.context.ConfigurableApplicationContext;
@@ -208,16 +211,29 @@ class StartTest extends OnBoot {
             "sojourn.cookie.secure=never,sojourn.cookie.same-site=none", "sojourn.cookie.same-site: none needs secure",
             "sojourn.cookie.domain=a b", "sojourn.cookie.domain: takes a domain name",
             "sojourn.idle-timeout=2d", "sojourn.idle-timeout: is longer than absoluteTimeout");
-    wrong.forEach(
-        (properties, expected) -> {
-          Throwable failure = assertThrows(RuntimeException.class, () -> start(PlainApplication.class, properties.split(",")), properties);
-          while (!(failure instanceof OptionException) && failure.getCause() != null) failure = failure.getCause();
-          FailureAnalysis analysis = new SojournFailureAnalyzer().analyze(failure);
-          assertNotNull(analysis, properties + " -> " + failure);
-          assertTrue(analysis.getDescription().contains(expected), analysis.getDescription());
-          assertFalse(analysis.getDescription().contains(SECRET));
-          assertTrue(analysis.getAction().startsWith("Set sojourn."), analysis.getAction());
-        });
+    wrong.forEach((properties, expected) -> assertRefused(expected, properties.split(",")));
+  }
+
+  private static void assertRefused(String expected, String... properties) {
+    Throwable failure = assertThrows(RuntimeException.class, () -> start(PlainApplication.class, properties), expected);
+    while (!(failure instanceof OptionException) && failure.getCause() != null) failure = failure.getCause();
+    FailureAnalysis analysis = new SojournFailureAnalyzer().analyze(failure);
+    assertNotNull(analysis, expected + " -> " + failure);
+    assertTrue(analysis.getDescription().contains(expected), analysis.getDescription());
+    assertFalse(analysis.getDescription().contains(SECRET));
+    assertTrue(analysis.getAction().startsWith("Set sojourn."), analysis.getAction());
+  }
+
+  @Test
+  void aVariableThatIsNotSetIsNoSecret() {
+    Map<String, String> wrong =
+        Map.of(
+            "sojourn.secrets=${SOJOURN_SECRET_THAT_NOBODY_HAS_SET}",
+                "sojourn.secrets[0]: the environment variable SOJOURN_SECRET_THAT_NOBODY_HAS_SET is not set",
+            "sojourn.secrets=" + SECRET + ",x-${SOJOURN_SECRET_THAT_NOBODY_HAS_SET}",
+                "sojourn.secrets[1]: the environment variable is not set",
+            "sojourn.pepper=${SOJOURN_UNSET}", "sojourn.pepper: the environment variable SOJOURN_UNSET is not set");
+    wrong.forEach((property, expected) -> assertRefused(expected, property));
   }
 
   @Configuration(proxyBeanMethods = false)
@@ -235,6 +251,24 @@ class StartTest extends OnBoot {
     Throwable failure = assertThrows(RuntimeException.class, () -> start(WithSpringsFilter.class));
     while (failure.getCause() != null) failure = failure.getCause();
     assertTrue(failure.getMessage().contains("@EnableSpringHttpSession"), failure.getMessage());
+  }
+
+  @Test
+  void whetherTheCookieIsSecureAsPeopleWriteIt() {
+    Map<String, String> names =
+        Map.of("never", "session=", "false", "session=", "ALWAYS", "__Host-session=", "true", "__Host-session=", "auto", "session=");
+    names.forEach(
+        (secure, name) -> {
+          ConfigurableApplicationContext context = start(PlainApplication.class, "sojourn.cookie.secure=" + secure);
+          String cookie = browser(context).get("/count").setCookies().get(0);
+          assertTrue(cookie.startsWith(name), secure + ": " + cookie);
+          context.close();
+        });
+    assertRefused("sojourn.cookie.secure: takes auto, always or true, never or false", "sojourn.cookie.secure=sometimes");
+    // As YAML has it.
+    Map<String, Object> yaml = Map.of("sojourn.cookie.secure", false);
+    SojournProperties bound = new Binder(new MapConfigurationPropertySource(yaml)).bind("sojourn", SojournProperties.class).get();
+    assertEquals(SessionCookie.Secure.NEVER, bound.cookie().whenSecure());
   }
 
   @Test
@@ -268,6 +302,21 @@ class StartTest extends OnBoot {
       while (fresh.post("/public/set", "name", "a", "value", "1").status() != 200) {
         assertTrue(System.nanoTime() < end, "it comes back");
       }
+      context.close();
+    }
+  }
+
+  @Test
+  void aFormThatWasOpenWhileOneSignedInElsewhere() {
+    for (boolean isInCookie : new boolean[] {false, true}) {
+      ConfigurableApplicationContext context = start(Application.class, "test.csrf-cookie=" + isInCookie);
+      Browser browser = browser(context);
+      browser.get("/me");
+      String csrf = browser.csrf("/logout");
+      Session there = at(browser);
+      there.login("ada");
+      browser.cookies.put("session", there.token().value());
+      assertEquals(isInCookie ? 302 : 403, browser.post("/logout", "_csrf", csrf).status());
       context.close();
     }
   }
