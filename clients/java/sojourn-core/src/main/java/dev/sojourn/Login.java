@@ -87,8 +87,9 @@ final class Login {
     Map<String, @Nullable Object> kept = new LinkedHashMap<>(attributes);
     if (options.keep != null) kept.keySet().retainAll(options.keep);
     String former = before == null ? null : Meta.principal(before.meta());
-    // What a framework holds of one user must not be found with another.
-    if (former != null && !former.equals(name.principal())) kept.keySet().removeIf(Namespace::isPrivate);
+    boolean isAnother = former != null && !former.equals(name.principal());
+    // What a framework holds of one user must not be found with another, and only itself knows what of it outlives a login.
+    kept.keySet().removeIf(each -> isAnother ? Namespace.isPrivate(each) : settings.namespace().isOthers(each));
     return kept;
   }
 

@@ -30,7 +30,7 @@ public final class LoginOptions {
 
   /**
    * Attributes of the session before the login that go along. Default none (OWASP ASVS 7.2.4). Those that belong to a framework
-   * alone ({@code spring:…}) never go from one principal to another.
+   * alone ({@code spring:…}) never go from one principal to another, and those of other frameworks than one's own never go along.
    */
   public LoginOptions keep(String... names) {
     keep = Set.copyOf(Arrays.asList(names));

@@ -112,6 +112,25 @@ class NamespaceTest extends TwoNodes {
   }
 
   @Test
+  void othersDoNotGoAlongALogin() {
+    Session plain = one.open(Nodes.token(mine));
+    plain.login("ada", LoginOptions.defaults().keepAll());
+    assertEquals(Map.of("views", 1L), stored(plain), "from nobody's session");
+    try (Sessions django = builder().namespace("django").build()) {
+      for (LoginOptions options : new LoginOptions[] {LoginOptions.defaults().keepAll(), LoginOptions.defaults().keep("views", "spring:A", "django:a")}) {
+        Session theirs = django.open(Nodes.token(plain));
+        theirs.set("django:a", 1);
+        theirs.commit();
+        Session again = spring.open(Nodes.token(theirs));
+        again.set("spring:A", 1);
+        again.login("ada", options);
+        assertEquals(Map.of("views", 1L, "spring:A", 1L), stored(again), "the same principal's");
+        plain = again;
+      }
+    }
+  }
+
+  @Test
   void namesThatAreNone() {
     OptionException error = assertThrows(OptionException.class, () -> Sessions.builder().namespace("rails"));
     assertEquals("namespace", error.option());

@@ -1,7 +1,5 @@
 package dev.sojourn.spring;
 
-import java.util.LinkedHashMap;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,15 +38,5 @@ final class NumberNotes {
     if ("int".equals(type) && whole == whole.intValue()) return whole.intValue();
     if ("short".equals(type) && whole == whole.shortValue()) return whole.shortValue();
     return "byte".equals(type) && whole == whole.byteValue() ? (Object) whole.byteValue() : whole;
-  }
-
-  /** Of attributes that are not Spring's own: for where these go on and Spring's do not. */
-  static Map<String, @Nullable Object> shared(Held held) {
-    Map<String, @Nullable Object> notes = new LinkedHashMap<>();
-    for (String name : held.names()) {
-      boolean isNote = name.startsWith(PREFIX) && !name.startsWith(AttributeNames.NAMESPACE + ":", PREFIX.length());
-      if (isNote) notes.put(name, held.get(name));
-    }
-    return notes;
   }
 }

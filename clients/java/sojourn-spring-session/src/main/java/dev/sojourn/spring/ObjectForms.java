@@ -1,7 +1,6 @@
 package dev.sojourn.spring;
 
 import com.fasterxml.jackson.annotation.JsonAutoDetect.Visibility;
-import com.fasterxml.jackson.annotation.JsonFormat;
 import com.fasterxml.jackson.annotation.PropertyAccessor;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JavaType;
@@ -11,7 +10,6 @@ import com.fasterxml.jackson.databind.cfg.MapperConfig;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.jsontype.PolymorphicTypeValidator;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
-import java.math.BigDecimal;
 import org.jspecify.annotations.Nullable;
 
 /** Objects of allowed classes, by Jackson: their fields, to maps, lists and texts. */
@@ -26,6 +24,7 @@ final class ObjectForms implements AttributeValues.Forms {
     mapper =
         JsonMapper.builder()
             .addModule(new JavaTimeModule())
+            .addModule(new BoundedDecimals())
             .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
             .enable(SerializationFeature.WRITE_DATES_WITH_ZONE_ID)
             .disable(SerializationFeature.WRITE_DURATIONS_AS_TIMESTAMPS)
@@ -40,7 +39,6 @@ final class ObjectForms implements AttributeValues.Forms {
             // Where a class says by @JsonTypeInfo that a name of a class is in the text.
             .polymorphicTypeValidator(new Validator(allowed))
             .build();
-    mapper.configOverride(BigDecimal.class).setFormat(JsonFormat.Value.forShape(JsonFormat.Shape.STRING));
     for (SojournMapperCustomizer customizer : customizers) customizer.customize(mapper);
   }
 
@@ -52,14 +50,21 @@ final class ObjectForms implements AttributeValues.Forms {
       this.allowed = allowed;
     }
 
+    /** What is not refused by its name is asked for again, with the types of its elements: {@code Box<Other>}. */
     @Override
     public Validity validateSubClassName(MapperConfig<?> config, JavaType base, String name) {
-      return allowed.has(name) ? Validity.ALLOWED : Validity.DENIED;
+      return allowed.has(name) ? Validity.INDETERMINATE : Validity.DENIED;
     }
 
     @Override
     public Validity validateSubType(MapperConfig<?> config, JavaType base, JavaType type) {
-      return allowed.has(type.getRawClass().getName()) ? Validity.ALLOWED : Validity.DENIED;
+      if (!allowed.has(type.getRawClass().getName())) return Validity.DENIED;
+      for (int i = 0; i < type.containedTypeCount(); i++) {
+        JavaType element = type.containedType(i);
+        boolean isOpen = element.isJavaLangObject() || element.isInterface() || element.hasRawClass(String.class);
+        if (!isOpen && validateSubType(config, base, element) == Validity.DENIED) return Validity.DENIED;
+      }
+      return Validity.ALLOWED;
     }
   }
 

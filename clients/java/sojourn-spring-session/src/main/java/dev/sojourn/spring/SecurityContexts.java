@@ -32,7 +32,9 @@ final class SecurityContexts implements SpecialAttribute {
   /** @param contextOf the principal that it is of; null: of nobody, who has not authenticated to the end */
   private record Stored(@Nullable String contextOf, @Nullable Object authentication) {
     static @Nullable Stored of(@Nullable Object stored) {
-      return stored instanceof Map<?, ?> map ? new Stored((String) map.get(PRINCIPAL), map.get(AUTHENTICATION)) : null;
+      if (!(stored instanceof Map<?, ?> map)) return null;
+      Object of = map.get(PRINCIPAL);
+      return of == null || of instanceof String ? new Stored((String) of, map.get(AUTHENTICATION)) : null;
     }
   }
 
@@ -48,7 +50,7 @@ final class SecurityContexts implements SpecialAttribute {
       return context;
     }
     // Somebody else was signed in elsewhere since, or signed in there in the first place.
-    Authentication made = principal == null ? null : bridge.authentication(principal);
+    Authentication made = principal == null ? null : made(principal);
     if (made == null) return null;
     if (!bridge.isStored()) {
       SecurityContext context = new SecurityContextImpl(made);
@@ -62,11 +64,19 @@ final class SecurityContexts implements SpecialAttribute {
     return context;
   }
 
+  /** Many look users up without regard to case: "Admin" of another application is not admin here, or anybody could become it. */
+  private @Nullable Authentication made(String principal) {
+    Authentication made = bridge.authentication(principal);
+    return made != null && principal.equals(bridge.principal(made)) ? made : null;
+  }
+
   private Authentication read(Stored stored) {
     try {
       return authentications.read(stored.authentication);
     } catch (AttributeValues.Refusal refusal) {
       throw refusal.of(NAME);
+    } catch (RuntimeException error) {
+      throw AttributeValues.malformed("an Authentication", error).of(NAME);
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.sojourn.spring;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
@@ -39,8 +40,8 @@ import org.springframework.security.web.savedrequest.DefaultSavedRequest;
 import org.springframework.util.ClassUtils;
 
 /**
- * What Spring Security keeps in sessions. Its own Jackson modules, which read no class but those that they name, have what has no
- * form here: tokens and users of OAuth 2 and OpenID Connect.
+ * What Spring Security keeps in sessions. Its own Jackson modules have what has no form here, tokens and users of OAuth 2 and OpenID
+ * Connect: of the classes that they name, and of no other ({@link SecuritysOwnTypes}).
  */
 final class SecurityForms implements AttributeValues.Forms {
   private static final String PACKAGE = "org.springframework.security.";
@@ -58,9 +59,11 @@ final class SecurityForms implements AttributeValues.Forms {
     FAILURES.put(SessionAuthenticationException.class.getName(), SessionAuthenticationException::new);
   }
 
+  private final ClassLoader loader;
   private final @Nullable ObjectMapper mapper;
 
   SecurityForms(ClassLoader loader) {
+    this.loader = loader;
     boolean hasModules = ClassUtils.isPresent("org.springframework.security.jackson2.SecurityJackson2Modules", loader);
     mapper = hasModules ? SecuritysOwn.mapper(loader) : null;
   }
@@ -69,8 +72,12 @@ final class SecurityForms implements AttributeValues.Forms {
   private static final class SecuritysOwn {
     private SecuritysOwn() {}
 
+    /** By themselves the modules read every class that has an annotation of Jackson's. */
     static ObjectMapper mapper(ClassLoader loader) {
-      return new ObjectMapper().registerModules(SecurityJackson2Modules.getModules(loader));
+      ObjectMapper mapper = new ObjectMapper().registerModules(SecurityJackson2Modules.getModules(loader));
+      SecuritysOwnTypes types = new SecuritysOwnTypes(mapper);
+      mapper.setPolymorphicTypeValidator(types);
+      return mapper.activateDefaultTyping(types, ObjectMapper.DefaultTyping.NON_FINAL, JsonTypeInfo.As.PROPERTY);
     }
   }
 
@@ -192,9 +199,14 @@ final class SecurityForms implements AttributeValues.Forms {
   private @Nullable Object readJson(String type, String text) {
     if (mapper == null) return null;
     try {
+      Class<?> known = Class.forName(type, false, loader);
+      if (mapper.findMixInClassFor(known) == null) return null;
+      if (!type.equals(mapper.readTree(text).path("@class").asText())) throw new Refusal("what is stored is no " + type);
       Object value = mapper.readValue(text, Object.class);
-      if (value != null && value.getClass().getName().equals(type)) return value;
+      if (value != null && value.getClass() == known) return value;
       throw new Refusal("what is stored is no " + type);
+    } catch (ClassNotFoundException gone) {
+      throw new Refusal("there is no class " + type + " here", gone);
     } catch (JsonProcessingException error) {
       throw new Refusal("a " + type + " cannot be made from what is stored, see the cause", error);
     }

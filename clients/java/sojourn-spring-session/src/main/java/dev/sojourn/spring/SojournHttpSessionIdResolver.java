@@ -7,7 +7,6 @@ import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import jakarta.servlet.http.HttpSession;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.springframework.session.web.http.HttpSessionIdResolver;
@@ -74,9 +73,23 @@ public final class SojournHttpSessionIdResolver implements HttpSessionIdResolver
     if (request.getAttribute(RESOLVED) == request || SojournSessionFilter.hasFailed(request)) return List.of();
     request.setAttribute(RESOLVED, request);
     List<String> tokens = tokens(request);
-    // The filter takes the first that is answered, and what a login has replaced is.
-    if (tokens.size() > 1) tokens.sort(Comparator.comparing(token -> sessions.open(token).isNew()));
-    return tokens;
+    return tokens.size() > 1 ? live(tokens) : tokens;
+  }
+
+  /**
+   * The one that is live, for the filter takes the first that is answered, and what a login has replaced is. Each is opened once,
+   * and not again by the filter.
+   */
+  private List<String> live(List<String> tokens) {
+    String answered = tokens.get(0);
+    boolean isReplaced = false;
+    for (String token : tokens) {
+      Session session = sessions.open(token);
+      if (!session.isNew()) return List.of(token);
+      if (session.isEnded() && !isReplaced) answered = token;
+      isReplaced |= session.isEnded();
+    }
+    return List.of(answered);
   }
 
   private List<String> tokens(HttpServletRequest request) {

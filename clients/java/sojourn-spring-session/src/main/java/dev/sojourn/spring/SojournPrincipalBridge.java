@@ -29,7 +29,8 @@ public interface SojournPrincipalBridge {
   /**
    * Who was signed in elsewhere, authenticated; asked once in a session, if it {@link #isStored()}.
    *
-   * @return null: nobody of ours. The request is then anonymous here, and the session stays as it is
+   * @return null: nobody of ours. The request is then anonymous here, and the session stays as it is. So it is with one whose {@link
+   *     #principal} is not exactly this one: who is found without regard to case is somebody else
    */
   @Nullable Authentication authentication(String principal);
 }

@@ -36,6 +36,7 @@ public final class SojournSession implements Session {
 
   private final SojournSessionRepository repository;
   private final Held held;
+  private final StoredAttributes attributes;
   /** What the application has in hand, by its name for it. */
   private final Map<String, Object> handed = new ConcurrentHashMap<>();
   /** What of this is stored as it is when the session is saved. */
@@ -48,6 +49,7 @@ public final class SojournSession implements Session {
   SojournSession(SojournSessionRepository repository, Held held) {
     this.repository = repository;
     this.held = held;
+    attributes = new StoredAttributes(held, repository.values());
   }
 
   /**
@@ -119,11 +121,8 @@ public final class SojournSession implements Session {
     if (special != null) return special.get(this);
     Object value = handed.get(name);
     if (value == null) {
-      String storedName = AttributeNames.stored(name);
-      Object stored = held.get(storedName);
-      value = stored == null ? null : repository.values().read(name, stored);
+      value = attributes.get(name);
       if (value == null) return null;
-      value = NumberNotes.read(held, storedName, value);
       if (AttributeValues.isMutable(value)) handed.put(name, value);
     }
     if (repository.saveMode() != SaveMode.ON_SET_ATTRIBUTE && handed.containsKey(name)) touched.add(name);
@@ -155,11 +154,7 @@ public final class SojournSession implements Session {
       special.set(this, value);
       return;
     }
-    if (!MUTEX.equals(name)) {
-      String stored = AttributeNames.stored(name);
-      held.set(stored, repository.values().write(name, value));
-      NumberNotes.write(held, stored, value);
-    }
+    if (!MUTEX.equals(name)) attributes.set(name, value);
     if (AttributeValues.isMutable(value)) {
       handed.put(name, value);
       touched.add(name);
@@ -178,9 +173,7 @@ public final class SojournSession implements Session {
     }
     handed.remove(name);
     touched.remove(name);
-    String stored = AttributeNames.stored(name);
-    if (held.has(stored)) held.remove(stored);
-    NumberNotes.write(held, stored, null);
+    attributes.remove(name);
   }
 
   @Override
@@ -257,24 +250,18 @@ public final class SojournSession implements Session {
     }
   }
 
-  /** In all applications. What is not Spring's own goes on in a session of nobody, with a new token. */
+  /** In all applications. Nothing goes on: whoever signs in next is not to find what this user's session held. */
   void signOut() {
     if (storesNothing) return;
-    writeTouched();
-    Map<String, @Nullable Object> shared = NumberNotes.shared(held);
-    for (String name : held.names()) {
-      if (!name.startsWith(AttributeNames.NAMESPACE + ":")) shared.put(name, held.get(name));
-    }
     held.logout();
     handed.clear();
     touched.clear();
-    shared.forEach(held::set);
   }
 
   private void writeTouched() {
     for (String name : touched) {
       Object value = handed.get(name);
-      if (value != null && !MUTEX.equals(name)) held.set(AttributeNames.stored(name), repository.values().write(name, value));
+      if (value != null && !MUTEX.equals(name)) attributes.set(name, value);
     }
   }
 

@@ -119,7 +119,7 @@ class AttributeValuesTest extends OnRedis {
     found.setAttribute("n", 3);
     found.removeAttribute(org.springframework.session.FindByIndexNameSessionRepository.PRINCIPAL_NAME_INDEX_NAME);
     repository.save(found);
-    assertEquals(3, again(found).<Integer>getAttribute("n"), "signed out too");
+    assertTrue(again(found).getAttributeNames().isEmpty(), "what the user's session held goes nowhere");
   }
 
   @Test
@@ -147,8 +147,10 @@ class AttributeValuesTest extends OnRedis {
     cart.due = LocalDate.of(2026, 2, 1);
     SojournSession session = stored("cart", cart, "carts", Map.of("mine", List.of(cart)), "size", Size.LARGE);
     Session there = elsewhere.open(token(session));
+    assertTrue(there.names().isEmpty(), "of Spring alone");
     Map<String, Object> fields = Map.of("items", List.of(Map.of("sku", "a", "quantity", 2L, "price", "1.10")), "due", "2026-02-01");
-    assertEquals(Map.of("$java", Map.of("type", HERE + "$Cart", "value", fields)), there.get("cart"));
+    assertEquals(marked(HERE + "$Cart", fields), session.held().get("spring:object:cart"));
+    assertEquals(Set.of("cart", "carts", "size"), session.getAttributeNames());
     SojournSession found = again(session);
     Cart again = found.getAttribute("cart");
     assertEquals(cart.items, again.items);
@@ -171,29 +173,111 @@ class AttributeValuesTest extends OnRedis {
     assertTrue(error.getMessage().contains("sojourn.allowed-types=" + HERE + "$Forbidden"), error.getMessage());
     assertThrows(AttributeException.class, () -> session.setAttribute("x", List.of(new Forbidden())));
     assertThrows(AttributeException.class, () -> session.setAttribute("x", new String[] {"a"}));
-    assertThrows(AttributeException.class, () -> session.setAttribute("x", Map.of("$java", 1)));
     assertTrue(session.getAttributeNames().isEmpty());
+  }
+
+  private static Map<String, Object> marked(String type, Object value) {
+    return Map.of("$java", Map.of("type", type, "value", value));
   }
 
   @Test
   void otherClassesAreNotMade() {
     Forbidden.isMade = false;
-    Session there = elsewhere.create();
-    there.set("x", Map.of("$java", Map.of("type", HERE + "$Forbidden", "value", Map.of())));
-    there.set("y", Map.of("$java", Map.of("type", "javax.script.ScriptEngineManager", "value", Map.of())));
-    there.set("z", Map.of("$java", Map.of("type", HERE + "$Cart", "value", Map.of("items", "no list"))));
-    there.set("u", Map.of("$java", Map.of("type", HERE + "$Size", "value", "HUGE")));
-    there.commit();
-    SojournSession session = repository.findById(token(there));
-    for (String name : List.of("x", "y", "z", "u")) {
+    SojournSession session = stored();
+    session.held().set("spring:object:x", marked(HERE + "$Forbidden", Map.of()));
+    session.held().set("spring:object:y", marked("javax.script.ScriptEngineManager", Map.of()));
+    session.held().set("spring:object:z", marked(HERE + "$Cart", Map.of("items", "no list")));
+    session.held().set("spring:object:u", marked(HERE + "$Size", "HUGE"));
+    session.held().set("spring:object:v", Map.of("$java", 1));
+    for (String name : List.of("x", "y", "z", "u", "v")) {
       AttributeException error = assertThrows(AttributeException.class, () -> session.getAttribute(name));
       assertFalse(error.getMessage().contains("no list"), "no values in messages");
     }
     assertFalse(Forbidden.isMade);
-    assertEquals(Set.of("x", "y", "z", "u"), session.getAttributeNames());
+    assertEquals(Set.of("x", "y", "z", "u", "v"), session.getAttributeNames());
     session.removeAttribute("x");
     repository.save(session);
     assertFalse(again(session).getAttributeNames().contains("x"));
+  }
+
+  /** An application on another stack stores what its user sent. */
+  @Test
+  void nothingIsMadeOfWhatOthersStore() {
+    Map<String, Object> sent =
+        Map.of(
+            "cart", marked(HERE + "$Cart", Map.of("due", "2026-02-01")),
+            "user", marked("org.springframework.security.core.userdetails.User", Map.of("username", "ada", "authorities", List.of("ROLE_ADMIN"))),
+            "gadget", marked("org.springframework.security.Whatever", "{\"@class\":\"" + HERE + "$Open\"}"),
+            "broken", Map.of("$java", 1L),
+            "inside", List.of(Map.of("x", marked("java.math.BigDecimal", "1e1000000000"))));
+    Session there = elsewhere.create();
+    sent.forEach(there::set);
+    there.commit();
+    repository = repository().allowedTypes(List.of(HERE + "$Cart", HERE + "$Open")).saveMode(org.springframework.session.SaveMode.ON_GET_ATTRIBUTE).build();
+    SojournSession session = repository.findById(token(there));
+    assertEquals(sent.keySet(), session.getAttributeNames());
+    sent.forEach((name, value) -> assertEquals(value, session.getAttribute(name), name));
+    // Given back, and beside an object of an allowed class, it stays what it is.
+    session.setAttribute("mine", List.of(new Cart(), sent.get("cart")));
+    repository.save(session);
+    List<Object> mine = again(session).getAttribute("mine");
+    assertEquals(Cart.class, mine.get(0).getClass());
+    assertEquals(sent.get("cart"), mine.get(1));
+    there.refresh();
+    sent.forEach((name, value) -> assertEquals(value, there.get(name), name));
+    assertThrows(AttributeException.class, () -> session.setAttribute("spring:object:cart", sent.get("cart")));
+    assertThrows(AttributeException.class, () -> session.setAttribute("spring:SPRING_SECURITY_CONTEXT", Map.of()));
+  }
+
+  @Test
+  void anObjectAndAPlainValueOfOneName() {
+    SojournSession session = stored("a", new Cart(), "b", 5);
+    Session there = elsewhere.open(token(session));
+    assertEquals(Set.of("b"), there.names());
+    session.setAttribute("a", "plain");
+    session.setAttribute("b", new Cart());
+    repository.save(session);
+    SojournSession found = again(session);
+    assertEquals("plain", found.getAttribute("a"));
+    assertEquals(Cart.class, found.getAttribute("b").getClass());
+    there.refresh();
+    assertEquals(Set.of("a"), there.names());
+    // Set elsewhere since: that counts, and the object does not come back when it is removed there.
+    there.set("b", "theirs");
+    there.commit();
+    found = again(session);
+    assertEquals("theirs", found.getAttribute("b"));
+    assertEquals(Set.of("a", "b"), found.getAttributeNames());
+    repository.save(found);
+    there.refresh();
+    there.remove("b");
+    there.commit();
+    assertEquals(Set.of("a"), again(session).getAttributeNames());
+    found = again(session);
+    found.setAttribute("c", new Cart());
+    found.setAttribute(org.springframework.session.FindByIndexNameSessionRepository.PRINCIPAL_NAME_INDEX_NAME, "ada");
+    found.changeSessionId();
+    repository.save(found);
+    found = again(found);
+    assertEquals(Cart.class, found.getAttribute("c").getClass(), "goes along from nobody's session");
+    found.removeAttribute("c");
+    repository.save(found);
+    assertEquals(Set.of("a"), again(found).session().names());
+  }
+
+  @Test
+  void whatHoldsItself() {
+    SojournSession session = stored();
+    List<Object> list = new ArrayList<>();
+    list.add(list);
+    list.add(list);
+    assertThrows(AttributeException.class, () -> session.setAttribute("x", list));
+    List<Object> deep = new ArrayList<>();
+    for (int i = 0; i < 10_000; i++) deep = new ArrayList<>(List.of(deep));
+    List<Object> deepest = deep;
+    assertThrows(AttributeException.class, () -> session.setAttribute("x", deepest));
+    List<Object> twice = List.of(1L);
+    session.setAttribute("x", List.of(twice, twice));
   }
 
   /** A class that says by itself that names of classes are in its text. */
@@ -209,13 +293,44 @@ class AttributeValuesTest extends OnRedis {
     open.anything = new Cart();
     assertEquals(Cart.class, ((Open) roundTrip(open)).anything.getClass());
     Forbidden.isMade = false;
-    Session there = elsewhere.create();
-    Map<String, Object> fields = Map.of("anything", Map.of("@class", HERE + "$Forbidden"));
-    there.set("x", Map.of("$java", Map.of("type", HERE + "$Open", "value", fields)));
-    there.commit();
-    SojournSession session = repository.findById(token(there));
+    SojournSession session = stored();
+    session.held().set("spring:object:x", marked(HERE + "$Open", Map.of("anything", Map.of("@class", HERE + "$Forbidden"))));
     assertThrows(AttributeException.class, () -> session.getAttribute("x"));
     assertFalse(Forbidden.isMade);
+  }
+
+  static class Box<T> {
+    T value;
+  }
+
+  @Test
+  void norAsAnElementOfAnAllowedOne() {
+    repository = repository().allowedTypes(List.of(HERE + "$Open", HERE + "$Box", HERE + "$Cart")).build();
+    SojournSession session = stored();
+    Forbidden.isMade = false;
+    for (String element : List.of("Forbidden", "Cart")) {
+      Map<String, Object> box = Map.of("@class", HERE + "$Box<" + HERE + "$" + element + ">", "value", Map.of());
+      session.held().set("spring:object:x", marked(HERE + "$Open", Map.of("anything", box)));
+      if (element.equals("Cart")) {
+        assertEquals(Cart.class, ((Box<?>) session.<Open>getAttribute("x").anything).value.getClass());
+      } else {
+        assertThrows(AttributeException.class, () -> session.getAttribute("x"));
+      }
+    }
+    assertFalse(Forbidden.isMade);
+  }
+
+  @Test
+  void numbersHaveBounds() {
+    SojournSession session = stored();
+    for (String number : List.of("1e1000000000", "1e-1000000000", "1e1001", "9".repeat(2000))) {
+      session.held().set("spring:object:x", marked("java.math.BigDecimal", number));
+      assertThrows(AttributeException.class, () -> session.getAttribute("x"), number);
+      assertThrows(AttributeException.class, () -> session.setAttribute("y", new BigDecimal(number)), number);
+    }
+    session.held().set("spring:object:x", marked(HERE + "$Cart", Map.of("items", List.of(Map.of("price", "1e1000000000")))));
+    assertThrows(AttributeException.class, () -> session.getAttribute("x"));
+    assertEquals(new BigDecimal("1e900"), roundTrip(new BigDecimal("1e900")));
   }
 
   @Test

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.annotation.JsonAutoDetect;
 import dev.sojourn.AttributeException;
 import dev.sojourn.LoginOptions;
 import dev.sojourn.Session;
@@ -172,6 +173,45 @@ class SecurityContextsTest extends OnRedis {
     }
   }
 
+  /** The users' service here finds them without regard to case. */
+  @Test
+  void anotherSpellingIsAnotherUser() {
+    SojournPrincipalBridge own = name -> password(name.toLowerCase(java.util.Locale.ROOT));
+    for (SojournPrincipalBridge each : List.of(bridge(), own, new UserDetailsBridge(() -> users, null, false))) {
+      repository = repository().bridge(each).build();
+      for (String principal : List.of("ADA", "Bob")) {
+        Session there = elsewhere.create();
+        there.login(principal);
+        SojournSession session = Objects.requireNonNull(repository.findById(token(there)));
+        assertNull(session.getAttribute(CONTEXT), principal);
+        repository.save(session);
+        there.refresh();
+        assertEquals(principal, there.principal());
+      }
+    }
+  }
+
+  @Test
+  void aContextThatIsMalformed() {
+    SojournSession session = signedIn(password("ada"));
+    List<Object> forms =
+        List.of(
+            "text",
+            Map.of("kind", "password", "user", 5L, "authorities", List.of(Map.of("authority", 5L))),
+            Map.of("kind", "remember-me", "user", ""),
+            Map.of("kind", "password", "user", "ada", "details", Map.of("address", 5L)),
+            Map.of("kind", "password", "user", Map.of("$java", Map.of("type", User.class.getName(), "value", Map.of("username", 5L)))));
+    for (Object form : forms) {
+      session.held().set("spring:" + CONTEXT, Map.of("principal", "ada", "authentication", form));
+      repository.save(session);
+      SojournSession found = again(session);
+      assertThrows(AttributeException.class, () -> found.getAttribute(CONTEXT), form.toString());
+    }
+    session.held().set("spring:" + CONTEXT, Map.of("principal", 5L));
+    repository.save(session);
+    assertEquals("ada", authentication(again(session)).getName(), "made anew");
+  }
+
   @Test
   void whoHasBeenReplacedElsewhere() {
     SojournSession session = signedIn(password("ada"));
@@ -212,7 +252,17 @@ class SecurityContextsTest extends OnRedis {
     assertTrue(elsewhere.open(adas).isNew(), "everywhere");
     SojournSession found = again(request);
     assertNull(found.getAttribute(CONTEXT));
-    assertEquals(1, found.<Integer>getAttribute("a"));
+    signIn(found, password("bob"));
+    repository.save(found);
+    assertEquals("bob", authentication(again(found)).getName());
+    assertNull(again(found).getAttribute("a"), "of ada, and nobody's to take along");
+    assertFalse(found.session().names().contains("a"));
+    // What is set after it is a session's of nobody.
+    found.setAttribute("cart", List.of("bob's"));
+    found.removeAttribute(CONTEXT);
+    found.setAttribute("language", "de");
+    repository.save(found);
+    assertEquals(Set.of("language"), again(found).getAttributeNames());
   }
 
   @Test
@@ -435,5 +485,37 @@ class SecurityContextsTest extends OnRedis {
     OAuth2AccessToken token = new OAuth2AccessToken(OAuth2AccessToken.TokenType.BEARER, "access", now, now.plusSeconds(60));
     Map<String, Object> held = again(stored(clients, Map.of("x", new OAuth2AuthorizedClient(registration, "ada", token)))).getAttribute(clients);
     assertEquals("access", ((OAuth2AuthorizedClient) held.get("x")).getAccessToken().getTokenValue());
+  }
+
+  /** With an annotation of Jackson's, which Spring Security's modules take for leave to read it. */
+  @JsonAutoDetect(fieldVisibility = JsonAutoDetect.Visibility.ANY)
+  static class Gadget {
+    static boolean isMade;
+
+    Gadget() {
+      isMade = true;
+    }
+  }
+
+  @Test
+  void onlyClassesOfSpringSecuritysOwnModules() {
+    SojournSession session = stored();
+    String anonymous = AnonymousAuthenticationToken.class.getName();
+    String gadget = "{\"@class\":\"" + Gadget.class.getName() + "\"}";
+    String inside =
+        "{\"@class\":\"" + anonymous + "\",\"keyHash\":1,\"principal\":" + gadget + ",\"authenticated\":true,\"authorities\":[\"java.util.ArrayList\",[{\"@class\":\"" + SimpleGrantedAuthority.class.getName() + "\",\"authority\":\"A\"}]]}";
+    String elements = inside.replace(gadget, "[\"java.util.ArrayList<" + Gadget.class.getName() + ">\",[{}]]");
+    String ofTheJdk = inside.replace(gadget, "[\"java.io.File\",\"/tmp\"]");
+    Gadget.isMade = false;
+    for (String type : List.of("org.springframework.security.Whatever", SecurityContextImpl.class.getName(), anonymous)) {
+      for (String text : List.of(gadget, inside, elements, ofTheJdk, "null", "")) {
+        session.held().set("spring:SPRING_SECURITY_X", Map.of("$java", Map.of("type", type, "value", text)));
+        assertThrows(AttributeException.class, () -> session.getAttribute("SPRING_SECURITY_X"), type + text);
+      }
+    }
+    assertFalse(Gadget.isMade);
+    // The same with what is known.
+    session.held().set("spring:SPRING_SECURITY_X", Map.of("$java", Map.of("type", anonymous, "value", inside.replace(gadget, "\"nobody\""))));
+    assertEquals("nobody", session.<Authentication>getAttribute("SPRING_SECURITY_X").getName());
   }
 }

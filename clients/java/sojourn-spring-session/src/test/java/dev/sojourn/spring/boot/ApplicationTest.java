@@ -10,9 +10,12 @@ import dev.sojourn.LoginOptions;
 import dev.sojourn.NodeProcess;
 import dev.sojourn.Session;
 import dev.sojourn.Sessions;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -68,6 +71,32 @@ class ApplicationTest extends OnBoot {
       assertNotEquals(id, thief.post("/public/set", "name", "b", "value", "1").body());
     }
     assertFalse(at(browser).has("b"));
+  }
+
+  @Test
+  void ofSeveralCookiesTheLiveOneCounts() {
+    List<String> tokens = new ArrayList<>();
+    for (int i = 0; i < 8; i++) {
+      if (i == 7) server.tell("FLUSHALL");
+      Session there = elsewhere.create();
+      there.set("a", 1);
+      there.commit();
+      tokens.add(there.token().value());
+    }
+    browser.headers.put("Cookie", "session=" + String.join("; session=", tokens));
+    server.tell("CONFIG RESETSTAT");
+    String answer = browser.get("/public/session").body();
+    assertTrue(answer.contains(elsewhere.idOf(tokens.get(7))), answer);
+    assertTrue(gets() <= 9, "each once, and the one that counts: " + gets());
+    server.tell("FLUSHALL");
+    server.tell("CONFIG RESETSTAT");
+    assertEquals("{}", browser.get("/public/session").body());
+    assertTrue(gets() <= 9, "none counts: " + gets());
+  }
+
+  private static int gets() {
+    Matcher found = Pattern.compile("cmdstat_get:calls=(\\d+)").matcher(server.tell("INFO commandstats"));
+    return found.find() ? Integer.parseInt(found.group(1)) : 0;
   }
 
   @Test
