@@ -41,9 +41,9 @@ export function listRows() {
     system: 'bare',
   }))
   // What Sojourn is held against, whatever the machine: see systems/map.mjs.
-  const maps = ['node', 'fastify'].map((framework) => ({
+  const maps = ['node', 'fastify', 'koa', 'fetch', 'hono', 'h3'].map((framework) => ({
     id: `map-${framework}`,
-    name: 'a Map and a response hook',
+    name: 'a Map and a header',
     framework,
     system: 'map',
   }))

@@ -9,18 +9,31 @@ export const HANDLED: symbol = Symbol.for('h3.handled')
 /** What of `event.res` speaks of caching. */
 const CACHING = ['vary', 'cache-control', ...CDN_HEADERS]
 
+const EXCHANGE: unique symbol = Symbol('sojourn.exchange')
+
+interface Holder {
+  [EXCHANGE]?: AnyExchange
+}
+
+// The same for all events: a getter made for each would be a hidden class for each, which the collector has to clear.
+const SESSION: PropertyDescriptor & ThisType<Holder> = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    const exchange = this[EXCHANGE]
+    if (exchange === undefined) return undefined
+    // h3 makes its JSON when the headers are made: what a handler returns unread has been used by then.
+    exchange.accessed = true
+    return exchange.session
+  },
+}
+
 /** With sessions under several cookies the first is `session`; the others are at their own `from`. */
 export function hold({ context }: WebEvent, exchange: AnyExchange): void {
   if ('session' in context) return
-  Object.defineProperty(context, 'session', {
-    configurable: true,
-    enumerable: true,
-    get: () => {
-      // h3 makes its JSON when the headers are made: what a handler returns unread has been used by then.
-      exchange.accessed = true
-      return exchange.session
-    },
-  })
+  const holder: Holder = context
+  holder[EXCHANGE] = exchange
+  Object.defineProperty(holder, 'session', SESSION)
 }
 
 /**
