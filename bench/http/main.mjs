@@ -48,16 +48,29 @@ const asked = chosen('rows', listRows(), 'id').filter(
 const rows = []
 // One framework after the other: its rows are compared with each other and with no others. With all of them at once,
 // 24 servers and 14 Redis, each finds the processor's caches emptied by the others: a write of Sojourn on Fastify
-// cost 86 µs there and 76 here, one of @fastify/session 112 and 107 (decision 0028).
+// cost 86 µs there and 76 beside five others, one of @fastify/session 112 and 107 (decision 0028). So variants, which no
+// peer is held against, have a turn of their own too.
 for (const framework of new Set(asked.map((row) => row.framework))) {
-  rows.push(...(await measureTogether(asked.filter((row) => row.framework === framework))))
+  const own = asked.filter((row) => row.framework === framework)
+  const apart = own.filter((row) => row.apart)
+  rows.push(...(await measureTogether(own.filter((row) => !row.apart))))
+  const beside = own.filter(({ id }) => apart.some((row) => [framework, row.floor].includes(id)))
+  if (apart.length > 0)
+    rows.push(...(await measureTogether([...beside, ...apart])).slice(beside.length))
   run.say(`${framework} is done`)
 }
+rows.sort(
+  (a, b) => asked.findIndex(({ id }) => id === a.id) - asked.findIndex(({ id }) => id === b.id),
+)
 
-/** Rows in turns, round after round. */
+/** Rows in turns, round after round. @returns them, each with the `company` that it is compared with */
 async function measureTogether(group) {
   const running = []
-  for (const row of group) running.push(await startRow(row, run))
+  for (const row of group) {
+    const started = await startRow(row, run)
+    started.company = running
+    running.push(started)
+  }
   for (let round = 1; round <= rounds; round++) {
     const isFirstOfProcess = round % plan.rounds === 1
     if (round > 1 && isFirstOfProcess) for (const row of running) await restart(row)
@@ -96,10 +109,8 @@ function chosen(option, all, key) {
 
 const figuresOf = (row, { name }) => {
   const bursts = row.bursts[name]
-  const bare = rows.find(
-    ({ system, framework }) => system === 'bare' && framework === row.framework,
-  )
-  const floor = rows.find(({ id }) => id === row.floor)
+  const bare = row.company.find(({ system }) => system === 'bare')
+  const floor = row.company.find(({ id }) => id === row.floor)
   const of = (key) => summary(bursts.map((burst) => burst[key]))
   /** Of bursts of the same round. */
   const over = (other) =>

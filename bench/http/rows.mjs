@@ -22,7 +22,8 @@ const store = peer('connect-redis')
 
 /**
  * `framework` and `system` name a file in frameworks/ and in systems/; `floor` is the row that the
- * framework costs in alone, with objects in the same mode.
+ * framework costs in alone, with objects in the same mode. Rows that are `apart` run after the framework's others, beside
+ * servers of their own of what they are compared with.
  */
 export function listRows() {
   // What Express costs without the hidden classes that its changed prototypes bring about in V8 before
@@ -64,6 +65,7 @@ export function listRows() {
           system: 'sojourn',
           floor: framework === 'express' ? dictionary.id : framework,
           nearCache,
+          apart: !nearCache,
         }),
       ),
     )
@@ -79,10 +81,24 @@ export function listRows() {
     system: 'drop-in',
     library,
     floor: framework === 'express' ? dictionary.id : framework,
+    apart: true,
+  }))
+  const alone = [
+    ['sveltekit', "SvelteKit's handle"],
+    ['next', "Next's readSession and withSession"],
+  ].map(([name, part]) => ({
+    id: `sojourn-${name}`,
+    name: `Sojourn ${ownVersion()}, ${part}`,
+    framework: 'fetch',
+    system: 'sojourn',
+    adapter: name,
+    floor: 'fetch',
+    nearCache: true,
+    apart: true,
   }))
   // Beside the framework that they are measured over.
   const rows = Object.keys(frameworkNames).flatMap((framework) =>
-    [...bare, dictionary, ...maps, ...peers, ...own, ...dropIns].filter(
+    [...bare, dictionary, ...maps, ...peers, ...own, ...alone, ...dropIns].filter(
       (row) => row.framework === framework,
     ),
   )

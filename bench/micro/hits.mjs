@@ -33,7 +33,9 @@ const requestWith = (cookie) => ({ cookie, secure: false, host: 'localhost', pro
 
 /** @returns functions to measure; by name */
 export async function hits(sessions) {
-  const next = inTurns((await headersOf(sessions)).map(requestWith))
+  const requests = (await headersOf(sessions)).map(requestWith)
+  const next = inTurns(requests)
+  const nextSocket = inTurns(await attached(sessions, requests))
   const readTwo = ({ session }) => `${session.get('theme')} ${session.get('locale')}`
   const exchange = () => sessions.exchange({}, next())
   if (exchange() instanceof Promise) {
@@ -63,5 +65,17 @@ export async function hits(sessions) {
       return opened.dirty
     },
     'no cookie': () => sessions.exchange({}, requestWith(undefined)),
+    "a socket's event: two attributes": () => nextSocket().run((session) => readTwo({ session })),
   }
+}
+
+/** What an adapter of sockets holds for each connection. */
+async function attached(sessions, requests) {
+  const attachments = []
+  for (const request of requests) {
+    const handshake = {}
+    await sessions.exchange(handshake, request)
+    attachments.push(sessions.attach(handshake))
+  }
+  return attachments
 }
