@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
+import { doctorCommand } from './doctor.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { migrateCommand } from './migrate.ts'
 import { version } from './version.ts'
@@ -10,6 +11,7 @@ const program = new Command('sojourn')
   .exitOverride()
   .configureHelp({ showGlobalOptions: true })
 
+program.addCommand(doctorCommand())
 program.addCommand(migrateCommand())
 for (const command of program.commands) command.exitOverride()
 

@@ -7,6 +7,7 @@ import {
   type Verification,
 } from '../operations/migrate/migration.ts'
 import type { MigrationCounts } from '../operations/migrate/mirror.ts'
+import { redisOf } from './config.ts'
 import { say, shown, startBar } from './talk.ts'
 
 interface MigrateOptions {
@@ -72,15 +73,9 @@ export function migrateCommand(): Command {
     .action(run)
 }
 
-/** Not by commander, which shows what it was given: that may hold a password. */
-function redisOf(option: string, text: string | undefined): MigrationOptions['from'] {
+function sideOf(option: string, text: string | undefined): MigrationOptions['from'] {
   if (text === undefined) throw new OptionError(option, 'is needed: see `sojourn migrate --help`')
-  if (!text.startsWith('{')) return text
-  try {
-    return JSON.parse(text) as MigrationOptions['from']
-  } catch {
-    throw new OptionError(option, 'begins like JSON and is none')
-  }
+  return redisOf(option, text)
 }
 
 function parseRate(text: string): number {
@@ -92,7 +87,7 @@ function parseRate(text: string): number {
 async function run(options: MigrateOptions): Promise<void> {
   const { prefix, rate, trust } = options
   const migration = new Migration({
-    ...{ from: redisOf('--from', options.from), to: redisOf('--to', options.to), prefix },
+    ...{ from: sideOf('--from', options.from), to: sideOf('--to', options.to), prefix },
     ...(rate === undefined ? {} : { rate }),
     ...(trust === undefined ? {} : { trust }),
     away: (side, isAway) => {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
+import { fieldsOf } from './fields.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { Link } from './link.ts'
 import type { HostAddress, RedisTarget, SentinelPlan } from './options.ts'
@@ -116,13 +117,6 @@ async function askAbout(wire: Commands, masterName: string): Promise<View> {
     epoch: Number(fields.get('config-epoch')),
     others: (others as unknown[]).map((other) => addressOf(fieldsOf(other))),
   }
-}
-
-function fieldsOf(answer: unknown): Map<string, string> {
-  const flat = answer as string[]
-  const fields = new Map<string, string>()
-  for (let i = 0; i + 1 < flat.length; i += 2) fields.set(flat[i] ?? '', flat[i + 1] ?? '')
-  return fields
 }
 
 function addressOf(fields: ReadonlyMap<string, string>): Address {

@@ -1,0 +1,93 @@
+import { type Command, Option } from 'commander'
+import { defaultLoaders, type Loader, lilconfig } from 'lilconfig'
+import { OptionError } from '../core/errors.ts'
+import type { Durability, RedisSource } from '../index.ts'
+
+/** What every command that looks at a deployment takes. */
+export interface CommonFlags {
+  readonly redis?: string
+  readonly prefix?: string
+  readonly config?: string
+  readonly json?: true
+}
+
+/** What `sojourn.config` may hold: options of `createSessions`, so that an application can share the file. */
+export interface FileConfig {
+  readonly redis?: RedisSource
+  readonly prefix?: string
+  readonly secrets?: unknown
+  readonly expiry?: 'off' | 'notify' | 'reliable'
+  readonly durability?: Durability
+}
+
+const NAMES = ['ts', 'mts', 'js', 'mjs', 'json'].map((type) => `sojourn.config.${type}`)
+
+export function commonOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--redis <redis>',
+        'where the sessions are: URL, or the option `redis` as JSON',
+      ).env('SOJOURN_REDIS'),
+    )
+    .addOption(new Option('--prefix <prefix>', 'of the keys (default: "sj")').env('SOJOURN_PREFIX'))
+    .addOption(
+      new Option('--config <file>', `instead of ${NAMES.join(', ')} here or above`).env(
+        'SOJOURN_CONFIG',
+      ),
+    )
+    .option('--json', 'the result as JSON on stdout')
+}
+
+/**
+ * Flags go before the environment, and that before the file.
+ * @throws OptionError
+ */
+export async function configured(
+  flags: CommonFlags,
+): Promise<FileConfig & { readonly redis: RedisSource; readonly prefix: string }> {
+  const file = await readFile(flags.config)
+  const redis = flags.redis === undefined ? file.redis : redisOf('--redis', flags.redis)
+  if (redis === undefined) {
+    throw new OptionError(
+      '--redis',
+      'is needed, or SOJOURN_REDIS, or a sojourn.config file with `redis`',
+    )
+  }
+  return { ...file, redis, prefix: flags.prefix ?? file.prefix ?? 'sj' }
+}
+
+/** Not by commander, which shows what it was given: that may hold a password. */
+export function redisOf(option: string, text: string): RedisSource {
+  if (!text.startsWith('{')) return text
+  try {
+    return JSON.parse(text) as RedisSource
+  } catch {
+    throw new OptionError(option, 'begins like JSON and is none')
+  }
+}
+
+async function readFile(path: string | undefined): Promise<FileConfig> {
+  // Node's own import, which reads TypeScript where Node does.
+  const load = defaultLoaders['.mjs'] as Loader
+  const finder = lilconfig('sojourn', {
+    searchPlaces: NAMES,
+    loaders: { '.ts': load, '.mts': load },
+  })
+  let found: Awaited<ReturnType<typeof finder.search>>
+  try {
+    found = await (path === undefined ? finder.search() : finder.load(path))
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    const why =
+      code === 'ERR_UNKNOWN_FILE_EXTENSION'
+        ? 'this Node does not read TypeScript: 22.18 and later do; or name it sojourn.config.mjs'
+        : message
+    throw new OptionError('config', `the file cannot be read: ${why}`)
+  }
+  const config: unknown = found?.config ?? {}
+  if (typeof config !== 'object' || config === null) {
+    throw new OptionError('config', 'the file is to export an object with `redis`, `prefix`, …')
+  }
+  return config
+}

@@ -1,0 +1,202 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Clock, systemClock } from '../../core/clock.ts'
+import {
+  isSojournError,
+  type SojournError,
+  StoreRefusedError,
+  StoreUnavailableError,
+} from '../../core/errors.ts'
+import { fieldsOf, linesOf } from '../../engines/redis/fields.ts'
+import { type Fleet, type FleetServer, findFleet } from '../../engines/redis/fleet.ts'
+import type { RedisSource } from '../../engines/redis/options.ts'
+import { certificateDaysOf } from './certificate.ts'
+import { type Host, readHost } from './host.ts'
+import { type KeySample, sampleKeys } from './key-sample.ts'
+import { type Rights, rightsOf } from './rights.ts'
+
+/** What the application asks of its sessions, which decides what is amiss. */
+export interface Wants {
+  readonly prefix: string
+  /** How expired sessions are told of. */
+  readonly expiry: 'off' | 'notify' | 'reliable'
+  /** Sign-outs and changes must survive the loss of a server. */
+  readonly durable: boolean
+}
+
+/** What one server says of itself; what it did not say is absent. */
+export interface ServerFacts {
+  readonly name: string
+  readonly role: FleetServer['role']
+  readonly target: FleetServer['target']
+  /** Why nothing is known of it. */
+  readonly problem: SojournError | undefined
+  readonly info: ReadonlyMap<string, string>
+  /** The same at the begin of the window. */
+  readonly before: ReadonlyMap<string, string>
+  /** By name; absent where CONFIG is refused, as by managed services. */
+  readonly config: ReadonlyMap<string, string> | undefined
+  /** Milliseconds that its clock is ahead of this one's, roughly. */
+  readonly clockOffset: number | undefined
+  /** Round trips, milliseconds, in order of size. */
+  readonly roundTrips: readonly number[]
+  /** What it refused its user while looking, and since when it logs. */
+  readonly slowCommands: number | undefined
+  readonly aclLog: readonly ReadonlyMap<string, string>[] | undefined
+  /** CLUSTER INFO. */
+  readonly cluster: ReadonlyMap<string, string> | undefined
+  /** SENTINEL MASTER, and what CKQUORUM has to say. */
+  readonly sentinel: SentinelFacts | undefined
+  /** Of the machine, where it is this one. */
+  readonly host: Host | undefined
+  /** Of the user that asks. */
+  readonly rights: Rights | undefined
+  /** Days until its certificate ends. */
+  readonly certificateDays: number | undefined
+}
+
+export interface SentinelFacts {
+  readonly master: ReadonlyMap<string, string>
+  readonly quorum: string
+}
+
+export interface Facts {
+  readonly kind: Fleet['kind']
+  readonly servers: readonly ServerFacts[]
+  readonly wants: Wants
+  /** Milliseconds between `before` and now. */
+  readonly window: number
+  readonly keys: KeySample | undefined
+  readonly now: number
+}
+
+export interface GatherOptions extends Wants {
+  /** Over which counters are compared, milliseconds. */
+  readonly window: number
+  /** Deadline of each command, milliseconds. */
+  readonly commandTimeout: number
+  readonly clock?: Clock
+  /** Reads a file of this machine; for tests. */
+  readonly readFile?: (path: string) => string | undefined
+}
+
+const PINGS = 50
+
+/**
+ * Asks every server of a deployment. Reads only: nothing is changed, no MONITOR, no KEYS.
+ * @throws OptionError; StoreUnavailableError, StoreRefusedError where nobody answers
+ */
+export async function gather(redis: RedisSource, options: GatherOptions): Promise<Facts> {
+  const { clock = systemClock, window } = options
+  const fleet = await findFleet(redis, options)
+  try {
+    const started = clock.monotonic()
+    const before = await Promise.all(fleet.servers.map(infoOf))
+    const keys = sampleKeys(fleet, options.prefix)
+    const rest = window - (clock.monotonic() - started)
+    if (rest > 0) await sleep(rest)
+    const servers = await Promise.all(
+      fleet.servers.map((server, i) => look(server, before[i], fleet, options)),
+    )
+    const { prefix, expiry, durable } = options
+    return {
+      kind: fleet.kind,
+      servers,
+      wants: { prefix, expiry, durable },
+      window: clock.monotonic() - started,
+      keys: await keys,
+      now: clock.now(),
+    }
+  } finally {
+    fleet.close()
+  }
+}
+
+type Info = ReadonlyMap<string, string>
+
+/** INFO, or why there is none. Servers may refuse it in whole or in part. */
+async function infoOf(server: FleetServer): Promise<Info | SojournError> {
+  try {
+    return linesOf(await server.ask(['INFO', 'everything']))
+  } catch (error) {
+    if (error instanceof StoreRefusedError) return new Map()
+    if (isSojournError(error)) return error
+    throw error
+  }
+}
+
+async function look(
+  server: FleetServer,
+  before: Info | SojournError | undefined,
+  fleet: Fleet,
+  { clock = systemClock, readFile, prefix }: GatherOptions,
+): Promise<ServerFacts> {
+  const { name, role, target } = server
+  const info = await infoOf(server)
+  const isAway = !(info instanceof Map)
+  const known: Info = isAway ? new Map() : info
+  const ask = <T>(
+    command: readonly string[],
+    read: (answer: unknown) => T,
+  ): Promise<T | undefined> =>
+    isAway ? Promise.resolve(undefined) : orUnknown(server.ask(command).then(read))
+  const isServer = role !== 'sentinel'
+  const [config, clockOffset, slowCommands, aclLog, cluster, sentinel, rights] = await Promise.all([
+    isServer ? ask(['CONFIG', 'GET', '*'], fieldsOf) : undefined,
+    isAway ? undefined : orUnknown(clockOffsetOf(server, clock)),
+    isServer ? ask(['SLOWLOG', 'LEN'], Number) : undefined,
+    isServer ? ask(['ACL', 'LOG', '20'], (log) => (log as unknown[]).map(fieldsOf)) : undefined,
+    isServer && fleet.kind === 'cluster' ? ask(['CLUSTER', 'INFO'], linesOf) : undefined,
+    isServer || isAway ? undefined : orUnknown(sentinelOf(server, fleet.masterName ?? '')),
+    isServer && !isAway ? orUnknown(rightsOf(server, { prefix, kind: fleet.kind })) : undefined,
+  ])
+  return {
+    ...{ name, role, target, clockOffset, slowCommands, aclLog, cluster, sentinel, rights },
+    problem: isAway ? (info as SojournError) : undefined,
+    info: known,
+    before: before instanceof Map ? before : known,
+    // Managed services answer with nothing rather than with an error.
+    config: config === undefined || config.size === 0 ? undefined : config,
+    roundTrips: isAway ? [] : await roundTripsOf(server, clock),
+    host: isAway ? undefined : readHost(target.address, known.get('process_id'), readFile),
+    certificateDays: isServer ? await certificateDaysOf(target, clock.now()) : undefined,
+  }
+}
+
+/** What is not permitted, or not known there, stays unknown. */
+async function orUnknown<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer
+  } catch (error) {
+    if (error instanceof StoreRefusedError || error instanceof StoreUnavailableError)
+      return undefined
+    throw error
+  }
+}
+
+async function clockOffsetOf(server: FleetServer, clock: Clock): Promise<number> {
+  const sent = clock.now()
+  const [seconds, micros] = (await server.ask(['TIME'])) as [string, string]
+  const received = clock.now()
+  return Number(seconds) * 1_000 + Number(micros) / 1_000 - (sent + received) / 2
+}
+
+async function roundTripsOf(server: FleetServer, clock: Clock): Promise<number[]> {
+  const trips: number[] = []
+  for (let i = 0; i < PINGS; i++) {
+    const sent = clock.monotonic()
+    const isAnswered = await orUnknown(server.ask(['PING']).then(() => true))
+    if (isAnswered === undefined) break
+    trips.push(clock.monotonic() - sent)
+  }
+  return trips.sort((one, other) => one - other)
+}
+
+async function sentinelOf(server: FleetServer, masterName: string): Promise<SentinelFacts> {
+  const master = fieldsOf(await server.ask(['SENTINEL', 'MASTER', masterName]))
+  // Not enough of them is an error by its word, and what we want to know.
+  const quorum = await server.ask(['SENTINEL', 'CKQUORUM', masterName]).then(String, (error) => {
+    if (error instanceof StoreRefusedError) return error.reason
+    throw error
+  })
+  return { master, quorum }
+}

@@ -1,0 +1,113 @@
+import type { Facts, ServerFacts } from './facts.ts'
+
+/** `error`: sessions are lost, or will be; `warn`: they can be; `info`: worth knowing; `unknown`: could not be seen. */
+export type Severity = 'error' | 'warn' | 'info' | 'unknown'
+
+export interface Finding {
+  readonly severity: Severity
+  /** What was seen. */
+  readonly seen: string
+  /** Names of the servers that it was seen at. */
+  readonly servers: readonly string[]
+  /** What comes of it. */
+  readonly why: string
+  /** What to do about it, a line each. */
+  readonly fix: readonly string[]
+  /** A setting that can be changed while the server runs, without doing harm. */
+  readonly setting?: Setting | undefined
+}
+
+export interface Setting {
+  readonly name: string
+  readonly value: string
+}
+
+export type RuleGroup =
+  | 'Memory'
+  | 'Persistence'
+  | 'Replication'
+  | 'Clients'
+  | 'Latency'
+  | 'Machine'
+  | 'Security'
+  | 'Versions'
+  | 'Topology'
+  | 'Keys'
+
+export interface Rule {
+  /** Stable: also its anchor in docs/doctor.md. */
+  readonly id: string
+  readonly group: RuleGroup
+  /** What is so when nothing is found. */
+  readonly well: string
+  readonly check: (facts: Facts) => readonly Finding[]
+}
+
+/** What a rule says of one server. */
+export type Saying = Omit<Finding, 'servers'>
+
+/**
+ * A rule that looks at each server by itself; servers of which it says the same are told of together.
+ * @param check answers with nothing where all is well, and with `unknown` where it was not told what it needs
+ */
+export function perServer(
+  roles: readonly ServerFacts['role'][],
+  check: (server: ServerFacts, facts: Facts) => Saying | undefined,
+): Rule['check'] {
+  return (facts) => {
+    const together = new Map<string, Finding & { servers: string[] }>()
+    for (const server of facts.servers) {
+      if (!roles.includes(server.role) || server.problem !== undefined) continue
+      const saying = check(server, facts)
+      if (saying === undefined) continue
+      const key = JSON.stringify(saying)
+      const known = together.get(key)
+      if (known === undefined) together.set(key, { ...saying, servers: [server.name] })
+      else known.servers.push(server.name)
+    }
+    return [...together.values()]
+  }
+}
+
+export const PRIMARY: readonly ServerFacts['role'][] = ['primary']
+export const REPLICA: readonly ServerFacts['role'][] = ['replica']
+export const DATA: readonly ServerFacts['role'][] = ['primary', 'replica']
+export const SENTINEL: readonly ServerFacts['role'][] = ['sentinel']
+
+/** What a rule needs was refused or is not told by this server. */
+export function unknown(what: string): Saying {
+  return {
+    severity: 'unknown',
+    seen: `the server does not tell ${what}`,
+    why: 'what is not seen may be wrong',
+    fix: [
+      'look at it where the server is managed, or run doctor with a user that may use INFO and CONFIG GET',
+    ],
+  }
+}
+
+export function numberOf(fields: ReadonlyMap<string, string>, name: string): number | undefined {
+  const text = fields.get(name)
+  if (text === undefined || text === '') return undefined
+  const number = Number(text)
+  return Number.isFinite(number) ? number : undefined
+}
+
+/** How much a counter has grown in the window; nothing where it is not told, or was reset. */
+export function grownBy({ info, before }: ServerFacts, name: string): number | undefined {
+  const [now, then] = [numberOf(info, name), numberOf(before, name)]
+  return now === undefined || then === undefined || now < then ? undefined : now - then
+}
+
+/** 1536 → 1.5 KiB */
+export function bytes(count: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  let [value, unit] = [count, 0]
+  while (value >= 1_024 && unit < units.length - 1) {
+    value /= 1_024
+    unit++
+  }
+  return `${value >= 100 || unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
+}
+
+export const percent = (part: number): string => `${Math.round(part * 100)} %`

@@ -1,0 +1,71 @@
+import { StoreRefusedError, StoreUnavailableError } from '../../core/errors.ts'
+import type { Fleet, FleetServer } from '../../engines/redis/fleet.ts'
+
+/** Some of the keys, by chance. */
+export interface KeySample {
+  readonly looked: number
+  /** Not of the prefix. */
+  readonly foreign: number
+  /** Records of ours, and those of them that never end. */
+  readonly records: number
+  readonly immortal: number
+  /** Bytes of the records that were looked at, in order of size. */
+  readonly sizes: readonly number[]
+  /** The largest list of one principal's sessions that was seen. */
+  readonly longestIndex: number
+}
+
+type Seen = { -readonly [Name in keyof Omit<KeySample, 'sizes'>]: number } & { sizes: number[] }
+
+/** Keys of each server that are looked at. */
+const SAMPLE = 1_000
+const PAGE = 250
+
+/** By SCAN, a page at a time; nothing where that is refused. Servers that are away are left out. */
+export async function sampleKeys(fleet: Fleet, prefix: string): Promise<KeySample | undefined> {
+  const seen: Seen = {
+    ...{ looked: 0, foreign: 0, records: 0, immortal: 0, longestIndex: 0 },
+    sizes: [],
+  }
+  for (const server of fleet.servers) {
+    if (server.role !== 'primary') continue
+    try {
+      await sampleOf(server, prefix, seen)
+    } catch (error) {
+      if (error instanceof StoreRefusedError) return undefined
+      if (!(error instanceof StoreUnavailableError)) throw error
+    }
+  }
+  return { ...seen, sizes: seen.sizes.sort((one, other) => one - other) }
+}
+
+async function sampleOf(server: FleetServer, prefix: string, seen: Seen): Promise<void> {
+  let cursor = '0'
+  let left = SAMPLE
+  do {
+    const [next, keys] = (await server.ask(['SCAN', cursor, 'COUNT', String(PAGE)])) as [
+      string,
+      string[],
+    ]
+    cursor = next
+    left -= keys.length
+    seen.looked += keys.length
+    await Promise.all(keys.map((key) => lookAt(server, key, prefix, seen)))
+  } while (cursor !== '0' && left > 0)
+}
+
+async function lookAt(server: FleetServer, key: string, prefix: string, seen: Seen): Promise<void> {
+  if (!key.startsWith(`${prefix}:{`)) {
+    seen.foreign++
+  } else if (key.includes('}:s:')) {
+    const [ttl, size] = await Promise.all([server.ask(['PTTL', key]), server.ask(['STRLEN', key])])
+    // Gone since it was found.
+    if (ttl === -2) return
+    seen.records++
+    seen.sizes.push(Number(size))
+    if (ttl === -1) seen.immortal++
+  } else if (key.includes('}:p:')) {
+    const length = Number(await server.ask(['HLEN', key]))
+    seen.longestIndex = Math.max(seen.longestIndex, length)
+  }
+}

@@ -1,0 +1,50 @@
+import { StoreRefusedError } from '../../core/errors.ts'
+import { fieldsOf } from '../../engines/redis/fields.ts'
+import type { Fleet, FleetServer } from '../../engines/redis/fleet.ts'
+import { type Feature, PERMISSIONS } from '../acl/permissions.ts'
+
+/** What a user may do at one server. */
+export interface Rights {
+  readonly user: string
+  /** Every command and every key. */
+  readonly isBroad: boolean
+  readonly hasPassword: boolean
+  /** Of the commands that sessions need, those that it may not use; absent where that is not told. */
+  readonly denied: readonly string[] | undefined
+}
+
+/** Of those that a user of the application needs whatever it does. */
+const NEEDED: ReadonlySet<Feature> = new Set(['sessions', 'near-cache'])
+const EXAMPLE = '{000}:s:doctor'
+
+/** Of the user that asks. @throws StoreRefusedError where it may not ask that */
+export async function rightsOf(
+  server: FleetServer,
+  { prefix, kind }: { readonly prefix: string; readonly kind: Fleet['kind'] },
+): Promise<Rights> {
+  const user = String(await server.ask(['ACL', 'WHOAMI']))
+  const fields = fieldsOf(await server.ask(['ACL', 'GETUSER', user]))
+  const flags = (fields.get('flags') ?? '').split(',')
+  const needed = PERMISSIONS.filter(
+    ({ feature, since }) => since === undefined && (NEEDED.has(feature) || feature === kind),
+  )
+  const denied: string[] = []
+  for (const { command, args } of needed) {
+    const call = [
+      ...command.split('|'),
+      ...args.map((arg) => (arg === 'K' ? `${prefix}:${EXAMPLE}` : arg)),
+    ]
+    const answer = await server.ask(['ACL', 'DRYRUN', user, ...call]).catch((error: unknown) => {
+      // An older server, or one that does not know the command.
+      if (error instanceof StoreRefusedError) return 'OK'
+      throw error
+    })
+    if (answer !== 'OK') denied.push(command)
+  }
+  return {
+    user,
+    isBroad: (fields.get('commands') ?? '').includes('+@all') && fields.get('keys') === '~*',
+    hasPassword: !flags.includes('nopass'),
+    denied,
+  }
+}

@@ -1,0 +1,114 @@
+import {
+  DATA,
+  grownBy,
+  numberOf,
+  PRIMARY,
+  percent,
+  perServer,
+  type Rule,
+  unknown,
+} from '../finding.ts'
+import { set } from '../remedy.ts'
+
+const CROWDED = 0.8
+/** Seconds: our connections ask more often than that, and so do most pools. */
+const SHORT_TIMEOUT = 60
+const TRACKED = 0.8
+/** What the server does when it is not told: redis.conf, tracking-table-max-keys. */
+const TRACKING_DEFAULT = 1_000_000
+
+export const clientRules: readonly Rule[] = [
+  {
+    id: 'cli.max',
+    group: 'Clients',
+    well: 'there is room for more connections',
+    check: perServer(DATA, (server) => {
+      const clients = numberOf(server.info, 'connected_clients')
+      const most = numberOf(server.info, 'maxclients')
+      if (clients === undefined || most === undefined)
+        return unknown('how many connections it takes')
+      if (clients / most < CROWDED) return undefined
+      return {
+        severity: 'warn',
+        seen: `${clients} of ${most} connections are taken, ${percent(clients / most)}`,
+        why: 'above that nodes that start or reconnect are turned away: their requests fail',
+        fix: [
+          ...set(server, 'maxclients', String(most * 2)),
+          'CLIENT LIST shows who has them: Sojourn opens two or three a process',
+        ],
+        setting: { name: 'maxclients', value: String(most * 2) },
+      }
+    }),
+  },
+  {
+    id: 'cli.reject',
+    group: 'Clients',
+    well: 'nobody is turned away',
+    check: perServer(DATA, (server, { window }) => {
+      const rejected = grownBy(server, 'rejected_connections') ?? 0
+      if (rejected === 0) return undefined
+      return {
+        severity: 'error',
+        seen: `${rejected} connections were turned away within ${Math.round(window / 1_000)} s`,
+        why: 'maxclients is reached: nodes cannot connect, their requests fail',
+        fix: [
+          'raise maxclients, and the limit of open files with it',
+          'CLIENT LIST shows who has the connections',
+        ],
+      }
+    }),
+  },
+  {
+    id: 'cli.idle',
+    group: 'Clients',
+    well: 'quiet connections are left alone',
+    check: perServer(DATA, (server) => {
+      const timeout = numberOf(server.config ?? new Map(), 'timeout')
+      if (timeout === undefined || timeout === 0 || timeout >= SHORT_TIMEOUT) return undefined
+      return {
+        severity: 'warn',
+        seen: `timeout is ${timeout}: connections that ask nothing for ${timeout} s are ended`,
+        why: 'near caches start empty with each new connection, and requests wait for it',
+        fix: set(server, 'timeout', '0'),
+        setting: { name: 'timeout', value: '0' },
+      }
+    }),
+  },
+  {
+    id: 'cli.buffers',
+    group: 'Clients',
+    well: 'nobody is cut off for reading too slowly',
+    check: perServer(DATA, (server, { window }) => {
+      const cut = grownBy(server, 'client_output_buffer_limit_disconnections') ?? 0
+      if (cut === 0) return undefined
+      return {
+        severity: 'warn',
+        seen: `${cut} clients were cut off for what they had not read, within ${Math.round(window / 1_000)} s`,
+        why: 'a near cache that is cut off starts empty; a replica copies everything anew',
+        fix: [
+          'its log says who: `client-output-buffer-limit pubsub` or `replica` larger, or a node with more processor',
+        ],
+      }
+    }),
+  },
+  {
+    id: 'track.table',
+    group: 'Clients',
+    well: 'the near caches have room at the server',
+    check: perServer(PRIMARY, (server) => {
+      const keys = numberOf(server.info, 'tracking_total_keys')
+      if (keys === undefined) return unknown('how much it tracks for near caches')
+      const most =
+        numberOf(server.config ?? new Map(), 'tracking-table-max-keys') ?? TRACKING_DEFAULT
+      if (most === 0 || keys / most < TRACKED) return undefined
+      const value = String(most * 4)
+      return {
+        severity: 'warn',
+        seen: `it tracks ${keys.toLocaleString('en')} of at most ${most.toLocaleString('en')} keys`,
+        why: 'above that it forgets some, and near caches drop what is still true: more requests go to Redis',
+        fix: set(server, 'tracking-table-max-keys', value),
+        setting: { name: 'tracking-table-max-keys', value },
+      }
+    }),
+  },
+]

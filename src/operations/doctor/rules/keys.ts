@@ -1,0 +1,124 @@
+import { bytes, type Finding, PRIMARY, percent, perServer, type Rule, unknown } from '../finding.ts'
+import { set } from '../remedy.ts'
+
+/** Bytes. */
+const LARGE = 100_000
+const LONG_INDEX = 5_000
+const FOREIGN_PART = 0.05
+/** Fewer keys say nothing. */
+const ENOUGH = 100
+
+export const keyRules: readonly Rule[] = [
+  {
+    id: 'key.notify',
+    group: 'Keys',
+    well: 'notifications are as they are needed',
+    check: perServer(PRIMARY, (server, { wants }) => {
+      const flags = server.config?.get('notify-keyspace-events')
+      if (wants.expiry === 'notify') {
+        if (flags === undefined) return unknown('its notify-keyspace-events')
+        const hasEvents = flags.includes('E') && (flags.includes('x') || flags.includes('A'))
+        if (!hasEvents) {
+          const value = `${flags.replaceAll(/[Ex]/g, '')}Ex`
+          return {
+            severity: 'error',
+            seen: `notify-keyspace-events is "${flags}", and expiry is 'notify'`,
+            why: 'nobody is told of sessions that expire',
+            fix: set(server, 'notify-keyspace-events', value),
+            setting: { name: 'notify-keyspace-events', value },
+          }
+        }
+      }
+      if (flags === undefined || !flags.includes('A')) return undefined
+      return {
+        severity: 'warn',
+        seen: `notify-keyspace-events is "${flags}": every command is told of`,
+        why: 'the server publishes with each read and write, whether anybody listens or not',
+        fix: set(server, 'notify-keyspace-events', wants.expiry === 'notify' ? 'Ex' : ''),
+      }
+    }),
+  },
+  {
+    id: 'key.ttl',
+    group: 'Keys',
+    well: 'every session ends some time',
+    check: ({ keys }) => {
+      if (keys === undefined || keys.immortal === 0) return []
+      return [
+        {
+          severity: 'error',
+          seen: `${keys.immortal} of ${keys.records} sessions that were looked at have no time to live`,
+          servers: [],
+          why: 'they never end, whatever the idle timeout says, and are never dropped when memory is full',
+          fix: [
+            'something has run PERSIST on them, or has restored them without a time to live',
+            '`sojourn revoke` ends them; a `PEXPIRE` of the idle timeout keeps their users signed in',
+          ],
+        },
+      ]
+    },
+  },
+  {
+    id: 'key.big',
+    group: 'Keys',
+    well: 'sessions are small',
+    check: ({ keys }): Finding[] => {
+      const largest = keys?.sizes.at(-1) ?? 0
+      if (keys === undefined || largest <= LARGE) return []
+      const many = keys.sizes.filter((size) => size > LARGE).length
+      return [
+        {
+          severity: 'warn',
+          seen: `${many} of ${keys.records} sessions that were looked at are larger than ${bytes(LARGE)}, the largest ${bytes(largest)}`,
+          servers: [],
+          why: 'each change writes it whole, each read of another node loads it whole',
+          fix: [
+            'keep what is large elsewhere, and its key in the session',
+            '`sojourn advise` says which attributes; `maxBytes` refuses what is too large',
+          ],
+        },
+      ]
+    },
+  },
+  {
+    id: 'key.index',
+    group: 'Keys',
+    well: 'nobody has thousands of sessions',
+    check: ({ keys }) => {
+      if (keys === undefined || keys.longestIndex <= LONG_INDEX) return []
+      return [
+        {
+          severity: 'warn',
+          seen: `one user has ${keys.longestIndex.toLocaleString('en')} sessions`,
+          servers: [],
+          why: 'each login and each list of theirs takes long, and holds up the others',
+          fix: [
+            '`maxSessions` bounds them (docs/principals.md)',
+            'is it a machine that signs in for each request?',
+          ],
+        },
+      ]
+    },
+  },
+  {
+    id: 'key.foreign',
+    group: 'Keys',
+    well: 'the database is the sessions’ own',
+    check: ({ keys, wants }) => {
+      if (keys === undefined || keys.looked < ENOUGH || keys.foreign / keys.looked <= FOREIGN_PART)
+        return []
+      return [
+        {
+          severity: 'warn',
+          seen: `${percent(keys.foreign / keys.looked)} of the keys that were looked at are not under ${wants.prefix}:`,
+          servers: [],
+          why: 'what else is in there fills the same memory: a cache that grows drops sessions, FLUSHDB signs everybody out',
+          fix: [
+            'a server of its own for sessions, with its own maxmemory',
+            'or another `--prefix`, if the sessions have one',
+          ],
+        },
+      ]
+    },
+  },
+]

@@ -1,0 +1,192 @@
+import {
+  bytes,
+  DATA,
+  grownBy,
+  numberOf,
+  PRIMARY,
+  percent,
+  perServer,
+  type Rule,
+  unknown,
+} from '../finding.ts'
+import { set } from '../remedy.ts'
+
+const MIB = 1_048_576
+/** Of which a ratio says something, and so much of it is worth an effort. Bytes. */
+const NOTABLE = 100 * MIB
+const NEARLY_FULL = 0.75
+const FULL = 0.9
+const WASTEFUL = 1.5
+const SWAPPED = 0.9
+const CLIENTS_PART = 0.1
+/** Of the machine: the rest is for copies while it saves, and for buffers. */
+const USABLE = 0.7
+/** Growth within the window that is more than chance, bytes. */
+const GROWTH = MIB
+const DAY = 86_400_000
+
+export const memoryRules: readonly Rule[] = [
+  {
+    id: 'mem.policy',
+    group: 'Memory',
+    well: 'a full server drops what ends soonest, or refuses logins',
+    check: perServer(DATA, (server) => {
+      const policy = server.info.get('maxmemory_policy') ?? server.config?.get('maxmemory-policy')
+      if (policy === undefined) return unknown('its maxmemory-policy')
+      if (policy === 'volatile-ttl' || policy === 'noeviction') return undefined
+      const isMild = policy === 'volatile-lru'
+      const dropsIndexes = policy.startsWith('allkeys')
+      return {
+        severity: isMild ? 'warn' : 'error',
+        seen: `maxmemory-policy is ${policy}`,
+        why: dropsIndexes
+          ? "full, it drops any key: people are signed out at random, and the lists by which a user's sessions are ended"
+          : isMild
+            ? 'full, it drops the sessions that were used least recently, by a sample: near enough to those that end soonest'
+            : 'full, it drops sessions whether they are in use or not: people are signed out at random',
+        fix: [
+          ...set(server, 'maxmemory-policy', 'volatile-ttl'),
+          'or noeviction, if logins should be refused instead when memory is full',
+        ],
+        setting: { name: 'maxmemory-policy', value: 'volatile-ttl' },
+      }
+    }),
+  },
+  {
+    id: 'mem.limit',
+    group: 'Memory',
+    well: 'memory has a limit',
+    check: perServer(DATA, (server) => {
+      const limit = numberOf(server.info, 'maxmemory')
+      if (limit === undefined) return unknown('its maxmemory')
+      if (limit > 0) return undefined
+      const machine = numberOf(server.info, 'total_system_memory') ?? server.host?.memory
+      const used = numberOf(server.info, 'used_memory') ?? 0
+      const usable = machine === undefined ? undefined : Math.floor((machine * USABLE) / MIB)
+      const value = usable === undefined ? '<70 % of the machine>' : `${usable}mb`
+      return {
+        severity: 'error',
+        seen: 'maxmemory is 0, no limit',
+        why: 'when memory is full the machine ends the server, and all sessions with it, instead of dropping the idlest',
+        fix: set(server, 'maxmemory', value),
+        // One that is below what is there already would drop sessions at once.
+        setting:
+          usable === undefined || used > usable * MIB * NEARLY_FULL
+            ? undefined
+            : { name: 'maxmemory', value },
+      }
+    }),
+  },
+  {
+    id: 'mem.used',
+    group: 'Memory',
+    well: 'there is room',
+    check: perServer(DATA, (server, { window }) => {
+      const limit = numberOf(server.info, 'maxmemory')
+      const used = numberOf(server.info, 'used_memory')
+      if (limit === undefined || used === undefined) return unknown('how much memory it uses')
+      if (limit === 0) return undefined
+      const part = used / limit
+      const growth = grownBy(server, 'used_memory') ?? 0
+      const days =
+        growth > GROWTH ? (((limit - used) / growth) * window) / DAY : Number.POSITIVE_INFINITY
+      const isFillingUp = days < 14
+      if (part < NEARLY_FULL && !isFillingUp) return undefined
+      const ends =
+        days < 1 ? `in ${Math.max(Math.round(days * 24), 1)} h` : `in ${Math.round(days)} days`
+      return {
+        severity: part >= FULL || days < 1 ? 'error' : 'warn',
+        seen:
+          `${bytes(used)} of ${bytes(limit)} are used, ${percent(part)}` +
+          (isFillingUp ? `; at the present growth it is full ${ends}` : ''),
+        why: 'full, it drops sessions that are not over, or refuses logins',
+        fix: [
+          'give it more memory, or spread the sessions over a Cluster',
+          'or make idle sessions end sooner: `idleTimeout`, see `sojourn advise`',
+        ],
+      }
+    }),
+  },
+  {
+    id: 'mem.evicted',
+    group: 'Memory',
+    well: 'no session is being dropped',
+    check: perServer(PRIMARY, (server, { window }) => {
+      const evicted = grownBy(server, 'evicted_keys')
+      if (evicted === undefined) return unknown('what it evicts')
+      if (evicted === 0) return undefined
+      return {
+        severity: 'error',
+        seen: `${evicted.toLocaleString('en')} keys evicted within ${Math.round(window / 1_000)} s`,
+        why: 'people are being signed out at this moment, because memory is full',
+        fix: [
+          'give it more memory now: raise maxmemory if the machine has room',
+          'then make idle sessions end sooner',
+        ],
+      }
+    }),
+  },
+  {
+    id: 'mem.frag',
+    group: 'Memory',
+    well: 'memory is not wasted between keys',
+    check: perServer(DATA, (server) => {
+      const ratio = numberOf(server.info, 'mem_fragmentation_ratio')
+      const used = numberOf(server.info, 'used_memory')
+      const waste = numberOf(server.info, 'mem_fragmentation_bytes')
+      if (ratio === undefined || used === undefined || waste === undefined) {
+        return unknown('how its memory is fragmented')
+      }
+      if (ratio <= WASTEFUL || used < NOTABLE || waste < NOTABLE) return undefined
+      return {
+        severity: 'warn',
+        seen: `its process has ${ratio} times the memory that is in use, ${bytes(waste)} more`,
+        why: 'the machine runs out of memory before maxmemory is reached',
+        fix: set(server, 'activedefrag', 'yes'),
+        setting: { name: 'activedefrag', value: 'yes' },
+      }
+    }),
+  },
+  {
+    id: 'mem.swap',
+    group: 'Memory',
+    well: 'nothing is swapped out',
+    check: perServer(DATA, ({ info }) => {
+      const ratio = numberOf(info, 'mem_fragmentation_ratio')
+      const used = numberOf(info, 'used_memory')
+      if (ratio === undefined || used === undefined) return unknown('whether it is swapped')
+      if (used < NOTABLE || ratio >= SWAPPED) return undefined
+      return {
+        severity: 'warn',
+        seen: `only ${percent(ratio)} of its ${bytes(used)} are in memory`,
+        why: 'what is swapped out takes milliseconds to read: requests time out',
+        fix: ['give the machine more memory or lower maxmemory, and set vm.swappiness to 1'],
+      }
+    }),
+  },
+  {
+    id: 'mem.clients',
+    group: 'Memory',
+    well: "clients' buffers are small",
+    check: perServer(DATA, (server) => {
+      const buffers = numberOf(server.info, 'mem_clients_normal')
+      const limit = numberOf(server.info, 'maxmemory')
+      if (buffers === undefined || limit === undefined)
+        return unknown("what its clients' buffers take")
+      const evicted = grownBy(server, 'evicted_clients') ?? 0
+      const isLarge = limit > 0 && buffers > limit * CLIENTS_PART
+      if (!isLarge && evicted === 0) return undefined
+      return {
+        severity: 'warn',
+        seen: isLarge
+          ? `clients' buffers take ${bytes(buffers)}, ${percent(buffers / limit)} of maxmemory`
+          : `${evicted} clients were thrown out for their buffers' size`,
+        why: 'what buffers take, sessions do not have: they are dropped earlier',
+        fix: [
+          'CLIENT LIST shows who does not read its answers: `omem`',
+          ...set(server, 'maxmemory-clients', '5%'),
+        ],
+      }
+    }),
+  },
+]

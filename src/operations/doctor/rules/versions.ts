@@ -1,0 +1,124 @@
+import type { ServerFacts } from '../facts.ts'
+import { DATA, perServer, type Rule, type Saying, unknown } from '../finding.ts'
+
+/**
+ * The oldest release of each line without a known hole, as of 2026-07: the security releases of that month.
+ * https://redis.io/docs/latest/operate/rs/release-notes/, https://valkey.io/download/
+ */
+const FLOORS: Readonly<Record<'redis' | 'valkey', readonly string[]>> = {
+  redis: ['6.2.23', '7.2.15', '7.4.10', '8.2.8', '8.4.5', '8.6.5', '8.8.1'],
+  valkey: ['7.2.14', '8.0.10', '8.1.9', '9.0.5', '9.1.1'],
+}
+const AS_OF = Date.UTC(2026, 6, 31)
+const LEAST: Readonly<Record<'redis' | 'valkey', string>> = { redis: '7.0.0', valkey: '7.2.0' }
+/** Days: then it is not known any more what is safe. */
+const GOOD_FOR = 90
+
+export const versionRules: readonly Rule[] = [
+  {
+    id: 'ver.least',
+    group: 'Versions',
+    well: 'the server is new enough for Sojourn',
+    check: perServer(DATA, (server) => {
+      const known = versionOf(server)
+      if (known === undefined) return unknown('its version')
+      if (compare(known.version, LEAST[known.software]) >= 0) return undefined
+      return {
+        severity: 'error',
+        seen: `it is ${known.software} ${known.version}`,
+        why: 'Sojourn needs Redis 7.0, or Valkey',
+        fix: ['update the server'],
+      }
+    }),
+  },
+  {
+    id: 'ver.cve',
+    group: 'Versions',
+    well: 'no known hole in this release',
+    check: (facts) => {
+      const age = Math.floor((facts.now - AS_OF) / 86_400_000)
+      return [
+        ...perServer(DATA, holeOf)(facts),
+        ...(age <= GOOD_FOR
+          ? []
+          : [
+              {
+                severity: 'info' as const,
+                seen: `the list of releases with known holes is ${age} days old`,
+                servers: [],
+                why: 'what was found since is not in it',
+                fix: ['update Sojourn, or look at the release notes of the server'],
+              },
+            ]),
+      ]
+    },
+  },
+  {
+    id: 'ver.mixed',
+    group: 'Versions',
+    well: 'all servers run the same release',
+    check: ({ servers }) => {
+      const versions = new Map<string, string[]>()
+      for (const server of servers) {
+        const known = server.role === 'sentinel' ? undefined : versionOf(server)
+        if (known === undefined) continue
+        const text = `${known.software} ${known.version}`
+        versions.set(text, [...(versions.get(text) ?? []), server.name])
+      }
+      if (versions.size < 2) return []
+      return [
+        {
+          severity: 'info',
+          seen: [...versions].map(([version, at]) => `${at.length} run ${version}`).join(', '),
+          servers: [],
+          why: 'a failover to an older one may not know what the newer one has written',
+          fix: ['finish the update: replicas first, primaries by failover'],
+        },
+      ]
+    },
+  },
+]
+
+function holeOf(server: ServerFacts): Saying | undefined {
+  const known = versionOf(server)
+  if (known === undefined) return undefined
+  const { software, version } = known
+  const line = version.split('.').slice(0, 2).join('.')
+  const floor = FLOORS[software].find((each) => each.startsWith(`${line}.`))
+  const next = FLOORS[software].find((each) => compare(each, version) > 0)
+  if (floor !== undefined && compare(version, floor) >= 0) return undefined
+  // Newer than any line of the list.
+  if (floor === undefined && next === undefined) return undefined
+  if (floor === undefined) {
+    return {
+      severity: 'info',
+      seen: `${software} ${version} is of a line that gets no fixes any more, but from distributions`,
+      why: 'holes that were found since are open, unless the distribution has mended them under the same number',
+      fix: [`update to ${next}`, 'or see the changelog of the package'],
+    }
+  }
+  return {
+    severity: 'warn',
+    seen: `${software} ${version} has known holes`,
+    why: 'whoever may send commands may do more than they are meant to',
+    fix: [`update to ${floor}`],
+  }
+}
+
+function versionOf({
+  info,
+}: ServerFacts): { software: 'redis' | 'valkey'; version: string } | undefined {
+  const valkey = info.get('valkey_version')
+  if (valkey !== undefined) return { software: 'valkey', version: valkey }
+  const redis = info.get('redis_version')
+  return redis === undefined ? undefined : { software: 'redis', version: redis }
+}
+
+function compare(one: string, other: string): number {
+  const [a, b] = [one, other].map((text) => text.split('.').map(Number))
+  for (let i = 0; i < 3; i++) {
+    const difference = (a?.[i] ?? 0) - (b?.[i] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return 0
+}

@@ -1,0 +1,116 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { rules } from '../../src/operations/doctor/examine.ts'
+import { type RedisServer, startRedis } from '../support/redis-server.ts'
+
+const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+const PASSWORD = 'Canary77'
+
+let server: RedisServer
+let folder: string
+
+beforeAll(async () => {
+  server = await startRedis({ password: PASSWORD, args: ['--maxmemory-policy', 'allkeys-lru'] })
+  folder = mkdtempSync(join(tmpdir(), 'sj-cli-'))
+})
+
+afterAll(async () => {
+  await server.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(process.execPath, [CLI, 'doctor', '--window', '100ms', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: folder,
+    env: { PATH: process.env['PATH'], ...env },
+  })
+  const out = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].on('data', (data: Buffer) => {
+      out[name] += data.toString()
+    })
+  }
+  const [code] = (await once(child, 'close')) as [number]
+  return { code, ...out }
+}
+
+const redis = (password = PASSWORD): string =>
+  JSON.stringify({ socket: server.socketPath, password })
+
+describe('sojourn doctor', () => {
+  it('says what is wrong, why, and what to do, and never the password', async () => {
+    const { code, stdout, stderr } = await run([], { SOJOURN_REDIS: redis() })
+    expect(code).toBe(1)
+    expect(stdout).toContain(`✗ mem.policy  maxmemory-policy is allkeys-lru (${server.socketPath})`)
+    expect(stdout).toContain(
+      `Fix: redis-cli -s ${server.socketPath} CONFIG SET maxmemory-policy volatile-ttl`,
+    )
+    expect(stdout).toContain('docs/doctor.md#mempolicy')
+    expect(stdout).toContain('✓ Topology')
+    expect(stdout).not.toContain('top.away')
+    expect(stdout).toMatch(/\d to mend now, \d to mend, \d to know\.\n$/)
+    expect(stdout + stderr).not.toContain(PASSWORD)
+    // No colours into a pipe.
+    expect(stdout).not.toContain('\u001B')
+  })
+
+  it('shows what is well with --all, and everything with --json', async () => {
+    const all = await run(['--redis', redis(), '--all'])
+    expect(all.stdout).toContain('✓ top.away  every server that belongs to it answers')
+    const { stdout } = await run(['--redis', redis(), '--json'])
+    const { results, servers } = JSON.parse(stdout)
+    expect(results.map(({ id }: { id: string }) => id)).toEqual(rules.map(({ id }) => id))
+    expect(servers).toEqual([{ name: server.socketPath, role: 'primary' }])
+    expect(stdout).not.toContain(PASSWORD)
+  })
+
+  it('reads sojourn.config, and flags go before it', async () => {
+    writeFileSync(
+      join(folder, 'sojourn.config.mjs'),
+      `export default { redis: ${redis()}, expiry: 'notify', secrets: ['x'] }`,
+    )
+    const { stdout } = await run(['--json'])
+    const of = (text: string) =>
+      JSON.parse(text).results.find(({ id }: { id: string }) => id === 'key.notify').findings
+    expect(of(stdout)).toMatchObject([{ severity: 'error' }])
+    const other = await run(['--json', '--expiry', 'off'])
+    expect(of(other.stdout)).toEqual([])
+    rmSync(join(folder, 'sojourn.config.mjs'))
+  })
+
+  it('tells usage, an absent server and a wrong password by their exit codes', async () => {
+    const none = await run([])
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining('--redis') })
+    expect(await run(['--redis', '{"socket":'])).toMatchObject({ code: 2 })
+    const away = await run(['--redis', 'unix:///nowhere/redis.sock'])
+    expect(away).toMatchObject({ code: 3, stderr: expect.stringContaining('ENOENT') })
+    const denied = await run(['--redis', redis('Canary88')])
+    expect(denied).toMatchObject({ code: 4, stderr: expect.stringContaining('WRONGPASS') })
+    expect(denied.stderr).not.toContain('Canary88')
+    expect(await run(['--config', 'absent.mjs'])).toMatchObject({ code: 2 })
+  })
+
+  it('mends with --fix, not without being told to', async () => {
+    const refused = await run(['--redis', redis(), '--fix'])
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') })
+    expect(await server.cli('CONFIG', 'GET', 'maxmemory-policy')).toContain('allkeys-lru')
+    const { stdout, stderr } = await run(['--redis', redis(), '--fix', '--yes'])
+    expect(await server.cli('CONFIG', 'GET', 'maxmemory-policy')).toContain('volatile-ttl')
+    expect(stderr).toContain(
+      'CONFIG SET maxmemory-policy volatile-ttl; it does not outlast a restart',
+    )
+    expect(stdout).not.toContain('mem.policy')
+  })
+
+  it('has a word about every rule in its page', () => {
+    const page = readFileSync(new URL('../../docs/doctor.md', import.meta.url), 'utf8')
+    const told = [...page.matchAll(/^### (\S+)$/gm)].map(([, id]) => String(id))
+    expect(told.toSorted()).toEqual(rules.map(({ id }) => id).toSorted())
+  })
+})

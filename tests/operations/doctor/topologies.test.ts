@@ -1,0 +1,163 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import type { RedisSource } from '../../../src/engines/redis/options.ts'
+import { type Examination, examine } from '../../../src/operations/doctor/examine.ts'
+import type { GatherOptions } from '../../../src/operations/doctor/facts.ts'
+import { startCluster } from '../../support/cluster.ts'
+import { startRedis } from '../../support/redis-server.ts'
+import { MASTER_NAME, startSentinels } from '../../support/sentinels.ts'
+import { until } from '../../support/until.ts'
+
+const PASSWORD = 'Canary77'
+/** A server that is set up as docs/redis.md says. */
+const GOOD = [
+  ...['--maxmemory', '200mb', '--maxmemory-policy', 'volatile-ttl'],
+  ...['--appendonly', 'yes', '--appendfsync', 'everysec'],
+  // What a busy machine holds up is no matter here.
+  ...['--slowlog-log-slower-than', '5000000'],
+]
+
+const ends: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0).toReversed()) await end()
+})
+
+const look = (redis: RedisSource, options: Partial<GatherOptions> = {}): Promise<Examination> =>
+  examine(redis, {
+    ...{ prefix: 'sj', expiry: 'off', durable: false, window: 200, commandTimeout: 2_000 },
+    // Whatever this machine is set to.
+    readFile: () => undefined,
+    ...options,
+  })
+
+/** `rule severity server`, without what is said of this release of the server. */
+function told({ results }: Examination): string[] {
+  return results.flatMap(({ id, findings }) =>
+    id === 'ver.cve'
+      ? []
+      : findings.map(({ severity, servers }) => `${id} ${severity} ${servers.join(' ')}`.trim()),
+  )
+}
+
+/** Again, for on a busy machine a PING may be slow, or the disk, and rightly told of. */
+async function findsNothing(again: () => Promise<Examination>): Promise<void> {
+  let found: string[] = []
+  for (let tries = 0; tries < 5; tries++) {
+    found = told(await again())
+    if (found.length === 0) return
+  }
+  expect(found).toEqual([])
+}
+
+describe('a clean set-up', () => {
+  it('has nothing to find: a primary, a replica and three Sentinels', async () => {
+    const set = await startSentinels({
+      replicas: 1,
+      args: [...GOOD, '--min-replicas-to-write', '1'],
+    })
+    ends.push(() => set.stop())
+    for (const server of set.servers) {
+      await server.cli('ACL', 'SETUSER', 'ops', 'on', `>${PASSWORD}`, '~*', '&*', '+@all')
+    }
+    await until(
+      async () =>
+        (await set.servers[1]?.cli('INFO', 'replication'))?.includes('master_link_status:up') ===
+        true,
+    )
+    const redis = {
+      sentinels: set.addresses,
+      masterName: MASTER_NAME,
+      username: 'ops',
+      password: PASSWORD,
+      sentinelAccess: {},
+    }
+    const examination = await look(redis, { durable: true })
+    expect(examination.servers.map(({ role }) => role).toSorted()).toEqual([
+      'primary',
+      'replica',
+      'sentinel',
+      'sentinel',
+      'sentinel',
+    ])
+    await findsNothing(() => look(redis, { durable: true }))
+  })
+
+  it('has nothing to find: a Cluster', async () => {
+    const cluster = await startCluster({ masters: 3, replicas: 1, args: GOOD })
+    ends.push(() => cluster.stop())
+    for (const node of cluster.nodes) {
+      await node.cli('ACL', 'SETUSER', 'ops', 'on', `>${PASSWORD}`, '~*', '&*', '+@all')
+    }
+    await until(async () => {
+      const links = cluster.nodes.slice(3).map((node) => node.cli('INFO', 'replication'))
+      return (await Promise.all(links)).every((text) => text.includes('master_link_status:up'))
+    })
+    const redis = { cluster: cluster.addresses, username: 'ops', password: PASSWORD }
+    const examination = await look(redis)
+    expect(examination.servers.map(({ role }) => role).toSorted()).toEqual([
+      ...['primary', 'primary', 'primary'],
+      ...['replica', 'replica', 'replica'],
+    ])
+    await findsNothing(() => look(redis))
+  })
+})
+
+describe('Sentinels', () => {
+  it('are too few to agree', async () => {
+    const primary = await startRedis({ tcp: true, args: GOOD })
+    ends.push(() => primary.stop())
+    const sentinel = `sentinel monitor mymaster 127.0.0.1 ${primary.port} 2\nsentinel down-after-milliseconds mymaster 60000\n`
+    const alone = await startRedis({ tcp: true, sentinel })
+    ends.push(() => alone.stop())
+    const at = `127.0.0.1:${alone.port}`
+    const found = told(await look({ sentinels: [at] }))
+    expect(found).toContain(`sen.quorum error ${at}`)
+    expect(found).toContain(`sen.count warn ${at}`)
+    expect(found).toContain(`sen.slow info ${at}`)
+    await alone.cli('SENTINEL', 'SET', 'mymaster', 'quorum', '1', 'down-after-milliseconds', '5000')
+    const left = told(await look({ sentinels: [at] })).filter((line) => line.startsWith('sen.'))
+    expect(left).toEqual([`sen.count warn ${at}`])
+  })
+
+  it('miss one of them, and a replica', async () => {
+    const set = await startSentinels({ replicas: 1, args: GOOD })
+    ends.push(() => set.stop())
+    const redis = { sentinels: set.addresses.slice(0, 1), masterName: MASTER_NAME }
+    expect(told(await look(redis)).filter((line) => line.startsWith('top.'))).toEqual([])
+    const [, replica] = set.servers
+    await replica?.kill()
+    await set.sentinels[2]?.kill()
+    const found = told(await look(redis)).filter((line) => line.startsWith('top.'))
+    expect(found.toSorted()).toEqual(
+      [`top.away warn 127.0.0.1:${replica?.port}`, `top.away warn ${set.addresses[2]}`].toSorted(),
+    )
+    await replica?.restart()
+    await set.sentinels[2]?.restart()
+    await until(async () => told(await look(redis)).every((line) => !line.startsWith('top.')))
+  })
+})
+
+describe('a Cluster', () => {
+  it('has slots that are nobody’s, and too few masters', async () => {
+    const cluster = await startCluster({ masters: 2, args: GOOD })
+    ends.push(() => cluster.stop())
+    const redis = { cluster: cluster.addresses }
+    const masters = cluster.nodes.map(({ port }) => `127.0.0.1:${port}`)
+    const whole = told(await look(redis)).filter((line) => line.startsWith('clu.'))
+    expect(whole).toHaveLength(1)
+    expect(whole[0]).toMatch(/^clu.replica warn /)
+    for (const node of cluster.nodes) await node.cli('CLUSTER', 'DELSLOTS', '5')
+    const found = told(await look(redis)).filter((line) => line.startsWith('clu.state error'))
+    for (const master of masters) expect(found.join(' ')).toContain(master)
+    await cluster.nodes[0]?.cli('CLUSTER', 'ADDSLOTS', '5')
+    await until(async () => told(await look(redis)).every((line) => !line.startsWith('clu.state')))
+  })
+
+  it('has lost a master', async () => {
+    const cluster = await startCluster({ masters: 3, args: GOOD })
+    ends.push(() => cluster.stop())
+    const [, , last] = cluster.nodes
+    await last?.kill()
+    const found = told(await look({ cluster: cluster.addresses }))
+    expect(found).toContain(`top.away error 127.0.0.1:${last?.port}`)
+  })
+})
