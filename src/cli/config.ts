@@ -46,15 +46,25 @@ export function commonOptions(command: Command): Command {
 export async function configured(
   flags: CommonFlags,
 ): Promise<FileConfig & { readonly redis: RedisSource; readonly prefix: string }> {
+  const { redis, ...rest } = await configuredOrNothing(flags)
+  if (redis !== undefined) return { ...rest, redis }
+  throw new OptionError(
+    '--redis',
+    'is needed, or SOJOURN_REDIS, or a sojourn.config file with `redis`',
+  )
+}
+
+/** For commands that also do without a server. @throws OptionError */
+export async function configuredOrNothing(
+  flags: CommonFlags,
+): Promise<FileConfig & { readonly prefix: string }> {
   const file = await readFile(flags.config)
   const redis = flags.redis === undefined ? file.redis : redisOf('--redis', flags.redis)
-  if (redis === undefined) {
-    throw new OptionError(
-      '--redis',
-      'is needed, or SOJOURN_REDIS, or a sojourn.config file with `redis`',
-    )
+  return {
+    ...file,
+    ...(redis === undefined ? {} : { redis }),
+    prefix: flags.prefix ?? file.prefix ?? 'sj',
   }
-  return { ...file, redis, prefix: flags.prefix ?? file.prefix ?? 'sj' }
 }
 
 /** Not by commander, which shows what it was given: that may hold a password. */

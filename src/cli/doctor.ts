@@ -14,6 +14,7 @@ interface DoctorFlags extends CommonFlags {
   readonly window: string
   readonly expiry?: GatherOptions['expiry']
   readonly durable?: true
+  readonly user?: string
   readonly all?: true
   readonly fix?: true
   readonly yes?: true
@@ -48,6 +49,7 @@ export function doctorCommand(): Command {
       ]),
     )
     .option('--durable', 'sign-outs and changes must survive the loss of a server')
+    .option('--user <name>', "the application's, whose rights are looked at (default: who asks)")
     .option('--all', 'also what is well')
     .option('--fix', 'change settings that can be changed while it runs; asks before each')
     .option('--yes', 'with --fix: without asking')
@@ -67,6 +69,7 @@ async function run(flags: DoctorFlags): Promise<void> {
     prefix,
     expiry: flags.expiry ?? expiry ?? 'off',
     durable: flags.durable ?? (durability !== undefined && durability !== 'async'),
+    user: flags.user,
     window: parseDuration('--window', flags.window),
     commandTimeout: COMMAND_TIMEOUT,
   }

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
+import { aclCommand } from './acl.ts'
 import { doctorCommand } from './doctor.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { migrateCommand } from './migrate.ts'
@@ -11,6 +12,7 @@ const program = new Command('sojourn')
   .exitOverride()
   .configureHelp({ showGlobalOptions: true })
 
+program.addCommand(aclCommand())
 program.addCommand(doctorCommand())
 program.addCommand(migrateCommand())
 for (const command of program.commands) command.exitOverride()

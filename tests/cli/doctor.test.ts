@@ -1,14 +1,11 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { rules } from '../../src/operations/doctor/examine.ts'
+import { runCli } from '../support/cli.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 
-const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 const PASSWORD = 'Canary77'
 
 let server: RedisServer
@@ -24,21 +21,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-async function run(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const child = spawn(process.execPath, [CLI, 'doctor', '--window', '100ms', ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    cwd: folder,
-    env: { PATH: process.env['PATH'], ...env },
-  })
-  const out = { stdout: '', stderr: '' }
-  for (const name of ['stdout', 'stderr'] as const) {
-    child[name].on('data', (data: Buffer) => {
-      out[name] += data.toString()
-    })
-  }
-  const [code] = (await once(child, 'close')) as [number]
-  return { code, ...out }
-}
+const run = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+  runCli(['doctor', '--window', '100ms', ...args], { cwd: folder, env })
 
 const redis = (password = PASSWORD): string =>
   JSON.stringify({ socket: server.socketPath, password })

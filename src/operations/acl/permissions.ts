@@ -1,8 +1,4 @@
-/**
- * The commands that Sojourn sends, each with the keys that it names, and what they are for. docs/redis.md shows the line
- * that is made of them.
- */
-
+/** What a command is sent for. */
 export type Feature =
   | 'sessions'
   | 'near-cache'
@@ -12,45 +8,42 @@ export type Feature =
   | 'durability'
   | 'sentinel'
   | 'cluster'
+  /** Doctor, and the commands that look at sessions. */
+  | 'ops'
 
-interface Permission {
+export interface Permission {
   /** `command` or `command|subcommand`. */
   readonly command: string
-  readonly feature: Feature
-  /** Arguments to try it with, `K` for a key of ours; absent: it takes none. */
+  readonly features: readonly Feature[]
+  /** To try it with; `K` stands for a key of ours. */
   readonly args: readonly string[]
-  /** First server versions that know it: naming it to others makes the whole line fail. Default 7.0. */
-  readonly since?: { readonly redis: string; readonly valkey: string }
+  /** Not known to Redis 7.0. */
+  readonly isNew?: true
 }
 
-const of = (feature: Feature, commands: Readonly<Record<string, string>>): Permission[] =>
+const of = (features: string, commands: Readonly<Record<string, string>>): Permission[] =>
   Object.entries(commands).map(([command, args]) => ({
     command,
-    feature,
+    features: features.split(' ') as Feature[],
     args: args === '' ? [] : args.split(' '),
   }))
 
+/** The commands that Sojourn sends, in the order in which they are named. */
 export const PERMISSIONS: readonly Permission[] = [
-  ...of('sessions', {
+  ...of('sessions ops', {
     hello: '3',
     auth: 'password',
     'client|setname': 'sojourn',
-    select: '0',
-    time: '',
-    get: 'K',
-    set: 'K v',
-    del: 'K',
-    exists: 'K',
-    getrange: 'K 0 1',
-    setrange: 'K 0 v',
-    pttl: 'K',
-    pexpire: 'K 1',
-    pexpiretime: 'K',
-    hget: 'K f',
-    hgetall: 'K',
-    hincrby: 'K f 1',
-    hkeys: 'K',
-    hlen: 'K',
+  }),
+  ...of('near-cache', { 'client|tracking': 'ON' }),
+  ...of('sessions ops', { select: '0', time: '', get: 'K' }),
+  ...of('sessions', { set: 'K v', del: 'K', exists: 'K', getrange: 'K 0 1', setrange: 'K 0 v' }),
+  ...of('sessions ops', { pttl: 'K' }),
+  ...of('sessions', { pexpire: 'K 1', pexpiretime: 'K', hget: 'K f' }),
+  ...of('sessions ops', { hgetall: 'K' }),
+  ...of('sessions', { hincrby: 'K f 1', hkeys: 'K' }),
+  ...of('sessions ops', { hlen: 'K' }),
+  ...of('sessions', {
     hscan: 'K 0',
     hrandfield: 'K',
     hset: 'K f v',
@@ -59,18 +52,9 @@ export const PERMISSIONS: readonly Permission[] = [
     zmscore: 'K m',
     zrange: 'K 0 1',
     zrem: 'K m',
-    evalsha: 's 1 K',
-    eval: 's 1 K',
   }),
-  {
-    command: 'client|setinfo',
-    feature: 'sessions',
-    args: ['LIB-NAME', 'sojourn'],
-    since: { redis: '7.2', valkey: '7.2' },
-  },
-  ...of('near-cache', { 'client|tracking': 'ON' }),
   ...of('notify', { subscribe: '__keyevent@0__:expired' }),
-  ...of('scan', { scan: '0' }),
+  ...of('scan ops', { scan: '0' }),
   ...of('audit', {
     xadd: 'K * f v',
     xtrim: 'K MAXLEN 1',
@@ -83,13 +67,30 @@ export const PERMISSIONS: readonly Permission[] = [
     xclaim: 'K g c 0 1-1',
     xack: 'K g 1-1',
   }),
+  ...of('sessions', { evalsha: 's 1 K', eval: 's 1 K' }),
   ...of('durability', { wait: '1 1' }),
-  {
-    command: 'waitaof',
-    feature: 'durability',
-    args: ['1', '0', '1'],
-    since: { redis: '7.2', valkey: '7.2' },
-  },
+  { command: 'waitaof', features: ['durability'], args: ['1', '0', '1'], isNew: true },
   ...of('sentinel', { role: '' }),
-  ...of('cluster', { 'cluster|slots': '', 'cluster|info': '', asking: '' }),
+  ...of('cluster', { 'cluster|slots': '' }),
+  ...of('cluster ops', { 'cluster|info': '' }),
+  ...of('cluster', { asking: '' }),
+  {
+    command: 'client|setinfo',
+    features: ['sessions', 'ops'],
+    args: ['LIB-NAME', 'sojourn'],
+    isNew: true,
+  },
+  ...of('ops', {
+    ping: '',
+    strlen: 'K',
+    info: '',
+    'config|get': '*',
+    'slowlog|len': '',
+    'acl|whoami': '',
+    'acl|getuser': 'default',
+    'acl|dryrun': 'default ping',
+    'acl|log': '',
+    'command|info': 'get',
+    'cluster|nodes': '',
+  }),
 ]

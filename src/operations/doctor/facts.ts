@@ -21,6 +21,8 @@ export interface Wants {
   readonly expiry: 'off' | 'notify' | 'reliable'
   /** Sign-outs and changes must survive the loss of a server. */
   readonly durable: boolean
+  /** The application's user, if that is not the one who asks. */
+  readonly user?: string | undefined
 }
 
 /** What one server says of itself; what it did not say is absent. */
@@ -97,11 +99,11 @@ export async function gather(redis: RedisSource, options: GatherOptions): Promis
     const servers = await Promise.all(
       fleet.servers.map((server, i) => look(server, before[i], fleet, options)),
     )
-    const { prefix, expiry, durable } = options
+    const { prefix, expiry, durable, user } = options
     return {
       kind: fleet.kind,
       servers,
-      wants: { prefix, expiry, durable },
+      wants: { prefix, expiry, durable, user },
       window: clock.monotonic() - started,
       keys: await keys,
       now: clock.now(),
@@ -128,7 +130,7 @@ async function look(
   server: FleetServer,
   before: Info | SojournError | undefined,
   fleet: Fleet,
-  { clock = systemClock, readFile, prefix }: GatherOptions,
+  { clock = systemClock, readFile, prefix, user }: GatherOptions,
 ): Promise<ServerFacts> {
   const { name, role, target } = server
   const info = await infoOf(server)
@@ -147,7 +149,9 @@ async function look(
     isServer ? ask(['ACL', 'LOG', '20'], (log) => (log as unknown[]).map(fieldsOf)) : undefined,
     isServer && fleet.kind === 'cluster' ? ask(['CLUSTER', 'INFO'], linesOf) : undefined,
     isServer || isAway ? undefined : orUnknown(sentinelOf(server, fleet.masterName ?? '')),
-    isServer && !isAway ? orUnknown(rightsOf(server, { prefix, kind: fleet.kind })) : undefined,
+    isServer && !isAway
+      ? orUnknown(rightsOf(server, { prefix, user, kind: fleet.kind }))
+      : undefined,
   ])
   return {
     ...{ name, role, target, clockOffset, slowCommands, aclLog, cluster, sentinel, rights },

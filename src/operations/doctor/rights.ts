@@ -9,6 +9,8 @@ export interface Rights {
   /** Every command and every key. */
   readonly isBroad: boolean
   readonly hasPassword: boolean
+  /** Some command that stores something, wherever: else it is no application's user. */
+  readonly isWriter: boolean
   /** Of the commands that sessions need, those that it may not use; absent where that is not told. */
   readonly denied: readonly string[] | undefined
 }
@@ -17,16 +19,22 @@ export interface Rights {
 const NEEDED: ReadonlySet<Feature> = new Set(['sessions', 'near-cache'])
 const EXAMPLE = '{000}:s:doctor'
 
-/** Of the user that asks. @throws StoreRefusedError where it may not ask that */
+/** @param options `user`: without it of the one who asks @throws StoreRefusedError where it may not ask that */
 export async function rightsOf(
   server: FleetServer,
-  { prefix, kind }: { readonly prefix: string; readonly kind: Fleet['kind'] },
+  options: {
+    readonly prefix: string
+    readonly user?: string | undefined
+    readonly kind: Fleet['kind']
+  },
 ): Promise<Rights> {
-  const user = String(await server.ask(['ACL', 'WHOAMI']))
+  const { prefix, kind } = options
+  const user = options.user ?? String(await server.ask(['ACL', 'WHOAMI']))
   const fields = fieldsOf(await server.ask(['ACL', 'GETUSER', user]))
   const flags = (fields.get('flags') ?? '').split(',')
   const needed = PERMISSIONS.filter(
-    ({ feature, since }) => since === undefined && (NEEDED.has(feature) || feature === kind),
+    ({ features, isNew }) =>
+      isNew === undefined && features.some((each) => NEEDED.has(each) || each === kind),
   )
   const denied: string[] = []
   for (const { command, args } of needed) {
@@ -44,6 +52,7 @@ export async function rightsOf(
   return {
     user,
     isBroad: (fields.get('commands') ?? '').includes('+@all') && fields.get('keys') === '~*',
+    isWriter: /(?:^| )\+(?:@all|@write|set)(?: |$)/.test(fields.get('commands') ?? ''),
     hasPassword: !flags.includes('nopass'),
     denied,
   }

@@ -50,8 +50,16 @@ export const securityRules: readonly Rule[] = [
     id: 'sec.acl',
     group: 'Security',
     well: 'the user may do what sessions need',
-    check: perServer(PRIMARY, ({ rights }) => {
+    check: perServer(PRIMARY, ({ rights }, { wants }) => {
       if (rights?.denied === undefined || rights.denied.length === 0) return undefined
+      if (!rights.isWriter && wants.user === undefined) {
+        return {
+          severity: 'unknown',
+          seen: `${rights.user}, who asks, is not the application's user`,
+          why: 'whether that one may do what sessions need is not seen',
+          fix: ["name the application's user: `--user <name>`"],
+        }
+      }
       return {
         severity: 'error',
         seen: `the user ${rights.user} may not use ${rights.denied.join(', ')}`,

@@ -1,0 +1,73 @@
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { type AclOptions, aclRules, aclRulesFor } from '../operations/acl/acl.ts'
+import type { Feature } from '../operations/acl/permissions.ts'
+import { type CommonFlags, commonOptions, configuredOrNothing } from './config.ts'
+import { say } from './talk.ts'
+
+interface AclFlags extends CommonFlags {
+  readonly user: string
+  readonly role: AclOptions['role']
+  readonly for: readonly Feature[]
+  readonly database: number
+  readonly file?: true
+}
+
+const FEATURES = ['audit', 'scan', 'notify', 'durability', 'sentinel', 'cluster']
+
+const HELP = `
+Prints the command that makes a user who may do what sessions need, and no more. With --redis, a config file or
+SOJOURN_REDIS the server is asked which commands it knows, and whether it is part of a Cluster; without, the line fits
+Redis 7.0 and all later servers. It changes nothing itself.
+
+Examples:
+  $ sojourn acl --for audit durability
+  $ sojourn acl --redis redis://localhost:6379 --user shop --prefix shop
+  $ sojourn acl --role ops --user oncall          # for sojourn doctor
+  $ sojourn acl --file >> users.acl
+
+Exit code: 0, 2 usage, 3 not reachable, 4 not permitted.`
+
+export function aclCommand(): Command {
+  return commonOptions(new Command('acl'))
+    .description('A user who may do what sessions need, and no more.')
+    .addOption(new Option('--user <name>', 'who is made').default('app'))
+    .addOption(
+      new Option('--role <role>', 'the application, or those who run it')
+        .choices(['app', 'ops'])
+        .default('app'),
+    )
+    .addOption(
+      new Option('--for <features...>', 'what is used beside sessions')
+        .choices(FEATURES)
+        .default([]),
+    )
+    .addOption(
+      new Option('--database <n>', 'for the channel of notifications')
+        .argParser(parseNumber)
+        .default(0),
+    )
+    .option('--file', 'as a line of an aclfile instead of a command')
+    .addHelpText('after', HELP)
+    .action(run)
+}
+
+function parseNumber(text: string): number {
+  if (/^\d{1,6}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('it takes a whole number from 0 on.')
+}
+
+async function run(flags: AclFlags): Promise<void> {
+  const { redis, prefix } = await configuredOrNothing(flags)
+  const { user, role, database } = flags
+  const options = { user, role, database, prefix, features: flags.for }
+  const rules = redis === undefined ? aclRules(options) : await aclRulesFor(redis, options)
+  if (flags.json === true) return console.log(JSON.stringify({ user, rules: rules.slice(1) }))
+  console.log(`${flags.file === true ? 'user' : 'ACL SETUSER'} ${rules.join(' ')}`)
+  say('put a password in the place of `password`: `openssl rand -base64 32` makes one')
+  if (redis === undefined) {
+    say(
+      'Redis 7.2 and later, and Valkey, also know +client|setinfo' +
+        (flags.for.includes('durability') ? ' and +waitaof' : ''),
+    )
+  }
+}

@@ -1,0 +1,80 @@
+import { OptionError } from '../../core/errors.ts'
+import { type FleetServer, findFleet } from '../../engines/redis/fleet.ts'
+import { checkPrefix } from '../../engines/redis/keys.ts'
+import type { RedisSource } from '../../engines/redis/options.ts'
+import { type Feature, PERMISSIONS, type Permission } from './permissions.ts'
+
+/** Who it is for: an application, or those who run `sojourn doctor` and look at the sessions. */
+export type AclRole = 'app' | 'ops'
+
+export interface AclOptions {
+  readonly role: AclRole
+  readonly user: string
+  readonly prefix: string
+  /** Beside sessions and near cache, which every application needs. */
+  readonly features: readonly Feature[]
+  /** Of the notifications' channel. */
+  readonly database: number
+  /** Commands that the server does not know: naming one makes the whole line fail. Default: those that Redis 7.0 does not. */
+  readonly unknown?: ReadonlySet<string>
+}
+
+/** Milliseconds. */
+const COMMAND_TIMEOUT = 5_000
+const ALWAYS: readonly Feature[] = ['sessions', 'near-cache']
+/** Not known to every server that Sojourn runs on. */
+const NEW: ReadonlySet<string> = new Set(
+  PERMISSIONS.filter(({ isNew }) => isNew).map(({ command }) => command),
+)
+
+/**
+ * What `ACL SETUSER` takes: the user, and what they may do, no more than that.
+ * @throws OptionError
+ */
+export function aclRules(options: AclOptions): string[] {
+  const { role, user, prefix, features, database, unknown = NEW } = options
+  checkPrefix(prefix)
+  if (!/^[!-~]{1,64}$/.test(user)) {
+    throw new OptionError('user', 'takes 1 to 64 printable ASCII characters without spaces')
+  }
+  if (!Number.isInteger(database) || database < 0) {
+    throw new OptionError('database', 'takes a whole number from 0')
+  }
+  const wanted = new Set<Feature>(role === 'ops' ? ['ops'] : [...ALWAYS, ...features])
+  const commands = permissionsFor(wanted).filter(({ command }) => !unknown.has(command))
+  const channel = wanted.has('notify') ? [`&__keyevent@${database}__:expired`] : []
+  return [
+    ...[user, 'on', '>password', 'resetkeys', `~${prefix}:*`, 'resetchannels', ...channel],
+    ...['-@all', ...commands.map(({ command }) => `+${command}`)],
+  ]
+}
+
+/**
+ * The same for a deployment: with what its kind needs, and without what one of its servers does not know.
+ * @throws OptionError, StoreUnavailableError, StoreRefusedError
+ */
+export async function aclRulesFor(
+  redis: RedisSource,
+  options: Omit<AclOptions, 'unknown'>,
+): Promise<string[]> {
+  const fleet = await findFleet(redis, { commandTimeout: COMMAND_TIMEOUT })
+  try {
+    const servers = fleet.servers.filter(({ role }) => role !== 'sentinel')
+    const unknown = new Set<string>()
+    for (const server of servers) for (const name of await unknownTo(server)) unknown.add(name)
+    const own: Feature[] = fleet.kind === 'single' ? [] : [fleet.kind]
+    return aclRules({ ...options, features: [...options.features, ...own], unknown })
+  } finally {
+    fleet.close()
+  }
+}
+
+async function unknownTo(server: FleetServer): Promise<string[]> {
+  const names = PERMISSIONS.map(({ command }) => command)
+  const answers = (await server.ask(['COMMAND', 'INFO', ...names])) as unknown[]
+  return names.filter((_, i) => answers[i] === null)
+}
+
+function permissionsFor(features: ReadonlySet<Feature>): Permission[] {
+  return PERMISSIONS.filter((permission) => permission.features.some((each) => features.has(each)))
+}

@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { aclRules, aclRulesFor } from '../../src/operations/acl/acl.ts'
+import { PERMISSIONS } from '../../src/operations/acl/permissions.ts'
+import { examine } from '../../src/operations/doctor/examine.ts'
+import { runCli } from '../support/cli.ts'
+import { startCluster } from '../support/cluster.ts'
+import { type RedisServer, startRedis } from '../support/redis-server.ts'
+
+const PASSWORD = 'password'
+let server: RedisServer
+
+beforeAll(async () => {
+  server = await startRedis({ args: ['--appendonly', 'yes', '--maxmemory', '100mb'] })
+})
+
+afterAll(() => server.stop())
+
+const common = { user: 'app', prefix: 'sj', database: 0 } as const
+
+describe('sojourn acl', () => {
+  it('prints the line of docs/redis.md, with which the conformance suite runs', async () => {
+    const docs = readFileSync(new URL('../../docs/redis.md', import.meta.url), 'utf8')
+    const { stdout, code } = await runCli(['acl', '--for', 'audit', 'scan', 'notify'])
+    expect(code).toBe(0)
+    expect(docs).toContain(stdout)
+  })
+
+  it('leaves out what is not used', () => {
+    const rules = aclRules({ ...common, role: 'app', features: [] })
+    expect(rules.join(' ')).not.toMatch(/xadd|\+scan|subscribe|&__key|wait/)
+    expect(rules).toContain('~sj:*')
+    expect(aclRules({ ...common, role: 'app', features: ['notify'], database: 3 })).toContain(
+      '&__keyevent@3__:expired',
+    )
+  })
+
+  it('asks the server what it knows, and every server takes the line', async () => {
+    const features = PERMISSIONS.flatMap((permission) => permission.features).filter(
+      (each) => each !== 'ops',
+    )
+    const rules = await aclRulesFor(server.url, { ...common, role: 'app', features })
+    await server.cli('ACL', 'SETUSER', ...rules)
+    const known = await server.cli('COMMAND', 'INFO', 'waitaof')
+    expect(rules.includes('+waitaof')).toBe(known !== '')
+    expect(await server.cli('ACL', 'DRYRUN', 'app', 'FLUSHALL')).toContain('no permissions')
+    expect(await server.cli('ACL', 'DRYRUN', 'app', 'CLIENT', 'KILL', 'ID', '1')).toContain(
+      'no permissions',
+    )
+    expect(await server.cli('ACL', 'DRYRUN', 'app', 'GET', 'other')).toContain('no permissions')
+  })
+
+  it('adds what a Cluster needs', async () => {
+    const cluster = await startCluster({ masters: 1 })
+    const rules = await aclRulesFor(
+      { cluster: cluster.addresses },
+      { ...common, role: 'app', features: [] },
+    )
+    await cluster.stop()
+    expect(rules).toEqual(expect.arrayContaining(['+cluster|slots', '+asking']))
+  })
+
+  it('makes a user for doctor, who sees everything and changes nothing', async () => {
+    await server.cli(
+      'ACL',
+      'SETUSER',
+      ...aclRules({ ...common, role: 'ops', user: 'oncall', features: [] }),
+    )
+    await server.cli('ACL', 'SETUSER', ...aclRules({ ...common, role: 'app', features: [] }))
+    await server.cli('ACL', 'LOG', 'RESET')
+    const look = (user?: string) =>
+      examine(
+        { socket: server.socketPath, username: 'oncall', password: PASSWORD },
+        { prefix: 'sj', expiry: 'off', durable: false, window: 100, commandTimeout: 5_000, user },
+      )
+    const { counts, results } = await look('app')
+    expect(counts.unknown).toBe(0)
+    expect(results.find(({ id }) => id === 'sec.acl')?.findings).toEqual([])
+    const { results: own } = await look()
+    expect(own.find(({ id }) => id === 'sec.acl')?.findings).toMatchObject([
+      { severity: 'unknown' },
+    ])
+    await server.cli('ACL', 'SETUSER', 'app', '-evalsha')
+    const { results: lacking } = await look('app')
+    expect(lacking.find(({ id }) => id === 'sec.acl')?.findings).toMatchObject([
+      { severity: 'error' },
+    ])
+    expect(await server.cli('ACL', 'LOG')).toBe('')
+    for (const [command, ...args] of [
+      ['SET', 'sj:x', 'y'],
+      ['CONFIG', 'SET', 'timeout', '1'],
+      ['EVAL', 'x', '0'],
+    ]) {
+      expect(await server.cli('ACL', 'DRYRUN', 'oncall', String(command), ...args)).toContain(
+        'no permissions',
+      )
+    }
+  })
+
+  it('refuses what is no name, no prefix and no feature', async () => {
+    for (const args of [
+      ['--user', 'a b'],
+      ['--prefix', 'a b'],
+      ['--for', 'everything'],
+      ['--database', '-1'],
+    ]) {
+      expect(await runCli(['acl', ...args])).toMatchObject({ code: 2, stdout: '' })
+    }
+  })
+})
