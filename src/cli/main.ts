@@ -4,6 +4,7 @@ import { aclCommand } from './acl.ts'
 import { doctorCommand } from './doctor.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { migrateCommand } from './migrate.ts'
+import { redisConfCommand } from './redis-conf.ts'
 import { version } from './version.ts'
 
 const program = new Command('sojourn')
@@ -14,6 +15,7 @@ const program = new Command('sojourn')
 
 program.addCommand(aclCommand())
 program.addCommand(doctorCommand())
+program.addCommand(redisConfCommand())
 program.addCommand(migrateCommand())
 for (const command of program.commands) command.exitOverride()
 

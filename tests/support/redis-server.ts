@@ -20,6 +20,8 @@ export interface RedisServerOptions {
   readonly password?: string
   /** Further arguments: `['--maxmemory', '4mb']`. */
   readonly args?: readonly string[]
+  /** The text of its configuration, instead of ours, which keeps nothing on disk. */
+  readonly config?: string
   /** Makes it a Sentinel: the text of its configuration, which it rewrites. */
   readonly sentinel?: string
 }
@@ -56,9 +58,11 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     socketPath: socketPath.slice(root.length),
     port,
   }
-  const { sentinel } = options
+  const { config, sentinel } = options
+  if (config !== undefined) writeFileSync(join(directory, 'redis.conf'), config)
   if (sentinel !== undefined) writeFileSync(join(directory, 'sentinel.conf'), sentinel)
-  const mode = sentinel === undefined ? [] : [`${address.directory}/sentinel.conf`, '--sentinel']
+  const own = config === undefined ? [] : [`${address.directory}/redis.conf`]
+  const mode = sentinel === undefined ? own : [`${address.directory}/sentinel.conf`, '--sentinel']
   const args = [...command.slice(1), ...mode, ...serverArguments(address, options)]
 
   let child: ChildProcess | undefined
@@ -201,7 +205,8 @@ function serverArguments(
   return [
     ...['--port', String(at.port ?? 0), '--bind', '127.0.0.1'],
     ...['--unixsocket', at.socketPath, '--unixsocketperm', '700', '--dir', at.directory],
-    ...['--save', '', '--appendonly', 'no', '--loglevel', 'warning'],
+    ...(options.config === undefined ? ['--save', '', '--appendonly', 'no'] : []),
+    ...['--loglevel', 'warning'],
     ...(options.password === undefined ? [] : ['--requirepass', options.password]),
     ...(options.args ?? []),
   ]

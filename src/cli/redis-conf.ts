@@ -1,0 +1,93 @@
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { OptionError } from '../core/errors.ts'
+import {
+  type ConfKind,
+  type ConfOptions,
+  redisConf,
+  sentinelConf,
+} from '../operations/redis-conf/redis-conf.ts'
+
+interface ConfFlags {
+  readonly for: ConfKind
+  readonly memory?: number
+  readonly processes: number
+  readonly durable?: true
+  readonly expiry: ConfOptions['expiry']
+  readonly tls?: true
+  readonly sentinel?: true
+  readonly masterName: string
+}
+
+const HELP = `
+Prints a configuration with the reason of each line, for Redis 7.0 and later and for Valkey. Addresses, certificates and
+passwords are yours to put in.
+
+Examples:
+  $ sojourn redis-conf --memory 16gb > /etc/redis/redis.conf
+  $ sojourn redis-conf --for sentinel --memory 16gb --durable --tls
+  $ sojourn redis-conf --for sentinel --sentinel > /etc/redis/sentinel.conf
+  $ sojourn redis-conf --for cluster --memory 8gb --processes 400
+
+Exit code: 0, 2 usage.`
+
+export function redisConfCommand(): Command {
+  return new Command('redis-conf')
+    .description('A server configuration for sessions, with reasons.')
+    .addOption(
+      new Option('--for <kind>', 'what the server is part of')
+        .choices(['single', 'sentinel', 'cluster'])
+        .default('single'),
+    )
+    .addOption(
+      new Option('--memory <size>', 'of the machine or container: 512mb, 16gb').argParser(
+        parseSize,
+      ),
+    )
+    .addOption(
+      new Option('--processes <n>', 'of applications, on all nodes')
+        .argParser(parseCount)
+        .default(20),
+    )
+    .option('--durable', 'sign-outs and changes must survive the loss of a server')
+    .addOption(
+      new Option('--expiry <how>', 'as the option of createSessions')
+        .choices(['off', 'notify', 'reliable'])
+        .default('off'),
+    )
+    .option('--tls', 'only TLS')
+    .option('--sentinel', 'the configuration of a Sentinel instead of a server')
+    .option('--master-name <name>', 'what the Sentinels call the primary', 'mymaster')
+    .addHelpText('after', HELP)
+    .action(run)
+}
+
+const UNITS: Readonly<Record<string, number>> = { mb: 2 ** 20, gb: 2 ** 30 }
+
+function parseSize(text: string): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)\s*(mb|gb)$/i.exec(text) ?? []
+  if (unit !== undefined) return Math.floor(Number(number) * (UNITS[unit.toLowerCase()] ?? 0))
+  throw new InvalidArgumentError('it takes a size as 512mb or 16gb.')
+}
+
+function parseCount(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('it takes a whole number from 1 on.')
+}
+
+function run(flags: ConfFlags): void {
+  const { memory, processes, expiry, masterName } = flags
+  const tls = flags.tls === true
+  if (flags.sentinel === true) return void process.stdout.write(sentinelConf({ masterName, tls }))
+  if (memory === undefined) {
+    throw new OptionError('--memory', 'is needed: that of the machine, or of the container')
+  }
+  const options = {
+    kind: flags.for,
+    memory,
+    processes,
+    expiry,
+    tls,
+    durable: flags.durable === true,
+  }
+  process.stdout.write(redisConf(options))
+}

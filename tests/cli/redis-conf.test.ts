@@ -1,0 +1,123 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import type { RedisSource } from '../../src/engines/redis/options.ts'
+import { examine } from '../../src/operations/doctor/examine.ts'
+import {
+  type ConfOptions,
+  redisConf,
+  sentinelConf,
+} from '../../src/operations/redis-conf/redis-conf.ts'
+import { runCli } from '../support/cli.ts'
+import { type RedisServer, startRedis } from '../support/redis-server.ts'
+import { until } from '../support/until.ts'
+
+const GIB = 2 ** 30
+const OPTIONS: ConfOptions = {
+  ...{ kind: 'single', memory: 2 * GIB, processes: 20, durable: false, expiry: 'off', tls: false },
+}
+
+const ends: (() => Promise<void>)[] = []
+afterEach(async () => {
+  await Promise.all(ends.splice(0).map((end) => end()))
+})
+
+async function start(options: Parameters<typeof startRedis>[0]): Promise<RedisServer> {
+  const server = await startRedis(options)
+  ends.push(() => server.stop())
+  return server
+}
+
+/** What doctor says, but of this release of the server, of who asks, and of what a busy machine holds up. */
+async function found(redis: RedisSource, durable: boolean, expiry: ConfOptions['expiry'] = 'off') {
+  const { results } = await examine(redis, {
+    ...{
+      prefix: 'sj',
+      durable,
+      expiry,
+      window: 100,
+      commandTimeout: 5_000,
+      readFile: () => undefined,
+    },
+  })
+  const others = new Set(['ver.cve', 'sec.open', 'lat.slow', 'lat.rtt'])
+  return results
+    .filter(({ id, findings }) => findings.length > 0 && !others.has(id))
+    .map(({ id }) => id)
+}
+
+describe('sojourn redis-conf', () => {
+  it('one server starts with it, and doctor has nothing to say but that it is alone', async () => {
+    const { stdout, code } = await runCli(['redis-conf', '--memory', '2gb', '--expiry', 'notify'])
+    expect(code).toBe(0)
+    const server = await start({ config: stdout })
+    expect(await found(server.url, false, 'notify')).toEqual(['repl.count'])
+    expect(await server.cli('CONFIG', 'GET', 'maxmemory')).toContain(String(1_433 * 2 ** 20))
+    expect(await server.cli('CONFIG', 'GET', 'appendonly')).toContain('yes')
+  })
+
+  it('servers with Sentinels start with it, and doctor has nothing to say', async () => {
+    const config = redisConf({ ...OPTIONS, kind: 'sentinel', durable: true })
+    const primary = await start({ tcp: true, config })
+    const replica = await start({
+      tcp: true,
+      config,
+      args: ['--replicaof', '127.0.0.1', String(primary.port)],
+    })
+    const { stdout } = await runCli([
+      'redis-conf',
+      '--for',
+      'sentinel',
+      '--sentinel',
+      '--master-name',
+      'shop',
+    ])
+    expect(stdout).toBe(sentinelConf({ masterName: 'shop', tls: false }))
+    const sentinel = stdout.replace('127.0.0.1 6379', `127.0.0.1 ${primary.port}`)
+    const sentinels = await Promise.all([0, 1, 2].map(() => start({ tcp: true, sentinel })))
+    await until(async () => (await replica.cli('INFO', 'replication')).includes('link_status:up'))
+    const redis = {
+      sentinels: sentinels.map(({ port }) => `127.0.0.1:${port}`),
+      masterName: 'shop',
+    }
+    // They take a while to find each other.
+    await until(async () => (await found(redis, true)).length === 0)
+    expect(await primary.cli('CONFIG', 'GET', 'min-replicas-to-write')).toContain('1')
+  })
+
+  it('a node of a Cluster starts with it', async () => {
+    const server = await start({ tcp: true, config: redisConf({ ...OPTIONS, kind: 'cluster' }) })
+    await server.cli('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+    await until(async () => (await server.cli('CLUSTER', 'INFO')).includes('cluster_state:ok'))
+    const redis = { cluster: [`127.0.0.1:${server.port}`] }
+    expect(await found(redis, false)).toEqual(['clu.replica', 'repl.count'])
+  })
+
+  it('has certificates where TLS is asked for, and no plain port', () => {
+    const lines = redisConf({ ...OPTIONS, kind: 'cluster', tls: true }).split('\n')
+    expect(lines).toEqual(
+      expect.arrayContaining(['port 0', 'tls-port 6379', 'tls-cluster yes', 'tls-replication yes']),
+    )
+    expect(sentinelConf({ masterName: 'm', tls: true })).toContain('tls-port 26379')
+  })
+
+  it('grows with the machine and the applications', () => {
+    const value = (name: string, options: Partial<ConfOptions>) =>
+      new RegExp(`^${name} (.*)$`, 'm').exec(redisConf({ ...OPTIONS, ...options }))?.[1]
+    expect(value('maxmemory', { memory: 16 * GIB })).toBe('11468mb')
+    expect(value('maxclients', { processes: 20 })).toBe('1000')
+    expect(value('maxclients', { processes: 2_000 })).toBe('12200')
+    expect(value('tracking-table-max-keys', { processes: 500 })).toBe('5000000')
+    expect(value('notify-keyspace-events', {})).toBe('""')
+  })
+
+  it('refuses what it cannot work with', async () => {
+    for (const args of [
+      [],
+      ['--memory', '1mb'],
+      ['--memory', 'much'],
+      ['--memory', '1gb', '--processes', '0'],
+      ['--for', 'fun', '--memory', '1gb'],
+    ]) {
+      expect(await runCli(['redis-conf', ...args])).toMatchObject({ code: 2, stdout: '' })
+    }
+  })
+})
