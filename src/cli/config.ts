@@ -15,7 +15,8 @@ export interface CommonFlags {
 export interface FileConfig {
   readonly redis?: RedisSource
   readonly prefix?: string
-  readonly secrets?: unknown
+  readonly secrets?: string | readonly string[]
+  readonly pepper?: string
   readonly expiry?: 'off' | 'notify' | 'reliable'
   readonly durability?: Durability
 }
@@ -59,10 +60,14 @@ export async function configuredOrNothing(
   flags: CommonFlags,
 ): Promise<FileConfig & { readonly prefix: string }> {
   const file = await readFile(flags.config)
+  // Not among the arguments: those everybody sees who may list processes.
+  const { SOJOURN_SECRETS: secrets, SOJOURN_PEPPER: pepper } = process.env
   const redis = flags.redis === undefined ? file.redis : redisOf('--redis', flags.redis)
   return {
     ...file,
     ...(redis === undefined ? {} : { redis }),
+    ...(secrets ? { secrets: secretsOf(secrets) } : {}),
+    ...(pepper ? { pepper } : {}),
     prefix: flags.prefix ?? file.prefix ?? 'sj',
   }
 }
@@ -74,6 +79,16 @@ export function redisOf(option: string, text: string): RedisSource {
     return JSON.parse(text) as RedisSource
   } catch {
     throw new OptionError(option, 'begins like JSON and is none')
+  }
+}
+
+/** One, or a JSON list of them, as it is for `createSessions`. */
+function secretsOf(text: string): string | readonly string[] {
+  if (!text.startsWith('[')) return text
+  try {
+    return JSON.parse(text) as readonly string[]
+  } catch {
+    throw new OptionError('SOJOURN_SECRETS', 'begins like a JSON list and is none')
   }
 }
 

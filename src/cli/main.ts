@@ -3,8 +3,11 @@ import { Command, CommanderError } from 'commander'
 import { aclCommand } from './acl.ts'
 import { doctorCommand } from './doctor.ts'
 import { exitCodeOf } from './exit-codes.ts'
+import { inspectCommand } from './inspect.ts'
+import { lsCommand } from './ls.ts'
 import { migrateCommand } from './migrate.ts'
 import { redisConfCommand } from './redis-conf.ts'
+import { revokeCommand } from './revoke.ts'
 import { version } from './version.ts'
 
 const program = new Command('sojourn')
@@ -13,10 +16,11 @@ const program = new Command('sojourn')
   .exitOverride()
   .configureHelp({ showGlobalOptions: true })
 
-program.addCommand(aclCommand())
-program.addCommand(doctorCommand())
-program.addCommand(redisConfCommand())
-program.addCommand(migrateCommand())
+const commands = [
+  ...[lsCommand, inspectCommand, revokeCommand],
+  ...[doctorCommand, aclCommand, redisConfCommand, migrateCommand],
+]
+for (const make of commands) program.addCommand(make())
 for (const command of program.commands) command.exitOverride()
 
 try {

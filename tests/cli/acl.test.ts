@@ -89,7 +89,7 @@ describe('sojourn acl', () => {
     for (const [command, ...args] of [
       ['SET', 'sj:x', 'y'],
       ['CONFIG', 'SET', 'timeout', '1'],
-      ['EVAL', 'x', '0'],
+      ['DEL', 'sj:x'],
     ]) {
       expect(await server.cli('ACL', 'DRYRUN', 'oncall', String(command), ...args)).toContain(
         'no permissions',

@@ -43,8 +43,8 @@ export const PERMISSIONS: readonly Permission[] = [
   ...of('sessions ops', { hgetall: 'K' }),
   ...of('sessions', { hincrby: 'K f 1', hkeys: 'K' }),
   ...of('sessions ops', { hlen: 'K' }),
+  ...of('sessions ops', { hscan: 'K 0' }),
   ...of('sessions', {
-    hscan: 'K 0',
     hrandfield: 'K',
     hset: 'K f v',
     hdel: 'K f',
@@ -67,7 +67,8 @@ export const PERMISSIONS: readonly Permission[] = [
     xclaim: 'K g c 0 1-1',
     xack: 'K g 1-1',
   }),
-  ...of('sessions', { evalsha: 's 1 K', eval: 's 1 K' }),
+  // A script may only do what its caller may.
+  ...of('sessions ops', { evalsha: 's 1 K', eval: 's 1 K' }),
   ...of('durability', { wait: '1 1' }),
   { command: 'waitaof', features: ['durability'], args: ['1', '0', '1'], isNew: true },
   ...of('sentinel', { role: '' }),
@@ -82,6 +83,7 @@ export const PERMISSIONS: readonly Permission[] = [
   },
   ...of('ops', {
     ping: '',
+    dbsize: '',
     strlen: 'K',
     info: '',
     'config|get': '*',

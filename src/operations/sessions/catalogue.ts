@@ -1,0 +1,256 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { codecs } from '../../core/codec.ts'
+import {
+  type Engine,
+  hasListing,
+  isTrail,
+  type Listing,
+  type SessionId,
+} from '../../core/engine.ts'
+import { OptionError } from '../../core/errors.ts'
+import { createKeyring, type Keyring } from '../../core/keyring.ts'
+import {
+  addressOf,
+  authenticatedAtOf,
+  deviceOf,
+  kindOf,
+  levelOf,
+  type Meta,
+  NO_META,
+  principalOf,
+} from '../../core/meta.ts'
+import type { Revoked, SessionInfo } from '../../core/principal-sessions.ts'
+import { type Opened, openRecord, type RejectReason, readHeader } from '../../core/record.ts'
+import { isSessionId } from '../../core/token.ts'
+import { successorOf } from '../../core/trail.ts'
+import { Deployment } from '../../engines/redis/deployment.ts'
+import { createSessions, type RedisSource, redisEngine, type Sessions } from '../../index.ts'
+
+export interface CatalogueOptions {
+  readonly redis: RedisSource
+  readonly prefix: string
+  /** As given to `createSessions`: without them nothing of what is sealed is seen, and no principal is found. */
+  readonly secrets?: string | readonly string[] | undefined
+  readonly pepper?: string | undefined
+}
+
+/** What is seen of a session without its secrets. Times are milliseconds since the epoch. */
+export interface SessionSummary {
+  readonly id: SessionId
+  readonly createdAt: number
+  /** To the part of the idle timeout after which activity is written down. */
+  readonly lastActiveAt: number
+  readonly expiresAt: number
+  readonly deadline: number
+  /** As stored. */
+  readonly bytes: number
+  readonly signedIn: boolean
+  /** Who is signed in, where the secrets are at hand and open it. */
+  readonly principal: string | undefined
+}
+
+export interface SessionDetails extends SessionSummary {
+  readonly revision: number
+  /** Milliseconds. */
+  readonly idleTimeout: number
+  /** Of the application's data. */
+  readonly version: number
+  /** Why it does not open; absent where it does. */
+  readonly closed: RejectReason | 'no secrets' | undefined
+  readonly kind: string | undefined
+  readonly device: string | undefined
+  readonly address: string | undefined
+  readonly level: number | undefined
+  readonly authenticatedAt: number | undefined
+  readonly attributes: readonly AttributeDetails[]
+}
+
+export interface AttributeDetails {
+  readonly name: string
+  readonly type: string
+  /** As encoded, before compression. */
+  readonly bytes: number
+  readonly value: unknown
+}
+
+export interface SessionFilter {
+  readonly signedIn?: boolean | undefined
+  /** Nobody has come for so long, milliseconds. */
+  readonly idleFor?: number | undefined
+  /** Made so long ago, milliseconds. */
+  readonly olderThan?: number | undefined
+  /** Bytes, as stored. */
+  readonly largerThan?: number | undefined
+}
+
+export interface PassOptions {
+  /** Sessions a second, at most. */
+  readonly rate?: number | undefined
+  /** Told after each page how many have been looked at. */
+  readonly looked?: (count: number) => void
+}
+
+/** Of each command, milliseconds. */
+const COMMAND_TIMEOUT = 5_000
+/** Ids are ended without secrets; `createSessions` wants some. */
+const NO_SECRET = '-'.repeat(32)
+
+/** All sessions under a prefix, for those who look at them from outside. It writes nothing, but ends what it is told to end. */
+export class Catalogue {
+  readonly #options: CatalogueOptions
+  readonly #engine: Engine & Listing
+  readonly #keyring: Keyring | undefined
+  readonly #sessions: Sessions
+
+  /** @throws OptionError */
+  constructor(options: CatalogueOptions) {
+    const { redis, prefix, secrets, pepper } = options
+    const list = secrets === undefined ? undefined : [secrets].flat()
+    this.#options = options
+    this.#keyring = list === undefined ? undefined : createKeyring(list)
+    const engine = redisEngine({ redis, prefix, nearCache: false, commandTimeout: COMMAND_TIMEOUT })
+    if (!hasListing(engine)) throw new TypeError('this engine lists its sessions')
+    this.#engine = engine
+    this.#sessions = createSessions({
+      engine,
+      secrets: list ?? NO_SECRET,
+      ...(pepper === undefined ? {} : { pepper }),
+    })
+  }
+
+  /** Keys of all servers: about as many as there are sessions and principals. */
+  async size(): Promise<number> {
+    const { redis, prefix } = this.#options
+    const deployment = new Deployment(redis, { prefix, commandTimeout: COMMAND_TIMEOUT })
+    try {
+      return await deployment.size()
+    } finally {
+      deployment.close()
+    }
+  }
+
+  /**
+   * All that the filter lets through, page after page. What is there all the while comes once at least.
+   * @throws StoreUnavailableError, StoreRefusedError
+   */
+  async *list(
+    filter: SessionFilter = {},
+    { rate, looked = () => undefined }: PassOptions = {},
+  ): AsyncGenerator<readonly SessionSummary[]> {
+    let count = 0
+    const started = performance.now()
+    for await (const page of this.#engine.scan()) {
+      count += page.length
+      yield page.flatMap(({ id, record, ttl }) => {
+        const summary = this.#summaryOf(id, record, ttl)
+        return summary !== undefined && this.#isWanted(summary, filter) ? [summary] : []
+      })
+      looked(count)
+      const ahead = rate === undefined ? 0 : (count / rate) * 1_000 - (performance.now() - started)
+      if (ahead > 0) await sleep(ahead)
+    }
+  }
+
+  /**
+   * Of one principal, oldest first: by their list, however many sessions there are.
+   * @throws OptionError without secrets; StoreUnavailableError, StoreRefusedError
+   */
+  async of(principal: string): Promise<SessionInfo[]> {
+    this.#requireSecrets()
+    return this.#sessions.of(principal).list()
+  }
+
+  /** @returns nothing where there is none; also by its id of before a rotation */
+  async inspect(id: SessionId): Promise<SessionDetails | undefined> {
+    if (!isSessionId(id))
+      throw new OptionError('id', 'takes the public id of a session, 25 characters')
+    const stored = await this.#engine.load(id)
+    if (stored === undefined) return undefined
+    if (isTrail(stored.record)) {
+      const successor = successorOf(stored.record)
+      return successor === undefined ? undefined : this.inspect(successor)
+    }
+    const summary = this.#summaryOf(id, stored.record, stored.ttl)
+    const header = readHeader(stored.record)
+    if (summary === undefined || header === undefined) return undefined
+    const { revision, idleTimeout, schema } = header
+    const opened = this.#open(id, stored.record)
+    const isOpen = opened?.status === 'open'
+    const meta: Meta = isOpen ? opened.meta : NO_META
+    return {
+      ...summary,
+      ...{ revision, idleTimeout, version: schema },
+      closed: isOpen ? undefined : (opened?.reason ?? 'no secrets'),
+      kind: kindOf(meta),
+      device: deviceOf(meta),
+      address: addressOf(meta),
+      level: levelOf(meta),
+      authenticatedAt: authenticatedAtOf(meta),
+      attributes: isOpen ? [...opened.attributes].map(detailsOf) : [],
+    }
+  }
+
+  /** @returns false when there is none */
+  async revoke(id: SessionId): Promise<boolean> {
+    return (await this.#sessions.revoke(id)) !== false
+  }
+
+  /** @throws OptionError without secrets; StoreUnavailableError, StoreRefusedError */
+  revokeAllOf(principal: string): Promise<Revoked> {
+    this.#requireSecrets()
+    return this.#sessions.of(principal).revokeAll()
+  }
+
+  close(): Promise<void> {
+    return this.#sessions.close()
+  }
+
+  #open(id: SessionId, record: Uint8Array): Opened | undefined {
+    if (this.#keyring === undefined) return undefined
+    return openRecord(record, { keyring: this.#keyring, id, token: undefined })
+  }
+
+  #summaryOf(id: SessionId, record: Uint8Array, ttl: number): SessionSummary | undefined {
+    const header = readHeader(record)
+    if (header === undefined) return undefined
+    const { createdAt, deadline, idleTimeout, ownerTag } = header
+    const expiresAt = this.#engine.now() + ttl
+    const opened = ownerTag === undefined ? undefined : this.#open(id, record)
+    return {
+      ...{ id, createdAt, deadline, expiresAt, bytes: record.length },
+      lastActiveAt: Math.max(createdAt, expiresAt - idleTimeout),
+      signedIn: ownerTag !== undefined,
+      principal: opened?.status === 'open' ? principalOf(opened.meta) : undefined,
+    }
+  }
+
+  #isWanted(session: SessionSummary, filter: SessionFilter): boolean {
+    const now = this.#engine.now()
+    const { signedIn, idleFor, olderThan, largerThan } = filter
+    return (
+      (signedIn === undefined || session.signedIn === signedIn) &&
+      (idleFor === undefined || now - session.lastActiveAt >= idleFor) &&
+      (olderThan === undefined || now - session.createdAt >= olderThan) &&
+      (largerThan === undefined || session.bytes > largerThan)
+    )
+  }
+
+  #requireSecrets(): void {
+    if (this.#keyring !== undefined) return
+    throw new OptionError(
+      'secrets',
+      'are needed to find a principal: SOJOURN_SECRETS, or `secrets` in the sojourn.config file; and `pepper`, if there is one',
+    )
+  }
+}
+
+function detailsOf([name, value]: [string, unknown]): AttributeDetails {
+  return { name, type: typeOf(value), bytes: codecs.messagepack.encodedSize(value), value }
+}
+
+function typeOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (typeof value !== 'object') return typeof value
+  const name = value.constructor?.name
+  return name === undefined || name === 'Object' ? 'object' : name.toLowerCase()
+}

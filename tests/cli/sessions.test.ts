@@ -1,0 +1,228 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Sessions } from '../../src/core/sessions.ts'
+import { createSessions } from '../../src/create-sessions.ts'
+import { aclRules } from '../../src/operations/acl/acl.ts'
+import { runCli } from '../support/cli.ts'
+import { type RedisServer, startRedis } from '../support/redis-server.ts'
+import { SECRET, signIn } from '../support/requests.ts'
+
+interface Data {
+  theme: string
+  cart: readonly object[]
+}
+
+let server: RedisServer
+let sessions: Sessions<Data>
+let folder: string
+
+beforeAll(async () => {
+  server = await startRedis()
+  folder = mkdtempSync(join(tmpdir(), 'sj-cli-'))
+})
+
+afterAll(async () => {
+  await server.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+beforeEach(async () => {
+  await server.cli('FLUSHALL')
+  sessions = createSessions<Data>({ redis: server.url, secrets: [SECRET], audit: true })
+})
+
+afterEach(() => sessions.close())
+
+const plainly = (...args: string[]) =>
+  runCli(args, { env: { SOJOURN_REDIS: server.url }, cwd: folder })
+const knowing = (...args: string[]) =>
+  runCli(args, { env: { SOJOURN_REDIS: server.url, SOJOURN_SECRETS: SECRET }, cwd: folder })
+
+const lines = (text: string) => text.split('\n').filter((line) => line !== '')
+
+async function open(token: string) {
+  const session = await sessions.open(token, { fresh: true })
+  if (session.id === undefined) throw new Error('there is no session')
+  return { id: session.id, token }
+}
+
+describe('sojourn ls', () => {
+  it('shows ids without the secrets, and users with them, and never a token', async () => {
+    const ada = await open(await signIn(sessions, { theme: 'dark' }, 'ada'))
+    const nobody = await open(await signIn(sessions, { theme: 'light' }))
+    const { stdout, stderr, code } = await plainly('ls')
+    expect(code).toBe(0)
+    expect(lines(stdout)).toHaveLength(3)
+    expect(stdout).toMatch(new RegExp(`${ada.id}\\s+signed in`))
+    expect(stdout).toMatch(new RegExp(`${nobody.id}\\s+–`))
+    expect(stderr).toContain('2 of 2 sessions')
+    const known = await knowing('ls')
+    expect(known.stdout).toMatch(new RegExp(`${ada.id}\\s+ada`))
+    for (const { token } of [ada, nobody]) expect(known.stdout + stdout).not.toContain(token)
+  })
+
+  it('filters, limits, and writes a line of JSON for each', async () => {
+    const ada = await open(await signIn(sessions, { theme: 'dark' }, 'ada'))
+    await signIn(sessions, { theme: 'light' })
+    const large = await open(
+      await signIn(sessions, { cart: Array.from({ length: 300 }, () => ({ n: Math.random() })) }),
+    )
+    const ids = async (...args: string[]) =>
+      lines((await plainly('ls', '--json', ...args)).stdout).map((line) => JSON.parse(line).id)
+    expect(await ids('--signed-in')).toEqual([ada.id])
+    expect(await ids('--anonymous')).toHaveLength(2)
+    expect(await ids('--larger-than', '1000')).toEqual([large.id])
+    expect(await ids('--limit', '1')).toHaveLength(1)
+    expect(await ids('--limit', '0')).toHaveLength(3)
+    expect(await ids('--idle-for', '1h')).toEqual([])
+    expect((await plainly('ls', '--idle-for', '1h')).code).toBe(1)
+  })
+
+  it('finds the sessions of a user by their list', async () => {
+    const session = await sessions.open()
+    await session.login('ada', { device: 'Firefox \u001b[31m', address: '10.0.0.7' })
+    const { stdout, code } = await knowing('ls', '--principal', 'ada')
+    expect(code).toBe(0)
+    expect(stdout).toContain('10.0.0.7')
+    // What a stranger has named their device must not steer a terminal.
+    expect(stdout).toContain('Firefox ·[31m')
+    expect(await knowing('ls', '--principal', 'bob')).toMatchObject({ code: 1, stdout: '' })
+    expect(await plainly('ls', '--principal', 'ada')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('SOJOURN_SECRETS'),
+    })
+  })
+
+  it('goes as fast as it is told', async () => {
+    for (let i = 0; i < 20; i++) await signIn(sessions, { theme: 'dark' })
+    const started = performance.now()
+    await plainly('ls', '--rate', '20')
+    expect(performance.now() - started).toBeGreaterThan(900)
+  })
+})
+
+describe('sojourn inspect', () => {
+  it('shows what there is, values only when they are asked for', async () => {
+    const { id, token } = await open(
+      await signIn(sessions, { theme: 'very-dark', cart: [{ sku: 'A-1' }] }, 'ada'),
+    )
+    const closed = await plainly('inspect', id)
+    expect(closed.stdout).toContain('signed in')
+    expect(closed.stdout).toContain('Its attributes are sealed')
+    const masked = await knowing('inspect', id)
+    expect(masked.stdout).toMatch(/theme\s+string\s+10/)
+    expect(masked.stdout).toMatch(/cart\s+array/)
+    expect(masked.stdout).not.toContain('very-dark')
+    expect(
+      JSON.parse((await knowing('inspect', id, '--json')).stdout).attributes[0],
+    ).not.toHaveProperty('value')
+    const whole = await knowing('inspect', id, '--values')
+    expect(whole.stdout).toContain("'very-dark'")
+    expect(whole.stdout).not.toContain(token)
+    // A look is no activity.
+    const [before] = await sessions.of('ada').list()
+    await knowing('inspect', id)
+    expect((await sessions.of('ada').list())[0]?.lastActiveAt).toBeCloseTo(
+      before?.lastActiveAt ?? 0,
+      -2,
+    )
+  })
+
+  it('says that there is none, and what is no id', async () => {
+    const { id } = await open(await signIn(sessions, { theme: 'x' }))
+    expect(await plainly('inspect', id.slice(0, 3) + '0'.repeat(22))).toMatchObject({
+      code: 1,
+      stdout: '',
+    })
+    expect(await plainly('inspect', 'x')).toMatchObject({ code: 2 })
+  })
+
+  it('follows a rotation, and says why something does not open', async () => {
+    const strict = createSessions<Data>({ redis: server.url, secrets: [SECRET], seal: 'token' })
+    const token = await signIn(strict, { theme: 'dark' })
+    const session = await strict.open(token)
+    const former = session.id as string
+    await session.rotate()
+    const { stdout } = await knowing('inspect', former)
+    expect(stdout).toContain(String(session.id))
+    expect(stdout).toContain('opens only with its token')
+    await strict.close()
+  })
+})
+
+describe('sojourn revoke', () => {
+  it('ends by id, by user, by filter and all; dry runs end nothing', async () => {
+    const [one, two] = [
+      await open(await signIn(sessions, { theme: 'x' })),
+      await open(await signIn(sessions, { theme: 'x' })),
+    ]
+    for (let i = 0; i < 3; i++) await signIn(sessions, { theme: 'x' }, 'ada')
+    const left = async () => lines((await plainly('ls', '--json', '--limit', '0')).stdout).length
+    expect(await plainly('revoke', '--all', '--dry-run')).toMatchObject({
+      code: 0,
+      stdout: '5 would end\n',
+    })
+    expect(await left()).toBe(5)
+    expect(await plainly('revoke', one.id)).toMatchObject({
+      code: 0,
+      stdout: '1 of 1 have ended\n',
+    })
+    expect((await sessions.open(one.token)).id).toBeUndefined()
+    expect(await plainly('revoke', one.id)).toMatchObject({ code: 1 })
+    expect(
+      JSON.parse((await knowing('revoke', '--principal', 'ada', '--yes', '--json')).stdout),
+    ).toEqual({ found: 3, revoked: 3 })
+    expect(await left()).toBe(1)
+    expect(await plainly('revoke', '--signed-in', '--yes')).toMatchObject({ code: 1 })
+    expect(await plainly('revoke', '--anonymous', '--yes')).toMatchObject({
+      code: 0,
+      stdout: '1 of 1 have ended\n',
+    })
+    expect((await sessions.open(two.token)).id).toBeUndefined()
+  })
+
+  it('asks, and without somebody to answer ends nothing', async () => {
+    const { token } = await open(await signIn(sessions, { theme: 'x' }))
+    expect(await plainly('revoke', '--all')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--yes'),
+    })
+    expect(await plainly('revoke')).toMatchObject({ code: 2 })
+    expect(await plainly('revoke', '--all', '--principal', 'ada', '--yes')).toMatchObject({
+      code: 2,
+    })
+    expect((await sessions.open(token, { fresh: true })).id).toBeDefined()
+  })
+
+  it('reads the secrets from sojourn.config too', async () => {
+    await signIn(sessions, { theme: 'x' }, 'ada')
+    const config = join(folder, 'sojourn.config.mjs')
+    writeFileSync(config, `export default { redis: '${server.url}', secrets: ['${SECRET}'] }`)
+    const { stdout } = await runCli(['revoke', '--principal', 'ada', '--yes'], { cwd: folder })
+    rmSync(config)
+    expect(stdout).toBe('1 of 1 have ended\n')
+  })
+})
+
+it('needs no more rights than sojourn acl gives to look', async () => {
+  await signIn(sessions, { theme: 'dark' }, 'ada')
+  await server.cli(
+    'ACL',
+    'SETUSER',
+    ...aclRules({ role: 'ops', user: 'oncall', prefix: 'sj', features: [], database: 0 }),
+  )
+  const redis = JSON.stringify({
+    socket: server.socketPath,
+    username: 'oncall',
+    password: 'password',
+  })
+  const env = { SOJOURN_REDIS: redis, SOJOURN_SECRETS: SECRET }
+  const { stdout, code } = await runCli(['ls', '--json'], { env })
+  expect(code).toBe(0)
+  const { id } = JSON.parse(stdout)
+  expect(await runCli(['inspect', id], { env })).toMatchObject({ code: 0 })
+  expect(await runCli(['ls', '--principal', 'ada'], { env })).toMatchObject({ code: 0 })
+  expect(await runCli(['revoke', id], { env })).toMatchObject({ code: 4 })
+})
