@@ -49,7 +49,10 @@ async function run(id: string, flags: InspectFlags): Promise<void> {
 
 function masked(session: SessionDetails, isOpen: boolean): object {
   if (isOpen) return session
-  return { ...session, attributes: session.attributes.map(({ value: _, ...rest }) => rest) }
+  return {
+    ...session,
+    attributes: session.attributes.map(({ name, type, bytes }) => ({ name, type, bytes })),
+  }
 }
 
 function render(session: SessionDetails, isOpen: boolean): string {
