@@ -189,16 +189,27 @@ export class Exchange<Data extends object> {
   assign(principal: string, options: LoginOptions<object>): Promise<void> {
     const { repository, note } = this.#state
     const plan = loginPlan(repository.settings, principal, options, note)
-    const isKnown = this.owner === principal
+    const isKnown = this.#owner === principal
     // It is no sign-in, and no session more.
     const limit = isKnown ? undefined : plan.limit
     return this.#state.login({ ...plan, limit, keep: 'all', follows: true, isKnown })
   }
 
   /** Whose session it is by what is stored of it, and by the rule of `Sessions.ownedBy`. */
-  get owner(): string | undefined {
+  get #owner(): string | undefined {
     const { live, repository } = this.#state
     return live && repository.ownerOf?.(live.attributes())
+  }
+
+  /**
+   * Whether its data, which name this principal or nobody, make it another's than it is: then `assign` or `disown` is
+   * due. What this request has not changed says nothing of who has signed in by other means; and one that somebody has
+   * ended is nobody's any more.
+   */
+  isAnothers(named: string | undefined): boolean {
+    const { principal } = this.session
+    if (this.ended || named === principal) return false
+    return principal === undefined || named !== this.#owner
   }
 
   /** Whether someone else has ended or replaced the session: what this request changes is dropped. */

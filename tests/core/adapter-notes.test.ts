@@ -210,6 +210,63 @@ describe('assign', () => {
   })
 })
 
+describe('data that name a principal', () => {
+  const owner = (data: ReadonlyMap<string, unknown>): string | undefined =>
+    data.get('user') as string | undefined
+
+  /** Of a session that is ada's, with data that name `stored`. */
+  const opened = async (stored: string | undefined) => {
+    const { sessions, enter, leave } = setUp()
+    sessions.ownedBy(owner)
+    const first = await enter()
+    await first.session.login('ada')
+    if (stored !== undefined) first.session.set('user', stored)
+    return enter(await leave(first))
+  }
+
+  it('make it theirs where they name another than it is', async () => {
+    const { enter } = setUp()
+    const nobodys = await enter()
+    expect(nobodys.isAnothers('ada')).toBe(true)
+    expect(nobodys.isAnothers(undefined)).toBe(false)
+    const exchange = await opened('ada')
+    expect(exchange.isAnothers('ada')).toBe(false)
+    expect(exchange.isAnothers('bob')).toBe(true)
+    expect(exchange.isAnothers(undefined)).toBe(true)
+  })
+
+  it('make it theirs though they were stored before anybody looked for a principal', async () => {
+    const { sessions, enter, leave } = setUp()
+    const first = await enter()
+    first.session.set('user', 'ada')
+    const cookie = await leave(first)
+    sessions.ownedBy(owner)
+    expect((await enter(cookie)).isAnothers('ada')).toBe(true)
+  })
+
+  it('say nothing of who has signed in by other means while they are as they were stored', async () => {
+    const without = await opened(undefined)
+    expect(without.isAnothers(undefined)).toBe(false)
+    expect(without.isAnothers('bob')).toBe(true)
+    const former = await opened('bob')
+    expect(former.isAnothers('bob')).toBe(false)
+    expect(former.isAnothers(undefined)).toBe(true)
+  })
+
+  it('make nobody’s session of one that somebody has ended meanwhile anybody’s', async () => {
+    const { sessions, enter, leave } = setUp()
+    sessions.ownedBy(owner)
+    const first = await enter()
+    await first.session.login('ada')
+    const late = await enter(await leave(first))
+    await sessions.of('ada').revokeAll()
+    late.session.set('user', 'ada')
+    await late.commit()
+    expect(late.ended).toBe(true)
+    expect(late.isAnothers('ada')).toBe(false)
+  })
+})
+
 describe('deliver', () => {
   it('says whether the browser holds the token; without a session there is nothing', async () => {
     const { enter } = setUp()

@@ -419,15 +419,8 @@ export class Visit implements ResponseExchange, Home {
     return principalFrom(principal(session))
   }
 
-  /**
-   * Whether it is to be another principal's than it is. What this request has not changed says nothing of who has signed in by
-   * other means; and one that somebody has ended is nobody's any more.
-   */
   #isOthers(session: CompatSession): boolean {
-    const named = this.#principalOf(session)
-    const { principal } = this.#attributes
-    if (this.#exchange.ended || named === principal) return false
-    return principal === undefined || named !== this.#exchange.owner
+    return this.#exchange.isAnothers(this.#principalOf(session))
   }
 
   async #store(session: CompatSession, held: Held, explicit: boolean): Promise<void> {
