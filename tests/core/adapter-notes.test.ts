@@ -183,10 +183,17 @@ describe('assign', () => {
 
   it('by what has been stored before, in parallel: one session, nothing lost, nobody turned away', async () => {
     const { sessions, other, enter, leave } = setUp({ maxSessions: 1 })
-    for (const each of [sessions, other]) each.ownedBy(owner)
+    const events: string[] = []
+    for (const each of [sessions, other]) {
+      each.ownedBy(owner)
+      each.on('login', ({ principal }) => events.push(`login ${principal}`))
+    }
     const first = await enter()
     first.session.set('user', 'ada')
     const cookie = await leave(first)
+    for (const each of [sessions, other]) {
+      each.on('changed', ({ attributes }) => events.push(...attributes))
+    }
     const parallel = await Promise.all(
       [sessions, other, sessions].map(async (at) => enter(cookie, at)),
     )
@@ -198,6 +205,9 @@ describe('assign', () => {
         return leave(exchange)
       }),
     )
+    // One sign-in, and what the two others have set.
+    expect(events.filter((event) => event.startsWith('login'))).toEqual(['login ada'])
+    expect(events.filter((event) => /^a\d$/.test(event))).toHaveLength(2)
     late.session.set('late', true)
     cookies.push(await leave(late))
     const data = { user: 'ada', a0: 0, a1: 1, a2: 2, late: true }
