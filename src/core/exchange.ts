@@ -6,8 +6,7 @@ import type { EventHub } from './events.ts'
 import type { Live } from './live.ts'
 import { type LoginOptions, loginPlan } from './login-options.ts'
 import type { OutagePolicy } from './outage.ts'
-import { withProperties } from './properties.ts'
-import { Session } from './session.ts'
+import { asProperties, Session } from './session.ts'
 import { cookieEnd, type SessionState } from './session-state.ts'
 
 const NO_COOKIES: readonly string[] = []
@@ -233,7 +232,7 @@ export class Exchange<Data extends object> {
 
   /** The session with its attributes as plain properties, made anew at each call. */
   withProperties(): object {
-    return withProperties(this.session, this.#state)
+    return asProperties(this.session, this.#state)
   }
 
   commit(): Promise<void> {
