@@ -9,7 +9,7 @@ import { type CompatOptions, settingsOf } from './options.ts'
 import { factsOf } from './parsed-cookies.ts'
 import { defineProperties } from './request-properties.ts'
 import { CompatSession } from './session.ts'
-import { SessionCookie } from './session-cookie.ts'
+import { SessionCookie, type SessionCookieOptions } from './session-cookie.ts'
 import type { Settings } from './settings.ts'
 import { endOnce } from './single-end.ts'
 import { CompatStore, type SessionRecord } from './store.ts'
@@ -42,12 +42,33 @@ export interface Compat {
     options: CompatOptions<Data>,
   ): CompatMiddleware<Data>
   /** What `req.session.cookie` is. */
-  readonly Cookie: typeof SessionCookie
-  /** What `req.session` is. */
-  readonly Session: typeof CompatSession
-  /** What `req.sessionStore` is. */
-  readonly Store: typeof CompatStore
-  readonly MemoryStore: typeof MemoryStore
+  readonly Cookie: new (
+    options?: SessionCookieOptions,
+  ) => SessionCookie
+  /** What `req.session` is, for `instanceof` and its prototype: requests make them. */
+  readonly Session: (abstract new (
+    ...none: never[]
+  ) => CompatSession) & {
+    readonly prototype: CompatSession
+  }
+  /** What `req.sessionStore` is, for `instanceof` and its prototype: `compat` makes it. */
+  readonly Store: (abstract new (
+    ...none: never[]
+  ) => CompatStore) & {
+    readonly prototype: CompatStore
+  }
+  readonly MemoryStore: new () => MemoryStore
+}
+
+/** The types by the names that express-session's have, for `import { compat as session }`: `session.SessionOptions`. */
+// biome-ignore lint/style/noNamespace: what stands at `session.Store` as a value stands there as a type
+export declare namespace compat {
+  type Cookie = SessionCookie
+  type CookieOptions = SessionCookieOptions
+  type MemoryStore = InstanceType<Compat['MemoryStore']>
+  type Session = CompatSession
+  type SessionOptions<Data extends object = Record<string, unknown>> = CompatOptions<Data>
+  type Store = CompatStore
 }
 
 export const compat: Compat = Object.assign(middlewareOf, {
