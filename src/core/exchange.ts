@@ -98,6 +98,12 @@ export class Exchange<Data extends object> {
     this.#state.request = request
   }
 
+  /** Of the cookie: its name, path and domain. Of two in one place the browser keeps the later one. */
+  get place(): string {
+    const { name, suffix } = this.#profile
+    return name + suffix.slice(0, suffix.indexOf('; HttpOnly'))
+  }
+
   /** Whether the answer depends on the session: it has been asked for, or something of it has been looked at. */
   get accessed(): boolean {
     return this.#state.used

@@ -10,6 +10,7 @@ import {
   removeBodyHeaders,
   withSessionHeaders,
 } from './headers.ts'
+import { warnSameCookie } from './same-cookie.ts'
 
 type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders'
 type Args = readonly unknown[]
@@ -35,7 +36,9 @@ export type ResponseExchange = Pick<
   | 'release'
   | 'abandon'
   | 'afterResponse'
->
+> &
+  // Of those alone that leave the cookie to their sessions.
+  Partial<Pick<AnyExchange, 'place'>>
 
 /** Told of failures when nobody can be answered any more. */
 interface Reporter {
@@ -69,7 +72,7 @@ export function hookResponse(
   const hook = hooked[HOOK]
   // Sessions under several cookies: one hook waits for all of them.
   if (hook !== undefined) {
-    hook.join(exchange)
+    hook.join(exchange, reporter)
     return true
   }
   hooked[HOOK] = new ResponseHook(response, exchange, fail, reporter)
@@ -135,7 +138,11 @@ class ResponseHook {
     this.#on = on
   }
 
-  join(exchange: ResponseExchange): void {
+  join(exchange: ResponseExchange, reporter: Reporter): void {
+    const { place } = exchange
+    const isTaken =
+      place === this.#exchange.place || this.#others?.some((other) => other.place === place)
+    if (place !== undefined && isTaken && reporter !== this.#reporter) warnSameCookie(place)
     ;(this.#others ??= []).push(exchange)
   }
 
