@@ -3,6 +3,7 @@ import type { Exchange } from '../../core/exchange.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { toDictionary } from '../node/dictionary.ts'
 import { hookResponse } from '../node/response-hook.ts'
+import { retryOf } from '../node/retry-after.ts'
 import { pathOf } from './connection.ts'
 import { MemoryStore } from './memory-store.ts'
 import { type CompatOptions, settingsOf } from './options.ts'
@@ -147,6 +148,6 @@ function open(
   }
   const facts = factsOf(request, name, cookie, isSecure)
   const opened = sessions.exchange(request, facts, { cookie })
-  if (opened instanceof Promise) opened.then(start, next)
-  else start(opened)
+  if (!(opened instanceof Promise)) return start(opened)
+  opened.then(start, retryOf(response, next))
 }

@@ -10,6 +10,7 @@ import {
   removeBodyHeaders,
   withSessionHeaders,
 } from './headers.ts'
+import { addRetry } from './retry-after.ts'
 import { warnSameCookie } from './same-cookie.ts'
 
 type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders'
@@ -203,6 +204,7 @@ class ResponseHook {
 
   #withHeaders(args: Args): Args {
     this.#headWritten = true
+    if (this.#refused || this.#isFailed) addRetry(this.#response, args[0])
     const rest = this.#withHeadersOf(this.#exchange, args)
     return this.#others === undefined
       ? rest
@@ -239,7 +241,7 @@ class ResponseHook {
     const hasEnded = (): boolean => this.#held?.some(([method]) => method === 'end') === true
     const unlock = lockHead(this.#response, hasEnded)
     // The application was told before, by a commit of its own, and this is its answer to that.
-    const isKnown = this.#exchange.failed || this.#others?.some(({ failed }) => failed) === true
+    const isKnown = this.#isFailed
     try {
       try {
         await this.#settle()
@@ -257,6 +259,10 @@ class ResponseHook {
         this.#cut(failure)
       }
     }
+  }
+
+  get #isFailed(): boolean {
+    return this.#exchange.failed || this.#others?.some(({ failed }) => failed) === true
   }
 
   /** More than once where a handler goes on changing the session after `end`. */
