@@ -75,7 +75,7 @@ export function djangoCache<Old extends object = Attributes>(
   return storedSource({
     ...{ name, prefix, store, cookieNames: [cookieName] },
     jar: new LegacyCookieJar(cookieName, options.cookie),
-    conversion: new Conversion(name, options, false),
+    conversion: new Conversion(options, false),
     keyOf: (value) => (SESSION_KEY.test(value) ? value : undefined),
     read: async (key) => {
       const text = await store.get(prefix + key)
@@ -98,7 +98,7 @@ export function djangoCookie<Old extends object = Attributes>(
   const sessionOf = lifetimes(name, options)
   const age = parseOldLifetime('age', options.age, '14d')
   return cookieSource({
-    ...{ name, jar, conversion: new Conversion(name, options, false) },
+    ...{ name, jar, conversion: new Conversion(options, false) },
     open: (cookie) => {
       const [payload = '', timestamp = '', signature = '', ...rest] = cookie.split(':')
       if (timestamp === '' || signature === '' || rest.length > 0) return undefined

@@ -53,7 +53,7 @@ export function ironSession<Old extends object = Attributes>(
   const jar = new LegacyCookieJar(options.cookieName, options.cookie)
   const name = `iron-session:${jar.name}`
   return cookieSource({
-    ...{ name, jar, conversion: new Conversion(name, options, false) },
+    ...{ name, jar, conversion: new Conversion(options, false) },
     open: (value) => {
       if (!value.endsWith(VERSION)) return undefined
       const text = unseal(value.slice(0, -VERSION.length), passwords)

@@ -68,7 +68,7 @@ export function koaSession<Old extends object = Attributes>(
   if (client === undefined) {
     const name = `koa-session:cookie:${cookieName}`
     return cookieSource({
-      ...{ name, jar, conversion: new Conversion(name, options, false) },
+      ...{ name, jar, conversion: new Conversion(options, false) },
       open: (value, header) => {
         if (!isSigned(value, header)) return false
         const text = Buffer.from(value, 'base64').toString()
@@ -82,7 +82,7 @@ export function koaSession<Old extends object = Attributes>(
   const store = new LegacyStore(name, { client, ...(timeout === undefined ? {} : { timeout }) })
   return storedSource({
     ...{ name, jar, store, prefix, cookieNames: [cookieName, signatures] },
-    conversion: new Conversion(name, options, store.canWrite),
+    conversion: new Conversion(options, store.canWrite),
     keyOf: (value, header) => {
       if (value === '') return undefined
       return isSigned(value, header) && value

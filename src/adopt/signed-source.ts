@@ -46,7 +46,7 @@ export function signedSource(options: SignedOptions<never>, form: SignedForm): L
   const ttl = parseOldLifetime('ttl', options.ttl, '1d')
   const store = new LegacyStore(name, options)
   const jar = new LegacyCookieJar(cookieName, options.cookie)
-  const conversion = new Conversion(name, options, store.canWrite)
+  const conversion = new Conversion(options, store.canWrite)
   return storedSource({
     ...{ name, prefix, store, jar, conversion, cookieNames: [cookieName] },
     keyOf: (value) => {

@@ -1,5 +1,4 @@
 import { OptionError } from '../core/errors.ts'
-import { LeftOut } from '../core/left-out.ts'
 import type { LegacyEntry, MirroredSession, OldEntry } from '../core/legacy.ts'
 import { principalFrom } from '../core/principal-from.ts'
 import type { Attributes } from './json.ts'
@@ -42,14 +41,12 @@ export class Conversion {
   readonly old: OldEntry
   readonly hasPrincipals: boolean
   readonly #options: SourceOptions<never>
-  readonly #leftOut: LeftOut
 
   /**
-   * @param source its name, for warnings
    * @param mayMirror whether this source can
    * @throws OptionError
    */
-  constructor(source: string, options: SourceOptions<never>, mayMirror: boolean) {
+  constructor(options: SourceOptions<never>, mayMirror: boolean) {
     const { old = 'keep', principal, map, unmap } = options
     if (!OLD.includes(old)) throw new OptionError('old', "takes 'keep', 'delete' or 'mirror'")
     if (old === 'mirror' && !mayMirror) {
@@ -80,7 +77,6 @@ export class Conversion {
     this.old = old
     this.hasPrincipals = principal !== undefined
     this.#options = options
-    this.#leftOut = new LeftOut(`adopt (${source})`)
   }
 
   entry(data: Attributes, rest: Omit<LegacyEntry, 'attributes' | 'principal'>): LegacyEntry {
@@ -88,8 +84,7 @@ export class Conversion {
     let name: string | undefined
     if (typeof principal === 'function') name = principalFrom(principal(data as never))
     else if (principal !== undefined) name = principalFrom(data[principal])
-    const mapped = map === undefined ? data : map(data as never)
-    const attributes = Object.fromEntries(this.#leftOut.from(Object.entries(mapped)))
+    const attributes = map === undefined ? data : map(data as never)
     return { ...rest, attributes, principal: name }
   }
 

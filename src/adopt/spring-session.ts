@@ -50,7 +50,7 @@ export function springSession<Old extends object = Attributes>(
   return storedSource({
     ...{ name, prefix, store, cookieNames: [cookieName] },
     jar: new LegacyCookieJar(cookieName, options.cookie),
-    conversion: new Conversion(name, options, false),
+    conversion: new Conversion(options, false),
     keyOf: (value) => {
       const id = base64 ? Buffer.from(value, 'base64').toString('latin1') : value
       return SESSION_ID.test(id) ? id : undefined

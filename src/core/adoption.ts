@@ -3,12 +3,12 @@ import { LONGEST_LIFETIME } from './duration.ts'
 import { isTrail, type SessionId, type Stored, stampOf, type WriteResult } from './engine.ts'
 import { SessionConflictError } from './errors.ts'
 import type { EventHub } from './events.ts'
+import { LeftOut } from './left-out.ts'
 import type { LegacyCookie, LegacyEntry, LegacySource } from './legacy.ts'
 import type { Live } from './live.ts'
 import { adoptedMeta, type Meta, originOf } from './meta.ts'
 import { Mirror } from './mirror.ts'
 import { namePrincipal, type PrincipalName } from './principal.ts'
-import { withoutPrivate } from './private-names.ts'
 import type { RecordHeader } from './record.ts'
 import type { Repository } from './repository.ts'
 import { isStoreError } from './revoke.ts'
@@ -51,6 +51,8 @@ export class Adoption {
   readonly mirror: Mirror | undefined
   readonly #repository: Repository
   readonly #events: EventHub
+  /** By the source's name. */
+  readonly #leftOut = new Map<string, LeftOut>()
   /** Entries that are to go. */
   readonly #leaving: Arrears
 
@@ -242,8 +244,7 @@ export class Adoption {
     const idleTimeout = Math.min(entry.idleTimeout ?? settings.idleTimeout, LONGEST_LIFETIME)
     // Who was promised a longer one has it.
     const absoluteTimeout = Math.max(settings.absoluteTimeout, idleTimeout)
-    // Built-in sources have told of what they leave out; one of the application's own may not know of it.
-    const attributes = withoutPrivate(new Map(Object.entries(entry.attributes)))
+    const attributes = new Map(this.#leftOutOf(source).from(Object.entries(entry.attributes)))
     const principal = entry.principal ?? this.#repository.ownerOf?.(attributes)
     const name = principal === undefined ? undefined : namePrincipal(principal, settings.pepper)
     const origin = { source: source.name, key: cookie.key }
@@ -263,6 +264,12 @@ export class Adoption {
       name,
       ttl: Math.ceil(lasts) + MARGIN,
     }
+  }
+
+  #leftOutOf({ name }: LegacySource): LeftOut {
+    const leftOut = this.#leftOut.get(name) ?? new LeftOut(`adopt (${name})`)
+    this.#leftOut.set(name, leftOut)
+    return leftOut
   }
 
   #claimRecord(claim: Token, plan: Plan, isSettled: boolean): Uint8Array {

@@ -1,8 +1,7 @@
 import { SessionEndedError, StoreUnavailableError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import type { Live } from './live.ts'
-import { withProperties } from './properties.ts'
-import { Session } from './session.ts'
+import { asProperties, Session } from './session.ts'
 import { SessionState } from './session-state.ts'
 import type { Token } from './token.ts'
 import type { Watcher } from './watches.ts'
@@ -93,7 +92,7 @@ export class Attachment<Data extends object> {
     state.handOver(report, (this.#closing ??= new AbortController()))
     if (this.#isClosed) state.release()
     if (touch) this.#touch(state)
-    return withProperties(new Session<Data>(state), state)
+    return asProperties(new Session<Data>(state), state)
   }
 
   /** The connection is closed. Idempotent. Work that is under way is finished, and stored. */

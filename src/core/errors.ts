@@ -4,6 +4,9 @@
  * a token, a secret or an attribute's value.
  */
 
+/** Seconds after which it is worth to try again while the store is out of order: the same in all languages. */
+export const RETRY_AFTER = '1'
+
 const MARK = Symbol.for('sojourn.error')
 
 export type SojournErrorCode =
@@ -34,6 +37,11 @@ export class SojournError extends Error {
     this.code = code
     this.status = status
     Object.defineProperty(this, MARK, { value: true })
+  }
+
+  /** Of the answer, as Express', Koa's and Fastify's own error handlers send them. Absent where there are none. */
+  get headers(): Readonly<Record<string, string>> | undefined {
+    return this.status === 503 ? { 'Retry-After': RETRY_AFTER } : undefined
   }
 
   /** For logs that are JSON: without it an error there is `{}`, or its fields and no message. */

@@ -6,8 +6,7 @@ import type { EventHub } from './events.ts'
 import type { Live } from './live.ts'
 import { type LoginOptions, loginPlan } from './login-options.ts'
 import type { OutagePolicy } from './outage.ts'
-import { withProperties } from './properties.ts'
-import { Session } from './session.ts'
+import { asProperties, Session } from './session.ts'
 import { cookieEnd, type SessionState } from './session-state.ts'
 
 const NO_COOKIES: readonly string[] = []
@@ -97,6 +96,12 @@ export class Exchange<Data extends object> {
   /** @param request what the framework hands out for it */
   belongsTo(request: object): void {
     this.#state.request = request
+  }
+
+  /** Of the cookie: its name, path and domain. Of two in one place the browser keeps the later one. */
+  get place(): string {
+    const { name, suffix } = this.#profile
+    return name + suffix.slice(0, suffix.indexOf('; HttpOnly'))
   }
 
   /** Whether the answer depends on the session: it has been asked for, or something of it has been looked at. */
@@ -189,16 +194,27 @@ export class Exchange<Data extends object> {
   assign(principal: string, options: LoginOptions<object>): Promise<void> {
     const { repository, note } = this.#state
     const plan = loginPlan(repository.settings, principal, options, note)
-    const isKnown = this.owner === principal
+    const isKnown = this.#owner === principal
     // It is no sign-in, and no session more.
     const limit = isKnown ? undefined : plan.limit
     return this.#state.login({ ...plan, limit, keep: 'all', follows: true, isKnown })
   }
 
   /** Whose session it is by what is stored of it, and by the rule of `Sessions.ownedBy`. */
-  get owner(): string | undefined {
+  get #owner(): string | undefined {
     const { live, repository } = this.#state
     return live && repository.ownerOf?.(live.attributes())
+  }
+
+  /**
+   * Whether its data, which name this principal or nobody, make it another's than it is: then `assign` or `disown` is
+   * due. What this request has not changed says nothing of who has signed in by other means; and one that somebody has
+   * ended is nobody's any more.
+   */
+  isAnothers(named: string | undefined): boolean {
+    const { principal } = this.session
+    if (this.ended || named === principal) return false
+    return principal === undefined || named !== this.#owner
   }
 
   /** Whether someone else has ended or replaced the session: what this request changes is dropped. */
@@ -222,7 +238,7 @@ export class Exchange<Data extends object> {
 
   /** The session with its attributes as plain properties, made anew at each call. */
   withProperties(): object {
-    return withProperties(this.session, this.#state)
+    return asProperties(this.session, this.#state)
   }
 
   commit(): Promise<void> {

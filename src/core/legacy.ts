@@ -47,6 +47,7 @@ export interface LegacyCookie {
 }
 
 export interface LegacyEntry {
+  /** Those with names of other frameworks (`django:…`, `spring:…`) are left out, which is told once. */
   readonly attributes: Readonly<Record<string, unknown>>
   /** Whose session it is. */
   readonly principal?: string | undefined

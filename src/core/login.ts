@@ -46,6 +46,12 @@ export interface LoginPlan {
   readonly isKnown?: boolean
 }
 
+export interface SignedIn {
+  readonly live: Live
+  /** Where a parallel request has signed the same session in: the names of what was added to that one's. */
+  readonly joined?: readonly string[]
+}
+
 /**
  * A new session for the principal, in the principal's partition, and the end of the one before.
  * The new one is written first and the old one ended by compare-and-set, so that neither a failure
@@ -57,7 +63,7 @@ export async function login(
   pending: Delta,
   plan: LoginPlan,
   region: number,
-): Promise<Live> {
+): Promise<SignedIn> {
   const { engine, keyring, schema } = repository.settings
   const now = Math.floor(engine.now())
   const header: RecordHeader = {
@@ -87,7 +93,7 @@ export async function login(
     if (error instanceof StoreUnavailableError && error.indeterminate) leave(error)
     throw error
   }
-  if (before === undefined) return created
+  if (before === undefined) return { live: created }
   try {
     return await supersede(repository, before, pending, plan, created)
   } catch (error) {
@@ -120,7 +126,7 @@ async function supersede(
   pending: Delta,
   { keep, name, follows = false, isKnown = false }: LoginPlan,
   created: Live,
-): Promise<Live> {
+): Promise<SignedIn> {
   const { engine, merges } = repository.settings
   const trail = isKnown
     ? repository.rotations.trail('forward', created.header, before.token, created.token)
@@ -158,7 +164,7 @@ async function supersede(
     if (result.status !== 'conflict') {
       if (result.status === 'gone') await forget()
       else repository.missing('logout', old.token.id, confirmation)
-      return live
+      return { live }
     }
     const theirs = await repository.reader.follow(old.token, result.stored)
     if (theirs.status === 'none') {
@@ -179,7 +185,7 @@ async function supersede(
   else if (ended.status === 'done' && ended.last !== undefined) {
     await carryOver(ended.last.attributes())
   }
-  return live
+  return { live }
 }
 
 /** Instead of the session that was made, the one that another has made of the same one. @throws SessionEndedError */
@@ -189,12 +195,12 @@ async function join(
   theirs: Live,
   base: ReadonlyMap<string, unknown>,
   delta: Delta,
-): Promise<Live> {
+): Promise<SignedIn> {
   await repository.destroy(created)
   const changes = rebase(delta, base, theirs.attributes(), repository.settings.merges)
-  if (changes.size === 0) return theirs
+  if (changes.size === 0) return { live: theirs, joined: [] }
   const stored = await repository.store(theirs, { delta: changes })
-  if (stored.status === 'live') return stored.live
+  if (stored.status === 'live') return { live: stored.live, joined: [...changes.keys()] }
   throw new SessionEndedError('login')
 }
 

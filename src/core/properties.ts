@@ -5,40 +5,52 @@ import type { SessionState } from './session-state.ts'
  * Attributes as plain properties, on top of what `target` has itself. Objects that are read this
  * way are copied once and compared at the commit, so that `session.cart.push(item)` is noticed;
  * requests that do not use it pay nothing.
+ * @param members has the names that `target` has itself
  */
-export function withProperties(target: object, state: SessionState): object {
-  return new Proxy(target, new Properties(state))
+export function withProperties(
+  target: object,
+  state: SessionState,
+  members: object = target,
+): object {
+  return new Proxy(target, new Properties(state, members))
 }
 
 // A class, so that a request pays for two small objects and not for nine functions.
 class Properties implements ProxyHandler<object> {
   readonly #state: SessionState
+  readonly #members: object
 
-  constructor(state: SessionState) {
+  constructor(state: SessionState, members: object) {
     this.#state = state
+    this.#members = members
+  }
+
+  /** What a debugger or a promise asks for must not look like an attribute. */
+  #isMember(name: string | symbol): boolean {
+    return typeof name === 'symbol' || name in this.#members
   }
 
   get(target: object, name: string | symbol): unknown {
-    if (!isOwn(target, name)) return this.#state.attributes.draft(String(name))
+    if (!this.#isMember(name)) return this.#state.attributes.draft(String(name))
     const value: unknown = Reflect.get(target, name, target)
     // Methods reach private fields through the target, not through the proxy.
     return typeof value === 'function' ? value.bind(target) : value
   }
 
-  has(target: object, name: string | symbol): boolean {
-    return isOwn(target, name) || this.#state.attributes.has(String(name))
+  has(_: object, name: string | symbol): boolean {
+    return this.#isMember(name) || this.#state.attributes.has(String(name))
   }
 
-  set(target: object, name: string | symbol, value: unknown): boolean {
-    if (isOwn(target, name)) {
+  set(_: object, name: string | symbol, value: unknown): boolean {
+    if (this.#isMember(name)) {
       throw new AttributeError(String(name), 'is a member of the session; use set() to store it')
     }
     this.#state.attributes.set(String(name), value)
     return true
   }
 
-  deleteProperty(target: object, name: string | symbol): boolean {
-    if (isOwn(target, name)) return false
+  deleteProperty(_: object, name: string | symbol): boolean {
+    if (this.#isMember(name)) return false
     this.#state.attributes.set(String(name), undefined)
     return true
   }
@@ -65,9 +77,4 @@ class Properties implements ProxyHandler<object> {
     const value = this.#state.attributes.draft(name)
     return { value, writable: true, enumerable: true, configurable: true }
   }
-}
-
-/** What a debugger or a promise asks for must not look like an attribute. */
-function isOwn(target: object, name: string | symbol): boolean {
-  return typeof name === 'symbol' || name in target
 }

@@ -12,7 +12,7 @@ import {
 import type { EventHub } from './events.ts'
 import { HandOver } from './hand-over.ts'
 import type { Live } from './live.ts'
-import { type LoginPlan, login } from './login.ts'
+import { type LoginPlan, login, type SignedIn } from './login.ts'
 import {
   isPersistent,
   type Meta,
@@ -354,11 +354,11 @@ export class SessionState {
       const delta = this.#attributes.take()
       // The end of the session before is not the end of this one.
       this.#ending?.pause()
-      let live: Live
+      let signedIn: SignedIn
       try {
         const principal = plan.name?.principal
         const region = this.repository.regionForNew({ principal, request: this.request })
-        live = await login(this.repository, before, delta, plan, region)
+        signedIn = await login(this.repository, before, delta, plan, region)
       } catch (error) {
         if (error instanceof SessionEndedError) {
           this.#end(delta, 'ended')
@@ -368,6 +368,7 @@ export class SessionState {
         this.#ending?.follow(before)
         throw error
       }
+      const { live, joined } = signedIn
       this.#ended = undefined
       this.unavailable = undefined
       this.cached = false
@@ -381,8 +382,14 @@ export class SessionState {
         if (left !== undefined) await this.#events.record('logout', left)
         return
       }
+      const { id } = live.token
+      if (joined !== undefined) {
+        // Who has signed it in has told of that.
+        if (joined.length > 0) await this.#events.record('changed', { id, attributes: joined })
+        return
+      }
       await this.#events.record('login', {
-        id: live.token.id,
+        id,
         previousId: before?.token.id,
         principal: plan.name.principal,
         kind: plan.kind,

@@ -1,6 +1,7 @@
 import { type DurabilityOption, type Outcome, waitForOf } from './durability.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import type { SessionId, Stamp } from './engine.ts'
+import { AttributeError } from './errors.ts'
 import {
   checkLevel,
   type LifetimeOptions,
@@ -13,6 +14,7 @@ import type { OutagePolicy } from './outage.ts'
 import { withProperties } from './properties.ts'
 import type { Lifetime } from './repository.ts'
 import type { SessionState } from './session-state.ts'
+import { membersOf, refuseStrays } from './strays.ts'
 import { refuseUnknown } from './unknown-options.ts'
 import { checkedUpdate } from './update.ts'
 
@@ -63,6 +65,11 @@ export class Session<Data extends object = Record<string, unknown>> {
       get(this: Session<object>): Stamp | undefined {
         return this.#state.live?.stamp
       },
+    })
+    refuseStrays(Session.prototype, (name) => {
+      const quoted = JSON.stringify(name)
+      const how = `session.set(${quoted}, …), or session.data[${quoted}] = …`
+      return new AttributeError(name, `assigned to the session itself it is not stored: ${how}`)
     })
   }
 
@@ -307,3 +314,10 @@ export class Session<Data extends object = Record<string, unknown>> {
     return Object.fromEntries(attributes.names().map((name) => [name, attributes.view(name)]))
   }
 }
+
+/** The session with its attributes as plain properties, which its members go before. */
+export function asProperties(session: object, state: SessionState): object {
+  return withProperties(session, state, MEMBERS)
+}
+
+const MEMBERS = membersOf(Session.prototype)

@@ -109,13 +109,15 @@ it.each(KINDS)('%s: one that was taken over keeps what it was promised', async (
   expect(Date.parse(end ?? '')).toBeGreaterThan(Date.now() + MONTH - DAY)
   await eve.get(ours, '/count')
   expect(await eve.get(old, '/me')).toMatchObject({ userId: 'eve', count: 1 })
-  expect(promised((await entry()).data)).toBe(MONTH)
+  // express-session counts it anew from the date: what passes between two looks at the clock is missing then.
+  expect(promised((await entry()).data)).toBeGreaterThan(MONTH - 1_000)
 })
 
-it.each<Kind>(['express', 'koa'])('%s: such a one may be given another', async (kind) => {
+it.each(KINDS)('%s: such a one may be given another', async (kind) => {
   const { ours, old, entry, eve } = await begin(kind)
   await eve.get(old, `/remember/eve/${MONTH}`)
-  await eve.get(ours, '/remember/eve/session')
+  // Of another name: without `rolling` @fastify/session, and what stands for it, stores no cookie without data.
+  await eve.get(ours, '/remember/eva/session')
   await eve.get(ours, '/count')
   expect(promised((await entry()).data)).toBeNull()
   const again = eve.only('ours')

@@ -183,10 +183,17 @@ describe('assign', () => {
 
   it('by what has been stored before, in parallel: one session, nothing lost, nobody turned away', async () => {
     const { sessions, other, enter, leave } = setUp({ maxSessions: 1 })
-    for (const each of [sessions, other]) each.ownedBy(owner)
+    const events: string[] = []
+    for (const each of [sessions, other]) {
+      each.ownedBy(owner)
+      each.on('login', ({ principal }) => events.push(`login ${principal}`))
+    }
     const first = await enter()
     first.session.set('user', 'ada')
     const cookie = await leave(first)
+    for (const each of [sessions, other]) {
+      each.on('changed', ({ attributes }) => events.push(...attributes))
+    }
     const parallel = await Promise.all(
       [sessions, other, sessions].map(async (at) => enter(cookie, at)),
     )
@@ -198,6 +205,9 @@ describe('assign', () => {
         return leave(exchange)
       }),
     )
+    // One sign-in, and what the two others have set.
+    expect(events.filter((event) => event.startsWith('login'))).toEqual(['login ada'])
+    expect(events.filter((event) => /^a\d$/.test(event))).toHaveLength(2)
     late.session.set('late', true)
     cookies.push(await leave(late))
     const data = { user: 'ada', a0: 0, a1: 1, a2: 2, late: true }
@@ -207,6 +217,63 @@ describe('assign', () => {
       expect(session.principal).toBe('ada')
     }
     expect(await sessions.of('ada').count()).toBe(1)
+  })
+})
+
+describe('data that name a principal', () => {
+  const owner = (data: ReadonlyMap<string, unknown>): string | undefined =>
+    data.get('user') as string | undefined
+
+  /** Of a session that is ada's, with data that name `stored`. */
+  const opened = async (stored: string | undefined) => {
+    const { sessions, enter, leave } = setUp()
+    sessions.ownedBy(owner)
+    const first = await enter()
+    await first.session.login('ada')
+    if (stored !== undefined) first.session.set('user', stored)
+    return enter(await leave(first))
+  }
+
+  it('make it theirs where they name another than it is', async () => {
+    const { enter } = setUp()
+    const nobodys = await enter()
+    expect(nobodys.isAnothers('ada')).toBe(true)
+    expect(nobodys.isAnothers(undefined)).toBe(false)
+    const exchange = await opened('ada')
+    expect(exchange.isAnothers('ada')).toBe(false)
+    expect(exchange.isAnothers('bob')).toBe(true)
+    expect(exchange.isAnothers(undefined)).toBe(true)
+  })
+
+  it('make it theirs though they were stored before anybody looked for a principal', async () => {
+    const { sessions, enter, leave } = setUp()
+    const first = await enter()
+    first.session.set('user', 'ada')
+    const cookie = await leave(first)
+    sessions.ownedBy(owner)
+    expect((await enter(cookie)).isAnothers('ada')).toBe(true)
+  })
+
+  it('say nothing of who has signed in by other means while they are as they were stored', async () => {
+    const without = await opened(undefined)
+    expect(without.isAnothers(undefined)).toBe(false)
+    expect(without.isAnothers('bob')).toBe(true)
+    const former = await opened('bob')
+    expect(former.isAnothers('bob')).toBe(false)
+    expect(former.isAnothers(undefined)).toBe(true)
+  })
+
+  it('make nobody’s session of one that somebody has ended meanwhile anybody’s', async () => {
+    const { sessions, enter, leave } = setUp()
+    sessions.ownedBy(owner)
+    const first = await enter()
+    await first.session.login('ada')
+    const late = await enter(await leave(first))
+    await sessions.of('ada').revokeAll()
+    late.session.set('user', 'ada')
+    await late.commit()
+    expect(late.ended).toBe(true)
+    expect(late.isAnothers('ada')).toBe(false)
   })
 })
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Engine } from '../../src/core/engine.ts'
 import { StoreUnavailableError } from '../../src/core/errors.ts'
 import type { LegacyEntry, LegacySource, MirroredSession } from '../../src/core/legacy.ts'
@@ -214,6 +214,28 @@ it('the claim outlives the session, and is no session that is told of', async ()
   one.clock.advance(2 * 86_400_000)
   await one.sessions.open()
   expect(one.announced('expired')).toHaveLength(1)
+})
+
+it('names of another framework in a source of one’s own are left out, and told of once', async () => {
+  const warnings: (Error & { code?: string })[] = []
+  const note = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', note)
+  onTestFinished(() => void process.off('warning', note))
+  const mine = other('delete')
+  for (const key of ['sid', 'two']) {
+    mine.entries.set(key, { ...entry, attributes: { a: 1, 'django:x': 1, 'spring:y': 2 } })
+  }
+  const one = setUp<Data>({ adopt: [mine.source] })
+  for (const key of ['sid', 'two']) {
+    const { data, session } = await visit(one, `old=${key}`)
+    expect(data).toEqual({ a: 1 })
+    expect(session.get('django:x')).toBeUndefined()
+  }
+  const told = () => warnings.filter(({ code }) => code === 'SOJOURN_ADOPT_NAMES')
+  await expect.poll(() => told().length).toBeGreaterThan(0)
+  expect(told().map(({ message }) => message)).toEqual([
+    expect.stringMatching(/^adopt \(other\): attributes such as "django:x" are not taken over/),
+  ])
 })
 
 describe('a mirror', () => {

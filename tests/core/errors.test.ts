@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest'
-import { OptionError, StoreRefusedError, StoreUnavailableError } from '../../src/core/errors.ts'
+import {
+  OptionError,
+  SessionConflictError,
+  SessionEndedError,
+  StoreRefusedError,
+  StoreUnavailableError,
+} from '../../src/core/errors.ts'
 
 it('in a log that is JSON an error has its name, code and message, and no cause', () => {
   const cause = new Error('redis://:Canary77@h')
@@ -25,4 +31,17 @@ it('in a log that is JSON an error has its name, code and message, and no cause'
       ...{ option: 'redis.url', message: 'option `redis.url`: takes a URL' },
     },
   ])
+})
+
+it('what passes by itself says when to come again, and nothing else has headers', () => {
+  const passing = [
+    new StoreUnavailableError('away', false),
+    new StoreRefusedError('OOM', 'full'),
+    new SessionConflictError(32),
+  ]
+  for (const error of passing) expect(error.headers).toEqual({ 'Retry-After': '1' })
+  for (const error of [new OptionError('a', 'b'), new SessionEndedError('rotate')]) {
+    expect(error.headers).toBeUndefined()
+    expect('headers' in JSON.parse(JSON.stringify(error))).toBe(false)
+  }
 })

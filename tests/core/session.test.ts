@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { AttributeError, SessionTooLargeError } from '../../src/core/errors.ts'
 import { setUp } from './session-set-up.ts'
 
@@ -281,5 +281,40 @@ describe('changes that cannot be stored', () => {
       await expect(session.update(name, () => 1)).rejects.toThrow(AttributeError)
     }
     expect(session.dirty).toBe(false)
+  })
+})
+
+describe('an assignment to the session itself', () => {
+  it('is refused, for it would not be stored, and says what is', async () => {
+    const { session } = await setUp<Data>().browser().request()
+    const sloppy = session as unknown as Record<string, unknown>
+    expect(() => {
+      sloppy['views'] = 5
+    }).toThrow(
+      'attribute "views": assigned to the session itself it is not stored: session.set("views", …), or session.data["views"] = …',
+    )
+    expect(() => Object.assign(session, { views: 5 })).toThrow(AttributeError)
+    expect(session.names()).toEqual([])
+    expect(Object.keys(session)).toEqual([])
+  })
+
+  it('of a symbol, or a test’s of a method, is the object’s own', async () => {
+    const { session } = await setUp<Data>().browser().request()
+    const mark = Symbol('mark')
+    Object.assign(session, { [mark]: 1 })
+    expect((session as unknown as Record<symbol, unknown>)[mark]).toBe(1)
+    const commit = vi.spyOn(session, 'commit').mockResolvedValue()
+    session.commit = commit
+    await session.commit()
+    expect(commit).toHaveBeenCalledTimes(1)
+  })
+
+  it('leaves what is asked of all objects as it is', async () => {
+    const { session } = await setUp<Data>().browser().request()
+    expect(Object.prototype.toString.call(session)).toBe('[object Object]')
+    expect('views' in session).toBe(false)
+    expect(await Promise.resolve(session)).toBe(session)
+    expect(Object.hasOwn(session, 'commit')).toBe(false)
+    expect(session).toHaveProperty('toString')
   })
 })

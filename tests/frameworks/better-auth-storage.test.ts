@@ -365,6 +365,16 @@ describe('a former storage', () => {
     expect(await two.get('token')).toBeNull()
   })
 
+  it('gives what bears names of other frameworks: no attribute is called by them here', async () => {
+    const expiresAt = '2025-01-01T00:01:00.000Z'
+    const value = JSON.stringify({ session: { createdAt: MORNING, expiresAt }, 'django:x': 1 })
+    const { one, two } = setUpWith({ token: value, 'spring:y': value })
+    for (const key of ['token', 'spring:y']) {
+      expect(await one.get(key)).toBe(value)
+      expect(await two.get(key)).toBe(value)
+    }
+  })
+
   it('gives a user’s list, and since when all before are revoked', async () => {
     const clock = manualClock()
     const list = [

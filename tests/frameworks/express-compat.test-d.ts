@@ -6,9 +6,13 @@ import {
   type CompatMiddleware,
   type CompatOptions,
   type CompatSession,
+  type CompatStore,
   compat,
+  type MemoryStore,
   type SessionCookie,
+  type SessionCookieOptions,
   type SessionRecord,
+  compat as session,
 } from 'sojourn/express-compat'
 import { describe, expectTypeOf, it } from 'vitest'
 
@@ -88,6 +92,41 @@ describe('compat', () => {
     // @ts-expect-error not an attribute
     compat<Data>({ secret: SECRET, principal: (session) => session.basket })
     expectTypeOf<CompatOptions<Data>>().not.toHaveProperty('basket')
+  })
+})
+
+describe('what express-session exports beside its function', () => {
+  it('is there as values', () => {
+    expectTypeOf(new session.MemoryStore()).toExtend<CompatStore>()
+    expectTypeOf(new session.Cookie({ maxAge: 60_000 })).toEqualTypeOf<SessionCookie>()
+    const take = (value: unknown): void => {
+      if (value instanceof session.Session) expectTypeOf(value).toEqualTypeOf<CompatSession>()
+      if (value instanceof session.Store) expectTypeOf(value).toEqualTypeOf<CompatStore>()
+    }
+    expectTypeOf(take).toBeFunction()
+    expectTypeOf(session.Session.prototype).toEqualTypeOf<CompatSession>()
+    expectTypeOf(
+      session({ secret: SECRET, store: new session.MemoryStore() }),
+    ).toExtend<RequestHandler>()
+  })
+
+  it('of which requests make one, and compat the other', () => {
+    // @ts-expect-error not by the application
+    expectTypeOf(() => new session.Session({}, {})).toBeFunction()
+    // @ts-expect-error not by the application
+    expectTypeOf(() => new session.Store()).toBeFunction()
+    // @ts-expect-error milliseconds
+    expectTypeOf(() => new session.Cookie({ maxAge: '1h' })).toBeFunction()
+  })
+
+  it('is there as types', () => {
+    expectTypeOf<session.MemoryStore>().toEqualTypeOf<MemoryStore>()
+    expectTypeOf<session.Store>().toEqualTypeOf<CompatStore>()
+    expectTypeOf<session.Session>().toEqualTypeOf<CompatSession>()
+    expectTypeOf<session.Cookie>().toEqualTypeOf<SessionCookie>()
+    expectTypeOf<session.CookieOptions>().toEqualTypeOf<SessionCookieOptions>()
+    expectTypeOf<session.SessionOptions>().toEqualTypeOf<CompatOptions<Record<string, unknown>>>()
+    expectTypeOf<session.SessionOptions<Data>>().toEqualTypeOf<CompatOptions<Data>>()
   })
 })
 

@@ -260,6 +260,7 @@ describe('readSession', () => {
         expect(() => session[name]?.()).toThrow(ReadOnlySessionError)
       }
       expect(() => session['data']).toThrow(/withSession/)
+      expect(() => Object.assign(session, { views: 5 })).toThrow(ReadOnlySessionError)
       expect(session['token']).toBeUndefined()
       await expect(withSession((writable) => writable.login('ada'))).rejects.toThrow(
         ReadOnlySessionError,

@@ -68,7 +68,7 @@ export class Connection {
 
   /** Why there is no wire, as far as that is known. */
   get problem(): unknown {
-    return this.#problem
+    return this.#problem ?? this.#attempt?.wire?.silence
   }
 
   /** Gives up a wire, if it is the present one, and goes for a new one. */
@@ -120,8 +120,8 @@ export class Connection {
     const { route, open, prepare, time, clock } = this.#options
     const attempt: Attempt = { wire: undefined }
     this.#attempt = attempt
-    // A hung server answers a TCP connect, but no HELLO.
-    const limit = setTimeout(() => this.#failed(attempt, undefined), CONNECT_TIMEOUT)
+    // A hung server answers a TCP connect, but no HELLO; one without TLS waits for the rest of what it takes for a command.
+    const limit = setTimeout(() => this.#failed(attempt, attempt.wire?.silence), CONNECT_TIMEOUT)
     try {
       const target = await route.find()
       if (this.#attempt !== attempt) return

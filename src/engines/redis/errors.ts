@@ -62,6 +62,9 @@ const TEXTS: ReadonlyArray<readonly [RegExp, string]> = [
   ),
 ]
 
+const ENDS =
+  'it ends the connection: is maxclients reached, or does only one side speak TLS (redis:// without, rediss:// with)?'
+
 /** Network errors by code: what to do. Everything else is told as "the connection was lost". */
 const NETWORK: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'nothing listens there: start the server, or check the address',
@@ -74,9 +77,14 @@ const NETWORK: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the host name could not be resolved at the moment: check DNS',
   EHOSTUNREACH: 'the host cannot be reached: check the network',
   ENETUNREACH: 'the network cannot be reached: check routes',
-  ECONNRESET: 'it ends the connection: is maxclients reached, or does the port speak TLS?',
-  EPIPE: 'it ends the connection: is maxclients reached?',
+  ECONNRESET: ENDS,
+  EPIPE: ENDS,
+  NO_TLS:
+    'it takes the connection and does not answer TLS: use redis:// (or leave redis.tls out) where the port speaks none',
+  NO_HELLO:
+    'it takes the connection and does not answer: use rediss:// where the port speaks TLS; else look whether the server hangs',
   EPROTO: 'TLS failed: does the port speak TLS?',
+  SILENT: 'it takes the connection and does not answer: look whether the server hangs',
   ERR_SSL_WRONG_VERSION_NUMBER: 'TLS failed: the port does not speak TLS; use redis://',
   ERR_TLS_CERT_ALTNAME_INVALID: "the certificate is another host's: check redis.tls.servername",
   DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate is self-signed: name its CA in redis.tls.ca',

@@ -58,6 +58,10 @@ export class Wire {
   #written: string | undefined
   #socket: Socket | undefined
   #ended: Error | undefined
+  /** TLS has been agreed upon. */
+  #isSecured = false
+  /** The server has answered the introduction. */
+  #isIntroduced = false
   /** Told once of how it has ended, unless by `destroy`. */
   onError: ((error: Error) => void) | undefined
 
@@ -84,6 +88,15 @@ export class Wire {
     // Only to be seen in CLIENT LIST; older servers and strict rights refuse it.
     this.sendCommand(['CLIENT', 'SETINFO', 'LIB-NAME', 'sojourn']).catch(() => undefined)
     await Promise.all([hello, selected])
+    this.#isIntroduced = true
+  }
+
+  /** How far it has got with a server that takes connections and then says nothing; nothing where that is not so. */
+  get silence(): Error | undefined {
+    if (this.#socket === undefined || this.#socket.connecting || this.#isIntroduced)
+      return undefined
+    if (this.#target.tls === undefined) return silent('NO_HELLO')
+    return silent(this.#isSecured ? 'SILENT' : 'NO_TLS')
   }
 
   /**
@@ -129,6 +142,11 @@ export class Wire {
     const onread = isRead ? { onread: this.#intoOwn() } : {}
     const socket =
       tls === undefined ? connectNet({ ...options, ...onread }) : connectTls({ ...options, ...tls })
+    if (tls !== undefined) {
+      socket.once('secureConnect', () => {
+        this.#isSecured = true
+      })
+    }
     socket.on('error', (error) => this.#end(error))
     socket.on('close', () => this.#end(closed()))
     if (!isRead) socket.on('data', (chunk: Buffer) => this.#read(chunk))
@@ -208,6 +226,10 @@ export class Wire {
 /** The first item of what our scripts answer. */
 function isDone(value: unknown): boolean {
   return Array.isArray(value) && value[0] === 1
+}
+
+function silent(code: 'NO_TLS' | 'NO_HELLO' | 'SILENT'): Error {
+  return Object.assign(new Error('the server takes the connection and does not answer'), { code })
 }
 
 function closed(): Error {

@@ -3,13 +3,14 @@ import type { Exchange } from '../../core/exchange.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { toDictionary } from '../node/dictionary.ts'
 import { hookResponse } from '../node/response-hook.ts'
+import { retryOf } from '../node/retry-after.ts'
 import { pathOf } from './connection.ts'
 import { MemoryStore } from './memory-store.ts'
 import { type CompatOptions, settingsOf } from './options.ts'
 import { factsOf } from './parsed-cookies.ts'
 import { defineProperties } from './request-properties.ts'
 import { CompatSession } from './session.ts'
-import { SessionCookie } from './session-cookie.ts'
+import { SessionCookie, type SessionCookieOptions } from './session-cookie.ts'
 import type { Settings } from './settings.ts'
 import { endOnce } from './single-end.ts'
 import { CompatStore, type SessionRecord } from './store.ts'
@@ -42,12 +43,33 @@ export interface Compat {
     options: CompatOptions<Data>,
   ): CompatMiddleware<Data>
   /** What `req.session.cookie` is. */
-  readonly Cookie: typeof SessionCookie
-  /** What `req.session` is. */
-  readonly Session: typeof CompatSession
-  /** What `req.sessionStore` is. */
-  readonly Store: typeof CompatStore
-  readonly MemoryStore: typeof MemoryStore
+  readonly Cookie: new (
+    options?: SessionCookieOptions,
+  ) => SessionCookie
+  /** What `req.session` is, for `instanceof` and its prototype: requests make them. */
+  readonly Session: (abstract new (
+    ...none: never[]
+  ) => CompatSession) & {
+    readonly prototype: CompatSession
+  }
+  /** What `req.sessionStore` is, for `instanceof` and its prototype: `compat` makes it. */
+  readonly Store: (abstract new (
+    ...none: never[]
+  ) => CompatStore) & {
+    readonly prototype: CompatStore
+  }
+  readonly MemoryStore: new () => MemoryStore
+}
+
+/** The types by the names that express-session's have, for `import { compat as session }`: `session.SessionOptions`. */
+// biome-ignore lint/style/noNamespace: what stands at `session.Store` as a value stands there as a type
+export declare namespace compat {
+  type Cookie = SessionCookie
+  type CookieOptions = SessionCookieOptions
+  type MemoryStore = InstanceType<Compat['MemoryStore']>
+  type Session = CompatSession
+  type SessionOptions<Data extends object = Record<string, unknown>> = CompatOptions<Data>
+  type Store = CompatStore
 }
 
 export const compat: Compat = Object.assign(middlewareOf, {
@@ -126,6 +148,6 @@ function open(
   }
   const facts = factsOf(request, name, cookie, isSecure)
   const opened = sessions.exchange(request, facts, { cookie })
-  if (opened instanceof Promise) opened.then(start, next)
-  else start(opened)
+  if (!(opened instanceof Promise)) return start(opened)
+  opened.then(start, retryOf(response, next))
 }

@@ -57,7 +57,7 @@ export function expressSessions<Data extends object>(
       hookResponse(response, exchange, next, sessions)
       next()
     }
-    enter(sessions, options, request, facts, start, next)
+    enter(sessions, options, request, facts, start, next, response)
   }
 }
 

@@ -63,6 +63,7 @@ export const fastifySessions: FastifyPluginCallback<FastifySessionsOptions> = (
       new NodeRequest(request.raw, request, isSecure),
       start,
       next as Next,
+      reply.raw,
     )
   })
   done()

@@ -1,6 +1,7 @@
 import type { SetCookies } from '../../core/exchange.ts'
 import { type Arrivals, arrive, type MountOptions } from '../node/mount.ts'
 import type { AnyExchange } from '../node/response-hook.ts'
+import { isOutOfOrder, withRetry } from '../node/retry-after.ts'
 import { followedBody } from './body.ts'
 import { addSessionHeaders } from './headers.ts'
 import type { FetchFacts } from './request-facts.ts'
@@ -120,11 +121,12 @@ export class FetchMount<Opened extends AnyExchange, Source extends object> {
     const cookie = exchange.sendHeaders()
     let result = response
     if (takesHeaders(response)) {
+      if (exchange.failed) result = withRetry(response)
       const isFollowed = exchange.lasting && !facts.bodiless
       // Objects by `session.data` or the signal are in the application's hands: only then is it worth
       // a stream around the body, which costs as much as the rest of a request and ends fast paths.
-      if (isFollowed) result = this.#followed(exchange, response, cookie)
-      else if (cookie !== undefined || exchange.accessed) result = withHeaders(response, cookie)
+      if (isFollowed) result = this.#followed(exchange, result, cookie)
+      else if (cookie !== undefined || exchange.accessed) result = withHeaders(result, cookie)
       if (isFollowed ? response.body === null : facts.bodiless) exchange.release()
     }
     this.handOver(exchange, facts)
@@ -209,8 +211,10 @@ export class FetchMount<Opened extends AnyExchange, Source extends object> {
   }
 
   #answerFor(error: unknown, source: Source): Answer {
-    if (this.#options.onError === undefined) throw error
-    return this.#options.onError(error, source)
+    const { onError } = this.#options
+    if (onError === undefined) throw error
+    const answer = onError(error, source)
+    return isOutOfOrder(error) ? retried(answer) : answer
   }
 
   async #commit(exchange: Opened): Promise<void> {
@@ -229,6 +233,10 @@ export class FetchMount<Opened extends AnyExchange, Source extends object> {
     if (body === null) return withHeaders(response, cookie)
     return withBody(response, this.follow(exchange, body), cookie)
   }
+}
+
+function retried(answer: Answer): Answer {
+  return isPromise(answer) ? answer.then(withRetry) : withRetry(answer)
 }
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {

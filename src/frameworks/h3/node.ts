@@ -8,6 +8,7 @@ import { removeBodyHeaders, withSessionHeaders } from '../node/headers.ts'
 import { arrive, type MountOptions } from '../node/mount.ts'
 import { NodeRequest } from '../node/request.ts'
 import { type AnyExchange, commitUnderWay, hookResponse } from '../node/response-hook.ts'
+import { sayRetry } from '../node/retry-after.ts'
 import type { NodeEvent } from './events.ts'
 
 export interface NodeMountOptions extends MountOptions<NodeEvent>, ConnectionOptions {
@@ -88,6 +89,7 @@ export class NodeMount<Data extends object> {
     try {
       return await arrive<AnyExchange, NodeEvent>(this.#sessions, this.#options, event, facts)
     } catch (error) {
+      sayRetry(event.node.res, error)
       throw asCause(error)
     }
   }
@@ -211,6 +213,7 @@ function unhandle(event: NodeEvent): void {
 function takeBack(event: NodeEvent, response: InnerResponse, error: unknown): void {
   unhandle(event)
   removeBodyHeaders(response)
+  sayRetry(response, error)
   const state = { headersSent: false, writableEnded: false, writableFinished: false }
   Object.assign(response, state, { _data: undefined })
   response.statusCode = isSojournError(error) ? error.status : 500

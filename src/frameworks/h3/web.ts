@@ -8,6 +8,7 @@ import { removeBodyHeaders } from '../node/body-headers.ts'
 import type { ConnectionOptions } from '../node/connection.ts'
 import type { MountOptions } from '../node/mount.ts'
 import type { AnyExchange } from '../node/response-hook.ts'
+import { addRetryIn, sayRetryIn } from '../node/retry-after.ts'
 import type { WebEvent } from './events.ts'
 import { addToPrepared, HANDLED, hold, isThenable, mayStream, withPrepared } from './values.ts'
 
@@ -89,7 +90,10 @@ export class WebMount<Data extends object> {
     if (isStream && exchange.lasting && !facts.bodiless) {
       result = this.#mount.follow(exchange, value as ReadableStream<Uint8Array>)
     }
-    addToPrepared(event, value, (headers) => this.#mount.addHeaders(exchange, headers))
+    addToPrepared(event, value, (headers) => {
+      this.#mount.addHeaders(exchange, headers)
+      if (exchange.failed) addRetryIn(headers, event.res.status)
+    })
     this.#mount.handOver(exchange, facts)
     if (facts.bodiless || !mayStream(value)) exchange.release()
     return result
@@ -128,6 +132,8 @@ export class WebMount<Data extends object> {
   }
 
   #answerFor(error: unknown, event: WebEvent): unknown {
+    // h3 takes the one headers or the other.
+    for (const headers of [event.res.headers, event.res.errHeaders]) sayRetryIn(headers, error)
     if (this.#onError === undefined) throw error
     const { res } = event
     removeBodyHeaders({

@@ -7,6 +7,7 @@ import { RequestFacts } from '../fetch/request-facts.ts'
 import { discard, takesHeaders } from '../fetch/response.ts'
 import { removeBodyHeaders } from '../node/body-headers.ts'
 import { checkOptions, type MountOptions } from '../node/mount.ts'
+import { sayRetryIn } from '../node/retry-after.ts'
 
 export interface HonoSessionsOptions extends MountOptions<Request> {
   /**
@@ -42,7 +43,13 @@ export function honoSessions<Data extends object>(
     const source = ((c as Seen)[REQUEST] ??= c.req.raw)
     const facts = new RequestFacts(source, trustProxy)
     const opened = mount.open(source, facts)
-    const exchange = opened instanceof Promise ? await opened : opened
+    let exchange: Awaited<typeof opened>
+    try {
+      exchange = opened instanceof Promise ? await opened : opened
+    } catch (error) {
+      sayRetryIn(c.res.headers, error)
+      throw error
+    }
     if (exchange === undefined) {
       // By the request of another application that mounts this one.
       if (c.get('session') === undefined) c.set('session', sessions.from(source))
@@ -87,6 +94,7 @@ function refuse(c: Context, error: unknown): void {
   headers.delete('set-cookie')
   for (const [name, value] of res.headers) if (name !== 'set-cookie') headers.set(name, value)
   for (const cookie of res.headers.getSetCookie()) headers.append('Set-Cookie', cookie)
+  sayRetryIn(headers, error)
   removeBodyHeaders({
     hasHeader: (name) => headers.has(name),
     removeHeader: (name) => headers.delete(name),

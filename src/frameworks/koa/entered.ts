@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import type { ExchangeRequest } from '../../core/exchange.ts'
 import { type Arrivals, arrive, type MountOptions } from '../node/mount.ts'
 import type { AnyExchange } from '../node/response-hook.ts'
+import { sayRetry } from '../node/retry-after.ts'
 
 export type Next = () => Promise<unknown>
 
@@ -21,5 +22,13 @@ export function entered<Opened extends AnyExchange>(
   const proceed = (exchange: Opened | undefined): Promise<unknown> =>
     exchange === undefined ? next() : start(exchange)
   const opened = arrive(sessions, options, ctx, request)
-  return opened instanceof Promise ? opened.then(proceed) : proceed(opened)
+  return opened instanceof Promise ? opened.then(proceed, refuserOf(ctx)) : proceed(opened)
+}
+
+/** What answers for the error that it throws on is to say when to come again. */
+export function refuserOf({ res }: Context): (error: unknown) => never {
+  return (error) => {
+    sayRetry(res, error)
+    throw error
+  }
 }

@@ -12,8 +12,11 @@ const logger = new Logger('Sojourn')
  * 500 of them. Filters of the application's own come before it.
  */
 export class SojournExceptionFilter extends BaseExceptionFilter<SojournError> {
+  readonly #adapter: HttpAdapterHost['httpAdapter']
+
   constructor(host: HttpAdapterHost) {
     super(host.httpAdapter)
+    this.#adapter = host.httpAdapter
   }
 
   override catch(error: SojournError, host: ArgumentsHost): void {
@@ -28,6 +31,10 @@ export class SojournExceptionFilter extends BaseExceptionFilter<SojournError> {
         .emit('exception', { status: 'error', message, code })
     } else if (type === 'http') {
       if (statusCode >= FIRST_SERVER_ERROR) logger.error(error)
+      const response: unknown = host.switchToHttp().getResponse()
+      for (const [name, value] of Object.entries(error.headers ?? {})) {
+        this.#adapter.setHeader(response, name, value)
+      }
       const body = { statusCode, message, code }
       const answer = new HttpException(body, statusCode, { cause: error })
       BaseExceptionFilter.prototype.catch.call(this, answer, host)

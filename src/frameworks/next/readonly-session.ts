@@ -2,6 +2,7 @@ import type { Duration } from '../../core/duration.ts'
 import type { SessionId } from '../../core/engine.ts'
 import { ReadOnlySessionError } from '../../core/errors.ts'
 import type { Session, View } from '../../core/session.ts'
+import { refuseStrays } from '../../core/strays.ts'
 
 /** What a component may know of a session. To change it, call `withSession` in an action or a route handler. */
 export class ReadonlySession<Data extends object> {
@@ -94,6 +95,8 @@ export class ReadonlySession<Data extends object> {
     return this.#session.toJSON()
   }
 }
+
+refuseStrays(ReadonlySession.prototype, (name) => new ReadOnlySessionError(name))
 
 const CHANGING = ['set', 'delete', 'clear', 'update', 'login', 'logout', 'stepUp', 'rotate']
 const OTHERS = ['setLifetime', 'commit', 'refresh', 'touch']

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { EventOptions } from '../../core/attachment.ts'
-import { isSojournError, OptionError } from '../../core/errors.ts'
+import { isSojournError, OptionError, RETRY_AFTER } from '../../core/errors.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { type ConnectionOptions, securityOf } from './connection.ts'
@@ -131,6 +131,7 @@ export function refuseUpgrade(socket: Duplex, { status, message }: Refusal): voi
     'Connection: close',
     'Content-Type: text/plain; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(message)}`,
+    ...(status === OUT_OF_ORDER.status ? [`Retry-After: ${RETRY_AFTER}`] : []),
   ]
   socket.end(`${head.join('\r\n')}\r\n\r\n${message}`)
 }

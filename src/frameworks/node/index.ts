@@ -47,7 +47,7 @@ export function nodeSessions<Data extends object>(
       hookResponse(response as ServerResponse, exchange, next, sessions)
       next()
     }
-    enter(sessions, options, message, facts, start, next)
+    enter(sessions, options, message, facts, start, next, response as ServerResponse)
   }
 }
 

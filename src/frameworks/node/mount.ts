@@ -1,9 +1,11 @@
+import type { ServerResponse } from 'node:http'
 import { OptionError } from '../../core/errors.ts'
 import type { ExchangeOptions, ExchangeRequest } from '../../core/exchange.ts'
 import { checkOutagePolicy, type OutagePolicy } from '../../core/outage.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { refuseUnknown } from '../../core/unknown-options.ts'
 import type { AnyExchange } from './response-hook.ts'
+import { retryOf } from './retry-after.ts'
 
 export interface MountOptions<Source extends object> {
   /**
@@ -62,6 +64,7 @@ export function checkValues(options: object): void {
  * @param source what the framework hands out for the request: `sessions.from` takes it
  * @param start goes on with a request that is seen for the first time
  * @param next goes on with one that has been here before, or with an error
+ * @param response what answers for that error is to say when to come again
  */
 export function enter<Opened extends AnyExchange, Source extends object>(
   sessions: Arrivals<Opened>,
@@ -70,6 +73,7 @@ export function enter<Opened extends AnyExchange, Source extends object>(
   request: ExchangeRequest,
   start: (exchange: Opened) => void,
   next: (error?: unknown) => void,
+  response: ServerResponse,
 ): void {
   let arrived: Opened | undefined | Promise<Opened | undefined>
   try {
@@ -78,7 +82,7 @@ export function enter<Opened extends AnyExchange, Source extends object>(
     return next(error)
   }
   if (!(arrived instanceof Promise)) return goOn(arrived, start, next)
-  arrived.then((exchange) => goOn(exchange, start, next), next)
+  arrived.then((exchange) => goOn(exchange, start, next), retryOf(response, next))
 }
 
 function goOn<Opened>(

@@ -10,6 +10,8 @@ import {
   removeBodyHeaders,
   withSessionHeaders,
 } from './headers.ts'
+import { addRetry } from './retry-after.ts'
+import { warnSameCookie } from './same-cookie.ts'
 
 type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders'
 type Args = readonly unknown[]
@@ -35,7 +37,9 @@ export type ResponseExchange = Pick<
   | 'release'
   | 'abandon'
   | 'afterResponse'
->
+> &
+  // Of those alone that leave the cookie to their sessions.
+  Partial<Pick<AnyExchange, 'place'>>
 
 /** Told of failures when nobody can be answered any more. */
 interface Reporter {
@@ -69,7 +73,7 @@ export function hookResponse(
   const hook = hooked[HOOK]
   // Sessions under several cookies: one hook waits for all of them.
   if (hook !== undefined) {
-    hook.join(exchange)
+    hook.join(exchange, reporter)
     return true
   }
   hooked[HOOK] = new ResponseHook(response, exchange, fail, reporter)
@@ -135,7 +139,11 @@ class ResponseHook {
     this.#on = on
   }
 
-  join(exchange: ResponseExchange): void {
+  join(exchange: ResponseExchange, reporter: Reporter): void {
+    const { place } = exchange
+    const isTaken =
+      place === this.#exchange.place || this.#others?.some((other) => other.place === place)
+    if (place !== undefined && isTaken && reporter !== this.#reporter) warnSameCookie(place)
     ;(this.#others ??= []).push(exchange)
   }
 
@@ -196,6 +204,7 @@ class ResponseHook {
 
   #withHeaders(args: Args): Args {
     this.#headWritten = true
+    if (this.#refused || this.#isFailed) addRetry(this.#response, args[0])
     const rest = this.#withHeadersOf(this.#exchange, args)
     return this.#others === undefined
       ? rest
@@ -232,7 +241,7 @@ class ResponseHook {
     const hasEnded = (): boolean => this.#held?.some(([method]) => method === 'end') === true
     const unlock = lockHead(this.#response, hasEnded)
     // The application was told before, by a commit of its own, and this is its answer to that.
-    const isKnown = this.#exchange.failed || this.#others?.some(({ failed }) => failed) === true
+    const isKnown = this.#isFailed
     try {
       try {
         await this.#settle()
@@ -250,6 +259,10 @@ class ResponseHook {
         this.#cut(failure)
       }
     }
+  }
+
+  get #isFailed(): boolean {
+    return this.#exchange.failed || this.#others?.some(({ failed }) => failed) === true
   }
 
   /** More than once where a handler goes on changing the session after `end`. */

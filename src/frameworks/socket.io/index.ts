@@ -9,6 +9,7 @@ import {
   type Refusal,
   refuseUpgrade,
 } from '../node/handshake.ts'
+import { addRetry } from '../node/retry-after.ts'
 import { holdSessionNow } from '../node/session-now.ts'
 import { type SocketSessions, socketEvents } from '../node/socket-events.ts'
 import type { Connection, IoServer, IoSocket } from './parts.ts'
@@ -127,6 +128,7 @@ function queryOf(request: IncomingMessage): Readonly<Record<string, string | und
 }
 
 function refuse(response: ServerResponse, { status, message }: Refusal): void {
+  addRetry(response, status)
   response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
   response.end(JSON.stringify({ code: ENGINE_FORBIDDEN, message }))
 }

@@ -12,6 +12,7 @@ describe('refusals', () => {
       const { error, took } = await timed(engine.ready())
       expect(error).toBeInstanceOf(StoreRefusedError)
       expect(error).toMatchObject({ reason: redis === server.url ? 'NOAUTH' : 'WRONGPASS' })
+      expect(error.message).toContain('redis.password')
       expect(took).toBeLessThan(2_000)
       expect(String(error.stack) + String(error.cause)).not.toContain('canary')
       expect(await failure(engine.load(newId()))).toBeInstanceOf(StoreRefusedError)

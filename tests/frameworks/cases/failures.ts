@@ -92,6 +92,7 @@ export function failureCases(adapter: Adapter): void {
         expect(answer).toMatchObject({
           status: 503,
           text: '{"error":"ERR_SOJOURN_STORE_UNAVAILABLE"}',
+          headers: { 'retry-after': '1' },
           cookies: [],
         })
       }
@@ -110,6 +111,10 @@ export function failureCases(adapter: Adapter): void {
               .commit()
               .catch((error: { code: string }) => reply.text(`own: ${error.code}`))
           },
+          '/status': async ({ session, reply }) => {
+            session.set('any', 'fits')
+            await session.commit().catch(() => reply.text('shortly', 503))
+          },
           '/thrown': async ({ session }) => {
             session.set('any', 'fits')
             await session.commit()
@@ -119,9 +124,17 @@ export function failureCases(adapter: Adapter): void {
         world.engine.failure = new StoreUnavailableError('gone', true)
         const own = await browser.get('/own')
         expect(own).toMatchObject({ status: 200, text: 'own: ERR_SOJOURN_STORE_UNAVAILABLE' })
+        expect(own.headers['retry-after']).toBeUndefined()
+        const shortly = await browser.get('/status')
+        expect(shortly).toMatchObject({
+          status: 503,
+          text: 'shortly',
+          headers: { 'retry-after': '1' },
+        })
         const thrown = await browser.get('/thrown')
         expect(thrown).toMatchObject({
           status: 503,
+          headers: { 'retry-after': '1' },
           text: '{"error":"ERR_SOJOURN_STORE_UNAVAILABLE"}',
         })
       },
@@ -140,6 +153,7 @@ export function failureCases(adapter: Adapter): void {
           path,
           status: 503,
           text: '{"error":"ERR_SOJOURN_STORE_UNAVAILABLE"}',
+          headers: { 'retry-after': '1' },
           cookies: [],
         })
         world.engine.failure = undefined
@@ -211,10 +225,13 @@ export function failureCases(adapter: Adapter): void {
       const answer = await browser.get('/read')
       expect(answer).toMatchObject({
         status: 503,
+        headers: { 'retry-after': '1' },
         text: '{"error":"ERR_SOJOURN_STORE_UNAVAILABLE"}',
         cookies: [],
       })
-      expect((await world.browser().get('/read')).status).toBe(200)
+      const other = await world.browser().get('/read')
+      expect(other.status).toBe(200)
+      expect(other.headers['retry-after']).toBeUndefined()
       world.engine.failure = undefined
       expect((await browser.get('/read')).text).toBe('n is undefined')
     })

@@ -51,6 +51,7 @@ export function outageCases(adapter: Adapter): void {
           expect(answer).toMatchObject({
             status: 503,
             text: '{"error":"ERR_SOJOURN_STORE_UNAVAILABLE"}',
+            headers: { 'retry-after': '1' },
             cookies: [],
           })
           expect(performance.now() - from).toBeLessThan(DEADLINE + 3_000)

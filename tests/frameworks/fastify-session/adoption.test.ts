@@ -16,7 +16,8 @@ import { SECRET } from '../support/world.ts'
 import { type Build, makeApp } from './pair.ts'
 
 const HOUR = 3_600_000
-const MONTH = 30 * 24 * HOUR
+const DAY = 24 * HOUR
+const MONTH = 30 * DAY
 // As long as @fastify/session wants it.
 const OLD = OLD_SECRET.repeat(3)
 
@@ -39,6 +40,12 @@ async function newSite(
   await app.ready()
   later(() => app.close())
   return listen((request, response) => app.routing(request, response))
+}
+
+/** When the cookie of ours ends, milliseconds from now; NaN: with the browser. */
+function endOf(cookies: readonly string[]): number {
+  expect(cookies).toHaveLength(1)
+  return Date.parse(/Expires=([^;]+)/.exec(cookies[0] ?? '')?.[1] ?? '') - Date.now()
 }
 
 function latch(): { readonly passed: Promise<void>; open(): void } {
@@ -92,6 +99,13 @@ describe('an age of its own', () => {
       session.n = (session.n ?? 0) + 1
       return { n: session.n }
     })
+    app.get('/age/:ms', ({ session, params }) => {
+      const ms = Number((params as { ms: string }).ms)
+      if (ms > 0) session.cookie.maxAge = ms
+      else session.options({ maxAge: undefined })
+      session.n = (session.n ?? 0) + 1
+      return { n: session.n }
+    })
     app.get('/new', (request) => request.session.regenerate(['n']).then(() => ({})))
     app.get('/left', async ({ session, sessionStore }) => {
       const stored = await sessionStore.sessions.stored.read(session.sessionId)
@@ -119,6 +133,55 @@ describe('an age of its own', () => {
       }
     })
   }
+
+  for (const maxAge of [undefined, 12 * HOUR]) {
+    for (const principal of [undefined, (session: { user?: string }) => session.user ?? 'eve']) {
+      const by = principal === undefined ? '' : ', and is a principal’s'
+      it(`is another that the application gives it, where the option says ${maxAge}${by}`, async () => {
+        const stores = await openStores()
+        const old = await oldSite(stores, MONTH)
+        const cookie = { secure: false, ...(maxAge === undefined ? {} : { maxAge }) }
+        const options = { cookie, ...(principal === undefined ? {} : { principal }) }
+        const site = await newSite(stores, { ...options, idleTimeout: DAY }, build)
+        for (const age of [HOUR, 12 * HOUR, 2 * MONTH]) {
+          const ada = new Person()
+          await ada.get(old, '/count')
+          expect(await ada.get(site, '/look')).toEqual({ age: MONTH })
+          const { cookies } = await ada.ask(site, `/age/${age}`)
+          expect(endOf(cookies)).toBeGreaterThan(age - HOUR / 2)
+          expect(endOf(cookies)).toBeLessThanOrEqual(age + 1_000)
+          expect(await ada.get(site, '/look')).toEqual({ age })
+          await ada.get(site, '/change')
+          expect(await ada.get(site, '/look')).toEqual({ age })
+          const { left } = await ada.get(site, '/left')
+          expect(Number(left)).toBeGreaterThan(age - HOUR / 2)
+          expect(Number(left)).toBeLessThanOrEqual(age + 1_000)
+        }
+      })
+    }
+  }
+
+  it('is none any more where the application takes it away', async () => {
+    const stores = await openStores()
+    const old = await oldSite(stores, MONTH)
+    const site = await newSite(stores, { cookie: { secure: false }, idleTimeout: DAY }, build)
+    const begin = [
+      (ada: Person) => ada.get(old, '/count'),
+      (ada: Person) => ada.get(site, `/age/${MONTH}`),
+    ]
+    for (const first of begin) {
+      const ada = new Person()
+      await first(ada)
+      expect(await ada.get(site, '/look')).toEqual({ age: MONTH })
+      expect(endOf((await ada.ask(site, '/age/0')).cookies)).toBeNaN()
+      expect(await ada.get(site, '/look')).toEqual({ age: null })
+      expect(endOf((await ada.ask(site, '/change')).cookies)).toBeNaN()
+      expect(await ada.get(site, '/look')).toEqual({ age: null })
+      const left = Number((await ada.get(site, '/left'))['left'])
+      expect(left).toBeGreaterThan(DAY - HOUR)
+      expect(left).toBeLessThanOrEqual(DAY + 1_000)
+    }
+  })
 
   it('one without goes on as all others do', async () => {
     const stores = await openStores()

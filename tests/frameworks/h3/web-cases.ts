@@ -148,11 +148,19 @@ export function webCases(): void {
       const thrown: unknown[] = []
       const { browser, engine } = await site(build((error) => void thrown.push(error)))
       engine.failure = new StoreUnavailableError('gone', false)
-      expect(await browser.get('/change')).toMatchObject({ status: 503, cookies: [] })
+      expect(await browser.get('/change')).toMatchObject({
+        status: 503,
+        cookies: [],
+        headers: { 'retry-after': '1' },
+      })
       engine.failure = undefined
       await browser.get('/begin')
       engine.failure = new StoreUnavailableError('gone', false)
-      expect(await browser.get('/change')).toMatchObject({ status: 503, cookies: [] })
+      expect(await browser.get('/change')).toMatchObject({
+        status: 503,
+        cookies: [],
+        headers: { 'retry-after': '1' },
+      })
       expect(thrown.map((error) => (error as Error).cause)).toEqual([
         engine.failure,
         engine.failure,

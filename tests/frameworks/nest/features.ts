@@ -211,6 +211,27 @@ export function nestFeatures(platform: Platform): void {
       expect(await browser.get('/')).toMatchObject(answer)
     })
 
+    it('what a handler has asked the store besides: 503 too, which says when to come again', async () => {
+      const { browser, engine } = await site(platform, {
+        controllers: [
+          controller({
+            all: [
+              [Get('/')],
+              [],
+              () => {
+                throw new StoreUnavailableError('gone', false)
+              },
+            ],
+          }),
+        ],
+      })
+      expect(await browser.get('/')).toMatchObject({
+        status: 503,
+        headers: { 'retry-after': '1' },
+      })
+      expect(engine.calls).toEqual([])
+    })
+
     it('a session that is too large: 500, and nothing of the answer', async () => {
       const { browser } = await site(platform, {
         controllers: [

@@ -34,10 +34,13 @@ export interface Client {
 
 export class Refused extends Error {
   readonly status: number
+  /** The header; `unseen` where the client does not show it. */
+  readonly retryAfter: string | undefined
 
-  constructor(status: number) {
+  constructor(status: number, retryAfter: string | undefined) {
     super(`refused with ${status}`)
     this.status = status
+    this.retryAfter = retryAfter
   }
 }
 

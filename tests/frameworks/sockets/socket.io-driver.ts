@@ -34,7 +34,7 @@ export function socketIoDriver(...transports: ('polling' | 'websocket')[]): Driv
         socket.on('connect', resolve)
         socket.on('connect_error', (error) => {
           socket.close()
-          reject(new Refused(statusOf(error)))
+          reject(new Refused(statusOf(error), retryAfterOf(error)))
         })
       })
       const client: Client = {
@@ -53,4 +53,19 @@ function statusOf(error: Error): number {
   const { description } = error as { description?: number | { message?: string } }
   if (typeof description === 'number') return description
   return Number(/\d{3}$/.exec(description?.message ?? '')?.[0])
+}
+
+/** Of a poll alone. */
+function retryAfterOf(error: Error): string | undefined {
+  const { description, context } = error as {
+    description?: unknown
+    context?: { getResponseHeader(name: string): string | null }
+  }
+  if (typeof description !== 'number') return 'unseen'
+  try {
+    return context?.getResponseHeader('retry-after') ?? undefined
+  } catch {
+    // There was no answer.
+    return undefined
+  }
 }

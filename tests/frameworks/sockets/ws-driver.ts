@@ -39,7 +39,7 @@ export const wsDriver: Driver = {
       socket.on('open', resolve)
       socket.on('error', reject)
       socket.on('unexpected-response', (_, response) => {
-        reject(new Refused(response.statusCode ?? 0))
+        reject(new Refused(response.statusCode ?? 0, response.headers['retry-after']))
         socket.terminate()
       })
     })

@@ -141,12 +141,9 @@ export class CompatExchange implements ResponseExchange {
       return this.#exchange.commit()
     }
     const named = principalFrom(principal(session as unknown as FastifySessionObject))
-    // Of one that someone else has ended the changes are dropped: its data must sign nobody in again.
-    const isOver = this.#state.ended || !Session.inside.isOf(session, this.#state)
-    const before = this.#exchange.session.principal
-    // What this reply has not changed says nothing of who has signed in by other means.
-    const isSame = named === before || (before !== undefined && named === this.#exchange.owner)
-    if (isOver || isSame) return this.#exchange.commit()
+    // An object of another session says nothing of this one.
+    const isOurs = Session.inside.isOf(session, this.#state)
+    if (!isOurs || !this.#exchange.isAnothers(named)) return this.#exchange.commit()
     try {
       await this.#handTo(named, session)
     } catch (error) {

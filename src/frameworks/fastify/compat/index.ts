@@ -85,7 +85,7 @@ export const fastifySession: FastifyPluginCallback<FastifySessionOptions> = (
       next()
     }
     const source = new NodeRequest(request.raw, request, isSecure)
-    enter(arrivals as typeof sessions, mount, request, source, start, next as Next)
+    enter(arrivals as typeof sessions, mount, request, source, start, next as Next, reply.raw)
   })
   done()
 }

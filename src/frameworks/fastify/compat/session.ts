@@ -207,12 +207,20 @@ export class Session {
   #pushCookie(): void {
     const { state, cookie: options, request } = this.#home
     const usual = new SessionCookie(options, request)
-    const changes = changesOfCookie(this.cookie, usual)
+    const { originalMaxAge } = this.cookie
+    // Nothing kept would say what was promised, and not the options.
+    const own = promisedOf(state) && { originalMaxAge }
+    const changed = changesOfCookie(this.cookie, usual)
+    const changes = own === undefined ? changed : { ...own, ...changed }
     const id = this.#name
     const kept = id === undefined ? changes : { ...changes, id }
     // Most sessions have none, and it is read no further.
     if (kept !== undefined || state.attributes.has(COOKIE)) state.attributes.set(COOKIE, kept)
-    if (!state.headersSent) state.setLifetime(lifetimeOf(this.cookie))
+    if (state.headersSent) return
+    const lifetime = lifetimeOf(this.cookie)
+    const hasNone = lifetime.idleTimeout === undefined && hadAge(state, options)
+    const { idleTimeout } = state.repository.settings
+    state.setLifetime(hasNone ? { ...lifetime, idleTimeout } : lifetime)
   }
 }
 
@@ -227,6 +235,15 @@ export function keptOf(state: SessionState): Kept | undefined {
 function promisedOf({ live }: SessionState): Kept | undefined {
   if (live === undefined || !isPersistent(live.meta)) return undefined
   return originOf(live.meta) && { originalMaxAge: live.header.idleTimeout }
+}
+
+/** Whether the session that is stored ends with a cookie that has an age. */
+function hadAge(state: SessionState, usual: CookieOptions): boolean {
+  const { live } = state
+  if (live === undefined) return false
+  const kept = live.attributes().get(COOKIE) as Kept | null | undefined
+  const age = (kept ?? promisedOf(state))?.originalMaxAge
+  return Boolean(age === undefined ? usual.maxAge : age)
 }
 
 /** Whether the cookie outlives the browser, where there is no request. */

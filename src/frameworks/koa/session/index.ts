@@ -7,7 +7,7 @@ import { createSessions } from '../../../index.ts'
 import { readInHandshakes } from '../../node/other-cookie.ts'
 import { hookResponse } from '../../node/response-hook.ts'
 import { commitAfter, refuse } from '../commit-after.ts'
-import type { Next } from '../entered.ts'
+import { type Next, refuserOf } from '../entered.ts'
 import { ContextSession, isLasting } from './context-session.ts'
 import { type Attributes, type KoaSessionOptions, readOptions, type Settings } from './options.ts'
 import { secretsFrom } from './secrets.ts'
@@ -96,7 +96,7 @@ function handle(
     return commitAfter(ctx, contextSession, next())
   }
   const opened = sessions.exchange(ctx, request, settings.opening)
-  return opened instanceof Promise ? opened.then(start) : start(opened)
+  return opened instanceof Promise ? opened.then(start, refuserOf(ctx)) : start(opened)
 }
 
 /** Whether the cookie is there, or may be sent, is decided by koa-session's rules: the rest is not asked for. */
