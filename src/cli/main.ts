@@ -6,6 +6,7 @@ import { exitCodeOf } from './exit-codes.ts'
 import { inspectCommand } from './inspect.ts'
 import { lsCommand } from './ls.ts'
 import { migrateCommand } from './migrate.ts'
+import { planCommand } from './plan.ts'
 import { redisConfCommand } from './redis-conf.ts'
 import { revokeCommand } from './revoke.ts'
 import { version } from './version.ts'
@@ -18,7 +19,7 @@ const program = new Command('sojourn')
 
 const commands = [
   ...[lsCommand, inspectCommand, revokeCommand],
-  ...[doctorCommand, aclCommand, redisConfCommand, migrateCommand],
+  ...[doctorCommand, aclCommand, redisConfCommand, planCommand, migrateCommand],
 ]
 for (const make of commands) program.addCommand(make())
 for (const command of program.commands) command.exitOverride()

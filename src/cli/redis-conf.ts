@@ -6,6 +6,7 @@ import {
   redisConf,
   sentinelConf,
 } from '../operations/redis-conf/redis-conf.ts'
+import { parseSize } from './sizes.ts'
 
 interface ConfFlags {
   readonly for: ConfKind
@@ -59,14 +60,6 @@ export function redisConfCommand(): Command {
     .option('--master-name <name>', 'what the Sentinels call the primary', 'mymaster')
     .addHelpText('after', HELP)
     .action(run)
-}
-
-const UNITS: Readonly<Record<string, number>> = { mb: 2 ** 20, gb: 2 ** 30 }
-
-function parseSize(text: string): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)\s*(mb|gb)$/i.exec(text) ?? []
-  if (unit !== undefined) return Math.floor(Number(number) * (UNITS[unit.toLowerCase()] ?? 0))
-  throw new InvalidArgumentError('it takes a size as 512mb or 16gb.')
 }
 
 function parseCount(text: string): number {

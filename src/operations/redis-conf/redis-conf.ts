@@ -89,6 +89,8 @@ export function redisConf(options: ConfOptions): string {
       'maxmemory-policy volatile-ttl',
       '# Clients that do not read their answers are cut off before they take the memory of sessions.',
       'maxmemory-clients 5%',
+      "# A user's list of sessions in one piece: 80 bytes less a session.",
+      'hash-max-listpack-value 256',
       '# What is dropped or has ended is taken apart beside the requests.',
       'lazyfree-lazy-eviction yes',
       'lazyfree-lazy-expire yes',
