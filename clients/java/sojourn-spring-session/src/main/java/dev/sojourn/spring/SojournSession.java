@@ -49,7 +49,7 @@ public final class SojournSession implements Session {
   SojournSession(SojournSessionRepository repository, Held held) {
     this.repository = repository;
     this.held = held;
-    attributes = new StoredAttributes(held, repository.values());
+    attributes = new StoredAttributes(held, repository.values(), repository.unreadable());
   }
 
   /**
@@ -134,7 +134,7 @@ public final class SojournSession implements Session {
     Set<String> names = new LinkedHashSet<>();
     for (String stored : held.names()) {
       String name = AttributeNames.shown(stored);
-      if (name != null) names.add(name);
+      if (name != null && (handed.containsKey(name) || attributes.isReadable(stored, name))) names.add(name);
     }
     for (String name : repository.specialNames()) {
       names.remove(name);

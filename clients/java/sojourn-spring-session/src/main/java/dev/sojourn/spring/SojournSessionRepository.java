@@ -44,6 +44,7 @@ public final class SojournSessionRepository
 
   private final Sessions sessions;
   private final AttributeValues values;
+  private final UnreadableAttributes unreadable = new UnreadableAttributes();
   private final Map<String, SpecialAttribute> specials = new HashMap<>();
   private final SaveMode saveMode;
   private final UnaryOperator<String> principalOf;
@@ -71,7 +72,7 @@ public final class SojournSessionRepository
     if (flashMaps != null) flashMaps.use(values);
     specials.put(SojournSession.PrincipalName.NAME, new SojournSession.PrincipalName());
     Object bridge = builder.bridge;
-    principalOf = HAS_SECURITY ? WithSecurity.add(specials, values, bridge) : UnaryOperator.identity();
+    principalOf = HAS_SECURITY ? WithSecurity.add(specials, values, unreadable, bridge) : UnaryOperator.identity();
   }
 
   /** A request ends before so many others have changed an id. */
@@ -89,9 +90,10 @@ public final class SojournSessionRepository
   private static final class WithSecurity {
     private WithSecurity() {}
 
-    static UnaryOperator<String> add(Map<String, SpecialAttribute> specials, AttributeValues values, @Nullable Object given) {
+    static UnaryOperator<String> add(
+        Map<String, SpecialAttribute> specials, AttributeValues values, UnreadableAttributes unreadable, @Nullable Object given) {
       SojournPrincipalBridge bridge = given instanceof SojournPrincipalBridge found ? found : new UserDetailsBridge(() -> null, null, true);
-      specials.put(SecurityContexts.NAME, new SecurityContexts(values, bridge));
+      specials.put(SecurityContexts.NAME, new SecurityContexts(values, unreadable, bridge));
       return bridge::principalOf;
     }
   }
@@ -210,6 +212,10 @@ public final class SojournSessionRepository
 
   AttributeValues values() {
     return values;
+  }
+
+  UnreadableAttributes unreadable() {
+    return unreadable;
   }
 
   SaveMode saveMode() {

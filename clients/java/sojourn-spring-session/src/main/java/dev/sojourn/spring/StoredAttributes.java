@@ -1,5 +1,6 @@
 package dev.sojourn.spring;
 
+import dev.sojourn.AttributeException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -9,13 +10,15 @@ import org.jspecify.annotations.Nullable;
 final class StoredAttributes {
   private final Held held;
   private final AttributeValues values;
+  private final UnreadableAttributes unreadable;
 
-  StoredAttributes(Held held, AttributeValues values) {
+  StoredAttributes(Held held, AttributeValues values, UnreadableAttributes unreadable) {
     this.held = held;
     this.values = values;
+    this.unreadable = unreadable;
   }
 
-  /** @throws dev.sojourn.AttributeException */
+  /** Null also for what cannot be read. */
   @Nullable Object get(String name) {
     if (AttributeNames.isReserved(name)) return null;
     String stored = AttributeNames.stored(name);
@@ -29,7 +32,18 @@ final class StoredAttributes {
 
   private @Nullable Object readPrivate(String name, String stored) {
     Object value = held.get(stored);
-    return value == null ? null : values.readPrivate(name, value);
+    if (value == null) return null;
+    try {
+      return values.readPrivate(name, value);
+    } catch (AttributeException problem) {
+      unreadable.tell(held.id(), problem);
+      return null;
+    }
+  }
+
+  /** Whether what is stored under this name is there for the application, by the name that it has for it. */
+  boolean isReadable(String stored, String name) {
+    return !AttributeNames.isReserved(stored) || get(name) != null;
   }
 
   private @Nullable Object number(String stored, @Nullable Object value) {

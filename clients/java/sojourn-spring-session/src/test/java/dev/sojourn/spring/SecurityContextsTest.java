@@ -192,27 +192,6 @@ class SecurityContextsTest extends OnRedis {
   }
 
   @Test
-  void aContextThatIsMalformed() {
-    SojournSession session = signedIn(password("ada"));
-    List<Object> forms =
-        List.of(
-            "text",
-            Map.of("kind", "password", "user", 5L, "authorities", List.of(Map.of("authority", 5L))),
-            Map.of("kind", "remember-me", "user", ""),
-            Map.of("kind", "password", "user", "ada", "details", Map.of("address", 5L)),
-            Map.of("kind", "password", "user", Map.of("$java", Map.of("type", User.class.getName(), "value", Map.of("username", 5L)))));
-    for (Object form : forms) {
-      session.held().set("spring:" + CONTEXT, Map.of("principal", "ada", "authentication", form));
-      repository.save(session);
-      SojournSession found = again(session);
-      assertThrows(AttributeException.class, () -> found.getAttribute(CONTEXT), form.toString());
-    }
-    session.held().set("spring:" + CONTEXT, Map.of("principal", 5L));
-    repository.save(session);
-    assertEquals("ada", authentication(again(session)).getName(), "made anew");
-  }
-
-  @Test
   void whoHasBeenReplacedElsewhere() {
     SojournSession session = signedIn(password("ada"));
     Session there = elsewhere.open(token(session));
@@ -510,7 +489,7 @@ class SecurityContextsTest extends OnRedis {
     for (String type : List.of("org.springframework.security.Whatever", SecurityContextImpl.class.getName(), anonymous)) {
       for (String text : List.of(gadget, inside, elements, ofTheJdk, "null", "")) {
         session.held().set("spring:SPRING_SECURITY_X", Map.of("$java", Map.of("type", type, "value", text)));
-        assertThrows(AttributeException.class, () -> session.getAttribute("SPRING_SECURITY_X"), type + text);
+        assertNull(session.getAttribute("SPRING_SECURITY_X"), type + text);
       }
     }
     assertFalse(Gadget.isMade);
