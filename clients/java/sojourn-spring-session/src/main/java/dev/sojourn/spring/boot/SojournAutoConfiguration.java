@@ -41,6 +41,12 @@ import org.springframework.session.web.http.SessionEventHttpSessionListenerAdapt
 @ConditionalOnMissingBean(SessionRepository.class)
 @EnableConfigurationProperties(SojournProperties.class)
 public class SojournAutoConfiguration {
+  /** Before any bean is made of them. */
+  @Bean
+  static UnknownProperties sojournUnknownProperties(Environment environment) {
+    return new UnknownProperties(environment);
+  }
+
   /** Asks nothing of Redis: the first use connects. */
   @Bean
   @ConditionalOnMissingBean
