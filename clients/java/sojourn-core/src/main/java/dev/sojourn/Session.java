@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
@@ -51,6 +52,7 @@ public final class Session {
   private boolean isEnded;
   private boolean isSuperseded;
   private boolean isLoggedOut;
+  private boolean isSignedInHere;
   /** The client came with a former token: its answer brings the successor. */
   private boolean isForwarded;
   /** A forward has led here whose time is over: the request goes on, and its client is not told the token. */
@@ -369,7 +371,28 @@ public final class Session {
           lifetime = null;
           next = null;
           isEnded = isSuperseded = isLoggedOut = isForwarded = isConcealed = isRotationDue = false;
+          isSignedInHere = true;
           live = signedIn;
+        });
+  }
+
+  /**
+   * For adapters: the response that was to bring the token of this request's {@link #login} does not go out. The session that it
+   * has made ends, as soon as Redis answers and without waiting for it, for nobody has its token: it would count, and stand in
+   * lists. The session before has ended with the login.
+   *
+   * @return false: this request has signed nobody in
+   */
+  public boolean abandonLogin() {
+    return locked(
+        () -> {
+          Live known = live;
+          if (known == null || !isSignedInHere) return false;
+          String ownerTag = Objects.requireNonNull(known.header().ownerTag());
+          repository.leftovers.end(known.token().id(), ownerTag, known.header().idleTimeout());
+          leave(known);
+          isLoggedOut = true;
+          return true;
         });
   }
 
@@ -450,20 +473,24 @@ public final class Session {
           Live known = live;
           boolean isTaken = false;
           if (known != null) {
-            lastId = known.token().id();
             isTaken = repository.destroy(known, null).end() == Repository.End.SUPERSEDED;
           } else if (lastId != null) endAgain(lastId);
           // A login elsewhere was first, and its cookie is not this request's to touch.
           isSuperseded |= isTaken;
           isLoggedOut |= !isTaken;
-          live = null;
-          reserved = null;
-          next = null;
-          lifetime = null;
-          isRotationDue = isConcealed = isForwarded = isWanted = false;
-          changes.clear();
-          unknown.clear();
+          leave(known);
         });
+  }
+
+  private void leave(@Nullable Live known) {
+    if (known != null) lastId = known.token().id();
+    live = null;
+    reserved = null;
+    next = null;
+    lifetime = null;
+    isRotationDue = isConcealed = isForwarded = isWanted = isSignedInHere = false;
+    changes.clear();
+    unknown.clear();
   }
 
   /** What has ended is ended once more: it may stand there still, where a write was lost. */

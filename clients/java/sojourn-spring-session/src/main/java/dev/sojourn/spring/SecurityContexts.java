@@ -132,7 +132,7 @@ final class SecurityContexts implements SpecialAttribute {
     // Refused before anybody is signed in.
     Map<String, @Nullable Object> form = bridge.isStored() ? form(principal, authentication) : null;
     boolean isSignIn = principal != null && (!principal.equals(session.principal()) || session.held().isChangingId());
-    if (isSignIn && authentication.isAuthenticated()) signIn(session, principal);
+    if (isSignIn && authentication.isAuthenticated()) signIn(session, principal, form);
     if (form != null) {
       session.setPrivate(NAME, form, value);
     } else {
@@ -141,9 +141,10 @@ final class SecurityContexts implements SpecialAttribute {
     }
   }
 
-  private static void signIn(SojournSession session, String principal) {
+  /** With the context in the same step: who is signed in here is known to Spring, or signed in nowhere. */
+  private static void signIn(SojournSession session, String principal, @Nullable Object form) {
     try {
-      session.signIn(principal);
+      session.signIn(principal, form == null ? null : NAME, form);
     } catch (SessionLimitException error) {
       SessionAuthenticationException refused = new SessionAuthenticationException(error.getMessage());
       refused.initCause(error);

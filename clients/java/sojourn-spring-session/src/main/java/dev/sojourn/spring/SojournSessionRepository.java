@@ -230,9 +230,8 @@ public final class SojournSessionRepository
     return specials.keySet();
   }
 
-  LoginOptions customized(LoginOptions options, @Nullable HttpServletRequest request) {
+  void customized(LoginOptions options, @Nullable HttpServletRequest request) {
     for (SojournLoginCustomizer customizer : loginCustomizers) customizer.customize(options, request);
-    return options;
   }
 
   @Override

@@ -122,6 +122,19 @@ class SecurityContextsTest extends OnRedis {
     assertTrue(found.getAttributeNames().contains(CONTEXT));
   }
 
+  /** Nothing between the sign-in and the context: whatever fails afterwards, no other application sees a user whom Spring does not know. */
+  @Test
+  void theContextIsThereFromTheBeginning() {
+    SojournSession session = stored("a", 1);
+    signIn(session, password("ada"));
+    assertFalse(session.session().isDirty());
+    assertEquals(password("ada"), authentication(Objects.requireNonNull(repository.findById(token(session)))));
+    signIn(session, password("bob"));
+    assertFalse(session.session().isDirty());
+    assertEquals(password("bob"), authentication(Objects.requireNonNull(repository.findById(token(session)))));
+    assertEquals(0, asked.get());
+  }
+
   @Test
   void theSameUserIsNotSignedInAgain() {
     SojournSession session = signedIn(password("ada"));
