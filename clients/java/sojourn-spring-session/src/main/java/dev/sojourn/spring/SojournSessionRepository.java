@@ -297,12 +297,17 @@ public final class SojournSessionRepository
     return byId(new StoredSession(id, principal, Map.of(), now, now, now, Duration.ZERO));
   }
 
+  /** Oldest first. */
+  List<SessionInfo> list(String name) {
+    return sessions.of(principalOf.apply(name)).list();
+  }
+
   /** By {@link #PRINCIPAL_NAME_INDEX_NAME} alone: of other indexes nothing is known. */
   @Override
   public Map<String, SojournSession> findByIndexNameAndIndexValue(String indexName, String indexValue) {
     Map<String, SojournSession> found = new LinkedHashMap<>();
     if (!PRINCIPAL_NAME_INDEX_NAME.equals(indexName) || indexValue.isEmpty()) return found;
-    for (SessionInfo info : sessions.of(principalOf.apply(indexValue)).list()) {
+    for (SessionInfo info : list(indexValue)) {
       StoredSession stored = sessions.read(info.id());
       if (stored != null) found.put(stored.id(), byId(stored));
     }
