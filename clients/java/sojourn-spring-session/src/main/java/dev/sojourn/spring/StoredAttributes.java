@@ -22,12 +22,12 @@ final class StoredAttributes {
   @Nullable Object get(String name) {
     if (AttributeNames.isReserved(name)) return null;
     String stored = AttributeNames.stored(name);
-    if (AttributeNames.isSprings(name)) return number(stored, readPrivate(name, stored));
+    if (AttributeNames.isSprings(name)) return noted(stored, readPrivate(name, stored));
     String object = AttributeNames.ofObject(name);
     if (!held.has(name)) return readPrivate(name, object);
     // Another application has set it since. The object must not come back when that one is removed there.
     if (held.has(object)) held.remove(object);
-    return number(name, values.readShared(held.get(name)));
+    return noted(name, values.readShared(held.get(name)));
   }
 
   private @Nullable Object readPrivate(String name, String stored) {
@@ -46,8 +46,8 @@ final class StoredAttributes {
     return !AttributeNames.isReserved(stored) || get(name) != null;
   }
 
-  private @Nullable Object number(String stored, @Nullable Object value) {
-    return value == null ? null : NumberNotes.read(held, stored, value);
+  private @Nullable Object noted(String stored, @Nullable Object value) {
+    return value == null ? null : TypeNotes.read(held, stored, value);
   }
 
   /** @throws dev.sojourn.AttributeException */
@@ -59,7 +59,7 @@ final class StoredAttributes {
       put(AttributeNames.stored(name), values.writePrivate(name, value), value);
       return;
     }
-    AttributeValues.Written written = values.write(name, value);
+    AttributeValues.Written written = values.write(name, TypeNotes.shared(value));
     String object = AttributeNames.ofObject(name);
     if (written.isShared()) {
       put(name, written.value(), value);
@@ -72,7 +72,7 @@ final class StoredAttributes {
 
   private void put(String stored, @Nullable Object written, Object value) {
     // The note first: its name is the longer one, which may be refused.
-    NumberNotes.write(held, stored, value);
+    TypeNotes.write(held, stored, value);
     held.set(stored, written);
   }
 
@@ -84,7 +84,7 @@ final class StoredAttributes {
 
   private void dropNoted(String stored) {
     drop(stored);
-    NumberNotes.write(held, stored, null);
+    TypeNotes.write(held, stored, null);
   }
 
   private void drop(String stored) {

@@ -141,6 +141,40 @@ class AttributeValuesTest extends OnRedis {
     assertEquals(values, roundTrip(values));
   }
 
+  /** Money and moments are what the table of the protocol says, for all languages. */
+  @Test
+  void decimalsAndDatesAreShared() {
+    BigDecimal price = new BigDecimal("12.50");
+    Date date = new Date(1_732_440_000_123L);
+    SojournSession session = stored("price", price, "date", date, "large", new BigDecimal("1E+3"));
+    Session there = elsewhere.open(token(session));
+    assertEquals(Set.of("price", "date"), there.names());
+    assertEquals("12.50", there.get("price"));
+    assertEquals(date.toInstant(), there.get("date"));
+    SojournSession found = again(session);
+    assertEquals(price, found.getAttribute("price"));
+    assertEquals(date, found.getAttribute("date"));
+    assertEquals(new BigDecimal("1E+3"), found.getAttribute("large"));
+    there.set("price", "13.00");
+    there.set("date", date.toInstant().plusSeconds(1));
+    there.commit();
+    assertEquals(new BigDecimal("13.00"), again(session).getAttribute("price"));
+    assertEquals(new Date(date.getTime() + 1000), again(session).getAttribute("date"));
+    for (String other : List.of("none", "1e1000000000", "9".repeat(2500))) {
+      there.set("price", other);
+      there.commit();
+      assertEquals(other, again(session).getAttribute("price"));
+    }
+    // A Date in hand is stored as it is when the request ends.
+    found = again(session);
+    found.setAttribute("date", date);
+    date.setTime(5);
+    found.setAttribute("price", "text");
+    repository.save(found);
+    assertEquals(new Date(5), again(session).getAttribute("date"));
+    assertEquals("text", again(session).getAttribute("price"));
+  }
+
   @Test
   void objectsOfAllowedClasses() {
     Cart cart = new Cart();
