@@ -136,6 +136,7 @@ public final class Session {
     return level == null ? null : level.intValue();
   }
 
+  /** What the login has called the client, at most 256 characters; null where it has not. */
   public @Nullable String device() {
     return live == null ? null : Meta.device(live.meta());
   }
@@ -146,6 +147,7 @@ public final class Session {
     return live != null && Meta.isPersistent(live.meta());
   }
 
+  /** When its first record was made: for a principal's, at the login. Null until it is stored. */
   public @Nullable Instant createdAt() {
     return live == null ? null : Instant.ofEpochMilli(live.header().createdAt());
   }
@@ -168,6 +170,7 @@ public final class Session {
     return live == null ? null : Instant.ofEpochMilli(live.header().deadline());
   }
 
+  /** How long it lives without activity, in milliseconds' precision. */
   public Duration idleTimeout() {
     if (lifetime != null && lifetime.idleTimeout() != null) return Duration.ofMillis(lifetime.idleTimeout());
     return Duration.ofMillis(live == null ? settings.idleTimeout() : live.header().idleTimeout());

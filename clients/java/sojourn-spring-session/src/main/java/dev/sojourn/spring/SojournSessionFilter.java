@@ -1,7 +1,6 @@
 package dev.sojourn.spring;
 
 import dev.sojourn.SojournException;
-import dev.sojourn.StoreUnavailableException;
 import jakarta.servlet.FilterChain;
 import jakarta.servlet.ServletException;
 import jakarta.servlet.ServletResponse;
@@ -29,6 +28,7 @@ public final class SojournSessionFilter extends SessionRepositoryFilter<SojournS
 
   private final SojournHttpSessionIdResolver resolver;
 
+  /** @param resolver of the same {@link dev.sojourn.Sessions} as the repository */
   public SojournSessionFilter(SojournSessionRepository repository, SojournHttpSessionIdResolver resolver) {
     super(repository);
     this.resolver = resolver;
@@ -95,7 +95,7 @@ public final class SojournSessionFilter extends SessionRepositoryFilter<SojournS
     response.reset();
     resolver.nothingSent(request);
     abandonSignIn(request, response);
-    if (error instanceof StoreUnavailableException) response.setHeader("Retry-After", "1");
+    if (error.status() == HttpServletResponse.SC_SERVICE_UNAVAILABLE) response.setHeader("Retry-After", "1");
     response.sendError(error.status());
   }
 

@@ -22,6 +22,7 @@ import org.springframework.web.context.request.ServletRequestAttributes;
 public final class SojournSessionRegistry implements SessionRegistry {
   private final SojournSessionRepository repository;
 
+  /** @param repository whose sessions they are */
   public SojournSessionRegistry(SojournSessionRepository repository) {
     this.repository = repository;
   }

@@ -145,11 +145,13 @@ public final class SojournSessionRepository
       return this;
     }
 
+    /** Called once, in this order, by {@link #build()}. */
     public Builder mapperCustomizers(List<SojournMapperCustomizer> customizers) {
       mapperCustomizers = List.copyOf(customizers);
       return this;
     }
 
+    /** Called at each sign-in, in this order. */
     public Builder loginCustomizers(List<SojournLoginCustomizer> customizers) {
       loginCustomizers = List.copyOf(customizers);
       return this;
@@ -186,6 +188,7 @@ public final class SojournSessionRepository
       return this;
     }
 
+    /** @throws dev.sojourn.OptionException for allowed types that name neither a class nor a package */
     public SojournSessionRepository build() {
       return new SojournSessionRepository(this);
     }
