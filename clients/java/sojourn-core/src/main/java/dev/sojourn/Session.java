@@ -119,7 +119,7 @@ public final class Session {
     return live == null ? null : Instant.ofEpochMilli(live.header().createdAt());
   }
 
-  /** When it ends if nobody comes. */
+  /** When it ends if nobody comes, at the earliest: another node may have renewed it lately. */
   public @Nullable Instant expiresAt() {
     Live live = state.live;
     return live == null ? null : Instant.ofEpochMilli(Math.min(live.expiresAt(), live.header().deadline()));
