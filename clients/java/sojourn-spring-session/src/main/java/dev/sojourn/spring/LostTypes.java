@@ -3,6 +3,7 @@ package dev.sojourn.spring;
 import java.lang.reflect.Field;
 import java.lang.reflect.InaccessibleObjectException;
 import java.lang.reflect.Modifier;
+import java.math.BigDecimal;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
@@ -43,6 +44,7 @@ final class LostTypes {
     Class<?> type = value.getClass();
     boolean isPlain = again instanceof Map || again instanceof Collection || again instanceof String || again instanceof Number;
     if (value instanceof Set != again instanceof Set) return isPlain;
+    if (value instanceof BigDecimal) return !(again instanceof BigDecimal);
     if (isOfTheJdk(type)) return again instanceof String && !(value instanceof CharSequence || value instanceof Character);
     boolean isContainer = value instanceof Map || value instanceof Collection || value instanceof CharSequence || value instanceof Number;
     if (isPlain) return !isContainer;
@@ -56,7 +58,12 @@ final class LostTypes {
 
   private @Nullable String maps(String path, Map<?, ?> one, Map<?, ?> other) {
     for (Map.Entry<?, ?> entry : one.entrySet()) {
-      String lost = compare(path + "[…]", entry.getValue(), at(other, entry.getKey()));
+      Object key = entry.getKey();
+      String lost = compare(path + "[…]", entry.getValue(), at(other, key));
+      // Where the keys' class is not declared they are texts.
+      if (key != null && !(key instanceof String) && at(other, key.toString()) != null && at(other, key) == null) {
+        lost = path + "[…]: a " + key.getClass().getName() + " as a key would come back as a " + String.class.getName();
+      }
       if (lost != null) return lost;
     }
     return null;
@@ -78,12 +85,11 @@ final class LostTypes {
     return null;
   }
 
-  /** Without an order: one that is lost is found by whichever comes back otherwise. */
+  /** Without an order: one is lost that could be none of those that come back. */
   private @Nullable String sets(String path, Collection<?> one, Collection<?> other) {
     for (Object value : one) {
-      for (Object again : other) {
-        if (value != null && again != null && isLost(value, again)) return compare(path + "[]", value, again);
-      }
+      boolean isThere = value == null || other.isEmpty() || other.stream().anyMatch(again -> again == null || !isLost(value, again));
+      if (!isThere) return compare(path + "[]", value, other.iterator().next());
     }
     return null;
   }

@@ -52,6 +52,7 @@ final class SecurityContexts implements SpecialAttribute {
     if (found != null) return handed(session, found);
     // Somebody else was signed in elsewhere since, or signed in there in the first place.
     Authentication made = principal == null ? null : made(principal);
+    if (made != null && isOfPrincipal) made = Authentications.noMoreThan(stored.authentication, made);
     if (made == null) return null;
     return bridge.isStored() ? stored(session, principal, made) : handed(session, made);
   }

@@ -215,7 +215,11 @@ class DeclaredTypesTest extends OnRedis {
 
   record OfInterface(Anything thing) {}
 
+  record OfNumber(Number number) {}
+
   record OfBase(Base base) {}
+
+  record Mixed(Set<Object> set, Map<String, Object> map) {}
 
   record Maybe(Optional<String> name) {}
 
@@ -232,8 +236,12 @@ class DeclaredTypesTest extends OnRedis {
             new OfBase(new Derived()),
             new Page<>(List.of(new Foo("a", 1)), 1),
             new Holder(Set.of("x")),
+            new Holder(Map.of(1, "x")),
+            new OfNumber(new BigDecimal("12.50")),
             new Holder(LocalDate.of(2026, 1, 31)),
             new Holder(new BigDecimal("12.50")),
+            new Mixed(Set.of(Colour.RED, Colour.BLUE), Map.of()),
+            new Mixed(Set.of(), Map.of("x", List.of(Colour.RED))),
             new Holder(Colour.RED));
     for (Object value : refused) {
       AttributeException error = assertThrows(AttributeException.class, () -> session.setAttribute("x", value), value.toString());
@@ -243,5 +251,7 @@ class DeclaredTypesTest extends OnRedis {
     assertThrows(AttributeException.class, () -> session.setAttribute("x", new Maybe(Optional.of("x"))));
     assertEquals(new Holder("text"), roundTrip(new Holder("text")));
     assertEquals(new Holder(List.of("text")), roundTrip(new Holder(List.of("text"))));
+    Mixed mixed = new Mixed(Set.of("x", true, 0.5), Map.of("list", List.of("x", true), "bytes", "x"));
+    assertEquals(mixed, roundTrip(mixed));
   }
 }

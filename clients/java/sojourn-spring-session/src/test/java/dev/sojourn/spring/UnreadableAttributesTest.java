@@ -18,6 +18,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
+import org.springframework.security.authentication.RememberMeAuthenticationToken;
 import org.springframework.security.authentication.UsernamePasswordAuthenticationToken;
 import org.springframework.security.core.Authentication;
 import org.springframework.security.core.authority.AuthorityUtils;
@@ -134,6 +135,25 @@ class UnreadableAttributesTest extends OnRedis {
     // With users to ask.
     allow(users());
     assertEquals(User.class, authentication(again(session)).getPrincipal().getClass());
+  }
+
+  @Test
+  void madeAnewItIsNoMoreThanItWas() {
+    allow(users(), Account.class);
+    Account account = new Account();
+    SojournSession remembered = signedIn(new RememberMeAuthenticationToken("key", account, account.getAuthorities()));
+    SojournSession halfway = signedIn(password(account));
+    Authentication unauthenticated = password(account);
+    unauthenticated.setAuthenticated(false);
+    halfway.setAttribute(CONTEXT, new SecurityContextImpl(unauthenticated));
+    repository.save(halfway);
+    allow(users());
+    SojournSession found = again(remembered);
+    assertEquals(RememberMeAuthenticationToken.class, authentication(found).getClass());
+    repository.save(found);
+    assertEquals(RememberMeAuthenticationToken.class, authentication(again(remembered)).getClass());
+    assertEquals(Set.of("ROLE_ADMIN"), AuthorityUtils.authorityListToSet(authentication(again(remembered)).getAuthorities()));
+    assertNull(again(halfway).getAttribute(CONTEXT));
   }
 
   @Test
