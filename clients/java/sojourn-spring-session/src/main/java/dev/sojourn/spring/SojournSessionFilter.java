@@ -59,7 +59,9 @@ public final class SojournSessionFilter extends SessionRepositoryFilter<SojournS
             chain.doFilter(new Request((HttpServletRequest) inner, answer, resolver), answer);
           });
     } catch (RuntimeException | ServletException error) {
-      SojournException cause = cause(error);
+      // Spring MVC wraps what a view throws. What an application has wrapped itself is its own.
+      boolean isOurs = error instanceof SojournException || error instanceof ServletException;
+      SojournException cause = isOurs ? cause(error) : null;
       // What is the application's own failure is the container's to show.
       boolean isStores = cause != null && cause.status() != HttpServletResponse.SC_INTERNAL_SERVER_ERROR;
       if (cause != null && isStores && !response.isCommitted()) {
@@ -79,7 +81,6 @@ public final class SojournSessionFilter extends SessionRepositoryFilter<SojournS
     request.removeAttribute(CONTEXT);
   }
 
-  /** Spring MVC wraps what a view throws. */
   private static @Nullable SojournException cause(Throwable error) {
     for (Throwable at = error; at != null; at = at.getCause()) {
       if (at instanceof SojournException found) return found;
