@@ -30,9 +30,13 @@ final class SojournFailureAnalyzer extends AbstractFailureAnalyzer<OptionExcepti
     String action =
         unknown.meant() == null
             ? "Remove it, or name one that there is: they are listed in docs/spring-boot.md, under Properties."
-            : "Rename it to " + unknown.meant() + ", or remove it.";
+            : "Rename it to " + unknown.meant() + " (as an environment variable " + variable(unknown.meant()) + "), or remove it.";
     return new FailureAnalysis(
         "Sessions cannot be set up: there is no property " + unknown.property() + where + ", and it would have been ignored.", action, unknown);
+  }
+
+  private static String variable(String property) {
+    return property.replace("-", "").replace('.', '_').toUpperCase(Locale.ROOT);
   }
 
   private static String problem(OptionException cause) {

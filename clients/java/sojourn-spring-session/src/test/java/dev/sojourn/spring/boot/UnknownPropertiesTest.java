@@ -86,6 +86,6 @@ class UnknownPropertiesTest extends OnBoot {
     while (!(failure instanceof OptionException) && failure.getCause() != null) failure = failure.getCause();
     FailureAnalysis analysis = new SojournFailureAnalyzer().analyze(failure);
     assertTrue(analysis.getDescription().contains("there is no property sojourn.idle-timout (\"sojourn.idle-timout\" from property source"), analysis.getDescription());
-    assertEquals("Rename it to sojourn.idle-timeout, or remove it.", analysis.getAction());
+    assertEquals("Rename it to sojourn.idle-timeout (as an environment variable SOJOURN_IDLETIMEOUT), or remove it.", analysis.getAction());
   }
 }
