@@ -89,6 +89,17 @@ app.post('/logout-others', async ({ session }, res) => {
   res.sendStatus(204)
 })
 
+/** Whoever has signed in with the old one is signed out, in all three; who changes it goes on, with a new token. */
+app.post('/password', async ({ session, body }, res) => {
+  if (session.principal === undefined || PASSWORDS.get(session.principal) !== body.old) {
+    return res.sendStatus(403)
+  }
+  PASSWORDS.set(session.principal, body.password)
+  await sessions.of(session).revokeOthers()
+  await session.stepUp(1)
+  res.sendStatus(204)
+})
+
 /** All kinds of values that the three languages share, and what they are here. */
 app.post('/values', ({ session }, res) => {
   session.set('values', {

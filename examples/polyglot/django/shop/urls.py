@@ -12,5 +12,6 @@ urlpatterns = [
     path("rotate", views.rotate),
     path("devices", views.devices),
     path("devices/<id>", views.device),
+    path("password", views.password),
     path("values", views.values),
 ]

@@ -8,7 +8,6 @@ import org.springframework.security.config.annotation.authentication.configurati
 import org.springframework.security.config.annotation.web.builders.HttpSecurity;
 import org.springframework.security.config.annotation.web.configurers.AbstractHttpConfigurer;
 import org.springframework.security.core.userdetails.User;
-import org.springframework.security.core.userdetails.UserDetailsService;
 import org.springframework.security.provisioning.InMemoryUserDetailsManager;
 import org.springframework.security.web.SecurityFilterChain;
 
@@ -35,7 +34,7 @@ public class Shop {
 
   /** By whose names the three applications know each other's users. */
   @Bean
-  UserDetailsService people() {
+  InMemoryUserDetailsManager people() {
     return new InMemoryUserDetailsManager(
         User.withUsername("ada").password("{noop}lovelace").roles("CUSTOMER").build(),
         User.withUsername("bob").password("{noop}bobby").roles("CUSTOMER").build());

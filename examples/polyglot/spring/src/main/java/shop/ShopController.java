@@ -23,6 +23,7 @@ import org.springframework.security.authentication.AuthenticationManager;
 import org.springframework.security.core.AuthenticationException;
 import org.springframework.security.core.context.SecurityContext;
 import org.springframework.security.core.context.SecurityContextHolder;
+import org.springframework.security.provisioning.InMemoryUserDetailsManager;
 import org.springframework.security.web.context.HttpSessionSecurityContextRepository;
 import org.springframework.security.web.context.SecurityContextRepository;
 import org.springframework.web.bind.annotation.DeleteMapping;
@@ -40,11 +41,13 @@ class ShopController {
 
   private final Sessions sessions;
   private final AuthenticationManager manager;
+  private final InMemoryUserDetailsManager people;
   private final SecurityContextRepository contexts = new HttpSessionSecurityContextRepository();
 
-  ShopController(Sessions sessions, AuthenticationManager manager) {
+  ShopController(Sessions sessions, AuthenticationManager manager, InMemoryUserDetailsManager people) {
     this.sessions = sessions;
     this.manager = manager;
+    this.people = people;
   }
 
   record Credentials(String user, String password) {}
@@ -128,6 +131,23 @@ class ShopController {
   @PostMapping("/logout-others")
   ResponseEntity<Void> logoutOthers(HttpSession session) {
     ofUser(session).revokeOthers();
+    return DONE;
+  }
+
+  record NewPassword(String old, String password) {}
+
+  /** Whoever has signed in with the old one is signed out, in all three; who changes it goes on, with a new token. */
+  @PostMapping("/password")
+  ResponseEntity<Void> password(HttpSession session, Principal user, @RequestBody NewPassword given) {
+    if (user == null) return ResponseEntity.status(403).build();
+    try {
+      manager.authenticate(unauthenticated(user.getName(), given.old()));
+    } catch (AuthenticationException wrong) {
+      return ResponseEntity.status(403).build();
+    }
+    people.updatePassword(people.loadUserByUsername(user.getName()), "{noop}" + given.password());
+    ofUser(session).revokeOthers();
+    SojournSession.of(session).session().stepUp(1);
     return DONE;
   }
 

@@ -17,6 +17,7 @@ public final class AttributeException extends SojournException {
     this.attribute = attribute;
   }
 
+  /** Its name. */
   public String attribute() {
     return attribute;
   }

@@ -22,8 +22,10 @@ public final class KeyedMap extends AbstractMap<@Nullable Object, @Nullable Obje
   /** By the key, or for keys that are compared by identity in JavaScript by an object of their own. */
   private final LinkedHashMap<@Nullable Object, Entry<@Nullable Object, @Nullable Object>> entries = new LinkedHashMap<>();
 
+  /** Empty. */
   public KeyedMap() {}
 
+  /** With the entries of that one, in its order. */
   public KeyedMap(Map<?, ?> map) {
     map.forEach(this::put);
   }

@@ -6,7 +6,8 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Sessions whose token nobody has: a login has failed behind their creation, or its answer was lost. They would count for
+ * Sessions whose token nobody has: a login has failed behind their creation, or its answer was lost, or the response that was to
+ * bring it. They would count for
  * the principal's limit, and stand in lists, until their idle timeout; so they are ended off the request's path, as soon as
  * Redis can be asked.
  */
@@ -32,7 +33,8 @@ final class Leftovers implements AutoCloseable {
 
   private void attempt(String id, String ownerTag, long until) {
     try {
-      engine.destroyRecord(id, ownerTag, null);
+      // Where a forward stands it has been rotated since.
+      if (engine.destroyRecord(id, ownerTag, null).status() == RedisEngine.Status.CONFLICT) Revocation.revoke(engine, id, ownerTag);
     } catch (SojournException error) {
       if (System.nanoTime() - until < 0) schedule(PAUSE_MS, () -> attempt(id, ownerTag, until));
       else listener.error("login", error);

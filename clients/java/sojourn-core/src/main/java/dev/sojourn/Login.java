@@ -48,6 +48,7 @@ final class Login {
     long idle = options.idleTimeout != null ? options.idleTimeout : settings.idleTimeout();
     long absolute = options.absoluteTimeout != null ? options.absoluteTimeout : settings.absoluteTimeout();
     if (idle > absolute) throw new OptionException("idleTimeout", "is longer than absoluteTimeout; give both to login");
+    options.with.keySet().forEach(settings.namespace()::check);
     int schema = Math.max(settings.version(), before == null ? 0 : before.header().schema());
     RecordHeader header = new RecordHeader(1, now, now + absolute, idle, schema, name.tag());
     Map<String, @Nullable Object> base = before == null ? Map.of() : before.attributes();
@@ -90,6 +91,7 @@ final class Login {
     boolean isAnother = former != null && !former.equals(name.principal());
     // What a framework holds of one user must not be found with another, and only itself knows what of it outlives a login.
     kept.keySet().removeIf(each -> isAnother ? Namespace.isPrivate(each) : settings.namespace().isOthers(each));
+    kept.putAll(options.with);
     return kept;
   }
 

@@ -2,6 +2,8 @@ package dev.sojourn;
 
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -20,6 +22,7 @@ public final class LoginOptions {
   @Nullable Long idleTimeout;
   @Nullable Long absoluteTimeout;
   boolean persistent;
+  final Map<String, @Nullable Object> with = new LinkedHashMap<>();
 
   private LoginOptions() {}
 
@@ -43,6 +46,17 @@ public final class LoginOptions {
    */
   public LoginOptions keepAll() {
     keep = null;
+    return this;
+  }
+
+  /**
+   * An attribute of the new session, whatever goes along: it is there from its first moment on, in the step that signs in.
+   *
+   * @throws AttributeException for a name or a value that cannot be stored; {@code login} throws it for a name of another framework
+   */
+  public LoginOptions with(String name, @Nullable Object value) {
+    Values.checkName(name);
+    with.put(name, Values.normalise(name, value));
     return this;
   }
 

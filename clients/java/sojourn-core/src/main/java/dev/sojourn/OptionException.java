@@ -2,7 +2,7 @@ package dev.sojourn;
 
 /** An option is missing or out of range. Thrown before any I/O. */
 @SuppressWarnings("serial")
-public final class OptionException extends SojournException {
+public class OptionException extends SojournException {
   private final String option;
 
   /** For what has options on top of this. */

@@ -26,8 +26,11 @@ final class RedisEngine implements AutoCloseable {
   private static final byte[] AWAITED = {'x'};
   private static final long DAY_MS = 86_400_000;
 
-  /** @param ttl what is left of its lifetime */
-  record Stored(byte[] record, long ttl) {}
+  /**
+   * @param ttl what is left of its lifetime
+   * @param isHeard whether the store has just said it
+   */
+  record Stored(byte[] record, long ttl, boolean isHeard) {}
 
   enum Status {
     DONE,
@@ -110,7 +113,12 @@ final class RedisEngine implements AutoCloseable {
     RedisFuture<Long> ttl = commands.pttl(key);
     byte[] found = link.await("load", record);
     long left = link.await("load", ttl);
-    return found == null || left == -2 ? null : new Stored(found, lifetime(left));
+    return found == null || left == -2 ? null : new Stored(found, lifetime(left), true);
+  }
+
+  /** As {@link #load}, where the remaining lifetime is known. */
+  byte @Nullable [] peek(String id) {
+    return link.await("load", link.commands("load").get(recordKey(id)));
   }
 
   Created create(String id, byte[] record, long ttl, @Nullable Owner owner, @Nullable Limit limit) {
@@ -289,7 +297,7 @@ final class RedisEngine implements AutoCloseable {
   private static Written written(List<Object> answer) {
     return switch (code(answer)) {
       case 1 -> new Written(Status.DONE, null, null);
-      case 2 -> new Written(Status.CONFLICT, new Stored((byte[]) answer.get(1), lifetime((long) answer.get(2))), null);
+      case 2 -> new Written(Status.CONFLICT, new Stored((byte[]) answer.get(1), lifetime((long) answer.get(2)), true), null);
       case 3 -> new Written(Status.GONE, null, null);
       default -> throw unknown();
     };

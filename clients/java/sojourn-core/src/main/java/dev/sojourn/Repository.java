@@ -275,7 +275,7 @@ final class Repository {
       if (result.status() == RedisEngine.Status.GONE) return new Destroyed(End.GONE, null);
       if (result.status() == RedisEngine.Status.DONE) {
         byte[] ended = result.ended();
-        Live last = ended == null ? null : reader.follow(token, new RedisEngine.Stored(ended, 1)).live();
+        Live last = ended == null ? null : reader.follow(token, new RedisEngine.Stored(ended, 1, false)).live();
         return new Destroyed(End.DONE, last);
       }
       SessionReader.Loaded theirs = reader.follow(token, result.stored());
@@ -305,12 +305,16 @@ final class Repository {
     if (ttl < 1) return live;
     long now = settings.engine().now();
     RedisEngine.Written result = settings.engine().touch(live.token().id(), live.stamp(), ttl);
-    return result.status() == RedisEngine.Status.DONE ? live.until(now + ttl) : live;
+    if (result.status() != RedisEngine.Status.DONE) return live;
+    reader.lifetimes.note(live.token().id(), live.header(), now + ttl);
+    return live.until(now + ttl);
   }
 
   private Live live(Token token, byte[] record, RecordHeader header, Codec.Payload content, long ttl) {
     byte[] stamp = RecordFormat.stamp(record);
-    return new Live(token, stamp, header, content.meta(), content.attributes(), settings.engine().now() + ttl);
+    long expiresAt = settings.engine().now() + ttl;
+    reader.lifetimes.note(token.id(), header, expiresAt);
+    return new Live(token, stamp, header, content.meta(), content.attributes(), expiresAt);
   }
 
   /** As the index needs it; null for a session of nobody. */

@@ -3,10 +3,7 @@ package dev.sojourn;
 import java.math.BigInteger;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
@@ -33,50 +30,25 @@ public final class Session {
     KEEP,
     /** It is set to {@link #token()}. */
     SET,
+    /** It is taken from the client. */
     CLEAR
   }
 
-  private final Repository repository;
   private final Settings settings;
+  private final SessionState state;
   private final ReentrantLock lock = new ReentrantLock();
-  /** Not committed yet. */
-  private final PendingChanges changes = new PendingChanges();
-  /** Stamps of own writes whose answers were lost. */
-  private final List<byte[]> unknown = new ArrayList<>();
   /** The token's value that the client has. */
   private final @Nullable String presented;
-  /** Of the session that this was, or that the client's token named. */
-  private @Nullable String lastId;
-  private volatile @Nullable Live live;
-  private boolean isEnded;
-  private boolean isSuperseded;
-  private boolean isLoggedOut;
-  /** The client came with a former token: its answer brings the successor. */
-  private boolean isForwarded;
-  /** A forward has led here whose time is over: the request goes on, and its client is not told the token. */
-  private boolean isConcealed;
-  private boolean isRotationDue;
-  private boolean isLifetimeNew;
-  private @Nullable Lifetime lifetime;
-  /** What a new session is to have. */
-  private @Nullable Token reserved;
-  /** What it is to have from the next commit on. */
-  private @Nullable Token next;
-  private boolean isWanted;
 
   Session(Repository repository, @Nullable Token token, SessionReader.@Nullable Loaded loaded) {
-    this.repository = repository;
     settings = repository.settings;
+    state = new SessionState(repository, token, loaded);
     presented = token == null ? null : token.value();
-    lastId = token == null ? null : token.id();
-    live = loaded == null ? null : loaded.live();
-    isSuperseded = loaded != null && live == null && loaded.keepsCookie();
-    isForwarded = token != null && live != null && !live.token().id().equals(token.id());
-    isRotationDue = live != null && !isForwarded && repository.rotations.isDue(live);
   }
 
   /** Public name, 25 characters: safe to log and to show, of no use as a cookie. Null until the session is stored. */
   public @Nullable String id() {
+    Live live = state.live;
     return live == null ? null : live.token().id();
   }
 
@@ -85,76 +57,77 @@ public final class Session {
    * stored, and for a request that has outlasted its own token.
    */
   public @Nullable Token token() {
-    return live == null || isConcealed ? null : live.token();
+    return state.token();
   }
 
   /** The token of the session, or the one that it will have once it is stored: for frameworks that must know it before. */
   public Token reserveToken() {
-    return locked(
-        () -> {
-          Live stored = live;
-          if (stored != null) return next != null ? next : stored.token();
-          Token made = reserved;
-          if (made == null) reserved = made = Token.create(settings.keyring(), null, 0);
-          return made;
-        });
+    return locked(state::reserveToken);
   }
 
   /** What the response is to do with the cookie. To be asked after the last operation. */
   public Cookie cookie() {
-    Token token = token();
-    if (token != null) return isLifetimeNew || !token.value().equals(presented) ? Cookie.SET : Cookie.KEEP;
-    // One that has ended elsewhere is left alone: the client may have the cookie of a new login by now.
-    return isLoggedOut && !isSuperseded && live == null ? Cookie.CLEAR : Cookie.KEEP;
+    return state.cookie(presented);
   }
 
   /** Whether nothing is stored yet. */
   public boolean isNew() {
-    return live == null;
+    return state.live == null;
   }
 
   /** Whether someone else has ended or replaced it: what is set here is dropped. */
   public boolean isEnded() {
-    return isEnded || isSuperseded;
+    return state.isEnded();
   }
 
   /** Whose session it is; null before login. */
   public @Nullable String principal() {
+    Live live = state.live;
     return live == null ? null : Meta.principal(live.meta());
   }
 
   /** When the principal last authenticated, by {@link #login} or {@link #stepUp}. */
   public @Nullable Instant authenticatedAt() {
+    Live live = state.live;
     return live == null ? null : instant(Meta.authenticatedAt(live.meta()));
   }
 
   /** How well the principal is known, as {@link #login} or {@link #stepUp} has said; null where neither has. */
   public @Nullable Integer level() {
+    Live live = state.live;
     Long level = live == null ? null : Meta.level(live.meta());
     return level == null ? null : level.intValue();
   }
 
+  /** What the login has called the client, at most 256 characters; null where it has not. */
   public @Nullable String device() {
+    Live live = state.live;
     return live == null ? null : Meta.device(live.meta());
   }
 
   /** Whether the cookie outlives the browser. */
   public boolean isPersistent() {
+    Lifetime lifetime = state.lifetime;
     if (lifetime != null && lifetime.persistent() != null) return lifetime.persistent();
+    Live live = state.live;
     return live != null && Meta.isPersistent(live.meta());
   }
 
+  /** When its first record was made: for a principal's, at the login. Null until it is stored. */
   public @Nullable Instant createdAt() {
+    Live live = state.live;
     return live == null ? null : Instant.ofEpochMilli(live.header().createdAt());
   }
 
-  /** When it ends if nobody comes. */
+  /** When it ends if nobody comes, at the earliest: another node may have renewed it lately. */
   public @Nullable Instant expiresAt() {
+    Live live = state.live;
     return live == null ? null : Instant.ofEpochMilli(Math.min(live.expiresAt(), live.header().deadline()));
   }
 
   /** To the part of the idle timeout after which activity is written down. */
   public @Nullable Instant lastActiveAt() {
+    Live live = state.live;
     if (live == null) return null;
     RecordHeader header = live.header();
     long end = Math.min(live.expiresAt(), header.deadline());
@@ -163,17 +136,21 @@ public final class Session {
 
   /** When it ends whoever comes. */
   public @Nullable Instant deadline() {
+    Live live = state.live;
     return live == null ? null : Instant.ofEpochMilli(live.header().deadline());
   }
 
+  /** How long it lives without activity, in milliseconds' precision. */
   public Duration idleTimeout() {
+    Lifetime lifetime = state.lifetime;
     if (lifetime != null && lifetime.idleTimeout() != null) return Duration.ofMillis(lifetime.idleTimeout());
+    Live live = state.live;
     return Duration.ofMillis(live == null ? settings.idleTimeout() : live.header().idleTimeout());
   }
 
   /** A copy of the value; null also where the attribute is absent. */
   public @Nullable Object get(String name) {
-    return locked(() -> Values.copy(changes.value(base(), name)));
+    return locked(() -> Values.copy(state.changes.value(state.base(), name)));
   }
 
   /**
@@ -203,14 +180,14 @@ public final class Session {
 
   /** Whether the attribute is there, be it with null. */
   public boolean has(String name) {
-    return locked(() -> changes.has(base(), name));
+    return locked(() -> state.changes.has(state.base(), name));
   }
 
   /** Of all attributes but those that belong to another framework alone. */
   public Set<String> names() {
     return locked(
         () -> {
-          Set<String> names = changes.names(base());
+          Set<String> names = state.changes.names(state.base());
           names.removeIf(settings.namespace()::isOthers);
           return names;
         });
@@ -224,13 +201,13 @@ public final class Session {
   public void set(String name, @Nullable Object value) {
     settings.namespace().check(name);
     Object stored = Values.normalise(name, value);
-    locked(() -> changes.set(name, stored));
+    locked(() -> state.changes.set(name, stored));
   }
 
   /** Deletes an attribute with the next commit. */
   public void remove(String name) {
     settings.namespace().check(name);
-    locked(() -> changes.remove(name));
+    locked(() -> state.changes.remove(name));
   }
 
   /** Deletes all attributes but those of other frameworks; the session and its principal stay. */
@@ -250,31 +227,17 @@ public final class Session {
    */
   public @Nullable Object update(String name, UnaryOperator<@Nullable Object> make) {
     settings.namespace().check(name);
-    return locked(
-        () -> {
-          if (isEnded()) throw new SessionEndedException("update");
-          Change before = changes.of(name);
-          changes.update(base(), name, make);
-          try {
-            commitChanges();
-          } catch (RuntimeException error) {
-            // Whoever asks again makes the change again: left pending it would count twice.
-            changes.restore(name, before);
-            throw error;
-          }
-          if (isEnded()) throw new SessionEndedException("update");
-          return Values.copy(changes.value(base(), name));
-        });
+    return locked(() -> state.update(name, make));
   }
 
   /** Whether a commit would write anything. */
   public boolean isDirty() {
-    return locked(() -> !delta().isEmpty() || (live == null ? isWanted && !isEnded() : lifetime != null || next != null));
+    return locked(state::isDirty);
   }
 
   /** A new session is to be stored though nothing has been set. */
   public void keepEvenIfEmpty() {
-    isWanted = true;
+    state.isWanted = true;
   }
 
   /**
@@ -285,35 +248,17 @@ public final class Session {
    * @throws SessionTooLargeException
    */
   public void commit() {
-    locked(
-        () -> {
-          commitChanges();
-        });
+    locked(state::commit);
   }
 
   /** For the end of a request: {@link #commit()}, and where nothing was stored by that {@link #touch()} if it is due. */
   public void finish() {
-    locked(
-        () -> {
-          byte[] before = live == null ? null : live.stamp();
-          commitChanges();
-          if (live != null && live.stamp() == before && isTouchDue(live)) live = repository.touch(live);
-        });
+    locked(state::finish);
   }
 
   /** Renews the idle timeout now. */
   public void touch() {
-    locked(
-        () -> {
-          if (live != null) live = repository.touch(live);
-        });
-  }
-
-  private boolean isTouchDue(Live stored) {
-    long now = settings.engine().now();
-    RecordHeader header = stored.header();
-    long gain = Math.min(header.idleTimeout(), header.deadline() - now) - (stored.expiresAt() - now);
-    return gain > 0 && gain >= settings.touchAfter() * header.idleTimeout();
+    locked(state::touch);
   }
 
   /**
@@ -321,20 +266,7 @@ public final class Session {
    * first.
    */
   public void refresh() {
-    locked(
-        () -> {
-          if (isDirty()) {
-            commitChanges();
-            return;
-          }
-          Live known = live;
-          if (known == null) return;
-          SessionReader.Loaded loaded =
-              repository.reader.follow(known.token(), settings.engine().load(known.token().id()));
-          if (loaded.live() == null) end(loaded.reason() == SessionListener.Rejection.SUPERSEDED);
-          else live = loaded.live();
-          isConcealed |= loaded.over() != null;
-        });
+    locked(state::refresh);
   }
 
   /** As {@link #login(String, LoginOptions)}, nothing kept and nothing said. */
@@ -355,22 +287,18 @@ public final class Session {
    */
   public void login(String principal, LoginOptions options) {
     PrincipalName name = PrincipalName.of(principal, settings.pepper());
-    locked(
-        () -> {
-          Live signedIn;
-          try {
-            signedIn = new Login(repository, name, options, live, delta()).run();
-          } catch (SessionEndedException error) {
-            end(false);
-            throw error;
-          }
-          changes.clear();
-          unknown.clear();
-          lifetime = null;
-          next = null;
-          isEnded = isSuperseded = isLoggedOut = isForwarded = isConcealed = isRotationDue = false;
-          live = signedIn;
-        });
+    locked(() -> state.login(name, options));
+  }
+
+  /**
+   * For adapters: the response that was to bring the token of this request's {@link #login} does not go out. The session that it
+   * has made ends, as soon as Redis answers and without waiting for it, for nobody has its token: it would count, and stand in
+   * lists. The session before has ended with the login.
+   *
+   * @return false: this request has signed nobody in
+   */
+  public boolean abandonLogin() {
+    return locked(state::abandonLogin);
   }
 
   /**
@@ -382,17 +310,7 @@ public final class Session {
    * @throws SojournException as {@link #commit()}
    */
   public void rotate() {
-    locked(
-        () -> {
-          if (isEnded()) throw new SessionEndedException("rotate");
-          if (live == null) return;
-          // New to this client already. Of two successors the browser keeps the one whose answer comes last.
-          boolean isRotated = isForwarded || isConcealed;
-          isForwarded = false;
-          if (isRotated) commitChanges();
-          else store(live, Rotations.Kind.FORWARD, UnaryOperator.identity());
-          if (live == null) throw new SessionEndedException("rotate");
-        });
+    locked(state::rotate);
   }
 
   /**
@@ -403,18 +321,7 @@ public final class Session {
    * @throws SessionEndedException
    */
   public String rotateLater() {
-    return locked(
-        () -> {
-          if (isEnded()) throw new SessionEndedException("rotateLater");
-          Live stored = live;
-          if (stored == null) {
-            reserved = Token.create(settings.keyring(), null, 0);
-            return reserved.id();
-          }
-          if (isForwarded || isConcealed) return stored.token().id();
-          next = Token.create(settings.keyring(), stored.token().partition(), 0);
-          return next.id();
-        });
+    return locked(state::rotateLater);
   }
 
   /**
@@ -428,15 +335,7 @@ public final class Session {
    */
   public void stepUp(int level) {
     LoginOptions.checkedLevel(level);
-    locked(
-        () -> {
-          if (isEnded()) throw new SessionEndedException("stepUp");
-          if (live == null || principal() == null) throw new NotSignedInException("stepUp");
-          long now = settings.engine().now();
-          store(live, Rotations.Kind.SUPERSEDE, meta -> Meta.withStepUp(meta, level, now));
-          if (live == null) throw new SessionEndedException("stepUp");
-          isConcealed = false;
-        });
+    locked(() -> state.stepUp(level));
   }
 
   /**
@@ -445,33 +344,7 @@ public final class Session {
    * @throws SessionConflictException
    */
   public void logout() {
-    locked(
-        () -> {
-          Live known = live;
-          boolean isTaken = false;
-          if (known != null) {
-            lastId = known.token().id();
-            isTaken = repository.destroy(known, null).end() == Repository.End.SUPERSEDED;
-          } else if (lastId != null) endAgain(lastId);
-          // A login elsewhere was first, and its cookie is not this request's to touch.
-          isSuperseded |= isTaken;
-          isLoggedOut |= !isTaken;
-          live = null;
-          reserved = null;
-          next = null;
-          lifetime = null;
-          isRotationDue = isConcealed = isForwarded = isWanted = false;
-          changes.clear();
-          unknown.clear();
-        });
-  }
-
-  /** What has ended is ended once more: it may stand there still, where a write was lost. */
-  private void endAgain(String id) {
-    RedisEngine.Stored stored = settings.engine().load(id);
-    if (stored == null || RecordFormat.isTrail(stored.record())) return;
-    RecordHeader header = RecordFormat.header(stored.record());
-    settings.engine().destroyRecord(id, header == null ? null : header.ownerTag(), null);
+    locked(state::logout);
   }
 
   /** As {@link #setLifetime(Duration, Duration, Boolean)}, the idle timeout alone. */
@@ -491,127 +364,7 @@ public final class Session {
       @Nullable Duration idleTimeout, @Nullable Duration absoluteTimeout, @Nullable Boolean persistent) {
     Long idle = idleTimeout == null ? null : (Long) Options.duration("idleTimeout", idleTimeout);
     Long absolute = absoluteTimeout == null ? null : (Long) Options.duration("absoluteTimeout", absoluteTimeout);
-    locked(
-        () -> {
-          long start = live == null ? settings.engine().now() : live.header().createdAt();
-          Lifetime said = new Lifetime(idle, absolute == null ? null : (Long) (start + absolute), persistent);
-          if (lifetime == null && live != null && said.isOf(live)) return;
-          lifetime = lifetime == null ? said : lifetime.with(said);
-        });
-  }
-
-  private void commitChanges() {
-    Live known = live;
-    Map<String, Change> delta = delta();
-    if (known != null) {
-      boolean isDirty = !delta.isEmpty() || lifetime != null;
-      if (next != null) store(known, Rotations.Kind.FORWARD, UnaryOperator.identity());
-      else if (isRotationDue) renew(known, isDirty);
-      else if (isDirty) store(known, null, UnaryOperator.identity());
-      return;
-    }
-    if (isEnded()) {
-      drop(delta);
-      return;
-    }
-    if (!delta.isEmpty() || isWanted) createNew(delta);
-  }
-
-  private void renew(Live known, boolean isDirty) {
-    try {
-      store(known, Rotations.Kind.FORWARD, UnaryOperator.identity());
-    } catch (StoreUnavailableException | StoreRefusedException | SessionConflictException error) {
-      if (isDirty) throw error;
-      // Nobody has asked for it: that it fails is no reason to refuse the request.
-      isRotationDue = false;
-      settings.listener().error("rotate", error);
-    }
-  }
-
-  private void store(
-      Live known, Rotations.@Nullable Kind rotation, UnaryOperator<Map<String, @Nullable Object>> changeMeta) {
-    // The index entry of a principal's session carries its lifetime; a rotation writes it anew.
-    boolean isIndexed = lifetime != null && known.header().ownerTag() != null;
-    Rotations.Kind kind = rotation == null && isIndexed ? Rotations.Kind.FORWARD : rotation;
-    Repository.Wanted wanted = new Repository.Wanted(delta(), lifetime, changeMeta, unknown, next);
-    Repository.Written written = repository.store(known, wanted, kind);
-    if (written.live() == null) {
-      end(written.isSuperseded());
-      return;
-    }
-    isLifetimeNew |= lifetime != null;
-    lifetime = null;
-    isConcealed |= written.isOver();
-    if (kind != null) isRotationDue = false;
-    become(written.live());
-  }
-
-  private void createNew(Map<String, Change> delta) {
-    long now = settings.engine().now();
-    Lifetime said = lifetime == null ? Lifetime.SAME : lifetime;
-    long deadline = said.deadline() != null ? said.deadline() : now + settings.absoluteTimeout();
-    long idle = said.idleTimeout() != null ? said.idleTimeout() : settings.idleTimeout();
-    RecordHeader header = new RecordHeader(1, now, deadline, idle, settings.version(), null);
-    Map<String, @Nullable Object> meta = Boolean.TRUE.equals(said.persistent()) ? Meta.withPersistent(Map.of(), true) : Map.of();
-    // Where the answer is lost, whoever tries again is to come to the same token.
-    Token token = reserveToken();
-    Codec.Payload content = new Codec.Payload(Change.apply(Map.of(), delta), meta);
-    Live created = repository.create(token, header, content, null, unknown);
-    if (created == null) join(token, delta);
-    else become(created);
-    lifetime = null;
-  }
-
-  /** A session stands under the token already: an own one, whose answer was lost, and perhaps changed since. */
-  private void join(Token token, Map<String, Change> delta) {
-    Live stored = repository.reader.follow(token, settings.engine().load(token.id())).live();
-    if (stored == null) {
-      end(false);
-      return;
-    }
-    if (Repository.isOwn(unknown, stored)) {
-      become(stored);
-      return;
-    }
-    Map<String, Change> rebased = Change.rebase(delta, Map.of(), stored.attributes(), settings.merges());
-    Repository.Wanted wanted = new Repository.Wanted(rebased, null, UnaryOperator.identity(), unknown);
-    Repository.Written written = repository.store(stored, wanted, null);
-    if (written.live() == null) end(written.isSuperseded());
-    else become(written.live());
-  }
-
-  private void become(Live stored) {
-    live = stored;
-    changes.clear();
-    unknown.clear();
-    isWanted = false;
-    next = null;
-  }
-
-  private void end(boolean superseded) {
-    Map<String, Change> delta = delta();
-    Live known = live;
-    if (known != null) lastId = known.token().id();
-    live = null;
-    isEnded = true;
-    isSuperseded = superseded;
-    drop(delta);
-  }
-
-  private void drop(Map<String, Change> delta) {
-    changes.clear();
-    unknown.clear();
-    lifetime = null;
-    next = null;
-    if (!delta.isEmpty()) settings.listener().dropped(lastId, delta.keySet());
-  }
-
-  private Map<String, @Nullable Object> base() {
-    return live == null ? Map.of() : live.attributes();
-  }
-
-  private Map<String, Change> delta() {
-    return changes.delta(base());
+    locked(() -> state.setLifetime(idle, absolute, persistent));
   }
 
   private static @Nullable Instant instant(@Nullable Long ms) {

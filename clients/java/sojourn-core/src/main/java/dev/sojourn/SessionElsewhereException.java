@@ -14,6 +14,7 @@ public final class SessionElsewhereException extends SojournException {
     this.region = region;
   }
 
+  /** 0 to 7: of the token. */
   public int region() {
     return region;
   }

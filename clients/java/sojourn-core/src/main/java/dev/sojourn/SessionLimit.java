@@ -37,6 +37,7 @@ public final class SessionLimit {
     return new SessionLimit(checked("maxSessions", max), Policy.EVICT_OLDEST, Map.of());
   }
 
+  /** The same limit with this policy. */
   public SessionLimit policy(Policy policy) {
     return new SessionLimit(max, policy, kinds);
   }

@@ -19,6 +19,7 @@ public final class SessionLimitException extends SojournException {
     this.kind = kind;
   }
 
+  /** How many sessions there may be. */
   public int max() {
     return max;
   }

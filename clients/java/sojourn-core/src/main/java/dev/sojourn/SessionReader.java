@@ -33,18 +33,33 @@ final class SessionReader {
 
   private final Settings settings;
   private final Set<String> reused = Recent.set(MOST_REUSED);
+  final Lifetimes lifetimes;
 
   SessionReader(Settings settings) {
     this.settings = settings;
+    lifetimes = new Lifetimes(settings.touchAfter());
   }
 
   /** For a request: the token of the answer may be a successor of the one asked for. */
   Loaded load(Token token) {
     if (token.region() != 0) throw new SessionElsewhereException("session", token.region());
-    Loaded found = follow(token, settings.engine().load(token.id()));
+    Loaded found = found(token);
     Loaded loaded = found.live != null && found.over != null ? refused(token, found.live, found.over) : found;
     if (loaded.reason != null) settings.listener().rejected(token.id(), loaded.reason);
     return loaded;
+  }
+
+  /** One command where the remaining lifetime is known well enough, two in one round trip where not. */
+  private Loaded found(Token token) {
+    RedisEngine engine = settings.engine();
+    Long left = lifetimes.left(token.id(), engine.clock());
+    if (left != null) {
+      byte[] record = engine.peek(token.id());
+      Loaded found = follow(token, record == null ? null : new RedisEngine.Stored(record, left, false));
+      boolean isThis = found.live != null && found.live.token().id().equals(token.id());
+      if (!isThis || lifetimes.isOf(token.id(), found.live.header())) return found;
+    }
+    return follow(token, engine.load(token.id()));
   }
 
   /** Of a forward whose time is over. */
@@ -93,6 +108,7 @@ final class SessionReader {
     Map<String, @Nullable Object> attributes = migrated(payload.attributes(), header.schema());
     if (attributes == null) return Loaded.none(SessionListener.Rejection.SCHEMA);
     byte[] stamp = RecordFormat.stamp(stored.record());
+    if (stored.isHeard()) lifetimes.note(token.id(), header, now + stored.ttl());
     Live live = new Live(token, stamp, header, payload.meta(), attributes, now + stored.ttl());
     return new Loaded(live, over, null, false, null);
   }

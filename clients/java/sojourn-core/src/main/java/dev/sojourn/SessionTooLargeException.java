@@ -25,10 +25,12 @@ public final class SessionTooLargeException extends SojournException {
     this.largest = List.copyOf(largest);
   }
 
+  /** What the session would have, encoded and before compression. */
   public int bytes() {
     return bytes;
   }
 
+  /** What it may have. */
   public int maxBytes() {
     return maxBytes;
   }

@@ -27,6 +27,7 @@ public final class Sessions implements AutoCloseable {
     expiry = tellsExpired ? new Expiry(settings) : null;
   }
 
+  /** Their options; {@link SessionsBuilder#build()} makes them. */
   public static SessionsBuilder builder() {
     return new SessionsBuilder();
   }

@@ -19,7 +19,9 @@ import org.jspecify.annotations.Nullable;
 public final class SessionsBuilder {
   /** How records' payloads are written. All are read. */
   public enum PayloadCodec {
+    /** The smaller one, and bytes as they are. */
     MESSAGE_PACK,
+    /** Can be read by people, where it is not sealed. */
     JSON
   }
 

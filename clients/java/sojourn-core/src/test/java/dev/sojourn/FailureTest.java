@@ -129,6 +129,25 @@ class FailureTest {
   }
 
   @Test
+  void aLoginWhoseTokenGoesToNobody() {
+    Session session = Nodes.stored(sessions, "a", 1);
+    String former = Nodes.token(session);
+    assertFalse(session.abandonLogin(), "nobody has signed in");
+    session.login("ada");
+    session.set("b", 1);
+    assertLost(session::rotate);
+    proxy.loseNextAnswer();
+    assertTrue(session.abandonLogin());
+    Nodes.eventually(() -> direct.of("ada").count() == 0);
+    assertNull(session.principal());
+    assertEquals(Session.Cookie.CLEAR, session.cookie(), "what the client has is of no use any more");
+    assertTrue(direct.open(former).isNew());
+    assertFalse(session.abandonLogin());
+    assertFalse(sessions.open(Nodes.token(Nodes.signedIn(direct, "bob"))).abandonLogin(), "of another request");
+    assertEquals(1, direct.of("bob").count());
+  }
+
+  @Test
   void aShortLossIsNotEvenNoticed() {
     Session session = sessions.create();
     sessions.ready();

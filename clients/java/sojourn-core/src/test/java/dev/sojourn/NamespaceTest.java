@@ -54,6 +54,26 @@ class NamespaceTest extends TwoNodes {
   }
 
   @Test
+  void whatALoginIsToHoldFromTheBeginning() {
+    mine.login("ada", LoginOptions.defaults().keep("spring:CONTEXT"));
+    mine.login("bob", LoginOptions.defaults().with("spring:CONTEXT", "bob").with("n", 1));
+    assertEquals(Map.of("spring:CONTEXT", "bob", "n", 1L), stored(mine));
+    assertFalse(mine.isDirty());
+    assertThrows(AttributeException.class, () -> mine.login("eve", LoginOptions.defaults().with("django:x", 1)));
+    assertThrows(AttributeException.class, () -> LoginOptions.defaults().with("n", new Object()));
+    assertEquals("bob", mine.principal());
+    assertEquals(0, one.of("eve").count());
+    // Over what goes along, also where another request has changed that meanwhile.
+    Session session = Nodes.stored(one, "n", 1, "kept", 1);
+    Session other = one.open(Nodes.token(session));
+    other.set("n", 5);
+    other.set("kept", 2);
+    other.commit();
+    session.login("ada", LoginOptions.defaults().keepAll().with("n", 3));
+    assertEquals(Map.of("n", 3L, "kept", 2L), stored(session));
+  }
+
+  @Test
   void othersAreNotShown() {
     assertEquals(Set.of("views", "spring:CONTEXT"), mine.names());
     Session plain = one.open(Nodes.token(mine));

@@ -229,12 +229,12 @@ final class AttributeValues {
       return forms.read(type, stored);
     } catch (Refusal refusal) {
       throw refusal;
-    } catch (RuntimeException error) {
+    } catch (RuntimeException | LinkageError error) {
       throw malformed("a " + type, error);
     }
   }
 
-  static Refusal malformed(String what, RuntimeException error) {
+  static Refusal malformed(String what, Throwable error) {
     return new Refusal(what + " cannot be made from what is stored, see the cause", error);
   }
 

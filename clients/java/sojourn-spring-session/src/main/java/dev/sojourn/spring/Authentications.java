@@ -118,6 +118,18 @@ final class Authentications {
     return token;
   }
 
+  /**
+   * Of one that cannot be read: who was only remembered is not fully authenticated by being made anew, and who had not authenticated
+   * to the end is not by that.
+   *
+   * @return null: nobody
+   */
+  static @Nullable Authentication noMoreThan(@Nullable Object stored, Authentication made) {
+    if (!(stored instanceof Map<?, ?> form)) return made;
+    if (Boolean.FALSE.equals(form.get(AUTHENTICATED))) return null;
+    return REMEMBER_ME.equals(form.get(KIND)) ? token(REMEMBER_ME, made.getPrincipal(), List.copyOf(made.getAuthorities())) : made;
+  }
+
   private static AbstractAuthenticationToken token(String kind, Object user, List<GrantedAuthority> authorities) {
     return switch (kind) {
       case PASSWORD -> UsernamePasswordAuthenticationToken.authenticated(user, null, authorities);

@@ -24,7 +24,7 @@ final class BoundedDecimals extends SimpleModule {
     addDeserializer(BigDecimal.class, new Reader());
   }
 
-  private static boolean isBounded(BigDecimal value) {
+  static boolean isBounded(BigDecimal value) {
     return value.precision() <= MOST && Math.abs((long) value.scale()) <= MOST;
   }
 

@@ -26,6 +26,9 @@ interface Held {
 
   void login(String principal, LoginOptions options);
 
+  /** The token of a login of this request goes to nobody. @return false: there was none */
+  boolean abandonLogin();
+
   /** Nobody is signed in any more; what is set afterwards is a new session's. */
   void logout();
 

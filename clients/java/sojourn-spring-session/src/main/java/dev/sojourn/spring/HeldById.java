@@ -64,6 +64,11 @@ final class HeldById implements Held {
   }
 
   @Override
+  public boolean abandonLogin() {
+    return false;
+  }
+
+  @Override
   public void logout() {
     isEnded = true;
     sessions.revoke(stored.id());

@@ -58,6 +58,11 @@ final class HeldByToken implements Held {
   }
 
   @Override
+  public boolean abandonLogin() {
+    return session.abandonLogin();
+  }
+
+  @Override
   public void logout() {
     session.logout();
     nextId = null;

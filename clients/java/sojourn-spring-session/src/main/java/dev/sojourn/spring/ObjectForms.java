@@ -2,6 +2,7 @@ package dev.sojourn.spring;
 
 import com.fasterxml.jackson.annotation.JsonAutoDetect.Visibility;
 import com.fasterxml.jackson.annotation.PropertyAccessor;
+import com.fasterxml.jackson.databind.AnnotationIntrospector;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JavaType;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -14,6 +15,9 @@ import org.jspecify.annotations.Nullable;
 
 /** Objects of allowed classes, by Jackson: their fields, to maps, lists and texts. */
 final class ObjectForms implements AttributeValues.Forms {
+  private static final String ADVICE =
+      "declare the field as the class that it holds or as a sealed type, or have it say which by @JsonTypeInfo (a class of its own for Page<Item>)";
+
   private final AllowedTypes allowed;
   private final ClassLoader loader;
   private final ObjectMapper mapper;
@@ -39,6 +43,7 @@ final class ObjectForms implements AttributeValues.Forms {
             // Where a class says by @JsonTypeInfo that a name of a class is in the text.
             .polymorphicTypeValidator(new Validator(allowed))
             .build();
+    mapper.setAnnotationIntrospector(AnnotationIntrospector.pair(mapper.getSerializationConfig().getAnnotationIntrospector(), new SealedTypes()));
     for (SojournMapperCustomizer customizer : customizers) customizer.customize(mapper);
   }
 
@@ -73,11 +78,25 @@ final class ObjectForms implements AttributeValues.Forms {
     // The constants of an enum may be of classes of their own.
     Class<?> type = value instanceof Enum<?> constant ? constant.getDeclaringClass() : value.getClass();
     if (!allowed.has(type.getName())) return null;
+    Object stored;
     try {
-      return new AttributeValues.Form(type.getName(), mapper.convertValue(value, Object.class));
+      stored = mapper.convertValue(value, Object.class);
     } catch (IllegalArgumentException error) {
-      throw new AttributeValues.Refusal("a " + value.getClass().getName() + " does not become JSON, see the cause", error);
+      throw new AttributeValues.Refusal("a " + type.getName() + " does not become JSON, see the cause", error);
     }
+    check(value, type, stored);
+    return new AttributeValues.Form(type.getName(), stored);
+  }
+
+  /** Better refused now than when the next request comes. */
+  private void check(Object value, Class<?> type, Object stored) {
+    String lost;
+    try {
+      lost = LostTypes.find(value, mapper.convertValue(stored, type));
+    } catch (IllegalArgumentException error) {
+      throw new AttributeValues.Refusal("a " + type.getName() + " would be stored and could not be made again, see the cause; " + ADVICE, error);
+    }
+    if (lost != null) throw new AttributeValues.Refusal("in a " + type.getName() + " at " + lost + "; " + ADVICE);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.sojourn.spring;
 
+import dev.sojourn.AttributeException;
 import dev.sojourn.SessionLimitException;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -13,7 +14,7 @@ import org.springframework.security.web.authentication.session.SessionAuthentica
 
 /**
  * Spring Security's context of a session. The session's principal says who is signed in: a context counts only while it is of
- * that principal, and one that is missing is made by the bridge.
+ * that principal, and one that is missing, or cannot be read any more, is made by the bridge.
  */
 final class SecurityContexts implements SpecialAttribute {
   static final String NAME = "SPRING_SECURITY_CONTEXT";
@@ -22,10 +23,12 @@ final class SecurityContexts implements SpecialAttribute {
   private static final String AUTHENTICATION = "authentication";
 
   private final Authentications authentications;
+  private final UnreadableAttributes unreadable;
   private final SojournPrincipalBridge bridge;
 
-  SecurityContexts(AttributeValues values, SojournPrincipalBridge bridge) {
+  SecurityContexts(AttributeValues values, UnreadableAttributes unreadable, SojournPrincipalBridge bridge) {
     authentications = new Authentications(values);
+    this.unreadable = unreadable;
     this.bridge = bridge;
   }
 
@@ -44,24 +47,46 @@ final class SecurityContexts implements SpecialAttribute {
     if (known != null) return known;
     String principal = session.principal();
     Stored stored = bridge.isStored() ? Stored.of(session.held().get(AttributeNames.stored(NAME))) : null;
-    if (stored != null && Objects.equals(stored.contextOf, principal)) {
-      SecurityContext context = new SecurityContextImpl(read(stored));
-      session.hand(NAME, context);
-      return context;
-    }
+    boolean isOfPrincipal = stored != null && Objects.equals(stored.contextOf, principal);
+    Authentication found = isOfPrincipal ? readable(session, stored) : null;
+    if (found != null) return handed(session, found);
     // Somebody else was signed in elsewhere since, or signed in there in the first place.
     Authentication made = principal == null ? null : made(principal);
+    if (made != null && isOfPrincipal) made = Authentications.noMoreThan(stored.authentication, made);
     if (made == null) return null;
-    if (!bridge.isStored()) {
-      SecurityContext context = new SecurityContextImpl(made);
-      session.hand(NAME, context);
-      return context;
+    return bridge.isStored() ? stored(session, principal, made) : handed(session, made);
+  }
+
+  private static SecurityContext handed(SojournSession session, Authentication authentication) {
+    SecurityContext context = new SecurityContextImpl(authentication);
+    session.hand(NAME, context);
+    return context;
+  }
+
+  private SecurityContext stored(SojournSession session, String principal, Authentication made) {
+    Map<String, @Nullable Object> form;
+    Authentication read;
+    try {
+      form = form(principal, made);
+      // As later requests have it: without credentials.
+      read = read(new Stored(principal, form.get(AUTHENTICATION)));
+    } catch (AttributeException problem) {
+      // Whose class is not allowed is signed in all the same: the next request asks the bridge again.
+      unreadable.tell(session.getId(), problem);
+      return handed(session, made);
     }
-    Map<String, @Nullable Object> form = form(principal, made);
-    // As later requests have it: without credentials.
-    SecurityContext context = new SecurityContextImpl(read(new Stored(principal, form.get(AUTHENTICATION))));
+    SecurityContext context = new SecurityContextImpl(read);
     session.setPrivate(NAME, form, context);
     return context;
+  }
+
+  private @Nullable Authentication readable(SojournSession session, Stored stored) {
+    try {
+      return read(stored);
+    } catch (AttributeException problem) {
+      unreadable.tell(session.getId(), problem);
+      return null;
+    }
   }
 
   /** Many look users up without regard to case: "Admin" of another application is not admin here, or anybody could become it. */
@@ -75,7 +100,7 @@ final class SecurityContexts implements SpecialAttribute {
       return authentications.read(stored.authentication);
     } catch (AttributeValues.Refusal refusal) {
       throw refusal.of(NAME);
-    } catch (RuntimeException error) {
+    } catch (RuntimeException | LinkageError error) {
       throw AttributeValues.malformed("an Authentication", error).of(NAME);
     }
   }
@@ -108,7 +133,7 @@ final class SecurityContexts implements SpecialAttribute {
     // Refused before anybody is signed in.
     Map<String, @Nullable Object> form = bridge.isStored() ? form(principal, authentication) : null;
     boolean isSignIn = principal != null && (!principal.equals(session.principal()) || session.held().isChangingId());
-    if (isSignIn && authentication.isAuthenticated()) signIn(session, principal);
+    if (isSignIn && authentication.isAuthenticated()) signIn(session, principal, form);
     if (form != null) {
       session.setPrivate(NAME, form, value);
     } else {
@@ -117,9 +142,10 @@ final class SecurityContexts implements SpecialAttribute {
     }
   }
 
-  private static void signIn(SojournSession session, String principal) {
+  /** With the context in the same step: who is signed in here is known to Spring, or signed in nowhere. */
+  private static void signIn(SojournSession session, String principal, @Nullable Object form) {
     try {
-      session.signIn(principal);
+      session.signIn(principal, form == null ? null : NAME, form);
     } catch (SessionLimitException error) {
       SessionAuthenticationException refused = new SessionAuthenticationException(error.getMessage());
       refused.initCause(error);

@@ -86,6 +86,7 @@ public final class SessionCookie implements SojournHttpSessionIdResolver.Carrier
     return new OptionException("cookie." + option, problem);
   }
 
+  /** Its attributes; without any it is {@code __Host-session} of this host. */
   public static Builder builder() {
     return new Builder();
   }
@@ -146,6 +147,7 @@ public final class SessionCookie implements SojournHttpSessionIdResolver.Carrier
       return this;
     }
 
+    /** @throws OptionException for a combination that browsers refuse */
     public SessionCookie build() {
       return new SessionCookie(this);
     }

@@ -119,6 +119,22 @@ public final class SojournHttpSessionIdResolver implements HttpSessionIdResolver
     carrier.send(request, response, session, token);
   }
 
+  /** Whether this answer brings the session's token. */
+  boolean hasSent(HttpServletRequest request, Session session) {
+    Token token = session.token();
+    return token != null && token.id().equals(request.getAttribute(SENT));
+  }
+
+  /** The answer was thrown away. */
+  void nothingSent(HttpServletRequest request) {
+    request.removeAttribute(SENT);
+  }
+
+  /** A sign-in has ended the session before, and its own is given up: left with the former cookie a browser could not sign in soon. */
+  void abandoned(HttpServletRequest request, HttpServletResponse response) {
+    if (!carrier.candidates(request).isEmpty()) carrier.clear(request, response);
+  }
+
   /** Of a session that this request has ended. One that a login elsewhere has replaced meanwhile keeps its cookie. */
   @Override
   public void expireSession(HttpServletRequest request, HttpServletResponse response) {

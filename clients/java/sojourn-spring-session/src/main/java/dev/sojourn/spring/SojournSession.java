@@ -49,7 +49,7 @@ public final class SojournSession implements Session {
   SojournSession(SojournSessionRepository repository, Held held) {
     this.repository = repository;
     this.held = held;
-    attributes = new StoredAttributes(held, repository.values());
+    attributes = new StoredAttributes(held, repository.values(), repository.unreadable());
   }
 
   /**
@@ -93,6 +93,15 @@ public final class SojournSession implements Session {
     storesNothing = true;
   }
 
+  /**
+   * The answer that was to bring a sign-in's token does not: nobody is left half signed in.
+   *
+   * @return false: there was no sign-in
+   */
+  boolean abandonSignIn() {
+    return held.abandonLogin();
+  }
+
   boolean storesNothing() {
     return storesNothing;
   }
@@ -134,7 +143,7 @@ public final class SojournSession implements Session {
     Set<String> names = new LinkedHashSet<>();
     for (String stored : held.names()) {
       String name = AttributeNames.shown(stored);
-      if (name != null) names.add(name);
+      if (name != null && (handed.containsKey(name) || attributes.isReadable(stored, name))) names.add(name);
     }
     for (String name : repository.specialNames()) {
       names.remove(name);
@@ -231,8 +240,12 @@ public final class SojournSession implements Session {
     if (held.has(stored)) held.remove(stored);
   }
 
-  /** In all applications: a new token, at once. What the session of nobody holds goes along, and nothing of another user's. */
-  void signIn(String principal) {
+  /**
+   * In all applications: a new token, at once. What the session of nobody holds goes along, and nothing of another user's.
+   *
+   * @param name of a private attribute that the new session has from the beginning; null: of none
+   */
+  void signIn(String principal, @Nullable String name, @Nullable Object stored) {
     if (storesNothing) return;
     if (response != null && response.isCommitted()) {
       throw new IllegalStateException("the response has gone out: its client would never get the token of this sign-in");
@@ -243,7 +256,9 @@ public final class SojournSession implements Session {
     if (!isAnother) options.keepAll();
     HttpServletRequest from = request;
     if (from != null) options.device(from.getHeader("User-Agent")).address(from.getRemoteAddr());
-    held.login(principal, repository.customized(options, from));
+    repository.customized(options, from);
+    if (name != null) options.with(AttributeNames.stored(name), stored);
+    held.login(principal, options);
     if (isAnother) {
       handed.clear();
       touched.clear();
@@ -293,7 +308,7 @@ public final class SojournSession implements Session {
     @Override
     public void set(SojournSession session, Object value) {
       String principal = value.toString();
-      if (!principal.equals(session.principal())) session.signIn(principal);
+      if (!principal.equals(session.principal())) session.signIn(principal, null, null);
     }
 
     @Override

@@ -1,7 +1,6 @@
 package dev.sojourn.spring;
 
 import dev.sojourn.SojournException;
-import dev.sojourn.StoreUnavailableException;
 import jakarta.servlet.FilterChain;
 import jakarta.servlet.ServletException;
 import jakarta.servlet.ServletResponse;
@@ -23,10 +22,13 @@ import org.springframework.session.web.http.SessionRepositoryFilter;
 public final class SojournSessionFilter extends SessionRepositoryFilter<SojournSession> {
   private static final Log LOG = LogFactory.getLog(SojournSessionFilter.class);
   private static final String FAILED = SojournSessionFilter.class.getName() + ".FAILED";
+  /** Spring Security's of the request, for its error page: whose sign-in was taken back is nobody there. */
+  private static final String CONTEXT = "org.springframework.security.web.context.RequestAttributeSecurityContextRepository.SPRING_SECURITY_CONTEXT";
   private static final String SESSION = SojournSessionFilter.class.getName() + ".SESSION";
 
   private final SojournHttpSessionIdResolver resolver;
 
+  /** @param resolver of the same {@link dev.sojourn.Sessions} as the repository */
   public SojournSessionFilter(SojournSessionRepository repository, SojournHttpSessionIdResolver resolver) {
     super(repository);
     this.resolver = resolver;
@@ -56,16 +58,29 @@ public final class SojournSessionFilter extends SessionRepositoryFilter<SojournS
                 request.getAttribute(FAILED) instanceof Integer status ? new FailedAnswer((HttpServletResponse) given, status) : given;
             chain.doFilter(new Request((HttpServletRequest) inner, answer, resolver), answer);
           });
-    } catch (SojournException | ServletException error) {
-      SojournException cause = cause(error);
+    } catch (RuntimeException | ServletException error) {
+      // Spring MVC wraps what a view throws. What an application has wrapped itself is its own.
+      boolean isOurs = error instanceof SojournException || error instanceof ServletException;
+      SojournException cause = isOurs ? cause(error) : null;
       // What is the application's own failure is the container's to show.
       boolean isStores = cause != null && cause.status() != HttpServletResponse.SC_INTERNAL_SERVER_ERROR;
-      if (cause == null || !isStores || response.isCommitted()) throw error;
-      fail(request, response, cause);
+      if (cause != null && isStores && !response.isCommitted()) {
+        fail(request, response, cause);
+        return;
+      }
+      abandonSignIn(request, response);
+      throw error;
     }
   }
 
-  /** Spring MVC wraps what a view throws. */
+  /** Of a request that fails, where its answer does not bring the token. */
+  private void abandonSignIn(HttpServletRequest request, HttpServletResponse response) {
+    if (!(request.getAttribute(SESSION) instanceof SojournSession session)) return;
+    if (resolver.hasSent(request, session.session()) || !session.abandonSignIn()) return;
+    resolver.abandoned(request, response);
+    request.removeAttribute(CONTEXT);
+  }
+
   private static @Nullable SojournException cause(Throwable error) {
     for (Throwable at = error; at != null; at = at.getCause()) {
       if (at instanceof SojournException found) return found;
@@ -73,13 +88,15 @@ public final class SojournSessionFilter extends SessionRepositoryFilter<SojournS
     return null;
   }
 
-  private static void fail(HttpServletRequest request, HttpServletResponse response, SojournException error) throws IOException {
+  private void fail(HttpServletRequest request, HttpServletResponse response, SojournException error) throws IOException {
     LOG.error(error.code() + ": " + error.getMessage());
     LOG.debug(error.code(), error);
     request.setAttribute(FAILED, error.status());
     if (request.getAttribute(SESSION) instanceof SojournSession session) session.storeNothing();
     response.reset();
-    if (error instanceof StoreUnavailableException) response.setHeader("Retry-After", "1");
+    resolver.nothingSent(request);
+    abandonSignIn(request, response);
+    if (error.status() == HttpServletResponse.SC_SERVICE_UNAVAILABLE) response.setHeader("Retry-After", "1");
     response.sendError(error.status());
   }
 

@@ -44,6 +44,7 @@ public final class SojournSessionRepository
 
   private final Sessions sessions;
   private final AttributeValues values;
+  private final UnreadableAttributes unreadable = new UnreadableAttributes();
   private final Map<String, SpecialAttribute> specials = new HashMap<>();
   private final SaveMode saveMode;
   private final UnaryOperator<String> principalOf;
@@ -71,7 +72,7 @@ public final class SojournSessionRepository
     if (flashMaps != null) flashMaps.use(values);
     specials.put(SojournSession.PrincipalName.NAME, new SojournSession.PrincipalName());
     Object bridge = builder.bridge;
-    principalOf = HAS_SECURITY ? WithSecurity.add(specials, values, bridge) : UnaryOperator.identity();
+    principalOf = HAS_SECURITY ? WithSecurity.add(specials, values, unreadable, bridge) : UnaryOperator.identity();
   }
 
   /** A request ends before so many others have changed an id. */
@@ -89,9 +90,10 @@ public final class SojournSessionRepository
   private static final class WithSecurity {
     private WithSecurity() {}
 
-    static UnaryOperator<String> add(Map<String, SpecialAttribute> specials, AttributeValues values, @Nullable Object given) {
+    static UnaryOperator<String> add(
+        Map<String, SpecialAttribute> specials, AttributeValues values, UnreadableAttributes unreadable, @Nullable Object given) {
       SojournPrincipalBridge bridge = given instanceof SojournPrincipalBridge found ? found : new UserDetailsBridge(() -> null, null, true);
-      specials.put(SecurityContexts.NAME, new SecurityContexts(values, bridge));
+      specials.put(SecurityContexts.NAME, new SecurityContexts(values, unreadable, bridge));
       return bridge::principalOf;
     }
   }
@@ -143,11 +145,13 @@ public final class SojournSessionRepository
       return this;
     }
 
+    /** Called once, in this order, by {@link #build()}. */
     public Builder mapperCustomizers(List<SojournMapperCustomizer> customizers) {
       mapperCustomizers = List.copyOf(customizers);
       return this;
     }
 
+    /** Called at each sign-in, in this order. */
     public Builder loginCustomizers(List<SojournLoginCustomizer> customizers) {
       loginCustomizers = List.copyOf(customizers);
       return this;
@@ -184,6 +188,7 @@ public final class SojournSessionRepository
       return this;
     }
 
+    /** @throws dev.sojourn.OptionException for allowed types that name neither a class nor a package */
     public SojournSessionRepository build() {
       return new SojournSessionRepository(this);
     }
@@ -212,6 +217,10 @@ public final class SojournSessionRepository
     return values;
   }
 
+  UnreadableAttributes unreadable() {
+    return unreadable;
+  }
+
   SaveMode saveMode() {
     return saveMode;
   }
@@ -224,9 +233,8 @@ public final class SojournSessionRepository
     return specials.keySet();
   }
 
-  LoginOptions customized(LoginOptions options, @Nullable HttpServletRequest request) {
+  void customized(LoginOptions options, @Nullable HttpServletRequest request) {
     for (SojournLoginCustomizer customizer : loginCustomizers) customizer.customize(options, request);
-    return options;
   }
 
   @Override
@@ -292,12 +300,17 @@ public final class SojournSessionRepository
     return byId(new StoredSession(id, principal, Map.of(), now, now, now, Duration.ZERO));
   }
 
+  /** Oldest first. */
+  List<SessionInfo> list(String name) {
+    return sessions.of(principalOf.apply(name)).list();
+  }
+
   /** By {@link #PRINCIPAL_NAME_INDEX_NAME} alone: of other indexes nothing is known. */
   @Override
   public Map<String, SojournSession> findByIndexNameAndIndexValue(String indexName, String indexValue) {
     Map<String, SojournSession> found = new LinkedHashMap<>();
     if (!PRINCIPAL_NAME_INDEX_NAME.equals(indexName) || indexValue.isEmpty()) return found;
-    for (SessionInfo info : sessions.of(principalOf.apply(indexValue)).list()) {
+    for (SessionInfo info : list(indexValue)) {
       StoredSession stored = sessions.read(info.id());
       if (stored != null) found.put(stored.id(), byId(stored));
     }

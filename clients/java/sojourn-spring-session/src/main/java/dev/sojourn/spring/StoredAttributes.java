@@ -1,5 +1,6 @@
 package dev.sojourn.spring;
 
+import dev.sojourn.AttributeException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -9,31 +10,44 @@ import org.jspecify.annotations.Nullable;
 final class StoredAttributes {
   private final Held held;
   private final AttributeValues values;
+  private final UnreadableAttributes unreadable;
 
-  StoredAttributes(Held held, AttributeValues values) {
+  StoredAttributes(Held held, AttributeValues values, UnreadableAttributes unreadable) {
     this.held = held;
     this.values = values;
+    this.unreadable = unreadable;
   }
 
-  /** @throws dev.sojourn.AttributeException */
+  /** Null also for what cannot be read. */
   @Nullable Object get(String name) {
     if (AttributeNames.isReserved(name)) return null;
     String stored = AttributeNames.stored(name);
-    if (AttributeNames.isSprings(name)) return number(stored, readPrivate(name, stored));
+    if (AttributeNames.isSprings(name)) return noted(stored, readPrivate(name, stored));
     String object = AttributeNames.ofObject(name);
     if (!held.has(name)) return readPrivate(name, object);
     // Another application has set it since. The object must not come back when that one is removed there.
     if (held.has(object)) held.remove(object);
-    return number(name, values.readShared(held.get(name)));
+    return noted(name, values.readShared(held.get(name)));
   }
 
   private @Nullable Object readPrivate(String name, String stored) {
     Object value = held.get(stored);
-    return value == null ? null : values.readPrivate(name, value);
+    if (value == null) return null;
+    try {
+      return values.readPrivate(name, value);
+    } catch (AttributeException problem) {
+      unreadable.tell(held.id(), problem);
+      return null;
+    }
   }
 
-  private @Nullable Object number(String stored, @Nullable Object value) {
-    return value == null ? null : NumberNotes.read(held, stored, value);
+  /** Whether what is stored under this name is there for the application, by the name that it has for it. */
+  boolean isReadable(String stored, String name) {
+    return !AttributeNames.isReserved(stored) || get(name) != null;
+  }
+
+  private @Nullable Object noted(String stored, @Nullable Object value) {
+    return value == null ? null : TypeNotes.read(held, stored, value);
   }
 
   /** @throws dev.sojourn.AttributeException */
@@ -45,7 +59,7 @@ final class StoredAttributes {
       put(AttributeNames.stored(name), values.writePrivate(name, value), value);
       return;
     }
-    AttributeValues.Written written = values.write(name, value);
+    AttributeValues.Written written = values.write(name, TypeNotes.shared(value));
     String object = AttributeNames.ofObject(name);
     if (written.isShared()) {
       put(name, written.value(), value);
@@ -58,7 +72,7 @@ final class StoredAttributes {
 
   private void put(String stored, @Nullable Object written, Object value) {
     // The note first: its name is the longer one, which may be refused.
-    NumberNotes.write(held, stored, value);
+    TypeNotes.write(held, stored, value);
     held.set(stored, written);
   }
 
@@ -70,7 +84,7 @@ final class StoredAttributes {
 
   private void dropNoted(String stored) {
     drop(stored);
-    NumberNotes.write(held, stored, null);
+    TypeNotes.write(held, stored, null);
   }
 
   private void drop(String stored) {

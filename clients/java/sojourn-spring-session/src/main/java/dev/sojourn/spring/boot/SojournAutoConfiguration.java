@@ -5,6 +5,7 @@ import dev.sojourn.Sessions;
 import dev.sojourn.spring.SessionCookie;
 import dev.sojourn.spring.SojournHttpSessionIdResolver;
 import dev.sojourn.spring.SojournSessionFilter;
+import dev.sojourn.spring.SojournSessionRegistry;
 import dev.sojourn.spring.SojournSessionRepository;
 import dev.sojourn.spring.SojournSessionsCustomizer;
 import jakarta.servlet.Filter;
@@ -20,8 +21,11 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplicat
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.ApplicationEventPublisher;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
 import org.springframework.core.env.Environment;
 import org.springframework.core.env.Profiles;
+import org.springframework.security.core.session.SessionRegistry;
+import org.springframework.security.web.SecurityFilterChain;
 import org.springframework.session.SessionRepository;
 import org.springframework.session.web.http.SessionEventHttpSessionListenerAdapter;
 
@@ -41,6 +45,12 @@ import org.springframework.session.web.http.SessionEventHttpSessionListenerAdapt
 @ConditionalOnMissingBean(SessionRepository.class)
 @EnableConfigurationProperties(SojournProperties.class)
 public class SojournAutoConfiguration {
+  /** Before any bean is made of them. */
+  @Bean
+  static UnknownProperties sojournUnknownProperties(Environment environment) {
+    return new UnknownProperties(environment);
+  }
+
   /** Asks nothing of Redis: the first use connects. */
   @Bean
   @ConditionalOnMissingBean
@@ -116,6 +126,17 @@ public class SojournAutoConfiguration {
   public SojournSessionFilter springSessionRepositoryFilter(
       SojournSessionRepository repository, SojournHttpSessionIdResolver resolver) {
     return new SojournSessionFilter(repository, resolver);
+  }
+
+  /** Without it {@code maximumSessions} would count what this process has seen. */
+  @Configuration(proxyBeanMethods = false)
+  @ConditionalOnClass({SessionRegistry.class, SecurityFilterChain.class})
+  static class Security {
+    @Bean
+    @ConditionalOnMissingBean(SessionRegistry.class)
+    SojournSessionRegistry sojournSessionRegistry(SojournSessionRepository repository) {
+      return new SojournSessionRegistry(repository);
+    }
   }
 
   @Bean

@@ -14,6 +14,7 @@ final class SojournFailureAnalyzer extends AbstractFailureAnalyzer<OptionExcepti
 
   @Override
   protected FailureAnalysis analyze(Throwable failure, OptionException cause) {
+    if (cause instanceof UnknownPropertyException unknown) return analyze(unknown);
     String option = PROPERTIES.getOrDefault(cause.option(), cause.option());
     String property = "sojourn." + option.replaceAll("([a-z])([A-Z])", "$1-$2").toLowerCase(Locale.ROOT);
     String action = "Set " + property + " in the application's properties or environment.";
@@ -22,6 +23,20 @@ final class SojournFailureAnalyzer extends AbstractFailureAnalyzer<OptionExcepti
           + " that share the sessions.";
     }
     return new FailureAnalysis("Sessions cannot be set up: " + property + ": " + problem(cause), action, cause);
+  }
+
+  private static FailureAnalysis analyze(UnknownPropertyException unknown) {
+    String where = unknown.origin() == null ? "" : " (" + unknown.origin() + ")";
+    String action =
+        unknown.meant() == null
+            ? "Remove it, or name one that there is: they are listed in docs/spring-boot.md, under Properties."
+            : "Rename it to " + unknown.meant() + " (as an environment variable " + variable(unknown.meant()) + "), or remove it.";
+    return new FailureAnalysis(
+        "Sessions cannot be set up: there is no property " + unknown.property() + where + ", and it would have been ignored.", action, unknown);
+  }
+
+  private static String variable(String property) {
+    return property.replace("-", "").replace('.', '_').toUpperCase(Locale.ROOT);
   }
 
   private static String problem(OptionException cause) {
