@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import { aclCommand } from './acl.ts'
+import { adviseCommand } from './advise.ts'
 import { doctorCommand } from './doctor.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { inspectCommand } from './inspect.ts'
+import { keysCommand } from './keys.ts'
 import { lsCommand } from './ls.ts'
 import { migrateCommand } from './migrate.ts'
 import { planCommand } from './plan.ts'
@@ -19,7 +21,15 @@ const program = new Command('sojourn')
 
 const commands = [
   ...[lsCommand, inspectCommand, revokeCommand],
-  ...[doctorCommand, aclCommand, redisConfCommand, planCommand, migrateCommand],
+  ...[
+    doctorCommand,
+    aclCommand,
+    redisConfCommand,
+    planCommand,
+    adviseCommand,
+    keysCommand,
+    migrateCommand,
+  ],
 ]
 for (const make of commands) program.addCommand(make())
 for (const command of program.commands) command.exitOverride()

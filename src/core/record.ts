@@ -174,6 +174,11 @@ export type Opened =
     }
   | { readonly status: 'rejected'; readonly reason: RejectReason }
 
+/** Names the secret that a record is sealed with. @param record with a header that can be read */
+export function keyIdOf(record: Uint8Array): number {
+  return asBuffer(record).readUInt16BE(14)
+}
+
 /** Reads the clear header without opening the record: it is not authenticated then. */
 export function readHeader(record: Uint8Array): RecordHeader | undefined {
   const flags = record[1] ?? 0
@@ -203,7 +208,7 @@ export function openRecord(record: Uint8Array, context: SealingContext): Opened 
   const bytes = asBuffer(record)
   const head = bytes.subarray(0, headerBytes(flags))
   const body = bytes.subarray(head.length)
-  const keyId = bytes.readUInt16BE(14)
+  const keyId = keyIdOf(record)
   const additional = additionalData(head, context.id)
   let reason: RejectReason = 'key'
   for (const key of context.keyring.keys) {

@@ -206,6 +206,49 @@ describe('sojourn revoke', () => {
   })
 })
 
+describe('sojourn keys', () => {
+  it('says which secrets are in use, and which can go', async () => {
+    const others = createSessions<Data>({
+      redis: server.url,
+      secrets: ['another secret, of 32 bytes or more'],
+    })
+    await signIn(others, { theme: 'x' })
+    await signIn(sessions, { theme: 'x' })
+    await signIn(sessions, { theme: 'x' })
+    await others.close()
+    const keys = async (...secrets: string[]) => {
+      const env = { SOJOURN_REDIS: server.url, SOJOURN_SECRETS: JSON.stringify(secrets) }
+      const [shown, json] = await Promise.all([
+        runCli(['keys'], { env }),
+        runCli(['keys', '--json'], { env }),
+      ])
+      return {
+        ...shown,
+        places: JSON.parse(json.stdout).map((use: { place?: number; sessions: number }) => [
+          use.place,
+          use.sessions,
+        ]),
+      }
+    }
+    const fresh = (await runCli(['keys', '--new'])).stdout.trim()
+    expect(Buffer.from(fresh, 'base64')).toHaveLength(32)
+    const { places, stdout, code } = await keys(fresh, SECRET)
+    expect(places).toEqual([
+      [0, 0],
+      [1, 2],
+      [undefined, 1],
+    ])
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/secrets\[1\] .* in use, for 11h at most/)
+    expect(stdout).not.toContain(SECRET)
+    await server.cli('FLUSHALL')
+    const empty = await keys(fresh, SECRET)
+    expect(empty.stdout).toContain('can be taken out')
+    expect(empty.code).toBe(0)
+    expect(await plainly('keys')).toMatchObject({ code: 2 })
+  })
+})
+
 it('needs no more rights than sojourn acl gives to look', async () => {
   await signIn(sessions, { theme: 'dark' }, 'ada')
   await server.cli(

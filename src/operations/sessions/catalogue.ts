@@ -8,6 +8,7 @@ import {
   type SessionId,
 } from '../../core/engine.ts'
 import { OptionError } from '../../core/errors.ts'
+import type { Durations } from '../../core/gap-histogram.ts'
 import { createKeyring, type Keyring } from '../../core/keyring.ts'
 import {
   addressOf,
@@ -20,7 +21,13 @@ import {
   principalOf,
 } from '../../core/meta.ts'
 import type { Revoked, SessionInfo } from '../../core/principal-sessions.ts'
-import { type Opened, openRecord, type RejectReason, readHeader } from '../../core/record.ts'
+import {
+  keyIdOf,
+  type Opened,
+  openRecord,
+  type RejectReason,
+  readHeader,
+} from '../../core/record.ts'
 import { isSessionId } from '../../core/token.ts'
 import { successorOf } from '../../core/trail.ts'
 import { Deployment } from '../../engines/redis/deployment.ts'
@@ -45,6 +52,8 @@ export interface SessionSummary {
   /** As stored. */
   readonly bytes: number
   readonly signedIn: boolean
+  /** Which secret has sealed it. */
+  readonly keyId: number
   /** Who is signed in, where the secrets are at hand and open it. */
   readonly principal: string | undefined
 }
@@ -170,24 +179,30 @@ export class Catalogue {
       const successor = successorOf(stored.record)
       return successor === undefined ? undefined : this.inspect(successor)
     }
-    const summary = this.#summaryOf(id, stored.record, stored.ttl)
-    const header = readHeader(stored.record)
-    if (summary === undefined || header === undefined) return undefined
-    const { revision, idleTimeout, schema } = header
-    const opened = this.#open(id, stored.record)
-    const isOpen = opened?.status === 'open'
-    const meta: Meta = isOpen ? opened.meta : NO_META
-    return {
-      ...summary,
-      ...{ revision, idleTimeout, version: schema },
-      closed: isOpen ? undefined : (opened?.reason ?? 'no secrets'),
-      kind: kindOf(meta),
-      device: deviceOf(meta),
-      address: addressOf(meta),
-      level: levelOf(meta),
-      authenticatedAt: authenticatedAtOf(meta),
-      attributes: isOpen ? [...opened.attributes].map(detailsOf) : [],
+    return this.#detailsOf(id, stored.record, stored.ttl)
+  }
+
+  /** Some of them, in the order in which the server comes upon them, which is one of chance. */
+  async *sample(count: number): AsyncGenerator<SessionDetails> {
+    let left = count
+    for await (const page of this.#engine.scan()) {
+      for (const { id, record, ttl } of page) {
+        const details = this.#detailsOf(id, record, ttl)
+        if (details === undefined) continue
+        yield details
+        if (--left === 0) return
+      }
     }
+  }
+
+  /** By the store's clock, milliseconds since the epoch. */
+  now(): number {
+    return this.#engine.now()
+  }
+
+  /** How long people are away, as all nodes have counted it. @throws as `sessions.insight` */
+  async gaps(): Promise<Durations> {
+    return (await this.#sessions.insight({ sample: 0 })).gaps
   }
 
   /** @returns false when there is none */
@@ -220,7 +235,29 @@ export class Catalogue {
       ...{ id, createdAt, deadline, expiresAt, bytes: record.length },
       lastActiveAt: Math.max(createdAt, expiresAt - idleTimeout),
       signedIn: ownerTag !== undefined,
+      keyId: keyIdOf(record),
       principal: opened?.status === 'open' ? principalOf(opened.meta) : undefined,
+    }
+  }
+
+  #detailsOf(id: SessionId, record: Uint8Array, ttl: number): SessionDetails | undefined {
+    const summary = this.#summaryOf(id, record, ttl)
+    const header = readHeader(record)
+    if (summary === undefined || header === undefined) return undefined
+    const { revision, idleTimeout, schema } = header
+    const opened = this.#open(id, record)
+    const isOpen = opened?.status === 'open'
+    const meta: Meta = isOpen ? opened.meta : NO_META
+    return {
+      ...summary,
+      ...{ revision, idleTimeout, version: schema },
+      closed: isOpen ? undefined : (opened?.reason ?? 'no secrets'),
+      kind: kindOf(meta),
+      device: deviceOf(meta),
+      address: addressOf(meta),
+      level: levelOf(meta),
+      authenticatedAt: authenticatedAtOf(meta),
+      attributes: isOpen ? [...opened.attributes].map(detailsOf) : [],
     }
   }
 

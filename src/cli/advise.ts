@@ -1,0 +1,120 @@
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { type Advice, advise } from '../operations/advise/advise.ts'
+import { Catalogue, type SessionDetails } from '../operations/sessions/catalogue.ts'
+import { type CommonFlags, commonOptions, configured } from './config.ts'
+import { paint } from './paint.ts'
+import { span, table } from './table.ts'
+import { say, shown, startBar } from './talk.ts'
+
+interface AdviseFlags extends CommonFlags {
+  readonly sample: number
+}
+
+const HELP = `
+Reads how long people are away before they come back, as all nodes have counted it, and looks at a sample of the sessions: what a
+shorter idle timeout would free, and whom it would sign out. With the secrets (SOJOURN_SECRETS, or sojourn.config) also
+which attributes are large, or the same everywhere.
+
+Examples:
+  $ sojourn advise
+  $ sojourn advise --sample 50000 --json
+
+Exit code: 0, 2 usage, 3 not reachable, 4 not permitted.`
+
+export function adviseCommand(): Command {
+  return commonOptions(new Command('advise'))
+    .description('Is the idle timeout right, and what is in the sessions?')
+    .addOption(
+      new Option('--sample <n>', 'sessions that are looked at')
+        .argParser(parseSample)
+        .default(10_000),
+    )
+    .addHelpText('after', HELP)
+    .action(run)
+}
+
+function parseSample(text: string): number {
+  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('it takes a whole number from 1 to 9,999,999.')
+}
+
+async function run(flags: AdviseFlags): Promise<void> {
+  const catalogue = new Catalogue(await configured(flags))
+  try {
+    const bar = startBar('looking at')
+    const total = Math.min(await catalogue.size(), flags.sample)
+    const sessions: SessionDetails[] = []
+    for await (const session of catalogue.sample(flags.sample)) {
+      sessions.push(session)
+      bar.set(sessions.length, total)
+    }
+    bar.end(`looked at ${shown(sessions.length)} sessions`)
+    const advice = advise(sessions, await catalogue.gaps(), catalogue.now())
+    console.log(flags.json === true ? JSON.stringify(advice, null, 2) : render(advice))
+  } finally {
+    await catalogue.close()
+  }
+}
+
+const BAR = 24
+
+function render(advice: Advice): string {
+  const { looked, returns, idleTimeout, timeouts, recommended, attributes, isOpen } = advice
+  if (looked === 0) return 'There are no sessions.'
+  const lines = [
+    paint('bold', `Idle timeout: ${span(idleTimeout ?? 0)}`),
+    `${shown(returns)} returns were counted within the last 14 days, and ${shown(looked)} sessions looked at.`,
+    '',
+  ]
+  if (timeouts.length > 0) {
+    lines.push(
+      table(
+        [
+          { title: 'idle timeout', of: (each) => span(each.idleTimeout), align: 'right' },
+          { title: 'signed out', of: (each) => percent(each.signedOut), align: 'right' },
+          { title: 'memory freed', of: (each) => percent(each.freed), align: 'right' },
+          { title: '', of: (each) => '█'.repeat(Math.round(each.freed * BAR)) },
+        ],
+        timeouts,
+      ),
+      '',
+    )
+  }
+  lines.push(
+    recommended === undefined
+      ? returns < 200
+        ? 'Too few returns for advice: at least 200 are needed.'
+        : 'Leave it: nothing shorter frees more than 5 % and signs out fewer than 1 % of those who come back.'
+      : `${paint('green', `idleTimeout: '${span(recommended.idleTimeout)}'`)} frees ${percent(recommended.freed)} of the memory; ` +
+          `${percent(recommended.signedOut)} of those who come back would have to sign in again.`,
+  )
+  if (!isOpen) {
+    say(
+      'with SOJOURN_SECRETS, or `secrets` in sojourn.config, it also says what is in the sessions',
+    )
+    return lines.join('\n')
+  }
+  lines.push(
+    '',
+    paint('bold', 'Attributes'),
+    table(
+      [
+        { title: 'attribute', of: ({ name }) => name },
+        { title: 'in', of: ({ present }) => percent(present), align: 'right' },
+        {
+          title: 'bytes',
+          of: ({ averageBytes }) => shown(Math.round(averageBytes)),
+          align: 'right',
+        },
+        { title: 'largest', of: ({ largestBytes }) => shown(largestBytes), align: 'right' },
+        { title: 'of all', of: ({ share }) => percent(share), align: 'right' },
+        { title: '', of: (each) => each.advice ?? '' },
+      ],
+      attributes.slice(0, 20),
+    ),
+  )
+  return lines.join('\n')
+}
+
+const percent = (part: number): string =>
+  part > 0 && part < 0.001 ? '< 0.1 %' : `${(part * 100).toFixed(part < 0.1 ? 1 : 0)} %`

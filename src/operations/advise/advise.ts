@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto'
+import { codecs } from '../../core/codec.ts'
+import type { Durations } from '../../core/gap-histogram.ts'
+import type { SessionDetails } from '../sessions/catalogue.ts'
+
+/** What another idle timeout would mean. */
+export interface TimeoutAdvice {
+  /** Milliseconds. */
+  readonly idleTimeout: number
+  /** Which part of those who came back would not have been signed in any more, 0 to 1. */
+  readonly signedOut: number
+  /** Which part of the memory of sessions would be free, 0 to 1. */
+  readonly freed: number
+}
+
+export interface AttributeAdvice {
+  readonly name: string
+  /** In which part of the sessions it is, 0 to 1. */
+  readonly present: number
+  /** Encoded, where it is. */
+  readonly averageBytes: number
+  readonly largestBytes: number
+  /** Of all that attributes take, 0 to 1. */
+  readonly share: number
+  /** Which part of the sessions with it have the most frequent value, 0 to 1. */
+  readonly alike: number
+  /** What to do about it; undefined: nothing. */
+  readonly advice: string | undefined
+}
+
+export interface Advice {
+  /** How many sessions were looked at. */
+  readonly looked: number
+  /** How many returns were counted, of all nodes within the last 14 days. */
+  readonly returns: number
+  /** That most of the sessions have, milliseconds. */
+  readonly idleTimeout: number | undefined
+  readonly timeouts: readonly TimeoutAdvice[]
+  /** The shortest that costs hardly anybody, if it is shorter than the present one. */
+  readonly recommended: TimeoutAdvice | undefined
+  /** Largest first; none without the secrets. */
+  readonly attributes: readonly AttributeAdvice[]
+  /** Whether sessions were opened. */
+  readonly isOpen: boolean
+}
+
+const MINUTE = 60_000
+const CANDIDATES = [
+  5, 10, 15, 20, 30, 45, 60, 120, 240, 480, 720, 1_440, 2_880, 10_080, 20_160, 43_200,
+].map((minutes) => minutes * MINUTE)
+/** Of those who come back: what a shorter timeout may cost. */
+const BEARABLE = 0.01
+/** Fewer returns say nothing. */
+const ENOUGH_RETURNS = 200
+/** Else it is not worth a change. */
+const WORTHWHILE = 0.05
+const LARGE = 2_048
+const LARGE_SHARE = 0.3
+/** Of an attribute that most sessions have. */
+const ALIKE = 0.9
+const USUAL = 0.5
+const NOTABLE = 64
+
+/**
+ * @param now milliseconds since the epoch, by the store's clock
+ * @param gaps of `sessions.insight()`
+ */
+export function advise(sessions: readonly SessionDetails[], gaps: Durations, now: number): Advice {
+  const idleTimeout = mostFrequent(sessions.map((session) => session.idleTimeout))
+  const all = sessions.reduce((sum, { bytes }) => sum + bytes, 0)
+  const timeouts = CANDIDATES.filter(
+    (candidate) => idleTimeout !== undefined && candidate < idleTimeout,
+  ).map(
+    (candidate): TimeoutAdvice => ({
+      idleTimeout: candidate,
+      signedOut: gaps.count === 0 ? 0 : gaps.shareLongerThan(candidate),
+      freed:
+        all === 0
+          ? 0
+          : sessions.reduce(
+              (sum, { bytes, lastActiveAt }) => sum + (now - lastActiveAt > candidate ? bytes : 0),
+              0,
+            ) / all,
+    }),
+  )
+  const isKnown = gaps.count >= ENOUGH_RETURNS
+  const recommended = isKnown
+    ? timeouts.find(({ signedOut, freed }) => signedOut <= BEARABLE && freed >= WORTHWHILE)
+    : undefined
+  const opened = sessions.filter(({ closed }) => closed === undefined)
+  return {
+    looked: sessions.length,
+    returns: gaps.count,
+    ...{ idleTimeout, timeouts, recommended },
+    attributes: attributesOf(opened),
+    isOpen: opened.length > 0,
+  }
+}
+
+interface Seen {
+  count: number
+  bytes: number
+  largest: number
+  readonly values: Map<string, number>
+}
+
+function attributesOf(sessions: readonly SessionDetails[]): AttributeAdvice[] {
+  const seen = new Map<string, Seen>()
+  let all = 0
+  for (const { attributes } of sessions) {
+    for (const { name, bytes, value } of attributes) {
+      const own = seen.get(name) ?? {
+        count: 0,
+        bytes: 0,
+        largest: 0,
+        values: new Map<string, number>(),
+      }
+      seen.set(name, own)
+      own.count++
+      own.bytes += bytes
+      own.largest = Math.max(own.largest, bytes)
+      all += bytes
+      const hash = hashOf(name, value)
+      own.values.set(hash, (own.values.get(hash) ?? 0) + 1)
+    }
+  }
+  return [...seen]
+    .map(([name, { count, bytes, largest, values }]): AttributeAdvice => {
+      const facts = {
+        name,
+        present: count / sessions.length,
+        averageBytes: bytes / count,
+        largestBytes: largest,
+        share: bytes / all,
+        alike: Math.max(...values.values()) / count,
+      }
+      return { ...facts, advice: adviceFor(facts) }
+    })
+    .sort((one, other) => other.share - one.share)
+}
+
+function adviceFor(facts: Omit<AttributeAdvice, 'advice'>): string | undefined {
+  const { present, averageBytes, largestBytes, share, alike } = facts
+  if (alike >= ALIKE && present >= USUAL && averageBytes >= NOTABLE) {
+    return 'nearly all sessions have the same: keep it once, in the application or in a cache'
+  }
+  if (largestBytes > LARGE && averageBytes > LARGE) {
+    return 'large: keep it in the database and its key in the session; each change of anything writes it again'
+  }
+  if (share >= LARGE_SHARE && averageBytes >= 4 * NOTABLE)
+    return 'most of what sessions take: is all of it needed with each request?'
+  return undefined
+}
+
+/** Values are compared by their hashes: what people have in their sessions is not kept here. */
+function hashOf(name: string, value: unknown): string {
+  const bytes = codecs.messagepack.encode(new Map([[name, value]]), new Map())
+  return createHash('sha256').update(bytes).digest('base64')
+}
+
+function mostFrequent(values: readonly number[]): number | undefined {
+  const counts = new Map<number, number>()
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
+  return [...counts].sort(([, one], [, other]) => other - one)[0]?.[0]
+}

@@ -1,0 +1,149 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { bucketOf, Durations } from '../../src/core/gap-histogram.ts'
+import { createSessions } from '../../src/create-sessions.ts'
+import { redisEngine } from '../../src/engines/redis/redis-engine.ts'
+import { advise } from '../../src/operations/advise/advise.ts'
+import type { SessionDetails } from '../../src/operations/sessions/catalogue.ts'
+import { runCli } from '../support/cli.ts'
+import { type RedisServer, startRedis } from '../support/redis-server.ts'
+import { SECRET } from '../support/requests.ts'
+
+const MINUTE = 60_000
+const NOW = 1_800_000_000_000
+
+const session = (
+  idleMinutes: number,
+  attributes: Record<string, unknown> = {},
+): SessionDetails => ({
+  ...{
+    id: 'x',
+    createdAt: NOW - 10 * 60 * MINUTE,
+    expiresAt: NOW,
+    deadline: NOW,
+    bytes: 400,
+    signedIn: true,
+    keyId: 1,
+  },
+  ...{ principal: 'ada', revision: 1, idleTimeout: 60 * MINUTE, version: 1, closed: undefined },
+  ...{
+    kind: undefined,
+    device: undefined,
+    address: undefined,
+    level: undefined,
+    authenticatedAt: undefined,
+  },
+  lastActiveAt: NOW - idleMinutes * MINUTE,
+  attributes: Object.entries(attributes).map(([name, value]) => ({
+    ...{ name, value, type: typeof value, bytes: JSON.stringify(value).length },
+  })),
+})
+
+/** So many who came back after so many minutes. */
+const gaps = (returns: Readonly<Record<number, number>>) =>
+  new Durations(
+    new Map(
+      Object.entries(returns).map(([minutes, count]) => [
+        bucketOf(Number(minutes) * MINUTE),
+        count,
+      ]),
+    ),
+  )
+
+describe('advise', () => {
+  it('says what a shorter idle timeout frees, and whom it signs out', () => {
+    const sessions = [session(1), session(12), session(25), session(50)]
+    const { timeouts, idleTimeout, recommended } = advise(sessions, gaps({ 2: 995, 40: 5 }), NOW)
+    expect(idleTimeout).toBe(60 * MINUTE)
+    const of = (minutes: number) => timeouts.find((each) => each.idleTimeout === minutes * MINUTE)
+    expect(of(10)).toEqual({ idleTimeout: 10 * MINUTE, signedOut: 0.005, freed: 0.75 })
+    expect(of(45)).toMatchObject({ signedOut: 0, freed: 0.25 })
+    expect(of(60)).toBeUndefined()
+    expect(recommended).toEqual(of(5))
+  })
+
+  it('recommends nothing that signs people out, that frees nothing, or that too few returns speak for', () => {
+    const idle = [session(1), session(50)]
+    expect(advise(idle, gaps({ 2: 900, 59: 100 }), NOW).recommended).toBeUndefined()
+    expect(advise([session(1)], gaps({ 2: 1_000 }), NOW).recommended).toBeUndefined()
+    expect(advise(idle, gaps({ 2: 100 }), NOW).recommended).toBeUndefined()
+    expect(advise([], gaps({}), NOW)).toMatchObject({
+      looked: 0,
+      idleTimeout: undefined,
+      attributes: [],
+    })
+  })
+
+  it('finds attributes that are large, and those that are the same everywhere', () => {
+    const features = Array.from({ length: 40 }, (_, i) => `feature-${i}`)
+    const sessions = Array.from({ length: 20 }, (_, i) =>
+      session(1, {
+        features,
+        n: i,
+        blob: `${i}`.repeat(3_000),
+        ...(i < 5 ? { rare: 'x'.repeat(100) } : {}),
+      }),
+    )
+    const { attributes } = advise(sessions, gaps({}), NOW)
+    const of = (name: string) => attributes.find((each) => each.name === name)
+    expect(of('features')).toMatchObject({
+      alike: 1,
+      present: 1,
+      advice: expect.stringContaining('the same'),
+    })
+    expect(of('blob')?.advice).toContain('large')
+    expect(of('n')?.advice).toBeUndefined()
+    expect(of('rare')).toMatchObject({ present: 0.25, advice: undefined })
+    expect(attributes[0]?.name).toBe('blob')
+  })
+})
+
+describe('sojourn advise', () => {
+  let server: RedisServer
+
+  beforeAll(async () => {
+    server = await startRedis()
+    // Who came back, as nodes count it: half of them after 20 minutes.
+    const engine = redisEngine({ redis: server.url })
+    await engine.ready()
+    await engine.addGaps(
+      new Map([
+        [bucketOf(2 * MINUTE), 300],
+        [bucketOf(20 * MINUTE), 300],
+      ]),
+    )
+    const sessions = createSessions({ engine, secrets: [SECRET] })
+    for (let i = 0; i < 30; i++) {
+      const one = await sessions.open()
+      one.set(
+        'flags',
+        Array.from({ length: 30 }, (_, n) => n * 1_000),
+      )
+      one.set('cart', `${i}`)
+      await one.commit()
+    }
+    await sessions.close()
+  })
+
+  afterAll(() => server.stop())
+
+  it('tells it of a real deployment, and with the secrets of what is in the sessions', async () => {
+    const plain = await runCli(['advise'], { env: { SOJOURN_REDIS: server.url } })
+    expect(plain.code).toBe(0)
+    expect(plain.stdout).toContain('Idle timeout: 30m')
+    expect(plain.stdout).toContain(
+      '600 returns were counted within the last 14 days, and 30 sessions looked at.',
+    )
+    expect(plain.stdout).toMatch(/15m\s+50 %\s+0\.0 %/)
+    expect(plain.stdout).not.toContain('flags')
+    const env = { SOJOURN_REDIS: server.url, SOJOURN_SECRETS: SECRET }
+    const { stdout } = await runCli(['advise', '--sample', '20', '--json'], { env })
+    const { looked, attributes } = JSON.parse(stdout)
+    expect(looked).toBe(20)
+    expect(attributes[0]).toMatchObject({
+      name: 'flags',
+      present: 1,
+      alike: 1,
+      advice: expect.stringContaining('the same'),
+    })
+  })
+})
