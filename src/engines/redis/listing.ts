@@ -5,8 +5,11 @@ import type { Link } from './link.ts'
 import type { Topology } from './topology.ts'
 import { BYTES } from './wire.ts'
 
-/** Keys that one step looks at: about a millisecond of the server's time. */
-const PAGE = 500
+/**
+ * Keys that one step looks at, and their records: some 0.2 ms of the server's time. With 500 others waited 5.7 ms (p99) while 200,000 sessions
+ * were listed, 20,000 a second; with 100 they wait 1.5 to 2.2, and 1.2 to 3.4 when nothing is listed.
+ */
+const PAGE = 100
 const ANY = '???*'
 
 /**
