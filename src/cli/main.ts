@@ -11,6 +11,7 @@ import { migrateCommand } from './migrate.ts'
 import { planCommand } from './plan.ts'
 import { redisConfCommand } from './redis-conf.ts'
 import { revokeCommand } from './revoke.ts'
+import { tailCommand } from './tail.ts'
 import { version } from './version.ts'
 
 const program = new Command('sojourn')
@@ -20,7 +21,7 @@ const program = new Command('sojourn')
   .configureHelp({ showGlobalOptions: true })
 
 const commands = [
-  ...[lsCommand, inspectCommand, revokeCommand],
+  ...[lsCommand, inspectCommand, revokeCommand, tailCommand],
   ...[
     doctorCommand,
     aclCommand,

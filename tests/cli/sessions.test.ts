@@ -5,9 +5,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Sessions } from '../../src/core/sessions.ts'
 import { createSessions } from '../../src/create-sessions.ts'
 import { aclRules } from '../../src/operations/acl/acl.ts'
-import { runCli } from '../support/cli.ts'
+import { runCli, startCli } from '../support/cli.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { SECRET, signIn } from '../support/requests.ts'
+import { until } from '../support/until.ts'
 
 interface Data {
   theme: string
@@ -203,6 +204,41 @@ describe('sojourn revoke', () => {
     const { stdout } = await runCli(['revoke', '--principal', 'ada', '--yes'], { cwd: folder })
     rmSync(config)
     expect(stdout).toBe('1 of 1 have ended\n')
+  })
+})
+
+describe('sojourn tail', () => {
+  it('shows what happened, and what happens, with the secrets to whom', async () => {
+    const session = await sessions.open()
+    await session.login('ada', { device: 'Firefox \u001b[31m' })
+    await session.logout()
+    await signIn(sessions, { theme: 'x' }, 'bob')
+    const sealed = await plainly('tail', '--once')
+    expect(sealed.stdout).toMatch(/login\s+sealed/)
+    const { stdout } = await knowing('tail', '--once')
+    expect(stdout).toMatch(/login .*principal=ada.*device=Firefox ·\[31m/)
+    expect(stdout).toMatch(/logout .*principal=ada/)
+    const some = await knowing('tail', '--once', '--json', '--event', 'login', '--principal', 'bob')
+    expect(lines(some.stdout).map((line) => JSON.parse(line).details.principal)).toEqual(['bob'])
+    const none = await knowing('tail', '--once', '--since', '1ms')
+    expect(none).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('audit') })
+  })
+
+  it('goes on until it is told to end', async () => {
+    const { child, ended } = startCli(['tail'], {
+      env: { SOJOURN_REDIS: server.url, SOJOURN_SECRETS: SECRET },
+    })
+    let shown = ''
+    child.stdout?.on('data', (data: Buffer) => {
+      shown += data.toString()
+    })
+    await signIn(sessions, { theme: 'x' }, 'ada')
+    await until(async () => shown.includes('principal=ada'))
+    await signIn(sessions, { theme: 'x' }, 'bob')
+    await until(async () => shown.includes('principal=bob'))
+    expect(lines(shown)).toHaveLength(2)
+    child.kill('SIGINT')
+    expect(await ended).toMatchObject({ code: 0 })
   })
 })
 

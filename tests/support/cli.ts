@@ -1,5 +1,5 @@
 /** The built command, as a process of its own. */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
@@ -11,11 +11,25 @@ export interface CliResult {
   readonly stderr: string
 }
 
+interface CliOptions {
+  readonly cwd?: string
+  readonly env?: NodeJS.ProcessEnv
+}
+
 /** Without a terminal, and with nothing of this process's environment but its PATH. */
-export async function runCli(
+export const runCli = (args: readonly string[], options: CliOptions = {}): Promise<CliResult> =>
+  startCli(args, options).ended
+
+export interface RunningCli {
+  readonly child: ChildProcess
+  readonly ended: Promise<CliResult>
+}
+
+/** For commands that go on until they are told to end. */
+export function startCli(
   args: readonly string[],
-  { cwd = '/', env = {} }: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
-): Promise<CliResult> {
+  { cwd = '/', env = {} }: CliOptions = {},
+): RunningCli {
   const child = spawn(process.execPath, [CLI, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd,
@@ -27,6 +41,6 @@ export async function runCli(
       out[name] += data.toString()
     })
   }
-  const [code] = (await once(child, 'close')) as [number]
-  return { code, ...out }
+  const ended = once(child, 'close').then(([code]): CliResult => ({ code: code as number, ...out }))
+  return { child, ended }
 }

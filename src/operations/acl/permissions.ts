@@ -58,7 +58,9 @@ export const PERMISSIONS: readonly Permission[] = [
   ...of('audit', {
     xadd: 'K * f v',
     xtrim: 'K MAXLEN 1',
-    xrange: 'K - +',
+  }),
+  ...of('audit ops', { xrange: 'K - +' }),
+  ...of('audit', {
     'xgroup|create': 'K g 0',
     'xgroup|delconsumer': 'K g c',
     'xinfo|consumers': 'K g',

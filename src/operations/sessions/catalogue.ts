@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ListOptions } from '../../core/audit.ts'
+import type { AuditEntry } from '../../core/audit-entry.ts'
 import { codecs } from '../../core/codec.ts'
 import {
   type Engine,
@@ -81,6 +83,9 @@ export interface AttributeDetails {
   readonly bytes: number
   readonly value: unknown
 }
+
+/** An entry of the audit. */
+export type HistoryEntry = AuditEntry
 
 export interface SessionFilter {
   readonly signedIn?: boolean | undefined
@@ -198,6 +203,11 @@ export class Catalogue {
   /** By the store's clock, milliseconds since the epoch. */
   now(): number {
     return this.#engine.now()
+  }
+
+  /** What the applications have kept of what has happened, oldest first. @throws as `sessions.audit.list` */
+  history(options: ListOptions): Promise<HistoryEntry[]> {
+    return this.#sessions.audit.list(options)
   }
 
   /** How long people are away, as all nodes have counted it. @throws as `sessions.insight` */
