@@ -27,7 +27,6 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
 
 /** What comes from a session may have been typed by a stranger: it must not steer the terminal. */
 export function plain(text: string): string {
-  // eslint-disable-next-line no-control-regex
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\u00b7')
 }
 

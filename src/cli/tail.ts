@@ -46,10 +46,9 @@ export function tailCommand(): Command {
 async function run(flags: TailFlags): Promise<void> {
   const catalogue = new Catalogue(await configured(flags))
   const isWanted = filterOf(flags)
-  let isEnded = false
-  const end = (): void => {
-    isEnded = true
-  }
+  const told = new AbortController()
+  const { signal } = told
+  const end = (): void => told.abort()
   // The second time the process ends as it would have without us.
   process.once('SIGINT', end)
   process.once('SIGTERM', end)
@@ -58,7 +57,7 @@ async function run(flags: TailFlags): Promise<void> {
       from: Math.max(0, Math.floor(catalogue.now() - parseDuration('--since', flags.since))),
     }
     let count = 0
-    while (!isEnded) {
+    while (!signal.aborted) {
       const entries = await catalogue.history({ ...place, count: AT_ONCE })
       const last = entries.at(-1)
       if (last !== undefined) place = { after: last.position }
@@ -68,7 +67,7 @@ async function run(flags: TailFlags): Promise<void> {
       }
       if (entries.length === AT_ONCE) continue
       if (flags.once === true) break
-      await sleep(EVERY)
+      await sleep(EVERY, undefined, { signal }).catch(() => undefined)
     }
     if (count === 0) say('nothing was kept: do the applications have the option `audit`?')
   } finally {
