@@ -33,6 +33,8 @@ _TIMEOUTS = {"socket_timeout": 0.5, "socket_connect_timeout": 4.0}
 
 class _BaseSessions:
     _repository: Repository
+    #: Whether nobody else uses the client.
+    _is_own = False
 
     def __init__(self, options: SessionsOptions) -> None:
         try:
@@ -79,12 +81,12 @@ class Sessions(_BaseSessions):
 
     def __init__(self, client: Any, **options: Unpack[SessionsOptions]) -> None:
         super().__init__(options)
-        self._is_own = isinstance(client, str)
         if isinstance(client, str):
+            self._is_own = True
             retry = Retry(ConstantBackoff(0.02), 1, (ConnectionError,))
             client = _from_url(redis.Redis, client, retry=retry)
         _check_client(client, (redis.Redis, redis.RedisCluster), "AsyncSessions")
-        self._run = SyncDriver(client, self._repository.settings.clock)
+        self._run = SyncDriver(client, self._repository.settings.clock, self._is_own)
 
     def open(self, token: str | None = None) -> Session:
         """The session of a token, the cookie's value. Without one, or with one that opens nothing, nobody's.
@@ -141,12 +143,12 @@ class AsyncSessions(_BaseSessions):
 
     def __init__(self, client: Any, **options: Unpack[SessionsOptions]) -> None:
         super().__init__(options)
-        self._is_own = isinstance(client, str)
         if isinstance(client, str):
+            self._is_own = True
             retry = redis.asyncio.retry.Retry(ConstantBackoff(0.02), 1, (ConnectionError,))
             client = _from_url(redis.asyncio.Redis, client, retry=retry)
         _check_client(client, (redis.asyncio.Redis, redis.asyncio.RedisCluster), "Sessions")
-        self._run = AsyncDriver(client, self._repository.settings.clock)
+        self._run = AsyncDriver(client, self._repository.settings.clock, self._is_own)
 
     async def open(self, token: str | None = None) -> AsyncSession:
         """See `Sessions.open`."""

@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 
 from django.core.signals import setting_changed
 
-from ..drivers import FAILURES, AsyncDriver, store_error
+from ..drivers import AsyncDriver
 from ..errors import OptionError
+from ..failures import FAILURES, store_error
 from ..repository import Repository
 from ..sessions import Sessions
 from ..steps import Op
@@ -31,11 +32,15 @@ _configuration: Configuration | None = None
 _engine: Engine | None = None
 
 
+class _Sessions(Sessions):
+    _is_own = True
+
+
 class Engine:
     def __init__(self, given: Configuration) -> None:
         self._redis = given.redis
         try:
-            self.sessions = Sessions(make_client(given.redis, False), **given.options)
+            self.sessions = _Sessions(make_client(given.redis, False), **given.options)
         except OptionError as error:
             raise renamed(error) from None
         except FAILURES as error:
@@ -56,7 +61,7 @@ class Engine:
         driver = self._drivers.get(loop)
         if driver is None:
             client = make_client(self._redis, True)
-            driver = self._drivers[loop] = AsyncDriver(client, self.repository.settings.clock)
+            driver = self._drivers[loop] = AsyncDriver(client, self.repository.settings.clock, is_own=True)
             closer = self._closers[loop] = self._closing(loop, client)
             await anext(closer)
         return await driver(operation)

@@ -171,5 +171,6 @@ def clear_its_cookie(request: HttpRequest, response: HttpResponseBase) -> None:
 
 def _cookie_name() -> str | None:
     before = configured().former
-    name = None if before is None else before.cookie_name
-    return None if name == settings.SESSION_COOKIE_NAME else name
+    if before is None or before.cookie_name == settings.SESSION_COOKIE_NAME:
+        return None
+    return before.cookie_name

@@ -106,7 +106,10 @@ class SessionMiddleware(DjangoSessionMiddleware):
             for name in CDN_HEADERS:
                 response.headers.pop(name, None)
         if cookie is not None or session.accessed:
-            patch_vary_headers(response, ("Cookie",))
+            if response.has_header("Vary"):
+                patch_vary_headers(response, ("Cookie",))
+            else:
+                response.headers["Vary"] = "Cookie"
 
 
 def _is_due(session: SessionStore, response: HttpResponseBase) -> bool:

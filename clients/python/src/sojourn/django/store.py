@@ -131,12 +131,8 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         self._take(state)
         if not state.is_unknown:
             self._session_key = None if state.live is None else state.live.token.text
-        principal, values = principal_of_state(state), self._session_cache
-        if principal is None or values.made_for != principal:
-            # Of somebody else, or of nobody any more: another application has signed in since.
-            values.forget_sign_in()
-        self._user_seen = values.get(SESSION_KEY)
-        self._expiry_seen = values.get(EXPIRY)
+        self._user_seen = self._session_cache.user_of(principal_of_state(state))
+        self._expiry_seen = self._session_cache.get(EXPIRY)
         if state.live is not None and (state.touch_due or state.write_due or self._session_key != key):
             self.due = True
 
