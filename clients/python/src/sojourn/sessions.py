@@ -37,11 +37,9 @@ class _BaseSessions:
     _is_own = False
 
     def __init__(self, options: SessionsOptions) -> None:
-        try:
-            settings = check_options(**options)
-        except TypeError as error:
-            raise _unknown(error) from None
-        self._repository = Repository(settings, EventHub())
+        if "secrets" not in options:
+            raise OptionError("secrets", "is required: [current, *former], each at least 32 bytes")
+        self._repository = Repository(check_options(**options), EventHub())
 
     def on(self, name: str, listener: Listener) -> Callable[[], None]:
         """Subscribes to events of this process: `events.EVENTS` has their names and what listeners are handed.
@@ -205,10 +203,3 @@ def _from_url(cls: Any, url: str, **options: Any) -> Any:
 def _check_client(client: Any, kinds: tuple[type, ...], other: str) -> None:
     if not isinstance(client, kinds):
         raise OptionError("client", f"takes a URL or a client of redis-py; is this one for {other}?")
-
-
-def _unknown(error: TypeError) -> OptionError:
-    """What Python says of keyword arguments that are missing or not known."""
-    text = str(error)
-    name = text.split("'")[1] if "'" in text else "options"
-    return OptionError(name, "is required" if "missing" in text else "is not known")
