@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 
@@ -23,6 +23,7 @@ from . import former
 from .asynchronous import AsyncAccess
 from .engine import configured, engine
 from .expiry import Lifetime, TokenKeptError, apply, lifetime_of
+from .flow import Flow, awaited, called
 from .identity import Identity
 from .properties import principal_of_state
 from .values import EXPIRY, Values, stored_name
@@ -92,38 +93,30 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
 
     def load(self) -> Values:
         """Reads it, and answers with its data. A key that opens nothing is not kept: a new session gets another."""
-        key = self.session_key
-        asked = presented(engine().repository, key)
-        if isinstance(asked, SessionState):
-            self._opened(asked)
-        else:
-            try:
-                self._opened(engine().run(open_session(engine().repository, asked)))
-            except StoreUnavailableError:
-                self._opened(_without_redis(asked))
-        claim = former.claim_of(key) if self._may_be_former(key) else None
-        if claim is not None:
-            self._took_over(claim, engine().run(former.take_over(claim)))
-        elif self._needs_user:
-            self._bridge()
-        return self._session_cache
+        return called(self._load())
 
     async def aload(self) -> Values:
         """See `load`."""
-        key = self.session_key
-        asked = presented(engine().repository, key)
+        return await awaited(self._load(), engine().arun)
+
+    def _load(self) -> Flow[Values]:
+        key, repository = self.session_key, engine().repository
+        asked = presented(repository, key)
         if isinstance(asked, SessionState):
             self._opened(asked)
         else:
             try:
-                self._opened(await engine().arun(open_session(engine().repository, asked)))
+                self._opened((yield open_session(repository, asked)))
             except StoreUnavailableError:
                 self._opened(_without_redis(asked))
-        claim = await sync_to_async(former.claim_of)(key) if self._may_be_former(key) else None
+        claim = (yield partial(former.claim_of, key)) if self._may_be_former(key) else None
         if claim is not None:
-            self._took_over(claim, await engine().arun(former.take_over(claim)))
+            state = yield former.take_over(claim)
+            if state is not None:
+                self._opened(state)
+                self._former_key = claim.key
         elif self._needs_user:
-            await sync_to_async(self._bridge)()
+            yield self._bridge
         return self._session_cache
 
     def _opened(self, state: SessionState) -> None:
@@ -140,11 +133,6 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         """Whether the key may be one of the engine that was used before."""
         return bool(key) and self._state is not None and self._state.presented is None and not self._session_key
 
-    def _took_over(self, claim: former.Claim, state: SessionState | None) -> None:
-        if state is not None:
-            self._opened(state)
-            self._former_key = claim.key
-
     def _end_former(self) -> None:
         """Once it is stored here."""
         key, self._former_key = self._former_key, None
@@ -160,17 +148,18 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         `Session.commit` raises: SessionAttributeError names what cannot be stored.
         """
         self._get_session(no_load=must_create)
-        principal = self._new_principal() if self._is_another_user else None
-        engine().run(self._save(must_create, principal))
-        self._end_former()
+        called(self._saving(must_create))
 
     async def asave(self, must_create: bool = False) -> None:
         """See `save`."""
         await self._aget_session(no_load=must_create)
-        principal = await sync_to_async(self._new_principal)() if self._is_another_user else None
-        await self._arun(self._save(must_create, principal))
+        await awaited(self._saving(must_create), self._arun)
+
+    def _saving(self, must_create: bool = False) -> Flow[None]:
+        principal = (yield self._new_principal) if self._is_another_user else None
+        yield self._save(must_create, principal)
         if self._former_key is not None:
-            await sync_to_async(self._end_former)()
+            yield self._end_former
 
     def _save(self, must_create: bool, principal: str | None) -> Op[None]:
         state, values = self._held, self._session_cache
@@ -231,16 +220,17 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         what was stored. Raises as `save`.
         """
         self._get_session()
-        if self._held.live is None or self._user_changed:
-            self.save()
-        return engine().run(self._modify(name, make, default))
+        return called(self._modifying(name, make, default))
 
     async def amodify(self, name: str, make: Callable[[Any], Any], default: Any = None) -> Any:
         """See `modify`."""
         await self._aget_session()
+        return await awaited(self._modifying(name, make, default), self._arun)
+
+    def _modifying(self, name: str, make: Callable[[Any], Any], default: Any) -> Flow[Any]:
         if self._held.live is None or self._user_changed:
-            await self.asave()
-        return await self._arun(self._modify(name, make, default))
+            yield from self._saving()
+        return (yield self._modify(name, make, default))
 
     def _modify(self, name: str, make: Callable[[Any], Any], default: Any) -> Op[Any]:
         try:
@@ -261,19 +251,19 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
     def flush(self) -> None:
         """Ends the session everywhere, at once. What is set after that makes a new one."""
         self._get_session()
-        if not self._is_nobodys:
-            engine().run(self._held.logout())
-        self._flushed()
-        self._end_former()
+        called(self._flush())
 
     async def aflush(self) -> None:
         """See `flush`."""
         await self._aget_session()
+        await awaited(self._flush(), self._arun)
+
+    def _flush(self) -> Flow[None]:
         if not self._is_nobodys:
-            await self._arun(self._held.logout())
+            yield self._held.logout()
         self._flushed()
         if self._former_key is not None:
-            await sync_to_async(self._end_former)()
+            yield self._end_former
 
     @property
     def _is_nobodys(self) -> bool:
