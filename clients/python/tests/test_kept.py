@@ -19,8 +19,8 @@ from sojourn.kept import LONGEST
 from sojourn.steps import Op, Read
 
 from .conftest import SECRETS, maker
+from .nodes import stored
 from .servers import Server
-from .test_operations import stored
 
 KEYS = ("kept:1", "kept:2")
 

@@ -19,7 +19,7 @@ from django.test import RequestFactory, override_settings
 from sojourn.django import SessionStore, get_sessions, sessions_of
 
 from ..conftest import SECRETS
-from .test_auth import Browser, signed_in
+from .browser import Browser, signed_in
 
 TEXT = (Path(__file__).resolve().parents[4] / "docs" / "django.md").read_text(encoding="utf-8")
 SETTINGS, SIGN_IN, PASSWORD, DEVICES, TEST_CASE, FIXTURE, FORMER = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)

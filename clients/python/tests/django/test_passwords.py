@@ -20,7 +20,7 @@ from sojourn import StoreUnavailableError
 from sojourn.django import sessions_of
 
 from ..servers import free_port
-from .test_auth import Browser, signed_in
+from .browser import Browser, signed_in
 
 OWN = override_settings(MIDDLEWARE=["sojourn.django.SessionMiddleware", *settings.MIDDLEWARE[1:]])
 
