@@ -25,6 +25,7 @@ from .engine import configured, engine
 from .expiry import Lifetime, TokenKeptError, apply, lifetime_of
 from .flow import Flow, awaited, called
 from .identity import Identity
+from .keys import is_called_by_login
 from .properties import principal_of_state
 from .values import EXPIRY, Values, stored_name
 
@@ -167,6 +168,8 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
             raise CreateError
         if principal is not None:
             yield from self._sign_in(principal, {})
+        elif self._replaced is not None:
+            yield from self._end_replaced()
         elif self._user_seen is not None and SESSION_KEY not in values:
             yield from self._leave()
         lifetime = self._changed_lifetime()
@@ -251,14 +254,17 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
     def flush(self) -> None:
         """Ends the session everywhere, at once. What is set after that makes a new one."""
         self._get_session()
-        called(self._flush())
+        if not (is_called_by_login() and self._put_aside()):
+            called(self._flush())
 
     async def aflush(self) -> None:
         """See `flush`."""
         await self._aget_session()
-        await awaited(self._flush(), self._arun)
+        if not (is_called_by_login() and self._put_aside()):
+            await awaited(self._flush(), self._arun)
 
     def _flush(self) -> Flow[None]:
+        yield self._end_replaced()
         if not self._is_nobodys:
             yield self._held.logout()
         self._flushed()
