@@ -127,6 +127,48 @@ def test_principals_by_functions(sojourn: Any, ada: Any, node: Any) -> None:
         signed_in()
 
 
+def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "sojourn"]
+
+
+def read_as(principal: str, node: Any) -> Any:
+    session, browser = node.open(), Browser()
+    session.login(principal)
+    browser.token = session.token
+    return browser.json("/see")["user"]
+
+
+def test_a_bridge_to_a_user_of_another_name_is_told_of_once(
+    sojourn: Any, ada: Any, node: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    by_name = {"BRIDGE": lambda principal: get_user_model().objects.filter(username=principal).first()}
+    sojourn(**by_name, PRINCIPAL="username")
+    assert [read_as("ada", node), read_as("nobody", node)] == ["ada", None]
+    assert warnings_of(caplog) == []
+    for principal in (None, lambda user: ""):
+        sojourn(**by_name, PRINCIPAL=principal)
+        assert [read_as("ada", node), read_as("ada", node)] == ["ada", "ada"]
+        assert len(warnings_of(caplog)) == 1
+        assert "two names" in caplog.text
+        assert "'ada'" not in caplog.text
+        caplog.clear()
+
+
+def test_a_name_that_is_no_primary_key_is_told_of_once(
+    sojourn: Any, ada: Any, node: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert [read_as(str(ada.pk), node), read_as("999", node)] == ["ada", None]
+    assert warnings_of(caplog) == []
+    assert [read_as("ada", node), read_as("grace", node)] == [None, None]
+    (text,) = warnings_of(caplog)
+    assert "SOJOURN['PRINCIPAL']" in text
+    caplog.clear()
+    # Where it was said, there may well be others.
+    sojourn(PRINCIPAL="pk")
+    assert read_as("ada", node) is None
+    assert warnings_of(caplog) == []
+
+
 def test_users_who_are_not_active_are_nobody(ada: Any, node: Any) -> None:
     session = node.open()
     session.login(str(ada.pk))

@@ -30,6 +30,7 @@ _log = logging.getLogger("sojourn")
 _lock = threading.Lock()
 _configuration: Configuration | None = None
 _engine: Engine | None = None
+_told: set[str] = set()
 
 
 class _Sessions(Sessions):
@@ -116,8 +117,15 @@ def get_sessions() -> Sessions:
     return engine().sessions
 
 
+def warn_once(text: str) -> None:
+    if text not in _told:
+        _told.add(text)
+        _log.warning("sojourn: %s This is said once.", text)
+
+
 def _start_anew() -> None:
     global _configuration, _engine, _lock
+    _told.clear()
     _configuration, _engine, _lock = None, None, threading.Lock()
 
 
