@@ -22,7 +22,7 @@ from ..conftest import SECRETS
 from .browser import Browser, signed_in
 
 TEXT = (Path(__file__).resolve().parents[4] / "docs" / "django.md").read_text(encoding="utf-8")
-SETTINGS, SIGN_IN, PASSWORD, DEVICES, TEST_CASE, FIXTURE, FORMER = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+SETTINGS, SIGN_IN, DEVICES, TEST_CASE, FIXTURE, FORMER = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.fixture
@@ -61,19 +61,6 @@ def test_a_users_sessions(ada: Any) -> None:
         assert scope["devices"](request_of(Browser(), AnonymousUser())).url == "/in?next=/"
     assert scope["sign_out_everywhere"](ada) == 2
     assert second.json("/see")["user"] is None
-
-
-def test_a_new_password(ada: Any, node: Any) -> None:
-    """With the middleware of Django, as the example says."""
-    view, browser = run(PASSWORD)["ChangePassword"].as_view(success_url="/see"), signed_in()
-    unseen = node.open()
-    unseen.login(str(ada.pk))
-    request = request_of(browser, ada, old_password="lovelace", new_password1="byron", new_password2="byron")
-    assert view(request).status_code == 302
-    request.session.save()
-    assert node.open(unseen.token).is_new
-    (info,) = sessions_of(ada).list()
-    assert info.id == request.session.public_id
 
 
 def test_a_login_that_is_one_too_many(ada: Any, grace: Any, sojourn: Any) -> None:

@@ -103,8 +103,8 @@ def _principal(given: configuration.Configuration) -> Sequence[checks.CheckMessa
     if given.bridge is not None and not given.principal_given:
         return [
             checks.Warning(
-                "SOJOURN['BRIDGE'] is given, and SOJOURN['PRINCIPAL'] is not: who signs in here is named by the primary key. "
-                "Where other applications name users otherwise, one who signs in here and there is two to all of them.",
+                "SOJOURN['BRIDGE'] is given, and SOJOURN['PRINCIPAL'] is not: users who sign in here are named by the "
+                "primary key. Where others name them otherwise, one who signs in here and there is two to all of them.",
                 hint="SOJOURN['PRINCIPAL']: a field, or a function, for the name that BRIDGE takes; 'pk' if that is it.",
                 id="sojourn.W008",
             )

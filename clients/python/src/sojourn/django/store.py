@@ -26,6 +26,7 @@ from .expiry import Lifetime, TokenKeptError, apply, lifetime_of
 from .flow import Flow, awaited, called
 from .identity import Identity
 from .keys import is_called_by_login
+from .own import is_made_by_middleware, own_session
 from .properties import principal_of_state
 from .values import EXPIRY, Values, stored_name
 
@@ -46,6 +47,8 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         self._expiry_seen: Any = None
         #: Of the engine that was used before, until its session is stored here.
         self._former_key: str | None = None
+        if is_made_by_middleware():
+            own_session.set(self)
 
     @property
     def modified(self) -> bool:
