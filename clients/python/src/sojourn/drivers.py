@@ -21,7 +21,7 @@ from .clock import ServerClock
 from .errors import OptionError, SojournError
 from .failures import FAILURES, store_error
 from .kept import LONGEST, KeptConnections
-from .steps import Op, Pause, Read, Run, Step
+from .steps import Command, Op, Pause, Read, Run, Step
 
 T = TypeVar("T")
 
@@ -40,7 +40,9 @@ def _refuse_decoding(client: Any) -> None:
 
 
 def _operation(step: Step) -> str:
-    return step.script.name if isinstance(step, Run) else "load"
+    if isinstance(step, Run):
+        return step.script.name
+    return "expiry" if isinstance(step, Command) else "load"
 
 
 def _arguments(step: Run) -> list[Any]:
@@ -83,8 +85,8 @@ class SyncDriver:
         _refuse_decoding(client)
         self.client = client
         self.clock = clock
-        self._is_cluster = isinstance(client, redis.RedisCluster)
-        self._plain = None if self._is_cluster else _plain_command(client)
+        self.is_cluster = isinstance(client, redis.RedisCluster)
+        self._plain = None if self.is_cluster else _plain_command(client)
         self._kept = KeptConnections(clock, LONGEST if is_own else 0)
 
     def __call__(self, operation: Op[T]) -> T:
@@ -119,7 +121,7 @@ class SyncDriver:
 
     def _learn(self) -> None:
         asked = self.clock.asked()
-        options = {"target_nodes": redis.RedisCluster.RANDOM} if self._is_cluster else {}
+        options = {"target_nodes": redis.RedisCluster.RANDOM} if self.is_cluster else {}
         self.clock.learn(asked, *self._ask("TIME", **options))
 
     def _carry_out(self, step: Step) -> Any:
@@ -137,6 +139,8 @@ class SyncDriver:
         if isinstance(step, Pause):
             time.sleep(step.ms / 1000)
             return None
+        if isinstance(step, Command):
+            return self._ask(*step.args)
         try:
             return self._ask("EVALSHA", step.script.sha1, *_arguments(step))
         except NoScriptError:
@@ -192,8 +196,8 @@ class AsyncDriver:
         _refuse_decoding(client)
         self.client = client
         self.clock = clock
-        self._is_cluster = isinstance(client, redis.asyncio.RedisCluster)
-        self._plain = None if self._is_cluster else _plain_command(client)
+        self.is_cluster = isinstance(client, redis.asyncio.RedisCluster)
+        self._plain = None if self.is_cluster else _plain_command(client)
         self._kept = KeptConnections(clock, LONGEST if is_own else 0)
 
     async def __call__(self, operation: Op[T]) -> T:
@@ -228,7 +232,7 @@ class AsyncDriver:
 
     async def _learn(self) -> None:
         asked = self.clock.asked()
-        options = {"target_nodes": redis.asyncio.RedisCluster.RANDOM} if self._is_cluster else {}
+        options = {"target_nodes": redis.asyncio.RedisCluster.RANDOM} if self.is_cluster else {}
         self.clock.learn(asked, *await self._ask("TIME", **options))
 
     async def _carry_out(self, step: Step) -> Any:
@@ -246,6 +250,8 @@ class AsyncDriver:
         if isinstance(step, Pause):
             await asyncio.sleep(step.ms / 1000)
             return None
+        if isinstance(step, Command):
+            return await self._ask(*step.args)
         try:
             return await self._ask("EVALSHA", step.script.sha1, *_arguments(step))
         except NoScriptError:
@@ -285,7 +291,7 @@ class AsyncDriver:
         if not step.with_ttl:
             return await self._ask("GET", step.key), None
         await self._give_back()
-        pipe = self.client.pipeline() if self._is_cluster else self.client.pipeline(transaction=False)
+        pipe = self.client.pipeline() if self.is_cluster else self.client.pipeline(transaction=False)
         async with pipe:
             pipe.get(step.key)
             pipe.pttl(step.key)

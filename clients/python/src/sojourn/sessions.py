@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from .principal_sessions import AsyncPrincipalSessions, PrincipalSessions, revok
 from .repository import Repository
 from .session import AsyncSession, BaseSession, Session
 from .state import SessionState
+from .telling import AsyncExpiryListener, ExpiryListener, atell_expired, tell_expired
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -124,6 +126,15 @@ class Sessions(_BaseSessions):
         """Ends a session by its public id, also by that of before a rotation. False when there is none."""
         return self._run(revoke(self._repository, session_id))
 
+    def tell_expired(self, listener: ExpiryListener, stop: threading.Event | None = None) -> None:
+        """Calls `listener` with each session that expires, an `ExpiredSession`, until `stop` is set. For a worker's thread.
+
+        Of the processes that do so one is told of each session, at least once: again where the listener raises or takes
+        longer than two seconds, or the process dies before it is done. Failures of Redis are `error` events with the
+        operation `expiry`. Needs the option `expiry="reliable"` (OptionError).
+        """
+        tell_expired(self._repository, self._run, listener, stop or threading.Event())
+
     def close(self) -> None:
         """Ends the connections of a client that was made from a URL."""
         if self._is_own:
@@ -175,6 +186,10 @@ class AsyncSessions(_BaseSessions):
     async def revoke(self, session_id: str) -> bool:
         """See `Sessions.revoke`."""
         return await self._run(revoke(self._repository, session_id))
+
+    async def tell_expired(self, listener: AsyncExpiryListener) -> None:
+        """See `Sessions.tell_expired`. Until it is cancelled; `listener` may be asynchronous."""
+        await atell_expired(self._repository, self._run, listener)
 
     async def close(self) -> None:
         """See `Sessions.close`."""

@@ -97,7 +97,7 @@ def test_tests_with_sessions_of_their_own() -> None:
 
     class Case(base):
         def test_one(self) -> None:
-            prefixes.append(get_sessions()._repository.settings.store._prefix)
+            prefixes.append(get_sessions()._repository.settings.store.prefix)
             user = get_user_model().objects.create_user("ada", password="lovelace")
             self.client.force_login(user)
             assert self.client.get("/see").json()["user"] == "ada"
