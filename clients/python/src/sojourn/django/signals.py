@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.signals import user_logged_in
+from django.dispatch import Signal
 from django.utils.functional import SimpleLazyObject
 
 from . import auth
@@ -15,6 +16,9 @@ from .configuration import ConfigurationError, setting
 from .engine import configured
 from .identity import OPTIONS
 from .store import SessionStore
+
+#: Of `manage.py sojourn_expiry`, with `session`, an ExpiredSession. Sent again later where a receiver raises.
+session_expired = Signal()
 
 
 def _signed_in(sender: Any, request: Any, user: Any, **_: Any) -> None:  # noqa: ARG001 (names of the signal)
