@@ -16,13 +16,14 @@ from django.contrib.auth.models import AnonymousUser
 from django.core import checks
 from django.test import RequestFactory, override_settings
 
-from sojourn.django import SessionStore, get_sessions, sessions_of
+from sojourn import ExpiredSession
+from sojourn.django import SessionStore, get_sessions, session_expired, sessions_of
 
 from ..conftest import SECRETS
 from .browser import Browser, signed_in
 
 TEXT = (Path(__file__).resolve().parents[4] / "docs" / "django.md").read_text(encoding="utf-8")
-SETTINGS, SIGN_IN, DEVICES, TEST_CASE, FIXTURE, FORMER = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+SETTINGS, SIGN_IN, DEVICES, EXPIRED, TEST_CASE, FIXTURE, FORMER = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.fixture
@@ -61,6 +62,13 @@ def test_a_users_sessions(ada: Any) -> None:
         assert scope["devices"](request_of(Browser(), AnonymousUser())).url == "/in?next=/"
     assert scope["sign_out_everywhere"](ada) == 2
     assert second.json("/see")["user"] is None
+
+
+def test_expired_sessions(capsys: pytest.CaptureFixture[str]) -> None:
+    scope = run(EXPIRED)
+    session_expired.send(ExpiredSession, session=ExpiredSession("an-id", "ada", device="Firefox"))
+    session_expired.disconnect(scope["release_cart"])
+    assert capsys.readouterr().out == "an-id ada Firefox\n"
 
 
 def test_a_login_that_is_one_too_many(ada: Any, grace: Any, sojourn: Any) -> None:
