@@ -14,6 +14,7 @@ from redis.exceptions import (
     ConnectionError,  # noqa: A004 (the client's word)
     NoScriptError,
     RedisClusterException,
+    ResponseError,
     TimeoutError,  # noqa: A004
 )
 
@@ -155,10 +156,12 @@ class SyncDriver:
             kept = None
         connection, until = kept or (pool.get_connection(), self._kept.until())
         try:
-            # A connection on which something fails closes itself.
             connection.send_packed_command([_get_of(key)])
             record = connection.read_response()
-        except BaseException:
+        except BaseException as error:
+            if not isinstance(error, ResponseError):
+                # Its answer may still come, and is nobody's.
+                connection.disconnect()
             pool.release(connection)
             raise
         if self._kept.is_over(until):
@@ -268,7 +271,10 @@ class AsyncDriver:
         try:
             await connection.send_packed_command([_get_of(key)])
             record = await connection.read_response()
-        except BaseException:
+        except BaseException as error:
+            if not isinstance(error, ResponseError):
+                # Its answer may still come, and is nobody's.
+                await connection.disconnect()
             await pool.release(connection)
             raise
         if self._kept.is_over(until):
