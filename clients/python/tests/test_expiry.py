@@ -209,11 +209,20 @@ def until_told(node: Any, listener: Any, is_done: Callable[[], bool]) -> None:
             thread.join(10)
         assert not thread.is_alive()
         return
-    task = asyncio.run_coroutine_threadsafe(node._held.tell_expired(listener), node._loop)
+
+    async def begin() -> Any:
+        return asyncio.ensure_future(node._held.tell_expired(listener))
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.wait([task])
+
+    task = asyncio.run_coroutine_threadsafe(begin(), node._loop).result(10)
     try:
         servers.until(is_done)
     finally:
-        task.cancel()
+        asyncio.run_coroutine_threadsafe(end(), node._loop).result(10)
+    assert task.cancelled()
 
 
 def test_the_loop(node: Any, server: Server, prefix: str) -> None:
