@@ -12,6 +12,7 @@ import pytest
 from sojourn import ExpiredSession, OptionError, Sessions
 from sojourn.expiry import INTERVAL, LEASE, MOST_LEASES, Expiry
 from sojourn.keys import awaited_key, listens_key, record_key, turn_key
+from sojourn.partitions import place_of_tag
 from sojourn.telling import _Teller
 
 from . import servers
@@ -129,6 +130,29 @@ def test_indexes_live_a_day_longer(node: Any, make: Make, server: Server, prefix
     assert server.cli.pttl(index) == pytest.approx((12 + 24) * 3_600_000, abs=10_000)
     session.rotate()
     assert server.cli.pttl(index) == pytest.approx((12 + 24) * 3_600_000, abs=10_000)
+
+
+def test_where_nobody_listens_nothing_stays(node: Any, server: Server, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds, micros = server.cli.time()
+    day_ago = seconds * 1000 + micros / 1000 - 86_400_000
+    long_ago, lately = signed_in(node, "ada"), signed_in(node, "ada")
+    for session, at in ((long_ago, day_ago - 1_000), (lately, day_ago + 60_000)):
+        expire(server, prefix, session.id)
+        due(server, prefix, session.id, at)
+    key = awaited_key(prefix, long_ago.id[:3])
+    monkeypatch.setattr("sojourn.store.random.random", lambda: 0.1)
+    stored(node, n=1)
+    assert server.cli.zcard(key) == 2
+    monkeypatch.setattr("sojourn.store.random.random", lambda: 0.09)
+    monkeypatch.setattr("sojourn.store.random.randrange", lambda _: (place_of_tag(long_ago.id[:3]) or (0, 0))[0])
+    stored(node, n=1)
+    left: Any = server.cli.zrange(key, 0, -1)
+    assert lately.id[3:].encode() in [member[:22] for member in left]
+    assert long_ago.id[3:].encode() not in [member[:22] for member in left]
+    # What is amiss with it harms nobody's session.
+    server.cli.delete(key)
+    server.cli.set(key, "none of ours")
+    assert stored(node, n=1).id is not None
 
 
 def test_what_is_not_done_with_is_told_of_again(node: Any, watch: Any, server: Server, prefix: str) -> None:

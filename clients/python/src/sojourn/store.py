@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .keys import TAG_LENGTH, hash_within, index_key, record_key
+from .errors import SojournError
+from .keys import TAG_LENGTH, awaited_key, hash_within, index_key, record_key
 from .limit import Limit, excess
 from .lua import script
+from .partitions import PARTITIONS, partition_tag
 from .principal import descriptor_head
 from .record import STAMP_LENGTH, stamp_of
 from .steps import Op, Read, Run
@@ -19,6 +22,12 @@ _FOREVER = 2**53 - 1
 #: From this attempt on a crowded index is looked through at once: better late than no login.
 _CROWDED_ATTEMPTS = 3
 _EVICTED_AT_ONCE = 500
+#: One in so many sessions that are made has a partition looked through.
+_SWEPT = 0.1
+_SWEPT_AT_ONCE = 100
+#: Milliseconds.
+_SWEPT_FOR = 2_000
+_OVERDUE = 86_400_000
 #: Whose they were is known for so long after their end. Milliseconds.
 _TOLD_WITHIN = 86_400_000
 
@@ -110,6 +119,8 @@ class Store:
             answer = yield Run(script("create"), keys, args + ordered + self._awaited)
             status = int(answer[0])
             if status == DONE:
+                if self._awaited and random.random() < _SWEPT:
+                    yield from self._sweep(partition_tag(random.randrange(PARTITIONS)))
                 return Created(DONE, tuple(evicted + _ids(partition, answer[2])))
             if status == EXISTS:
                 # A client that has lost the answer sends it again, and finds its own.
@@ -125,6 +136,18 @@ class Store:
                 return room
             evicted += room.evicted
             attempt += 1
+
+    def _sweep(self, partition: str) -> Op[None]:
+        """Clears away whom nobody has told of for a day: where nobody listens they would stay in Redis for good."""
+        key = awaited_key(self.prefix, partition)
+        try:
+            answer = yield Run(script("claim"), (key,), (_SWEPT_AT_ONCE, _SWEPT_FOR, _OVERDUE, 0))
+            members = tuple(answer[1][1::4])
+            if members:
+                yield Run(script("ack"), (key,) * len(members), members)
+        except SojournError:
+            # The session was made, and the next that is made does this too.
+            return
 
     def _make_room(self, partition: str, owner: Owner, limit: Limit) -> Op[Created]:
         """Brings an index that is too large for one step down to the limit: those go that are too many already."""
