@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -179,7 +181,8 @@ def test_nodes_take_turns(watch: Any, node: Any, server: Server, prefix: str) ->
     session = stored(node, n=1)
     one, other = watch(), watch()
     assert one.claim() == []
-    assert server.cli.ttl(listens_key(prefix)) == pytest.approx(86_400, abs=5)
+    assert server.cli.ttl(listens_key(prefix)) == pytest.approx(86_400, abs=60)
+    assert server.cli.persist(turn_key(prefix)) == 1
     expire(server, prefix, session.id)
     assert other.claim() == [], "it is the turn of one"
     assert 0.3 <= other.expiry.wait <= 0.7
@@ -198,10 +201,10 @@ def test_what_is_due_before_the_next_look(watch: Any, node: Any, server: Server,
     one = watch()
     assert one.claim() == []
     assert 0 < one.expiry.wait <= 1.001
-    due(server, prefix, session.id)
-    one.now += 1.001
     # Its turn is not asked for, and nothing else is looked at.
-    assert server.cli.exists(turn_key(prefix))
+    server.cli.set(turn_key(prefix), "1")
+    due(server, prefix, session.id)
+    one.now += one.expiry.wait
     assert [each.session.id for each in one.claim()] == [session.id]
 
 
@@ -238,15 +241,17 @@ def until_told(node: Any, listener: Any, is_done: Callable[[], bool]) -> None:
         return asyncio.ensure_future(node._held.tell_expired(listener))
 
     async def end() -> None:
-        task.cancel()
-        await asyncio.wait([task])
+        while not task.done():
+            # Python 3.10 may lose one, and cannot know.
+            task.cancel()
+            await asyncio.wait([task], timeout=5)
 
     task = asyncio.run_coroutine_threadsafe(begin(), node._loop).result(10)
     try:
         servers.until(is_done)
     finally:
         asyncio.run_coroutine_threadsafe(end(), node._loop).result(10)
-    assert task.cancelled()
+        assert task.cancelled(), task.exception()
 
 
 def test_the_loop(node: Any, server: Server, prefix: str) -> None:
@@ -254,23 +259,22 @@ def test_the_loop(node: Any, server: Server, prefix: str) -> None:
     for session in sessions:
         expire(server, prefix, session.id)
     seen: list[ExpiredSession] = []
-    failed: list[str] = []
+    failing = {sessions[0].id}
 
     def listener(session: ExpiredSession) -> None:
-        if session.id == sessions[0].id and not failed:
-            failed.append(session.id)
+        if session.id in failing:
             raise ZeroDivisionError
         seen.append(session)
 
     key = awaited_key(prefix, sessions[0].id[:3])
     until_told(node, listener, lambda: server.cli.zcard(key) == 1 and len(seen) == 29)
-    assert failed == [sessions[0].id]
     assert {each.principal for each in seen} == {"ada"}
     # After its lease.
+    failing.clear()
     server.cli.delete(turn_key(prefix))
-    due(server, prefix, failed[0], 1 + 1 / 64)
+    due(server, prefix, sessions[0].id, 1 + 1 / 64)
     until_told(node, listener, lambda: server.cli.zcard(key) == 0)
-    assert [each.id for each in seen][29:] == failed
+    assert [each.id for each in seen][29:] == [sessions[0].id]
 
 
 def test_listeners_may_be_asynchronous(make: Make, server: Server, prefix: str) -> None:
@@ -287,6 +291,34 @@ def test_listeners_may_be_asynchronous(make: Make, server: Server, prefix: str) 
 
     until_told(node, listener, lambda: not server.cli.exists(awaited_key(prefix, session.id[:3])))
     assert seen == [session.id]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="a task does not know")
+def test_a_cancellation_that_is_lost_ends_the_loop(make: Make, server: Server, prefix: str) -> None:
+    node = make(expiry="reliable")
+    if isinstance(node, Sessions):
+        return
+    expire(server, prefix, stored(node, n=1).id)
+    seen: list[str] = []
+
+    async def run() -> None:
+        begun = asyncio.Event()
+
+        async def listener(expired: ExpiredSession) -> None:
+            begun.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+            seen.append(expired.id)
+
+        task = asyncio.ensure_future(node._held.tell_expired(listener))
+        await begun.wait()
+        task.cancel()
+        await asyncio.wait([task], timeout=10)
+        assert task.cancelled()
+
+    asyncio.run_coroutine_threadsafe(run(), node._loop).result(30)
+    assert len(seen) == 1
+    assert not server.cli.exists(*server.cli.keys(f"{prefix}:*:x") or ["none"])
 
 
 def test_an_interrupted_loop_is_done_with_what_it_has_told(server: Server, prefix: str, make: Make) -> None:

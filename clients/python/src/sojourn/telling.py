@@ -100,4 +100,12 @@ async def atell_expired(repository: Repository, run: AsyncDriver, listener: Asyn
             teller.works()
         except SojournError as error:
             teller.fails(error)
+        if _is_cancelled():
+            raise asyncio.CancelledError
         await asyncio.sleep(expiry.wait)
+
+
+def _is_cancelled() -> bool:
+    """Before Python 3.12 a cancellation is lost that comes with what redis-py waits for (`asyncio.wait_for`)."""
+    cancelling = getattr(asyncio.current_task(), "cancelling", None)
+    return cancelling is not None and cancelling() > 0
