@@ -13,6 +13,7 @@ const { encodeRecord, openRecord } = await dist('core/record.js')
 
 let keyring
 let sessions
+const expired = []
 
 const textOf = (attributes, meta = new Map()) =>
   Buffer.from(codecs.json.encode(attributes, meta)).toString()
@@ -89,10 +90,18 @@ function aboutOf(session) {
 }
 
 const operations = {
-  start({ url, prefix, secrets }) {
+  start({ url, prefix, secrets, expiry }) {
     keyring = createKeyring(secrets)
-    sessions = createSessions({ redis: url, prefix, secrets, nearCache: false, merge: { n: counter } })
+    sessions = createSessions({ redis: url, prefix, secrets, expiry, nearCache: false, merge: { n: counter } })
     return {}
+  },
+  listen() {
+    sessions.on('expired', (event) => void expired.push(event))
+    return {}
+  },
+  /** What was heard so far. */
+  expired() {
+    return expired
   },
   /** Random records of all codecs and sealings. */
   make({ count, seed }) {

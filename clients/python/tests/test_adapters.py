@@ -11,8 +11,8 @@ from sojourn.caching import with_vary_cookie, without_shared_caching
 from sojourn.cookie import cookie_values
 
 from .conftest import Make
+from .nodes import later, signed_in, stored, told
 from .servers import Server
-from .test_operations import later, signed_in, stored, told
 
 
 def test_a_session_by_the_whole_header(make: Make) -> None:

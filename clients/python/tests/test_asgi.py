@@ -3,61 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-
-from sojourn import AsyncSessions, OptionError, SessionAttributeError, Sessions, StoreUnavailableError
-from sojourn.asgi import SessionMiddleware
-
-from .conftest import SECRETS
 from .servers import Server
-from .web import COOKIE, Call, Handler, Site, asynchronous, cookies_of, node, stored
-
-
-async def unused(call: Call) -> None:
-    await call.text("the same for all")
-
-
-async def read(call: Call) -> None:
-    await call.text(f"{call.session.get('n')} {call.session.principal}")
-
-
-async def change(call: Call) -> None:
-    call.session["n"] = call.session.get("n", 0) + 1
-    await call.text("changed")
-
-
-async def login(call: Call) -> None:
-    await call.session.login("ada")
-    await call.text("welcome")
-
-
-async def logout(call: Call) -> None:
-    await call.session.logout()
-    await call.text("bye")
-
-
-async def rotate(call: Call) -> None:
-    await call.session.rotate()
-    await call.text("rotated")
-
-
-async def unstorable(call: Call) -> None:
-    call.session["n"] = object()
-    await call.text("the answer that is refused")
-
-
-ROUTES: dict[str, Handler] = {
-    "/unused": unused,
-    "/read": read,
-    "/change": change,
-    "/login": login,
-    "/logout": logout,
-    "/rotate": rotate,
-    "/unstorable": unstorable,
-}
+from .web import (
+    COOKIE,
+    ROUTES,
+    Call,
+    Site,
+    asynchronous,
+    cookies_of,
+    node,
+    stored,
+)
 
 
 @asynchronous
@@ -168,6 +126,8 @@ CACHING = [
     ("private, max-age=5", "private, max-age=5"),
     ("no-cache", "private, no-cache"),
 ]
+
+
 VARY = [
     ("accept-encoding", "accept-encoding, Cookie"),
     ("Cookie", "Cookie"),
@@ -305,203 +265,6 @@ async def test_the_lifetime_is_renewed_after_the_answer(server: Server, prefix: 
 
 
 @asynchronous
-async def test_a_handler_that_raises(server: Server, prefix: str) -> None:
-    async def fail(call: Call) -> None:
-        call.session["n"] = 7
-        raise LookupError("a bug")
-
-    async with node(server.url, prefix) as sessions:
-        site = Site(sessions, {**ROUTES, "/fail": fail})
-        async with site.browser() as client:
-            await client.get("/change")
-            with pytest.raises(LookupError):
-                await client.get("/fail")
-            assert await stored(sessions, site.token(client)) == {"n": 7}, "as with an answer"
-        async with site.browser() as client:
-            with pytest.raises(LookupError):
-                await client.get("/fail")
-        assert [details["reason"] for name, details in site.events if name == "dropped"] == ["headers-sent"]
-
-
-@asynchronous
-async def test_a_value_that_cannot_be_stored_is_a_mistake_of_the_application(server: Server, prefix: str) -> None:
-    async def careful(call: Call) -> None:
-        call.session["n"] = object()
-        try:
-            await call.text("refused")
-        except SessionAttributeError:
-            call.session["m"] = "of the error handler"
-            await call.text("mended", 400)
-
-    async def swallowed(call: Call) -> None:
-        call.session["n"] = object()
-        try:
-            await call.text("refused")
-        except SessionAttributeError:
-            return
-
-    async def stream(call: Call) -> None:
-        call.session["n"] = object()
-        for _ in range(3):
-            try:
-                await call.head() if _ == 0 else await call.part("refused")
-            except SessionAttributeError as error:
-                failures.append(error)
-        raise OSError("as frameworks make of it")
-
-    failures: list[Exception] = []
-    async with node(server.url, prefix) as sessions:
-        site = Site(sessions, {**ROUTES, "/careful": careful, "/swallowed": swallowed, "/stream": stream})
-        async with site.browser() as client:
-            for path in ("/unstorable", "/swallowed", "/stream"):
-                with pytest.raises(SessionAttributeError, match='"n"'):
-                    await client.get(path)
-            assert len(failures) == 3, "who goes on is told each time"
-            answer = await client.get("/careful")
-            assert (answer.status_code, answer.text, cookies_of(answer)) == (400, "mended", [])
-        assert list(server.cli.scan_iter(f"{prefix}:*")) == []
-
-
-@asynchronous
-async def test_failures_that_nobody_handles_say_what_they_mean(server: Server, prefix: str) -> None:
-    async def step_up(call: Call) -> None:
-        call.session["n"] = 1
-        await call.session.step_up(2)
-
-    async def unstorable_too(call: Call) -> None:
-        call.session["n"] = object()
-        await call.session.step_up(2)
-
-    async with node(server.url, prefix, max_sessions=1, on_limit="reject") as sessions:
-        site = Site(sessions, {**ROUTES, "/step-up": step_up, "/both": unstorable_too})
-        async with site.browser() as first, site.browser() as second:
-            await first.get("/login")
-            answer = await second.get("/login")
-            assert (answer.status_code, answer.json()) == (409, {"error": "ERR_SOJOURN_SESSION_LIMIT"})
-            assert answer.headers["cache-control"] == "no-store"
-            assert "retry-after" not in answer.headers
-            answer = await second.get("/step-up")
-            assert (answer.status_code, answer.json()) == (401, {"error": "ERR_SOJOURN_NOT_SIGNED_IN"})
-            assert await stored(sessions, site.token(second)) == {"n": 1}, "what was changed before is stored"
-            with pytest.raises(SessionAttributeError):
-                await second.get("/both")
-
-
-@asynchronous
-async def test_while_redis_is_out_of_order(prefix: str) -> None:
-    async def careful(call: Call) -> None:
-        call.session["n"] = 1
-        try:
-            await call.text("refused")
-        except StoreUnavailableError as error:
-            await call.text(error.code, 502)
-
-    async def late(call: Call) -> None:
-        await call.head()
-        await call.part("early")
-        call.session["n"] = 9
-        own.kill()
-        await call.part("late", more=False)
-
-    with Server() as own:
-        async with node(own.url, prefix) as sessions:
-            site = Site(sessions, {**ROUTES, "/careful": careful, "/late": late})
-            async with site.browser() as client, site.browser() as other:
-                await client.get("/change")
-                await other.get("/unused")
-                with pytest.raises(StoreUnavailableError):
-                    await client.get("/late")
-                assert [details["operation"] for name, details in site.events if name == "error"] == ["commit"]
-                for browser, path in ((client, "/unused"), (client, "/read"), (other, "/change"), (other, "/login")):
-                    answer = await browser.get(path)
-                    assert (answer.status_code, answer.json()) == (503, {"error": "ERR_SOJOURN_STORE_UNAVAILABLE"})
-                    assert answer.headers["retry-after"] == "1"
-                    assert cookies_of(answer) == []
-                    assert int(answer.headers["content-length"]) == len(answer.content)
-                answer = await other.get("/careful")
-                assert (answer.status_code, answer.text) == (502, "ERR_SOJOURN_STORE_UNAVAILABLE")
-                assert (await other.get("/unused")).status_code == 200, "without a cookie nothing is asked"
-                own.start()
-                assert (await other.get("/change")).status_code == 200
-                assert (await other.get("/read")).text == "1 None"
-
-
-@asynchronous
-async def test_going_on_as_nobody_while_redis_is_out_of_order(prefix: str) -> None:
-    async def outage(call: Call) -> None:
-        await call.text(str(call.session.outage))
-
-    async def caught(call: Call) -> None:
-        call.session["n"] = 1
-        for attempt in (call.session.commit, call.session.logout):
-            with pytest.raises(StoreUnavailableError):
-                await attempt()
-        own.start()
-        for attempt in (call.session.commit, call.session.logout):
-            with pytest.raises(StoreUnavailableError, match="when this request came"):
-                await attempt()
-        await call.session.login("grace")
-        call.session["n"] = 2
-        await call.text(str(call.session.outage))
-
-    def policy(scope: Any) -> str:
-        return "fail" if scope["path"] == "/unused" else "anonymous"
-
-    with Server() as own:
-        async with node(own.url, prefix) as sessions:
-            site = Site(sessions, {**ROUTES, "/outage": outage, "/caught": caught}, outage=policy)
-            heard: list[Any] = []
-            sessions.on("outage", heard.append)
-            async with site.browser() as client:
-                await client.get("/login")
-                assert (await client.get("/outage")).text == "False"
-                token = site.token(client)
-                own.kill()
-                assert (await client.get("/outage")).text == "True"
-                assert [details["policy"] for details in heard] == ["anonymous"]
-                assert str(token) not in str(heard)
-                answer = await client.get("/read")
-                assert (answer.status_code, answer.text, cookies_of(answer)) == (200, "None None", [])
-                for path in ("/change", "/logout", "/unused"):
-                    answer = await client.get(path)
-                    assert (path, answer.status_code, cookies_of(answer)) == (path, 503, [])
-                assert site.token(client) == token
-                answer = await client.get("/caught")
-                assert (answer.text, len(cookies_of(answer))) == ("False", 1), "a login may replace the cookie"
-                assert (await client.get("/read")).text == "2 grace"
-
-
-@asynchronous
-async def test_a_commit_that_fails_at_the_head_lets_nothing_out(prefix: str) -> None:
-    sent: list[Any] = []
-
-    async def dies(call: Call) -> None:
-        call.session["n"] = 2
-        own.kill()
-        await call.text("the answer that is refused", etag='"x"')
-
-    with Server() as own:
-        async with node(own.url, prefix) as sessions:
-            site = Site(sessions, {**ROUTES, "/dies": dies})
-            async with site.browser() as client:
-                await client.get("/change")
-
-                async def watched(scope: Any, receive: Any, send: Any) -> None:
-                    async def noted(message: Any) -> None:
-                        sent.append(message)
-                        await send(message)
-
-                    await site.app(scope, receive, noted)
-
-                async with site.browser(watched) as watching:
-                    watching.cookies = client.cookies
-                    answer = await watching.get("/dies")
-            assert answer.status_code == 503
-            assert "etag" not in answer.headers
-            assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
-
-
-@asynchronous
 async def test_parallel_requests_of_one_session(server: Server, prefix: str) -> None:
     async def count(call: Call) -> None:
         name = call.scope["query_string"].decode()
@@ -516,98 +279,3 @@ async def test_parallel_requests_of_one_session(server: Server, prefix: str) -> 
             await asyncio.gather(*(client.get(f"/count?{i}") for i in range(20)))
             found = await stored(sessions, site.token(client))
             assert found == {"n": 21, **{str(i): True for i in range(20)}}
-
-
-@asynchronous
-async def test_only_some_requests_and_mounted_twice(server: Server, prefix: str) -> None:
-    async def bare(call: Call) -> None:
-        await call.text(str("session" in call.scope))
-
-    async with node(server.url, prefix) as sessions:
-        site = Site(sessions, {**ROUTES, "/static": bare}, only=lambda scope: scope["path"] != "/static")
-        twice = SessionMiddleware(site.app, sessions)
-        async with site.browser() as client:
-            await client.get("/change")
-            site.steps.clear()
-            assert (await client.get("/static")).text == "False"
-            assert site.steps == []
-        async with site.browser(twice) as client:
-            assert len(cookies_of(await client.get("/change"))) == 1
-            assert (await client.get("/read")).text == "1 None"
-            assert site.steps == ["create", "read"]
-
-
-@asynchronous
-async def test_two_sessions_under_two_cookies(server: Server, prefix: str) -> None:
-    async def both(call: Call) -> None:
-        call.session["inner"] = True
-        outer[0]["outer"] = True
-        await call.text("both")
-
-    outer: list[Any] = []
-
-    async with node(server.url, prefix) as admin, node(server.url, f"{prefix}b", cookie={"name": "__Host-b"}) as shop:
-        inner = Site(admin, {"/": both})
-
-        async def between(scope: Any, receive: Any, send: Any) -> None:
-            outer.append(scope["session"])
-            await inner.app(scope, receive, send)
-
-        async with inner.browser(SessionMiddleware(between, shop)) as client:
-            answer = await client.get("/")
-            assert len(answer.headers.get_list("set-cookie")) == 2
-            assert answer.headers.get_list("cache-control") == ["private"]
-            assert await stored(admin, client.cookies[COOKIE]) == {"inner": True}
-            assert await stored(shop, client.cookies["__Host-b"]) == {"outer": True}
-
-
-@asynchronous
-async def test_lifespan_closes_the_sessions(server: Server, prefix: str) -> None:
-    sent: list[str] = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        assert "session" not in scope
-        for _ in range(2):
-            message = await receive()
-            await send({"type": f"{message['type']}.complete"})
-
-    async def messages() -> AsyncIterator[dict[str, str]]:
-        yield {"type": "lifespan.startup"}
-        assert (await sessions.open("x")).is_new
-        yield {"type": "lifespan.shutdown"}
-
-    async def send(message: Any) -> None:
-        if message["type"] == "lifespan.shutdown.complete":
-            assert closed == [True]
-        sent.append(message["type"])
-
-    sessions = AsyncSessions(server.url, secrets=SECRETS, prefix=prefix)
-    closed: list[bool] = []
-    close = sessions.close
-
-    async def noted() -> None:
-        await close()
-        closed.append(True)
-
-    sessions.close = noted  # type: ignore[method-assign]
-    received = messages()
-    await SessionMiddleware(app, sessions)({"type": "lifespan"}, received.__anext__, send)
-    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-
-
-def test_options_that_are_wrong(server: Server) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None: ...
-
-    with pytest.raises(OptionError, match="AsyncSessions"):
-        SessionMiddleware(app, Sessions(server.url, secrets=SECRETS))  # type: ignore[arg-type]
-    sessions = AsyncSessions(server.url, secrets=SECRETS)
-    for option, value in [
-        ("outage", "serve-cached"),
-        ("only", True),
-        ("origins", "https://a.example"),
-        ("origins", ["a.example"]),
-        ("origins", None),
-    ]:
-        with pytest.raises(OptionError) as caught:
-            SessionMiddleware(app, sessions, **{option: value})  # type: ignore[arg-type]
-        assert caught.value.option == option

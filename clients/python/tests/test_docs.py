@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from starlette.websockets import WebSocketDisconnect
 
 from .conftest import SECRETS
 from .servers import Server
+from .test_expiry import expire
 from .web import COOKIE, asynchronous, browser
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs" / "python.md").read_text(encoding="utf-8")
-FASTAPI, SOCKETS, FLASK, FLASK_LOGIN = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+FASTAPI, SOCKETS, FLASK, FLASK_LOGIN, EXPIRY = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.fixture
@@ -106,4 +108,21 @@ def test_flask_login(scope: dict[str, Any]) -> None:
     with app.test_client() as client:
         assert client.get("/in", base_url="https://app.test").text == "ada"
         assert client.get("/me", base_url="https://app.test").text == "ada"
+    scope["sessions"].close()
+
+
+def test_expired_sessions(scope: dict[str, Any], server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    run(EXPIRY, scope)
+    session, stop = scope["sessions"].open(), threading.Event()
+    session.login("ada", device="Firefox")
+    expire(server, "sj", session.id)
+    release = scope["release_cart"]
+
+    def release_and_stop(expired: Any) -> None:
+        release(expired)
+        stop.set()
+
+    scope["release_cart"] = release_and_stop
+    scope["work"](stop)
+    assert capsys.readouterr().out == f"{session.id} ada Firefox\n"
     scope["sessions"].close()

@@ -16,8 +16,8 @@ from sojourn.drivers import _plain_command
 from sojourn.keys import record_key
 
 from .conftest import maker
+from .nodes import stored
 from .servers import Server
-from .test_operations import stored
 
 Open = Callable[..., Any]
 

@@ -17,7 +17,7 @@ from sojourn import (
     counter,
 )
 from sojourn.clock import ServerClock
-from sojourn.drivers import store_error
+from sojourn.failures import store_error
 from sojourn.keys import record_key
 from sojourn.lua import script
 

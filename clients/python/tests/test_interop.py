@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sojourn import Sessions, counter
+from sojourn import ExpiredSession, Sessions, counter
 from sojourn.codecs import JSON, MESSAGEPACK
 from sojourn.keyring import Keyring
 from sojourn.principal import name_principal
@@ -25,7 +25,8 @@ from sojourn.values import MalformedPayload, equal_values
 from . import web
 from .conftest import SECRETS
 from .random_values import random_value
-from .servers import Server
+from .servers import Server, until
+from .test_expiry import expire, until_told
 from .test_flask import application
 from .test_starlette import fastapi
 
@@ -37,12 +38,12 @@ KEYRING = Keyring(SECRETS)
 
 
 class Node:
-    def __init__(self, url: str, prefix: str) -> None:
+    def __init__(self, url: str, prefix: str, **options: Any) -> None:
         script = str(Path(__file__).with_name("interop.mjs"))
         self._process = subprocess.Popen(
             ["node", script, str(DIST)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
         )
-        self("start", url=url, prefix=prefix, secrets=SECRETS)
+        self("start", url=url, prefix=prefix, secrets=SECRETS, **options)
 
     def __call__(self, operation: str, **options: Any) -> Any:
         assert self._process.stdin is not None
@@ -247,3 +248,26 @@ def test_sign_ins_of_both_behind_frameworks(node: Node, server: Server) -> None:
                 assert two.get("/read", headers=cookie).json() == {"principal": None}
 
     asyncio.run(case())
+
+
+def test_expired_sessions_are_told_of_by_either(server: Server) -> None:
+    if shutil.which("node") is None or not (DIST / "index.js").is_file():
+        pytest.skip("no node, or the library is not built (npm run build)")
+    prefix = "interop-expiry"
+    node = Node(server.url, prefix, expiry="reliable")
+    with Sessions(server.url, secrets=SECRETS, prefix=prefix, expiry="reliable") as sessions:
+        try:
+            made = node("set", token=None, content=text_of({}), login="ada")
+            expire(server, prefix, made["id"])
+            heard: list[ExpiredSession] = []
+            until_told(sessions, heard.append, lambda: len(heard) == 1)
+            assert heard == [ExpiredSession(made["id"], "ada", "web", "Node")]
+            session = sessions.open()
+            session.login("grace", device="Python")
+            session_id = session.id
+            expire(server, prefix, str(session_id))
+            node("listen")
+            until(lambda: node("expired"))
+            assert node("expired") == [{"id": session_id, "principal": "grace", "device": "Python"}]
+        finally:
+            node.stop()

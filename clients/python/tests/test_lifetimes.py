@@ -1,17 +1,20 @@
-"""Reads that do not ask for the TTL: while no renewal is due it is known well enough."""
+"""How long sessions live, and reads that do not ask for the TTL: while no renewal is due it is known well enough."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from sojourn.bounded import BoundedMap
+from sojourn.keys import record_key
 from sojourn.lifetimes import Lifetimes
 from sojourn.record import RecordHeader
 
 from .conftest import Make
+from .nodes import later, signed_in, stored
 from .servers import Server
-from .test_operations import later, signed_in, stored
 
 MINUTE = 60_000
 
@@ -117,3 +120,86 @@ def test_it_forgets_the_oldest() -> None:
     for i, name in enumerate("abca"):
         held.put(name, i)
     assert [held.get(name) for name in "abc"] == [3, None, 2]
+
+
+def test_lifetimes(make: Make, server: Server, prefix: str) -> None:
+    one = make(idle_timeout="10s", absolute_timeout="20s")
+    session = stored(one, n=1)
+    key = record_key(prefix, session.id)
+    assert 9_000 < server.cli.pttl(key) <= 10_000
+    now = datetime.now(timezone.utc)
+    assert timedelta(seconds=9) < session.expires_at - now <= timedelta(seconds=11)
+    assert session.deadline - session.created_at == timedelta(seconds=20)
+    session.set_lifetime(idle_timeout="15s", absolute_timeout="30s", persistent=True)
+    assert session.dirty
+    session.commit()
+    assert session.cookie().max_age in (29, 30)
+    assert 14_000 < server.cli.pttl(key) <= 15_000
+    assert session.persistent
+    found = one.open(session.token)
+    assert found.deadline - found.created_at == timedelta(seconds=30)
+    found.set_lifetime(persistent=True)
+    assert not found.dirty, "it is so already"
+    former = found.id
+    found.rotate()
+    assert server.cli.pttl(record_key(prefix, former)) <= 30_000, "of what has ended there is no reuse"
+    found.set_lifetime(absolute_timeout="1ms")
+    time.sleep(0.01)
+    found.commit()
+    assert found.ended
+    assert one.open(session.token).is_new
+
+
+def test_lifetimes_of_a_session_to_come(make: Make) -> None:
+    one = make()
+    session = one.open()
+    session.set_lifetime(idle_timeout="1h", absolute_timeout="2h")
+    session.set_lifetime(persistent=True)
+    assert not session.dirty, "for that alone there is none"
+    session["n"] = 1
+    session.commit()
+    found = one.open(session.token)
+    assert found.deadline - found.created_at == timedelta(hours=2)
+    assert timedelta(minutes=59) < found.expires_at - found.created_at <= timedelta(hours=1, seconds=1)
+    assert found.persistent
+    assert session.cookie().max_age in (7_199, 7_200)
+
+
+def test_idle_sessions_end_and_used_ones_are_renewed(make: Make, server: Server, prefix: str) -> None:
+    one = make(idle_timeout="20s")
+    token = stored(one, n=1).token
+    key = record_key(prefix, one.open(token).id)
+
+    def left_after(act: Callable[[Any], Any], before: int) -> int:
+        server.cli.pexpire(key, before)
+        # On a node that has not heard of it yet.
+        act(make(idle_timeout="20s").open(token))
+        return int(server.cli.pttl(key))
+
+    assert left_after(lambda session: session.commit(), 17_000) > 19_000
+    assert left_after(lambda session: session.commit(), 19_900) <= 19_900, "too early to be worth a write"
+    assert left_after(lambda session: session.touch(), 19_000) > 19_000
+    session = one.open(token)
+    session["n"] = 2
+    assert left_after(lambda _: session.commit(), 5_000) > 19_000
+    server.cli.pexpire(key, 1)
+    time.sleep(0.01)
+    assert one.open(token).is_new
+
+
+def test_no_lifetime_reaches_past_the_deadline(make: Make, server: Server, prefix: str) -> None:
+    one = make(idle_timeout="10s", absolute_timeout="10s")
+    session = stored(one, n=1)
+    time.sleep(0.05)
+    session["n"] = 2
+    session.commit()
+    key = record_key(prefix, session.id)
+    assert server.cli.pttl(key) <= 9_960
+    server.cli.persist(key)
+    assert one.open(session.token)["n"] == 2
+    later(one, 10_000)
+    assert one.open(session.token).is_new, "whatever its TTL"
+    session["n"] = 3
+    session.commit()
+    assert session.ended
+    assert not server.cli.exists(key)

@@ -27,8 +27,8 @@ from sojourn.store import Stored
 from sojourn.token import Token, create_token
 
 from .conftest import SECRETS, Make, maker
+from .nodes import later, signed_in, stored
 from .servers import Server
-from .test_operations import later, signed_in, stored
 
 HOUR = 3_600_000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ import sojourn
 from sojourn import AsyncSessions, OptionError, SessionLimit, Sessions
 from sojourn.cookie import CookiePolicy
 from sojourn.duration import parse_duration
+from sojourn.options import option_names
 
 from .conftest import SECRETS
 
@@ -106,8 +108,17 @@ def test_what_is_meant_is_said(options: dict[str, Any], says: str) -> None:
         assert str(caught.value).startswith(says)
 
 
+@pytest.mark.parametrize("name", sorted(option_names()))
+def test_whatever_an_option_is_given(name: str) -> None:
+    """Either it is right, or an OptionError says what is."""
+    odd: list[Any] = [None, 5, -1, 2.5, float("nan"), True, "x", b"x", [], [None], {}, {"a": 1}, {1: 2}, {"a": len}, object]
+    for value in [*odd, [SECRETS[0], 3], SessionLimit(1, on_limit=[])]:  # type: ignore[arg-type]
+        with contextlib.suppress(OptionError):
+            Sessions(URL, **{"secrets": SECRETS, name: value})
+
+
 def test_secrets_are_required() -> None:
-    with pytest.raises(OptionError, match=r"secrets.*is required"):
+    with pytest.raises(OptionError, match=r"`secrets`: is required"):
         Sessions(URL)  # type: ignore[call-arg]
 
 

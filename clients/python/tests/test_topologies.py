@@ -16,9 +16,12 @@ import redis.retry
 import redis.sentinel
 
 from sojourn import StoreRefusedError, StoreUnavailableError
+from sojourn.keys import awaited_key, record_key
 
 from . import servers
 from .conftest import maker
+from .nodes import stored
+from .test_expiry import until_told
 
 pytestmark = pytest.mark.skipif(not servers.command(), reason="no redis-server and no valkey-server on PATH")
 
@@ -70,6 +73,31 @@ def test_cluster(kind: str, nodes: list[servers.Server], prefix: str, loop: Any)
     assert all(count > 0 for count in counts), "sessions are on all masters"
     if kind == "sync":
         client.close()
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_expiry_on_a_cluster(kind: str, nodes: list[servers.Server], prefix: str, loop: Any) -> None:
+    made: list[Any] = []
+    cls = redis.RedisCluster if kind == "sync" else redis.asyncio.RedisCluster
+    client: Any = cls(host="127.0.0.1", port=nodes[0].port)
+    sessions = maker(kind, client, prefix, loop, made)(expiry="reliable")
+    ids = [stored(sessions, n=i).id for i in range(20)]
+    for session_id in ids:
+        key = awaited_key(prefix, session_id[:3])
+        holder = next(node.cli for node in nodes if _holds(node, key))
+        holder.delete(record_key(prefix, session_id))
+        holder.zadd(key, {session_id[3:]: 1}, xx=True)
+    seen: list[str] = []
+    until_told(sessions, lambda session: seen.append(session.id), lambda: len(seen) == len(ids))
+    assert sorted(seen) == sorted(ids)
+    if kind == "sync":
+        client.close()
+
+
+def _holds(node: servers.Server, key: str) -> bool:
+    with contextlib.suppress(redis.ResponseError):
+        return bool(node.cli.exists(key))
+    return False
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])

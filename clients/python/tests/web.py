@@ -105,3 +105,47 @@ async def stored(sessions: AsyncSessions, token: str | None) -> dict[str, Any] |
     """What another request finds; None where there is no session."""
     session = await sessions.open(token)
     return None if session.is_new else dict(session)
+
+
+async def unused(call: Call) -> None:
+    await call.text("the same for all")
+
+
+async def read(call: Call) -> None:
+    await call.text(f"{call.session.get('n')} {call.session.principal}")
+
+
+async def change(call: Call) -> None:
+    call.session["n"] = call.session.get("n", 0) + 1
+    await call.text("changed")
+
+
+async def login(call: Call) -> None:
+    await call.session.login("ada")
+    await call.text("welcome")
+
+
+async def logout(call: Call) -> None:
+    await call.session.logout()
+    await call.text("bye")
+
+
+async def rotate(call: Call) -> None:
+    await call.session.rotate()
+    await call.text("rotated")
+
+
+async def unstorable(call: Call) -> None:
+    call.session["n"] = object()
+    await call.text("the answer that is refused")
+
+
+ROUTES: dict[str, Handler] = {
+    "/unused": unused,
+    "/read": read,
+    "/change": change,
+    "/login": login,
+    "/logout": logout,
+    "/rotate": rotate,
+    "/unstorable": unstorable,
+}

@@ -20,6 +20,7 @@ from .errors import (
     StoreRefusedError,
     StoreUnavailableError,
 )
+from .expiry import ExpiredSession
 from .limit import LimitedLogin, SessionLimit
 from .merge import counter, fields, union
 from .options import CookieOptions, SessionsOptions
@@ -38,6 +39,7 @@ __all__ = [
     "BigInt",
     "CookieOptions",
     "Duration",
+    "ExpiredSession",
     "HeadersSentError",
     "LimitedLogin",
     "Map",

@@ -14,7 +14,7 @@ import pathlib
 import re
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from typing import Any, NamedTuple
 
@@ -118,6 +118,9 @@ class Codec:
         return made
 
 
+_INDEX, _MEMBER, _KEY, _VALUE = "[{}]".format, "[member {}]".format, "[key {}]".format, "[value {}]".format
+
+
 class _Walk:
     """The walk over one attribute's value: checks everything and hands it to the form."""
 
@@ -159,14 +162,14 @@ class _Walk:
 
     def _container(self, kind: str, value: Any) -> Any:
         if kind == "list":
-            return [self._at(f"[{i}]", item) for i, item in enumerate(value)]
+            return [self._at(_INDEX, i, item) for i, item in enumerate(value)]
         if kind == "object":
-            return self._form.object({self._text(key): self._at(_property(key), item) for key, item in value.items()})
+            return self._form.object({self._text(key): self._at(_property, key, item) for key, item in value.items()})
         if kind == "map":
             return self._form.map(self._entries(pairs_of(value)))
         members = value.members() if isinstance(value, OrderedSet) else list(value)
         _refuse_twice(members)
-        made = [self._at(f"[member {i}]", as_key(member)) for i, member in enumerate(members)]
+        made = [self._at(_MEMBER, i, as_key(member)) for i, member in enumerate(members)]
         if not isinstance(value, (OrderedSet, Members)):
             # A set has no order, and the same set is to be the same bytes.
             made.sort(key=self._form.write)
@@ -177,14 +180,15 @@ class _Walk:
             if not isinstance(pair, (tuple, list)) or len(pair) != 2:
                 raise ValueProblem("Pairs holds pairs of key and value")
         _refuse_twice([key for key, _ in pairs])
-        return [(self._at(f"[key {i}]", as_key(key)), self._at(f"[value {i}]", item)) for i, (key, item) in enumerate(pairs)]
+        return [(self._at(_KEY, i, as_key(key)), self._at(_VALUE, i, item)) for i, (key, item) in enumerate(pairs)]
 
-    def _at(self, step: str, value: object) -> Any:
+    def _at(self, step: Callable[[Any], str], place: Any, value: object) -> Any:
+        """`step`: says where in a container the place is; asked only of what cannot be stored."""
         try:
             return self._value(value)
         except ValueProblem as error:
             dot = "." if error.path and not error.path.startswith("[") else ""
-            error.path = step + dot + error.path
+            error.path = step(place) + dot + error.path
             raise
 
     def _text(self, value: str) -> Any:

@@ -11,83 +11,22 @@ import redis
 import redis.asyncio
 from redis.exceptions import (
     AuthenticationError,
-    BusyLoadingError,
-    ClusterDownError,
-    ClusterError,
     ConnectionError,  # noqa: A004 (the client's word)
-    NoPermissionError,
     NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
     RedisClusterException,
-    RedisError,
+    ResponseError,
     TimeoutError,  # noqa: A004
-    TryAgainError,
 )
 
 from .clock import ServerClock
-from .errors import OptionError, SojournError, StoreRefusedError, StoreUnavailableError
-from .steps import Op, Pause, Read, Run, Step
+from .errors import OptionError, SojournError
+from .failures import FAILURES, store_error
+from .kept import LONGEST, KeptConnections
+from .steps import Command, Op, Pause, Read, Run, Step
 
 T = TypeVar("T")
 
-#: What clients raise. That of a Cluster has no base in common with the others.
-FAILURES = (RedisError, RedisClusterException, OSError)
-_REASONS: tuple[tuple[type[RedisError], str], ...] = (
-    (OutOfMemoryError, "OOM"),
-    (ReadOnlyError, "READONLY"),
-    (NoPermissionError, "NOPERM"),
-    (AuthenticationError, "NOAUTH"),
-    (NoScriptError, "NOSCRIPT"),
-)
-_ADVICE = {
-    "OOM": "its memory is full: raise maxmemory, or set maxmemory-policy to volatile-ttl",
-    "READONLY": "it is a replica: connect to the primary, or to the Sentinels",
-    "NOPERM": "the user lacks a permission: ACL LOG on the server says which command or key; see docs/redis.md",
-    "NOAUTH": "it asks for a password, or the one that it was given is wrong",
-    "WRONGPASS": "user name or password is wrong, or the user is disabled",
-    "MISCONF": "it cannot save to disk and takes no writes: see its log, free disk space",
-    "NOREPLICAS": "it has fewer replicas than min-replicas-to-write asks for: restore them",
-    "WRONGTYPE": "another application uses the same keys: choose another prefix or database",
-    "DENIED": "protected mode is on: set a password for the server, or connect by loopback",
-    "NOSCRIPT": "it does not keep scripts: is there a proxy in between that does not know EVAL?",
-}
 _REDIS_FILES = (redis.client.__file__, redis.asyncio.client.__file__)
-_PASSING = frozenset({"LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "TRYAGAIN", "UNBLOCKED"})
-
-
-def store_error(error: Exception, operation: str) -> SojournError:
-    """What a failure of the client means to the caller.
-
-    The server's words are not kept: answers to a lack of permission, and to unknown commands, quote keys and arguments.
-    """
-    if isinstance(error, (ConnectionError, TimeoutError, OSError)) and not isinstance(
-        error, (AuthenticationError, BusyLoadingError)
-    ):
-        text = str(error)
-        # Nothing was sent where there was no connection to send it on.
-        unsent = any(words in text for words in ("connecting to", "No master found", "Too many connections"))
-        if unsent:
-            return StoreUnavailableError(f"{operation}: Redis cannot be reached: check address, network and server", False)
-        return StoreUnavailableError(
-            f"{operation}: the connection to Redis was lost, or it was silent for too long; "
-            "whether it was carried out is unknown",
-            True,
-        )
-    if isinstance(error, (BusyLoadingError, ClusterDownError, TryAgainError)):
-        return StoreUnavailableError(f"{operation}: Redis cannot serve at the moment ({type(error).__name__})", False)
-    if isinstance(error, (ClusterError, RedisClusterException)):
-        return StoreUnavailableError(f"{operation}: the Cluster does not serve this slot, or cannot be reached", True)
-    reason = next((word for cls, word in _REASONS if isinstance(error, cls)), None) or _first_word(str(error))
-    if reason in _PASSING:
-        return StoreUnavailableError(f"{operation}: Redis cannot serve ({reason})", False)
-    advice = _ADVICE.get(reason, "its log, and MONITOR on a test server, show the answer's text")
-    return StoreRefusedError(reason, f"{operation}: Redis refused ({reason}): {advice}")
-
-
-def _first_word(text: str) -> str:
-    word = text.lstrip("-").split(" ", 1)[0]
-    return word if word.isalpha() and word.isupper() and len(word) <= 32 else "ERR"
 
 
 def _refuse_decoding(client: Any) -> None:
@@ -102,7 +41,9 @@ def _refuse_decoding(client: Any) -> None:
 
 
 def _operation(step: Step) -> str:
-    return step.script.name if isinstance(step, Run) else "load"
+    if isinstance(step, Run):
+        return step.script.name
+    return "expiry" if isinstance(step, Command) else "load"
 
 
 def _arguments(step: Run) -> list[Any]:
@@ -140,12 +81,14 @@ def _is_still(plain: Any, client: Any) -> bool:
 class SyncDriver:
     """For `redis.Redis` (alone, or `Sentinel.master_for`), and `redis.RedisCluster`."""
 
-    def __init__(self, client: Any, clock: ServerClock) -> None:
+    def __init__(self, client: Any, clock: ServerClock, is_own: bool = False) -> None:
+        """`is_own`: whether nobody else uses the client."""
         _refuse_decoding(client)
         self.client = client
         self.clock = clock
-        self._is_cluster = isinstance(client, redis.RedisCluster)
-        self._plain = None if self._is_cluster else _plain_command(client)
+        self.is_cluster = isinstance(client, redis.RedisCluster)
+        self._plain = None if self.is_cluster else _plain_command(client)
+        self._kept = KeptConnections(clock, LONGEST if is_own else 0)
 
     def __call__(self, operation: Op[T]) -> T:
         answer: Any = None
@@ -179,8 +122,8 @@ class SyncDriver:
 
     def _learn(self) -> None:
         asked = self.clock.asked()
-        options = {"target_nodes": redis.RedisCluster.RANDOM} if self._is_cluster else {}
-        self.clock.learn(asked, *self.client.execute_command("TIME", **options))
+        options = {"target_nodes": redis.RedisCluster.RANDOM} if self.is_cluster else {}
+        self.clock.learn(asked, *self._ask("TIME", **options))
 
     def _carry_out(self, step: Step) -> Any:
         if isinstance(step, Read):
@@ -197,26 +140,50 @@ class SyncDriver:
         if isinstance(step, Pause):
             time.sleep(step.ms / 1000)
             return None
+        if isinstance(step, Command):
+            return self._ask(*step.args)
         try:
-            return self.client.execute_command("EVALSHA", step.script.sha1, *_arguments(step))
+            return self._ask("EVALSHA", step.script.sha1, *_arguments(step))
         except NoScriptError:
             # After a restart or SCRIPT FLUSH; nothing was carried out. EVAL makes it known again.
-            return self.client.execute_command("EVAL", step.script.text, *_arguments(step))
+            return self._ask("EVAL", step.script.text, *_arguments(step))
 
     def _get(self, key: str) -> Any:
         """See `_plain_command`."""
-        pool = self.client.connection_pool
-        connection = pool.get_connection()
+        pool, kept = self.client.connection_pool, self._kept.pop()
+        if kept is not None and self._kept.is_over(kept[1]):
+            pool.release(kept[0])
+            kept = None
+        connection, until = kept or (pool.get_connection(), self._kept.until())
         try:
-            # A connection on which something fails closes itself.
             connection.send_packed_command([_get_of(key)])
-            return connection.read_response()
-        finally:
+            record = connection.read_response()
+        except BaseException as error:
+            if not isinstance(error, ResponseError):
+                # Its answer may still come, and is nobody's.
+                connection.disconnect()
             pool.release(connection)
+            raise
+        if self._kept.is_over(until):
+            pool.release(connection)
+        else:
+            self._kept.put(connection, until)
+        return record
+
+    def _ask(self, *command: Any, **options: Any) -> Any:
+        """Any other command. One that waits goes back first, so that the client need not make another beside it."""
+        self._give_back()
+        return self.client.execute_command(*command, **options)
+
+    def _give_back(self) -> None:
+        kept = self._kept.pop()
+        if kept is not None:
+            self.client.connection_pool.release(kept[0])
 
     def _read(self, step: Read) -> tuple[bytes | None, int | None]:
         if not step.with_ttl:
-            return self.client.execute_command("GET", step.key), None
+            return self._ask("GET", step.key), None
+        self._give_back()
         with self.client.pipeline(transaction=False) as pipe:
             pipe.get(step.key)
             pipe.pttl(step.key)
@@ -227,12 +194,14 @@ class SyncDriver:
 class AsyncDriver:
     """For `redis.asyncio.Redis` (alone, or `Sentinel.master_for`), and `redis.asyncio.RedisCluster`."""
 
-    def __init__(self, client: Any, clock: ServerClock) -> None:
+    def __init__(self, client: Any, clock: ServerClock, is_own: bool = False) -> None:
+        """`is_own`: whether nobody else uses the client."""
         _refuse_decoding(client)
         self.client = client
         self.clock = clock
-        self._is_cluster = isinstance(client, redis.asyncio.RedisCluster)
-        self._plain = None if self._is_cluster else _plain_command(client)
+        self.is_cluster = isinstance(client, redis.asyncio.RedisCluster)
+        self._plain = None if self.is_cluster else _plain_command(client)
+        self._kept = KeptConnections(clock, LONGEST if is_own else 0)
 
     async def __call__(self, operation: Op[T]) -> T:
         answer: Any = None
@@ -266,8 +235,8 @@ class AsyncDriver:
 
     async def _learn(self) -> None:
         asked = self.clock.asked()
-        options = {"target_nodes": redis.asyncio.RedisCluster.RANDOM} if self._is_cluster else {}
-        self.clock.learn(asked, *await self.client.execute_command("TIME", **options))
+        options = {"target_nodes": redis.asyncio.RedisCluster.RANDOM} if self.is_cluster else {}
+        self.clock.learn(asked, *await self._ask("TIME", **options))
 
     async def _carry_out(self, step: Step) -> Any:
         if isinstance(step, Read):
@@ -284,26 +253,51 @@ class AsyncDriver:
         if isinstance(step, Pause):
             await asyncio.sleep(step.ms / 1000)
             return None
+        if isinstance(step, Command):
+            return await self._ask(*step.args)
         try:
-            return await self.client.execute_command("EVALSHA", step.script.sha1, *_arguments(step))
+            return await self._ask("EVALSHA", step.script.sha1, *_arguments(step))
         except NoScriptError:
             # After a restart or SCRIPT FLUSH; nothing was carried out. EVAL makes it known again.
-            return await self.client.execute_command("EVAL", step.script.text, *_arguments(step))
+            return await self._ask("EVAL", step.script.text, *_arguments(step))
 
     async def _get(self, key: str) -> Any:
         """See `_plain_command`."""
-        pool = self.client.connection_pool
-        connection = await pool.get_connection()
+        pool, kept = self.client.connection_pool, self._kept.pop()
+        if kept is not None and self._kept.is_over(kept[1]):
+            await pool.release(kept[0])
+            kept = None
+        connection, until = kept or (await pool.get_connection(), self._kept.until())
         try:
             await connection.send_packed_command([_get_of(key)])
-            return await connection.read_response()
-        finally:
+            record = await connection.read_response()
+        except BaseException as error:
+            if not isinstance(error, ResponseError):
+                # Its answer may still come, and is nobody's.
+                await connection.disconnect()
             await pool.release(connection)
+            raise
+        if self._kept.is_over(until):
+            await pool.release(connection)
+        else:
+            self._kept.put(connection, until)
+        return record
+
+    async def _ask(self, *command: Any, **options: Any) -> Any:
+        """Any other command. One that waits goes back first, so that the client need not make another beside it."""
+        await self._give_back()
+        return await self.client.execute_command(*command, **options)
+
+    async def _give_back(self) -> None:
+        kept = self._kept.pop()
+        if kept is not None:
+            await self.client.connection_pool.release(kept[0])
 
     async def _read(self, step: Read) -> tuple[bytes | None, int | None]:
         if not step.with_ttl:
-            return await self.client.execute_command("GET", step.key), None
-        pipe = self.client.pipeline() if self._is_cluster else self.client.pipeline(transaction=False)
+            return await self._ask("GET", step.key), None
+        await self._give_back()
+        pipe = self.client.pipeline() if self.is_cluster else self.client.pipeline(transaction=False)
         async with pipe:
             pipe.get(step.key)
             pipe.pttl(step.key)

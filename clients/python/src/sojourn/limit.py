@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: As `create` numbers them.
 POLICIES = {"reject": 0, "evict-oldest": 1, "evict-idle": 2}
+#: A list may be asked whether it holds what cannot be a key.
+_NAMES = list(POLICIES)
 #: All of a principal's sessions are looked through in one step, which must not hold up the server.
 _HIGHEST = 1_000
 
@@ -62,7 +64,7 @@ def limit_of(max_sessions: Any, on_limit: Any = None) -> LimitOf:
 
     `on_limit`: the policy where `max_sessions` does not say one.
     """
-    if on_limit is not None and on_limit not in POLICIES:
+    if on_limit is not None and on_limit not in _NAMES:
         raise OptionError("on_limit", "takes 'evict-oldest', 'evict-idle' or 'reject'")
     if max_sessions is None:
         if on_limit is not None:
@@ -83,7 +85,7 @@ def _check(given: Any, on_limit: str | None) -> LimitOf:
     if not isinstance(limit, SessionLimit):
         raise OptionError("max_sessions", "takes a number, a SessionLimit or a function")
     most = _number("max_sessions", limit.max)
-    if limit.on_limit not in POLICIES:
+    if limit.on_limit not in _NAMES:
         raise OptionError("max_sessions.on_limit", "takes 'evict-oldest', 'evict-idle' or 'reject'")
     if not isinstance(limit.kinds, Mapping):
         raise OptionError("max_sessions.kinds", "takes a mapping: {'mobile': 2}")

@@ -12,6 +12,7 @@ from .codecs import codec_of
 from .cookie import CookiePolicy
 from .duration import Duration, parse_duration
 from .errors import OptionError
+from .expiry import check_expiry
 from .keyring import Keyring
 from .keys import check_prefix
 from .limit import LimitOf, MaxSessions, limit_of
@@ -92,6 +93,9 @@ class SessionsOptions(_RequiredOptions, total=False):
     on_limit: str | None
     #: For adapters of frameworks: whose private attributes are `session.private`, `django` or `spring`. Default: nobody's.
     namespace: str | None
+    #: `reliable`: sessions that expire are told of, by `tell_expired` or another application that listens. The same in all.
+    #: Default `off`.
+    expiry: str
 
 
 def option_names() -> frozenset[str]:
@@ -130,6 +134,8 @@ class Settings:
     limit_of: LimitOf
     #: Whose private attributes are one's own.
     namespace: str | None
+    #: Whether sessions that are made here are told of when they expire.
+    tells_expired: bool
 
     def migrated(self, attributes: dict[str, Any], stored: int) -> dict[str, Any] | None:
         """The attributes in the present version, or None when no step leads there.
@@ -178,6 +184,7 @@ def check_options(
     max_sessions: Any = None,
     on_limit: str | None = None,
     namespace: str | None = None,
+    expiry: str = "off",
     **unknown: object,
 ) -> Settings:
     """Raises OptionError naming the first option that is wrong."""
@@ -204,8 +211,10 @@ def check_options(
     if not isinstance(pepper, (str, bytes)):
         raise OptionError("pepper", "takes text or bytes")
     steps = _steps(version, migrate)
+    tells_expired = check_expiry(expiry)
     return Settings(
-        store=Store(check_prefix(prefix)),
+        store=Store(check_prefix(prefix), tells_expired),
+        tells_expired=tells_expired,
         clock=ServerClock(),
         keyring=Keyring(_secrets(secrets)),
         idle_timeout=idle,

@@ -162,7 +162,7 @@ class Repository:
             own = [record[:NONCE_END]]
             try:
                 if rotate is None:
-                    result = yield from store.commit(token.id, live.stamp, record, ttl)
+                    result = yield from store.commit(token.id, live.stamp, record, ttl, sooner=lifetime is not None)
                 else:
                     trail = self.rotations.trail(rotate, header, live.token, token)
                     own.append(trail.record[:NONCE_END])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from .principal_sessions import AsyncPrincipalSessions, PrincipalSessions, revok
 from .repository import Repository
 from .session import AsyncSession, BaseSession, Session
 from .state import SessionState
+from .telling import AsyncExpiryListener, ExpiryListener, atell_expired, tell_expired
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -33,13 +35,13 @@ _TIMEOUTS = {"socket_timeout": 0.5, "socket_connect_timeout": 4.0}
 
 class _BaseSessions:
     _repository: Repository
+    #: Whether nobody else uses the client.
+    _is_own = False
 
     def __init__(self, options: SessionsOptions) -> None:
-        try:
-            settings = check_options(**options)
-        except TypeError as error:
-            raise _unknown(error) from None
-        self._repository = Repository(settings, EventHub())
+        if "secrets" not in options:
+            raise OptionError("secrets", "is required: [current, *former], each at least 32 bytes")
+        self._repository = Repository(check_options(**options), EventHub())
 
     def on(self, name: str, listener: Listener) -> Callable[[], None]:
         """Subscribes to events of this process: `events.EVENTS` has their names and what listeners are handed.
@@ -79,12 +81,12 @@ class Sessions(_BaseSessions):
 
     def __init__(self, client: Any, **options: Unpack[SessionsOptions]) -> None:
         super().__init__(options)
-        self._is_own = isinstance(client, str)
         if isinstance(client, str):
+            self._is_own = True
             retry = Retry(ConstantBackoff(0.02), 1, (ConnectionError,))
             client = _from_url(redis.Redis, client, retry=retry)
         _check_client(client, (redis.Redis, redis.RedisCluster), "AsyncSessions")
-        self._run = SyncDriver(client, self._repository.settings.clock)
+        self._run = SyncDriver(client, self._repository.settings.clock, self._is_own)
 
     def open(self, token: str | None = None) -> Session:
         """The session of a token, the cookie's value. Without one, or with one that opens nothing, nobody's.
@@ -124,6 +126,15 @@ class Sessions(_BaseSessions):
         """Ends a session by its public id, also by that of before a rotation. False when there is none."""
         return self._run(revoke(self._repository, session_id))
 
+    def tell_expired(self, listener: ExpiryListener, stop: threading.Event | None = None) -> None:
+        """Calls `listener` with each session that expires, an `ExpiredSession`, until `stop` is set. For a worker's thread.
+
+        Of the processes that do so one is told of each session, at least once: again where the listener raises or takes
+        longer than two seconds, or the process dies before it is done. Failures of Redis are `error` events with the
+        operation `expiry`. Needs the option `expiry="reliable"` (OptionError).
+        """
+        tell_expired(self._repository, self._run, listener, stop or threading.Event())
+
     def close(self) -> None:
         """Ends the connections of a client that was made from a URL."""
         if self._is_own:
@@ -141,12 +152,12 @@ class AsyncSessions(_BaseSessions):
 
     def __init__(self, client: Any, **options: Unpack[SessionsOptions]) -> None:
         super().__init__(options)
-        self._is_own = isinstance(client, str)
         if isinstance(client, str):
+            self._is_own = True
             retry = redis.asyncio.retry.Retry(ConstantBackoff(0.02), 1, (ConnectionError,))
             client = _from_url(redis.asyncio.Redis, client, retry=retry)
         _check_client(client, (redis.asyncio.Redis, redis.asyncio.RedisCluster), "Sessions")
-        self._run = AsyncDriver(client, self._repository.settings.clock)
+        self._run = AsyncDriver(client, self._repository.settings.clock, self._is_own)
 
     async def open(self, token: str | None = None) -> AsyncSession:
         """See `Sessions.open`."""
@@ -176,6 +187,10 @@ class AsyncSessions(_BaseSessions):
         """See `Sessions.revoke`."""
         return await self._run(revoke(self._repository, session_id))
 
+    async def tell_expired(self, listener: AsyncExpiryListener) -> None:
+        """See `Sessions.tell_expired`. Until it is cancelled; `listener` may be asynchronous."""
+        await atell_expired(self._repository, self._run, listener)
+
     async def close(self) -> None:
         """See `Sessions.close`."""
         if self._is_own:
@@ -203,10 +218,3 @@ def _from_url(cls: Any, url: str, **options: Any) -> Any:
 def _check_client(client: Any, kinds: tuple[type, ...], other: str) -> None:
     if not isinstance(client, kinds):
         raise OptionError("client", f"takes a URL or a client of redis-py; is this one for {other}?")
-
-
-def _unknown(error: TypeError) -> OptionError:
-    """What Python says of keyword arguments that are missing or not known."""
-    text = str(error)
-    name = text.split("'")[1] if "'" in text else "options"
-    return OptionError(name, "is required" if "missing" in text else "is not known")

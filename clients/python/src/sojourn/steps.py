@@ -30,6 +30,12 @@ class Run:
     args: tuple[bytes | str | int, ...]
 
 
+class Command(NamedTuple):
+    """A command of its own; answered by what redis-py makes of its answer."""
+
+    args: tuple[str | int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Pause:
     """`ms`: milliseconds. Answered by nothing."""
@@ -37,7 +43,7 @@ class Pause:
     ms: float
 
 
-Step = Read | Run | Pause
+Step = Read | Run | Command | Pause
 T = TypeVar("T")
 #: An operation with a result of type T.
 Op = Generator[Step, Any, T]

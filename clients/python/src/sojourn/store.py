@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from .keys import TAG_LENGTH, hash_within, index_key, record_key
+from .errors import SojournError
+from .keys import TAG_LENGTH, awaited_key, hash_within, index_key, record_key
 from .limit import Limit, excess
 from .lua import script
+from .partitions import PARTITIONS, partition_tag
 from .principal import descriptor_head
 from .record import STAMP_LENGTH, stamp_of
 from .steps import Op, Read, Run
@@ -19,6 +22,14 @@ _FOREVER = 2**53 - 1
 #: From this attempt on a crowded index is looked through at once: better late than no login.
 _CROWDED_ATTEMPTS = 3
 _EVICTED_AT_ONCE = 500
+#: One in so many sessions that are made has a partition looked through.
+_SWEPT = 0.1
+_SWEPT_AT_ONCE = 100
+#: Milliseconds.
+_SWEPT_FOR = 2_000
+_OVERDUE = 86_400_000
+#: Whose they were is known for so long after their end. Milliseconds.
+_TOLD_WITHIN = 86_400_000
 
 
 class Stored(NamedTuple):
@@ -73,37 +84,43 @@ class Listed:
 
 
 class Store:
-    def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
+    """`is_awaited`: whether the expiry of sessions that are made here is told of."""
+
+    def __init__(self, prefix: str, is_awaited: bool = False) -> None:
+        self.prefix = prefix
+        self._awaited = ("x",) if is_awaited else ()
+        self._listed_for = _TOLD_WITHIN if is_awaited else 0
 
     def load(self, session_id: str) -> Op[Stored | None]:
-        record, ttl = yield Read(record_key(self._prefix, session_id))
+        record, ttl = yield Read(record_key(self.prefix, session_id))
         # It may expire or be destroyed between the two: then it is gone.
         return None if record is None or ttl == -2 else Stored(record, _lifetime(ttl))
 
     def peek(self, session_id: str) -> Read:
         """The step of `load`, where the remaining lifetime is known."""
-        return Read(record_key(self._prefix, session_id), with_ttl=False)
+        return Read(record_key(self.prefix, session_id), with_ttl=False)
 
     def create(
         self, session_id: str, record: bytes, ttl: int, owner: Owner | None = None, limit: Limit | None = None
     ) -> Op[Created]:
         """Enters it in the owner's index and enforces the limit in the same step."""
         partition = session_id[:TAG_LENGTH]
-        keys: tuple[str, ...] = (record_key(self._prefix, session_id),)
+        keys: tuple[str, ...] = (record_key(self.prefix, session_id),)
         args: tuple[bytes | str | int, ...] = (record, ttl)
         if owner is not None:
-            keys += (index_key(self._prefix, partition, owner.tag),)
-            args += (owner.descriptor, owner.ttl)
+            keys += (index_key(self.prefix, partition, owner.tag),)
+            args += (owner.descriptor, owner.ttl + self._listed_for)
             if limit is not None:
                 args += (limit.max, limit.max_of_kind or 0, limit.policy_number, hash_within(partition, limit.replaces))
         evicted: list[str] = []
         attempt = 1
         while True:
             ordered: tuple[bytes | str | int, ...] = ("1",) if attempt >= _CROWDED_ATTEMPTS else ()
-            answer = yield Run(script("create"), keys, args + ordered)
+            answer = yield Run(script("create"), keys, args + ordered + self._awaited)
             status = int(answer[0])
             if status == DONE:
+                if self._awaited and random.random() < _SWEPT:
+                    yield from self._sweep(partition_tag(random.randrange(PARTITIONS)))
                 return Created(DONE, tuple(evicted + _ids(partition, answer[2])))
             if status == EXISTS:
                 # A client that has lost the answer sends it again, and finds its own.
@@ -120,6 +137,18 @@ class Store:
             evicted += room.evicted
             attempt += 1
 
+    def _sweep(self, partition: str) -> Op[None]:
+        """Clears away whom nobody has told of for a day: where nobody listens they would stay in Redis for good."""
+        key = awaited_key(self.prefix, partition)
+        try:
+            answer = yield Run(script("claim"), (key,), (_SWEPT_AT_ONCE, _SWEPT_FOR, _OVERDUE, 0))
+            members = tuple(answer[1][1::4])
+            if members:
+                yield Run(script("ack"), (key,) * len(members), members)
+        except SojournError:
+            # The session was made, and the next that is made does this too.
+            return
+
     def _make_room(self, partition: str, owner: Owner, limit: Limit) -> Op[Created]:
         """Brings an index that is too large for one step down to the limit: those go that are too many already."""
         listed = yield from self.listed(partition, owner.tag)
@@ -134,30 +163,34 @@ class Store:
             evicted += yield from self.evict(partition, owner.tag, surplus[start : start + _EVICTED_AT_ONCE])
         return Created(DONE, tuple(evicted))
 
-    def commit(self, session_id: str, base: bytes, record: bytes, ttl: int | None) -> Op[Written]:
-        """Replaces the record if the stored stamp is `base`. `ttl`: None leaves the lifetime as it is."""
-        key = record_key(self._prefix, session_id)
-        answer = yield Run(script("commit"), (key,), ("" if ttl is None else ttl, base + record))
+    def commit(self, session_id: str, base: bytes, record: bytes, ttl: int | None, sooner: bool = False) -> Op[Written]:
+        """Replaces the record if the stored stamp is `base`. `ttl`: None leaves the lifetime as it is.
+
+        `sooner`: a session of nobody may end sooner than it was to so far.
+        """
+        key = record_key(self.prefix, session_id)
+        args: tuple[bytes | str | int, ...] = ("" if ttl is None else ttl, base + record)
+        answer = yield Run(script("commit"), (key,), args + self._awaited if sooner else args)
         return _written(answer)
 
     def touch(self, session_id: str, base: bytes, ttl: int) -> Op[Written]:
-        answer = yield Run(script("touch"), (record_key(self._prefix, session_id),), (base, ttl))
+        answer = yield Run(script("touch"), (record_key(self.prefix, session_id),), (base, ttl))
         return _written(answer)
 
     def rotate(
         self, source: str, base: bytes, to: str, record: bytes, ttl: int, trail: Trail, owner: Owner | None
     ) -> Op[Written]:
-        keys: tuple[str, ...] = (record_key(self._prefix, source), record_key(self._prefix, to))
+        keys: tuple[str, ...] = (record_key(self.prefix, source), record_key(self.prefix, to))
         args: tuple[bytes | str | int, ...] = (base, record, ttl, trail.record, trail.ttl)
         if owner is not None:
-            keys += (index_key(self._prefix, source[:TAG_LENGTH], owner.tag),)
-            args += (owner.descriptor, owner.ttl)
-        answer = yield Run(script("rotate"), keys, args)
+            keys += (index_key(self.prefix, source[:TAG_LENGTH], owner.tag),)
+            args += (owner.descriptor, owner.ttl + self._listed_for)
+        answer = yield Run(script("rotate"), keys, args + self._awaited)
         return _written(answer)
 
     def settle(self, session_id: str, until: int) -> Op[None]:
         """The successor that a forward leads to has been used. `until`: milliseconds since the epoch."""
-        yield Run(script("settle"), (record_key(self._prefix, session_id),), (until,))
+        yield Run(script("settle"), (record_key(self.prefix, session_id),), (until,))
 
     def destroy(
         self,
@@ -168,9 +201,9 @@ class Store:
         trail: Trail | None = None,
     ) -> Op[Written]:
         """`base`: only if this stamp is stored. `any_record`: whoever has written it, but no trail."""
-        keys: tuple[str, ...] = (record_key(self._prefix, session_id),)
+        keys: tuple[str, ...] = (record_key(self.prefix, session_id),)
         if owner_tag is not None:
-            keys += (index_key(self._prefix, session_id[:TAG_LENGTH], owner_tag),)
+            keys += (index_key(self.prefix, session_id[:TAG_LENGTH], owner_tag),)
         args: tuple[bytes | str | int, ...] = ("", 0) if trail is None else (trail.record, trail.ttl)
         if base is not None:
             args += (base[:STAMP_LENGTH],)
@@ -183,7 +216,7 @@ class Store:
 
     def listed(self, partition: str, owner_tag: str) -> Op[list[Listed]]:
         """The principal's live sessions, oldest first."""
-        key = index_key(self._prefix, partition, owner_tag)
+        key = index_key(self.prefix, partition, owner_tag)
         found: dict[str, Listed] = {}
         cursor = b"0"
         while True:
@@ -197,7 +230,7 @@ class Store:
 
     def revoke_all(self, partition: str, owner_tag: str, keep: str | None = None) -> Op[list[str]]:
         """Ends all of a principal's sessions but `keep`; answers with the ids that were live."""
-        key = index_key(self._prefix, partition, owner_tag)
+        key = index_key(self.prefix, partition, owner_tag)
         ended: list[str] = []
         left = 1
         while left:
@@ -207,7 +240,7 @@ class Store:
 
     def evict(self, partition: str, owner_tag: str, ids: Sequence[str]) -> Op[list[str]]:
         """At most 500. Answers with those that were live."""
-        key = index_key(self._prefix, partition, owner_tag)
+        key = index_key(self.prefix, partition, owner_tag)
         answer = yield Run(script("evict"), (key,), tuple(hash_within(partition, each) for each in ids))
         return _ids(partition, answer)
 

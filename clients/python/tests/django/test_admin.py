@@ -11,7 +11,7 @@ from django.test import Client
 
 from sojourn.django import SessionStore, sessions_of
 
-from .test_auth import COOKIE, signed_in
+from .browser import COOKIE, signed_in
 
 PAGE = "/admin/sojourn/session/"
 

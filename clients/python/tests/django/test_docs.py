@@ -16,13 +16,14 @@ from django.contrib.auth.models import AnonymousUser
 from django.core import checks
 from django.test import RequestFactory, override_settings
 
-from sojourn.django import SessionStore, get_sessions, sessions_of
+from sojourn import ExpiredSession
+from sojourn.django import SessionStore, get_sessions, session_expired, sessions_of
 
 from ..conftest import SECRETS
-from .test_auth import Browser, signed_in
+from .browser import Browser, signed_in
 
 TEXT = (Path(__file__).resolve().parents[4] / "docs" / "django.md").read_text(encoding="utf-8")
-SETTINGS, SIGN_IN, PASSWORD, DEVICES, TEST_CASE, FIXTURE, FORMER = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+SETTINGS, SIGN_IN, DEVICES, EXPIRED, TEST_CASE, FIXTURE, FORMER = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.fixture
@@ -63,17 +64,11 @@ def test_a_users_sessions(ada: Any) -> None:
     assert second.json("/see")["user"] is None
 
 
-def test_a_new_password(ada: Any, node: Any) -> None:
-    """With the middleware of Django, as the example says."""
-    view, browser = run(PASSWORD)["ChangePassword"].as_view(success_url="/see"), signed_in()
-    unseen = node.open()
-    unseen.login(str(ada.pk))
-    request = request_of(browser, ada, old_password="lovelace", new_password1="byron", new_password2="byron")
-    assert view(request).status_code == 302
-    request.session.save()
-    assert node.open(unseen.token).is_new
-    (info,) = sessions_of(ada).list()
-    assert info.id == request.session.public_id
+def test_expired_sessions(capsys: pytest.CaptureFixture[str]) -> None:
+    scope = run(EXPIRED)
+    session_expired.send(ExpiredSession, session=ExpiredSession("an-id", "ada", device="Firefox"))
+    session_expired.disconnect(scope["release_cart"])
+    assert capsys.readouterr().out == "an-id ada Firefox\n"
 
 
 def test_a_login_that_is_one_too_many(ada: Any, grace: Any, sojourn: Any) -> None:
@@ -94,9 +89,10 @@ def test_a_login_that_is_one_too_many(ada: Any, grace: Any, sojourn: Any) -> Non
     nobodys.json("/put", cart="apple")
     request, _ = post(nobodys)
     assert dict(SessionStore(request.session.session_key).items()) == {"cart": "apple"}
-    assert not SessionStore().exists(nobodys.token)
-    post(signed_in("grace", "hopper"))
-    assert sessions_of(grace).list() == []
+    assert request.session.session_key == nobodys.token
+    request, _ = post(signed_in("grace", "hopper"))
+    assert request.session.principal == str(grace.pk)
+    assert len(sessions_of(grace).list()) == 1
     sessions_of(ada).revoke_all()
     request, answer = post(Browser())
     assert answer.status_code == 302
@@ -109,7 +105,7 @@ def test_tests_with_sessions_of_their_own() -> None:
 
     class Case(base):
         def test_one(self) -> None:
-            prefixes.append(get_sessions()._repository.settings.store._prefix)
+            prefixes.append(get_sessions()._repository.settings.store.prefix)
             user = get_user_model().objects.create_user("ada", password="lovelace")
             self.client.force_login(user)
             assert self.client.get("/see").json()["user"] == "ada"

@@ -16,7 +16,7 @@ from django.test import RequestFactory, override_settings
 
 from sojourn.django import SessionStore, sessions_of
 
-from .test_auth import COOKIE, Browser
+from .browser import COOKIE, Browser
 from .test_store import later
 
 ENGINE = "django.contrib.sessions.backends.cache"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from io import StringIO
+from types import ModuleType
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.management import call_command
 from django.db import transaction
 from django.test import AsyncClient, Client, override_settings
@@ -17,17 +20,17 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from sojourn import StoreUnavailableError
-from sojourn.django import sessions_of
+from sojourn.django import SessionStore, sessions_of
 
 from ..servers import free_port
-from .test_auth import Browser, signed_in
+from .browser import Browser, signed_in
 
-OWN = override_settings(MIDDLEWARE=["sojourn.django.SessionMiddleware", *settings.MIDDLEWARE[1:]])
+DJANGOS = "django.contrib.sessions.middleware.SessionMiddleware"
 
 
-@pytest.fixture(autouse=True)
-def own_middleware() -> Iterator[None]:
-    with OWN:
+@pytest.fixture(autouse=True, params=["sojourn.django.SessionMiddleware", DJANGOS], ids=["ours", "django"])
+def middleware(request: pytest.FixtureRequest) -> Iterator[None]:
+    with override_settings(MIDDLEWARE=[request.param, *settings.MIDDLEWARE[1:]]):
         yield
 
 
@@ -154,13 +157,38 @@ def test_a_new_user_needs_no_redis(users: Any, sojourn: Any) -> None:
     call_command("createsuperuser", username="root", email="root@example.org", interactive=False, verbosity=0)
 
 
-def test_with_the_middleware_of_django(ada: Any, elsewhere: Any, node: Any) -> None:
-    """It names no session that is to stay: those that Django knows end, by its hash, and no others."""
-    with override_settings(MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware", *settings.MIDDLEWARE[1:]]):
-        unseen, mine, other = elsewhere(ada), signed_in(), signed_in()
+class OtherMiddleware(SessionMiddleware):
+    """Makes sessions in its own way."""
+
+    def process_request(self, request: Any) -> None:
+        request.session = self.SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+
+
+class OtherStore(SessionStore):
+    def __init__(self, session_key: str | None = None) -> None:
+        super().__init__(session_key)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"MIDDLEWARE": ["tests.django.test_passwords.OtherMiddleware", *settings.MIDDLEWARE[1:]]},
+        {"SESSION_ENGINE": "tests.django.other_engine"},
+    ],
+    ids=["middleware", "engine"],
+)
+def test_where_nobody_says_which_session_is_to_stay(
+    other: Any, ada: Any, elsewhere: Any, node: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that Django knows end, by its hash, and no others."""
+    engine = ModuleType("tests.django.other_engine")
+    engine.SessionStore = OtherStore  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, engine.__name__, engine)
+    with override_settings(**other):
+        unseen, mine, other_one = elsewhere(ada), signed_in(), signed_in()
         assert mine.json("/password", password="byron")["user"] == "ada"
         assert mine.json("/see")["user"] == "ada"
-        assert other.json("/see")["user"] is None
+        assert other_one.json("/see")["user"] is None
         assert node.open(unseen.token).principal == str(ada.pk)
 
 

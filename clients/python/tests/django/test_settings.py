@@ -130,6 +130,10 @@ def test_checks(sojourn: Any) -> None:
     assert list(messages()) == ["sojourn.W003"]
     sojourn(BRIDGE=int)
     assert messages() == {}
+    sojourn(PRINCIPAL=None)
+    assert list(messages()) == ["sojourn.W008"]
+    sojourn(PRINCIPAL="pk")
+    assert messages() == {}
 
 
 def test_lifetimes_follow_djangos_setting(sojourn: Any) -> None:

@@ -9,6 +9,15 @@ from .engine import get_sessions
 from .expiry import TokenKeptError
 from .middleware import SessionMiddleware
 from .principals import asessions_of, sessions_of
+from .signals import session_expired
 from .store import SessionStore
 
-__all__ = ["SessionMiddleware", "SessionStore", "TokenKeptError", "asessions_of", "get_sessions", "sessions_of"]
+__all__ = [
+    "SessionMiddleware",
+    "SessionStore",
+    "TokenKeptError",
+    "asessions_of",
+    "get_sessions",
+    "session_expired",
+    "sessions_of",
+]

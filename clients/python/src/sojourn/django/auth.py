@@ -11,9 +11,18 @@ from django.contrib.auth import BACKEND_SESSION_KEY, SESSION_KEY, get_user_model
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 
 from ..errors import SessionAttributeError
-from .engine import configured
+from .engine import configured, warn_once
 
 _log = logging.getLogger("sojourn")
+_TWO_NAMES = (
+    "SOJOURN['BRIDGE'] answers a principal with a user to whom SOJOURN['PRINCIPAL'] gives another. Who signs in here and "
+    "elsewhere has two names, and lists of sessions, limits, sign-outs everywhere and new passwords reach one of them: let "
+    "PRINCIPAL give the name that the other applications use."
+)
+_OTHER_NAMES = (
+    "another application has signed somebody in under a name that is no primary key, as users are named here: nobody is "
+    "signed in. Say in SOJOURN['PRINCIPAL'] what the applications agree on; 'pk' where such names are right."
+)
 
 
 def principal_of(user: Any) -> str:
@@ -37,7 +46,10 @@ def user_of(principal: str) -> Any:
     """The user that a principal names, by `SOJOURN["BRIDGE"]`, or as PRINCIPAL says; None: it is nobody of Django."""
     configuration = configured()
     if configuration.bridge is not None:
-        return configuration.bridge(principal)
+        user = configuration.bridge(principal)
+        if user is not None and not _is_named(user, principal):
+            warn_once(_TWO_NAMES)
+        return user
     rule = configuration.principal
     if callable(rule):
         # Nothing leads back from what a function has made.
@@ -50,13 +62,24 @@ def user_of(principal: str) -> Any:
     field = model._meta.pk.name if rule == "pk" else rule
     try:
         user = model._default_manager.get(**{field: principal})
-    except (model.DoesNotExist, ValueError, TypeError, OverflowError, ValidationError):
+    except (model.DoesNotExist, OverflowError):
+        return None
+    except (ValueError, TypeError, ValidationError):
+        if not configuration.principal_given:
+            warn_once(_OTHER_NAMES)
         return None
     except model.MultipleObjectsReturned:
         _log.error("sojourn: several users have the same %s: none is signed in by it", field)
         return None
     # Not for a text that only the database takes for the same: "01", or another case.
     return user if principal_of(user) == principal else None
+
+
+def _is_named(user: Any, principal: str) -> bool:
+    try:
+        return principal_of(user) == principal
+    except SessionAttributeError:
+        return False
 
 
 def sign_in_of(principal: str) -> tuple[str, str, str] | None:

@@ -100,6 +100,15 @@ def _principal(given: configuration.Configuration) -> Sequence[checks.CheckMessa
                 id="sojourn.W003",
             )
         ]
+    if given.bridge is not None and not given.principal_given:
+        return [
+            checks.Warning(
+                "SOJOURN['BRIDGE'] is given, and SOJOURN['PRINCIPAL'] is not: users who sign in here are named by the "
+                "primary key. Where others name them otherwise, one who signs in here and there is two to all of them.",
+                hint="SOJOURN['PRINCIPAL']: a field, or a function, for the name that BRIDGE takes; 'pk' if that is it.",
+                id="sojourn.W008",
+            )
+        ]
     if rule == "pk":
         return []
     model = apps.get_model(settings.AUTH_USER_MODEL)

@@ -58,6 +58,8 @@ class Configuration:
     options: Mapping[str, Any]
     #: `pk`, the name of a field, or a function from a user to the principal.
     principal: str | Callable[[Any], str]
+    #: Whether that was said, and not left as it is.
+    principal_given: bool
     #: From a principal to a user, or None.
     bridge: Callable[[str], Any] | None
     #: From a request and a user to further options of `login`.
@@ -101,6 +103,7 @@ def read() -> Configuration:
         redis=own["redis"],
         options=options,
         principal=_principal(own["principal"]),
+        principal_given=own["principal"] is not None,
         bridge=_function("bridge", own["bridge"]),
         login_options=_function("login_options", own["login_options"]),
         former=_former(own["former"]),

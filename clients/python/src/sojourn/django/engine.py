@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 
 from django.core.signals import setting_changed
 
-from ..drivers import FAILURES, AsyncDriver, store_error
+from ..drivers import AsyncDriver
 from ..errors import OptionError
+from ..failures import FAILURES, store_error
 from ..repository import Repository
 from ..sessions import Sessions
 from ..steps import Op
@@ -29,13 +30,18 @@ _log = logging.getLogger("sojourn")
 _lock = threading.Lock()
 _configuration: Configuration | None = None
 _engine: Engine | None = None
+_told: set[str] = set()
+
+
+class _Sessions(Sessions):
+    _is_own = True
 
 
 class Engine:
     def __init__(self, given: Configuration) -> None:
         self._redis = given.redis
         try:
-            self.sessions = Sessions(make_client(given.redis, False), **given.options)
+            self.sessions = _Sessions(make_client(given.redis, False), **given.options)
         except OptionError as error:
             raise renamed(error) from None
         except FAILURES as error:
@@ -56,7 +62,7 @@ class Engine:
         driver = self._drivers.get(loop)
         if driver is None:
             client = make_client(self._redis, True)
-            driver = self._drivers[loop] = AsyncDriver(client, self.repository.settings.clock)
+            driver = self._drivers[loop] = AsyncDriver(client, self.repository.settings.clock, is_own=True)
             closer = self._closers[loop] = self._closing(loop, client)
             await anext(closer)
         return await driver(operation)
@@ -111,8 +117,15 @@ def get_sessions() -> Sessions:
     return engine().sessions
 
 
+def warn_once(text: str) -> None:
+    if text not in _told:
+        _told.add(text)
+        _log.warning("sojourn: %s This is said once.", text)
+
+
 def _start_anew() -> None:
     global _configuration, _engine, _lock
+    _told.clear()
     _configuration, _engine, _lock = None, None, threading.Lock()
 
 

@@ -32,6 +32,7 @@ from ..token import RANDOM_BYTES, Token, create_token
 from . import auth
 from .engine import configured, engine
 from .expiry import Lifetime, lifetime_of
+from .own import own_session
 from .values import EXPIRY, SIGN_IN, stored_name, stored_sign_in
 
 _log = logging.getLogger("sojourn")
@@ -158,6 +159,7 @@ def from_its_cookie(request: HttpRequest) -> None:
     name = _cookie_name()
     if name is not None and request.session.session_key is None and request.COOKIES.get(name):
         request.session = type(request.session)(request.COOKIES[name])
+        own_session.set(request.session)
 
 
 def clear_its_cookie(request: HttpRequest, response: HttpResponseBase) -> None:
@@ -171,5 +173,6 @@ def clear_its_cookie(request: HttpRequest, response: HttpResponseBase) -> None:
 
 def _cookie_name() -> str | None:
     before = configured().former
-    name = None if before is None else before.cookie_name
-    return None if name == settings.SESSION_COOKIE_NAME else name
+    if before is None or before.cookie_name == settings.SESSION_COOKIE_NAME:
+        return None
+    return before.cookie_name

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth import SESSION_KEY
 
 from ..login import EVERYTHING
 from ..plan import check_level, login_plan
+from ..state import SessionState
 from ..steps import Op
 from . import auth
 from .engine import engine
@@ -25,12 +26,30 @@ OPTIONS: Mapping[str, Any] = {
 }
 
 
+class Replaced(NamedTuple):
+    """The session of another user, while it is not known yet whether the new one may sign in."""
+
+    state: SessionState
+    key: str | None
+    user_seen: Any
+    expiry_seen: Any
+    changed: bool
+    due: bool
+
+
 class Identity(Keys):
+    changed: bool
     #: The id of the user as it was when the session was read or written last: a save looks whether it differs.
     _user_seen: Any
     #: Likewise of `set_expiry`.
     _expiry_seen: Any
     due: bool
+    #: Whose end `login` of Django has asked for.
+    _replaced: Replaced | None = None
+
+    def _take(self, state: SessionState) -> None:
+        """Goes on with it, which was just read, or is new."""
+        raise NotImplementedError
 
     def _settled(self) -> None:
         """An operation is done: the key, and what a later save compares with, are those of now."""
@@ -71,22 +90,57 @@ class Identity(Keys):
         engine().run(self._sign_in(principal, options))
 
     def _sign_in(self, principal: str, options: Mapping[str, Any]) -> Op[None]:
-        state, values = self._held, self._session_cache
-        is_anothers = principal_of_state(state) not in (None, principal)
-        user = {name: values[name] for name in SIGN_IN if name in values}
-        values.belongs_to(principal)
         lifetime = self._login_lifetime()
-        given = {**OPTIONS, **lifetime, **options, "keep": () if is_anothers else EVERYTHING}
-        yield from state.login(login_plan(state.repository.settings, principal, **given))
+        given = self._after_replaced()
+        state, values = self._held, self._session_cache
+        is_anothers = given is not None or principal_of_state(state) not in (None, principal)
+        if given is None:
+            given = {name: values[name] for name in SIGN_IN if name in values}
+            values.belongs_to(principal)
+        options = {**OPTIONS, **lifetime, **options, "keep": () if is_anothers else EVERYTHING}
+        yield from state.login(login_plan(state.repository.settings, principal, **options))
         if is_anothers:
             # Nothing of the one before goes along.
-            values.update(user)
+            values.update(given)
             values.belongs_to(principal)
             yield from state.commit()
         self._settled()
+        self.changed = True
         if not lifetime:
             # Set to a moment that has passed: the save ends it.
             self._expiry_seen = None
+
+    def _put_aside(self) -> bool:
+        """Of a session that `login` of Django flushes, because it is another user's: the sign-in ends it, or a save."""
+        if self._held.live is None:
+            return False
+        self._replaced = Replaced(self._held, self.session_key, self._user_seen, self._expiry_seen, self.changed, self.due)
+        self._take(SessionState(engine().repository, None, None, False))
+        self._session_key = None
+        self.changed = True
+        return True
+
+    def _after_replaced(self) -> dict[str, Any] | None:
+        """Takes up again what was put aside. Answers with what was set since; None where nothing was put aside."""
+        replaced, self._replaced = self._replaced, None
+        if replaced is None:
+            return None
+        given = dict(self._session_cache)
+        self._take(replaced.state)
+        self._session_key = replaced.key
+        self._user_seen, self._expiry_seen = replaced.user_seen, replaced.expiry_seen
+        self.changed, self.due = replaced.changed, replaced.due
+        return given
+
+    def _end_replaced(self) -> Op[None]:
+        replaced, self._replaced = self._replaced, None
+        if replaced is not None:
+            yield from replaced.state.logout()
+
+    def undo_login(self) -> None:
+        """Of a login that was refused: `login` of Django has written down already who is signed in."""
+        if self._after_replaced() is None and self._user_seen is None:
+            self._session_cache.forget_sign_in()
 
     def _login_lifetime(self) -> dict[str, Any]:
         lifetime = lifetime_of(self._session_cache.get(EXPIRY), self._held.repository.settings, None)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from inspect import unwrap
+
+from django.contrib import auth
+
 from ..errors import SessionEndedError
 from ..reader import Found
 from ..rotations import Rotation
@@ -10,6 +15,16 @@ from ..steps import Op
 from ..token import Token, parse_token
 from .engine import engine
 from .properties import Properties
+
+#: `login` and `alogin`, which is of Django 5.
+_LOGINS = {unwrap(getattr(auth, name)).__code__ for name in ("login", "alogin") if hasattr(auth, name)}
+
+
+def is_called_by_login() -> bool:
+    """Whether the caller's caller is `login` of Django, which changes key or session before it is known whether the user may
+    sign in: that waits for the sign-in, so that a login that is refused changes nothing.
+    """
+    return sys._getframe(2).f_code in _LOGINS
 
 
 class Keys(Properties):
@@ -53,12 +68,18 @@ class Keys(Properties):
         A session that is not stored yet gets its first key by `save`.
         """
         self._get_session()
-        engine().run(self._cycle())
+        if is_called_by_login():
+            self.modified = True
+        else:
+            engine().run(self._cycle())
 
     async def acycle_key(self) -> None:
         """See `cycle_key`."""
         await self._aget_session()
-        await self._arun(self._cycle())
+        if is_called_by_login():
+            self.modified = True
+        else:
+            await self._arun(self._cycle())
 
     def rotate(self) -> None:
         """As `cycle_key`, but whoever comes with the former key gets the new one too, for a while: for keys that are old."""

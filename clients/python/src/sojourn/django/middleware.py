@@ -24,7 +24,6 @@ from . import former
 from .clients import verify
 from .engine import configured, get_sessions
 from .expiry import TokenKeptError
-from .passwords import own_session
 from .store import SessionStore
 
 
@@ -44,14 +43,12 @@ class SessionMiddleware(DjangoSessionMiddleware):
         super().process_request(request)
         if isinstance(request.session, SessionStore):
             former.from_its_cookie(request)
-            own_session.set(request.session)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
         """What no view has handled."""
         return _answer_to(request, exception) if _is_answered(exception) else None
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        own_session.set(None)
         session = getattr(request, "session", None)
         if not isinstance(session, SessionStore):
             return super().process_response(request, response)
@@ -67,7 +64,6 @@ class SessionMiddleware(DjangoSessionMiddleware):
         """As the two above, without a thread."""
         self.process_request(request)
         response = await self.get_response(request)
-        own_session.set(None)
         session = getattr(request, "session", None)
         if not isinstance(session, SessionStore):
             return await sync_to_async(super().process_response)(request, response)
@@ -106,7 +102,10 @@ class SessionMiddleware(DjangoSessionMiddleware):
             for name in CDN_HEADERS:
                 response.headers.pop(name, None)
         if cookie is not None or session.accessed:
-            patch_vary_headers(response, ("Cookie",))
+            if response.has_header("Vary"):
+                patch_vary_headers(response, ("Cookie",))
+            else:
+                response.headers["Vary"] = "Cookie"
 
 
 def _is_due(session: SessionStore, response: HttpResponseBase) -> bool:

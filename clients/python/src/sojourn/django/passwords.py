@@ -3,23 +3,23 @@ by which Django ends the others is in a session only from its first request to D
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
 from django.db import transaction
 from django.db.models.signals import post_save
 from django.utils.module_loading import import_string
 
 from ..errors import SessionAttributeError
 from .auth import principal_of
+from .own import own_session
 from .principals import sessions_of
 from .store import SessionStore
 
-#: The session of the request that is being answered; the middleware says it.
-own_session: ContextVar[SessionStore | None] = ContextVar("sojourn.django.own_session", default=None)
+_PROCESS_REQUEST = DjangoSessionMiddleware.process_request
 
 
 def _saved(sender: Any, instance: Any, created: bool, using: str, update_fields: Any, **_: Any) -> None:
@@ -43,13 +43,17 @@ def _end_others(user: Any, own: SessionStore | None) -> None:
 
 
 def _knows_own_session() -> bool:
-    """Not with the middleware of Django, which does not say it: the user's own session would end too."""
-    from .middleware import SessionMiddleware  # noqa: PLC0415 (it imports this)
+    """Not with a middleware that makes sessions in its own way: the user's own session would end too."""
+    from .middleware import SessionMiddleware  # noqa: PLC0415 (it imports the store)
 
-    if not issubclass(import_module(settings.SESSION_ENGINE).SessionStore, SessionStore):
+    store = import_module(settings.SESSION_ENGINE).SessionStore
+    if not issubclass(store, SessionStore) or store.__init__ is not SessionStore.__init__:
         return False
-    found = [import_string(path) for path in settings.MIDDLEWARE]
-    return any(isinstance(each, type) and issubclass(each, SessionMiddleware) for each in found)
+    return any(
+        issubclass(each, SessionMiddleware) or getattr(each, "process_request", None) is _PROCESS_REQUEST
+        for each in map(import_string, settings.MIDDLEWARE)
+        if isinstance(each, type)
+    )
 
 
 post_save.connect(_saved, dispatch_uid="sojourn.django.passwords")

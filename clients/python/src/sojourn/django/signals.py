@@ -3,32 +3,33 @@ that a login which a limit refuses fails where it is asked for."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.signals import user_logged_in
+from django.dispatch import Signal
+from django.utils.functional import SimpleLazyObject
 
 from . import auth
 from .configuration import ConfigurationError, setting
 from .engine import configured
 from .identity import OPTIONS
 from .store import SessionStore
-from .values import SIGN_IN
+
+#: Of `manage.py sojourn_expiry`, with `session`, an ExpiredSession. Sent again later where a receiver raises.
+session_expired = Signal()
 
 
 def _signed_in(sender: Any, request: Any, user: Any, **_: Any) -> None:  # noqa: ARG001 (names of the signal)
     session = getattr(request, "session", None)
     if not isinstance(session, SessionStore) or not _has_signed_in(session, user):
         return
-    was_nobody = session.principal is None
     try:
         session.sign_in(auth.principal_of(user), login_options(request, user))
     except BaseException:
-        if was_nobody:
-            # `login` has written down already who is signed in.
-            for name in SIGN_IN:
-                session.pop(name, None)
-            _make_anonymous(request)
+        session.undo_login()
+        _restore_user(request, session)
         raise
 
 
@@ -50,12 +51,20 @@ def login_options(request: Any, user: Any) -> dict[str, Any]:
     return {**options, **more}
 
 
-def _make_anonymous(request: Any) -> None:
+def _restore_user(request: Any, session: SessionStore) -> None:
+    """Whoever was signed in before is so still."""
+    if not hasattr(request, "user"):
+        return
     # Not on top: models are there only when all applications are.
+    from django.contrib.auth import middleware  # noqa: PLC0415
     from django.contrib.auth.models import AnonymousUser  # noqa: PLC0415
 
-    if hasattr(request, "user"):
+    if session.get(SESSION_KEY) is None:
         request.user = AnonymousUser()
+    else:
+        request.user = SimpleLazyObject(lambda: middleware.get_user(request))
+    if hasattr(request, "auser"):
+        request.auser = partial(middleware.auser, request)
 
 
 user_logged_in.connect(_signed_in, dispatch_uid="sojourn.django")

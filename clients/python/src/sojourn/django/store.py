@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 
@@ -23,7 +23,10 @@ from . import former
 from .asynchronous import AsyncAccess
 from .engine import configured, engine
 from .expiry import Lifetime, TokenKeptError, apply, lifetime_of
+from .flow import Flow, awaited, called
 from .identity import Identity
+from .keys import is_called_by_login
+from .own import is_made_by_middleware, own_session
 from .properties import principal_of_state
 from .values import EXPIRY, Values, stored_name
 
@@ -44,6 +47,8 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         self._expiry_seen: Any = None
         #: Of the engine that was used before, until its session is stored here.
         self._former_key: str | None = None
+        if is_made_by_middleware():
+            own_session.set(self)
 
     @property
     def modified(self) -> bool:
@@ -92,38 +97,30 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
 
     def load(self) -> Values:
         """Reads it, and answers with its data. A key that opens nothing is not kept: a new session gets another."""
-        key = self.session_key
-        asked = presented(engine().repository, key)
-        if isinstance(asked, SessionState):
-            self._opened(asked)
-        else:
-            try:
-                self._opened(engine().run(open_session(engine().repository, asked)))
-            except StoreUnavailableError:
-                self._opened(_without_redis(asked))
-        claim = former.claim_of(key) if self._may_be_former(key) else None
-        if claim is not None:
-            self._took_over(claim, engine().run(former.take_over(claim)))
-        elif self._needs_user:
-            self._bridge()
-        return self._session_cache
+        return called(self._load())
 
     async def aload(self) -> Values:
         """See `load`."""
-        key = self.session_key
-        asked = presented(engine().repository, key)
+        return await awaited(self._load(), engine().arun)
+
+    def _load(self) -> Flow[Values]:
+        key, repository = self.session_key, engine().repository
+        asked = presented(repository, key)
         if isinstance(asked, SessionState):
             self._opened(asked)
         else:
             try:
-                self._opened(await engine().arun(open_session(engine().repository, asked)))
+                self._opened((yield open_session(repository, asked)))
             except StoreUnavailableError:
                 self._opened(_without_redis(asked))
-        claim = await sync_to_async(former.claim_of)(key) if self._may_be_former(key) else None
+        claim = (yield partial(former.claim_of, key)) if self._may_be_former(key) else None
         if claim is not None:
-            self._took_over(claim, await engine().arun(former.take_over(claim)))
+            state = yield former.take_over(claim)
+            if state is not None:
+                self._opened(state)
+                self._former_key = claim.key
         elif self._needs_user:
-            await sync_to_async(self._bridge)()
+            yield self._bridge
         return self._session_cache
 
     def _opened(self, state: SessionState) -> None:
@@ -131,23 +128,14 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         self._take(state)
         if not state.is_unknown:
             self._session_key = None if state.live is None else state.live.token.text
-        principal, values = principal_of_state(state), self._session_cache
-        if principal is None or values.made_for != principal:
-            # Of somebody else, or of nobody any more: another application has signed in since.
-            values.forget_sign_in()
-        self._user_seen = values.get(SESSION_KEY)
-        self._expiry_seen = values.get(EXPIRY)
+        self._user_seen = self._session_cache.user_of(principal_of_state(state))
+        self._expiry_seen = self._session_cache.get(EXPIRY)
         if state.live is not None and (state.touch_due or state.write_due or self._session_key != key):
             self.due = True
 
     def _may_be_former(self, key: str | None) -> bool:
         """Whether the key may be one of the engine that was used before."""
         return bool(key) and self._state is not None and self._state.presented is None and not self._session_key
-
-    def _took_over(self, claim: former.Claim, state: SessionState | None) -> None:
-        if state is not None:
-            self._opened(state)
-            self._former_key = claim.key
 
     def _end_former(self) -> None:
         """Once it is stored here."""
@@ -164,17 +152,18 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         `Session.commit` raises: SessionAttributeError names what cannot be stored.
         """
         self._get_session(no_load=must_create)
-        principal = self._new_principal() if self._is_another_user else None
-        engine().run(self._save(must_create, principal))
-        self._end_former()
+        called(self._saving(must_create))
 
     async def asave(self, must_create: bool = False) -> None:
         """See `save`."""
         await self._aget_session(no_load=must_create)
-        principal = await sync_to_async(self._new_principal)() if self._is_another_user else None
-        await self._arun(self._save(must_create, principal))
+        await awaited(self._saving(must_create), self._arun)
+
+    def _saving(self, must_create: bool = False) -> Flow[None]:
+        principal = (yield self._new_principal) if self._is_another_user else None
+        yield self._save(must_create, principal)
         if self._former_key is not None:
-            await sync_to_async(self._end_former)()
+            yield self._end_former
 
     def _save(self, must_create: bool, principal: str | None) -> Op[None]:
         state, values = self._held, self._session_cache
@@ -182,6 +171,8 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
             raise CreateError
         if principal is not None:
             yield from self._sign_in(principal, {})
+        elif self._replaced is not None:
+            yield from self._end_replaced()
         elif self._user_seen is not None and SESSION_KEY not in values:
             yield from self._leave()
         lifetime = self._changed_lifetime()
@@ -235,16 +226,17 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
         what was stored. Raises as `save`.
         """
         self._get_session()
-        if self._held.live is None or self._user_changed:
-            self.save()
-        return engine().run(self._modify(name, make, default))
+        return called(self._modifying(name, make, default))
 
     async def amodify(self, name: str, make: Callable[[Any], Any], default: Any = None) -> Any:
         """See `modify`."""
         await self._aget_session()
+        return await awaited(self._modifying(name, make, default), self._arun)
+
+    def _modifying(self, name: str, make: Callable[[Any], Any], default: Any) -> Flow[Any]:
         if self._held.live is None or self._user_changed:
-            await self.asave()
-        return await self._arun(self._modify(name, make, default))
+            yield from self._saving()
+        return (yield self._modify(name, make, default))
 
     def _modify(self, name: str, make: Callable[[Any], Any], default: Any) -> Op[Any]:
         try:
@@ -265,19 +257,22 @@ class SessionStore(AsyncAccess, Identity, SessionBase):
     def flush(self) -> None:
         """Ends the session everywhere, at once. What is set after that makes a new one."""
         self._get_session()
-        if not self._is_nobodys:
-            engine().run(self._held.logout())
-        self._flushed()
-        self._end_former()
+        if not (is_called_by_login() and self._put_aside()):
+            called(self._flush())
 
     async def aflush(self) -> None:
         """See `flush`."""
         await self._aget_session()
+        if not (is_called_by_login() and self._put_aside()):
+            await awaited(self._flush(), self._arun)
+
+    def _flush(self) -> Flow[None]:
+        yield self._end_replaced()
         if not self._is_nobodys:
-            await self._arun(self._held.logout())
+            yield self._held.logout()
         self._flushed()
         if self._former_key is not None:
-            await sync_to_async(self._end_former)()
+            yield self._end_former
 
     @property
     def _is_nobodys(self) -> bool:

@@ -20,6 +20,7 @@ SIGN_IN = (SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY)
 EXPIRY = "_session_expiry"
 #: Private, and not shown: the principal that what is in SIGN_IN was made for.
 _MADE_FOR = "principal"
+_STORED_SIGN_IN = frozenset(f"django:{name}" for name in (*SIGN_IN, _MADE_FOR))
 
 
 def stored_name(name: str) -> str:
@@ -78,11 +79,16 @@ class Values(MutableMapping[str, Any]):
         """Names, no values."""
         return f"Values({list(self)!r})"
 
-    @property
-    def made_for(self) -> str | None:
-        """The principal that the sign-in of Django belongs to."""
-        held = self._private.get(_MADE_FOR)
-        return held if isinstance(held, str) else None
+    def user_of(self, principal: str | None) -> Any:
+        """The id of the user, of a session that was just read. A sign-in of somebody else, or where nobody is signed in any
+        more, is forgotten: another application has signed in, or out, since.
+        """
+        live = self._state.live
+        if live is None or _STORED_SIGN_IN.isdisjoint(live.attributes):
+            return None
+        if principal is None or self._private.get(_MADE_FOR) != principal:
+            self.forget_sign_in()
+        return self.get(SESSION_KEY)
 
     def sign_in(self, principal: str, user_id: str, backend: str, auth_hash: str) -> None:
         self.update(zip(SIGN_IN, (user_id, backend, auth_hash), strict=True))
