@@ -10,9 +10,12 @@ export const HANDLED: symbol = Symbol.for('h3.handled')
 const CACHING = ['vary', 'cache-control', ...CDN_HEADERS]
 
 const EXCHANGE: unique symbol = Symbol('sojourn.exchange')
+const EVENT: unique symbol = Symbol('sojourn.event')
 
 interface Holder {
   [EXCHANGE]?: AnyExchange
+  /** Whose session it is. */
+  [EVENT]?: WebEvent
 }
 
 // The same for all events: a getter made for each would be a hidden class for each, which the collector has to clear.
@@ -29,11 +32,41 @@ const SESSION: PropertyDescriptor & ThisType<Holder> = {
 }
 
 /** With sessions under several cookies the first is `session`; the others are at their own `from`. */
-export function hold({ context }: WebEvent, exchange: AnyExchange): void {
-  if ('session' in context) return
+export function hold(event: WebEvent, exchange: AnyExchange): void {
+  const { context } = event
   const holder: Holder = context
-  holder[EXCHANGE] = exchange
-  Object.defineProperty(holder, 'session', SESSION)
+  if (holder[EVENT] === event) return
+  // The application's own.
+  if (holder[EVENT] === undefined && 'session' in context) return
+  const own = isOfOneEvent(context) && holder[EVENT] === undefined ? holder : branchOff(event)
+  own[EVENT] = event
+  own[EXCHANGE] = exchange
+  Object.defineProperty(own, 'session', SESSION)
+}
+
+/**
+ * Whether h3 has made the context for this event. What `toWebHandler` and `app.request` are given beside the request may
+ * be the same object each time, as Bun's server is: a session must not stay on it for the next one's.
+ */
+function isOfOneEvent(context: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(context)
+  // That of h3's own class, which has none above it.
+  return (
+    typeof prototype === 'object' &&
+    prototype !== null &&
+    prototype !== Object.prototype &&
+    Object.getPrototypeOf(prototype) === null
+  )
+}
+
+/** A context of the event's own, on top of the one that it was given. */
+function branchOff(event: WebEvent): Holder {
+  const own: Holder = Object.create(event.context) as object
+  const { req } = event
+  Object.assign(event, { context: own })
+  // h3 keeps it there too.
+  Object.assign(req, { context: own })
+  return own
 }
 
 /**

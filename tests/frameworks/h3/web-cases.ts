@@ -1,4 +1,4 @@
-import { H3, html, toNodeHandler } from 'h3'
+import { H3, html, toNodeHandler, toWebHandler } from 'h3'
 import { createSessions, memoryEngine, type Sessions, StoreUnavailableError } from 'sojourn'
 import { h3Sessions } from 'sojourn/h3'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -34,6 +34,81 @@ async function site(build: (sessions: Sessions<Data>) => H3): Promise<Site> {
 }
 
 export function webCases(): void {
+  describe('a context that is given to several requests', () => {
+    /** As Bun gives its server to each, and Workers their bindings. */
+    class Server {
+      readonly binding = 'db'
+      address(): string {
+        return 'here'
+      }
+    }
+    const asWho = (cookie: string | undefined, path = '/who') =>
+      new Request(`http://localhost${path}`, cookie === undefined ? {} : { headers: { cookie } })
+
+    function world() {
+      const sessions = createSessions<Data>({ secrets: [SECRET] })
+      const app = new H3().use('/**', h3Sessions(sessions))
+      app.post('/login/:who', async (event) => {
+        await sessions.from(event).login(String(event.context.params?.['who']))
+        return 'ok'
+      })
+      app.get('/who', (event) => ({
+        held: event.context.session.principal ?? null,
+        own: sessions.from(event).principal ?? null,
+        binding: (event.context as { binding?: string }).binding ?? null,
+        address: (event.context as Partial<Server>).address?.() ?? null,
+      }))
+      app.get('/inner', (event) =>
+        app.request(
+          asWho(event.url.searchParams.get('cookie') ?? undefined),
+          undefined,
+          event.context,
+        ),
+      )
+      const signIn = async (who: string) => {
+        const { headers } = await app.request(`/login/${who}`, { method: 'POST' })
+        return String(headers.getSetCookie()[0]?.split(';')[0])
+      }
+      onTestFinished(() => sessions.close())
+      return { app, signIn }
+    }
+
+    it.each<[string, () => object]>([
+      ['an object', () => ({ binding: 'db' })],
+      ['one of a class', () => new Server()],
+      ['one without a prototype', () => Object.assign(Object.create(null), { binding: 'db' })],
+    ])('%s: each request has its own session', async (_, make) => {
+      const { app, signIn } = world()
+      const shared = make()
+      const handle = toWebHandler(app)
+      const [ada, bob] = [await signIn('ada'), await signIn('bob')]
+      const told = async (cookie?: string): Promise<{ held: unknown; address: unknown }> =>
+        (await handle(asWho(cookie), shared as never)).json() as Promise<{
+          held: unknown
+          address: unknown
+        }>
+      expect(await told(ada)).toMatchObject({ held: 'ada', own: 'ada', binding: 'db' })
+      expect(await told(bob)).toMatchObject({ held: 'bob', own: 'bob', binding: 'db' })
+      expect(await told()).toMatchObject({ held: null, own: null, binding: 'db' })
+      const [one, other] = await Promise.all([told(ada), told(bob)])
+      expect([one.held, other.held]).toEqual(['ada', 'bob'])
+      if (shared instanceof Server) expect(one.address).toBe('here')
+      // And nothing of it stays there.
+      expect(Reflect.ownKeys(shared)).not.toContain('session')
+      expect(Object.getOwnPropertySymbols(shared)).toEqual([])
+    })
+
+    it('that of an outer request: the inner one has its own session', async () => {
+      const { app, signIn } = world()
+      const [ada, bob] = [await signIn('ada'), await signIn('bob')]
+      const path = `/inner?cookie=${encodeURIComponent(bob)}`
+      const answer = await (await app.request(asWho(ada, path))).json()
+      expect(answer).toMatchObject({ held: 'bob', own: 'bob' })
+      const nobody = await (await app.request(asWho(ada, '/inner'))).json()
+      expect(nobody).toMatchObject({ held: null, own: null })
+    })
+  })
+
   describe('values and headers of h3', () => {
     it('a session that is returned unread counts as used', async () => {
       const { browser } = await site((sessions) =>
