@@ -11,7 +11,7 @@ import { visitOf } from './request-properties.ts'
 import { CompatSession, type Home, homeOf } from './session.ts'
 import { cookieIn, restoredCookie } from './session-cookie.ts'
 import type { Settings } from './settings.ts'
-import type { SessionData, Store } from './types.ts'
+import type { SessionData } from './types.ts'
 import type { Visit } from './visit.ts'
 
 /** A session as a store gives it: what JSON makes of `req.session`. */
@@ -36,7 +36,7 @@ interface Carrier {
 }
 
 /** `req.sessionStore`: sessions by their public ids, as `req.session.id` gives them. */
-export class CompatStore extends EventEmitter implements Store {
+export class CompatStore extends EventEmitter {
   #given: Settings | undefined
   #isConnected = true
 
