@@ -23,8 +23,7 @@ export type { CompatSecret } from './secrets.ts'
 export type { CompatSession } from './session.ts'
 export type { SessionCookie, SessionCookieOptions } from './session-cookie.ts'
 export type { CompatStore, SessionRecord } from './store.ts'
-// All of it, by `*`: an interface that is exported by its name is none that an application could extend.
-export type * from './types.ts'
+export type { Cookie, Session, SessionData, Store } from './types.ts'
 
 /** Fits `app.use` of Express 4 and 5, and what is called middleware since connect. */
 export interface CompatMiddleware<Data extends object> {
