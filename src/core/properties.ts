@@ -30,11 +30,13 @@ class Properties implements ProxyHandler<object> {
     return typeof name === 'symbol' || name in this.#members
   }
 
-  get(target: object, name: string | symbol): unknown {
+  get(target: object, name: string | symbol, receiver: object): unknown {
     if (!this.#isMember(name)) return this.#state.attributes.draft(String(name))
     const value: unknown = Reflect.get(target, name, target)
-    // Methods reach private fields through the target, not through the proxy.
-    return typeof value === 'function' ? value.bind(target) : value
+    if (typeof value !== 'function') return value
+    // Methods reach private fields through the target, not through the proxy; `hasOwnProperty` and what else every
+    // object has asks for the attributes, which the target has not.
+    return value.bind(Reflect.get(Object.prototype, name) === value ? receiver : target)
   }
 
   has(_: object, name: string | symbol): boolean {
@@ -42,10 +44,13 @@ class Properties implements ProxyHandler<object> {
   }
 
   set(_: object, name: string | symbol, value: unknown): boolean {
-    if (this.#isMember(name)) {
-      throw new AttributeError(String(name), 'is a member of the session; use set() to store it')
+    if (typeof name === 'symbol') {
+      throw new AttributeError(String(name), 'is a symbol; names of attributes are text')
     }
-    this.#state.attributes.set(String(name), value)
+    if (this.#isMember(name)) {
+      throw new AttributeError(name, 'is a member of the session; use set() to store it')
+    }
+    this.#state.attributes.set(name, value)
     return true
   }
 

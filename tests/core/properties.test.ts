@@ -184,6 +184,31 @@ describe('attributes on top of a session', () => {
     expect(JSON.parse(JSON.stringify(both))).toEqual({ cart: [1], x: 1 })
   })
 
+  it('are asked for by hasOwnProperty and propertyIsEnumerable as of any object', async () => {
+    const { both, session } = await topped({ cart: [1] })
+    const asked: object = both
+    // biome-ignore lint/suspicious/noPrototypeBuiltins: what older libraries call
+    const has = (name: string): boolean => asked.hasOwnProperty(name)
+    expect(has('cart')).toBe(true)
+    expect(has('x')).toBe(false)
+    expect(has('commit')).toBe(false)
+    // biome-ignore lint/suspicious/noPrototypeBuiltins: as above
+    expect(asked.propertyIsEnumerable('cart')).toBe(true)
+    expect(asked.valueOf()).toBe(both)
+    expect(session.dirty).toBe(false)
+  })
+
+  it('refuse a symbol, by what it is', async () => {
+    const { both, session } = await topped({})
+    for (const asked of [both, session.data]) {
+      expect(() => Reflect.set(asked, Symbol('mine'), 1)).toThrow(AttributeError)
+      expect(() => Reflect.set(asked, Symbol('mine'), 1)).toThrow(
+        'attribute "Symbol(mine)": is a symbol; names of attributes are text',
+      )
+    }
+    expect(session.dirty).toBe(false)
+  })
+
   it.each(['id', 'get', 'set', 'login', 'principal', 'data', 'toJSON', 'dirty', 'isNew'])(
     'refuse the name %s of a member, with a way out',
     async (name) => {

@@ -1,20 +1,42 @@
 import type { IncomingMessage } from 'node:http'
 import express, { type Request, type RequestHandler } from 'express'
-import type { SessionOptions, Store } from 'express-session'
+import type {
+  SessionOptions,
+  Store,
+  Cookie as TheirCookie,
+  Session as TheirSession,
+  SessionData as TheirSessionData,
+} from 'express-session'
 import { createSessions, type Sessions } from 'sojourn'
 import {
   type CompatMiddleware,
   type CompatOptions,
   type CompatSession,
   type CompatStore,
+  type Cookie,
   compat,
   type MemoryStore,
+  type Session,
   type SessionCookie,
   type SessionCookieOptions,
+  type SessionData,
   type SessionRecord,
+  type Store as SessionStore,
   compat as session,
 } from 'sojourn/express-compat'
 import { describe, expectTypeOf, it } from 'vitest'
+
+declare module 'express-session' {
+  interface SessionData {
+    visitsDeclaredThere: number
+  }
+}
+
+declare module 'sojourn/express-compat' {
+  interface SessionData {
+    visitsDeclaredHere?: string
+  }
+}
 
 interface Data {
   views: number
@@ -121,12 +143,73 @@ describe('what express-session exports beside its function', () => {
 
   it('is there as types', () => {
     expectTypeOf<session.MemoryStore>().toEqualTypeOf<MemoryStore>()
-    expectTypeOf<session.Store>().toEqualTypeOf<CompatStore>()
-    expectTypeOf<session.Session>().toEqualTypeOf<CompatSession>()
-    expectTypeOf<session.Cookie>().toEqualTypeOf<SessionCookie>()
+    expectTypeOf<session.Store>().toEqualTypeOf<SessionStore>()
+    expectTypeOf<session.Session>().toEqualTypeOf<Session>()
+    expectTypeOf<session.SessionData>().toEqualTypeOf<SessionData>()
+    expectTypeOf<session.Cookie>().toEqualTypeOf<Cookie>()
     expectTypeOf<session.CookieOptions>().toEqualTypeOf<SessionCookieOptions>()
     expectTypeOf<session.SessionOptions>().toEqualTypeOf<CompatOptions<Record<string, unknown>>>()
     expectTypeOf<session.SessionOptions<Data>>().toEqualTypeOf<CompatOptions<Data>>()
+  })
+})
+
+describe('code that is typed by express-session', () => {
+  // What `req.session` is by @types/express-session, beside which `sojourn/express` says otherwise in this program.
+  type Theirs = TheirSession & Partial<TheirSessionData>
+  type Ours = session.Session & Partial<session.SessionData>
+
+  it('passes what a request has to what names the types of here, and the other way', () => {
+    expectTypeOf<Theirs>().toExtend<Ours>()
+    expectTypeOf<Ours>().toExtend<Theirs>()
+    expectTypeOf<TheirSessionData>().toExtend<session.SessionData>()
+    expectTypeOf<session.SessionData>().toExtend<TheirSessionData>()
+    expectTypeOf<TheirCookie>().toExtend<session.Cookie>()
+    expectTypeOf<session.Cookie>().toExtend<TheirCookie>()
+    expectTypeOf<Request['sessionStore']>().toExtend<session.Store>()
+    expectTypeOf<session.Store>().toExtend<Store>()
+  })
+
+  it('finds the attributes that the application has declared, there or here', () => {
+    const take = ({ visitsDeclaredHere, visitsDeclaredThere, ...others }: Ours): void => {
+      expectTypeOf(visitsDeclaredThere).toEqualTypeOf<number | undefined>()
+      expectTypeOf(visitsDeclaredHere).toEqualTypeOf<string | undefined>()
+      // @ts-expect-error declared nowhere
+      expectTypeOf(others.declaredNowhere).toBeNever()
+    }
+    expectTypeOf(take).toBeFunction()
+    expectTypeOf<session.SessionData['visitsDeclaredThere']>().toBeNumber()
+    // @ts-expect-error another type
+    expectTypeOf<{ visitsDeclaredThere: string }>().toExtend<Partial<session.SessionData>>()
+  })
+
+  it('may give what a session holds, and a store gives it', () => {
+    const take = (store: session.Store): void => {
+      store.get('id', (error: Error | null, data) => {
+        expectTypeOf(error).toEqualTypeOf<Error | null>()
+        expectTypeOf(data).toEqualTypeOf<session.SessionData | null | undefined>()
+      })
+      store.all?.((_, all) => void Object.values(all ?? {}))
+    }
+    expectTypeOf(take).toBeFunction()
+  })
+
+  it('has callbacks with an error, of any kind', () => {
+    const take = (session: session.Session): void => {
+      expectTypeOf(session.save()).toEqualTypeOf<session.Session>()
+      session.save((error: Error | null) => void error?.message)
+      session.destroy((error) => expectTypeOf(error).toBeUnknown())
+      session.cookie.maxAge = 60_000
+    }
+    expectTypeOf(take).toBeFunction()
+  })
+
+  it('takes what is made here', () => {
+    expectTypeOf<CompatSession>().toExtend<session.Session>()
+    expectTypeOf<SessionCookie>().toExtend<session.Cookie>()
+    expectTypeOf<CompatStore>().toExtend<session.Store>()
+    expectTypeOf<MemoryStore>().toExtend<session.Store>()
+    expectTypeOf<MemoryStore>().toExtend<Store>()
+    expectTypeOf<{ secret: string; store: session.Store }>().toExtend<CompatOptions<Data>>()
   })
 })
 

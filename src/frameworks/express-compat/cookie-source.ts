@@ -46,8 +46,9 @@ export class CookieSource<Source> {
 
   /** Of a new session. */
   make(request: Source): SessionCookie {
-    const cookie = new SessionCookie(this.#optionsFor(request))
-    const { secure, sameSite } = cookie
+    const options = this.#optionsFor(request)
+    const cookie = new SessionCookie(options)
+    const { secure, sameSite } = options
     if (secure !== 'auto' && sameSite !== 'auto') return cookie
     const isSecure = this.#isSecure(request)
     if (secure === 'auto') cookie.secure = isSecure

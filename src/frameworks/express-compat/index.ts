@@ -14,6 +14,7 @@ import { SessionCookie, type SessionCookieOptions } from './session-cookie.ts'
 import type { Settings } from './settings.ts'
 import { endOnce } from './single-end.ts'
 import { CompatStore, type SessionRecord } from './store.ts'
+import type * as types from './types.ts'
 import { Visit } from './visit.ts'
 
 export { MemoryStore } from './memory-store.ts'
@@ -22,6 +23,7 @@ export type { CompatSecret } from './secrets.ts'
 export type { CompatSession } from './session.ts'
 export type { SessionCookie, SessionCookieOptions } from './session-cookie.ts'
 export type { CompatStore, SessionRecord } from './store.ts'
+export type { Cookie, Session, SessionData, Store } from './types.ts'
 
 /** Fits `app.use` of Express 4 and 5, and what is called middleware since connect. */
 export interface CompatMiddleware<Data extends object> {
@@ -61,15 +63,19 @@ export interface Compat {
   readonly MemoryStore: new () => MemoryStore
 }
 
-/** The types by the names that express-session's have, for `import { compat as session }`: `session.SessionOptions`. */
+/**
+ * The types by the names that express-session's have, for `import { compat as session }`: `session.SessionOptions`.
+ * What @types/express-session says a request has fits them, and they fit it.
+ */
 // biome-ignore lint/style/noNamespace: what stands at `session.Store` as a value stands there as a type
 export declare namespace compat {
-  type Cookie = SessionCookie
+  type Cookie = types.Cookie
   type CookieOptions = SessionCookieOptions
   type MemoryStore = InstanceType<Compat['MemoryStore']>
-  type Session = CompatSession
+  type Session = types.Session
+  type SessionData = types.SessionData
   type SessionOptions<Data extends object = Record<string, unknown>> = CompatOptions<Data>
-  type Store = CompatStore
+  type Store = types.Store
 }
 
 export const compat: Compat = Object.assign(middlewareOf, {

@@ -1,4 +1,5 @@
 import { type CookieData, serializeCookie } from './serialize-cookie.ts'
+import type { Cookie } from './types.ts'
 
 export interface SessionCookieOptions {
   /** Milliseconds. The session's idle timeout, and what the cookie's Expires is made of. */
@@ -17,18 +18,21 @@ export interface SessionCookieOptions {
 
 type MaxAge = number | null | false | undefined
 
-/** `req.session.cookie`: what may be changed for one session. */
-export class SessionCookie {
+/**
+ * `req.session.cookie`: what may be changed for one session. Typed as express-session's is, so that code for that one
+ * compiles: `null` and `false` may be set, and are read then, which those types do not say.
+ */
+export class SessionCookie implements Cookie {
   path: string | undefined = '/'
   // By this name, because it is what an object of express-session prints.
   _expires: Date | null | false | undefined = null
   /** What `maxAge` was set to, milliseconds; nothing: the cookie ends with the browser's session. */
-  originalMaxAge: MaxAge = null
+  originalMaxAge: number | null = null
   httpOnly: boolean | undefined = true
   // `declare`: without a value they are not there, and are not printed.
   declare domain?: string | undefined
   declare secure?: boolean | 'auto' | undefined
-  declare sameSite?: boolean | 'lax' | 'strict' | 'none' | 'auto' | undefined
+  declare sameSite?: boolean | 'lax' | 'strict' | 'none' | undefined
   declare partitioned?: boolean | undefined
   declare priority?: string | undefined
 
@@ -39,19 +43,19 @@ export class SessionCookie {
     }
   }
 
-  get expires(): Date | null | false | undefined {
-    return this._expires
+  get expires(): Date | null | undefined {
+    return this._expires as Date | null | undefined
   }
 
   set expires(date: Date | null | false | undefined) {
     this._expires = date
-    this.originalMaxAge = this.maxAge
+    this.originalMaxAge = this.maxAge as number | null
   }
 
   /** Milliseconds that are left. */
-  get maxAge(): MaxAge {
+  get maxAge(): number | undefined {
     const { _expires: expires } = this
-    return expires instanceof Date ? expires.getTime() - Date.now() : expires
+    return expires instanceof Date ? expires.getTime() - Date.now() : (expires as undefined)
   }
 
   set maxAge(age: MaxAge | Date) {
@@ -101,6 +105,6 @@ export function restoredCookie(stored: object): SessionCookie {
   const cookie = new SessionCookie(rest)
   if (typeof expires === 'string') cookie.expires = new Date(expires)
   else cookie.expires = expires as Date | null | undefined
-  cookie.originalMaxAge = originalMaxAge as MaxAge
+  cookie.originalMaxAge = originalMaxAge as number | null
   return cookie
 }

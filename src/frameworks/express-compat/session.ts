@@ -1,5 +1,6 @@
 import { answer, type Callback } from './callback.ts'
 import type { SessionCookie } from './session-cookie.ts'
+import type { Session } from './types.ts'
 
 /** Where a session object is at home: the request that it belongs to, or a store. */
 export interface Home {
@@ -22,7 +23,7 @@ export let homeOf: (session: CompatSession) => Home
  * `req.session`: the attributes are its own properties, and `cookie`. What is set is stored with the
  * response, as JSON has it.
  */
-export class CompatSession {
+export class CompatSession implements Session {
   static {
     homeOf = (session) => session.#home
   }

@@ -11,6 +11,7 @@ import { visitOf } from './request-properties.ts'
 import { CompatSession, type Home, homeOf } from './session.ts'
 import { cookieIn, restoredCookie } from './session-cookie.ts'
 import type { Settings } from './settings.ts'
+import type { SessionData } from './types.ts'
 import type { Visit } from './visit.ts'
 
 /** A session as a store gives it: what JSON makes of `req.session`. */
@@ -18,6 +19,9 @@ export interface SessionRecord {
   cookie: { originalMaxAge?: unknown; expires?: unknown; [name: string]: unknown }
   [attribute: string]: unknown
 }
+
+/** As callbacks are typed there: that a session holds what the application has declared is its own promise. */
+type Declared = SessionRecord & SessionData
 
 type ReplacedGet = (
   id: string,
@@ -77,10 +81,10 @@ export class CompatStore extends EventEmitter {
   }
 
   /** Nothing where there is none. */
-  get(id: string, callback: (error: unknown, session?: SessionRecord | null) => void): void
+  get(id: string, callback: (error: unknown, session?: Declared | null) => void): void
   get(id: string): Promise<SessionRecord | undefined>
-  get(id: string, callback?: (error: unknown, session?: SessionRecord) => void): unknown {
-    return answer(undefined, this.#get(id), callback)
+  get(id: string, callback?: (error: unknown, session?: Declared) => void): unknown {
+    return answer(undefined, this.#get(id) as Promise<Declared | undefined>, callback)
   }
 
   /** Changes one that there is: what has ended does not come back. */
@@ -105,10 +109,10 @@ export class CompatStore extends EventEmitter {
   }
 
   /** All sessions by their ids, those that others have made under the same prefix too. Takes long where there are many. */
-  all(callback: (error: unknown, sessions?: Record<string, SessionRecord>) => void): void
+  all(callback: (error: unknown, sessions?: Record<string, Declared>) => void): void
   all(): Promise<Record<string, SessionRecord>>
-  all(callback?: (error: unknown, sessions?: Record<string, SessionRecord>) => void): unknown {
-    return answer(undefined, this.#all(), callback)
+  all(callback?: (error: unknown, sessions?: Record<string, Declared>) => void): unknown {
+    return answer(undefined, this.#all() as Promise<Record<string, Declared>>, callback)
   }
 
   /** How many `all` would give. */
@@ -126,10 +130,13 @@ export class CompatStore extends EventEmitter {
   }
 
   /** A session object of one that is stored, without a request. */
-  load(id: string, callback: (error: unknown, session?: CompatSession) => void): void
+  load(id: string, callback: (error: unknown, session?: CompatSession & SessionData) => void): void
   load(id: string): Promise<CompatSession | undefined>
-  load(id: string, callback?: (error: unknown, session?: CompatSession) => void): unknown {
-    const load = async (): Promise<CompatSession | undefined> => {
+  load(
+    id: string,
+    callback?: (error: unknown, session?: CompatSession & SessionData) => void,
+  ): unknown {
+    const load = async (): Promise<(CompatSession & SessionData) | undefined> => {
       const sessionID = this.#known(id)
       const record = await this.#get(sessionID)
       return record && this.createSession({ sessionID, sessionStore: this }, record)
@@ -150,11 +157,11 @@ export class CompatStore extends EventEmitter {
   }
 
   /** Makes a session object of what `get` gives, and `request.session` of it. */
-  createSession(request: object, record: SessionRecord): CompatSession {
+  createSession(request: object, record: SessionRecord | SessionData): CompatSession & SessionData {
     const { cookie: stored, ...data } = record
     const cookie = restoredCookie(stored)
     const visit = visitOf(request)
-    if (visit !== undefined) return visit.replace(data, cookie)
+    if (visit !== undefined) return visit.replace(data, cookie) as CompatSession & SessionData
     const carrier = request as Carrier
     const session = new CompatSession(
       new StoreHome(this, carrier, (operation, error) =>
@@ -166,7 +173,7 @@ export class CompatStore extends EventEmitter {
       if (!(name in session)) (session as unknown as Record<string, unknown>)[name] = value
     }
     carrier.session = session
-    return session
+    return session as CompatSession & SessionData
   }
 
   async #get(id: string): Promise<SessionRecord | undefined> {

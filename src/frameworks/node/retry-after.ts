@@ -65,5 +65,7 @@ export function withRetry(response: Response): Response {
 }
 
 function add(response: Target): void {
+  // Handshakes are given `{}` in place of a response.
+  if (typeof response.hasHeader !== 'function') return
   if (!response.hasHeader(NAME)) response.setHeader(NAME, RETRY_AFTER)
 }
