@@ -225,6 +225,10 @@ export class Visit implements ResponseExchange, Home {
     return this.#visited.exchange.failed
   }
 
+  get outOfOrder(): boolean {
+    return this.#visited.exchange.outOfOrder
+  }
+
   commit(): Promise<void> {
     // Whoever has asked for that is told how it went.
     if (this.#queue.isBusy) return this.#queue.idle()

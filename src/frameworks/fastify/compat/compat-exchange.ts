@@ -185,6 +185,10 @@ export class CompatExchange implements ResponseExchange {
     return this.#exchange.failed
   }
 
+  get outOfOrder(): boolean {
+    return this.#exchange.outOfOrder
+  }
+
   get dirty(): boolean {
     try {
       this.#decide()
