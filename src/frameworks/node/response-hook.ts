@@ -38,9 +38,12 @@ export type ResponseExchange = Pick<
   | 'release'
   | 'abandon'
   | 'afterResponse'
-> &
-  // Of those alone that leave the cookie to their sessions.
-  Partial<Pick<AnyExchange, 'place'>>
+> & {
+  /** Of those alone whose cookie is known before there is an answer. */
+  readonly place?: string | undefined
+  /** The exchange of the sessions, where it is another object. */
+  readonly beneath?: object
+}
 
 /** Told of failures when nobody can be answered any more. */
 interface Reporter {
@@ -144,9 +147,11 @@ class ResponseHook {
 
   join(exchange: ResponseExchange, reporter: Reporter): void {
     const { place } = exchange
-    const isTaken =
-      place === this.#exchange.place || this.#others?.some((other) => other.place === place)
-    if (place !== undefined && isTaken && reporter !== this.#reporter) warnSameCookie(place)
+    if (place !== undefined && reporter !== this.#reporter) {
+      const first = [this.#exchange, ...(this.#others ?? [])].find((each) => each.place === place)
+      if (first !== undefined)
+        warnSameCookie(place, first.beneath ?? first, exchange.beneath ?? exchange)
+    }
     ;(this.#others ??= []).push(exchange)
   }
 
