@@ -16,11 +16,11 @@ const NAME = 'Retry-After'
  */
 export function sayRetry(response: ServerResponse, error: unknown): void {
   if (!isOutOfOrder(error) || response.headersSent) return
-  const writeHead = response.writeHead as (...args: unknown[]) => ServerResponse
+  const { writeHead } = response as unknown as { writeHead: (...args: unknown[]) => ServerResponse }
   response.writeHead = function (this: ServerResponse, ...args: unknown[]) {
     if (!this.headersSent) addRetry(this, args[0])
     return writeHead.apply(this, args)
-  } as ServerResponse['writeHead']
+  }
 }
 
 /** `sayRetry`, and then `next`. */
