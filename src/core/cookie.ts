@@ -73,6 +73,11 @@ const ANY_PREFIX = /^__(?:Host|Secure)-/i
 const EQUALS = 61
 const SAME_SITE = { lax: 'Lax', strict: 'Strict', none: 'None' } as const
 
+/** Of a Set-Cookie header: with the name it says in which place a browser keeps the cookie. */
+export function scopeOf(path: string, domain: string | undefined): string {
+  return `; Path=${path}${domain ? `; Domain=${domain}` : ''}`
+}
+
 /** How the session cookie is named, read, set and cleared. */
 export class CookiePolicy implements CookieReader {
   readonly persistent: boolean
@@ -118,7 +123,7 @@ export class CookiePolicy implements CookieReader {
     checkName(name, secure !== false, path, domain)
     this.persistent = persistent
     this.#form = (options as { [TOKEN_FORM]?: TokenForm })[TOKEN_FORM] ?? PLAIN
-    const scope = `; Path=${path}${domain === undefined ? '' : `; Domain=${domain}`}; HttpOnly`
+    const scope = `${scopeOf(path, domain)}; HttpOnly`
     const site = `; SameSite=${SAME_SITE[sameSite]}`
     const usual = secure === false ? '' : `; Secure${partitioned ? '; Partitioned' : ''}`
     this.#usual = { name, suffix: scope + site + usual }

@@ -6,6 +6,8 @@
 
 /** Seconds after which it is worth to try again while the store is out of order: the same in all languages. */
 export const RETRY_AFTER = '1'
+/** The status of what passes by itself. */
+export const OUT_OF_ORDER = 503
 
 const MARK = Symbol.for('sojourn.error')
 
@@ -41,7 +43,7 @@ export class SojournError extends Error {
 
   /** Of the answer, as Express', Koa's and Fastify's own error handlers send them. Absent where there are none. */
   get headers(): Readonly<Record<string, string>> | undefined {
-    return this.status === 503 ? { 'Retry-After': RETRY_AFTER } : undefined
+    return this.status === OUT_OF_ORDER ? { 'Retry-After': RETRY_AFTER } : undefined
   }
 
   /** For logs that are JSON: without it an error there is `{}`, or its fields and no message. */
@@ -53,6 +55,11 @@ export class SojournError extends Error {
 /** Recognises an error of ours even when the package is installed twice. */
 export function isSojournError(error: unknown): error is SojournError {
   return typeof error === 'object' && error !== null && MARK in error
+}
+
+/** Whether it passes by itself: then the same request may do a second later. */
+export function isOutOfOrder(error: unknown): boolean {
+  return isSojournError(error) && error.status === OUT_OF_ORDER
 }
 
 /** An option is missing, unknown or out of range. Thrown by `createSessions`, before any I/O. */

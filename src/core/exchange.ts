@@ -236,6 +236,11 @@ export class Exchange<Data extends object> {
     return this.#state.failed
   }
 
+  /** Whether one has failed because the store is out of order: another second the same may do. */
+  get outOfOrder(): boolean {
+    return this.#state.outOfOrder
+  }
+
   /** The session with its attributes as plain properties, made anew at each call. */
   withProperties(): object {
     return asProperties(this.session, this.#state)

@@ -5,6 +5,7 @@ import { Ending } from './ending.ts'
 import type { SessionId, Stamp, Trail } from './engine.ts'
 import {
   HeadersSentError,
+  isOutOfOrder,
   NotSignedInError,
   SessionEndedError,
   type StoreUnavailableError,
@@ -81,6 +82,8 @@ export class SessionState {
   abandoned = false
   /** A commit has failed, and whoever asked for it has been told. */
   failed = false
+  /** It failed because the store is out of order, and not for what was to be stored. */
+  outOfOrder = false
   /** The application has asked for something of it. */
   used = false
   /** Set when no commit comes any more: changes are stored by themselves. */
@@ -275,7 +278,7 @@ export class SessionState {
         await this.#commit()
       } catch (error) {
         // Whatever it was, such as a value that throws when it is read.
-        this.failed = true
+        this.#fail(error)
         throw error
       }
     })
@@ -364,7 +367,7 @@ export class SessionState {
           this.#end(delta, 'ended')
           throw error
         }
-        this.#giveBack()
+        this.#giveBack(error)
         this.#ending?.follow(before)
         throw error
       }
@@ -546,7 +549,7 @@ export class SessionState {
       live = await this.#create(applyDelta(NOTHING, delta), pending)
       if (live === undefined) return await this.#join(this.reserve(), delta)
     } catch (error) {
-      this.#giveBack()
+      this.#giveBack(error)
       throw error
     }
     this.#pending = saidSince(pending, this.#pending)
@@ -571,12 +574,13 @@ export class SessionState {
   async #renew(live: Live): Promise<void> {
     if (this.dirty) return this.#store(live, 'forward')
     // Nobody has asked for it: that it fails is no reason to refuse the request.
-    const { failed } = this
+    const { failed, outOfOrder } = this
     try {
       await this.#store(live, 'forward')
     } catch (error) {
       this.rotationDue = false
       this.failed = failed
+      this.outOfOrder = outOfOrder
       this.#events.emit('error', { operation: 'rotate', error })
     }
   }
@@ -654,7 +658,7 @@ export class SessionState {
       const change = { delta, lifetime, changeMeta: noted, unknown, rebase }
       written = await this.repository.store(live, change, moved)
     } catch (error) {
-      this.#giveBack()
+      this.#giveBack(error)
       throw error
     }
     if (written.status === 'ended') return this.#end(delta, written.reason)
@@ -703,9 +707,14 @@ export class SessionState {
   }
 
   /** A commit has failed, and whoever asked for it is told: its changes are pending again. */
-  #giveBack(): void {
+  #giveBack(error: unknown): void {
     this.#attributes.giveBack()
+    this.#fail(error)
+  }
+
+  #fail(error: unknown): void {
     this.failed = true
+    this.outOfOrder ||= isOutOfOrder(error)
   }
 
   #needHeaders(operation: string): void {

@@ -80,7 +80,7 @@ const NETWORK: Readonly<Record<string, string>> = {
   ECONNRESET: ENDS,
   EPIPE: ENDS,
   NO_TLS:
-    'it takes the connection and does not answer TLS: use redis:// (or leave redis.tls out) where the port speaks none',
+    'it takes the connection and does not answer TLS: use redis:// (or leave redis.tls out) where the port speaks none; else look whether the server hangs',
   NO_HELLO:
     'it takes the connection and does not answer: use rediss:// where the port speaks TLS; else look whether the server hangs',
   EPROTO: 'TLS failed: does the port speak TLS?',

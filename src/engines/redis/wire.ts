@@ -95,7 +95,9 @@ export class Wire {
   get silence(): Error | undefined {
     if (this.#socket === undefined || this.#socket.connecting || this.#isIntroduced)
       return undefined
-    if (this.#target.tls === undefined) return silent('NO_HELLO')
+    const { tls, address } = this.#target
+    // By a file's name there is no TLS to be had.
+    if (tls === undefined) return silent('path' in address ? 'SILENT' : 'NO_HELLO')
     return silent(this.#isSecured ? 'SILENT' : 'NO_TLS')
   }
 

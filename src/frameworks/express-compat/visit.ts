@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { scopeOf } from '../../core/cookie.ts'
 import type { Exchange, SetCookies } from '../../core/exchange.ts'
 import type { ResponseExchange } from '../node/response-hook.ts'
 import { attributeNames, clear, show, showNews, valuesOf } from './attribute-copies.ts'
@@ -223,6 +224,23 @@ export class Visit implements ResponseExchange, Home {
 
   get failed(): boolean {
     return this.#visited.exchange.failed
+  }
+
+  /** As `Exchange.place`: that of a new session's cookie. */
+  get place(): string | undefined {
+    const { name, cookies } = this.#settings
+    // A function of the request's is the application's own, and may be called for sessions only.
+    if (cookies.fixed === undefined) return undefined
+    const { path, domain } = cookies.fixed
+    return name + scopeOf(path || '/', domain)
+  }
+
+  get beneath(): object {
+    return this.#visited.exchange
+  }
+
+  get outOfOrder(): boolean {
+    return this.#visited.exchange.outOfOrder
   }
 
   commit(): Promise<void> {

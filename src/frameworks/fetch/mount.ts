@@ -1,7 +1,8 @@
+import { isOutOfOrder } from '../../core/errors.ts'
 import type { SetCookies } from '../../core/exchange.ts'
 import { type Arrivals, arrive, type MountOptions } from '../node/mount.ts'
 import type { AnyExchange } from '../node/response-hook.ts'
-import { isOutOfOrder, withRetry } from '../node/retry-after.ts'
+import { withRetry } from '../node/retry-after.ts'
 import { followedBody } from './body.ts'
 import { addSessionHeaders } from './headers.ts'
 import type { FetchFacts } from './request-facts.ts'
@@ -121,7 +122,7 @@ export class FetchMount<Opened extends AnyExchange, Source extends object> {
     const cookie = exchange.sendHeaders()
     let result = response
     if (takesHeaders(response)) {
-      if (exchange.failed) result = withRetry(response)
+      if (exchange.outOfOrder) result = withRetry(response)
       const isFollowed = exchange.lasting && !facts.bodiless
       // Objects by `session.data` or the signal are in the application's hands: only then is it worth
       // a stream around the body, which costs as much as the rest of a request and ends fast paths.

@@ -10,6 +10,12 @@ export interface WebEvent {
     readonly errHeaders: Headers
   }
   readonly context: object
+  /** Its configuration may be frozen. */
+  readonly app?: { readonly config: ErrorConfig } | undefined
+}
+
+export interface ErrorConfig {
+  onError?: ((error: never, event: never) => unknown) | undefined
 }
 
 /** What is used of an event of h3 1. */

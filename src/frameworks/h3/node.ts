@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isSojournError } from '../../core/errors.ts'
+import { isOutOfOrder, isSojournError, OUT_OF_ORDER } from '../../core/errors.ts'
 import type { ExchangeRequest } from '../../core/exchange.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { FetchMount } from '../fetch/mount.ts'
@@ -8,7 +8,7 @@ import { removeBodyHeaders, withSessionHeaders } from '../node/headers.ts'
 import { arrive, type MountOptions } from '../node/mount.ts'
 import { NodeRequest } from '../node/request.ts'
 import { type AnyExchange, commitUnderWay, hookResponse } from '../node/response-hook.ts'
-import { sayRetry } from '../node/retry-after.ts'
+import { addRetry, sayRetry } from '../node/retry-after.ts'
 import type { NodeEvent } from './events.ts'
 
 export interface NodeMountOptions extends MountOptions<NodeEvent>, ConnectionOptions {
@@ -89,7 +89,9 @@ export class NodeMount<Data extends object> {
     try {
       return await arrive<AnyExchange, NodeEvent>(this.#sessions, this.#options, event, facts)
     } catch (error) {
-      sayRetry(event.node.res, error)
+      const { req, res } = event.node
+      if (!isInner(req)) sayRetry(res, error)
+      else if (isOutOfOrder(error)) addRetry(res, OUT_OF_ORDER)
       throw asCause(error)
     }
   }
@@ -213,7 +215,8 @@ function unhandle(event: NodeEvent): void {
 function takeBack(event: NodeEvent, response: InnerResponse, error: unknown): void {
   unhandle(event)
   removeBodyHeaders(response)
-  sayRetry(response, error)
+  // Nothing writes the head of such a response.
+  if (isOutOfOrder(error)) addRetry(response, OUT_OF_ORDER)
   const state = { headersSent: false, writableEnded: false, writableFinished: false }
   Object.assign(response, state, { _data: undefined })
   response.statusCode = isSojournError(error) ? error.status : 500

@@ -1,4 +1,4 @@
-import { isSojournError } from '../../core/errors.ts'
+import { isOutOfOrder, isSojournError } from '../../core/errors.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { addSessionHeaders } from '../fetch/headers.ts'
 import { FetchMount } from '../fetch/mount.ts'
@@ -8,8 +8,9 @@ import { removeBodyHeaders } from '../node/body-headers.ts'
 import type { ConnectionOptions } from '../node/connection.ts'
 import type { MountOptions } from '../node/mount.ts'
 import type { AnyExchange } from '../node/response-hook.ts'
-import { addRetryIn, sayRetryIn } from '../node/retry-after.ts'
+import { addRetryIn } from '../node/retry-after.ts'
 import type { WebEvent } from './events.ts'
+import { retried, sayRetry } from './retry.ts'
 import { addToPrepared, HANDLED, hold, isThenable, mayStream, withPrepared } from './values.ts'
 
 export interface WebMountOptions extends MountOptions<WebEvent>, ConnectionOptions {
@@ -92,7 +93,7 @@ export class WebMount<Data extends object> {
     }
     addToPrepared(event, value, (headers) => {
       this.#mount.addHeaders(exchange, headers)
-      if (exchange.failed) addRetryIn(headers, event.res.status)
+      if (exchange.outOfOrder) addRetryIn(headers, event.res.status)
     })
     this.#mount.handOver(exchange, facts)
     if (facts.bodiless || !mayStream(value)) exchange.release()
@@ -111,6 +112,9 @@ export class WebMount<Data extends object> {
     }
     try {
       await this.#mount.settle(exchange, facts)
+    } catch (failure) {
+      sayRetry(event, failure)
+      throw failure
     } finally {
       this.#leave(event, facts, exchange)
     }
@@ -132,9 +136,10 @@ export class WebMount<Data extends object> {
   }
 
   #answerFor(error: unknown, event: WebEvent): unknown {
-    // h3 takes the one headers or the other.
-    for (const headers of [event.res.headers, event.res.errHeaders]) sayRetryIn(headers, error)
-    if (this.#onError === undefined) throw error
+    if (this.#onError === undefined) {
+      sayRetry(event, error)
+      throw error
+    }
     const { res } = event
     removeBodyHeaders({
       hasHeader: (name) => res.headers.has(name),
@@ -143,7 +148,8 @@ export class WebMount<Data extends object> {
     })
     res.status = isSojournError(error) ? error.status : 500
     res.statusText = undefined
-    return this.#onError(error, event)
+    const answer = this.#onError(error, event)
+    return isOutOfOrder(error) ? retried(answer, event, error) : answer
   }
 
   /** The answer is that of h3's own error handling, which takes the one headers or the other. */

@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import { isSojournError } from '../../core/errors.ts'
+import { isOutOfOrder, isSojournError, RETRY_AFTER } from '../../core/errors.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { FetchMount } from '../fetch/mount.ts'
@@ -7,7 +7,7 @@ import { RequestFacts } from '../fetch/request-facts.ts'
 import { discard, takesHeaders } from '../fetch/response.ts'
 import { removeBodyHeaders } from '../node/body-headers.ts'
 import { checkOptions, type MountOptions } from '../node/mount.ts'
-import { sayRetryIn } from '../node/retry-after.ts'
+import { withRetry } from '../node/retry-after.ts'
 
 export interface HonoSessionsOptions extends MountOptions<Request> {
   /**
@@ -47,7 +47,7 @@ export function honoSessions<Data extends object>(
     try {
       exchange = opened instanceof Promise ? await opened : opened
     } catch (error) {
-      sayRetryIn(c.res.headers, error)
+      sayRetry(c, error)
       throw error
     }
     if (exchange === undefined) {
@@ -94,11 +94,31 @@ function refuse(c: Context, error: unknown): void {
   headers.delete('set-cookie')
   for (const [name, value] of res.headers) if (name !== 'set-cookie') headers.set(name, value)
   for (const cookie of res.headers.getSetCookie()) headers.append('Set-Cookie', cookie)
-  sayRetryIn(headers, error)
+  sayRetry(c, error)
   removeBodyHeaders({
     hasHeader: (name) => headers.has(name),
     removeHeader: (name) => headers.delete(name),
     setHeader: (name, value) => headers.set(name, value),
   })
   c.status((isSojournError(error) ? error.status : 500) as 500)
+}
+
+/**
+ * What answers for the error gets the header, if it is a 503 and says no time of its own. Hono would put a header of
+ * `c.res` in the place of that.
+ */
+function sayRetry(c: Context, error: unknown): void {
+  if (!isOutOfOrder(error)) return
+  // Where no other handler is, Hono hands out what `app.onError` makes as it is.
+  // `matchedRoutes` of hono/route would be the one thing of Hono that is imported when this runs.
+  // oxlint-disable-next-line typescript/no-deprecated
+  if (c.req.matchedRoutes.length === 1) return c.header('Retry-After', RETRY_AFTER)
+  const usual: object = Object.getPrototypeOf(c)
+  Object.defineProperty(c, 'res', {
+    configurable: true,
+    get: () => Reflect.get(usual, 'res', c) as Response,
+    set: (response: Response | undefined) => {
+      Reflect.set(usual, 'res', response && withRetry(response), c)
+    },
+  })
 }

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
-import { isSojournError } from '../../core/errors.ts'
+import { isOutOfOrder, isSojournError } from '../../core/errors.ts'
 import type { Exchange } from '../../core/exchange.ts'
 import { hasReason, headersSentError, lockHead } from './head-lock.ts'
 import {
@@ -32,14 +32,18 @@ export type ResponseExchange = Pick<
   | 'accessed'
   | 'dirty'
   | 'failed'
+  | 'outOfOrder'
   | 'commit'
   | 'sendHeaders'
   | 'release'
   | 'abandon'
   | 'afterResponse'
-> &
-  // Of those alone that leave the cookie to their sessions.
-  Partial<Pick<AnyExchange, 'place'>>
+> & {
+  /** Of those alone whose cookie is known before there is an answer. */
+  readonly place?: string | undefined
+  /** The exchange of the sessions, where it is another object. */
+  readonly beneath?: object
+}
 
 /** Told of failures when nobody can be answered any more. */
 interface Reporter {
@@ -117,6 +121,8 @@ class ResponseHook {
   #headWritten = false
   /** The commit failed before the head was out: what counts now is what the error handler says. */
   #refused = false
+  /** For which reason it was refused. */
+  #refusal: unknown
   /** After a refusal: whether `write` is the error handler's. */
   #mayWrite = false
   #answered = false
@@ -141,9 +147,11 @@ class ResponseHook {
 
   join(exchange: ResponseExchange, reporter: Reporter): void {
     const { place } = exchange
-    const isTaken =
-      place === this.#exchange.place || this.#others?.some((other) => other.place === place)
-    if (place !== undefined && isTaken && reporter !== this.#reporter) warnSameCookie(place)
+    if (place !== undefined && reporter !== this.#reporter) {
+      const first = [this.#exchange, ...(this.#others ?? [])].find((each) => each.place === place)
+      if (first !== undefined)
+        warnSameCookie(place, first.beneath ?? first, exchange.beneath ?? exchange)
+    }
     ;(this.#others ??= []).push(exchange)
   }
 
@@ -204,7 +212,7 @@ class ResponseHook {
 
   #withHeaders(args: Args): Args {
     this.#headWritten = true
-    if (this.#refused || this.#isFailed) addRetry(this.#response, args[0])
+    if (this.#isOutOfOrder) addRetry(this.#response, args[0])
     const rest = this.#withHeadersOf(this.#exchange, args)
     return this.#others === undefined
       ? rest
@@ -265,6 +273,13 @@ class ResponseHook {
     return this.#exchange.failed || this.#others?.some(({ failed }) => failed) === true
   }
 
+  /** Then a 503 is for that, whoever answers with it. */
+  get #isOutOfOrder(): boolean {
+    const { outOfOrder } = this.#exchange
+    if (outOfOrder || isOutOfOrder(this.#refusal)) return true
+    return this.#others?.some((other) => other.outOfOrder) === true
+  }
+
   /** More than once where a handler goes on changing the session after `end`. */
   async #settle(): Promise<void> {
     for (let round = 1; round <= MOST_ROUNDS; round++) {
@@ -308,6 +323,7 @@ class ResponseHook {
     // The error handler finds what was set, as it would have without us.
     if (head !== undefined) mergeHeadArguments(response, head[1])
     this.#refused = true
+    this.#refusal = error
     for (const source of this.#sources ?? []) leave(source, response)
     // A refused writer that waits must not be woken by the error's answer. Where a compression below us
     // has replaced `on`, the listeners here are its own.

@@ -1,42 +1,37 @@
 /** `Retry-After` (RFC 9110, section 10.2.3) on answers that say that the store is out of order. */
-import { isSojournError, RETRY_AFTER } from '../../core/errors.ts'
+import type { ServerResponse } from 'node:http'
+import { isOutOfOrder, OUT_OF_ORDER, RETRY_AFTER } from '../../core/errors.ts'
 
 /** What of a response is needed: Node's, or another by the same names. */
 interface Target {
-  readonly headersSent?: boolean
   hasHeader(name: string): boolean
   setHeader(name: string, value: string): unknown
 }
 
 const NAME = 'Retry-After'
-const OUT_OF_ORDER = 503
-
-export function isOutOfOrder(error: unknown): boolean {
-  return isSojournError(error) && error.status === OUT_OF_ORDER
-}
 
 /**
- * Before an error handler answers for `error`, whichever it is. It may leave the header out: with another status it
- * means nothing.
+ * Before an error handler answers for `error`, whichever it is: its answer has the header if it is a 503, and says no
+ * time of its own. With another status, as that of a redirect, it would mean something else.
  */
-export function sayRetry(response: Target, error: unknown): void {
-  if (isOutOfOrder(error) && response.headersSent !== true) add(response)
+export function sayRetry(response: ServerResponse, error: unknown): void {
+  if (!isOutOfOrder(error) || response.headersSent) return
+  const { writeHead } = response as unknown as { writeHead: (...args: unknown[]) => ServerResponse }
+  response.writeHead = function (this: ServerResponse, ...args: unknown[]) {
+    if (!this.headersSent) addRetry(this, args[0])
+    return writeHead.apply(this, args)
+  }
 }
 
 /** `sayRetry`, and then `next`. */
 export function retryOf(
-  response: Target,
+  response: ServerResponse,
   next: (error: unknown) => void,
 ): (error: unknown) => void {
   return (error) => {
     sayRetry(response, error)
     next(error)
   }
-}
-
-/** `sayRetry` for web standard headers. */
-export function sayRetryIn(headers: Headers, error: unknown): void {
-  if (isOutOfOrder(error)) addRetryIn(headers, OUT_OF_ORDER)
 }
 
 /** For the head of an answer of which it is known that the session could not be stored. */

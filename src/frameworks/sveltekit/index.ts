@@ -32,7 +32,8 @@ export interface SvelteKitEvent {
 export interface SvelteKitSessionsOptions extends MountOptions<SvelteKitEvent> {
   /**
    * Answers when the session could not be loaded or stored: by a `Response`, or by throwing SvelteKit's
-   * `error(503)`. Without it the error is thrown on, which SvelteKit answers with status 500.
+   * `error(503)`. Without it the error is thrown on, which SvelteKit answers with status 500. A `Response` with status
+   * 503 gets `Retry-After`; what is thrown does not: SvelteKit makes the answer after that, and takes no header along.
    */
   readonly onError?: (error: unknown, event: SvelteKitEvent) => Response | Promise<Response>
 }

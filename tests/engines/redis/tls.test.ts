@@ -73,8 +73,16 @@ describe.skipIf(!usable)('S29 TLS', async () => {
     )
     for (const [server, scheme, advice] of [
       [secure, 'rediss', /does not answer: look whether the server hangs \(SILENT\)$/],
-      [plain, 'rediss', /does not answer TLS: use redis:\/\/.*\(NO_TLS\)$/],
-      [plain, 'redis', /does not answer: use rediss:\/\/.*\(NO_HELLO\)$/],
+      [
+        plain,
+        'rediss',
+        /does not answer TLS: use redis:\/\/.*; else look whether the server hangs \(NO_TLS\)$/,
+      ],
+      [
+        plain,
+        'redis',
+        /does not answer: use rediss:\/\/.*; else look whether the server hangs \(NO_HELLO\)$/,
+      ],
     ] as const) {
       if (!server.listening) await once(server, 'listening')
       const { port } = server.address() as AddressInfo
@@ -85,6 +93,18 @@ describe.skipIf(!usable)('S29 TLS', async () => {
     }
     plain.close()
     secure.close()
+  })
+
+  it('speaks of no TLS where a socket file takes connections and says nothing', async () => {
+    const path = join(folder, 'silent.sock')
+    const silent = createServer(() => undefined).listen(path)
+    await once(silent, 'listening')
+    const engine = redisEngine({ redis: path })
+    expect((await failure(engine.ready())).message).toMatch(
+      /does not answer: look whether the server hangs \(SILENT\)$/,
+    )
+    await engine.close()
+    silent.close()
   })
 
   it.each([

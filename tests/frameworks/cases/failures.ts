@@ -2,8 +2,11 @@ import { Readable } from 'node:stream'
 import { StoreUnavailableError } from 'sojourn'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { type Adapter, type Behaviour, unstorable } from '../support/adapter.ts'
-import { open } from '../support/world.ts'
+import { type Adapter, type AppOptions, type Behaviour, unstorable } from '../support/adapter.ts'
+import type { Answer } from '../support/http-client.ts'
+import { open, type World } from '../support/world.ts'
+
+type OnError = NonNullable<AppOptions['onError']>
 
 /** Values that cannot be stored, and what the error handler is told. */
 const refused: readonly {
@@ -234,6 +237,64 @@ export function failureCases(adapter: Adapter): void {
       expect(other.headers['retry-after']).toBeUndefined()
       world.engine.failure = undefined
       expect((await browser.get('/read')).text).toBe('n is undefined')
+    })
+  })
+
+  describe('Retry-After is for a 503 of a store that is away', () => {
+    const failing: Record<string, (world: World) => Promise<Answer>> = {
+      'when the request comes': async (world) => {
+        const browser = world.browser()
+        await browser.get('/text')
+        world.engine.failure = new StoreUnavailableError('gone', false)
+        return browser.get('/text')
+      },
+      'when it is to be stored': (world) => {
+        world.engine.failure = new StoreUnavailableError('gone', true)
+        return world.browser().get('/text')
+      },
+    }
+    describe.each(Object.entries(failing))('%s', (_, fail) => {
+      it('and leaves the time that the application says', async () => {
+        const onError: OnError = (_error, { reply }) => {
+          reply.header('Retry-After', '30')
+          return reply.text('sorry', 503)
+        }
+        const world = await open(adapter, changing('fits'), { onError })
+        const answer = await fail(world)
+        expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '30' } })
+      })
+
+      it('and not for another answer', async () => {
+        const onError: OnError = (_error, { reply }) => reply.redirect('/maintenance')
+        const world = await open(adapter, changing('fits'), { onError })
+        const answer = await fail(world)
+        expect(answer).toMatchObject({ status: 302, headers: { location: '/maintenance' } })
+        expect(answer.headers['retry-after']).toBeUndefined()
+      })
+    })
+
+    it.each(refused)('and not for what is $name', async ({ value }) => {
+      const onError: OnError = (_error, { reply }) => reply.text('sorry', 503)
+      const world = await open(adapter, changing(value), { ...options, onError })
+      const answer = await world.browser().get('/text')
+      expect(answer).toMatchObject({ status: 503, text: 'sorry' })
+      expect(answer.headers['retry-after']).toBeUndefined()
+    })
+
+    it.skipIf(adapter.plain)('and not for that where the handler answers by itself', async () => {
+      const world = await open(
+        adapter,
+        {
+          '/own': async ({ session, reply }) => {
+            session.set('any', 'x'.repeat(5_000))
+            await session.commit().catch(() => reply.text('too much', 503))
+          },
+        },
+        options,
+      )
+      const answer = await world.browser().get('/own')
+      expect(answer).toMatchObject({ status: 503, text: 'too much' })
+      expect(answer.headers['retry-after']).toBeUndefined()
     })
   })
 

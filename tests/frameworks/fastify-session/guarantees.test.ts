@@ -493,6 +493,71 @@ describe('how long a session lives', () => {
   })
 })
 
+describe('an age that is none', () => {
+  const ages: Readonly<Record<string, (cookie: FastifySessionObject['cookie']) => void>> = {
+    undefined: (cookie) => {
+      cookie.maxAge = undefined
+    },
+    null: (cookie) => {
+      cookie.maxAge = null
+    },
+    nan: (cookie) => {
+      cookie.maxAge = Number.NaN
+    },
+    text: (cookie) => {
+      cookie.maxAge = 'soon' as never
+    },
+    infinite: (cookie) => {
+      cookie.maxAge = Number.POSITIVE_INFINITY
+    },
+    original: (cookie) => {
+      cookie.originalMaxAge = 'soon' as never
+    },
+    date: (cookie) => {
+      cookie.expires = new Date(Number.NaN)
+    },
+  }
+  const build: Build = (app) => {
+    counting(app)
+    app.get('/age', ({ session }) => ({ age: session.cookie.originalMaxAge }))
+    for (const [name, assign] of Object.entries(ages)) {
+      app.get(`/${name}`, ({ session }) => {
+        assign(session.cookie)
+        session.n = 100
+        return 'assigned'
+      })
+    }
+  }
+
+  for (const maxAge of [undefined, 3_600_000]) {
+    it.each(['undefined', 'null'])(
+      `%s: until the browser ends, instead of ${maxAge}`,
+      async (name) => {
+        const { browser } = await site(build, { cookie: { secure: false, maxAge } })
+        await browser.get('/count')
+        const answer = await browser.get(`/${name}`)
+        expect(answer).toMatchObject({ status: 200, text: 'assigned' })
+        expect(answer.cookies).toHaveLength(1)
+        expect(answer.cookies.join()).not.toMatch(/Expires|Max-Age/)
+        expect((await browser.get('/age')).text).toBe('{"age":null}')
+        expect((await browser.get('/look')).text).toBe('100')
+      },
+    )
+
+    it.each(['nan', 'text', 'infinite', 'original', 'date'])(
+      `%s is refused, and nothing is stored, where the usual one is ${maxAge}`,
+      async (name) => {
+        const { browser } = await site(build, { cookie: { secure: false, maxAge }, rolling: false })
+        await browser.get('/count')
+        const answer = await browser.get(`/${name}`)
+        expect(answer).toMatchObject({ status: 500, cookies: [] })
+        expect(answer.text).toMatch(/ERR_SOJOURN_OPTION.*session\.cookie\.(maxAge|expires)/)
+        expect((await browser.get('/look')).text).toBe('1')
+      },
+    )
+  }
+})
+
 describe('cost', () => {
   it('a session that is looked at and not changed is not written, in any mode', async () => {
     for (const rolling of [true, false]) {

@@ -38,7 +38,9 @@ export const h3v1Adapter: NodeAdapter = {
         const thrown = error.cause ?? error
         errors.push(thrown)
         const call = callOf(event, sessions)
-        if (onError) await onError(thrown, { ...call, reply: atOnce(event, call.reply) })
+        // Not by a copy: after a failed load there is no session to be read.
+        const own = { reply: { value: atOnce(event, call.reply) } }
+        if (onError) await onError(thrown, Object.create(call, own) as NodeCall)
         else await call.reply.json({ error: codeOf(thrown) }, statusOf(thrown))
       },
     })

@@ -1,4 +1,4 @@
-import { H3, html, toNodeHandler } from 'h3'
+import { H3, HTTPError, HTTPResponse, html, toNodeHandler } from 'h3'
 import { createSessions, memoryEngine, type Sessions, StoreUnavailableError } from 'sojourn'
 import { h3Sessions } from 'sojourn/h3'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -239,6 +239,34 @@ export function webCases(): void {
         engine.failure,
         engine.failure,
       ])
+    })
+
+    it.each<[string, () => unknown, number, string | undefined]>([
+      ['a response', () => new Response('sorry', { status: 503 }), 503, '1'],
+      [
+        'that says another time',
+        () => new Response('', { status: 503, headers: { 'Retry-After': '30' } }),
+        503,
+        '30',
+      ],
+      ['a redirect', () => Response.redirect('http://localhost/maintenance', 302), 302, undefined],
+      ['an error', () => new HTTPError({ status: 503 }), 503, '1'],
+      ['an error with another status', () => new HTTPError({ status: 500 }), 500, undefined],
+      ['nothing', () => undefined, 503, '1'],
+      ['in the end a response', async () => new Response('sorry', { status: 503 }), 503, '1'],
+      ['h3’s own kind of response', () => new HTTPResponse('', { status: 503 }), 503, '1'],
+      ['a value', () => ({ sorry: true }), 200, undefined],
+    ])('says when to come again on %s', async (_, answer, status, retryAfter) => {
+      const { browser, engine } = await site(build(answer))
+      await browser.get('/begin')
+      engine.failure = new StoreUnavailableError('gone', false)
+      // To be loaded by one, and to be stored by the other.
+      for (const cookie of [undefined, '']) {
+        const { headers, ...rest } = await browser.get('/change', cookie === '' ? { cookie } : {})
+        expect(rest.status).toBe(status)
+        expect(headers['retry-after']).toBe(retryAfter)
+      }
+      expect((await browser.get('/throws', { cookie: '' })).headers['retry-after']).toBe(retryAfter)
     })
 
     it('no route, with a cookie that is due all the same', async () => {

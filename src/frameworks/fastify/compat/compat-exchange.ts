@@ -185,6 +185,10 @@ export class CompatExchange implements ResponseExchange {
     return this.#exchange.failed
   }
 
+  get outOfOrder(): boolean {
+    return this.#exchange.outOfOrder
+  }
+
   get dirty(): boolean {
     try {
       this.#decide()
@@ -220,9 +224,11 @@ export class CompatExchange implements ResponseExchange {
     const isModified = session?.isModified() === true
     const isHeld = !isNew && state.live?.token.text === this.#presented
     if (!(isModified || (isHeld ? rolling : saveUninitialized && !this.#isLate))) return session
+    // Refused before the reply has a cookie.
+    const lifetime = lifetimeOf(cookie)
     this.#stores = true
     if (session !== undefined) Session.inside.push(session)
-    else if (isNew && !isLost) state.setLifetime(lifetimeOf(cookie))
+    else if (isNew && !isLost) state.setLifetime(lifetime)
     if (isNew && !isLost && state.unavailable === undefined) state.want()
     return session
   }

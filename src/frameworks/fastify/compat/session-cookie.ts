@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import { OptionError } from '../../../core/errors.ts'
 
 export type SameSite = boolean | 'lax' | 'strict' | 'none'
 
@@ -65,7 +66,8 @@ export class SessionCookie {
     this.httpOnly = options.httpOnly ?? true
     this.partitioned = options.partitioned ?? undefined
     this.originalMaxAge = null
-    const maxAge = options.originalMaxAge || options.maxAge
+    // Null is an age that was taken away.
+    const maxAge = options.originalMaxAge === undefined ? options.maxAge : options.originalMaxAge
     const expires = dateOf(options.expires)
     if (expires !== undefined) this.originalExpires = expires
     if (maxAge) this.maxAge = maxAge
@@ -82,7 +84,11 @@ export class SessionCookie {
     return this.#expires
   }
 
+  /** @throws OptionError for a Date that is none */
   set expires(expires: Date | null) {
+    if (expires instanceof Date && Number.isNaN(expires.getTime())) {
+      throw new OptionError('session.cookie.expires', 'takes a Date, or null; this one is invalid')
+    }
     this.#expires = expires
   }
 
@@ -91,9 +97,11 @@ export class SessionCookie {
     return this.#expires instanceof Date ? this.#expires.getTime() - Date.now() : null
   }
 
-  set maxAge(ms: number | null) {
-    this.#expires = new Date(Date.now() + Number(ms))
-    this.originalMaxAge = ms
+  /** @throws OptionError for what is no number */
+  set maxAge(ms: number | null | undefined) {
+    const age = ms == null ? null : checkedAge(ms)
+    this.#expires = age === null ? null : new Date(Date.now() + age)
+    this.originalMaxAge = age
   }
 
   toJSON(): CookieState {
@@ -131,6 +139,19 @@ export function changesOf(
   const fixed = fixedEnd(cookie)
   if (fixed !== undefined && fixed !== fixedEnd(usual)) note('expires', fixed)
   return hasAny ? changes : undefined
+}
+
+/**
+ * Also of one that was assigned past `maxAge`: what is no number must not get to the store.
+ * @throws OptionError
+ */
+export function checkedAge(ms: unknown): number {
+  const age = Number(ms)
+  if (!Number.isNaN(new Date(Date.now() + age).getTime())) return age
+  throw new OptionError(
+    'session.cookie.maxAge',
+    'takes milliseconds, or null for a cookie that ends with the browser; this is no number, or too large for a date',
+  )
 }
 
 /** Milliseconds since the epoch; undefined: the cookie has no end, or one that moves. */

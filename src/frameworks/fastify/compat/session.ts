@@ -11,6 +11,7 @@ import {
   type CookieOptions,
   type CookieSource,
   changesOf as changesOfCookie,
+  checkedAge,
   fixedEnd,
   SessionCookie,
 } from './session-cookie.ts'
@@ -114,7 +115,7 @@ export class Session {
   options(options: CookieOptions): void {
     if (Object.keys(options).length === 0) return
     const { originalMaxAge, ...before } = this.#options
-    const kept = originalMaxAge ? { maxAge: originalMaxAge } : {}
+    const kept = originalMaxAge === undefined ? {} : { maxAge: originalMaxAge }
     this.#options = { ...before, ...kept, ...options }
     this.cookie = new SessionCookie(this.#options, this.#home.request)
   }
@@ -184,13 +185,14 @@ export class Session {
 
   #optionsOfNext(): CookieSource {
     const { originalMaxAge, ...options } = this.#options
-    const maxAge = originalMaxAge ? { maxAge: originalMaxAge } : {}
+    const maxAge = originalMaxAge === undefined ? {} : { maxAge: originalMaxAge }
     return { ...options, ...maxAge }
   }
 
   /** Tells the state what has changed since it was last told. */
   #push(): void {
     const { state } = this.#home
+    const lifetime = lifetimeOf(this.cookie)
     const changes = changesOf(this, this.#pushed)
     if (changes !== undefined) {
       // Before the state is told of any: what is refused stays in this object alone.
@@ -201,10 +203,10 @@ export class Session {
       for (const [name, value] of copies) state.attributes.set(name, value)
       this.#pushed = knownAfter(this.#pushed, changes)
     }
-    this.#pushCookie()
+    this.#pushCookie(lifetime)
   }
 
-  #pushCookie(): void {
+  #pushCookie(lifetime: Lifetime): void {
     const { state, cookie: options, request } = this.#home
     const usual = new SessionCookie(options, request)
     const { originalMaxAge } = this.cookie
@@ -217,7 +219,6 @@ export class Session {
     // Most sessions have none, and it is read no further.
     if (kept !== undefined || state.attributes.has(COOKIE)) state.attributes.set(COOKIE, kept)
     if (state.headersSent) return
-    const lifetime = lifetimeOf(this.cookie)
     const hasNone = lifetime.idleTimeout === undefined && hadAge(state, options)
     const { idleTimeout } = state.repository.settings
     state.setLifetime(hasNone ? { ...lifetime, idleTimeout } : lifetime)
@@ -257,10 +258,13 @@ export function isLasting(
   return age === undefined ? Boolean(usual.maxAge) || isPersistent(meta) : Boolean(age)
 }
 
-/** The session ends when its cookie does. */
+/**
+ * The session ends when its cookie does.
+ * @throws OptionError for an age that is no number
+ */
 export function lifetimeOf(cookie: SessionCookie): Lifetime {
   const { originalMaxAge } = cookie
-  const idleTimeout = originalMaxAge || undefined
+  const idleTimeout = originalMaxAge ? checkedAge(originalMaxAge) : undefined
   return {
     idleTimeout: idleTimeout && Math.min(Math.max(1, Math.round(idleTimeout)), LONGEST_LIFETIME),
     deadline: fixedEnd(cookie),

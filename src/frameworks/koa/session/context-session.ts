@@ -255,6 +255,10 @@ export class ContextSession implements ResponseExchange, ModelHost {
     return this.#isFailed || this.#exchange.failed
   }
 
+  get outOfOrder(): boolean {
+    return this.#exchange.outOfOrder
+  }
+
   commit(): Promise<void> {
     return this.save({})
   }
