@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import { SessionEndedError } from '../../core/errors.ts'
 import type { Deliverable, Exchange } from '../../core/exchange.ts'
-import { principalFrom } from '../../core/principal-from.ts'
+import { principalFrom, saidBy } from '../../core/principal-from.ts'
 import { checkOwnName } from '../../core/private-names.ts'
 import type { Session } from '../../core/session.ts'
 import { equalValues } from '../../core/values.ts'
+import { shownOf } from './attribute-copies.ts'
 import { changesOf, type Known, knownAfter } from './json.ts'
 import { endOf, isOver, isPromised, newIdleTimeout, noteOf, setNote } from './lifetime.ts'
 import { serializeCookie } from './serialize-cookie.ts'
@@ -152,7 +153,7 @@ export class VisitedSession {
       this.#isTouched(cookie)
     )
       return true
-    return this.exchange.isAnothers(this.#principalOf(session))
+    return this.exchange.isAnothers(this.#principalOf(session, known))
   }
 
   /** With `resave` an application's own `set` is told of unmodified sessions too, once. */
@@ -182,7 +183,7 @@ export class VisitedSession {
       : newIdleTimeout(cookie, exchange, this.#settings.cookies)
     this.#takeNote(cookie)
     if (!this.headersSent) {
-      const principal = this.#principalOf(session)
+      const principal = this.#principalOf(session, held.known)
       if (exchange.isAnothers(principal)) {
         return this.#changePrincipal(principal, idleTimeout ?? exchange.idleTimeout)
       }
@@ -227,11 +228,12 @@ export class VisitedSession {
     return this.attributes.isNew && this.#isWanted
   }
 
-  #principalOf(session: CompatSession): string | undefined {
+  /** @param known with all that the object has changed */
+  #principalOf(session: CompatSession, known: Known): string | undefined {
     const { principal } = this.#settings
     // Whoever has signed in by other means stays.
     if (principal === undefined) return this.attributes.principal
-    return principalFrom(principal(session))
+    return principalFrom(principal(saidBy(session, known, shownOf(this.attributes))))
   }
 
   async #changePrincipal(principal: string | undefined, idleTimeout: number): Promise<void> {

@@ -1,7 +1,7 @@
 /** What express-session does not do, or does otherwise. */
 import { request as send } from 'node:http'
 import { inspect } from 'node:util'
-import { createSessions, memoryEngine, StoreUnavailableError } from 'sojourn'
+import { createSessions, memoryEngine, type Session, StoreUnavailableError } from 'sojourn'
 import { expressSessions } from 'sojourn/express'
 import { sessionOfUpgrade } from 'sojourn/node'
 import { manualClock } from 'sojourn/testing'
@@ -573,6 +573,49 @@ export function beyondCases(version: ExpressVersion): void {
       await browser.get(`${origin}/logout`)
       expect((await json(browser, `${origin}/`))['session']).toMatchObject({
         cookie: { originalMaxAge: 86_400_000 * 30, sameSite: 'strict' },
+      })
+    })
+
+    describe.each(['nobody', 'anonymous', 'ada'])('a sign-in by `login` decides: %s', (before) => {
+      type Use = (session: Session, properties: Record<string, unknown>) => unknown
+      const carl = { user: 'carl', who: 'carl' }
+      const cases: readonly [string, Use, object][] = [
+        ['login', (session) => session.login('carl'), { who: 'carl' }],
+        ['then set', async (s) => (await s.login('carl'), s.set('user', 'carl')), carl],
+        ['set and kept', (s) => (s.set('user', 'carl'), s.login('carl', { keep: ['user'] })), carl],
+        ['then changed', async (s, own) => (await s.login('carl'), (own['user'] = 'carl')), carl],
+        ['another', async (s, own) => (await s.login('carl'), (own['x'] = 1)), { who: 'carl' }],
+        ['a level', async (s) => (await s.login('carl'), s.stepUp(2)), { who: 'carl' }],
+        ['logout', (session) => session.logout(), {}],
+        ['logout and a change', async (s, own) => (await s.logout(), (own['x'] = 1)), {}],
+      ]
+      it.each(cases)('%s', async (_, use, expected) => {
+        const { origin, middleware } = await node(
+          {
+            '/anonymous': count,
+            '/ada': (req, res) => ((req.session['user'] = 'ada'), void res.end()),
+            '/use': async (req, res) => {
+              expect(req.session['user']).toBe(before === 'ada' ? 'ada' : undefined)
+              await use(middleware.sessions.from(req) as unknown as Session, req.session as never)
+              res.end()
+            },
+            '/who': (req, res) => {
+              const who = middleware.sessions.from(req).principal
+              res.json({ who, user: req.session['user'] })
+            },
+          },
+          { principal },
+        )
+        const browser = new Browser()
+        if (before !== 'nobody') await browser.get(`${origin}/${before}`)
+        const told: string[] = []
+        middleware.sessions.on('login', (event) => told.push(event.principal))
+        expect((await browser.get(`${origin}/use`)).status).toBe(200)
+        for (let turn = 0; turn < 2; turn++) {
+          expect(await json(browser, `${origin}/who`)).toEqual(expected)
+        }
+        expect(told).toEqual('who' in expected ? ['carl'] : [])
+        expect(await middleware.sessions.of('ada').count()).toBe(0)
       })
     })
   })

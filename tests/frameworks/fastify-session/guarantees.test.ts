@@ -8,6 +8,7 @@ import {
   AttributeError,
   createSessions,
   memoryEngine,
+  type Session,
   type Sessions,
   StoreUnavailableError,
 } from 'sojourn'
@@ -227,6 +228,46 @@ describe('principal', () => {
       const refused = await browser.get('/name')
       expect(refused).toMatchObject({ status: 500, text: expect.stringContaining('`principal`') })
     }
+  })
+
+  describe.each(['', 'show', 'in/ada'])('a sign-in by `login` decides: after /%s', (before) => {
+    type Use = (session: Session, properties: FastifySessionObject) => unknown
+    const carl = { user: 'carl', who: 'carl' }
+    const cases: readonly [string, Use, object][] = [
+      ['login', (session) => session.login('carl'), { who: 'carl' }],
+      ['then set', async (s) => (await s.login('carl'), s.set('user', 'carl')), carl],
+      ['set and kept', (s) => (s.set('user', 'carl'), s.login('carl', { keep: ['user'] })), carl],
+      ['then changed', async (s, own) => (await s.login('carl'), (own.user = 'carl')), carl],
+      ['another', async (s, own) => (await s.login('carl'), (own.n = 7)), { who: 'carl' }],
+      ['a level', async (s) => (await s.login('carl'), s.stepUp(2)), { who: 'carl' }],
+      ['logout', (session) => session.logout(), {}],
+      ['logout and a change', async (s, own) => (await s.logout(), (own.n = 7)), {}],
+    ]
+    it.each(cases)('%s', async (_, use, expected) => {
+      const { browser, sessions } = await site(
+        (app) => {
+          build(app)
+          app.get('/use', async (request) => {
+            expect(request.session.user).toBe(before === 'in/ada' ? 'ada' : undefined)
+            await use(sessions.from(request) as unknown as Session, request.session)
+            return 'used'
+          })
+          app.get('/who', (request) => {
+            return { who: sessions.from(request).principal, user: request.session.user }
+          })
+        },
+        { principal },
+      )
+      if (before !== '') await browser.get(`/${before}`)
+      const told: string[] = []
+      sessions.on('login', (event) => told.push(event.principal))
+      expect((await browser.get('/use')).status).toBe(200)
+      for (let turn = 0; turn < 2; turn++) {
+        expect(JSON.parse((await browser.get('/who')).text)).toEqual(expected)
+      }
+      expect(told).toEqual('who' in expected ? ['carl'] : [])
+      expect(await sessions.of('ada').count()).toBe(0)
+    })
   })
 
   describe('never signs in again who was signed out everywhere while a request was under way', () => {

@@ -140,10 +140,10 @@ export class CompatExchange implements ResponseExchange {
     if (principal === undefined || !(session instanceof Session) || this.#state.headersSent) {
       return this.#exchange.commit()
     }
-    const named = principalFrom(principal(session as unknown as FastifySessionObject))
     // An object of another session says nothing of this one.
-    const isOurs = Session.inside.isOf(session, this.#state)
-    if (!isOurs || !this.#exchange.isAnothers(named)) return this.#exchange.commit()
+    if (!Session.inside.isOf(session, this.#state)) return this.#exchange.commit()
+    const named = principalFrom(principal(Session.inside.said(session) as FastifySessionObject))
+    if (!this.#exchange.isAnothers(named)) return this.#exchange.commit()
     try {
       await this.#handTo(named, session)
     } catch (error) {

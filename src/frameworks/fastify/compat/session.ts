@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { LONGEST_LIFETIME } from '../../../core/duration.ts'
 import { isPersistent, type Meta, originOf } from '../../../core/meta.ts'
+import { saidBy } from '../../../core/principal-from.ts'
 import { checkOwnName } from '../../../core/private-names.ts'
 import type { Lifetime } from '../../../core/repository.ts'
 import type { SessionState } from '../../../core/session-state.ts'
@@ -176,6 +177,9 @@ export class Session {
       return new Session(session.#home, session.#optionsOfNext(), restore, session.#name)
     },
     push: (session: Session): void => session.#push(),
+    /** See `saidBy`. */
+    said: (session: Session): object =>
+      saidBy(session, session.#pushed, valuesOf(session.#home.state)),
     saved: (session: Session): void => {
       session.#isSaved = true
       session.#clean = session.#pushed
@@ -267,13 +271,19 @@ export function lifetimeOf(cookie: SessionCookie): Lifetime {
   }
 }
 
-function load(session: object, state: SessionState): Values {
+function valuesOf({ attributes }: SessionState): Values {
   const values = new Map<string, unknown>()
-  for (const name of state.attributes.names()) {
+  for (const name of attributes.names()) {
     if (name === COOKIE) continue
-    const value = known(name, state.attributes.view(name))
-    if (value === undefined) continue
-    values.set(name, value)
+    const value = known(name, attributes.view(name))
+    if (value !== undefined) values.set(name, value)
+  }
+  return values
+}
+
+function load(session: object, state: SessionState): Values {
+  const values = valuesOf(state)
+  for (const [name, value] of values) {
     if (name in session) define(session, name, copyOf(value))
     else (session as Record<string, unknown>)[name] = copyOf(value)
   }
