@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import { SessionEndedError } from '../../core/errors.ts'
-import type { Deliverable, Exchange } from '../../core/exchange.ts'
+import { type Deliverable, type Exchange, insideOf } from '../../core/exchange.ts'
 import { principalFrom, saidBy } from '../../core/principal-from.ts'
 import { checkOwnName } from '../../core/private-names.ts'
 import type { Session } from '../../core/session.ts'
 import { equalValues } from '../../core/values.ts'
-import { shownOf } from './attribute-copies.ts'
+import { clear, show, showNews, shownOf, valuesOf } from './attribute-copies.ts'
 import { changesOf, type Known, knownAfter } from './json.ts'
 import { endOf, isOver, isPromised, newIdleTimeout, noteOf, setNote } from './lifetime.ts'
 import { serializeCookie } from './serialize-cookie.ts'
@@ -169,7 +169,7 @@ export class VisitedSession {
     const changes = changesOf(session, held.known)
     if (isOver(cookie)) {
       this.#isOver = true
-      await attributes.logout()
+      await this.end()
       return
     }
     // Now, while there is somebody to tell.
@@ -245,6 +245,24 @@ export class VisitedSession {
       // Somebody has ended it meanwhile, and nothing brings it back: its changes are dropped, which is told.
       if (!(error instanceof SessionEndedError)) throw error
     }
+  }
+
+  /** Not as the application's own sign-out: its objects go on showing what they held. */
+  async end(): Promise<void> {
+    await insideOf(this.exchange).state.logout()
+  }
+
+  /** @param tell called when the application has signed in or out by the other API */
+  onDecided(tell: () => void): void {
+    insideOf(this.exchange).state.onDecided = tell
+  }
+
+  /** The object shows what the session is now, and what it has changed itself, unless that makes it another's. */
+  showDecided(session: CompatSession, held: Held): void {
+    held.known = showNews(session, held.known, this.attributes)
+    if (!this.exchange.isAnothers(this.#principalOf(session, held.known))) return
+    clear(session)
+    held.known = show(session, valuesOf(this.attributes))
   }
 
   // The response.

@@ -586,6 +586,29 @@ export function beyondCases(version: ExpressVersion): void {
         ['then changed', async (s, own) => (await s.login('carl'), (own['user'] = 'carl')), carl],
         ['another', async (s, own) => (await s.login('carl'), (own['x'] = 1)), { who: 'carl' }],
         ['a level', async (s) => (await s.login('carl'), s.stepUp(2)), { who: 'carl' }],
+        [
+          'shown',
+          async (s, own) => (await s.login('carl'), expect(own['user']).toBeUndefined()),
+          { who: 'carl' },
+        ],
+        [
+          'changed to the same',
+          async (s, own) => ((own['user'] = 'carl'), await s.login('carl')),
+          carl,
+        ],
+        [
+          'changed before',
+          async (s, own) => ((own['user'] = 'dora'), await s.login('carl')),
+          { who: 'carl' },
+        ],
+        [
+          'deleted and kept',
+          async (s, own) => (
+            s.set('user', 'carl'), delete own['user'], await s.login('carl', { keep: ['user'] })
+          ),
+          carl,
+        ],
+        ['changed before logout', async (s, own) => ((own['user'] = 'dora'), await s.logout()), {}],
         ['logout', (session) => session.logout(), {}],
         ['logout and a change', async (s, own) => (await s.logout(), (own['x'] = 1)), {}],
       ]
@@ -616,6 +639,32 @@ export function beyondCases(version: ExpressVersion): void {
         }
         expect(told).toEqual('who' in expected ? ['carl'] : [])
         expect(await middleware.sessions.of('ada').count()).toBe(0)
+      })
+
+      it('what is set after it counts, also what was there before', async () => {
+        const { origin, middleware } = await node(
+          {
+            '/anonymous': count,
+            '/ada': (req, res) => ((req.session['user'] = 'ada'), void res.end()),
+            '/in/:who/:user': async (req, res) => {
+              expect(req.session['user']).toBe(before === 'ada' ? 'ada' : undefined)
+              await middleware.sessions.from(req).login(String(req.params['who']))
+              req.session['user'] = req.params['user']
+              res.end()
+            },
+            '/who': (req, res) => {
+              const who = middleware.sessions.from(req).principal
+              res.json({ who, user: req.session['user'] })
+            },
+          },
+          { principal },
+        )
+        for (const who of ['ada', 'carl']) {
+          const browser = new Browser()
+          if (before !== 'nobody') await browser.get(`${origin}/${before}`)
+          await browser.get(`${origin}/in/${who}/ada`)
+          expect(await json(browser, `${origin}/who`)).toEqual({ who: 'ada', user: 'ada' })
+        }
       })
     })
   })

@@ -240,6 +240,25 @@ describe('principal', () => {
       ['then changed', async (s, own) => (await s.login('carl'), (own.user = 'carl')), carl],
       ['another', async (s, own) => (await s.login('carl'), (own.n = 7)), { who: 'carl' }],
       ['a level', async (s) => (await s.login('carl'), s.stepUp(2)), { who: 'carl' }],
+      [
+        'shown',
+        async (s, own) => (await s.login('carl'), expect(own.user).toBeUndefined()),
+        { who: 'carl' },
+      ],
+      ['changed to the same', async (s, own) => ((own.user = 'carl'), await s.login('carl')), carl],
+      [
+        'changed before',
+        async (s, own) => ((own.user = 'dora'), await s.login('carl')),
+        { who: 'carl' },
+      ],
+      [
+        'deleted and kept',
+        async (s, own) => (
+          s.set('user', 'carl'), delete own.user, await s.login('carl', { keep: ['user'] })
+        ),
+        carl,
+      ],
+      ['changed before logout', async (s, own) => ((own.user = 'dora'), await s.logout()), {}],
       ['logout', (session) => session.logout(), {}],
       ['logout and a change', async (s, own) => (await s.logout(), (own.n = 7)), {}],
     ]
@@ -267,6 +286,31 @@ describe('principal', () => {
       }
       expect(told).toEqual('who' in expected ? ['carl'] : [])
       expect(await sessions.of('ada').count()).toBe(0)
+    })
+
+    it('what is set after it counts, also what was there before', async () => {
+      const { browser, sessions } = await site(
+        (app) => {
+          build(app)
+          app.get('/use/:who', async (request) => {
+            expect(request.session.user).toBe(before === 'in/ada' ? 'ada' : undefined)
+            await sessions.from(request).login((request.params as { who: string }).who)
+            request.session.user = 'ada'
+            return 'used'
+          })
+          app.get('/who', (request) => {
+            return { who: sessions.from(request).principal, user: request.session.user }
+          })
+        },
+        { principal },
+      )
+      for (const who of ['ada', 'carl']) {
+        browser.jar.clear()
+        if (before !== '') await browser.get(`/${before}`)
+        expect((await browser.get(`/use/${who}`)).status).toBe(200)
+        const now = JSON.parse((await browser.get('/who')).text) as object
+        expect(now).toEqual({ who: 'ada', user: 'ada' })
+      }
     })
   })
 

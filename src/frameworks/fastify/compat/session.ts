@@ -6,7 +6,7 @@ import { checkOwnName } from '../../../core/private-names.ts'
 import type { Lifetime } from '../../../core/repository.ts'
 import type { SessionState } from '../../../core/session-state.ts'
 import type { Token } from '../../../core/token.ts'
-import { checkAttributeName, cloneAttribute } from '../../../core/values.ts'
+import { checkAttributeName, cloneAttribute, equalValues } from '../../../core/values.ts'
 import { answer, type Callback } from './callback.ts'
 import {
   type CookieOptions,
@@ -15,7 +15,15 @@ import {
   fixedEnd,
   SessionCookie,
 } from './session-cookie.ts'
-import { changesOf, copyOf, differs, known, knownAfter, type Values } from './session-values.ts'
+import {
+  changesOf,
+  copyOf,
+  dataNames,
+  differs,
+  known,
+  knownAfter,
+  type Values,
+} from './session-values.ts'
 
 /** What a session asks of its request. */
 export interface Home {
@@ -177,6 +185,11 @@ export class Session {
       return new Session(session.#home, session.#optionsOfNext(), restore, session.#name)
     },
     push: (session: Session): void => session.#push(),
+    /**
+     * It shows what the session is now.
+     * @param all also in place of what it has changed itself
+     */
+    showNews: (session: Session, all = false): void => session.#showNews(all),
     /** See `saidBy`. */
     said: (session: Session): object =>
       saidBy(session, session.#pushed, valuesOf(session.#home.state)),
@@ -190,6 +203,21 @@ export class Session {
     const { originalMaxAge, ...options } = this.#options
     const maxAge = originalMaxAge ? { maxAge: originalMaxAge } : {}
     return { ...options, ...maxAge }
+  }
+
+  #showNews(all: boolean): void {
+    const changes = all ? undefined : changesOf(this, this.#pushed)
+    const isOwn = (name: string): boolean => changes?.has(name) === true
+    const values = valuesOf(this.#home.state)
+    for (const name of all ? dataNames(this) : this.#pushed.keys()) {
+      if (!isOwn(name) && !values.has(name)) Reflect.deleteProperty(this, name)
+    }
+    for (const [name, value] of values) {
+      const isSame = !all && equalValues(value, this.#pushed.get(name))
+      if (!isOwn(name) && !isSame) put(this, name, value)
+    }
+    this.#pushed = values
+    this.#clean = values
   }
 
   /** Tells the state what has changed since it was last told. */
@@ -283,11 +311,13 @@ function valuesOf({ attributes }: SessionState): Values {
 
 function load(session: object, state: SessionState): Values {
   const values = valuesOf(state)
-  for (const [name, value] of values) {
-    if (name in session) define(session, name, copyOf(value))
-    else (session as Record<string, unknown>)[name] = copyOf(value)
-  }
+  for (const [name, value] of values) put(session, name, value)
   return values
+}
+
+function put(session: object, name: string, value: unknown): void {
+  if (name in session) define(session, name, copyOf(value))
+  else (session as Record<string, unknown>)[name] = copyOf(value)
 }
 
 /** Not by assignment, where it has the name of a member. */
