@@ -298,7 +298,7 @@ export class VisitedSession {
   #isCookieDue(session: Seen, { expires }: SessionCookie, isHeld: boolean): boolean {
     const { saveUninitialized, rolling } = this.#settings
     if (isHeld) {
-      if (rolling) return true
+      if (rolling) return !this.exchange.isOutdated
       return expires !== null && expires !== undefined && this.#isModified(session)
     }
     // The browser has it under a former token.

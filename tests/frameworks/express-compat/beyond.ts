@@ -541,6 +541,29 @@ export function beyondCases(version: ExpressVersion): void {
       }
     })
 
+    it('with `rolling` no answer brings the token of before a parallel sign-in back', async () => {
+      const parallel = new Browser()
+      let next = ''
+      const { origin } = await node(
+        {
+          ...handlers,
+          '/slow': async (req, res) => {
+            expect(req.session['n']).toBe(1)
+            if (next !== '') await parallel.get(`${origin}${next}`, { cookie: browser.cookie })
+            res.end()
+          },
+        },
+        { principal, rolling: true },
+      )
+      const browser = new Browser()
+      await browser.get(`${origin}/count`)
+      for (next of ['', '/login/7', '/login/8', '/logout']) {
+        const { cookies } = await browser.get(`${origin}/slow`)
+        expect(cookies).toHaveLength(next === '' ? 1 : 0)
+        for (const [name, value] of parallel.jar) browser.jar.set(name, value)
+      }
+    })
+
     it('limits hold, and who is refused is told', async () => {
       const maxSessions = { max: 1, policy: 'reject' }
       const { origin } = await node(handlers, { principal, maxSessions })

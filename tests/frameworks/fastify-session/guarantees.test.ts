@@ -207,6 +207,29 @@ describe('principal', () => {
     }
   })
 
+  it('with `rolling` no reply brings the token of before a parallel sign-in back', async () => {
+    const sessions = createSessions({ secrets: [SECRET] })
+    closing.push(() => sessions.close())
+    const app = makeApp()
+    await app.register(fastifyCookie)
+    await app.register(fastifySession, { sessions, principal, cookie: { secure: false } })
+    await build(app)
+    let next = ''
+    app.get('/slow', async ({ session, headers }) => {
+      expect(session.n).toBe(1)
+      if (next === '') return ''
+      const reply = await app.inject({ url: next, headers: { cookie: headers.cookie ?? '' } })
+      return reply.cookies[0]?.value
+    })
+    const browser = await start(app)
+    await browser.get('/in/ada')
+    for (next of ['', '/in/bob', '/out', '/in/carl']) {
+      const { cookies, text } = await browser.get('/slow')
+      expect(cookies).toHaveLength(next === '' ? 1 : 0)
+      if (next !== '') browser.jar.set('sessionId', text)
+    }
+  })
+
   it('takes a number, and null and text without characters as nobody', async () => {
     let named: unknown = 7
     const naming = (app: FastifyInstance): void => {

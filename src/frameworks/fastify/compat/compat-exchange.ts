@@ -257,6 +257,7 @@ export class CompatExchange implements ResponseExchange {
     const isSaved = session?.isSaved() === true
     if (live !== undefined) {
       const { text } = live.token
+      if (this.#exchange.isOutdated) return undefined
       const isOurs = text === this.#presented || text === this.#unclaimed
       if (!isOurs || this.#stores || isSaved) return this.#setCookie(text, session)
       if (text === this.#presented) return undefined
