@@ -289,6 +289,16 @@ export class Exchange<Data extends object> {
     return this.#isLed && live !== undefined && !repository.reader.mayStand(live.token)
   }
 
+  /**
+   * For adapters that send the browser's cookie again though nothing has been stored. A parallel request may have
+   * replaced it, and its answer gone out first. Where this is not known it is sent.
+   */
+  get isOutdated(): boolean {
+    const { live, repository } = this.#state
+    if (live === undefined || live !== this.#opened || this.#presented === undefined) return false
+    return live.token.text === this.#presented && repository.reader.hasGone(this.#presented)
+  }
+
   /** Instead of `sendHeaders`, for an adapter that only asks whether our cookie is to be sent. */
   sendOwn(): string | undefined {
     this.#state.headersSent = true

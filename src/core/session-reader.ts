@@ -89,6 +89,13 @@ export class SessionReader {
     return this.atHand(token) !== undefined
   }
 
+  /** Whether the session was at hand when this text opened it, and is not any more. No I/O. */
+  hasGone(text: string): boolean {
+    if (this.#near === undefined || this.#near.nearCache.state !== 'on') return false
+    const ticket = this.#tokens.get(text)
+    return ticket?.held !== undefined && this.standing(ticket.token) === undefined
+  }
+
   /** The session of a verified token, if its record is at hand. No I/O. */
   atHand(token: Token): Live | undefined {
     const live = this.#peek(token)

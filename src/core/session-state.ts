@@ -90,6 +90,8 @@ export class SessionState {
   #handedOver: HandOver | undefined
   /** Where an old store is kept up to date. */
   readonly #unmirrored: Unmirrored | undefined
+  /** For adapters that show copies of the attributes: told when the application has signed in or out by `Session`. */
+  onDecided: (() => void) | undefined
   /** Operations under way or waiting for their turn. */
   #running = 0
   /** What `leave` has left, to be ended by the next commit; `undefined` stands for nobody's session. */
@@ -255,6 +257,15 @@ export class SessionState {
     const said = this.#pending?.lifetime
     if (said === undefined && live && hasLifetime(live, lifetime)) return
     this.#pending = { ...this.#pending, lifetime: { ...said, ...lifetime } }
+  }
+
+  /** The application has signed in or out by `Session`. */
+  decided(): void {
+    try {
+      this.onDecided?.()
+    } catch {
+      // What cannot be read: the commit refuses it, with an error to answer with.
+    }
   }
 
   /** What the adapter keeps with the session beside its attributes. A new session is not stored for it alone. */

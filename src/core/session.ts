@@ -259,6 +259,7 @@ export class Session<Data extends object = Record<string, unknown>> {
   async login(principal: string, options: LoginOptions<Data> = {}): Promise<void> {
     const { repository, note } = this.#state
     await this.#state.login(loginPlan(repository.settings, principal, options, note))
+    this.#held.decided()
   }
 
   /**
@@ -279,7 +280,9 @@ export class Session<Data extends object = Record<string, unknown>> {
    */
   async logout(options: DurabilityOption = {}): Promise<Outcome> {
     refuseUnknown(options, ['durability'])
-    return this.#state.logout(waitForOf(options))
+    const outcome = await this.#state.logout(waitForOf(options))
+    this.#held.decided()
+    return outcome
   }
 
   /**

@@ -28,6 +28,11 @@ export function* valuesOf(attributes: Session): Generator<readonly [string, unkn
   for (const name of attributes.names()) yield [name, attributes.get(name)]
 }
 
+/** Those of them that an object shows. */
+export function shownOf(attributes: Session): Map<string, unknown> {
+  return new Map([...valuesOf(attributes)].filter(([name]) => !isHidden(name)))
+}
+
 /**
  * Shows what others have stored meanwhile, where the application has not changed it since.
  * @param known what the object held when it was last the same as what is stored

@@ -59,6 +59,11 @@ export class SessionSlot {
     return this.#held.size === 0
   }
 
+  /** Those of the request's session. */
+  get objects(): Iterable<readonly [CompatSession, Held]> {
+    return this.#held
+  }
+
   put(session: CompatSession, known: Known): void {
     this.#held.set(session, { known })
     this.#current = session

@@ -136,14 +136,14 @@ export class Visit implements ResponseExchange, Home {
     this.#slot.leave(this.#visited.ownId as string)
     this.#slot.unset()
     this.#visited.isDestroyed = true
-    await this.#queue.run(() => this.#visited.attributes.logout())
+    await this.#queue.run(() => this.#visited.end())
   }
 
   regenerate(): Promise<void> {
     return this.#queue.run(async () => {
       const id = this.#visited.ownId as string
       try {
-        await this.#visited.attributes.logout()
+        await this.#visited.end()
       } finally {
         // Also where the end of the former is not sure: nobody goes on with it.
         this.#begin(id)
@@ -189,6 +189,10 @@ export class Visit implements ResponseExchange, Home {
     const shown = show(session, valuesOf(visited.attributes))
     if (this.#slot.isFirst && visited.wasStored) visited.original = shown
     this.#slot.put(session, shown)
+    visited.onDecided(() => {
+      if (visited !== this.#visited) return
+      for (const [object, held] of this.#slot.objects) visited.showDecided(object, held)
+    })
     return session
   }
 
@@ -252,7 +256,7 @@ export class Visit implements ResponseExchange, Home {
       if (session === undefined) {
         if (!this.#isToDestroy) return
         this.#visited.isDestroyed = true
-        await this.#visited.attributes.logout()
+        await this.#visited.end()
       } else if (session === UNSEEN && this.#sessionStore.replacedSet === undefined) {
         await this.#visited.storeUnseen()
       } else {

@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import { SessionEndedError } from '../../core/errors.ts'
-import type { Deliverable, Exchange } from '../../core/exchange.ts'
-import { principalFrom } from '../../core/principal-from.ts'
+import { type Deliverable, type Exchange, insideOf } from '../../core/exchange.ts'
+import { principalFrom, saidBy } from '../../core/principal-from.ts'
 import { checkOwnName } from '../../core/private-names.ts'
 import type { Session } from '../../core/session.ts'
 import { equalValues } from '../../core/values.ts'
+import { clear, show, showNews, shownOf, valuesOf } from './attribute-copies.ts'
 import { changesOf, type Known, knownAfter } from './json.ts'
 import { endOf, isOver, isPromised, newIdleTimeout, noteOf, setNote } from './lifetime.ts'
 import { serializeCookie } from './serialize-cookie.ts'
@@ -152,7 +153,7 @@ export class VisitedSession {
       this.#isTouched(cookie)
     )
       return true
-    return this.exchange.isAnothers(this.#principalOf(session))
+    return this.exchange.isAnothers(this.#principalOf(session, known))
   }
 
   /** With `resave` an application's own `set` is told of unmodified sessions too, once. */
@@ -168,7 +169,7 @@ export class VisitedSession {
     const changes = changesOf(session, held.known)
     if (isOver(cookie)) {
       this.#isOver = true
-      await attributes.logout()
+      await this.end()
       return
     }
     // Now, while there is somebody to tell.
@@ -182,7 +183,7 @@ export class VisitedSession {
       : newIdleTimeout(cookie, exchange, this.#settings.cookies)
     this.#takeNote(cookie)
     if (!this.headersSent) {
-      const principal = this.#principalOf(session)
+      const principal = this.#principalOf(session, held.known)
       if (exchange.isAnothers(principal)) {
         return this.#changePrincipal(principal, idleTimeout ?? exchange.idleTimeout)
       }
@@ -227,11 +228,12 @@ export class VisitedSession {
     return this.attributes.isNew && this.#isWanted
   }
 
-  #principalOf(session: CompatSession): string | undefined {
+  /** @param known with all that the object has changed */
+  #principalOf(session: CompatSession, known: Known): string | undefined {
     const { principal } = this.#settings
     // Whoever has signed in by other means stays.
     if (principal === undefined) return this.attributes.principal
-    return principalFrom(principal(session))
+    return principalFrom(principal(saidBy(session, known, shownOf(this.attributes))))
   }
 
   async #changePrincipal(principal: string | undefined, idleTimeout: number): Promise<void> {
@@ -243,6 +245,24 @@ export class VisitedSession {
       // Somebody has ended it meanwhile, and nothing brings it back: its changes are dropped, which is told.
       if (!(error instanceof SessionEndedError)) throw error
     }
+  }
+
+  /** Not as the application's own sign-out: its objects go on showing what they held. */
+  async end(): Promise<void> {
+    await insideOf(this.exchange).state.logout()
+  }
+
+  /** @param tell called when the application has signed in or out by the other API */
+  onDecided(tell: () => void): void {
+    insideOf(this.exchange).state.onDecided = tell
+  }
+
+  /** The object shows what the session is now, and what it has changed itself, unless that makes it another's. */
+  showDecided(session: CompatSession, held: Held): void {
+    held.known = showNews(session, held.known, this.attributes)
+    if (!this.exchange.isAnothers(this.#principalOf(session, held.known))) return
+    clear(session)
+    held.known = show(session, valuesOf(this.attributes))
   }
 
   // The response.
@@ -278,7 +298,7 @@ export class VisitedSession {
   #isCookieDue(session: Seen, { expires }: SessionCookie, isHeld: boolean): boolean {
     const { saveUninitialized, rolling } = this.#settings
     if (isHeld) {
-      if (rolling) return true
+      if (rolling) return !this.exchange.isOutdated
       return expires !== null && expires !== undefined && this.#isModified(session)
     }
     // The browser has it under a former token.

@@ -1,7 +1,7 @@
 /** What express-session does not do, or does otherwise. */
 import { request as send } from 'node:http'
 import { inspect } from 'node:util'
-import { createSessions, memoryEngine, StoreUnavailableError } from 'sojourn'
+import { createSessions, memoryEngine, type Session, StoreUnavailableError } from 'sojourn'
 import { expressSessions } from 'sojourn/express'
 import { sessionOfUpgrade } from 'sojourn/node'
 import { manualClock } from 'sojourn/testing'
@@ -541,6 +541,29 @@ export function beyondCases(version: ExpressVersion): void {
       }
     })
 
+    it('with `rolling` no answer brings the token of before a parallel sign-in back', async () => {
+      const parallel = new Browser()
+      let next = ''
+      const { origin } = await node(
+        {
+          ...handlers,
+          '/slow': async (req, res) => {
+            expect(req.session['n']).toBe(1)
+            if (next !== '') await parallel.get(`${origin}${next}`, { cookie: browser.cookie })
+            res.end()
+          },
+        },
+        { principal, rolling: true },
+      )
+      const browser = new Browser()
+      await browser.get(`${origin}/count`)
+      for (next of ['', '/login/7', '/login/8', '/logout']) {
+        const { cookies } = await browser.get(`${origin}/slow`)
+        expect(cookies).toHaveLength(next === '' ? 1 : 0)
+        for (const [name, value] of parallel.jar) browser.jar.set(name, value)
+      }
+    })
+
     it('limits hold, and who is refused is told', async () => {
       const maxSessions = { max: 1, policy: 'reject' }
       const { origin } = await node(handlers, { principal, maxSessions })
@@ -573,6 +596,98 @@ export function beyondCases(version: ExpressVersion): void {
       await browser.get(`${origin}/logout`)
       expect((await json(browser, `${origin}/`))['session']).toMatchObject({
         cookie: { originalMaxAge: 86_400_000 * 30, sameSite: 'strict' },
+      })
+    })
+
+    describe.each(['nobody', 'anonymous', 'ada'])('a sign-in by `login` decides: %s', (before) => {
+      type Use = (session: Session, properties: Record<string, unknown>) => unknown
+      const carl = { user: 'carl', who: 'carl' }
+      const cases: readonly [string, Use, object][] = [
+        ['login', (session) => session.login('carl'), { who: 'carl' }],
+        ['then set', async (s) => (await s.login('carl'), s.set('user', 'carl')), carl],
+        ['set and kept', (s) => (s.set('user', 'carl'), s.login('carl', { keep: ['user'] })), carl],
+        ['then changed', async (s, own) => (await s.login('carl'), (own['user'] = 'carl')), carl],
+        ['another', async (s, own) => (await s.login('carl'), (own['x'] = 1)), { who: 'carl' }],
+        ['a level', async (s) => (await s.login('carl'), s.stepUp(2)), { who: 'carl' }],
+        [
+          'shown',
+          async (s, own) => (await s.login('carl'), expect(own['user']).toBeUndefined()),
+          { who: 'carl' },
+        ],
+        [
+          'changed to the same',
+          async (s, own) => ((own['user'] = 'carl'), await s.login('carl')),
+          carl,
+        ],
+        [
+          'changed before',
+          async (s, own) => ((own['user'] = 'dora'), await s.login('carl')),
+          { who: 'carl' },
+        ],
+        [
+          'deleted and kept',
+          async (s, own) => (
+            s.set('user', 'carl'), delete own['user'], await s.login('carl', { keep: ['user'] })
+          ),
+          carl,
+        ],
+        ['changed before logout', async (s, own) => ((own['user'] = 'dora'), await s.logout()), {}],
+        ['logout', (session) => session.logout(), {}],
+        ['logout and a change', async (s, own) => (await s.logout(), (own['x'] = 1)), {}],
+      ]
+      it.each(cases)('%s', async (_, use, expected) => {
+        const { origin, middleware } = await node(
+          {
+            '/anonymous': count,
+            '/ada': (req, res) => ((req.session['user'] = 'ada'), void res.end()),
+            '/use': async (req, res) => {
+              expect(req.session['user']).toBe(before === 'ada' ? 'ada' : undefined)
+              await use(middleware.sessions.from(req) as unknown as Session, req.session as never)
+              res.end()
+            },
+            '/who': (req, res) => {
+              const who = middleware.sessions.from(req).principal
+              res.json({ who, user: req.session['user'] })
+            },
+          },
+          { principal },
+        )
+        const browser = new Browser()
+        if (before !== 'nobody') await browser.get(`${origin}/${before}`)
+        const told: string[] = []
+        middleware.sessions.on('login', (event) => told.push(event.principal))
+        expect((await browser.get(`${origin}/use`)).status).toBe(200)
+        for (let turn = 0; turn < 2; turn++) {
+          expect(await json(browser, `${origin}/who`)).toEqual(expected)
+        }
+        expect(told).toEqual('who' in expected ? ['carl'] : [])
+        expect(await middleware.sessions.of('ada').count()).toBe(0)
+      })
+
+      it('what is set after it counts, also what was there before', async () => {
+        const { origin, middleware } = await node(
+          {
+            '/anonymous': count,
+            '/ada': (req, res) => ((req.session['user'] = 'ada'), void res.end()),
+            '/in/:who/:user': async (req, res) => {
+              expect(req.session['user']).toBe(before === 'ada' ? 'ada' : undefined)
+              await middleware.sessions.from(req).login(String(req.params['who']))
+              req.session['user'] = req.params['user']
+              res.end()
+            },
+            '/who': (req, res) => {
+              const who = middleware.sessions.from(req).principal
+              res.json({ who, user: req.session['user'] })
+            },
+          },
+          { principal },
+        )
+        for (const who of ['ada', 'carl']) {
+          const browser = new Browser()
+          if (before !== 'nobody') await browser.get(`${origin}/${before}`)
+          await browser.get(`${origin}/in/${who}/ada`)
+          expect(await json(browser, `${origin}/who`)).toEqual({ who: 'ada', user: 'ada' })
+        }
       })
     })
   })

@@ -8,6 +8,7 @@ import {
   AttributeError,
   createSessions,
   memoryEngine,
+  type Session,
   type Sessions,
   StoreUnavailableError,
 } from 'sojourn'
@@ -206,6 +207,29 @@ describe('principal', () => {
     }
   })
 
+  it('with `rolling` no reply brings the token of before a parallel sign-in back', async () => {
+    const sessions = createSessions({ secrets: [SECRET] })
+    closing.push(() => sessions.close())
+    const app = makeApp()
+    await app.register(fastifyCookie)
+    await app.register(fastifySession, { sessions, principal, cookie: { secure: false } })
+    await build(app)
+    let next = ''
+    app.get('/slow', async ({ session, headers }) => {
+      expect(session.n).toBe(1)
+      if (next === '') return ''
+      const reply = await app.inject({ url: next, headers: { cookie: headers.cookie ?? '' } })
+      return reply.cookies[0]?.value
+    })
+    const browser = await start(app)
+    await browser.get('/in/ada')
+    for (next of ['', '/in/bob', '/out', '/in/carl']) {
+      const { cookies, text } = await browser.get('/slow')
+      expect(cookies).toHaveLength(next === '' ? 1 : 0)
+      if (next !== '') browser.jar.set('sessionId', text)
+    }
+  })
+
   it('takes a number, and null and text without characters as nobody', async () => {
     let named: unknown = 7
     const naming = (app: FastifyInstance): void => {
@@ -227,6 +251,90 @@ describe('principal', () => {
       const refused = await browser.get('/name')
       expect(refused).toMatchObject({ status: 500, text: expect.stringContaining('`principal`') })
     }
+  })
+
+  describe.each(['', 'show', 'in/ada'])('a sign-in by `login` decides: after /%s', (before) => {
+    type Use = (session: Session, properties: FastifySessionObject) => unknown
+    const carl = { user: 'carl', who: 'carl' }
+    const cases: readonly [string, Use, object][] = [
+      ['login', (session) => session.login('carl'), { who: 'carl' }],
+      ['then set', async (s) => (await s.login('carl'), s.set('user', 'carl')), carl],
+      ['set and kept', (s) => (s.set('user', 'carl'), s.login('carl', { keep: ['user'] })), carl],
+      ['then changed', async (s, own) => (await s.login('carl'), (own.user = 'carl')), carl],
+      ['another', async (s, own) => (await s.login('carl'), (own.n = 7)), { who: 'carl' }],
+      ['a level', async (s) => (await s.login('carl'), s.stepUp(2)), { who: 'carl' }],
+      [
+        'shown',
+        async (s, own) => (await s.login('carl'), expect(own.user).toBeUndefined()),
+        { who: 'carl' },
+      ],
+      ['changed to the same', async (s, own) => ((own.user = 'carl'), await s.login('carl')), carl],
+      [
+        'changed before',
+        async (s, own) => ((own.user = 'dora'), await s.login('carl')),
+        { who: 'carl' },
+      ],
+      [
+        'deleted and kept',
+        async (s, own) => (
+          s.set('user', 'carl'), delete own.user, await s.login('carl', { keep: ['user'] })
+        ),
+        carl,
+      ],
+      ['changed before logout', async (s, own) => ((own.user = 'dora'), await s.logout()), {}],
+      ['logout', (session) => session.logout(), {}],
+      ['logout and a change', async (s, own) => (await s.logout(), (own.n = 7)), {}],
+    ]
+    it.each(cases)('%s', async (_, use, expected) => {
+      const { browser, sessions } = await site(
+        (app) => {
+          build(app)
+          app.get('/use', async (request) => {
+            expect(request.session.user).toBe(before === 'in/ada' ? 'ada' : undefined)
+            await use(sessions.from(request) as unknown as Session, request.session)
+            return 'used'
+          })
+          app.get('/who', (request) => {
+            return { who: sessions.from(request).principal, user: request.session.user }
+          })
+        },
+        { principal },
+      )
+      if (before !== '') await browser.get(`/${before}`)
+      const told: string[] = []
+      sessions.on('login', (event) => told.push(event.principal))
+      expect((await browser.get('/use')).status).toBe(200)
+      for (let turn = 0; turn < 2; turn++) {
+        expect(JSON.parse((await browser.get('/who')).text)).toEqual(expected)
+      }
+      expect(told).toEqual('who' in expected ? ['carl'] : [])
+      expect(await sessions.of('ada').count()).toBe(0)
+    })
+
+    it('what is set after it counts, also what was there before', async () => {
+      const { browser, sessions } = await site(
+        (app) => {
+          build(app)
+          app.get('/use/:who', async (request) => {
+            expect(request.session.user).toBe(before === 'in/ada' ? 'ada' : undefined)
+            await sessions.from(request).login((request.params as { who: string }).who)
+            request.session.user = 'ada'
+            return 'used'
+          })
+          app.get('/who', (request) => {
+            return { who: sessions.from(request).principal, user: request.session.user }
+          })
+        },
+        { principal },
+      )
+      for (const who of ['ada', 'carl']) {
+        browser.jar.clear()
+        if (before !== '') await browser.get(`/${before}`)
+        expect((await browser.get(`/use/${who}`)).status).toBe(200)
+        const now = JSON.parse((await browser.get('/who')).text) as object
+        expect(now).toEqual({ who: 'ada', user: 'ada' })
+      }
+    })
   })
 
   describe('never signs in again who was signed out everywhere while a request was under way', () => {

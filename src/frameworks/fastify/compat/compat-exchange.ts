@@ -73,6 +73,7 @@ export class CompatExchange implements ResponseExchange {
     try {
       const session = new Session(this.#home(), this.#cookie, this.#state.live !== undefined)
       this.#current = session
+      this.#state.onDecided = () => this.#showDecided()
       return session
     } finally {
       this.#isMaking = false
@@ -93,6 +94,20 @@ export class CompatExchange implements ResponseExchange {
       reload: () => this.#reload(),
       report: (operation, error) => this.#plan.sessions.reportError(operation, error),
     }
+  }
+
+  /** The application has signed in or out by the other API: what the object has changed stays, unless it makes it another's. */
+  #showDecided(): void {
+    const session = this.#current
+    if (!(session instanceof Session) || !Session.inside.isOf(session, this.#state)) return
+    Session.inside.showNews(session)
+    if (this.#exchange.isAnothers(this.#namedBy(session))) Session.inside.showNews(session, true)
+  }
+
+  #namedBy(session: Session): string | undefined {
+    const { principal } = this.#plan
+    if (principal === undefined) return this.#exchange.session.principal
+    return principalFrom(principal(Session.inside.said(session) as FastifySessionObject))
   }
 
   async #destroy(session: Session): Promise<void> {
@@ -140,10 +155,10 @@ export class CompatExchange implements ResponseExchange {
     if (principal === undefined || !(session instanceof Session) || this.#state.headersSent) {
       return this.#exchange.commit()
     }
-    const named = principalFrom(principal(session as unknown as FastifySessionObject))
     // An object of another session says nothing of this one.
-    const isOurs = Session.inside.isOf(session, this.#state)
-    if (!isOurs || !this.#exchange.isAnothers(named)) return this.#exchange.commit()
+    if (!Session.inside.isOf(session, this.#state)) return this.#exchange.commit()
+    const named = this.#namedBy(session)
+    if (!this.#exchange.isAnothers(named)) return this.#exchange.commit()
     try {
       await this.#handTo(named, session)
     } catch (error) {
@@ -248,6 +263,7 @@ export class CompatExchange implements ResponseExchange {
     const isSaved = session?.isSaved() === true
     if (live !== undefined) {
       const { text } = live.token
+      if (this.#exchange.isOutdated) return undefined
       const isOurs = text === this.#presented || text === this.#unclaimed
       if (!isOurs || this.#stores || isSaved) return this.#setCookie(text, session)
       if (text === this.#presented) return undefined

@@ -12,6 +12,11 @@ const OWN: ReadonlySet<string> = new Set(['cookie', 'sessionId', 'encryptedSessi
 /** Objects that have been found to be as JSON has them, and frozen throughout: those of the near cache come again and again. */
 const checked = new WeakSet()
 
+/** Those of the application's data on a session. */
+export function dataNames(session: object): string[] {
+  return Object.keys(session).filter((name) => !OWN.has(name))
+}
+
 /**
  * Whether the application's data on a session, as `JSON.stringify` sees them, are other than these.
  * @throws AttributeError for what JSON cannot write

@@ -1,11 +1,12 @@
 import type { FastifyRequest } from 'fastify'
 import { LONGEST_LIFETIME } from '../../../core/duration.ts'
 import { isPersistent, type Meta, originOf } from '../../../core/meta.ts'
+import { saidBy } from '../../../core/principal-from.ts'
 import { checkOwnName } from '../../../core/private-names.ts'
 import type { Lifetime } from '../../../core/repository.ts'
 import type { SessionState } from '../../../core/session-state.ts'
 import type { Token } from '../../../core/token.ts'
-import { checkAttributeName, cloneAttribute } from '../../../core/values.ts'
+import { checkAttributeName, cloneAttribute, equalValues } from '../../../core/values.ts'
 import { answer, type Callback } from './callback.ts'
 import {
   type CookieOptions,
@@ -15,7 +16,15 @@ import {
   fixedEnd,
   SessionCookie,
 } from './session-cookie.ts'
-import { changesOf, copyOf, differs, known, knownAfter, type Values } from './session-values.ts'
+import {
+  changesOf,
+  copyOf,
+  dataNames,
+  differs,
+  known,
+  knownAfter,
+  type Values,
+} from './session-values.ts'
 
 /** What a session asks of its request. */
 export interface Home {
@@ -177,6 +186,14 @@ export class Session {
       return new Session(session.#home, session.#optionsOfNext(), restore, session.#name)
     },
     push: (session: Session): void => session.#push(),
+    /**
+     * It shows what the session is now.
+     * @param all also in place of what it has changed itself
+     */
+    showNews: (session: Session, all = false): void => session.#showNews(all),
+    /** See `saidBy`. */
+    said: (session: Session): object =>
+      saidBy(session, session.#pushed, valuesOf(session.#home.state)),
     saved: (session: Session): void => {
       session.#isSaved = true
       session.#clean = session.#pushed
@@ -187,6 +204,21 @@ export class Session {
     const { originalMaxAge, ...options } = this.#options
     const maxAge = originalMaxAge === undefined ? {} : { maxAge: originalMaxAge }
     return { ...options, ...maxAge }
+  }
+
+  #showNews(all: boolean): void {
+    const changes = all ? undefined : changesOf(this, this.#pushed)
+    const isOwn = (name: string): boolean => changes?.has(name) === true
+    const values = valuesOf(this.#home.state)
+    for (const name of all ? dataNames(this) : this.#pushed.keys()) {
+      if (!isOwn(name) && !values.has(name)) Reflect.deleteProperty(this, name)
+    }
+    for (const [name, value] of values) {
+      const isSame = !all && equalValues(value, this.#pushed.get(name))
+      if (!isOwn(name) && !isSame) put(this, name, value)
+    }
+    this.#pushed = values
+    this.#clean = values
   }
 
   /** Tells the state what has changed since it was last told. */
@@ -271,17 +303,25 @@ export function lifetimeOf(cookie: SessionCookie): Lifetime {
   }
 }
 
-function load(session: object, state: SessionState): Values {
+function valuesOf({ attributes }: SessionState): Values {
   const values = new Map<string, unknown>()
-  for (const name of state.attributes.names()) {
+  for (const name of attributes.names()) {
     if (name === COOKIE) continue
-    const value = known(name, state.attributes.view(name))
-    if (value === undefined) continue
-    values.set(name, value)
-    if (name in session) define(session, name, copyOf(value))
-    else (session as Record<string, unknown>)[name] = copyOf(value)
+    const value = known(name, attributes.view(name))
+    if (value !== undefined) values.set(name, value)
   }
   return values
+}
+
+function load(session: object, state: SessionState): Values {
+  const values = valuesOf(state)
+  for (const [name, value] of values) put(session, name, value)
+  return values
+}
+
+function put(session: object, name: string, value: unknown): void {
+  if (name in session) define(session, name, copyOf(value))
+  else (session as Record<string, unknown>)[name] = copyOf(value)
 }
 
 /** Not by assignment, where it has the name of a member. */
