@@ -1,3 +1,4 @@
+import { publishEvent } from './diagnostics.ts'
 import type { Confirmation } from './durability.ts'
 import type { SessionId } from './engine.ts'
 import { OptionError } from './errors.ts'
@@ -195,6 +196,7 @@ export class EventHub {
     event: SessionEvents[Name],
     isKept: boolean,
   ): Promise<void> {
+    publishEvent(name, event)
     const told = [...(this.#listeners.get(name) ?? [])].map(async (listener) => {
       try {
         await (listener as (event: SessionEvents[Name]) => unknown)(event)
@@ -207,6 +209,7 @@ export class EventHub {
   }
 
   #tell<Name extends SessionEventName>(name: Name, event: SessionEvents[Name]): void {
+    publishEvent(name, event)
     const listeners = this.#listeners.get(name)
     if (listeners === undefined || listeners.size === 0) {
       if (name === 'error') this.#unheard(event as SessionEvents['error'])

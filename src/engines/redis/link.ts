@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
+import { isTimed, publishOperation } from '../../core/diagnostics.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { type Deadline, Deadlines } from './deadlines.ts'
 import {
@@ -42,6 +43,7 @@ export class Link {
   readonly #connection: Connection
   readonly #deadlines: Deadlines
   readonly #commandTimeout: number
+  readonly #clock: Clock
   readonly #waiting = new Set<Call>()
   /** Grows with each answer in time: shows whether a link that let a deadline pass is of any use. */
   #answers = 0
@@ -56,6 +58,7 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.#commandTimeout = options.commandTimeout
+    this.#clock = options.clock
     this.#deadlines = new Deadlines(options.commandTimeout, options.clock)
     this.#connection = new Connection(options, {
       up: (wire) => {
@@ -79,6 +82,11 @@ export class Link {
    * StoreUnavailableError at the deadline, or with what the server refuses.
    */
   call<T>(operation: string, issue: Issue<T>): Promise<T> {
+    const called = this.#call(operation, issue)
+    return isTimed() ? this.#told(operation, called) : called
+  }
+
+  #call<T>(operation: string, issue: Issue<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#isLeft) return reject(leftError(operation))
       if (this.#closed) return reject(closedError(operation, false))
@@ -104,6 +112,20 @@ export class Link {
       if (wire === undefined) this.#waiting.add(call)
       else this.#start(call, wire)
     })
+  }
+
+  async #told<T>(operation: string, called: Promise<T>): Promise<T> {
+    const started = this.#clock.monotonic()
+    let failure: unknown
+    try {
+      return await called
+    } catch (error) {
+      failure = error
+      throw error
+    } finally {
+      const duration = this.#clock.monotonic() - started
+      publishOperation({ operation, duration, error: failure })
+    }
   }
 
   /** This is not the server that is meant, or not any more. */

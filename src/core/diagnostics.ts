@@ -1,0 +1,52 @@
+import { type Channel, channel, subscribe as listen, unsubscribe } from 'node:diagnostics_channel'
+import type { SessionEventName } from './events.ts'
+
+/** Of `sojourn:event`: what listeners of `sessions.on` are told, of all `Sessions` of the process. */
+export interface EventMessage {
+  readonly name: SessionEventName
+  /** Never a token or an attribute's value. */
+  readonly event: object
+}
+
+/** Of `sojourn:operation`: what was asked of the store, when it is done. */
+export interface OperationMessage {
+  /** `load`, `commit`, `create`, `touch`, `rotate`, `destroy`, `list`, … */
+  readonly operation: string
+  /** Milliseconds, the wait for a connection included. */
+  readonly duration: number
+  /** Why it failed: a SojournError; undefined: it did not. */
+  readonly error: unknown
+}
+
+// Where nobody subscribes no message is made, and no clock looked at.
+const EVENT = 'sojourn:event'
+const OPERATION = 'sojourn:operation'
+const events: Channel = channel(EVENT)
+const operations: Channel = channel(OPERATION)
+
+export function publishEvent(name: SessionEventName, event: object): void {
+  if (events.hasSubscribers) events.publish({ name, event } satisfies EventMessage)
+}
+
+export const isTimed = (): boolean => operations.hasSubscribers
+
+export function publishOperation(message: OperationMessage): void {
+  operations.publish(message)
+}
+
+/** @returns a function that ends it */
+export function subscribe(
+  onEvent: (message: EventMessage) => void,
+  onOperation: (message: OperationMessage) => void,
+): () => void {
+  const [event, operation] = [
+    (message: unknown): void => onEvent(message as EventMessage),
+    (message: unknown): void => onOperation(message as OperationMessage),
+  ]
+  listen(EVENT, event)
+  listen(OPERATION, operation)
+  return () => {
+    unsubscribe(EVENT, event)
+    unsubscribe(OPERATION, operation)
+  }
+}

@@ -1,0 +1,162 @@
+/*
+ * Every metric, once: Prometheus and OpenTelemetry have the same, by the rules of each for names. Never a principal, session,
+ * address or key as a label: their number has no bound.
+ */
+
+export type MetricKind = 'counter' | 'gauge' | 'histogram'
+
+export interface Metric {
+  /** As OpenTelemetry has it; Prometheus puts `_` for `.`, adds the unit, and `_total` to counters. */
+  readonly name: string
+  readonly kind: MetricKind
+  /** UCUM. */
+  readonly unit: '1' | 's' | 'By'
+  readonly help: string
+  readonly labels: readonly string[]
+}
+
+export type MetricId =
+  | 'operations'
+  | 'created'
+  | 'ended'
+  | 'rotated'
+  | 'rejected'
+  | 'conflicts'
+  | 'dropped'
+  | 'reuse'
+  | 'outages'
+  | 'uncertain'
+  | 'errors'
+  | 'cacheRequests'
+  | 'cacheInvalidations'
+  | 'cacheEvictions'
+  | 'cacheEntries'
+  | 'cacheBytes'
+  | 'cacheOn'
+
+export const METRICS: Readonly<Record<MetricId, Metric>> = {
+  operations: {
+    name: 'sojourn.operation.duration',
+    kind: 'histogram',
+    unit: 's',
+    help: 'What the store was asked, until its answer, by operation and outcome.',
+    labels: ['operation', 'outcome'],
+  },
+  created: {
+    name: 'sojourn.session.created',
+    kind: 'counter',
+    unit: '1',
+    help: 'Sessions that were made, by how: anonymous, login, adopted.',
+    labels: ['method'],
+  },
+  ended: {
+    name: 'sojourn.session.ended',
+    kind: 'counter',
+    unit: '1',
+    help: 'Sessions that have ended, by why: logout, revoked, evicted, expired (where that is listened for).',
+    labels: ['reason'],
+  },
+  rotated: {
+    name: 'sojourn.session.rotated',
+    kind: 'counter',
+    unit: '1',
+    help: 'Sessions that have a new token.',
+    labels: [],
+  },
+  rejected: {
+    name: 'sojourn.session.rejected',
+    kind: 'counter',
+    unit: '1',
+    help: 'Cookies that opened no session, by why.',
+    labels: ['reason'],
+  },
+  conflicts: {
+    name: 'sojourn.session.conflicts',
+    kind: 'counter',
+    unit: '1',
+    help: 'Commits that found another writer first, and were merged and tried again.',
+    labels: [],
+  },
+  dropped: {
+    name: 'sojourn.session.dropped',
+    kind: 'counter',
+    unit: '1',
+    help: 'Changes that nothing was left of to be stored in, by why.',
+    labels: ['reason'],
+  },
+  reuse: {
+    name: 'sojourn.session.token_reuse',
+    kind: 'counter',
+    unit: '1',
+    help: 'Former tokens that came after their time: copied, or an old browser state.',
+    labels: [],
+  },
+  outages: {
+    name: 'sojourn.outage.requests',
+    kind: 'counter',
+    unit: '1',
+    help: 'Requests that went on without the store, by policy.',
+    labels: ['policy'],
+  },
+  uncertain: {
+    name: 'sojourn.durability.uncertain',
+    kind: 'counter',
+    unit: '1',
+    help: 'Writes that were not confirmed to be durable in time, by operation.',
+    labels: ['operation'],
+  },
+  errors: {
+    name: 'sojourn.errors',
+    kind: 'counter',
+    unit: '1',
+    help: 'What failed off the path of a request, by operation.',
+    labels: ['operation'],
+  },
+  cacheRequests: {
+    name: 'sojourn.cache.requests',
+    kind: 'counter',
+    unit: '1',
+    help: 'Reads of the near cache, by result: hit, miss.',
+    labels: ['result'],
+  },
+  cacheInvalidations: {
+    name: 'sojourn.cache.invalidations',
+    kind: 'counter',
+    unit: '1',
+    help: 'Sessions that the near cache was told to forget.',
+    labels: [],
+  },
+  cacheEvictions: {
+    name: 'sojourn.cache.evictions',
+    kind: 'counter',
+    unit: '1',
+    help: 'Sessions that the near cache has made room of.',
+    labels: [],
+  },
+  cacheEntries: {
+    name: 'sojourn.cache.entries',
+    kind: 'gauge',
+    unit: '1',
+    help: 'Sessions in the near cache.',
+    labels: [],
+  },
+  cacheBytes: {
+    name: 'sojourn.cache.size',
+    kind: 'gauge',
+    unit: 'By',
+    help: 'Memory of the near cache, estimated.',
+    labels: [],
+  },
+  cacheOn: {
+    name: 'sojourn.cache.on',
+    kind: 'gauge',
+    unit: '1',
+    help: '1 where the near cache answers, 0 where every read goes to the store.',
+    labels: [],
+  },
+}
+
+/** Seconds: from what one command takes to what nobody waits for. */
+export const BUCKETS: readonly number[] = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
+]

@@ -1,0 +1,58 @@
+import { BUCKETS, METRICS, type Metric, type MetricId } from './catalogue.ts'
+import type { HistogramValue, Series } from './meter.ts'
+
+/** https://prometheus.io/docs/instrumenting/exposition_formats/ */
+export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+const UNITS: Readonly<Record<Metric['unit'], string>> = { '1': '', s: '_seconds', By: '_bytes' }
+
+/** `sojourn.operation.duration` → `sojourn_operation_duration_seconds` */
+export function prometheusName({ name, kind, unit }: Metric): string {
+  const base = name.replaceAll('.', '_') + UNITS[unit]
+  return kind === 'counter' ? `${base}_total` : base
+}
+
+/** The lines of one metric, with what it is. */
+export function exposed(
+  id: MetricId,
+  series: readonly Series<number | HistogramValue>[],
+  common: Readonly<Record<string, string>>,
+): string {
+  const metric = METRICS[id]
+  const name = prometheusName(metric)
+  const lines = [`# HELP ${name} ${escapedHelp(metric.help)}`, `# TYPE ${name} ${metric.kind}`]
+  for (const { labels, value } of series) {
+    const own: Record<string, string> = { ...common }
+    for (const [i, label] of metric.labels.entries()) own[label] = labels[i] ?? ''
+    if (typeof value === 'number') lines.push(line(name, own, value))
+    else lines.push(...histogram(name, own, value))
+  }
+  return lines.join('\n')
+}
+
+function histogram(
+  name: string,
+  labels: Readonly<Record<string, string>>,
+  value: HistogramValue,
+): string[] {
+  let below = 0
+  const buckets = value.counts.map((count, i) => {
+    below += count
+    const bound = BUCKETS[i]
+    return line(
+      `${name}_bucket`,
+      { ...labels, le: bound === undefined ? '+Inf' : String(bound) },
+      below,
+    )
+  })
+  return [...buckets, line(`${name}_sum`, labels, value.sum), line(`${name}_count`, labels, below)]
+}
+
+function line(name: string, labels: Readonly<Record<string, string>>, value: number): string {
+  const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escapedLabel(text)}"`)
+  return `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${value}`
+}
+
+const escapedLabel = (text: string): string =>
+  text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"')
+const escapedHelp = (text: string): string => text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')

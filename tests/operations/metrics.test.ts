@@ -1,0 +1,278 @@
+import { readFileSync } from 'node:fs'
+import { context, type Span, trace } from '@opentelemetry/api'
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics'
+import {
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+} from '@opentelemetry/sdk-trace-base'
+import { Registry } from 'prom-client'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Sessions } from '../../src/core/sessions.ts'
+import { createSessions } from '../../src/create-sessions.ts'
+import { METRICS } from '../../src/operations/metrics/catalogue.ts'
+import {
+  openTelemetry,
+  type SessionMetrics,
+  sessionMetrics,
+} from '../../src/operations/metrics/index.ts'
+import { prometheusName } from '../../src/operations/metrics/prometheus.ts'
+import { type RedisServer, startRedis } from '../support/redis-server.ts'
+import { SECRET } from '../support/requests.ts'
+import { until } from '../support/until.ts'
+
+interface Data {
+  n: number
+}
+
+let server: RedisServer
+let sessions: Sessions<Data>
+
+beforeAll(async () => {
+  server = await startRedis()
+})
+afterAll(() => server.stop())
+
+beforeEach(async () => {
+  sessions = createSessions<Data>({ redis: server.url, secrets: [SECRET] })
+  await sessions.ready()
+})
+afterEach(() => sessions.close())
+
+/** A visitor comes, signs in, is read by their cookie, and leaves. */
+async function visit(): Promise<void> {
+  const session = await sessions.open()
+  session.set('n', 1)
+  await session.commit()
+  await session.login('ada', { keep: ['n'] })
+  const { token } = session
+  await sessions.open(token)
+  await sessions.open(token, { fresh: true })
+  await session.logout()
+  await sessions.open(token)
+  await sessions.open('not-a-token')
+}
+
+/** Of one series, by the start of its line. */
+const valueOf = (text: string, series: string): number | undefined => {
+  const found = text.split('\n').find((line) => line.startsWith(`${series} `))
+  return found === undefined ? undefined : Number(found.slice(series.length + 1))
+}
+
+describe('Prometheus', () => {
+  let metrics: SessionMetrics
+  beforeEach(() => {
+    metrics = sessionMetrics({ sessions, labels: { service: 'shop' } })
+  })
+  afterEach(() => metrics.close())
+
+  it('counts what happens, and how long the store takes', async () => {
+    await visit()
+    const text = metrics.text()
+    expect(valueOf(text, 'sojourn_session_created_total{service="shop",method="anonymous"}')).toBe(
+      1,
+    )
+    expect(valueOf(text, 'sojourn_session_created_total{service="shop",method="login"}')).toBe(1)
+    expect(valueOf(text, 'sojourn_session_ended_total{service="shop",reason="logout"}')).toBe(1)
+    const creates =
+      'sojourn_operation_duration_seconds_count{service="shop",operation="create",outcome="ok"}'
+    // The session of nobody, and that of the login.
+    expect(valueOf(text, creates)).toBe(2)
+    const load =
+      'sojourn_operation_duration_seconds_count{service="shop",operation="load",outcome="ok"}'
+    expect(valueOf(text, load)).toBeGreaterThan(0)
+    expect(
+      valueOf(text, 'sojourn_cache_requests_total{service="shop",result="hit"}'),
+    ).toBeGreaterThan(0)
+    expect(valueOf(text, 'sojourn_cache_on{service="shop"}')).toBe(1)
+    expect(metrics.contentType).toContain('version=0.0.4')
+    expect(text).not.toMatch(/ada|not-a-token/)
+  })
+
+  it('has every metric by the rules: HELP, TYPE, buckets that add up', async () => {
+    await visit()
+    const text = metrics.text()
+    for (const metric of Object.values(METRICS)) {
+      expect(text).toContain(`# HELP ${prometheusName(metric)} `)
+      expect(text).toContain(`# TYPE ${prometheusName(metric)} ${metric.kind}\n`)
+      expect(prometheusName(metric).endsWith('_total')).toBe(metric.kind === 'counter')
+    }
+    expect(text.endsWith('\n')).toBe(true)
+    const buckets = [
+      ...text.matchAll(
+        /_bucket\{service="shop",operation="load",outcome="ok",le="([^"]+)"\} (\d+)/g,
+      ),
+    ]
+    const counts = buckets.map(([, , count]) => Number(count))
+    expect(buckets.at(-1)?.[1]).toBe('+Inf')
+    expect(counts).toEqual(counts.toSorted((one, other) => one - other))
+    expect(counts.at(-1)).toBe(
+      valueOf(
+        text,
+        'sojourn_operation_duration_seconds_count{service="shop",operation="load",outcome="ok"}',
+      ),
+    )
+  })
+
+  it('tells what the store refuses, and that it does not answer', async () => {
+    const session = await sessions.open()
+    session.set('n', 1)
+    await session.commit()
+    await server.cli('CONFIG', 'SET', 'maxmemory', '1', 'maxmemory-policy', 'noeviction')
+    session.set('n', 2)
+    await expect(session.commit()).rejects.toThrow('OOM')
+    await server.cli('CONFIG', 'SET', 'maxmemory', '0')
+    server.pause()
+    await expect(sessions.open(session.token, { fresh: true })).rejects.toThrow('did not answer')
+    server.resume()
+    const text = metrics.text()
+    expect(
+      valueOf(
+        text,
+        'sojourn_operation_duration_seconds_count{service="shop",operation="commit",outcome="refused"}',
+      ),
+    ).toBe(1)
+    expect(
+      valueOf(
+        text,
+        'sojourn_operation_duration_seconds_count{service="shop",operation="load",outcome="unavailable"}',
+      ),
+    ).toBe(1)
+  })
+
+  it('gives the same into a registry of prom-client', async () => {
+    const registry = new Registry()
+    metrics.register(registry)
+    await visit()
+    const own = new Set(
+      metrics
+        .text()
+        .split('\n')
+        .filter((line) => !line.startsWith('#') && line !== ''),
+    )
+    const theirs = (await registry.metrics())
+      .split('\n')
+      .filter((line) => !line.startsWith('#') && line !== '')
+    expect(new Set(theirs.map(sorted))).toEqual(new Set([...own].map(sorted)))
+  })
+
+  it('counts nothing before it is made, nor after it is closed', async () => {
+    metrics.close()
+    await visit()
+    expect(
+      valueOf(metrics.text(), 'sojourn_session_created_total{service="shop",method="login"}'),
+    ).toBeUndefined()
+  })
+
+  it('refuses labels that the metrics have themselves, and what is no sessions', () => {
+    expect(() => sessionMetrics({ labels: { operation: 'x' } })).toThrow('labels.operation')
+    expect(() => sessionMetrics({ labels: { 'a-b': 'x' } })).toThrow('labels.a-b')
+    expect(() => sessionMetrics({ sessions: {} as never })).toThrow('sessions')
+  })
+})
+
+/** Labels come in another order there. */
+const sorted = (line: string): string =>
+  line.replace(/\{(.*)\}/, (_, labels: string) => `{${labels.split(',').toSorted().join(',')}}`)
+
+describe('the dashboard and the alerts', () => {
+  const file = (name: string) =>
+    readFileSync(new URL(`../../dashboards/${name}`, import.meta.url), 'utf8')
+  const known = new Set(
+    Object.values(METRICS).flatMap((metric) => {
+      const name = prometheusName(metric)
+      return metric.kind === 'histogram'
+        ? [`${name}_bucket`, `${name}_count`, `${name}_sum`]
+        : [name]
+    }),
+  )
+  const labels = new Map(
+    Object.values(METRICS).map((metric) => [prometheusName(metric), metric.labels]),
+  )
+  const namesIn = (text: string) => [...text.matchAll(/sojourn_[a-z_]+/g)].map(([name]) => name)
+
+  it('ask for metrics that there are, and the dashboard for each of them', () => {
+    const inDashboard = namesIn(file('grafana.json'))
+    expect(inDashboard.filter((name) => !known.has(name))).toEqual([])
+    expect(namesIn(file('alerts.yml')).filter((name) => !known.has(name))).toEqual([])
+    const asked = new Set(inDashboard.map((name) => name.replace(/_(?:bucket|count|sum)$/, '')))
+    expect([...labels.keys()].filter((name) => !asked.has(name))).toEqual([])
+  })
+
+  it('by labels that these have', () => {
+    const { panels } = JSON.parse(file('grafana.json')) as {
+      panels: { targets: { expr: string; legendFormat: string }[] }[]
+    }
+    const targets = panels.flatMap((panel) => panel.targets)
+    expect(targets.length).toBeGreaterThan(15)
+    for (const { expr, legendFormat } of targets) {
+      const own = new Set(
+        namesIn(expr).flatMap(
+          (name) => labels.get(name.replace(/_(?:bucket|count|sum)$/, '')) ?? [],
+        ),
+      )
+      for (const [, label] of legendFormat.matchAll(/\{\{(\w+)\}\}/g)) expect(own).toContain(label)
+      for (const [, label] of expr.matchAll(/\{(\w+)[!=]/g)) expect(own).toContain(label)
+    }
+  })
+})
+
+describe('OpenTelemetry', () => {
+  it('has the same figures', async () => {
+    const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
+    const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })
+    const provider = new MeterProvider({ readers: [reader] })
+    const end = openTelemetry({ meter: provider.getMeter('sojourn'), sessions })
+    await visit()
+    await provider.forceFlush()
+    end()
+    const [scope] = exporter.getMetrics().at(-1)?.scopeMetrics ?? []
+    const of = (name: string) => scope?.metrics.find(({ descriptor }) => descriptor.name === name)
+    expect(of('sojourn.session.ended')?.dataPoints).toMatchObject([
+      { value: 1, attributes: { reason: 'logout' } },
+    ])
+    expect(of('sojourn.operation.duration')?.descriptor).toMatchObject({ unit: 's' })
+    const hits = of('sojourn.cache.requests')?.dataPoints.find(
+      ({ attributes }) => attributes['result'] === 'hit',
+    )
+    expect(hits?.value).toBeGreaterThan(0)
+    await provider.shutdown()
+  })
+
+  it('makes a span of each command, in that of the request', async () => {
+    const exporter = new InMemorySpanExporter()
+    const provider = new BasicTracerProvider({
+      spanProcessors: [new SimpleSpanProcessor(exporter)],
+    })
+    context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
+    const tracer = provider.getTracer('app')
+    const end = openTelemetry({ tracer })
+    const request: Span = tracer.startSpan('request')
+    const session = await sessions.open()
+    session.set('n', 1)
+    await context.with(trace.setSpan(context.active(), request), () => session.commit())
+    request.end()
+    await until(async () =>
+      exporter.getFinishedSpans().some(({ name }) => name === 'sojourn create'),
+    )
+    end()
+    const made = exporter.getFinishedSpans().find(({ name }) => name === 'sojourn create')
+    expect(made?.attributes).toMatchObject({
+      'db.system.name': 'redis',
+      'db.operation.name': 'create',
+    })
+    expect(made?.parentSpanContext?.spanId).toBe(request.spanContext().spanId)
+    context.disable()
+    await provider.shutdown()
+  })
+
+  it('needs a meter or a tracer', () => {
+    expect(() => openTelemetry({})).toThrow('meter')
+  })
+})
