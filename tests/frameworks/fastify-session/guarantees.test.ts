@@ -291,7 +291,7 @@ describe('principal', () => {
           build(app)
           app.get('/use', async (request) => {
             expect(request.session.user).toBe(before === 'in/ada' ? 'ada' : undefined)
-            await use(sessions.from(request) as unknown as Session, request.session)
+            await use(sessions.from(request), request.session)
             return 'used'
           })
           app.get('/who', (request) => {
