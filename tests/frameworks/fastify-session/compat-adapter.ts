@@ -67,7 +67,7 @@ function callOf(request: FastifyRequest, reply: FastifyReply, sessions: Sessions
       text: (body, status = 200) => reply.code(status).type('text/plain').send(body),
       json: (value, status = 200) => reply.code(status).send(value),
       empty: (status) => reply.code(status).send(),
-      redirect: (location) => reply.redirect(location),
+      redirect: (location) => reply.redirect(location, 302),
       stream: (source) => reply.send(source),
       file: (path) => reply.send(createReadStream(path)),
     },
