@@ -55,15 +55,23 @@ export function perServer(
   check: (server: ServerFacts, facts: Facts) => Saying | undefined,
 ): Rule['check'] {
   return (facts) => {
-    const together = new Map<string, Finding & { servers: string[] }>()
+    const together = new Map<string, Finding & { servers: string[]; fix: readonly string[] }>()
     for (const server of facts.servers) {
       if (!roles.includes(server.role) || server.problem !== undefined) continue
       const saying = check(server, facts)
       if (saying === undefined) continue
-      const key = JSON.stringify(saying)
+      const { severity, seen, why, setting } = saying
+      const key = JSON.stringify([severity, seen, why, setting])
       const known = together.get(key)
-      if (known === undefined) together.set(key, { ...saying, servers: [server.name] })
-      else known.servers.push(server.name)
+      if (known === undefined) {
+        together.set(key, { ...saying, servers: [server.name] })
+        continue
+      }
+      // Commands name the server: those for the first one are enough to read.
+      if (known.servers.length === 1 && known.fix.join() !== saying.fix.join()) {
+        known.fix = [...known.fix, 'and the same at the others']
+      }
+      known.servers.push(server.name)
     }
     return [...together.values()]
   }

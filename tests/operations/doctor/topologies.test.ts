@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { RedisSource } from '../../../src/engines/redis/options.ts'
 import { type Examination, examine } from '../../../src/operations/doctor/examine.ts'
 import type { GatherOptions } from '../../../src/operations/doctor/facts.ts'
+import { applyFix } from '../../../src/operations/doctor/fix.ts'
 import { startCluster } from '../../support/cluster.ts'
 import { startRedis } from '../../support/redis-server.ts'
 import { MASTER_NAME, startSentinels } from '../../support/sentinels.ts'
@@ -153,6 +154,19 @@ describe('a Cluster', () => {
     for (const master of masters) expect(found.join(' ')).toContain(master)
     await cluster.nodes[0]?.cli('CLUSTER', 'ADDSLOTS', '5')
     await until(async () => told(await look(redis)).every((line) => !line.startsWith('clu.state')))
+  })
+
+  it('is told of once, whatever the number of its servers', async () => {
+    const cluster = await startCluster({ masters: 3, args: ['--maxmemory-policy', 'allkeys-lru'] })
+    ends.push(() => cluster.stop())
+    const redis = { cluster: cluster.addresses }
+    const { results } = await look(redis)
+    const [finding, ...others] = results.find(({ id }) => id === 'mem.policy')?.findings ?? []
+    expect(others).toEqual([])
+    expect(finding?.servers).toHaveLength(3)
+    expect(finding?.fix.at(-1)).toBe('and the same at the others')
+    if (finding !== undefined) await applyFix(redis, finding, 5_000)
+    expect(told(await look(redis)).filter((line) => line.startsWith('mem.policy'))).toEqual([])
   })
 
   it('has lost a master', async () => {
