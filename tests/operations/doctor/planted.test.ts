@@ -23,7 +23,7 @@ import {
 import { SECRET, signIn } from '../../support/requests.ts'
 import { until } from '../../support/until.ts'
 
-const WINDOW = 200
+const WINDOW = 100
 const PASSWORD = 'Canary77'
 
 const ends: (() => unknown)[] = []

@@ -24,7 +24,7 @@ afterEach(async () => {
 
 const look = (redis: RedisSource, options: Partial<GatherOptions> = {}): Promise<Examination> =>
   examine(redis, {
-    ...{ prefix: 'sj', expiry: 'off', durable: false, window: 200, commandTimeout: 2_000 },
+    ...{ prefix: 'sj', expiry: 'off', durable: false, window: 100, commandTimeout: 2_000 },
     // Whatever this machine is set to.
     readFile: () => undefined,
     ...options,
