@@ -2,7 +2,8 @@ import { expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
 import { partitionTag } from '../../src/core/partitions.ts'
 import type { Sessions } from '../../src/core/sessions.ts'
-import { redisTarget } from '../../src/engines/redis/options.ts'
+import { redisPlan, redisTarget, type SentinelPlan } from '../../src/engines/redis/options.ts'
+import { Sentinel } from '../../src/engines/redis/sentinel.ts'
 import { Single } from '../../src/engines/redis/single.ts'
 import { total } from '../support/history.ts'
 import { seeded } from '../support/random.ts'
@@ -85,6 +86,37 @@ it('F03 I4 what the former primary told is forgotten: a session that was revoked
   await recovered(here)
   const { session: late } = await request(here, token)
   expect(late.get('owner')).toBeUndefined()
+}, 60_000)
+
+it('F03 I3 I4 the Sentinel that leads a failover never names the former primary as the one of the new epoch', async () => {
+  const { sentinels: all, failover, primary } = await sentinels()
+  const former = await primary()
+  const address = { host: '127.0.0.1', port: all[0]?.port ?? 0 }
+  const { plan } = redisPlan({
+    sentinels: [`127.0.0.1:${address.port}`],
+    masterName: MASTER_NAME,
+  }) as { plan: SentinelPlan }
+  const leader = new Sentinel({
+    ...{ plan, address, clock: systemClock, commandTimeout: 2_000 },
+    ...{ changed: () => undefined, coming: () => undefined },
+  })
+  atEnd(async () => leader.close())
+  const before = await leader.ask()
+  expect(before.primary.port).toBe(former.port)
+  const views = new Set<string>()
+  let isOver = false
+  const asking = (async () => {
+    while (!isOver) {
+      const { epoch, primary: named } = await leader.ask()
+      views.add(`${epoch - before.epoch} ${named.port === former.port ? 'former' : 'successor'}`)
+    }
+  })()
+  await failover()
+  await until('it has switched', () => views.has('1 successor'))
+  isOver = true
+  await asking
+  expect(views).toContain('1 successor')
+  expect(views).not.toContain('1 former')
 }, 60_000)
 
 it('F13 I3 a server is demoted under a live connection: what it refuses is done at its successor, once', async () => {

@@ -62,6 +62,16 @@ export async function startSentinels(
     if (server === undefined) throw new Error('the Sentinels do not agree')
     return server
   }
+  // A Sentinel also promotes a replica that has never caught up, which then has nothing.
+  await Promise.all(
+    servers
+      .slice(1)
+      .map((replica) =>
+        until(async () =>
+          (await replica.cli('INFO', 'replication')).includes('master_link_status:up'),
+        ),
+      ),
+  )
   // A failover needs all of them to know each other, and the replicas.
   await until(async () => {
     const known = sentinels.map(async (one) => {

@@ -106,15 +106,21 @@ export class Sentinel {
   }
 }
 
+/**
+ * The Sentinel that leads a failover counts the new epoch as soon as the successor is a primary, and names
+ * the former one by `MASTER` for a second more; what `GET-MASTER-ADDR-BY-NAME` says goes with the epoch.
+ * The epoch is asked first: an address may be newer than its epoch, never older.
+ */
 async function askAbout(wire: Commands, masterName: string): Promise<View> {
-  const [primary, others] = await Promise.all([
+  const [master, primary, others] = await Promise.all([
     wire.sendCommand(['SENTINEL', 'MASTER', masterName]),
+    wire.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName]),
     wire.sendCommand(['SENTINEL', 'SENTINELS', masterName]),
   ])
-  const fields = fieldsOf(primary)
+  const [host = '', port] = primary as string[]
   return {
-    primary: addressOf(fields),
-    epoch: Number(fields.get('config-epoch')),
+    primary: { host, port: Number(port) },
+    epoch: Number(fieldsOf(master).get('config-epoch')),
     others: (others as unknown[]).map((other) => addressOf(fieldsOf(other))),
   }
 }
