@@ -1,7 +1,8 @@
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { type AclOptions, aclRules, aclRulesFor } from '../operations/acl/acl.ts'
 import type { Feature } from '../operations/acl/permissions.ts'
 import { type CommonFlags, commonOptions, configuredOrNothing } from './config.ts'
+import { wholeNumber } from './numbers.ts'
 import { say } from './talk.ts'
 
 interface AclFlags extends CommonFlags {
@@ -43,17 +44,12 @@ export function aclCommand(): Command {
     )
     .addOption(
       new Option('--database <n>', 'for the channel of notifications')
-        .argParser(parseNumber)
+        .argParser(wholeNumber(0))
         .default(0),
     )
     .option('--file', 'as a line of an aclfile instead of a command')
     .addHelpText('after', HELP)
     .action(run)
-}
-
-function parseNumber(text: string): number {
-  if (/^\d{1,6}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('it takes a whole number from 0 on.')
 }
 
 async function run(flags: AclFlags): Promise<void> {

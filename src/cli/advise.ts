@@ -1,7 +1,8 @@
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { type Advice, advise } from '../operations/advise/advise.ts'
 import { Catalogue, type SessionDetails } from '../operations/sessions/catalogue.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
+import { wholeNumber } from './numbers.ts'
 import { paint } from './paint.ts'
 import { span, table } from './table.ts'
 import { say, shown, startBar } from './talk.ts'
@@ -26,16 +27,11 @@ export function adviseCommand(): Command {
     .description('Is the idle timeout right, and what is in the sessions?')
     .addOption(
       new Option('--sample <n>', 'sessions that are looked at')
-        .argParser(parseSample)
+        .argParser(wholeNumber(1, 9_999_999))
         .default(10_000),
     )
     .addHelpText('after', HELP)
     .action(run)
-}
-
-function parseSample(text: string): number {
-  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('it takes a whole number from 1 to 9,999,999.')
 }
 
 async function run(flags: AdviseFlags): Promise<void> {

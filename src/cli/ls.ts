@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { parseDuration } from '../core/duration.ts'
 import { OptionError } from '../core/errors.ts'
 import {
@@ -7,6 +7,7 @@ import {
   type SessionSummary,
 } from '../operations/sessions/catalogue.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
+import { wholeNumber } from './numbers.ts'
 import { span, table } from './table.ts'
 import { say, shown, startBar } from './talk.ts'
 
@@ -40,7 +41,9 @@ export function lsCommand(): Command {
     .description('List sessions.')
     .addOption(new Option('--principal <name>', "only this user's; needs the secrets"))
     .addOption(
-      new Option('--limit <n>', 'how many are shown; 0: all').argParser(parseCount).default(100),
+      new Option('--limit <n>', 'how many are shown; 0: all')
+        .argParser(wholeNumber(0))
+        .default(100),
     )
     .addHelpText('after', HELP)
     .action(run)
@@ -55,12 +58,12 @@ export function filterOptions(command: Command): Command {
     .option('--older-than <time>', 'only those made so long ago')
     .addOption(
       new Option('--larger-than <bytes>', 'only those that take more, as stored').argParser(
-        parseCount,
+        wholeNumber(0),
       ),
     )
     .addOption(
       new Option('--rate <n>', 'sessions a second that are looked at, at most')
-        .argParser(parseRate)
+        .argParser(wholeNumber(1))
         .default(20_000),
     )
 }
@@ -79,17 +82,6 @@ export function filterOf(flags: FilterFlags): SessionFilter {
 /** Whether any session is left out. */
 export const isFiltered = (filter: SessionFilter): boolean =>
   Object.values(filter).some((value) => value !== undefined)
-
-function parseCount(text: string): number {
-  if (/^\d{1,12}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('it takes a whole number.')
-}
-
-function parseRate(text: string): number {
-  const rate = parseCount(text)
-  if (rate > 0) return rate
-  throw new InvalidArgumentError('it takes a whole number from 1 on.')
-}
 
 async function run(flags: LsFlags): Promise<void> {
   const filter = filterOf(flags)

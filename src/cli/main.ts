@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { aclCommand } from './acl.ts'
 import { adviseCommand } from './advise.ts'
+import { completionCommand } from './completion.ts'
 import { doctorCommand } from './doctor.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { inspectCommand } from './inspect.ts'
@@ -33,6 +34,7 @@ const commands = [
   ],
 ]
 for (const make of commands) program.addCommand(make())
+program.addCommand(completionCommand(program))
 for (const command of program.commands) command.exitOverride()
 
 try {

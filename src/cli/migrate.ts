@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { OptionError, StoreUnavailableError } from '../core/errors.ts'
 import {
   Migration,
@@ -8,6 +8,7 @@ import {
 } from '../operations/migrate/migration.ts'
 import type { MigrationCounts } from '../operations/migrate/mirror.ts'
 import { redisOf } from './config.ts'
+import { wholeNumber } from './numbers.ts'
 import { say, shown, startBar } from './talk.ts'
 
 interface MigrateOptions {
@@ -47,7 +48,9 @@ export function migrateCommand(): Command {
     .addOption(new Option('--to <redis>', `where they go: ${where}`).env('SOJOURN_TO'))
     .addOption(new Option('--prefix <prefix>', 'of the keys, on both sides').default('sj'))
     .addOption(
-      new Option('--rate <n>', 'sessions a second that are copied, at most').argParser(parseRate),
+      new Option('--rate <n>', 'sessions a second that are copied, at most').argParser(
+        wholeNumber(1),
+      ),
     )
     .addOption(
       new Option(
@@ -76,12 +79,6 @@ export function migrateCommand(): Command {
 function sideOf(option: string, text: string | undefined): MigrationOptions['from'] {
   if (text === undefined) throw new OptionError(option, 'is needed: see `sojourn migrate --help`')
   return redisOf(option, text)
-}
-
-function parseRate(text: string): number {
-  const rate = Number(text)
-  if (Number.isInteger(rate) && rate > 0) return rate
-  throw new InvalidArgumentError('it takes a whole number from 1 on.')
 }
 
 async function run(options: MigrateOptions): Promise<void> {

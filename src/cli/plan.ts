@@ -2,8 +2,8 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../core/duration.ts'
 import { bytes } from '../operations/doctor/finding.ts'
 import { type Figure, type Plan, plan } from '../operations/plan/plan.ts'
+import { parseSize } from './numbers.ts'
 import { paint } from './paint.ts'
-import { parseSize } from './sizes.ts'
 import { table } from './table.ts'
 
 interface PlanFlags {

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { OptionError } from '../core/errors.ts'
 import {
   type ConfKind,
@@ -6,7 +6,7 @@ import {
   redisConf,
   sentinelConf,
 } from '../operations/redis-conf/redis-conf.ts'
-import { parseSize } from './sizes.ts'
+import { parseSize, wholeNumber } from './numbers.ts'
 
 interface ConfFlags {
   readonly for: ConfKind
@@ -46,7 +46,7 @@ export function redisConfCommand(): Command {
     )
     .addOption(
       new Option('--processes <n>', 'of applications, on all nodes')
-        .argParser(parseCount)
+        .argParser(wholeNumber(1))
         .default(20),
     )
     .option('--durable', 'sign-outs and changes must survive the loss of a server')
@@ -60,11 +60,6 @@ export function redisConfCommand(): Command {
     .option('--master-name <name>', 'what the Sentinels call the primary', 'mymaster')
     .addHelpText('after', HELP)
     .action(run)
-}
-
-function parseCount(text: string): number {
-  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('it takes a whole number from 1 on.')
 }
 
 function run(flags: ConfFlags): void {
