@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { aclCommand } from './acl.ts'
 import { adviseCommand } from './advise.ts'
+import { benchCommand } from './bench.ts'
 import { completionCommand } from './completion.ts'
 import { doctorCommand } from './doctor.ts'
 import { exitCodeOf } from './exit-codes.ts'
@@ -31,6 +32,7 @@ const commands = [
     adviseCommand,
     keysCommand,
     migrateCommand,
+    benchCommand,
   ],
 ]
 for (const make of commands) program.addCommand(make())

@@ -89,9 +89,9 @@ it('F03 I4 what the former primary told is forgotten: a session that was revoked
 }, 60_000)
 
 it('F03 I3 I4 the Sentinel that leads a failover never names the former primary as the one of the new epoch', async () => {
-  const { sentinels: all, failover, primary } = await sentinels()
-  const former = await primary()
-  const address = { host: '127.0.0.1', port: all[0]?.port ?? 0 }
+  const deployment = await sentinels()
+  const former = await deployment.primary()
+  const address = { host: '127.0.0.1', port: deployment.sentinels[0]?.port ?? 0 }
   const { plan } = redisPlan({
     sentinels: [`127.0.0.1:${address.port}`],
     masterName: MASTER_NAME,
@@ -104,16 +104,13 @@ it('F03 I3 I4 the Sentinel that leads a failover never names the former primary 
   const before = await leader.ask()
   expect(before.primary.port).toBe(former.port)
   const views = new Set<string>()
-  let isOver = false
   const asking = (async () => {
-    while (!isOver) {
+    while (!views.has('1 successor')) {
       const { epoch, primary: named } = await leader.ask()
       views.add(`${epoch - before.epoch} ${named.port === former.port ? 'former' : 'successor'}`)
     }
   })()
-  await failover()
-  await until('it has switched', () => views.has('1 successor'))
-  isOver = true
+  await deployment.failover()
   await asking
   expect(views).toContain('1 successor')
   expect(views).not.toContain('1 former')
