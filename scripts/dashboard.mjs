@@ -6,6 +6,8 @@ const rate = (metric, by) =>
   by === undefined ? `sum(rate(${metric}${RATE}))` : `sum by (${by}) (rate(${metric}${RATE}))`
 const quantile = (part) =>
   `histogram_quantile(${part}, sum by (le, operation) (rate(sojourn_operation_duration_seconds_bucket${RATE})))`
+const sizes = (part) =>
+  `histogram_quantile(${part}, sum by (le) (rate(sojourn_session_payload_size_bytes_bucket${RATE})))`
 
 /** Rows of panels: title, unit, and `[expression, legend]` each. */
 const rows = [
@@ -64,6 +66,32 @@ const rows = [
       'Near cache: processes without',
       'short',
       [['count(sojourn_cache_on == 0) or vector(0)', 'processes']],
+    ],
+  ],
+  [
+    [
+      'Sessions: size',
+      'bytes',
+      [
+        [sizes(0.5), 'p50'],
+        [sizes(0.99), 'p99'],
+      ],
+    ],
+    [
+      'Connections to Redis',
+      'short',
+      [['sum by (state) (sojourn_store_connections)', '{{state}}']],
+    ],
+    [
+      'Ages',
+      's',
+      [
+        ['max(sojourn_cache_age_seconds)', 'news of the near cache'],
+        [
+          `histogram_quantile(0.9, sum by (le) (rate(sojourn_event_lag_seconds_bucket${RATE})))`,
+          'expired sessions found after, p90',
+        ],
+      ],
     ],
   ],
   [

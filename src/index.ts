@@ -35,6 +35,7 @@ export type {
   Audits,
   CommitOptions,
   ConfirmOptions,
+  ConnectionStats,
   CreateResult,
   DestroyOptions,
   DestroyResult,

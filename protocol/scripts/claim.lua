@@ -7,10 +7,11 @@
 -- ARGV[3]  only those that have been due for more ms than this
 -- ARGV[4]  also says where one will be due within so many ms
 --
--- answer   {rest, {key, member, descriptor, leases, …}, {key, ms, …}}   rest: there are more, call again from
+-- answer   {rest, {key, member, descriptor, leases, …}, {key, ms, …}, lag}   rest: there are more, call again from
 --          this key (KEYS[1] is 1) on, or 0. Of each one the number of its key; id (22 characters) and owner
 --          tag (22, or none); descriptor, from the index or from `<prefix>:{<tag>}:d`, '' for none; how often it
---          has been answered before. Then numbers of keys, and in how many ms the next one is due there
+--          has been answered before. Then numbers of keys, and in how many ms the next one is due there. lag: for how
+--          many ms the one of them that has waited longest has been due, of those not answered before; 0: none
 --
 -- Scores are times, ms. A session's is that of when it would end; it may have been used since, which
 -- its score learns only here: 1/64 ms are the leases that it has had.
@@ -27,7 +28,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local due = now - ARGV[3]
 local soon = string.format('(%.0f', due + ARGV[4])
 local left, rest = tonumber(ARGV[1]), 0
-local claimed, n, coming = {}, 0, {}
+local claimed, n, coming, lag = {}, 0, {}, 0
 
 -- What becomes of its score: nil, it waits no more.
 local function look(k, base, member, score)
@@ -39,6 +40,7 @@ local function look(k, base, member, score)
       and (redis.call('HGET', base .. 'p:' .. owner, id) or redis.call('HGET', base .. 'd', member))
     claimed[n + 1], claimed[n + 2], claimed[n + 3], claimed[n + 4] = k, member, descriptor or '', leases
     n = n + 4
+    if leases == 0 then lag = math.max(lag, now - score) end
     return now + math.min(ARGV[2] * 2 ^ leases, HOUR) + math.min(leases + 1, 63) / 64
   end
   -- A trail: it was ended.
@@ -79,4 +81,4 @@ for k, x in ipairs(KEYS) do
   if #ended > 0 then redis.call('ZREM', x, unpack(ended)) end
   if rest > 0 then break end
 end
-return {rest, claimed, coming}
+return {rest, claimed, coming, math.floor(lag)}

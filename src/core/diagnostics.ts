@@ -18,11 +18,23 @@ export interface OperationMessage {
   readonly error: unknown
 }
 
+/** Of `sojourn:measure`: what has a size rather than a duration of its own. */
+export interface MeasureMessage {
+  /**
+   * `record.size`: of a session as it is sealed for the store, bytes. `expiry.lag`: how late expired sessions were claimed to
+   * be told of, the latest of each batch, milliseconds.
+   */
+  readonly name: 'record.size' | 'expiry.lag'
+  readonly value: number
+}
+
 // Where nobody subscribes no message is made, and no clock looked at.
 const EVENT = 'sojourn:event'
 const OPERATION = 'sojourn:operation'
+const MEASURE = 'sojourn:measure'
 const events: Channel = channel(EVENT)
 const operations: Channel = channel(OPERATION)
+const measures: Channel = channel(MEASURE)
 
 export function publishEvent(name: SessionEventName, event: object): void {
   if (events.hasSubscribers) events.publish({ name, event } satisfies EventMessage)
@@ -34,19 +46,27 @@ export function publishOperation(message: OperationMessage): void {
   operations.publish(message)
 }
 
+export function publishMeasure(name: MeasureMessage['name'], value: number): void {
+  if (measures.hasSubscribers) measures.publish({ name, value } satisfies MeasureMessage)
+}
+
 /** @returns a function that ends it */
 export function subscribe(
   onEvent: (message: EventMessage) => void,
   onOperation: (message: OperationMessage) => void,
+  onMeasure: (message: MeasureMessage) => void = () => undefined,
 ): () => void {
-  const [event, operation] = [
+  const [event, operation, measure] = [
     (message: unknown): void => onEvent(message as EventMessage),
     (message: unknown): void => onOperation(message as OperationMessage),
+    (message: unknown): void => onMeasure(message as MeasureMessage),
   ]
   listen(EVENT, event)
   listen(OPERATION, operation)
+  listen(MEASURE, measure)
   return () => {
     unsubscribe(EVENT, event)
     unsubscribe(OPERATION, operation)
+    unsubscribe(MEASURE, measure)
   }
 }

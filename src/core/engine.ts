@@ -322,6 +322,26 @@ export interface NearReads {
   readonly nearCache: NearCacheStats
 }
 
+/** Optional ability: the engine has connections, and knows how they are. */
+export interface Connections {
+  readonly connections: ConnectionStats
+}
+
+/** Of this process to the servers that have the sessions: one, or each primary of a Cluster. */
+export interface ConnectionStats {
+  readonly servers: number
+  readonly connected: number
+  /**
+   * Those that have not answered for a whole deadline, and to which there is no connection: what is asked of them
+   * fails at once, without waiting.
+   */
+  readonly broken: number
+}
+
+export function hasConnections(engine: Engine): engine is Engine & Connections {
+  return 'connections' in engine
+}
+
 export interface NearCacheStats {
   /**
    * `on`: reads are answered from memory. `connecting`: there is no connection at the moment. `off`: not

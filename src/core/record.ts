@@ -9,6 +9,7 @@ import {
   randomBytes,
 } from './crypto.ts'
 import { deflateFixed, LARGEST_FOR_FIXED } from './deflate.ts'
+import { publishMeasure } from './diagnostics.ts'
 import type { SessionId } from './engine.ts'
 import { SessionTooLargeError } from './errors.ts'
 import type { Key, Keyring } from './keyring.ts'
@@ -138,6 +139,7 @@ export function encodeRecord(
     const nonce = head.subarray(NONCE_OFFSET, NONCE_END)
     gcmSealInto(record, headLength, recordKey, nonce, additional, payload)
   }
+  publishMeasure('record.size', record.length)
   return record
 }
 

@@ -4,7 +4,14 @@ import { cookieValues } from './cookie.ts'
 import { DerivedSessions } from './derived-sessions.ts'
 import type { DurabilityOption, Outcome } from './durability.ts'
 import { type Duration, parseDuration } from './duration.ts'
-import { type Engine, hasNearReads, type NearCacheStats, type SessionId } from './engine.ts'
+import {
+  type ConnectionStats,
+  type Engine,
+  hasConnections,
+  hasNearReads,
+  type NearCacheStats,
+  type SessionId,
+} from './engine.ts'
 import {
   NotSignedInError,
   OptionError,
@@ -39,6 +46,8 @@ export interface OpenOptions {
 
 export interface SessionsStats {
   readonly nearCache: NearCacheStats
+  /** Undefined for an engine that needs none. */
+  readonly connections: ConnectionStats | undefined
 }
 
 const NO_OPTIONS: ExchangeOptions = {}
@@ -198,10 +207,13 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     return this.#audit
   }
 
-  /** What the near cache of this process does. */
+  /** What the near cache of this process does, and how its connections are. */
   stats(): SessionsStats {
     const { engine } = this.#settings
-    return { nearCache: hasNearReads(engine) ? engine.nearCache : NO_NEAR_CACHE }
+    return {
+      nearCache: hasNearReads(engine) ? engine.nearCache : NO_NEAR_CACHE,
+      connections: hasConnections(engine) ? engine.connections : undefined,
+    }
   }
 
   /**

@@ -146,20 +146,71 @@ describe('Prometheus', () => {
     ).toBe(1)
   })
 
+  it('tells how large sessions are, how old the near cache, and how the connections are', async () => {
+    const session = await sessions.open()
+    session.set('n', 1)
+    await session.commit()
+    await until(async () => sessions.stats().nearCache.age !== undefined)
+    const text = metrics.text()
+    expect(valueOf(text, 'sojourn_session_payload_size_bytes_count{service="shop"}')).toBe(1)
+    expect(
+      valueOf(text, 'sojourn_session_payload_size_bytes_bucket{service="shop",le="128"}'),
+    ).toBe(1)
+    expect(valueOf(text, 'sojourn_session_payload_size_bytes_sum{service="shop"}')).toBeLessThan(
+      128,
+    )
+    expect(valueOf(text, 'sojourn_cache_age_seconds{service="shop"}')).toBeLessThan(1)
+    const states = (of: string) =>
+      ['connected', 'connecting', 'broken'].map((state) =>
+        valueOf(of, `sojourn_store_connections{service="shop",state="${state}"}`),
+      )
+    expect(states(text)).toEqual([1, 0, 0])
+    expect(sessions.stats().connections).toEqual({ servers: 1, connected: 1, broken: 0 })
+    await server.kill()
+    // The first waits for its deadline in vain; from then on nobody does.
+    await expect(session.refresh()).rejects.toThrow('could not be reached')
+    expect(states(metrics.text())).toEqual([0, 0, 1])
+    await server.restart()
+    await until(async () => sessions.stats().connections?.connected === 1)
+    expect(states(metrics.text())).toEqual([1, 0, 0])
+  })
+
+  it('tells how late expired sessions are found', async () => {
+    const reliable = createSessions<Data>({
+      ...{ redis: server.url, prefix: 'lag', secrets: [SECRET], expiry: 'reliable' },
+      ...{ idleTimeout: '1s' },
+    })
+    try {
+      let told = 0
+      reliable.on('expired', () => told++)
+      const session = await reliable.open()
+      session.set('n', 1)
+      await session.commit()
+      await until(async () => told === 1)
+      const text = metrics.text()
+      expect(valueOf(text, 'sojourn_event_lag_seconds_count{service="shop"}')).toBe(1)
+      const sum = valueOf(text, 'sojourn_event_lag_seconds_sum{service="shop"}')
+      expect(sum).toBeGreaterThan(0)
+      // Another look comes within 3 seconds.
+      expect(sum).toBeLessThan(5)
+    } finally {
+      await reliable.close()
+    }
+  })
+
   it('gives the same into a registry of prom-client', async () => {
     const registry = new Registry()
     metrics.register(registry)
     await visit()
-    const own = new Set(
-      metrics
-        .text()
+    const values = (text: string) =>
+      text
         .split('\n')
-        .filter((line) => !line.startsWith('#') && line !== ''),
-    )
-    const theirs = (await registry.metrics())
-      .split('\n')
-      .filter((line) => !line.startsWith('#') && line !== '')
-    expect(new Set(theirs.map(sorted))).toEqual(new Set([...own].map(sorted)))
+        .filter((line) => !line.startsWith('#') && line !== '')
+        // It grows from one text to the next.
+        .map((line) => sorted(line.replace(/^(sojourn_cache_age.*) .*/, '$1')))
+    const own = values(metrics.text())
+    expect(own.join('\n')).toContain('sojourn_cache_age_seconds')
+    expect(new Set(values(await registry.metrics()))).toEqual(new Set(own))
   })
 
   it('counts nothing before it is made, nor after it is closed', async () => {

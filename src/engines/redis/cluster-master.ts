@@ -70,6 +70,10 @@ export class ClusterMaster implements AddressedPlace {
     return this.#link.near
   }
 
+  get isBroken(): boolean {
+    return this.#link.isBroken
+  }
+
   get isConnected(): boolean {
     return this.#link.isConnected
   }

@@ -79,6 +79,10 @@ export class Cluster implements Topology {
     return nears.length > 0 ? nears : [this.#nowhere]
   }
 
+  get links(): Iterable<ClusterMaster> {
+    return this.#masters.values()
+  }
+
   async servers(): Promise<string[]> {
     if (this.#masters.size === 0) await this.#discover(partitionTag(0))
     return [...this.#masters.values()].flatMap(({ partitions: [first] }) =>

@@ -1,3 +1,4 @@
+import { publishMeasure } from '../../core/diagnostics.ts'
 import type { SessionId } from '../../core/engine.ts'
 import { StoreRefusedError } from '../../core/errors.ts'
 import { PARTITIONS, partitionTag } from '../../core/partitions.ts'
@@ -209,13 +210,14 @@ export class ExpiryClaims implements ExpirySource {
   async #claim(keys: readonly string[], overdue: number, most: number): Promise<Claims> {
     const args = [most, LEASE, overdue, overdue > 0 ? 0 : WINDOW].map(String)
     const answer = (await this.#run(scripts.claim, keys, args)) as [
-      ...[number, Array<number & Buffer>, number[]],
+      ...[number, Array<number & Buffer>, number[], number],
     ]
-    const [next, flat, coming] = answer
+    const [next, flat, coming, lag] = answer
     const now = performance.now()
     for (let i = 0; i + 1 < coming.length; i += 2) {
       this.#due.set(keys[(coming[i] ?? 0) - 1] ?? '', now + (coming[i + 1] ?? 0))
     }
+    if (lag > 0 && overdue !== OVERDUE) publishMeasure('expiry.lag', lag)
     const claimed: Claimed[] = []
     for (let i = 0; i + 3 < flat.length; i += 4) {
       const [number, member, descriptor, leases] = flat.slice(i, i + 4) as unknown as [

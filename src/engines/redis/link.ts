@@ -73,6 +73,11 @@ export class Link {
     })
   }
 
+  /** Calls fail at once. */
+  get isBroken(): boolean {
+    return this.#isBroken
+  }
+
   get isConnected(): boolean {
     return this.#connection.wire !== undefined
   }

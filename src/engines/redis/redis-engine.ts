@@ -8,6 +8,8 @@ import {
   type Audits,
   type CommitOptions,
   type ConfirmOptions,
+  type ConnectionStats,
+  type Connections,
   type CreateResult,
   type DestroyOptions,
   type DestroyResult,
@@ -128,7 +130,9 @@ interface EngineSettings extends TopologyOptions {
 }
 
 /** Every session is a string, every principal with sessions a hash; see protocol/README.md. */
-export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, Listing, Audits {
+export class RedisEngine
+  implements Engine, Connections, NearReads, ExpiryEvents, Insights, Listing, Audits
+{
   readonly name = 'redis'
   readonly audit: AuditStream
   /** What is repeated to a server that may lack it. */
@@ -211,6 +215,15 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, L
 
   get nearCache(): NearCacheStats {
     return sumOfNearCaches([...this.#topology.nears].map(({ stats }) => stats))
+  }
+
+  get connections(): ConnectionStats {
+    const links = [...this.#topology.links]
+    return {
+      servers: links.length,
+      connected: links.filter(({ isConnected }) => isConnected).length,
+      broken: links.filter(({ isBroken }) => isBroken).length,
+    }
   }
 
   peek(id: SessionId, now: number): Held | undefined {

@@ -36,6 +36,10 @@ export class Single implements Topology {
     })
   }
 
+  get links(): Iterable<TrackedLink> {
+    return [this.#link]
+  }
+
   now(): number {
     return this.#time.now()
   }

@@ -54,6 +54,9 @@ export interface Topology {
   /** Of all servers. */
   readonly nears: Iterable<NearCache>
 
+  /** To each server that has sessions, the connection that requests take. */
+  readonly links: Iterable<Pick<TrackedLink, 'isConnected' | 'isBroken'>>
+
   /** Runs `work` where the partition is; again, where it turns out to have moved meanwhile. */
   at<T>(at: string, work: (place: Place) => Promise<T>, options?: WorkOptions): Promise<T>
 

@@ -85,6 +85,10 @@ export class TrackedLink {
     })
   }
 
+  get isBroken(): boolean {
+    return this.#link.isBroken
+  }
+
   get isConnected(): boolean {
     return this.#link.isConnected
   }

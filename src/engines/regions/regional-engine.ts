@@ -1,6 +1,8 @@
 import type { AuditLog } from '../../core/audit-log.ts'
 import {
   type Audits,
+  type ConnectionStats,
+  type Connections,
   descriptorHead,
   type Engine,
   type Expired,
@@ -23,7 +25,13 @@ import { sumOfNearCaches } from '../near-cache-stats.ts'
 import type { Region, RegionsPlan } from './options.ts'
 
 /** What the engine of one region can. */
-export type RegionEngine = Engine & NearReads & ExpiryEvents & Insights & Listing & Audits
+export type RegionEngine = Engine &
+  Connections &
+  NearReads &
+  ExpiryEvents &
+  Insights &
+  Listing &
+  Audits
 
 /**
  * An engine for each region, chosen by the region in a session's id: nothing of a session goes to another
@@ -33,7 +41,7 @@ export type RegionEngine = Engine & NearReads & ExpiryEvents & Insights & Listin
  * home region: the others have nodes of their own.
  */
 export class RegionalEngine
-  implements Engine, NearReads, ExpiryEvents, Insights, Listing, Audits, Regions
+  implements Engine, Connections, NearReads, ExpiryEvents, Insights, Listing, Audits, Regions
 {
   readonly name = 'regions'
   readonly #plan: RegionsPlan
@@ -130,6 +138,16 @@ export class RegionalEngine
 
   get mostHeld(): number {
     return [...this.#engines.values()].reduce((sum, { mostHeld }) => sum + mostHeld, 0)
+  }
+
+  get connections(): ConnectionStats {
+    const sum = { servers: 0, connected: 0, broken: 0 }
+    for (const { connections } of this.#engines.values()) {
+      sum.servers += connections.servers
+      sum.connected += connections.connected
+      sum.broken += connections.broken
+    }
+    return sum
   }
 
   get nearCache(): NearCacheStats {

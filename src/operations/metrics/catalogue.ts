@@ -13,6 +13,8 @@ export interface Metric {
   readonly unit: '1' | 's' | 'By'
   readonly help: string
   readonly labels: readonly string[]
+  /** Of a histogram: upper bounds, in its unit. */
+  readonly buckets?: readonly number[]
 }
 
 export type MetricId =
@@ -27,12 +29,24 @@ export type MetricId =
   | 'outages'
   | 'uncertain'
   | 'errors'
+  | 'recordSize'
+  | 'expiryLag'
+  | 'connections'
   | 'cacheRequests'
   | 'cacheInvalidations'
   | 'cacheEvictions'
   | 'cacheEntries'
   | 'cacheBytes'
   | 'cacheOn'
+  | 'cacheAge'
+
+/** Seconds: from what one command takes to what nobody waits for. */
+const DURATIONS: readonly number[] = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
+]
+const SIZES = [128, 256, 512, 1_024, 2_048, 4_096, 8_192, 16_384, 65_536, 262_144, 1_048_576]
+/** Seconds: a look of another node, and then a failure of one. */
+const LAGS = [0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600]
 
 export const METRICS: Readonly<Record<MetricId, Metric>> = {
   operations: {
@@ -41,6 +55,7 @@ export const METRICS: Readonly<Record<MetricId, Metric>> = {
     unit: 's',
     help: 'What the store was asked, until its answer, by operation and outcome.',
     labels: ['operation', 'outcome'],
+    buckets: DURATIONS,
   },
   created: {
     name: 'sojourn.session.created',
@@ -112,6 +127,29 @@ export const METRICS: Readonly<Record<MetricId, Metric>> = {
     help: 'What failed off the path of a request, by operation.',
     labels: ['operation'],
   },
+  recordSize: {
+    name: 'sojourn.session.payload.size',
+    kind: 'histogram',
+    unit: 'By',
+    help: 'Sessions as they are written, sealed and compressed.',
+    labels: [],
+    buckets: SIZES,
+  },
+  expiryLag: {
+    name: 'sojourn.event.lag',
+    kind: 'histogram',
+    unit: 's',
+    help: "How long after its end the latest of each batch of expired sessions was found, with expiry: 'reliable'.",
+    labels: [],
+    buckets: LAGS,
+  },
+  connections: {
+    name: 'sojourn.store.connections',
+    kind: 'gauge',
+    unit: '1',
+    help: 'Servers, by how the connection to them is: connected, connecting, broken (what is asked of them fails at once).',
+    labels: ['state'],
+  },
   cacheRequests: {
     name: 'sojourn.cache.requests',
     kind: 'counter',
@@ -154,9 +192,11 @@ export const METRICS: Readonly<Record<MetricId, Metric>> = {
     help: '1 where the near cache answers, 0 where every read goes to the store.',
     labels: [],
   },
+  cacheAge: {
+    name: 'sojourn.cache.age',
+    kind: 'gauge',
+    unit: 's',
+    help: 'Since the last answer of the store: nothing that the near cache serves is older news. Absent before the first.',
+    labels: [],
+  },
 }
-
-/** Seconds: from what one command takes to what nobody waits for. */
-export const BUCKETS: readonly number[] = [
-  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
-]

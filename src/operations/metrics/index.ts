@@ -1,4 +1,3 @@
-export type { MeasuredSessions, StatsSource } from './near-caches.ts'
 export { type OpenTelemetryOptions, openTelemetry } from './open-telemetry.ts'
 export {
   type MetricRegistry,
@@ -6,3 +5,4 @@ export {
   type SessionMetrics,
   sessionMetrics,
 } from './session-metrics.ts'
+export type { MeasuredSessions, StatsSource } from './stats-series.ts'

@@ -1,6 +1,11 @@
-import { type EventMessage, type OperationMessage, subscribe } from '../../core/diagnostics.ts'
+import {
+  type EventMessage,
+  type MeasureMessage,
+  type OperationMessage,
+  subscribe,
+} from '../../core/diagnostics.ts'
 import { StoreRefusedError, StoreUnavailableError } from '../../core/errors.ts'
-import { BUCKETS, type MetricId } from './catalogue.ts'
+import { METRICS, type MetricId } from './catalogue.ts'
 
 /** Values of labels, in the order of the metric's. */
 export type Labels = readonly string[]
@@ -11,7 +16,7 @@ export interface Series<Value> {
 }
 
 export interface HistogramValue {
-  /** How many were in each bucket of `BUCKETS`, and how many above the last. */
+  /** How many were in each bucket of the metric, and how many above the last. */
   readonly counts: readonly number[]
   readonly sum: number
 }
@@ -19,8 +24,8 @@ export interface HistogramValue {
 /** What else wants to know at once, such as OpenTelemetry's instruments. */
 export interface Sink {
   counted(id: MetricId, labels: Labels): void
-  /** @param seconds how long it took */
-  timed(id: MetricId, labels: Labels, seconds: number): void
+  /** @param value in the metric's unit */
+  measured(id: MetricId, labels: Labels, value: number): void
 }
 
 /** Counts what happens to the sessions of this process, from when it is made. */
@@ -38,6 +43,7 @@ export class Meter {
     this.#unsubscribe = subscribe(
       (message) => this.#event(message),
       (message) => this.#operation(message),
+      (message) => this.#measure(message),
     )
   }
 
@@ -91,20 +97,28 @@ export class Meter {
   }
 
   #operation({ operation, duration, error }: OperationMessage): void {
-    const labels = [operation, outcomeOf(error)]
-    const seconds = duration / 1_000
-    const series = this.#histograms.get('operations') ?? new Map()
-    this.#histograms.set('operations', series)
+    this.#record('operations', [operation, outcomeOf(error)], duration / 1_000)
+  }
+
+  #measure({ name, value }: MeasureMessage): void {
+    if (name === 'record.size') this.#record('recordSize', [], value)
+    else this.#record('expiryLag', [], value / 1_000)
+  }
+
+  #record(id: MetricId, labels: Labels, value: number): void {
+    const series = this.#histograms.get(id) ?? new Map()
+    this.#histograms.set(id, series)
+    const { buckets = [] } = METRICS[id]
     const key = labels.join('\n')
     let one = series.get(key)
     if (one === undefined) {
-      one = { labels, value: { counts: new Array<number>(BUCKETS.length + 1).fill(0), sum: 0 } }
+      one = { labels, value: { counts: new Array<number>(buckets.length + 1).fill(0), sum: 0 } }
       series.set(key, one)
     }
-    const at = BUCKETS.findIndex((bound) => seconds <= bound)
-    one.value.counts[at === -1 ? BUCKETS.length : at]++
-    one.value.sum += seconds
-    this.#sink?.timed('operations', labels, seconds)
+    const at = buckets.findIndex((bound) => value <= bound)
+    one.value.counts[at === -1 ? buckets.length : at]++
+    one.value.sum += value
+    this.#sink?.measured(id, labels, value)
   }
 
   #count(id: MetricId, labels: Labels): void {

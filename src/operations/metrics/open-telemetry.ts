@@ -2,9 +2,9 @@ import type { Meter as OtelMeter, Tracer } from '@opentelemetry/api'
 import { subscribe } from '../../core/diagnostics.ts'
 import { OptionError } from '../../core/errors.ts'
 import { refuseUnknown } from '../../core/unknown-options.ts'
-import { BUCKETS, METRICS, type Metric, type MetricId } from './catalogue.ts'
+import { METRICS, type Metric, type MetricId } from './catalogue.ts'
 import { Meter } from './meter.ts'
-import { cacheSeries, type MeasuredSessions, sourcesOf } from './near-caches.ts'
+import { type MeasuredSessions, sourcesOf, statsSeries } from './stats-series.ts'
 
 export interface OpenTelemetryOptions {
   /** As of `sessionMetrics`. */
@@ -44,21 +44,29 @@ function measure(meter: OtelMeter, sessions: MeasuredSessions | undefined): () =
   const described = ({ unit, help }: Metric) => ({ unit, description: help })
   const attributes = (id: MetricId, labels: readonly string[]): Record<string, string> =>
     Object.fromEntries(METRICS[id].labels.map((label, i) => [label, labels[i] ?? '']))
-  const operations = meter.createHistogram(METRICS.operations.name, {
-    ...described(METRICS.operations),
-    advice: { explicitBucketBoundaries: [...BUCKETS] },
-  })
+  const ids = Object.keys(METRICS) as MetricId[]
+  const histograms = new Map(
+    ids
+      .filter((id) => METRICS[id].kind === 'histogram')
+      .map((id) => [
+        id,
+        meter.createHistogram(METRICS[id].name, {
+          ...described(METRICS[id]),
+          advice: { explicitBucketBoundaries: [...(METRICS[id].buckets ?? [])] },
+        }),
+      ]),
+  )
   const counters = new Map(
-    (Object.keys(METRICS) as MetricId[])
-      .filter((id) => METRICS[id].kind === 'counter' && cacheSeries(id, []) === undefined)
+    ids
+      .filter((id) => METRICS[id].kind === 'counter' && statsSeries(id, []) === undefined)
       .map((id) => [id, meter.createCounter(METRICS[id].name, described(METRICS[id]))]),
   )
   const own = new Meter({
     counted: (id, labels) => counters.get(id)?.add(1, attributes(id, labels)),
-    timed: (id, labels, seconds) => operations.record(seconds, attributes(id, labels)),
+    measured: (id, labels, value) => histograms.get(id)?.record(value, attributes(id, labels)),
   })
-  const observed = (Object.keys(METRICS) as MetricId[])
-    .filter((id) => cacheSeries(id, []) !== undefined)
+  const observed = ids
+    .filter((id) => statsSeries(id, []) !== undefined)
     .map((id) => {
       const metric = METRICS[id]
       const instrument =
@@ -66,7 +74,7 @@ function measure(meter: OtelMeter, sessions: MeasuredSessions | undefined): () =
           ? meter.createObservableCounter(metric.name, described(metric))
           : meter.createObservableGauge(metric.name, described(metric))
       const observe: Parameters<typeof instrument.addCallback>[0] = (result) => {
-        for (const { labels, value } of cacheSeries(id, sources) ?? []) {
+        for (const { labels, value } of statsSeries(id, sources) ?? []) {
           result.observe(value, attributes(id, labels))
         }
       }

@@ -1,4 +1,4 @@
-import { BUCKETS, METRICS, type Metric, type MetricId } from './catalogue.ts'
+import { METRICS, type Metric, type MetricId } from './catalogue.ts'
 import type { HistogramValue, Series } from './meter.ts'
 
 /** https://prometheus.io/docs/instrumenting/exposition_formats/ */
@@ -25,7 +25,7 @@ export function exposed(
     const own: Record<string, string> = { ...common }
     for (const [i, label] of metric.labels.entries()) own[label] = labels[i] ?? ''
     if (typeof value === 'number') lines.push(line(name, own, value))
-    else lines.push(...histogram(name, own, value))
+    else lines.push(...histogram(name, own, value, metric.buckets ?? []))
   }
   return lines.join('\n')
 }
@@ -34,11 +34,12 @@ function histogram(
   name: string,
   labels: Readonly<Record<string, string>>,
   value: HistogramValue,
+  bounds: readonly number[],
 ): string[] {
   let below = 0
   const buckets = value.counts.map((count, i) => {
     below += count
-    const bound = BUCKETS[i]
+    const bound = bounds[i]
     return line(
       `${name}_bucket`,
       { ...labels, le: bound === undefined ? '+Inf' : String(bound) },

@@ -1,9 +1,9 @@
 import { OptionError } from '../../core/errors.ts'
 import { refuseUnknown } from '../../core/unknown-options.ts'
-import { BUCKETS, METRICS, type MetricId } from './catalogue.ts'
+import { METRICS, type MetricId } from './catalogue.ts'
 import { type HistogramValue, Meter, type Series } from './meter.ts'
-import { cacheSeries, type MeasuredSessions, sourcesOf } from './near-caches.ts'
 import { CONTENT_TYPE, exposed, prometheusName } from './prometheus.ts'
+import { type MeasuredSessions, sourcesOf, statsSeries } from './stats-series.ts'
 
 export interface MetricsOptions {
   /** Whose near caches are told of: those of the application. What happens to sessions is told of all in the process. */
@@ -50,7 +50,7 @@ export function sessionMetrics(options: MetricsOptions = {}): SessionMetrics {
   const ids = Object.keys(METRICS) as MetricId[]
   const seriesOf = (id: MetricId): readonly Series<number | HistogramValue>[] => {
     if (METRICS[id].kind === 'histogram') return meter.histograms(id)
-    return cacheSeries(id, sources) ?? meter.counters(id)
+    return statsSeries(id, sources) ?? meter.counters(id)
   }
   return {
     contentType: CONTENT_TYPE,
@@ -93,7 +93,7 @@ function registered(
         }
         return typeof value === 'number'
           ? [{ labels: own, value }]
-          : histogramValues(name, own, value)
+          : histogramValues(name, own, value, metric.buckets ?? [])
       }),
     }),
     reset: () => undefined,
@@ -104,13 +104,14 @@ function histogramValues(
   name: string,
   labels: Readonly<Record<string, string>>,
   { counts, sum }: HistogramValue,
+  bounds: readonly number[],
 ): RegisteredValue[] {
   let below = 0
   const buckets = counts.map((count, i) => {
     below += count
     return {
       metricName: `${name}_bucket`,
-      labels: { ...labels, le: BUCKETS[i] ?? '+Inf' },
+      labels: { ...labels, le: bounds[i] ?? '+Inf' },
       value: below,
     }
   })

@@ -153,7 +153,7 @@ class Expiry:
         arguments = (self._at_once, int(LEASE * 1000), 0, int(_WINDOW * 1000))
         # Before the server does: our lease is over first.
         now = self._now()
-        rest, flat, coming = yield Run(script("claim"), tuple(keys), arguments)
+        rest, flat, coming, _lag = yield Run(script("claim"), tuple(keys), arguments)
         # From the key on where there are more.
         del self._keys[: rest - 1 if rest else len(keys)]
         for number, ms in zip(coming[::2], coming[1::2], strict=True):

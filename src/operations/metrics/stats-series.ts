@@ -3,7 +3,7 @@ import type { SessionsStats } from '../../index.ts'
 import type { MetricId } from './catalogue.ts'
 import type { Series } from './meter.ts'
 
-/** What is asked for the figures of the near cache. */
+/** What is asked for the figures of near caches and connections. */
 export interface StatsSource {
   stats(): SessionsStats
 }
@@ -20,8 +20,8 @@ export function sourcesOf(sessions: MeasuredSessions | undefined): readonly Stat
   return sources
 }
 
-/** Of all near caches together; nothing for what is none of theirs. */
-export function cacheSeries(
+/** Of all of them together; nothing for a metric that is not of `stats`. */
+export function statsSeries(
   id: MetricId,
   sources: readonly StatsSource[],
 ): readonly Series<number>[] | undefined {
@@ -46,7 +46,26 @@ export function cacheSeries(
       return one(sum(({ bytes }) => bytes))
     case 'cacheOn':
       return one(sources.every((source) => source.stats().nearCache.state === 'on') ? 1 : 0)
+    case 'cacheAge': {
+      const ages = sources.map((source) => source.stats().nearCache.age)
+      // As good as the worst; in seconds.
+      return ages.includes(undefined) ? [] : one(Math.max(...(ages as number[])) / 1_000)
+    }
+    case 'connections':
+      return connectionSeries(sources)
     default:
       return undefined
   }
+}
+
+function connectionSeries(sources: readonly StatsSource[]): readonly Series<number>[] {
+  const all = sources.flatMap((source) => source.stats().connections ?? [])
+  if (all.length === 0) return []
+  const sum = { connected: 0, connecting: 0, broken: 0 }
+  for (const { servers, connected, broken } of all) {
+    sum.connected += connected
+    sum.connecting += servers - connected - broken
+    sum.broken += broken
+  }
+  return Object.entries(sum).map(([state, value]) => ({ labels: [state], value }))
 }
