@@ -1,0 +1,62 @@
+// What requests of the application take meanwhile: others.mjs '{"redis": …, "secret": …}'. Asked over IPC.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createSessions } from '../../dist/index.js'
+import { answer } from '../support/child.mjs'
+import { quantile } from '../support/statistics.mjs'
+
+const USERS = 200
+/** Requests a second, a fifth of them writes. */
+const RATE = 400
+
+const { redis, secret } = JSON.parse(process.argv[2])
+const sessions = createSessions({ redis, secrets: [secret], commandTimeout: '10s' })
+const tokens = []
+for (let i = 0; i < USERS; i++) {
+  const session = await sessions.open()
+  session.set('n', 0)
+  await session.login(`other ${i}`, { keep: ['n'] })
+  tokens.push(session.token)
+}
+
+let times = []
+let failed = 0
+
+async function request(i) {
+  const from = performance.now()
+  try {
+    const session = await sessions.open(tokens[i % USERS], { fresh: true })
+    if (i % 5 === 0) {
+      session.set('n', session.get('n') + 1)
+      await session.commit()
+    }
+    times.push(performance.now() - from)
+  } catch {
+    failed++
+  }
+}
+
+const started = performance.now()
+void (async () => {
+  for (let i = 0; ; i++) {
+    void request(i)
+    const ahead = ((i + 1) / RATE) * 1_000 - (performance.now() - started)
+    if (ahead > 0) await sleep(ahead)
+  }
+})()
+
+answer({
+  /** Since it was asked last. Milliseconds. */
+  async since() {
+    const [sorted, count] = [times.toSorted((a, b) => a - b), failed]
+    times = []
+    failed = 0
+    const at = (q) => (sorted.length === 0 ? undefined : quantile(sorted, q))
+    return {
+      requests: sorted.length,
+      failed: count,
+      p50: at(0.5),
+      p99: at(0.99),
+      max: sorted.at(-1),
+    }
+  },
+})
