@@ -6,6 +6,7 @@ import { type Examination, examine, type RuleResult } from '../operations/doctor
 import type { GatherOptions } from '../operations/doctor/facts.ts'
 import type { Finding, Severity } from '../operations/doctor/finding.ts'
 import { applyFix } from '../operations/doctor/fix.ts'
+import { historyPath, MemoryHistory } from '../operations/doctor/history.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { paint } from './paint.ts'
 import { say } from './talk.ts'
@@ -16,6 +17,8 @@ interface DoctorFlags extends CommonFlags {
   readonly durable?: true
   readonly user?: string
   readonly all?: true
+  /** A file; false with --no-history. */
+  readonly history: string | false
   readonly fix?: true
   readonly yes?: true
 }
@@ -51,6 +54,13 @@ export function doctorCommand(): Command {
     .option('--durable', 'sign-outs and changes must survive the loss of a server')
     .option('--user <name>', "the application's, whose rights are looked at (default: who asks)")
     .option('--all', 'also what is well')
+    .addOption(
+      new Option(
+        '--history <file>',
+        'what memory was in use at former looks, for how it grows',
+      ).default(historyPath(), '~/.local/state/sojourn/memory.json'),
+    )
+    .option('--no-history', 'neither read nor written')
     .option('--fix', 'change settings that can be changed while it runs; asks before each')
     .option('--yes', 'with --fix: without asking')
     .addHelpText('after', HELP)
@@ -65,7 +75,9 @@ async function run(flags: DoctorFlags): Promise<void> {
     )
   }
   const { redis, prefix, expiry, durability } = await configured(flags)
+  const history = flags.history === false ? undefined : new MemoryHistory(flags.history)
   const options: GatherOptions = {
+    history,
     prefix,
     expiry: flags.expiry ?? expiry ?? 'off',
     durable: flags.durable ?? (durability !== undefined && durability !== 'async'),
@@ -84,6 +96,9 @@ async function run(flags: DoctorFlags): Promise<void> {
     )
     if (isChanged) examination = await look()
   }
+  const problem = history?.save()
+  if (problem !== undefined)
+    say(`what memory is in use could not be noted for the next look: ${problem}`)
   if (flags.json === true) console.log(JSON.stringify(examination, null, 2))
   else console.log(render(examination, flags.all === true))
   const { error, warn } = examination.counts

@@ -1,9 +1,15 @@
 /** The built command, as a process of its own. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
+/** Nothing of a test goes to the home of whoever runs it. */
+const STATE = join(tmpdir(), `sojourn-state-${process.pid}`)
+process.once('exit', () => rmSync(STATE, { recursive: true, force: true }))
 
 export interface CliResult {
   readonly code: number
@@ -33,7 +39,7 @@ export function startCli(
   const child = spawn(process.execPath, [CLI, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd,
-    env: { PATH: process.env['PATH'], ...env },
+    env: { PATH: process.env['PATH'], XDG_STATE_HOME: STATE, ...env },
   })
   const out = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) {

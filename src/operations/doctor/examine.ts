@@ -1,6 +1,6 @@
 import type { RedisSource } from '../../engines/redis/options.ts'
 import { type Facts, type GatherOptions, gather } from './facts.ts'
-import type { Finding, Rule, RuleGroup, Severity } from './finding.ts'
+import { type Finding, numberOf, type Rule, type RuleGroup, type Severity } from './finding.ts'
 import { clientRules } from './rules/clients.ts'
 import { keyRules } from './rules/keys.ts'
 import { latencyRules } from './rules/latency.ts'
@@ -44,7 +44,13 @@ export interface Examination {
 
 /** @throws as `gather` */
 export async function examine(redis: RedisSource, options: GatherOptions): Promise<Examination> {
-  return judge(await gather(redis, options))
+  const facts = await gather(redis, options)
+  const examination = judge(facts)
+  for (const { name, info } of facts.servers) {
+    const used = numberOf(info, 'used_memory')
+    if (used !== undefined) options.history?.add(name, { at: facts.now, used })
+  }
+  return examination
 }
 
 function judge(facts: Facts): Examination {

@@ -10,6 +10,7 @@ import { fieldsOf, linesOf } from '../../engines/redis/fields.ts'
 import { type Fleet, type FleetServer, findFleet } from '../../engines/redis/fleet.ts'
 import type { RedisSource } from '../../engines/redis/options.ts'
 import { certificateDaysOf } from './certificate.ts'
+import type { MemoryHistory } from './history.ts'
 import { type Host, readHost } from './host.ts'
 import { type KeySample, sampleKeys } from './key-sample.ts'
 import { type Rights, rightsOf } from './rights.ts'
@@ -68,6 +69,8 @@ export interface Facts {
   /** Milliseconds between `before` and now. */
   readonly window: number
   readonly keys: KeySample | undefined
+  /** Of former looks, without this one. */
+  readonly history: Pick<MemoryHistory, 'of'> | undefined
   readonly now: number
 }
 
@@ -77,6 +80,8 @@ export interface GatherOptions extends Wants {
   /** Deadline of each command, milliseconds. */
   readonly commandTimeout: number
   readonly clock?: Clock
+  /** What was in use at former looks; this look is added to it. */
+  readonly history?: MemoryHistory | undefined
   /** Reads a file of this machine; for tests. */
   readonly readFile?: (path: string) => string | undefined
 }
@@ -99,13 +104,14 @@ export async function gather(redis: RedisSource, options: GatherOptions): Promis
     const servers = await Promise.all(
       fleet.servers.map((server, i) => look(server, before[i], fleet, options)),
     )
-    const { prefix, expiry, durable, user } = options
+    const { prefix, expiry, durable, user, history } = options
     return {
       kind: fleet.kind,
       servers,
       wants: { prefix, expiry, durable, user },
       window: clock.monotonic() - started,
       keys: await keys,
+      history,
       now: clock.now(),
     }
   } finally {

@@ -12,6 +12,7 @@ import { examine } from '../../../src/operations/doctor/examine.ts'
 import type { GatherOptions } from '../../../src/operations/doctor/facts.ts'
 import type { Finding } from '../../../src/operations/doctor/finding.ts'
 import { applyFix } from '../../../src/operations/doctor/fix.ts'
+import { MemoryHistory } from '../../../src/operations/doctor/history.ts'
 import { startProxy } from '../../support/proxy.ts'
 import {
   freePort,
@@ -112,6 +113,41 @@ describe('memory', () => {
     const [finding] = await found('mem.used', server.url, { window: 400 })
     expect(finding?.seen).toMatch(/at the present growth it is full in 1 h/)
     expect(await found('mem.used', server.url)).toEqual([])
+  })
+
+  it('fills up within days: says when, at the growth since former looks', async () => {
+    const server = await started('--maxmemory', '100mb')
+    await fill(server, 20_000_000)
+    const used = Number(/used_memory:(\d+)/.exec(await server.cli('INFO', 'memory'))?.[1])
+    const folder = serverFolder()
+    ends.push(() => rmSync(folder, { recursive: true, force: true }))
+    const path = join(folder, 'state', 'memory.json')
+    const now = Date.now()
+    const look = async (history: MemoryHistory) => {
+      const findings = await found('mem.used', server.url, { history })
+      expect(history.save()).toBeUndefined()
+      return findings
+    }
+    // The first look notes what there is, and says nothing yet.
+    expect(await look(new MemoryHistory(path))).toEqual([])
+    const name = server.socketPath
+    const past = new MemoryHistory(path)
+    expect(past.of(name)).toMatchObject([{ used: expect.closeTo(used, -6) }])
+    // 8 MB a day, with a wave that is larger than that.
+    const written = new MemoryHistory(join(folder, 'made.json'))
+    for (let hour = 6 * 24; hour > 0; hour--) {
+      const wave = 6_000_000 * Math.sin((hour / 24) * 2 * Math.PI)
+      written.add(name, { at: now - hour * 3_600_000, used: used - hour * 333_000 + wave })
+    }
+    const [finding] = await look(written)
+    expect(finding?.severity).toBe('warn')
+    expect(finding?.seen).toMatch(/at the growth of the last 6 days it is full in (9|10|11) days$/)
+    // It was noted, and stays so.
+    expect(new MemoryHistory(join(folder, 'made.json')).of(name)).toHaveLength(145)
+    await server.cli('CONFIG', 'SET', 'maxmemory', '1gb')
+    expect(await look(written)).toEqual([])
+    writeFileSync(path, '{"version":1,"servers":{"x":[[1],"y"]')
+    expect(await look(new MemoryHistory(path))).toEqual([])
   })
 
   it('drops sessions at this moment', async () => {

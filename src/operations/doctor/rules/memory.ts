@@ -1,3 +1,4 @@
+import type { Facts, ServerFacts } from '../facts.ts'
 import {
   bytes,
   DATA,
@@ -9,6 +10,7 @@ import {
   type Rule,
   unknown,
 } from '../finding.ts'
+import { growthIn } from '../history.ts'
 import { set } from '../remedy.ts'
 
 const MIB = 1_048_576
@@ -23,7 +25,11 @@ const CLIENTS_PART = 0.1
 const USABLE = 0.7
 /** Growth within the window that is more than chance, bytes. */
 const GROWTH = MIB
-const DAY = 86_400_000
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+/** Days within which it is worth a word. */
+const SOON = 14
+const NEVER = Number.POSITIVE_INFINITY
 
 export const memoryRules: readonly Rule[] = [
   {
@@ -81,16 +87,15 @@ export const memoryRules: readonly Rule[] = [
     id: 'mem.used',
     group: 'Memory',
     well: 'there is room',
-    check: perServer(DATA, (server, { window }) => {
+    check: perServer(DATA, (server, facts) => {
       const limit = numberOf(server.info, 'maxmemory')
       const used = numberOf(server.info, 'used_memory')
       if (limit === undefined || used === undefined) return unknown('how much memory it uses')
       if (limit === 0) return undefined
       const part = used / limit
-      const growth = grownBy(server, 'used_memory') ?? 0
-      const days =
-        growth > GROWTH ? (((limit - used) / growth) * window) / DAY : Number.POSITIVE_INFINITY
-      const isFillingUp = days < 14
+      const growth = growthOf(server, used, facts)
+      const days = growth === undefined ? NEVER : (limit - used) / growth.rate / DAY
+      const isFillingUp = days < SOON
       if (part < NEARLY_FULL && !isFillingUp) return undefined
       const ends =
         days < 1 ? `in ${Math.max(Math.round(days * 24), 1)} h` : `in ${Math.round(days)} days`
@@ -98,7 +103,7 @@ export const memoryRules: readonly Rule[] = [
         severity: part >= FULL || days < 1 ? 'error' : 'warn',
         seen:
           `${bytes(used)} of ${bytes(limit)} are used, ${percent(part)}` +
-          (isFillingUp ? `; at the present growth it is full ${ends}` : ''),
+          (isFillingUp ? `; at the ${growth?.name} it is full ${ends}` : ''),
         why: 'full, it drops sessions that are not over, or refuses logins',
         fix: [
           'give it more memory, or spread the sessions over a Cluster',
@@ -190,3 +195,26 @@ export const memoryRules: readonly Rule[] = [
     }),
   },
 ]
+
+interface NamedGrowth {
+  /** Bytes a millisecond, above 0. */
+  readonly rate: number
+  readonly name: string
+}
+
+/** Of the days before, where there are looks of them; else within the window, if it is more than chance. */
+function growthOf(
+  server: ServerFacts,
+  used: number,
+  { history, window, now }: Facts,
+): NamedGrowth | undefined {
+  const points = [...(history?.of(server.name) ?? []), { at: now, used }]
+  const past = growthIn(points, now)
+  if (past !== undefined) {
+    const days = Math.round(past.over / DAY)
+    const name = `growth of the last ${days < 2 ? `${Math.round(past.over / HOUR)} h` : `${days} days`}`
+    return past.rate > 0 ? { rate: past.rate, name } : undefined
+  }
+  const grown = grownBy(server, 'used_memory') ?? 0
+  return grown > GROWTH ? { rate: grown / window, name: 'present growth' } : undefined
+}
