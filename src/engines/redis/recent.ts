@@ -1,7 +1,8 @@
 import type { SessionId } from '../../core/engine.ts'
 import { Answer } from './answers.ts'
 import { evaluate } from './evaluate.ts'
-import { indexKey, partitionOf, recordKey } from './keys.ts'
+import { indexKey, partitionOf, recordIdOf, recordKey } from './keys.ts'
+import { RecentPages } from './recent-pages.ts'
 import { type LuaScript, scripts } from './scripts.generated.ts'
 import type { Place } from './topology.ts'
 import type { Argument } from './wire.ts'
@@ -17,8 +18,6 @@ const LACKED = 2_000
 const ENDED_LACKED = 10_000
 const MOST_WRITES = 10_000
 const MOST_BYTES = 8 * 1024 * 1024
-/** What a write takes beside its record. Estimated. */
-const WRITE_BYTES = 500
 /** A commit whose base is yet to come is another process' to repeat first. */
 const ATTEMPTS = 40
 /** Milliseconds between two of them. */
@@ -30,8 +29,6 @@ interface Write {
   readonly keys: readonly string[]
   readonly args: readonly Argument[]
   readonly at: number
-  readonly bytes: number
-  isForgotten: boolean
 }
 
 /**
@@ -44,10 +41,7 @@ interface Write {
 export class Recent {
   readonly #prefix: string
   readonly #now: () => number
-  #writes: Write[] = []
-  /** So many at the front are forgotten. */
-  #forgotten = 0
-  #bytes = 0
+  readonly #pages = new RecentPages()
 
   /** @param now a monotonic clock, milliseconds */
   constructor(prefix: string, now: () => number) {
@@ -55,17 +49,14 @@ export class Recent {
     this.#now = now
   }
 
-  /** What it takes in memory, estimated. */
+  /** What it takes in memory. */
   get bytes(): number {
-    return this.#bytes
+    return this.#pages.bytes
   }
 
   /** @param args as they were sent */
-  committed(id: SessionId, keys: readonly string[], args: readonly Argument[]): void {
-    const [ttl = '', record, ...rest] = args
-    // A copy: as it is, it is cut from a page of memory that it would keep.
-    const own = new Uint8Array(record as Buffer)
-    this.#note(id, scripts.commit, keys, [ttl, Buffer.from(own.buffer), ...rest], own.length)
+  committed(keys: readonly string[], args: readonly Argument[]): void {
+    this.#note(false, keys, args)
   }
 
   /** @param left what stands at the id now, and its lifetime, as `destroy` takes it */
@@ -73,13 +64,14 @@ export class Recent {
     const keys = [recordKey(this.#prefix, id)]
     if (ownerTag !== undefined) keys.push(indexKey(this.#prefix, partitionOf(id), ownerTag))
     // Whatever is stored there: it may be an earlier one.
-    const args = [...left, 'record']
-    this.#note(id, scripts.destroy, keys, args, 0)
+    this.#note(true, keys, [...left, 'record'])
   }
 
   /** There is nothing to repeat of these. */
   forget(ids: readonly SessionId[]): void {
-    for (const write of this.#writes) if (ids.includes(write.id)) write.isForgotten = true
+    if (ids.length === 0) return
+    const keys = new Set(ids.map((id) => recordKey(this.#prefix, id)))
+    this.#pages.forget((write) => keys.has(write.keys[0] ?? ''))
   }
 
   /**
@@ -87,9 +79,11 @@ export class Recent {
    * @param has whether a session would be there
    */
   async repeat(place: Place, has: (id: SessionId) => boolean): Promise<void> {
-    const there = this.#writes
-      .slice(this.#forgotten)
-      .filter(({ id, isForgotten }) => !isForgotten && has(id))
+    const there = [...this.#pages.entries()].flatMap(({ at, isEnd, keys, args }): Write[] => {
+      const id = recordIdOf(this.#prefix, keys[0] ?? '')
+      if (id === undefined || !has(id)) return []
+      return [{ id, script: isEnd ? scripts.destroy : scripts.commit, keys, args, at }]
+    })
     const last = there.at(-1)?.at ?? 0
     let writes = there.filter(
       ({ script, at }) => last - at <= (script === scripts.commit ? LACKED : ENDED_LACKED),
@@ -117,28 +111,10 @@ export class Recent {
     }
   }
 
-  #note(
-    id: SessionId,
-    script: LuaScript,
-    keys: readonly string[],
-    args: readonly Argument[],
-    bytes: number,
-  ): void {
+  #note(isEnd: boolean, keys: readonly string[], args: readonly Argument[]): void {
     const at = this.#now()
-    this.#writes.push({ id, script, keys, args, at, bytes, isForgotten: false })
-    this.#bytes += bytes + WRITE_BYTES
-    const since = at - REMEMBERED
-    for (;;) {
-      const oldest = this.#writes[this.#forgotten]
-      const count = this.#writes.length - this.#forgotten
-      if (oldest === undefined) break
-      if (oldest.at >= since && count <= MOST_WRITES && this.#bytes <= MOST_BYTES) break
-      this.#bytes -= oldest.bytes + WRITE_BYTES
-      this.#forgotten++
-    }
-    if (this.#forgotten * 2 < this.#writes.length) return
-    this.#writes = this.#writes.slice(this.#forgotten)
-    this.#forgotten = 0
+    this.#pages.append({ at, isEnd, keys, args })
+    this.#pages.trim(at - REMEMBERED, MOST_BYTES, MOST_WRITES)
   }
 }
 

@@ -371,7 +371,7 @@ export class RedisEngine
     const done: Done = ({ near }, hold, answer) => {
       near.keep(id, hold, record, writtenLifetime(answer))
       near.notify(id)
-      this.recent.committed(id, [key], args)
+      this.recent.committed([key], args)
     }
     return this.#write(scripts.commit, id, [key], args, key, done, confirming)
   }
