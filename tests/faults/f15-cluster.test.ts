@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Revoked } from '../../src/core/principal-sessions.ts'
 import type { Sessions } from '../../src/core/sessions.ts'
+import type { CreateSessionsOptions } from '../../src/create-sessions.ts'
 import {
   type ClusterNode,
   type ClusterOptions,
@@ -22,10 +23,12 @@ async function cluster(options?: ClusterOptions): Promise<RedisCluster> {
 function nodeOf(
   { addresses }: RedisCluster,
   maxStaleness: '1s' | '1m' = '1s',
+  options: Partial<CreateSessionsOptions<User>> = {},
 ): Promise<Sessions<User>> {
   return node<User>('', {
     redis: { cluster: addresses.slice(0, 1) },
     nearCache: { maxStaleness },
+    ...options,
   })
 }
 
@@ -50,7 +53,9 @@ describe('F16 slots are moved', () => {
   it('I2 I3 I5 in a loop under load: nothing is lost, refused or stale', async () => {
     const random = seeded('F16')
     const servers = await cluster()
-    const nodes = [await nodeOf(servers), await nodeOf(servers)]
+    // That a busy machine lets a server wait is not what is asked here.
+    const patient = { commandTimeout: 5_000 }
+    const nodes = [await nodeOf(servers, '1s', patient), await nodeOf(servers, '1s', patient)]
     const load = await Load.start(await nodeOf(servers), nodes, random, 12)
     const slots = [...load.users.values()].map(slotOf)
     for (let i = 0; i < 24; i++) {
@@ -60,7 +65,7 @@ describe('F16 slots are moved', () => {
     }
     await load.stop()
     expect(await load.problems(nodes)).toEqual([])
-    expect(load.failed).toBe(0)
+    expect(load.failures).toEqual([])
     expect(load.served).toBeGreaterThan(100)
   }, 60_000)
 

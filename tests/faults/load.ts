@@ -19,6 +19,8 @@ export class Load {
   readonly signedOut: string[] = []
   served = 0
   failed = 0
+  /** Why, of the first of those that failed. */
+  readonly failures: string[] = []
   readonly #calm: Sessions<User>
   /** Why, as the nodes say. */
   readonly #rejected: string[] = []
@@ -65,6 +67,8 @@ export class Load {
       } catch (error) {
         if (!(error instanceof SojournError)) throw error
         this.failed++
+        if (this.failures.length < 10)
+          this.failures.push(`${owner}: ${error.code}: ${error.message}`)
       }
       await sleep(next(6))
     }
