@@ -11,13 +11,14 @@ const COLOURS = {
   ...{ 35: '#c792ea', 36: '#5fc6c9', 37: TEXT, 90: DIM },
 }
 
+const STYLE = new RegExp(`${String.fromCodePoint(27)}\\[([\\d;]*)m`, 'g')
+
 /** @returns runs of text of one style each */
 function runsOf(line) {
   const runs = []
   let style = { colour: TEXT, bold: false, inverse: false }
   let at = 0
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: this is what a terminal is told by
-  for (const found of [...line.matchAll(/\u001B\[([\d;]*)m/g), undefined]) {
+  for (const found of [...line.matchAll(STYLE), undefined]) {
     const text = line.slice(at, found?.index)
     if (text !== '') runs.push({ text, style })
     if (found === undefined) return runs

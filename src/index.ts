@@ -53,6 +53,7 @@ export type {
   NearReads,
   Owner,
   Regions,
+  Reports,
   RevokeOptions,
   RotateOptions,
   ScannedRecord,

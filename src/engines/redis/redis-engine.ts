@@ -28,6 +28,7 @@ import {
   type NearCacheStats,
   type NearReads,
   type Owner,
+  type Reports,
   type RevokeOptions,
   type RotateOptions,
   type ScannedRecord,
@@ -64,6 +65,7 @@ import { type RedisPlan, type RedisSource, redisPlan } from './options.ts'
 import { PrincipalIndex } from './principal-index.ts'
 import { probe } from './probe.ts'
 import { Recent } from './recent.ts'
+import { RedisReports } from './reports.ts'
 import { type LuaScript, scripts } from './scripts.generated.ts'
 import { topologyOf } from './topologies.ts'
 import type { Place, Topology, TopologyOptions, WorkOptions } from './topology.ts'
@@ -131,7 +133,7 @@ interface EngineSettings extends TopologyOptions {
 
 /** Every session is a string, every principal with sessions a hash; see protocol/README.md. */
 export class RedisEngine
-  implements Engine, Connections, NearReads, ExpiryEvents, Insights, Listing, Audits
+  implements Engine, Connections, NearReads, ExpiryEvents, Insights, Listing, Audits, Reports
 {
   readonly name = 'redis'
   readonly audit: AuditStream
@@ -143,6 +145,7 @@ export class RedisEngine
   readonly #index: PrincipalIndex
   readonly #insight: RedisInsight
   readonly #listing: RedisListing
+  readonly #reports: RedisReports
   readonly #expired: ExpirySource | undefined
   readonly #trails: ExpiryNotifications | undefined
   readonly #nearLimit: number
@@ -174,6 +177,7 @@ export class RedisEngine
       expiry === 'reliable' ? new ExpiryClaims(this.#topology, prefix, region) : this.#trails
     this.#insight = new RedisInsight(this.#topology, prefix)
     this.#listing = new RedisListing(this.#topology, prefix)
+    this.#reports = new RedisReports(this.#topology, prefix, database)
     this.audit = new AuditStream(this.#topology, options)
   }
 
@@ -492,10 +496,19 @@ export class RedisEngine
     return this.#listing.scan()
   }
 
+  publishReport(text: string): Promise<void> {
+    return this.#reports.publishReport(text)
+  }
+
+  onReport(listener: (text: string) => void, failed?: (error: unknown) => void): () => void {
+    return this.#reports.onReport(listener, failed)
+  }
+
   async close(): Promise<void> {
     this.#topology.close()
     this.#insight.close()
     this.#listing.close()
+    this.#reports.close()
     this.#expired?.close()
     this.audit.close()
   }

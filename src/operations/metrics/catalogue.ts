@@ -41,7 +41,7 @@ export type MetricId =
   | 'cacheAge'
 
 /** Seconds: from what one command takes to what nobody waits for. */
-const DURATIONS: readonly number[] = [
+export const DURATIONS: readonly number[] = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 ]
 const SIZES = [128, 256, 512, 1_024, 2_048, 4_096, 8_192, 16_384, 65_536, 262_144, 1_048_576]

@@ -1,4 +1,5 @@
 export { type OpenTelemetryOptions, openTelemetry } from './open-telemetry.ts'
+export { type ReportOptions, report } from './report.ts'
 export {
   type MetricRegistry,
   type MetricsOptions,

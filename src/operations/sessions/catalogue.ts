@@ -5,6 +5,7 @@ import { codecs } from '../../core/codec.ts'
 import {
   type Engine,
   hasListing,
+  hasReports,
   isTrail,
   type Listing,
   type SessionId,
@@ -208,6 +209,15 @@ export class Catalogue {
   /** What the applications have kept of what has happened, oldest first. @throws as `sessions.audit.list` */
   history(options: ListOptions): Promise<HistoryEntry[]> {
     return this.#sessions.audit.list(options)
+  }
+
+  /**
+   * What processes of the applications publish of themselves, as text that anybody may have written.
+   * @returns a function that ends it
+   */
+  onReport(listener: (text: string) => void): () => void {
+    const engine = this.#engine
+    return hasReports(engine) ? engine.onReport(listener) : () => undefined
   }
 
   /** How long people are away, as all nodes have counted it. @throws as `sessions.insight` */
