@@ -12,6 +12,35 @@ const sizes = (part) =>
 /** Rows of panels: title, unit, and `[expression, legend]` each. */
 const rows = [
   [
+    [
+      'Live sessions',
+      'short',
+      [
+        ['max(sojourn_session_active)', 'all'],
+        ['max(sojourn_session_signed_in)', 'of users'],
+      ],
+    ],
+    [
+      'Servers and processes',
+      'short',
+      [
+        ['max by (role, state) (sojourn_deployment_servers)', '{{role}}: {{state}}'],
+        ['max(sojourn_deployment_nodes)', 'processes that report'],
+        ['min(sojourn_deployment_up)', 'reached'],
+      ],
+    ],
+    [
+      'Doctor',
+      'short',
+      [
+        [
+          'max by (rule, severity) (sojourn_doctor_findings{severity=~"error|warn"})',
+          '{{severity}}: {{rule}}',
+        ],
+      ],
+    ],
+  ],
+  [
     ['Sign-ins', 'ops', [[rate('sojourn_session_created_total', 'method'), '{{method}}']]],
     ['Ended', 'ops', [[rate('sojourn_session_ended_total', 'reason'), '{{reason}}']]],
     [
@@ -75,6 +104,7 @@ const rows = [
       [
         [sizes(0.5), 'p50'],
         [sizes(0.99), 'p99'],
+        ['max(sojourn_session_average_size_bytes)', 'stored, average'],
       ],
     ],
     [

@@ -17,7 +17,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Sessions } from '../../src/core/sessions.ts'
 import { createSessions } from '../../src/create-sessions.ts'
 import { METRICS } from '../../src/operations/metrics/catalogue.ts'
+import { DEPLOYMENT_METRICS } from '../../src/operations/metrics/deployment-metrics.ts'
 import {
+  deploymentMetrics,
   openTelemetry,
   type SessionMetrics,
   sessionMetrics,
@@ -228,6 +230,49 @@ describe('Prometheus', () => {
   })
 })
 
+describe('of the whole deployment', () => {
+  it('tells of all sessions, of the servers, and what doctor finds', async () => {
+    const own = await startRedis()
+    const there = createSessions<Data>({ redis: own.url, secrets: [SECRET] })
+    const metrics = deploymentMetrics({ redis: own.url, labels: { env: 'test' } })
+    try {
+      for (let i = 0; i < 30; i++) {
+        const session = await there.open()
+        session.set('n', i)
+        if (i % 3 === 0) await session.login(`user ${i}`, { keep: ['n'] })
+        else await session.commit()
+      }
+      const text = await metrics.text()
+      expect(valueOf(text, 'sojourn_deployment_up{env="test"}')).toBe(1)
+      expect(valueOf(text, 'sojourn_session_active{env="test"}')).toBe(30)
+      expect(valueOf(text, 'sojourn_session_signed_in{env="test"}')).toBe(10)
+      expect(valueOf(text, 'sojourn_session_average_size_bytes{env="test"}')).toBeGreaterThan(50)
+      const servers = 'sojourn_deployment_servers{env="test",role="primary",state="up"}'
+      expect(valueOf(text, servers)).toBe(1)
+      // It has begun to look; what it finds comes with a later text.
+      const found = 'sojourn_doctor_findings{env="test",rule="mem.limit",severity="error"}'
+      expect(valueOf(text, found)).toBeUndefined()
+      await until(async () => valueOf(await metrics.text(), found) === 1)
+      await own.kill()
+      await until(
+        async () => valueOf(await metrics.text(), 'sojourn_deployment_up{env="test"}') === 0,
+      )
+      expect(valueOf(await metrics.text(), 'sojourn_session_active{env="test"}')).toBeUndefined()
+    } finally {
+      await metrics.close()
+      await there.close()
+      await own.stop()
+    }
+  })
+
+  it('refuses what it cannot do', () => {
+    const redis = 'redis://localhost:1'
+    expect(() => deploymentMetrics({ redis, doctor: '10s' })).toThrow('a minute or more')
+    expect(() => deploymentMetrics({ redis, labels: { rule: 'x' } })).toThrow('labels.rule')
+    expect(() => deploymentMetrics({ redis, every: 1 } as never)).toThrow('every')
+  })
+})
+
 /** Labels come in another order there. */
 const sorted = (line: string): string =>
   line.replace(/\{(.*)\}/, (_, labels: string) => `{${labels.split(',').toSorted().join(',')}}`)
@@ -235,17 +280,16 @@ const sorted = (line: string): string =>
 describe('the dashboard and the alerts', () => {
   const file = (name: string) =>
     readFileSync(new URL(`../../dashboards/${name}`, import.meta.url), 'utf8')
+  const all = [...Object.values(METRICS), ...Object.values(DEPLOYMENT_METRICS)]
   const known = new Set(
-    Object.values(METRICS).flatMap((metric) => {
+    all.flatMap((metric) => {
       const name = prometheusName(metric)
       return metric.kind === 'histogram'
         ? [`${name}_bucket`, `${name}_count`, `${name}_sum`]
         : [name]
     }),
   )
-  const labels = new Map(
-    Object.values(METRICS).map((metric) => [prometheusName(metric), metric.labels]),
-  )
+  const labels = new Map(all.map((metric) => [prometheusName(metric), metric.labels]))
   const namesIn = (text: string) => [...text.matchAll(/sojourn_[a-z_]+/g)].map(([name]) => name)
 
   it('ask for metrics that there are, and the dashboard for each of them', () => {

@@ -1,3 +1,8 @@
+export {
+  type DeploymentMetrics,
+  type DeploymentMetricsOptions,
+  deploymentMetrics,
+} from './deployment-metrics.ts'
 export { type OpenTelemetryOptions, openTelemetry } from './open-telemetry.ts'
 export { type ReportOptions, report } from './report.ts'
 export {

@@ -1,4 +1,5 @@
-import { METRICS, type Metric, type MetricId } from './catalogue.ts'
+import { OptionError } from '../../core/errors.ts'
+import type { Metric } from './catalogue.ts'
 import type { HistogramValue, Series } from './meter.ts'
 
 /** https://prometheus.io/docs/instrumenting/exposition_formats/ */
@@ -12,13 +13,28 @@ export function prometheusName({ name, kind, unit }: Metric): string {
   return kind === 'counter' ? `${base}_total` : base
 }
 
+/** @throws OptionError for labels that cannot be with each of these metrics */
+export function checkLabels(
+  labels: Readonly<Record<string, string>>,
+  metrics: readonly Metric[],
+): void {
+  const isTaken = (label: string): boolean =>
+    label === 'le' || metrics.some((metric) => metric.labels.includes(label))
+  for (const label of Object.keys(labels)) {
+    if (/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(label) && !isTaken(label)) continue
+    throw new OptionError(
+      `labels.${label}`,
+      'takes names of letters, digits and _ that no metric has itself',
+    )
+  }
+}
+
 /** The lines of one metric, with what it is. */
 export function exposed(
-  id: MetricId,
+  metric: Metric,
   series: readonly Series<number | HistogramValue>[],
   common: Readonly<Record<string, string>>,
 ): string {
-  const metric = METRICS[id]
   const name = prometheusName(metric)
   const lines = [`# HELP ${name} ${escapedHelp(metric.help)}`, `# TYPE ${name} ${metric.kind}`]
   for (const { labels, value } of series) {

@@ -1,8 +1,7 @@
-import { OptionError } from '../../core/errors.ts'
 import { refuseUnknown } from '../../core/unknown-options.ts'
 import { METRICS, type MetricId } from './catalogue.ts'
 import { type HistogramValue, Meter, type Series } from './meter.ts'
-import { CONTENT_TYPE, exposed, prometheusName } from './prometheus.ts'
+import { CONTENT_TYPE, checkLabels, exposed, prometheusName } from './prometheus.ts'
 import { type MeasuredSessions, sourcesOf, statsSeries } from './stats-series.ts'
 
 export interface MetricsOptions {
@@ -37,14 +36,7 @@ export interface SessionMetrics {
 export function sessionMetrics(options: MetricsOptions = {}): SessionMetrics {
   refuseUnknown(options, ['sessions', 'labels'])
   const { labels = {} } = options
-  for (const label of Object.keys(labels)) {
-    if (!/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(label) || isTaken(label)) {
-      throw new OptionError(
-        `labels.${label}`,
-        'takes names of letters, digits and _ that no metric has itself',
-      )
-    }
-  }
+  checkLabels(labels, Object.values(METRICS))
   const sources = sourcesOf(options.sessions)
   const meter = new Meter()
   const ids = Object.keys(METRICS) as MetricId[]
@@ -54,7 +46,7 @@ export function sessionMetrics(options: MetricsOptions = {}): SessionMetrics {
   }
   return {
     contentType: CONTENT_TYPE,
-    text: () => `${ids.map((id) => exposed(id, seriesOf(id), labels)).join('\n')}\n`,
+    text: () => `${ids.map((id) => exposed(METRICS[id], seriesOf(id), labels)).join('\n')}\n`,
     register(registry) {
       for (const id of ids)
         registry.registerMetric(registered(id, () => seriesOf(id), labels) as never)
@@ -62,9 +54,6 @@ export function sessionMetrics(options: MetricsOptions = {}): SessionMetrics {
     close: () => meter.close(),
   }
 }
-
-const isTaken = (label: string): boolean =>
-  label === 'le' || Object.values(METRICS).some(({ labels }) => labels.includes(label))
 
 interface RegisteredValue {
   readonly metricName?: string

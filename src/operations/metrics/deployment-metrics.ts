@@ -1,0 +1,193 @@
+import { type Duration, parseDuration } from '../../core/duration.ts'
+import { isSojournError, OptionError } from '../../core/errors.ts'
+import { refuseUnknown } from '../../core/unknown-options.ts'
+import type { RedisSource } from '../../engines/redis/options.ts'
+import { type Examination, examine } from '../doctor/examine.ts'
+import type { GatherOptions } from '../doctor/facts.ts'
+import { Observer } from '../observe/observer.ts'
+import type { Snapshot } from '../observe/snapshot.ts'
+import type { Metric } from './catalogue.ts'
+import type { Series } from './meter.ts'
+import { CONTENT_TYPE, checkLabels, exposed } from './prometheus.ts'
+
+export interface DeploymentMetricsOptions {
+  /** As for `createSessions`. */
+  readonly redis: RedisSource
+  /** Default `sj`. */
+  readonly prefix?: string
+  /** With each series. */
+  readonly labels?: Readonly<Record<string, string>>
+  /** How often doctor looks, at least a minute; false: never. Default 10 minutes. */
+  readonly doctor?: Duration | false
+  /** As for `sojourn doctor`. */
+  readonly expiry?: GatherOptions['expiry']
+  readonly durable?: boolean
+}
+
+/** Figures of the servers and all their sessions. Every process would tell the same: one is enough. */
+export interface DeploymentMetrics {
+  readonly contentType: string
+  /**
+   * Prometheus' text format. Where the servers do not answer `sojourn_deployment_up` is 0, and figures that are not
+   * known are left out.
+   */
+  text(): Promise<string>
+  close(): Promise<void>
+}
+
+type DeploymentMetricId = 'up' | 'active' | 'signedIn' | 'size' | 'servers' | 'nodes' | 'findings'
+
+const gauge = (name: string, help: string, labels: readonly string[] = []): Metric => ({
+  ...{ name, help, labels },
+  ...{ kind: 'gauge', unit: name.endsWith('.size') ? 'By' : '1' },
+})
+
+export const DEPLOYMENT_METRICS: Readonly<Record<DeploymentMetricId, Metric>> = {
+  up: gauge('sojourn.deployment.up', '1 where a server with sessions answers.'),
+  active: gauge('sojourn.session.active', 'Live sessions, estimated from a sample of keys.'),
+  signedIn: gauge('sojourn.session.signed_in', 'Those of them that are of users, estimated.'),
+  size: gauge('sojourn.session.average.size', 'What one takes as stored, by the sample.'),
+  servers: gauge('sojourn.deployment.servers', 'Servers, by role and whether they answer.', [
+    ...['role', 'state'],
+  ]),
+  nodes: gauge('sojourn.deployment.nodes', 'Processes of applications that report.'),
+  findings: gauge('sojourn.doctor.findings', 'What doctor has found last.', ['rule', 'severity']),
+}
+
+/** Between two looks, milliseconds. */
+const EVERY = 5_000
+const COMMAND_TIMEOUT = 5_000
+const DOCTOR_WINDOW = 2_000
+const LEAST_DOCTOR = 60_000
+/** When nobody has asked for so long it looks no more until somebody does. Milliseconds. */
+const UNASKED = 120_000
+
+/** @throws OptionError */
+export function deploymentMetrics(options: DeploymentMetricsOptions): DeploymentMetrics {
+  return new Deployment(options)
+}
+
+class Deployment implements DeploymentMetrics {
+  readonly contentType: string = CONTENT_TYPE
+  readonly #options: DeploymentMetricsOptions
+  readonly #doctorEvery: number
+  readonly #observer: Observer
+  #ignore: (() => void) | undefined
+  #unasked: NodeJS.Timeout | undefined
+  #isUp = false
+  #examination: Examination | undefined
+  #examinedAt = Number.NEGATIVE_INFINITY
+  #examining: Promise<void> | undefined
+
+  constructor(options: DeploymentMetricsOptions) {
+    refuseUnknown(options, ['redis', 'prefix', 'labels', 'doctor', 'expiry', 'durable'])
+    const { redis, prefix = 'sj', doctor = '10m', labels = {} } = options
+    checkLabels(labels, Object.values(DEPLOYMENT_METRICS))
+    this.#doctorEvery =
+      doctor === false ? Number.POSITIVE_INFINITY : parseDuration('doctor', doctor)
+    if (this.#doctorEvery < LEAST_DOCTOR) throw new OptionError('doctor', 'takes a minute or more')
+    this.#options = options
+    this.#observer = new Observer({
+      ...{ redis, prefix, interval: EVERY, commandTimeout: COMMAND_TIMEOUT },
+    })
+  }
+
+  async text(): Promise<string> {
+    clearTimeout(this.#unasked)
+    this.#unasked = setTimeout(() => this.#rest(), UNASKED).unref()
+    await this.#look()
+    const now = performance.now()
+    if (now - this.#examinedAt >= this.#doctorEvery) this.#examine(now)
+    const series = this.#isUp ? seriesOf(this.#observer.last) : {}
+    const all = { ...series, up: one(this.#isUp ? 1 : 0), findings: findingsOf(this.#examination) }
+    const { labels = {} } = this.#options
+    const ids = Object.keys(DEPLOYMENT_METRICS) as DeploymentMetricId[]
+    const lines = ids.map((id) => exposed(DEPLOYMENT_METRICS[id], all[id] ?? [], labels))
+    return `${lines.join('\n')}\n`
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#unasked)
+    this.#rest()
+    await this.#examining
+    await this.#observer.close()
+  }
+
+  /** The first time it waits for a look; from then on there is one. */
+  async #look(): Promise<void> {
+    if (this.#ignore !== undefined) return
+    await new Promise<void>((resolve) => {
+      this.#ignore = this.#observer.watch({
+        seen: () => {
+          this.#isUp = true
+          resolve()
+        },
+        failed: () => {
+          this.#isUp = false
+          resolve()
+        },
+      })
+    })
+  }
+
+  #rest(): void {
+    this.#ignore?.()
+    this.#ignore = undefined
+  }
+
+  /** Takes its window of seconds: the next text has what it finds. */
+  #examine(now: number): void {
+    const { redis, prefix = 'sj', expiry = 'off', durable = false } = this.#options
+    this.#examinedAt = now
+    this.#examining = examine(redis, {
+      ...{ prefix, expiry, durable, window: DOCTOR_WINDOW, commandTimeout: COMMAND_TIMEOUT },
+    }).then(
+      (examination) => {
+        this.#examination = examination
+      },
+      (error: unknown) => {
+        if (!isSojournError(error)) throw error
+        // What was found before may not be so any more.
+        this.#examination = undefined
+      },
+    )
+  }
+}
+
+const one = (value: number | undefined): Series<number>[] =>
+  value === undefined ? [] : [{ labels: [], value }]
+
+type AllSeries = Partial<Record<DeploymentMetricId, readonly Series<number>[]>>
+
+function seriesOf(snapshot: Snapshot | undefined): AllSeries {
+  if (snapshot === undefined) return {}
+  const { sessions, servers, nodes } = snapshot
+  const { active, signedInShare, averageBytes } = sessions
+  const isKnown = active !== undefined && signedInShare !== undefined
+  return {
+    active: one(active),
+    signedIn: one(isKnown ? Math.round(active * signedInShare) : undefined),
+    size: one(averageBytes),
+    servers: counted(
+      servers.map(({ role, problem }) => [role, problem === undefined ? 'up' : 'away']),
+    ),
+    nodes: one(nodes.length),
+  }
+}
+
+function findingsOf(examination: Examination | undefined): Series<number>[] {
+  const found = examination?.results ?? []
+  return counted(
+    found.flatMap(({ id, findings }) => findings.map(({ severity }) => [id, severity])),
+  )
+}
+
+function counted(all: readonly (readonly string[])[]): Series<number>[] {
+  const counts = new Map<string, { labels: readonly string[]; value: number }>()
+  for (const labels of all) {
+    const known = counts.get(labels.join('\n'))
+    if (known === undefined) counts.set(labels.join('\n'), { labels, value: 1 })
+    else known.value++
+  }
+  return [...counts.values()]
+}
