@@ -28,7 +28,7 @@ import {
 } from '../../core/record.ts'
 import { isSessionId } from '../../core/token.ts'
 import { successorOf } from '../../core/trail.ts'
-import type { ListingPlace } from '../../engines/redis/listing.ts'
+import { type ListingPlace, PAGE } from '../../engines/redis/listing.ts'
 import { type RedisEngine, redisEngine } from '../../engines/redis/redis-engine.ts'
 import { createSessions, type RedisSource, type Sessions } from '../../index.ts'
 
@@ -111,7 +111,7 @@ export interface PassOptions {
 /** One step of a pass over all sessions. */
 export interface CataloguePiece {
   readonly sessions: readonly SessionSummary[]
-  /** How many were looked at. */
+  /** How many keys were looked at, about. */
   readonly looked: number
   /** Undefined: that was all. */
   readonly next: ListingPlace | undefined
@@ -168,7 +168,7 @@ export class Catalogue {
    */
   async piece(filter: SessionFilter, from?: ListingPlace): Promise<CataloguePiece> {
     const { records, next } = await this.#engine.listing.piece(from)
-    return { sessions: this.#wantedOf(records, filter), looked: records.length, next }
+    return { sessions: this.#wantedOf(records, filter), looked: Math.max(records.length, PAGE), next }
   }
 
   /**
