@@ -123,7 +123,9 @@ export class CsrfTokens {
   check({ headers }: Request, operator: Operator): void {
     const given = Buffer.from(headers.get('x-sojourn-console') ?? '')
     if (!equalBytes(given, Buffer.from(this.of(operator)))) {
-      throw forbidden('The header X-Sojourn-Console is not that of this operator: load the page anew.')
+      throw forbidden(
+        'The header X-Sojourn-Console is not that of this operator: load the page anew.',
+      )
     }
   }
 }

@@ -45,8 +45,7 @@ export class Api {
     this.#routes = {
       'GET about': async ({ operator }) => jsonAnswer(this.#about(operator)),
       'GET live': async (call) => this.#live(call),
-      'GET history': async () =>
-        jsonAnswer({ points: live.history.points } satisfies History),
+      'GET history': async () => jsonAnswer({ points: live.history.points } satisfies History),
       'GET principals': async ({ query }) => jsonAnswer(await this.#sessions.principal(query)),
       'GET sessions': async ({ query }) => jsonAnswer(await this.#sessions.list(query)),
       'GET events': async ({ query }) => jsonAnswer(await eventsAfter(catalogue, query)),
@@ -126,4 +125,3 @@ export class Api {
     )
   }
 }
-

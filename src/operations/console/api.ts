@@ -35,6 +35,8 @@ export interface LiveEvents {
   readonly entries: readonly HistoryEntry[]
   /** How many came between these that are not shown. */
   readonly dropped: number
+  /** Whether still more came, which nobody has counted: than is read of the audit in a second. */
+  readonly skipped: boolean
 }
 
 /** `GET history`: what the server has seen in the last 15 minutes, while somebody was looking. Oldest first. */

@@ -72,7 +72,10 @@ export function createConsole<Context = unknown>(
   const { redis, prefix = 'sj', secrets, pepper, environment, authorize, values = false } = options
   const { expiry = 'off', durable = false } = options
   if (typeof authorize !== 'function') {
-    throw new OptionError('authorize', 'takes a function that says who may look: nobody may by default')
+    throw new OptionError(
+      'authorize',
+      'takes a function that says who may look: nobody may by default',
+    )
   }
   if (typeof values !== 'boolean') throw new OptionError('values', 'takes true or false')
   const basePath = checkBasePath(options.basePath)
@@ -150,8 +153,11 @@ const notAllowed = (allow: string): Response =>
 /** @throws OptionError */
 function checkBasePath(path: string | undefined): string | undefined {
   if (path === undefined || path === '/') return path === undefined ? undefined : ''
-  if (typeof path === 'string' && /^(?:\/[\w.~-]+)+\/?$/.test(path) && !/\/\.\.?(?:\/|$)/.test(path))
+  if (
+    typeof path === 'string' &&
+    /^(?:\/[\w.~-]+)+\/?$/.test(path) &&
+    !/\/\.\.?(?:\/|$)/.test(path)
+  )
     return path.replace(/\/$/, '')
   throw new OptionError('basePath', "takes a path such as '/admin/sessions'")
 }
-

@@ -14,7 +14,7 @@ export interface Source {
 export interface SourceListener {
   seen(snapshot: Snapshot): void
   failed?(error: SojournError): void
-  events?(entries: readonly HistoryEntry[]): void
+  events?(entries: readonly HistoryEntry[], skipped: boolean): void
 }
 
 export interface LiveOptions {
@@ -94,8 +94,8 @@ export class Live {
 
   readonly #events: SourceListener = {
     seen: () => undefined,
-    events: (entries) => {
-      for (const viewer of this.#viewers) if (viewer.wantsEvents) viewer.tell(entries)
+    events: (entries, skipped) => {
+      for (const viewer of this.#viewers) if (viewer.wantsEvents) viewer.tell(entries, skipped)
     },
   }
 }

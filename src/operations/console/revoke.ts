@@ -34,7 +34,9 @@ export async function revoke(
     return { found: found.length, revoked: 0, verified: false, took: performance.now() - started }
   }
   if (typeof count !== 'number') {
-    throw badRequest('`count` takes how many the dry run has counted: nobody ends more than was seen.')
+    throw badRequest(
+      '`count` takes how many the dry run has counted: nobody ends more than was seen.',
+    )
   }
   if (found.length !== count) {
     throw new Problem(

@@ -73,7 +73,8 @@ export class SessionAnswers {
   ): Promise<SessionAnswer> {
     if (!isSessionId(id)) throw badRequest('That is no id of a session: it has 25 characters.')
     const session = await this.#catalogue.inspect(id)
-    if (session === undefined) throw notFound('There is no such session: it has ended, or never was.')
+    if (session === undefined)
+      throw notFound('There is no such session: it has ended, or never was.')
     await begin?.(session)
     return {
       ...session,

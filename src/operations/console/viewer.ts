@@ -33,6 +33,7 @@ export class Viewer {
   #beatMessage: Uint8Array | undefined
   #entries: HistoryEntry[] = []
   #dropped = 0
+  #skipped = false
   #eventsAt = Number.NEGATIVE_INFINITY
   #later: NodeJS.Timeout | undefined
   /** There is room for a message: the answer to `pull`. */
@@ -70,7 +71,8 @@ export class Viewer {
     this.#send()
   }
 
-  tell(entries: readonly HistoryEntry[]): void {
+  tell(entries: readonly HistoryEntry[], skipped: boolean): void {
+    this.#skipped ||= skipped
     this.#entries.push(...entries.slice(-MOST_ENTRIES))
     this.#dropped += Math.max(0, entries.length - MOST_ENTRIES)
     const surplus = this.#entries.length - MOST_ENTRIES
@@ -120,9 +122,14 @@ export class Viewer {
       }, rest)
       return undefined
     }
-    const events: LiveEvents = { entries: this.#entries, dropped: this.#dropped }
+    const events: LiveEvents = {
+      entries: this.#entries,
+      dropped: this.#dropped,
+      skipped: this.#skipped,
+    }
     this.#entries = []
     this.#dropped = 0
+    this.#skipped = false
     this.#eventsAt = now
     return messageOf('events', events)
   }

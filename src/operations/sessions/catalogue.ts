@@ -168,7 +168,11 @@ export class Catalogue {
    */
   async piece(filter: SessionFilter, from?: ListingPlace): Promise<CataloguePiece> {
     const { records, next } = await this.#engine.listing.piece(from)
-    return { sessions: this.#wantedOf(records, filter), looked: Math.max(records.length, PAGE), next }
+    return {
+      sessions: this.#wantedOf(records, filter),
+      looked: Math.max(records.length, PAGE),
+      next,
+    }
   }
 
   /**
