@@ -12,7 +12,7 @@ import { jsonAnswer, SECURITY_HEADERS, textAnswer } from './headers.ts'
 import { Live } from './live.ts'
 import { requestOf, send } from './node.ts'
 import { PageFiles } from './page.ts'
-import { notFound, problemOf } from './problem.ts'
+import { badRequest, notFound, problemOf } from './problem.ts'
 
 export interface ConsoleOptions<Context = unknown> {
   /** As given to `createSessions`, and so are `prefix`, `secrets` and `pepper`. */
@@ -124,7 +124,7 @@ export function createConsole<Context = unknown>(
       response.once('close', () => gone.abort())
       void (async () => {
         try {
-          const { request, mountedAt } = requestOf(message, body, gone.signal)
+          const { request, mountedAt } = asked(message, body, gone.signal)
           const context = message as unknown as Context
           await send(await answer(request, context, basePath ?? mountedAt ?? ''), response)
         } catch (error) {
@@ -138,6 +138,15 @@ export function createConsole<Context = unknown>(
         live.close()
         await Promise.all([observer.close(), catalogue.close()])
       })()),
+  }
+}
+
+/** @throws Problem for what HTTP allows and no browser sends */
+function asked(...given: Parameters<typeof requestOf>): ReturnType<typeof requestOf> {
+  try {
+    return requestOf(...given)
+  } catch {
+    throw badRequest('The console does not understand this request.')
   }
 }
 

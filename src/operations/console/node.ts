@@ -50,7 +50,7 @@ function bodyOf(
   parsed: unknown,
 ): ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | string {
   // Express hands `next` to whoever is mounted.
-  const known = typeof parsed === 'function' ? undefined : (parsed ?? message.body)
+  const known = (typeof parsed === 'function' ? undefined : parsed) ?? message.body
   if (known === undefined || known === null) return chunksOf(message)
   if (typeof known === 'string') return known
   return known instanceof Uint8Array ? new Uint8Array(known) : JSON.stringify(known)
