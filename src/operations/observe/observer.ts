@@ -70,12 +70,17 @@ export class Observer {
 
   /** @throws OptionError */
   constructor(options: ObserverOptions) {
-    const { redis, prefix, secrets, interval = 1_000, clock = systemClock } = options
+    const { redis, prefix, secrets, pepper = '', interval = 1_000, clock = systemClock } = options
+    const { commandTimeout = 1_000 } = options
     checkPrefix(prefix)
     redisPlan(redis)
     if (!Number.isInteger(interval) || interval < 100) {
       throw new OptionError('interval', 'takes whole milliseconds from 100')
     }
+    if (!Number.isInteger(commandTimeout) || commandTimeout < 1) {
+      throw new OptionError('commandTimeout', 'takes whole milliseconds from 1')
+    }
+    if (typeof pepper !== 'string') throw new OptionError('pepper', 'takes a string')
     this.#keyring = secrets === undefined ? undefined : createKeyring([secrets].flat())
     this.#options = options
     this.#interval = interval
@@ -281,7 +286,11 @@ export class Observer {
       primaries.length > 0 &&
       primaries.every((server) => this.#watchOf(server).problem === undefined)
     if (!isSeen) return sessionsOf(page, { count: undefined, exact: false })
-    const counted = addUp(primaries.map(({ name }) => this.#samplers.get(name)?.counted))
+    const counted = addUp(
+      primaries.map((server) =>
+        this.#samplers.get(server.name)?.counted(this.#watchOf(server).keys),
+      ),
+    )
     if (counted !== undefined) return sessionsOf(page, { count: counted, exact: true })
     const estimates = primaries.map((server) => {
       const [keys, share] = [this.#watchOf(server).keys, this.#samplers.get(server.name)?.share]

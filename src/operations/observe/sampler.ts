@@ -54,11 +54,17 @@ export class Sampler {
     return this.#whole ?? this.#pages
   }
 
-  /** How many sessions there are, if all keys were looked at lately. */
-  get counted(): number | undefined {
+  /**
+   * How many sessions there are, if all keys were looked at lately.
+   * @param keys how many there are now: where it is another number they have changed since; undefined: not told
+   */
+  counted(keys: number | undefined): number | undefined {
     const [first] = this.#whole ?? []
-    if (first === undefined || this.#options.clock.monotonic() - first.at > RECENT) return undefined
-    return this.#whole?.reduce((total, { sessions }) => total + sessions, 0)
+    if (this.#whole === undefined || first === undefined) return undefined
+    const isRecent = this.#options.clock.monotonic() - first.at <= RECENT
+    const isSo = keys === undefined || lookedAt(this.#whole) === keys
+    if (!isRecent || !isSo) return undefined
+    return this.#whole.reduce((total, { sessions }) => total + sessions, 0)
   }
 
   /** Which part of the keys are sessions. */
