@@ -62,7 +62,7 @@ const OPTIONS: readonly (keyof ConsoleOptions)[] = [
   ...(['authorize', 'values', 'expiry', 'durable'] as const),
 ]
 /** Of each command, milliseconds: somebody waits for it. */
-const COMMAND_TIMEOUT = 3_000
+const COMMAND_TIMEOUT = 2_000
 
 /** A console for those who run sessions. It connects when somebody looks. @throws OptionError */
 export function createConsole<Context = unknown>(
