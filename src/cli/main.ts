@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander'
 import { aclCommand } from './acl.ts'
 import { adviseCommand } from './advise.ts'
+import { consoleCommand } from './console.ts'
 import { doctorCommand } from './doctor.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { inspectCommand } from './inspect.ts'
@@ -21,7 +22,7 @@ const program = new Command('sojourn')
   .configureHelp({ showGlobalOptions: true })
 
 const commands = [
-  ...[lsCommand, inspectCommand, revokeCommand, tailCommand],
+  ...[lsCommand, inspectCommand, revokeCommand, tailCommand, consoleCommand],
   ...[
     doctorCommand,
     aclCommand,
