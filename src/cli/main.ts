@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
+import { version } from '../core/version.ts'
 import { aclCommand } from './acl.ts'
 import { adviseCommand } from './advise.ts'
 import { consoleCommand } from './console.ts'
@@ -13,7 +14,6 @@ import { planCommand } from './plan.ts'
 import { redisConfCommand } from './redis-conf.ts'
 import { revokeCommand } from './revoke.ts'
 import { tailCommand } from './tail.ts'
-import { version } from './version.ts'
 
 const program = new Command('sojourn')
   .description('For those who run sessions on Redis and Valkey.')

@@ -114,6 +114,11 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     return (this.#closing ??= this.#close())
   }
 
+  /** Whether `close` was called. */
+  get isClosed(): boolean {
+    return this.#closing !== undefined
+  }
+
   async #close(): Promise<void> {
     this.#expiry.close()
     this.#repository.watches.close()

@@ -6,6 +6,8 @@ export type Feature =
   | 'scan'
   | 'notify'
   | 'durability'
+  /** `report` of sojourn/metrics. */
+  | 'report'
   | 'sentinel'
   | 'cluster'
   /** Doctor, and the commands that look at sessions. */
@@ -55,7 +57,7 @@ export const PERMISSIONS: readonly Permission[] = [
     zrange: 'K 0 1',
     zrem: 'K m',
   }),
-  ...of('notify', { subscribe: '__keyevent@0__:expired' }),
+  ...of('notify ops', { subscribe: '__keyevent@0__:expired' }),
   ...of('scan ops', { scan: '0' }),
   ...of('audit', {
     xadd: 'K * f v',
@@ -75,6 +77,7 @@ export const PERMISSIONS: readonly Permission[] = [
   ...of('sessions ops', { evalsha: 's 1 K', eval: 's 1 K' }),
   ...of('durability', { wait: '1 1' }),
   { command: 'waitaof', features: ['durability'], args: ['1', '0', '1'], isNew: true },
+  ...of('report', { publish: 'sj:reports {}' }),
   ...of('sentinel', { role: '' }),
   ...of('cluster', { 'cluster|slots': '' }),
   ...of('cluster ops', { 'cluster|info': '' }),

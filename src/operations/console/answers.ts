@@ -1,3 +1,4 @@
+import { version } from '../../core/version.ts'
 import type { Catalogue } from '../sessions/catalogue.ts'
 import { type Authorized, type CsrfTokens, checkOperator, type Operator } from './access.ts'
 import type { About, History } from './api.ts'
@@ -9,7 +10,6 @@ import { forbidden, notFound } from './problem.ts'
 import { bodyOf, flagIn } from './query.ts'
 import { revoke } from './revoke.ts'
 import { SessionAnswers } from './sessions.ts'
-import { version } from './version.ts'
 
 export interface ApiParts {
   readonly catalogue: Catalogue

@@ -8,6 +8,7 @@ import { type RedisSource, redisPlan } from '../../engines/redis/options.ts'
 import { Catalogue, type HistoryEntry } from '../sessions/catalogue.ts'
 import { commandsOf } from './commands.ts'
 import { EventFollower } from './event-follower.ts'
+import { ReportBook } from './report-book.ts'
 import { sessionsOf, sum } from './sample.ts'
 import { Sampler } from './sampler.ts'
 import { ServerWatch } from './server-watch.ts'
@@ -39,6 +40,9 @@ export interface ObserverListener {
 
 /** Between two looks at which servers there are, where nothing seems to have changed. Milliseconds. */
 const FLEET_EVERY = 10_000
+/** Applications report every two seconds, unless they are told otherwise: by then one that does has done so. Milliseconds. */
+const FIRST_REPORT = 2_500
+const BETWEEN_REPORTS = 100
 /** When nobody has listened for so long connections are ended. Milliseconds. */
 const LINGER = 30_000
 
@@ -55,6 +59,7 @@ export class Observer {
   readonly #listeners = new Set<ObserverListener>()
   readonly #watches = new Map<string, ServerWatch>()
   readonly #samplers = new Map<string, Sampler>()
+  readonly #reports: ReportBook
   #fleet: Fleet | undefined
   #fleetAt = Number.NEGATIVE_INFINITY
   /** What it said of the servers is not so any more. */
@@ -82,6 +87,7 @@ export class Observer {
     }
     if (typeof pepper !== 'string') throw new OptionError('pepper', 'takes a string')
     this.#keyring = secrets === undefined ? undefined : createKeyring([secrets].flat())
+    this.#reports = new ReportBook(clock)
     this.#options = options
     this.#interval = interval
     this.#clock = clock
@@ -107,12 +113,19 @@ export class Observer {
 
   /**
    * Two looks, `interval` apart, for who wants one answer.
+   * @param patience how long reports of applications are waited for besides, milliseconds: each comes every two seconds, and
+   * rates are of two
    * @throws StoreUnavailableError, StoreRefusedError
    */
-  async look(): Promise<Snapshot> {
+  async look(patience = 0): Promise<Snapshot> {
     this.#refuseClosed()
+    const started = this.#clock.monotonic()
     await this.#look()
     await sleep(this.#interval)
+    const waited = (): number => this.#clock.monotonic() - started
+    const isMissing = (): boolean =>
+      this.#reports.size === 0 ? waited() < FIRST_REPORT : !this.#reports.isCompared
+    while (waited() < patience && isMissing()) await sleep(BETWEEN_REPORTS)
     return this.#look()
   }
 
@@ -139,6 +152,7 @@ export class Observer {
     const catalogue = this.#catalogue
     this.#catalogue = undefined
     this.#events = undefined
+    this.#reports.clear()
     await catalogue?.close()
   }
 
@@ -197,8 +211,8 @@ export class Observer {
       servers: this.#states(servers),
       sessions: this.#sessions(primaries),
       commands: commandsOf(primaries.map((server) => this.#watchOf(server))),
-      nodes: [],
-      application: undefined,
+      nodes: this.#reports.nodes(),
+      application: this.#reports.application(),
       events: events.state(),
     }
     this.#last = snapshot
@@ -311,7 +325,10 @@ export class Observer {
 
   #follower(): EventFollower {
     if (this.#events !== undefined) return this.#events
-    this.#catalogue ??= new Catalogue(this.#options)
+    if (this.#catalogue === undefined) {
+      this.#catalogue = new Catalogue(this.#options)
+      this.#catalogue.onReport((text) => this.#reports.add(text))
+    }
     this.#events = new EventFollower(this.#catalogue, (entries, skipped) => {
       for (const listener of [...this.#listeners]) listener.events?.(entries, skipped)
     })

@@ -254,6 +254,14 @@ export class Catalogue {
     return this.#sessions.audit.list(options)
   }
 
+  /**
+   * What processes of the applications publish of themselves, as text that anybody may have written.
+   * @returns a function that ends it
+   */
+  onReport(listener: (text: string) => void): () => void {
+    return this.#engine.onReport(listener)
+  }
+
   /** How long people are away, as all nodes have counted it. @throws as `sessions.insight` */
   async gaps(): Promise<Durations> {
     return (await this.#sessions.insight({ sample: 0 })).gaps
