@@ -74,11 +74,17 @@ export function span(ms: number | undefined): string {
   return rest === 0 || next === undefined ? `${value} ${unit}` : `${value} ${unit} ${rest} ${next[0]}`
 }
 
+/** One unit tells enough from three of it on. */
+function rough(ms: number): string {
+  const [unit, size] = SPANS.find(([, size]) => ms >= size) ?? ['s', 1_000]
+  return ms >= 3 * size || unit === 's' ? `${Math.floor(ms / size)} ${unit}` : span(ms)
+}
+
 export const since = (at: number | undefined, now: number): string =>
-  at === undefined ? NOTHING : now - at < 5_000 ? 'just now' : `${span(now - at)} ago`
+  at === undefined ? NOTHING : now - at < 5_000 ? 'just now' : `${rough(now - at)} ago`
 
 export const until = (at: number, now: number): string =>
-  at <= now ? 'over' : `in ${span(at - now)}`
+  at <= now ? 'over' : `in ${rough(at - now)}`
 
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' })
 const moment = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
 import { span } from './format.ts'
 import { Shape } from './parts/badge.tsx'
 import { about } from './state/api.ts'
@@ -97,12 +98,18 @@ function Live(): JSX.Element {
 export function Navigation(): JSX.Element {
   const current = route.value.view
   const look = snapshot.value
+  const here = useRef<HTMLAnchorElement>(null)
+  // On a narrow page they stand side by side, and not all of them are in sight.
+  useEffect(() => here.current?.scrollIntoView({ block: 'nearest', inline: 'nearest' }), [current])
   return (
     <nav aria-label="Views">
       <ul>
         {views.map(({ id, name, key }) => (
           <li key={id}>
-            <a href={addressOf(id)} aria-current={id === current ? 'page' : undefined}>
+            <a
+              ref={id === current ? here : null}
+              href={addressOf(id)}
+              aria-current={id === current ? 'page' : undefined}>
               <span>{name}</span>
               <kbd aria-hidden="true">g {key}</kbd>
             </a>

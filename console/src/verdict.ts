@@ -1,6 +1,7 @@
 import type { DoctorAnswer, Snapshot } from '../../src/operations/console/api.ts'
 import type { Severity } from '../../src/operations/doctor/finding.ts'
 import { bytes, count, list, percent, plural, rate } from './format.ts'
+import { topFindings } from './doctor.ts'
 import type { ViewId } from './state/route.ts'
 
 export type Level = 'ok' | Severity
@@ -25,19 +26,14 @@ const order: readonly Level[] = ['error', 'warn', 'unknown', 'info', 'ok']
 
 /** What one would say of this deployment, if one had a sentence. */
 export function verdictOn(look: Snapshot, doctor: DoctorAnswer | undefined): Verdict {
-  const troubles = [...troublesOf(look)].sort(
+  const troubles = [...troublesOf(look), ...gravest(doctor)].sort(
     (a, b) => order.indexOf(a.level) - order.indexOf(b.level),
   )
   const [first, ...others] = troubles
   if (first !== undefined) {
     return { ...first, more: others.map(({ text }) => text) }
   }
-  const { error = 0, warn = 0 } = doctor?.examination.counts ?? {}
-  if (error > 0) {
-    const what = plural(error, 'thing')
-    const text = `It runs well, but doctor has found ${what} that will cost sessions.`
-    return { level: 'error', text, more: [], view: 'doctor' }
-  }
+  const { warn = 0 } = doctor?.examination.counts ?? {}
   if (warn > 0) {
     const text = `It runs well; doctor has ${plural(warn, 'thing')} for you to look at.`
     return { level: 'warn', text, more: [], view: 'doctor' }
@@ -56,6 +52,18 @@ function wellText({ sessions }: Snapshot): string {
   const signedIn = Math.round(active * signedInShare)
   return `All is well: ${about}${plural(active, 'live session')}, ${count(signedIn)} of them signed in.`
 }
+
+/** What doctor says is to be mended now. */
+const gravest = (doctor: DoctorAnswer | undefined): Trouble[] =>
+  doctor === undefined
+    ? []
+    : topFindings(doctor, 3)
+        .filter(({ finding }) => finding.severity === 'error')
+        .map(({ finding: { seen, servers } }) => ({
+          level: 'error',
+          text: `${seen}${servers.length === 0 ? '' : `, at ${list(servers.slice(0, 3))}`}.`,
+          view: 'doctor',
+        }))
 
 function* troublesOf(look: Snapshot): Generator<Trouble> {
   const { servers, application } = look

@@ -21,12 +21,17 @@ interface Props {
   readonly format: (value: number) => string
   /** Whether the axis begins at 0; else it shows what there is. */
   readonly fromZero?: boolean
+  /** Bytes: the axis goes by powers of two. */
+  readonly binary?: boolean
+  /** Where the axis ends at least. */
+  readonly upTo?: number | undefined
 }
 
 const HEIGHT = 112
+const powers = Array.from({ length: 50 }, (_, exponent) => 2 ** exponent)
 
 /** What was seen in 15 minutes. Its cursor stands at the same moment in all charts of the page. */
-export function Chart({ label, times, lines, format, fromZero = true }: Props): JSX.Element {
+export function Chart({ label, times, lines, format, fromZero = true, upTo = 0, binary = false }: Props): JSX.Element {
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)
   const data = (): uPlot.AlignedData => [
@@ -38,7 +43,7 @@ export function Chart({ label, times, lines, format, fromZero = true }: Props): 
   useEffect(() => {
     const element = place.current
     if (element === null) return
-    const options = optionsOf(element, lines, format, fromZero)
+    const options = optionsOf(element, lines, format, fromZero, upTo, binary)
     const made = new uPlot(options, data(), element)
     plot.current = made
     const resized = new ResizeObserver(([entry]) => {
@@ -51,7 +56,7 @@ export function Chart({ label, times, lines, format, fromZero = true }: Props): 
       made.destroy()
       plot.current = undefined
     }
-  }, [dark, lines.map(({ name }) => name).join()])
+  }, [dark, upTo, lines.map(({ name }) => name).join()])
 
   useEffect(() => {
     plot.current?.setData(data())
@@ -65,6 +70,8 @@ function optionsOf(
   lines: readonly Line[],
   format: (value: number) => string,
   fromZero: boolean,
+  upTo: number,
+  binary: boolean,
 ): uPlot.Options {
   const style = getComputedStyle(element)
   // A canvas knows no `light-dark()`: an element does.
@@ -81,7 +88,7 @@ function optionsOf(
   return {
     width: Math.max(80, element.clientWidth),
     height: HEIGHT,
-    padding: [8, 0, 0, 0],
+    padding: [8, 16, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: 'console' }, drag: { x: false, y: false }, points: { size: 5 } },
     scales: {
@@ -90,7 +97,7 @@ function optionsOf(
           if (least === null || most === null) return [0, 1]
           const spread = Math.max(most - least, Math.abs(most) * 0.02, 1e-9)
           return fromZero
-            ? [0, Math.max(most * 1.15, 1e-9)]
+            ? [0, Math.max(most * 1.15, upTo, 1e-9)]
             : [Math.max(0, least - spread * 0.4), most + spread * 0.4]
         },
       },
@@ -106,11 +113,12 @@ function optionsOf(
       },
       {
         ...axis,
-        size: 46,
+        size: (_plot, values) => 14 + 6.4 * Math.max(2, ...(values ?? []).map((text) => text.length)),
         gap: 6,
-        space: 34,
+        space: 26,
+        ...(binary ? { incrs: powers } : {}),
         grid: { stroke: color('--line'), width: 1 },
-        values: (_plot, values) => values.map((value) => format(value)),
+        values: (_plot, values) => values.map((value) => (value === 0 ? '0' : format(value))),
       },
     ],
     series: [

@@ -5,7 +5,7 @@ import type { AttributeAnswer, SessionAnswer } from '../../../src/operations/con
 import { bytes, momentOf, plural, span, until } from '../format.ts'
 import { gone, mayRevoke, revocations, revokeSession } from '../revoke/state.ts'
 import { about } from '../state/api.ts'
-import { now } from '../state/live.ts'
+import { now } from '../state/clock.ts'
 import { useLoad } from '../state/load.ts'
 import { addressOf } from '../state/route.ts'
 import { Badge } from './badge.tsx'

@@ -35,7 +35,7 @@ export function Operations({ look }: { look: Snapshot }): JSX.Element {
               <th scope="col" class="wide range-head">
                 p50 to p99
               </th>
-              <th scope="col" class="number">Fail</th>
+              <th scope="col" class="number">Failed</th>
             </tr>
           </thead>
           <tbody>

@@ -12,6 +12,8 @@ export interface Column<Row> {
   readonly wide?: boolean
   /** Takes what is left of the width. */
   readonly grow?: boolean
+  /** The same where the page is narrow. */
+  readonly growNarrow?: boolean
   /** To sort by; without it the column is not sorted. */
   readonly by?: (row: Row) => number | string
 }
@@ -203,7 +205,7 @@ function Head<Row>({
       >
         {column.title}
         <span class="arrow" aria-hidden="true">
-          {isSorted ? (isDown ? '↓' : '↑') : ''}
+          {isSorted && !isDown ? '↑' : '↓'}
         </span>
       </button>
     </th>
@@ -218,8 +220,8 @@ function Filler({ rows, columns }: { rows: number; columns: number }): JSX.Eleme
   )
 }
 
-const classOf = <Row,>({ numeric, wide, grow }: Column<Row>): string =>
-  [numeric && 'number', wide && 'wide', grow && 'grow'].filter(Boolean).join(' ')
+const classOf = <Row,>({ numeric, wide, grow, growNarrow }: Column<Row>): string =>
+  [numeric && 'number', wide && 'wide', grow && 'grow', growNarrow && 'grow-narrow'].filter(Boolean).join(' ')
 
 function sorted<Row>(
   rows: readonly Row[],

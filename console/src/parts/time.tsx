@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { momentOf, since, timeOf } from '../format.ts'
-import { now } from '../state/live.ts'
+import { now } from '../state/clock.ts'
 
 export function Ago({ at }: { at: number | undefined }): JSX.Element {
   if (at === undefined) return <span class="quiet">–</span>

@@ -1,5 +1,6 @@
 import { type Signal, signal } from '@preact/signals'
 import type { About, ApiProblem } from '../../../src/operations/console/api.ts'
+import { dated } from './clock.ts'
 
 /** Why the server did not do as asked. `status` 0: it did not answer. */
 export class Problem extends Error {
@@ -50,6 +51,7 @@ export async function call<Answer>(path: string, { body, signal }: Call = {}): P
     if (signal?.aborted) throw error
     throw new Problem(0, AWAY)
   }
+  dated(response.headers.get('date'))
   if (response.ok) return (await response.json()) as Answer
   const problem = new Problem(response.status, await problemOf(response))
   if (response.status === 401) signedOut.value = problem

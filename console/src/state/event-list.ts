@@ -1,7 +1,7 @@
 import { type Signal, signal } from '@preact/signals'
 import type { EventsAnswer, HistoryEntry, LiveEvents } from '../../../src/operations/console/api.ts'
 import { asProblem, call, type Problem, queryOf } from './api.ts'
-import { now } from './live.ts'
+import { now } from './clock.ts'
 
 export const MOST_EVENTS = 1_000
 /** While paused: more are counted, and not kept. */

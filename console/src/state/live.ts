@@ -7,6 +7,7 @@ import type {
   Snapshot,
 } from '../../../src/operations/console/api.ts'
 import { about, asProblem, call, type Problem, signedOut } from './api.ts'
+import { looked, tick as tickClock } from './clock.ts'
 import { pointOf } from './point.ts'
 
 /** `live`: a look a second comes in; `stale`: none does; `connecting`: none has come yet. */
@@ -26,8 +27,6 @@ export const trouble: Signal<ApiProblem | undefined> = signal(undefined)
 export const paused: Signal<boolean> = signal(false)
 /** Milliseconds since the newest look came in. */
 export const age: Signal<number> = signal(0)
-/** By the server's clock, to a second: ages of sessions are told by it. */
-export const now: Signal<number> = signal(Date.now())
 
 const listeners = new Set<(events: LiveEvents) => void>()
 const wantsEvents = signal(false)
@@ -46,8 +45,6 @@ let source: EventSource | undefined
 let retry: ReturnType<typeof setTimeout> | undefined
 let failures = 0
 let arrived = performance.now()
-/** The server's clock less ours. */
-let offset = 0
 /** What has come in while paused. */
 let waiting: Snapshot | undefined
 let fresh: HistoryPoint[] = []
@@ -99,7 +96,7 @@ function again(problem?: unknown): void {
 function seen(look: Snapshot): void {
   arrived = performance.now()
   failures = 0
-  offset = look.at - Date.now()
+  looked(look.at)
   trouble.value = undefined
   connection.value = 'live'
   fresh.push(pointOf(look))
@@ -134,7 +131,7 @@ function tick(): void {
   if (document.hidden) return
   const passed = performance.now() - arrived
   age.value = Math.round(passed / 500) * 500
-  now.value = Math.round((Date.now() + offset) / 1_000) * 1_000
+  tickClock()
   if (connection.value === 'live' && passed > LOOKS_LATE) connection.value = 'stale'
   if (connection.value === 'connecting' && passed > 2 * LOOKS_LATE) connection.value = 'stale'
 }

@@ -11,7 +11,7 @@ import { type Column, Table } from '../parts/table.tsx'
 import { At } from '../parts/time.tsx'
 import { revocations } from '../revoke/state.ts'
 import { asProblem, call, type Problem, queryOf } from '../state/api.ts'
-import { now } from '../state/live.ts'
+import { now } from '../state/clock.ts'
 import { addressOf, param, setParams } from '../state/route.ts'
 
 const spans: Readonly<Record<string, readonly [name: string, ms: number]>> = {
@@ -52,6 +52,7 @@ const columns: readonly Column<HistoryEntry>[] = [
   {
     id: 'of',
     title: 'Of',
+    growNarrow: true,
     cell: (entry) => {
       const { principal, id } = actOf(entry)
       if (principal) return <a href={addressOf('principals', { name: principal })}>{principal}</a>
@@ -160,9 +161,11 @@ export function Audit(): JSX.Element {
           </p>
         </Empty>
       )}
-      <footer class="list-foot">
-        <span>{plural(shown.length, 'entry', 'entries')}</span>
-      </footer>
+      {shown.length > 0 && (
+        <footer class="list-foot">
+          <span>{plural(shown.length, 'entry', 'entries')}</span>
+        </footer>
+      )}
     </div>
   )
 }

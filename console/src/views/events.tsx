@@ -30,6 +30,7 @@ export const columns: readonly Column<HistoryEntry>[] = [
   {
     id: 'principal',
     title: 'Principal',
+    growNarrow: true,
     cell: (entry) => {
       const { principal } = tell(entry)
       return principal === undefined ? (

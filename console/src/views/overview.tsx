@@ -94,7 +94,7 @@ function Figures({ look }: { look: Snapshot }): JSX.Element {
   const rates: Line[] = [
     { name: 'made', color: '--accent', values: values((point) => point.createdPerSecond) },
     { name: 'ended', color: '--violet', values: values((point) => point.endedPerSecond), dash: [4, 3] },
-    { name: 'refused', color: '--amber', values: values((point) => point.rejectedPerSecond), dash: [1, 3] },
+    { name: 'refused', color: '--amber-mark', values: values((point) => point.rejectedPerSecond), dash: [1, 3] },
   ]
   return (
     <section class="band figures" aria-label="Now, and the last 15 minutes">
@@ -106,15 +106,15 @@ function Figures({ look }: { look: Snapshot }): JSX.Element {
         <Chart
           label={`Live sessions in the last 15 minutes, now ${count(sessions.active)}`}
           times={times.value}
-          lines={[{ name: 'live', color: '--accent', area: true, values: values((point) => point.active) }]}
+          lines={[{ name: 'live', color: '--accent', values: values((point) => point.active) }]}
           format={short}
           fromZero={false}
         />
       </Instrument>
       <Instrument title="Sessions a second" legend={[
-        ['made', '--accent', rate(last?.createdPerSecond)],
-        ['ended', '--violet', rate(last?.endedPerSecond)],
-        ['refused', '--amber', rate(last?.rejectedPerSecond)],
+        ['Made /s', '--accent', rate(last?.createdPerSecond)],
+        ['Ended /s', '--violet', rate(last?.endedPerSecond)],
+        ['Refused /s', '--amber-mark', rate(last?.rejectedPerSecond)],
       ]}>
         <Chart
           label={`Sessions made, ended and refused a second: now ${rate(last?.createdPerSecond)}, ${rate(last?.endedPerSecond)}, ${rate(last?.rejectedPerSecond)}`}
@@ -145,7 +145,8 @@ function Figures({ look }: { look: Snapshot }): JSX.Element {
           times={times.value}
           lines={[{ name: 'memory', color: '--accent', area: true, values: values((point) => point.usedMemory) }]}
           format={bytes}
-          fromZero={false}
+          binary
+          upTo={limit}
         />
       </Instrument>
     </section>
@@ -163,7 +164,7 @@ interface InstrumentProps {
 function Instrument({ title, value, note, legend, children }: InstrumentProps): JSX.Element {
   return (
     <div class="instrument">
-      <h2>{title}</h2>
+      <h2 class={legend ? 'unseen' : undefined}>{title}</h2>
       {legend ? (
         <dl class="legend">
           {legend.map(([name, color, now], index) => (
@@ -311,8 +312,8 @@ function Shapes({ look }: { look: Snapshot }): JSX.Element {
           <thead>
             <tr>
               <th scope="col">Attribute</th>
-              <th scope="col">Part of the bytes</th>
-              <th scope="col" class="number">In</th>
+              <th scope="col">Part of all bytes</th>
+              <th scope="col" class="number">Sessions</th>
               <th scope="col" class="number">Average</th>
               <th scope="col" class="number wide">Largest</th>
             </tr>

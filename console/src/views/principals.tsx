@@ -9,7 +9,7 @@ import { Empty, Failed, Loading } from '../parts/states.tsx'
 import { Ago } from '../parts/time.tsx'
 import { mayRevoke, revocations, revokeSession, revoking } from '../revoke/state.ts'
 import { about, queryOf } from '../state/api.ts'
-import { now } from '../state/live.ts'
+import { now } from '../state/clock.ts'
 import { useLoad } from '../state/load.ts'
 import { addressOf, param, setParams } from '../state/route.ts'
 

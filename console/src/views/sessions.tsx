@@ -9,7 +9,7 @@ import { Empty, Failed, Loading } from '../parts/states.tsx'
 import { type Column, Table } from '../parts/table.tsx'
 import { Ago } from '../parts/time.tsx'
 import { gone, mayRevoke, revokeSession, revoking } from '../revoke/state.ts'
-import { now } from '../state/live.ts'
+import { now } from '../state/clock.ts'
 import { type Filter, Pass } from '../state/pass.ts'
 import { param, setParams } from '../state/route.ts'
 

@@ -5,10 +5,13 @@ import { Badge, type Mark } from '../parts/badge.tsx'
 import { MemoryMeter } from '../parts/meter.tsx'
 import { Empty, Loading } from '../parts/states.tsx'
 import { type Column, Table } from '../parts/table.tsx'
-import { now, snapshot } from '../state/live.ts'
+import { now } from '../state/clock.ts'
+import { snapshot } from '../state/live.ts'
 import { param, setParams } from '../state/route.ts'
 
 const LAG_WARN = 1_048_576
+/** So many times its even part, and a primary is hot. */
+const HOT = 1.3
 
 const stateOf = ({ problem, role, linked, lagBytes = 0 }: ServerState): [Mark, string] => {
   if (problem !== undefined) return ['error', 'away']
@@ -24,7 +27,8 @@ const serverColumns: readonly Column<ServerState>[] = [
     grow: true,
     cell: ({ name, role, primary }) => (
       <span class={role === 'replica' && primary ? 'indented' : undefined}>
-        {name} <span class="quiet">{role}</span>
+        {name}
+        {role === 'sentinel' && <span class="quiet"> {role}</span>}
       </span>
     ),
   },
@@ -47,11 +51,11 @@ const serverColumns: readonly Column<ServerState>[] = [
         <MemoryMeter used={usedMemory} limit={maxMemory} />
       ),
   },
-  { id: 'ops', title: 'Commands /s', numeric: true, cell: ({ opsPerSecond }) => rate(opsPerSecond) },
+  { id: 'ops', title: 'Commands /s', numeric: true, wide: true, cell: ({ opsPerSecond }) => rate(opsPerSecond) },
   { id: 'cpu', title: 'CPU', numeric: true, wide: true, cell: ({ cpu }) => percent(cpu) },
   { id: 'clients', title: 'Clients', numeric: true, wide: true, cell: ({ clients }) => count(clients) },
   { id: 'keys', title: 'Keys', numeric: true, wide: true, cell: ({ keys }) => count(keys) },
-  { id: 'slots', title: 'Slots', numeric: true, wide: true, cell: ({ slots }) => count(slots) },
+  { id: 'slots', title: 'Slots', numeric: true, wide: true, cell: ({ role, slots }) => (role === 'primary' ? count(slots) : '') },
   {
     id: 'evicted',
     title: 'Evicted /s',
@@ -77,6 +81,14 @@ export function Topology(): JSX.Element {
   const servers = grouped(look.servers)
   const primaries = look.servers.filter(({ role }) => role === 'primary')
   const away = look.servers.filter(({ problem }) => problem !== undefined)
+  const versions = [...new Set(look.servers.flatMap(({ version }) => version ?? []))]
+  const shown = serverColumns.filter(({ id }) =>
+    id === 'version'
+      ? versions.length > 1
+      : id === 'slots'
+        ? look.kind === 'cluster'
+        : id !== 'evicted' || look.servers.some(({ evictedPerSecond = 0 }) => evictedPerSecond > 0),
+  )
   return (
     <div class="view">
       <h1 class="view-title">Topology</h1>
@@ -84,11 +96,12 @@ export function Topology(): JSX.Element {
         <h2>
           Servers{' '}
           <span class="quiet">
-            {plural(look.servers.length, 'server')}
+            {plural(primaries.length, 'primary', 'primaries')}, {look.servers.length} in all
+            {versions.length === 1 && `, ${versions[0]}`}
             {away.length > 0 && `, ${away.length} away`}
           </span>
         </h2>
-        <Table label="Servers" columns={serverColumns} rows={servers} keyOf={({ name, role }) => `${role} ${name}`} tone={({ problem }) => (problem === undefined ? undefined : 'away')} />
+        <Table label="Servers" columns={shown} rows={servers} keyOf={({ name, role }) => `${role} ${name}`} tone={({ problem }) => (problem === undefined ? undefined : 'away')} />
         {away.map(({ name, problem }) => (
           <p class="notice error" key={name}>
             {name}: {problem}
@@ -142,7 +155,7 @@ function Balance({ primaries }: { primaries: readonly ServerState[] }): JSX.Elem
               <dd>
                 {values.map((value, index) => {
                   const part = value / total
-                  const isHot = part > 1.4 / primaries.length
+                  const isHot = part > HOT / primaries.length
                   const server = primaries[index] as ServerState
                   return (
                     <span
@@ -192,7 +205,7 @@ function Nodes({ nodes }: { nodes: readonly NodeState[] }): JSX.Element {
       by: ({ version }) => version,
       cell: ({ version }) => (version === usual ? version : <Badge mark="info" word={version} />),
     },
-    { id: 'ops', title: 'Operations /s', numeric: true, by: totalOf, cell: (node) => rate(totalOf(node)) },
+    { id: 'ops', title: 'Asked /s', numeric: true, by: totalOf, cell: (node) => rate(totalOf(node)) },
     { id: 'p99', title: 'Slowest p99', numeric: true, by: (node) => slowest(node) ?? 0, cell: (node) => latency(slowest(node)) },
     { id: 'hits', title: 'Near cache', numeric: true, wide: true, by: (node) => hits(node) ?? 0, cell: (node) => percent(hits(node)) },
     {
@@ -205,7 +218,7 @@ function Nodes({ nodes }: { nodes: readonly NodeState[] }): JSX.Element {
         <span class={state.errorsPerSecond > 0 ? 'bad' : undefined}>{rate(state.errorsPerSecond)}</span>
       ),
     },
-    { id: 'up', title: 'Up', numeric: true, by: ({ startedAt }) => -startedAt, cell: ({ startedAt }) => span(now.value - startedAt) },
+    { id: 'up', title: 'Up', numeric: true, wide: true, by: ({ startedAt }) => -startedAt, cell: ({ startedAt }) => span(now.value - startedAt) },
     { id: 'age', title: 'Reported', numeric: true, wide: true, cell: ({ age }) => `${span(age)} ago` },
   ]
   return (
