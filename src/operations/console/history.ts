@@ -22,7 +22,7 @@ export class SeenHistory {
   }
 }
 
-export function pointOf({ at, sessions, application, servers }: Snapshot): HistoryPoint {
+function pointOf({ at, sessions, application, servers }: Snapshot): HistoryPoint {
   const primaries = servers.filter(({ role }) => role === 'primary')
   const load = application?.operations.find(({ name }) => name === 'load')
   const { hitsPerSecond = 0, missesPerSecond = 0 } = application?.cache ?? {}

@@ -75,8 +75,14 @@ export class Live {
     const wantsEvents = [...this.#viewers].some((viewer) => viewer.wantsEvents)
     if (isWatched) this.#endLooks ??= this.#source.watch(this.#looks)
     if (wantsEvents) this.#endEvents ??= this.#source.watch(this.#events)
-    if (!isWatched) this.#endLooks = void this.#endLooks?.()
-    if (!wantsEvents) this.#endEvents = void this.#endEvents?.()
+    if (!isWatched) {
+      this.#endLooks?.()
+      this.#endLooks = undefined
+    }
+    if (!wantsEvents) {
+      this.#endEvents?.()
+      this.#endEvents = undefined
+    }
   }
 
   readonly #looks: SourceListener = {

@@ -34,8 +34,8 @@ export function requestOf(
   return {
     request: new Request(address, {
       ...{ method, headers, signal },
-      ...(body === undefined ? {} : { body, duplex: 'half' }),
-    } as RequestInit),
+      ...(body === undefined ? {} : { body, duplex: 'half' as const }),
+    }),
     mountedAt: originalUrl === undefined ? undefined : baseUrl,
   }
 }

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import type { SessionInfo } from '../../core/principal-sessions.ts'
 import { isSessionId } from '../../core/token.ts'
 import type { ListingPlace } from '../../engines/redis/listing.ts'
 import type { Catalogue, SessionDetails } from '../sessions/catalogue.ts'
@@ -60,9 +61,7 @@ export class SessionAnswers {
           .map(async ({ id }) => [id, (await this.#catalogue.inspect(id))?.level] as const),
       ),
     )
-    const sessions = found
-      .slice(0, MOST_DEVICES)
-      .map(({ current: _, ...each }): Device => ({ ...each, level: levels.get(each.id) }))
+    const sessions = found.slice(0, MOST_DEVICES).map((each) => deviceOf(each, levels.get(each.id)))
     return { name, sessions, total: found.length }
   }
 
@@ -94,6 +93,11 @@ export class SessionAnswers {
     }
     return this.#size.count
   }
+}
+
+function deviceOf(session: SessionInfo, level: number | undefined): Device {
+  const { id, createdAt, lastActiveAt, expiresAt, deadline, kind, device, address } = session
+  return { id, createdAt, lastActiveAt, expiresAt, deadline, kind, device, address, level }
 }
 
 /** @throws Problem */

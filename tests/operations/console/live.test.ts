@@ -33,7 +33,7 @@ class Stage implements Source {
       position: `${from + i}-0`,
       event: 'login',
     })) as unknown as HistoryEntry[]
-    for (const { events } of this.listeners) events?.(entries, skipped)
+    for (const listener of this.listeners) listener.events?.(entries, skipped)
   }
 }
 

@@ -89,13 +89,20 @@ const ways: Readonly<Record<string, () => Promise<Site>>> = {
       console.node(ctx.req, ctx.res)
       return undefined
     })
-    return serve(createServer(app.callback()), console.close)
+    return serve(
+      createServer((request, response) => void app.callback()(request, response)),
+      console.close,
+    )
   },
   Hono: () => {
     const console = createConsole({ ...source(), basePath: BASE, authorize: () => GRACE })
     const app = new Hono()
     app.all(`${BASE}/*`, (c) => console.fetch(c.req.raw, c))
-    return serve(createServer(getRequestListener(app.fetch)), console.close)
+    const listener = getRequestListener(app.fetch)
+    return serve(
+      createServer((request, response) => void listener(request, response)),
+      console.close,
+    )
   },
 }
 

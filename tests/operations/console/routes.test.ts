@@ -245,7 +245,7 @@ describe('revoke', () => {
   it('ends many ids, each once, by whatever id they had', async () => {
     const all = await Promise.all(Array.from({ length: 100 }, () => open({ theme: 'x' })))
     const ids = all.map(({ id }) => id)
-    const rotated = await sessions.open(all[0]?.token as string)
+    const rotated = await sessions.open(all[0]?.token)
     await rotated.rotate()
     const target = { ids: [...ids, rotated.id as string] }
     expect(await revoke({ target, dry: true })).toMatchObject({ found: 100 })
