@@ -196,6 +196,17 @@ describe('other sites', () => {
 })
 
 describe('bounds', () => {
+  it('answers a bounded number of requests at a time, and the others with 503', async () => {
+    server.pause()
+    const asked = Array.from({ length: 80 }, () => desk.ask('/api/sessions'))
+    const first = await Promise.race(asked)
+    server.resume()
+    const statuses = await Promise.all(asked.map(async (each) => (await each).status))
+    expect(first.status).toBe(503)
+    expect(statuses.filter((status) => status === 503).length).toBeGreaterThanOrEqual(16)
+    expect((await desk.ask('/api/sessions')).status).toBe(200)
+  })
+
   it('reads no more of a body than it takes', async () => {
     const { csrf } = await desk.get<About>('/api/about')
     const headers = { 'x-sojourn-console': csrf }
