@@ -90,6 +90,7 @@ export const PERMISSIONS: readonly Permission[] = [
   },
   { command: 'client|no-touch', features: ['ops'], args: ['ON'], isNew: true },
   ...of('ops', {
+    'client|list': '',
     'latency|histogram': '',
     ping: '',
     dbsize: '',
