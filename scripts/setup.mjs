@@ -1,4 +1,4 @@
-// Brings a checkout to where a command can run: packages, the build and, for `test`, a server.
+// Brings a checkout to where a command can run: packages, the build and, for `test`, a server and a browser.
 // Runs before anything is installed, so it uses only Node. Usage: node scripts/setup.mjs build|start|test
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -82,6 +82,7 @@ function sourceHash() {
   for (const file of readdirSync(root).sort()) {
     if (/^tsconfig.*\.json$|^package-lock\.json$/.test(file)) add(file)
   }
+  walk('console')
   walk('protocol')
   walk('src')
   return hash.digest('hex')
@@ -102,6 +103,10 @@ function build() {
     if (!run(process.execPath, [tsc, '-p', project, '--outDir', 'dist.new']))
       fail('the build failed, see above')
   }
+  const vite = at('node_modules/vite/bin/vite.js')
+  const page = ['build', '-c', 'console/vite.config.ts', '--outDir', at('dist.new/console')]
+  if (!run(process.execPath, [vite, ...page, '--logLevel', 'warn']))
+    fail('the build of the console failed, see above')
   writeFileSync(at('dist.new/.stamp'), hash)
   rmSync(at('dist'), { recursive: true, force: true })
   renameSync(at('dist.new'), at('dist'))
@@ -120,6 +125,25 @@ function onPath(name) {
   return (process.env.PATH ?? '').split(delimiter).some((folder) => isProgram(join(folder, name)))
 }
 
+// The browser for the console's tests. Without one they are skipped, but for CI.
+function browserFound() {
+  return Boolean(process.env.SOJOURN_CHROMIUM?.trim()) || onPath('chromium')
+}
+
+function installBrowser() {
+  if (!onPath('apt-get')) return
+  say('installing chromium with apt-get …')
+  const packages = ['install', '-y', '-qq', '--no-install-recommends', 'chromium']
+  if (!system('apt-get', 'update', '-qq') || !system('apt-get', ...packages))
+    say("chromium is not there: the console's tests in a browser are skipped")
+}
+
+/** As root, or as somebody who may become it without being asked. RUNLEVEL=1 keeps Debian's packages from starting their service. */
+function system(...command) {
+  const env = ['env', 'DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', ...command]
+  return process.getuid?.() === 0 ? run(env[0], env.slice(1)) : run('sudo', ['-n', ...env])
+}
+
 function serverFound() {
   const named = process.env.SOJOURN_REDIS_SERVER?.trim()
   if (!named) return onPath('redis-server') || onPath('valkey-server')
@@ -129,12 +153,6 @@ function serverFound() {
 }
 
 function installServer() {
-  const isRoot = process.getuid?.() === 0
-  // RUNLEVEL=1 keeps Debian's packages from starting their service.
-  const system = (...command) =>
-    isRoot
-      ? run('env', ['DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', ...command])
-      : run('sudo', ['-n', 'env', 'DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', ...command])
   const ways = {
     'apt-get': () =>
       system('apt-get', 'update', '-qq') &&
@@ -195,7 +213,7 @@ const steps = [
   [built, build],
 ]
 const goal = process.argv[2]
-if (goal === 'test') steps.unshift([serverFound, installServer])
+if (goal === 'test') steps.unshift([serverFound, installServer], [browserFound, installBrowser])
 else if (goal !== 'build' && goal !== 'start')
   fail('usage: node scripts/setup.mjs build|start|test')
 

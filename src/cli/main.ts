@@ -5,6 +5,7 @@ import { aclCommand } from './acl.ts'
 import { adviseCommand } from './advise.ts'
 import { benchCommand } from './bench.ts'
 import { completionCommand } from './completion.ts'
+import { consoleCommand } from './console.ts'
 import { doctorCommand } from './doctor.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { inspectCommand } from './inspect.ts'
@@ -23,7 +24,7 @@ const program = new Command('sojourn')
   .configureHelp({ showGlobalOptions: true })
 
 const commands = [
-  ...[lsCommand, inspectCommand, revokeCommand, tailCommand],
+  ...[lsCommand, inspectCommand, revokeCommand, tailCommand, consoleCommand],
   ...[
     doctorCommand,
     aclCommand,

@@ -492,6 +492,11 @@ export class RedisEngine
     return this.#insight.sampleTtls(most)
   }
 
+  /** For those who look from outside: all records in pieces, and how many keys there are. */
+  get listing(): RedisListing {
+    return this.#listing
+  }
+
   scan(): AsyncIterable<readonly ScannedRecord[]> {
     return this.#listing.scan()
   }

@@ -22,6 +22,7 @@ export class EventFollower {
   readonly #counts = new Map<number, Map<string, number>>()
   #position: string | undefined
   #from: number | undefined
+  #hasLooked = false
   #isKept = false
   #keptAt = Number.NEGATIVE_INFINITY
   #asking: Promise<void> | undefined
@@ -62,7 +63,7 @@ export class EventFollower {
       await this.#lookWhetherKept()
       this.#from = Math.max(0, Math.floor(this.#catalogue.now()) - WINDOW * 1_000)
     }
-    const isFirst = this.#position === undefined
+    const isFirst = !this.#hasLooked
     for (let page = 1; page <= MOST_PAGES; page++) {
       const entries = await this.#next()
       const last = entries.at(-1)
@@ -77,6 +78,7 @@ export class EventFollower {
       if (!isFirst) this.#hand(entries, skips)
       if (!isBehind) break
     }
+    this.#hasLooked = true
     if (!this.#isKept && this.#catalogue.now() - this.#keptAt > KEPT_EVERY) {
       await this.#lookWhetherKept()
     }

@@ -137,6 +137,9 @@ export class Observer {
     clearTimeout(this.#lingering)
     await this.#disconnect()
     await this.#running
+    // A look that was under way may have connected again since.
+    await this.#looking?.catch(() => undefined)
+    await this.#disconnect()
   }
 
   #refuseClosed(): void {

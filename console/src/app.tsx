@@ -1,0 +1,98 @@
+import type { JSX } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import { Help } from './help.tsx'
+import { Header, Navigation, StaleBanner } from './frame.tsx'
+import { Empty, Failed, Loading } from './parts/states.tsx'
+import { RevokeDialog } from './revoke/revoke-dialog.tsx'
+import { revoking } from './revoke/state.ts'
+import { about, signedOut } from './state/api.ts'
+import { aboutProblem, askAbout } from './state/start.ts'
+import { helpIsOpen } from './state/keys.ts'
+import { isStale } from './state/live.ts'
+import { route, type ViewId, views } from './state/route.ts'
+import { Audit } from './views/audit.tsx'
+import { Doctor } from './views/doctor.tsx'
+import { Events } from './views/events.tsx'
+import { Overview } from './views/overview.tsx'
+import { Principals } from './views/principals.tsx'
+import { Sessions } from './views/sessions.tsx'
+import { Topology } from './views/topology.tsx'
+
+const pages: Readonly<Record<ViewId, () => JSX.Element>> = {
+  overview: Overview,
+  principals: Principals,
+  sessions: Sessions,
+  events: Events,
+  topology: Topology,
+  doctor: Doctor,
+  audit: Audit,
+}
+/** Those that show what the stream brings. */
+const liveViews: readonly ViewId[] = ['overview', 'topology']
+
+export function App(): JSX.Element {
+  const { view } = route.value
+  const main = useRef<HTMLElement>(null)
+  const former = useRef(view)
+  useEffect(() => {
+    const name = views.find(({ id }) => id === view)?.name ?? ''
+    const { environment } = about.value ?? {}
+    document.title = `${name} · Sojourn${environment ? ` · ${environment}` : ''}`
+    if (former.current === view) return
+    former.current = view
+    // Whoever has gone elsewhere begins at its top; a search that takes the focus itself comes after.
+    main.current?.scrollTo(0, 0)
+    if (document.activeElement === document.body || !main.current?.contains(document.activeElement)) {
+      main.current?.focus({ preventScroll: true })
+    }
+  }, [view, about.value])
+
+  if (signedOut.value) return <SignedOut message={signedOut.value.message} />
+  if (about.value === undefined) {
+    return (
+      <div class="whole">
+        {aboutProblem.value ? (
+          <Failed problem={aboutProblem.value} again={() => void askAbout()} />
+        ) : (
+          <Loading what="Opening the console" />
+        )}
+      </div>
+    )
+  }
+  const Page = pages[view]
+  const dimmed = isStale() && liveViews.includes(view)
+  return (
+    <div class="shell">
+      <a class="skip" href="#main" onClick={(event) => {
+        event.preventDefault()
+        main.current?.focus()
+      }}>
+        To the content
+      </a>
+      <Header />
+      <Navigation />
+      <main id="main" ref={main} tabIndex={-1} class={dimmed ? `${view} dimmed` : view}>
+        <StaleBanner />
+        <div class="content">
+          <Page key={view} />
+        </div>
+      </main>
+      {revoking.value && <RevokeDialog what={revoking.value} />}
+      {helpIsOpen.value && <Help />}
+    </div>
+  )
+}
+
+function SignedOut({ message }: { message: string }): JSX.Element {
+  return (
+    <div class="whole">
+      <Empty title="You are signed out">
+        <p>{message}</p>
+        <p class="quiet">
+          A link opens once. For a new one start <code>npx sojourn console</code> again, or sign in to
+          the application that has this page.
+        </p>
+      </Empty>
+    </div>
+  )
+}

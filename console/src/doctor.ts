@@ -1,0 +1,23 @@
+import type { DoctorAnswer } from '../../src/operations/console/api.ts'
+import type { Finding, Severity } from '../../src/operations/doctor/finding.ts'
+
+export const severities: readonly Severity[] = ['error', 'warn', 'unknown', 'info']
+
+export interface Found {
+  readonly id: string
+  readonly group: string
+  readonly finding: Finding
+}
+
+/** All findings, worst first. */
+export function findingsOf({ examination }: DoctorAnswer): Found[] {
+  return examination.results
+    .flatMap(({ id, group, findings }) => findings.map((finding) => ({ id, group, finding })))
+    .sort((a, b) => severities.indexOf(a.finding.severity) - severities.indexOf(b.finding.severity))
+}
+
+/** Those worth a place on the first page. */
+export const topFindings = (answer: DoctorAnswer, most: number): Found[] =>
+  findingsOf(answer)
+    .filter(({ finding }) => finding.severity === 'error' || finding.severity === 'warn')
+    .slice(0, most)

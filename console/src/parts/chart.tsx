@@ -1,0 +1,141 @@
+import type { JSX } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import uPlot from 'uplot'
+import 'uplot/dist/uPlot.min.css'
+import { isDark } from '../state/theme.ts'
+
+export interface Line {
+  readonly name: string
+  /** Of the style sheet: `--accent`. */
+  readonly color: string
+  readonly values: readonly (number | undefined)[]
+  /** Filled down to the base. */
+  readonly area?: boolean
+  readonly dash?: readonly number[]
+}
+
+interface Props {
+  readonly label: string
+  readonly times: readonly number[]
+  readonly lines: readonly Line[]
+  readonly format: (value: number) => string
+  /** Whether the axis begins at 0; else it shows what there is. */
+  readonly fromZero?: boolean
+  /** Bytes: the axis goes by powers of two. */
+  readonly binary?: boolean
+  /** Where the axis ends at least. */
+  readonly upTo?: number | undefined
+}
+
+const HEIGHT = 112
+const powers = Array.from({ length: 50 }, (_, exponent) => 2 ** exponent)
+
+/** What was seen in 15 minutes. Its cursor stands at the same moment in all charts of the page. */
+export function Chart({ label, times, lines, format, fromZero = true, upTo = 0, binary = false }: Props): JSX.Element {
+  const place = useRef<HTMLDivElement>(null)
+  const plot = useRef<uPlot | undefined>(undefined)
+  const data = (): uPlot.AlignedData => [
+    times.map((at) => at / 1_000),
+    ...lines.map(({ values }) => values.map((value) => value ?? null)),
+  ]
+  const dark = isDark()
+
+  useEffect(() => {
+    const element = place.current
+    if (element === null) return
+    const options = optionsOf(element, lines, format, fromZero, upTo, binary)
+    const made = new uPlot(options, data(), element)
+    plot.current = made
+    const resized = new ResizeObserver(([entry]) => {
+      const width = Math.floor(entry?.contentRect.width ?? 0)
+      if (width > 0 && width !== made.width) made.setSize({ width, height: HEIGHT })
+    })
+    resized.observe(element)
+    return () => {
+      resized.disconnect()
+      made.destroy()
+      plot.current = undefined
+    }
+  }, [dark, upTo, lines.map(({ name }) => name).join()])
+
+  useEffect(() => {
+    plot.current?.setData(data())
+  }, [times, lines])
+
+  return <div class="chart" ref={place} role="img" aria-label={label} />
+}
+
+function optionsOf(
+  element: HTMLElement,
+  lines: readonly Line[],
+  format: (value: number) => string,
+  fromZero: boolean,
+  upTo: number,
+  binary: boolean,
+): uPlot.Options {
+  const style = getComputedStyle(element)
+  // A canvas knows no `light-dark()`: an element does.
+  const color = (name: string): string => {
+    const probe = document.createElement('i')
+    probe.style.color = `var(${name})`
+    element.append(probe)
+    const value = getComputedStyle(probe).color
+    probe.remove()
+    return value
+  }
+  const font = `11px ${style.fontFamily}`
+  const axis = { stroke: color('--muted'), font, ticks: { show: false } }
+  return {
+    width: Math.max(80, element.clientWidth),
+    height: HEIGHT,
+    padding: [8, 16, 0, 0],
+    legend: { show: false },
+    cursor: { sync: { key: 'console' }, drag: { x: false, y: false }, points: { size: 5 } },
+    scales: {
+      y: {
+        range: (_plot, least, most) => {
+          if (least === null || most === null) return [0, 1]
+          const spread = Math.max(most - least, Math.abs(most) * 0.02, 1e-9)
+          return fromZero
+            ? [0, Math.max(most * 1.15, upTo, 1e-9)]
+            : [Math.max(0, least - spread * 0.4), most + spread * 0.4]
+        },
+      },
+    },
+    axes: [
+      {
+        ...axis,
+        size: 22,
+        gap: 4,
+        space: 90,
+        grid: { show: false },
+        values: (_plot, seconds) => seconds.map((at) => hourOf(at * 1_000)),
+      },
+      {
+        ...axis,
+        size: (_plot, values) => 14 + 6.4 * Math.max(2, ...(values ?? []).map((text) => text.length)),
+        gap: 6,
+        space: 26,
+        ...(binary ? { incrs: powers } : {}),
+        grid: { stroke: color('--line'), width: 1 },
+        values: (_plot, values) => values.map((value) => (value === 0 ? '0' : format(value))),
+      },
+    ],
+    series: [
+      {},
+      ...lines.map(
+        (line): uPlot.Series => ({
+          label: line.name,
+          stroke: color(line.color),
+          width: 1.5,
+          points: { show: false },
+          ...(line.dash === undefined ? {} : { dash: [...line.dash] }),
+          ...(line.area ? { fill: color(`${line.color}-faint`) } : {}),
+        }),
+      ),
+    ],
+  }
+}
+
+const hour = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
+const hourOf = (at: number): string => hour.format(at)

@@ -1,0 +1,171 @@
+import { useSignal } from '@preact/signals'
+import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
+import type { EventsAnswer, HistoryEntry } from '../../../src/operations/console/api.ts'
+import { searchText } from '../entries.ts'
+import { plural } from '../format.ts'
+import { Badge } from '../parts/badge.tsx'
+import { Id } from '../parts/detail.tsx'
+import { Empty, Failed, Loading } from '../parts/states.tsx'
+import { type Column, Table } from '../parts/table.tsx'
+import { At } from '../parts/time.tsx'
+import { revocations } from '../revoke/state.ts'
+import { asProblem, call, type Problem, queryOf } from '../state/api.ts'
+import { now } from '../state/clock.ts'
+import { addressOf, param, setParams } from '../state/route.ts'
+
+const spans: Readonly<Record<string, readonly [name: string, ms: number]>> = {
+  '': ['the last day', 86_400_000],
+  '7d': ['the last week', 604_800_000],
+  '30d': ['the last 30 days', 2_592_000_000],
+  '90d': ['the last 90 days', 7_776_000_000],
+}
+const PAGES = 20
+
+/** What is known of an act of an operator, whatever it was. */
+function actOf(entry: HistoryEntry): Record<string, string> {
+  const details = entry.unreadable ? {} : (entry.details as unknown as Record<string, unknown>)
+  return Object.fromEntries(
+    Object.entries(details).flatMap(([name, value]) =>
+      value === undefined || value === null || typeof value === 'object' ? [] : [[name, String(value)]],
+    ),
+  )
+}
+
+const columns: readonly Column<HistoryEntry>[] = [
+  { id: 'time', title: 'Time', by: ({ at }) => at, cell: ({ at }) => <At at={at} whole /> },
+  {
+    id: 'operator',
+    title: 'Operator',
+    cell: (entry) => actOf(entry)['operator'] ?? <span class="quiet">–</span>,
+  },
+  {
+    id: 'action',
+    title: 'Did',
+    cell: (entry) =>
+      entry.unreadable ? (
+        <Badge mark="unknown" word="sealed with other secrets" />
+      ) : (
+        <Badge mark={actOf(entry)['action']?.includes('revoke') ? 'revoked' : 'info'} word={actOf(entry)['action'] ?? entry.event} />
+      ),
+  },
+  {
+    id: 'of',
+    title: 'Of',
+    growNarrow: true,
+    cell: (entry) => {
+      const { principal, id } = actOf(entry)
+      if (principal) return <a href={addressOf('principals', { name: principal })}>{principal}</a>
+      return id ? <Id id={id} /> : <span class="quiet">–</span>
+    },
+  },
+  {
+    id: 'ended',
+    title: 'Ended',
+    numeric: true,
+    wide: true,
+    cell: (entry) => actOf(entry)['revoked'] ?? '',
+  },
+  { id: 'reason', title: 'Why', grow: true, wide: true, cell: (entry) => actOf(entry)['reason'] ?? '' },
+]
+
+export function Audit(): JSX.Element {
+  const entries = useSignal<readonly HistoryEntry[]>([])
+  const busy = useSignal(true)
+  const problem = useSignal<Problem | undefined>(undefined)
+  const turn = useSignal(0)
+  const since = param('since')
+  const query = param('q').trim().toLowerCase()
+
+  useEffect(() => {
+    const abort = new AbortController()
+    const load = async (): Promise<void> => {
+      busy.value = true
+      problem.value = undefined
+      try {
+        const found: HistoryEntry[] = []
+        let after: string | undefined
+        const from = String(now.peek() - ((spans[since] ?? spans[''])?.[1] ?? 0))
+        for (let page = 0; page < PAGES; page++) {
+          const answer = await call<EventsAnswer>(
+            `audit${queryOf(after === undefined ? { from } : { after })}`,
+            { signal: abort.signal },
+          )
+          found.push(...answer.entries)
+          if (answer.position === undefined || answer.position === after) break
+          after = answer.position
+        }
+        entries.value = found.reverse()
+      } catch (error) {
+        if (abort.signal.aborted) return
+        problem.value = asProblem(error)
+      }
+      busy.value = false
+    }
+    void load()
+    return () => abort.abort()
+  }, [since, turn.value, revocations.value])
+
+  const shown = query === '' ? entries.value : entries.value.filter((entry) => searchText(entry).includes(query))
+  return (
+    <div class="view">
+      <h1 class="view-title">
+        Audit <span class="quiet">what operators did, here and at the command line</span>
+      </h1>
+      <div class="filters" role="search" aria-label="Filters">
+        <label class="grow">
+          <span>Search</span>
+          <input
+            data-search
+            type="search"
+            placeholder="Operator, principal, session, reason"
+            spellcheck={false}
+            value={param('q')}
+            onInput={({ currentTarget }) => setParams({ q: currentTarget.value })}
+          />
+        </label>
+        <label>
+          <span>From</span>
+          <select value={since} onChange={({ currentTarget }) => setParams({ since: currentTarget.value })}>
+            {Object.entries(spans).map(([value, [name]]) => (
+              <option key={value} value={value}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+      {shown.length > 0 ? (
+        <Table
+          label="What operators did"
+          virtual
+          columns={columns}
+          rows={shown}
+          keyOf={({ position }) => position}
+          onOpen={(entry) => {
+            const { principal, id } = actOf(entry)
+            if (principal) location.hash = addressOf('principals', { name: principal })
+            else if (id) location.hash = addressOf('sessions', { open: id })
+          }}
+        />
+      ) : problem.value ? (
+        <Failed problem={problem.value} again={() => turn.value++} />
+      ) : busy.value ? (
+        <Loading what="Reading the audit" />
+      ) : (
+        <Empty title={entries.value.length > 0 ? 'None of them matches' : 'Nobody has done anything'}>
+          <p>
+            {entries.value.length > 0
+              ? `${plural(entries.value.length, 'entry', 'entries')} in ${(spans[since] ?? spans[''])?.[0]}.`
+              : `Not in ${(spans[since] ?? spans[''])?.[0]}. Whoever ends a session from here is listed, with the reason.`}
+          </p>
+        </Empty>
+      )}
+      {shown.length > 0 && (
+        <footer class="list-foot">
+          <span>{plural(shown.length, 'entry', 'entries')}</span>
+        </footer>
+      )}
+    </div>
+  )
+}

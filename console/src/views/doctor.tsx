@@ -1,0 +1,181 @@
+import { useSignal } from '@preact/signals'
+import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
+import type { DoctorAnswer } from '../../../src/operations/console/api.ts'
+import type { Finding, Severity } from '../../../src/operations/doctor/finding.ts'
+import { severities } from '../doctor.ts'
+import { plural, span } from '../format.ts'
+import { Badge, Shape } from '../parts/badge.tsx'
+import { Failed, Loading } from '../parts/states.tsx'
+import { Ago } from '../parts/time.tsx'
+import { asProblem, call, type Problem } from '../state/api.ts'
+import { useLoad } from '../state/load.ts'
+import { param, setParams } from '../state/route.ts'
+
+export function Doctor(): JSX.Element {
+  const [loaded, again] = useLoad<DoctorAnswer>('doctor')
+  const newer = useSignal<DoctorAnswer | undefined>(undefined)
+  const busy = useSignal(false)
+  const refused = useSignal<Problem | undefined>(undefined)
+  const answer = newer.value ?? loaded.value.answer
+  const problem = refused.value ?? (newer.value ? undefined : loaded.value.problem)
+  const examine = async (): Promise<void> => {
+    if (busy.value) return
+    busy.value = true
+    refused.value = undefined
+    try {
+      newer.value = await call<DoctorAnswer>('doctor', { body: {} })
+    } catch (error) {
+      refused.value = asProblem(error)
+    }
+    busy.value = false
+  }
+  return (
+    <div class="view">
+      <header class="bar-head">
+        <h1 class="view-title">Doctor</h1>
+        {answer && (
+          <span class="quiet">
+            looked <Ago at={answer.at} />, counters compared over {span(answer.window)}
+          </span>
+        )}
+        <span class="spacer" />
+        <button type="button" onClick={() => void examine()} disabled={busy.value}>
+          {busy.value ? 'Examining …' : 'Examine again'}
+        </button>
+      </header>
+      {problem && <Failed problem={problem} again={() => (newer.value || answer ? void examine() : again())} />}
+      {answer ? (
+        <Examined answer={answer} />
+      ) : (
+        !problem && <Loading what="Every server is asked; counters are compared over some seconds" />
+      )}
+    </div>
+  )
+}
+
+const spoken: Readonly<Record<Severity, readonly [string, string]>> = {
+  error: ['to mend now', 'people lose sessions, or will'],
+  warn: ['to mend', 'they can be lost'],
+  unknown: ['not seen', 'what is not seen may be wrong'],
+  info: ['to know', ''],
+}
+
+function Examined({ answer: { examination } }: { answer: DoctorAnswer }): JSX.Element {
+  const { results, counts } = examination
+  const only = param('severity')
+  const opened = param('open')
+  const groups = [...new Set(results.map(({ group }) => group))]
+  const well = results.filter(({ findings }) => findings.length === 0)
+  const all = param('show') === 'all'
+  useEffect(() => {
+    if (opened !== '') document.getElementById(`finding-${opened}`)?.scrollIntoView({ block: 'center' })
+  }, [opened])
+  const total = severities.reduce((sum, severity) => sum + counts[severity], 0)
+  return (
+    <>
+      <div class="tally" role="group" aria-label="What was found">
+        {severities.map((severity) => (
+          <button
+            key={severity}
+            type="button"
+            class="chip"
+            aria-pressed={only === severity}
+            disabled={counts[severity] === 0}
+            onClick={() => setParams({ severity: only === severity ? undefined : severity })}
+          >
+            <Shape mark={severity} /> <b>{counts[severity]}</b> {spoken[severity][0]}
+          </button>
+        ))}
+        <button
+          type="button"
+          class="chip"
+          aria-pressed={all}
+          onClick={() => setParams({ show: all ? undefined : 'all' })}
+        >
+          <Shape mark="ok" /> <b>{well.length}</b> well
+        </button>
+      </div>
+      {total === 0 && (
+        <p class="lead">
+          <Shape mark="ok" size={14} /> Nothing is amiss: {plural(results.length, 'rule')} at{' '}
+          {plural(examination.servers.length, 'server')}.
+        </p>
+      )}
+      {groups.map((group) => {
+        const shown = results
+          .filter((result) => result.group === group)
+          .flatMap(({ id, findings }) => findings.map((finding) => ({ id, finding })))
+          .filter(({ finding }) => only === '' || finding.severity === only)
+        const fine = all && only === '' ? well.filter((result) => result.group === group) : []
+        if (shown.length + fine.length === 0) return null
+        return (
+          <section class="group" key={group} aria-label={group}>
+            <h2>{group}</h2>
+            <ul class="findings">
+              {shown.map(({ id, finding }) => (
+                <FindingRow
+                  key={`${id} ${finding.seen}`}
+                  id={id}
+                  finding={finding}
+                  isOpen={opened === id || finding.severity === 'error' || finding.severity === 'warn'}
+                />
+              ))}
+              {fine.map(({ id, well: said }) => (
+                <li key={id} class="fine">
+                  <Shape mark="ok" />
+                  <span>{said}</span>
+                  <code>{id}</code>
+                </li>
+              ))}
+            </ul>
+          </section>
+        )
+      })}
+    </>
+  )
+}
+
+function FindingRow({ id, finding, isOpen }: { id: string; finding: Finding; isOpen: boolean }): JSX.Element {
+  const { severity, seen, servers, why, fix } = finding
+  return (
+    <li id={`finding-${id}`}>
+      <details open={isOpen}>
+        <summary>
+          <Badge mark={severity} />
+          <span class="seen">{seen}</span>
+          <span class="quiet where">{servers.join(', ')}</span>
+          <code>{id}</code>
+        </summary>
+        <div class="finding-body">
+          <p>{why}</p>
+          {fix.length > 0 && <Fix lines={fix} />}
+        </div>
+      </details>
+    </li>
+  )
+}
+
+function Fix({ lines }: { lines: readonly string[] }): JSX.Element {
+  const copied = useSignal(false)
+  const text = lines.join('\n')
+  return (
+    <div class="fix">
+      <pre>{text}</pre>
+      <button
+        type="button"
+        onClick={() => {
+          // Not there on a page without TLS: then it is marked for the person to copy.
+          void navigator.clipboard?.writeText(text).then(() => {
+            copied.value = true
+            setTimeout(() => {
+              copied.value = false
+            }, 2_000)
+          })
+        }}
+      >
+        {copied.value ? 'Copied' : 'Copy'}
+      </button>
+    </div>
+  )
+}

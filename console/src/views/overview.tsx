@@ -1,0 +1,345 @@
+import { useComputed } from '@preact/signals'
+import type { JSX } from 'preact'
+import type {
+  DoctorAnswer,
+  HistoryPoint,
+  Snapshot,
+} from '../../../src/operations/console/api.ts'
+import { bytes, count, latency, percent, rate, short, span } from '../format.ts'
+import { Shape } from '../parts/badge.tsx'
+import { RateBars } from '../parts/bars.tsx'
+import { Chart, type Line } from '../parts/chart.tsx'
+import { HistogramBars } from '../parts/histogram.tsx'
+import { MemoryMeter } from '../parts/meter.tsx'
+import { Empty, Loading } from '../parts/states.tsx'
+import { Operations } from '../parts/operations.tsx'
+import { topFindings } from '../doctor.ts'
+import { useLoad } from '../state/load.ts'
+import { points, snapshot } from '../state/live.ts'
+import { loadP99, hitRate } from '../state/point.ts'
+import { addressOf } from '../state/route.ts'
+import { verdictOn } from '../verdict.ts'
+
+export function Overview(): JSX.Element {
+  const look = snapshot.value
+  const [doctor] = useLoad<DoctorAnswer>('doctor')
+  if (look === undefined) return <Loading what="Looking at the servers" />
+  return (
+    <div class="bands">
+      <VerdictBand look={look} doctor={doctor.value.answer} />
+      <Figures look={look} />
+      <section class="band split" aria-label="Work">
+        <Operations look={look} />
+        <div class="pair">
+          <RateBars
+            title="Sessions end by"
+            rates={look.application?.ended ?? {}}
+            empty={look.application ? 'None ends now.' : 'No application reports.'}
+            tone={(name) => (name === 'revoked' || name === 'evicted' ? 'revoked' : 'plain')}
+          />
+          <RateBars
+            title="Cookies are refused for"
+            rates={look.application?.rejected ?? {}}
+            empty={look.application ? 'None is refused now.' : 'No application reports.'}
+            tone={(name) => (name === 'forged' || name === 'reused' ? 'warn' : 'plain')}
+          />
+        </div>
+      </section>
+      <section class="band split" aria-label="Servers and findings">
+        <Headroom look={look} />
+        <Findings answer={doctor.value.answer} busy={doctor.value.busy} />
+      </section>
+      <Shapes look={look} />
+    </div>
+  )
+}
+
+function VerdictBand({ look, doctor }: { look: Snapshot; doctor: DoctorAnswer | undefined }): JSX.Element {
+  const { level, text, more, view } = verdictOn(look, doctor)
+  const primaries = look.servers.filter(({ role }) => role === 'primary').length
+  const replicas = look.servers.filter(({ role }) => role === 'replica').length
+  const kinds = { single: 'One server', sentinel: 'With Sentinels', cluster: 'Cluster' }
+  const versions = [...new Set(look.servers.flatMap(({ version }) => version ?? []))]
+  return (
+    <section class={`verdict ${level}`} aria-label="Verdict">
+      <Shape mark={level} size={20} />
+      <div>
+        <h1>{view ? <a href={addressOf(view)}>{text}</a> : text}</h1>
+        {more.length > 0 && <p class="more">{more.join(' ')}</p>}
+        <p class="quiet">
+          {kinds[look.kind]}
+          {` · ${primaries} ${primaries === 1 ? 'primary' : 'primaries'}`}
+          {replicas > 0 && ` · ${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`}
+          {versions.length > 0 && ` · ${versions.join(', ')}`}
+          {` · ${look.nodes.length === 0 ? 'no application reports' : `${count(look.nodes.length)} ${look.nodes.length === 1 ? 'node' : 'nodes'}`}`}
+        </p>
+      </div>
+    </section>
+  )
+}
+
+const values = (pick: (point: HistoryPoint) => number | undefined): (number | undefined)[] =>
+  points.value.map(pick)
+
+/** Four instruments side by side: the number of now is the head of the line of the last 15 minutes. */
+function Figures({ look }: { look: Snapshot }): JSX.Element {
+  const times = useComputed(() => points.value.map(({ at }) => at))
+  const last = points.value.at(-1)
+  const { sessions, application } = look
+  const used = last?.usedMemory
+  const limits = look.servers.filter(({ role }) => role === 'primary').map(({ maxMemory }) => maxMemory)
+  const limit = limits.every((each) => each !== undefined)
+    ? limits.reduce((all: number, each) => all + (each ?? 0), 0)
+    : undefined
+  const rates: Line[] = [
+    { name: 'made', color: '--accent', values: values((point) => point.createdPerSecond) },
+    { name: 'ended', color: '--violet', values: values((point) => point.endedPerSecond), dash: [4, 3] },
+    { name: 'refused', color: '--amber-mark', values: values((point) => point.rejectedPerSecond), dash: [1, 3] },
+  ]
+  return (
+    <section class="band figures" aria-label="Now, and the last 15 minutes">
+      <Instrument
+        title="Live sessions"
+        value={sessions.exact ? count(sessions.active) : sessions.active === undefined ? '–' : `≈ ${count(sessions.active)}`}
+        note={sessions.signedInShare === undefined ? '' : `${percent(sessions.signedInShare)} signed in`}
+      >
+        <Chart
+          label={`Live sessions in the last 15 minutes, now ${count(sessions.active)}`}
+          times={times.value}
+          lines={[{ name: 'live', color: '--accent', values: values((point) => point.active) }]}
+          format={short}
+          fromZero={false}
+        />
+      </Instrument>
+      <Instrument title="Sessions a second" legend={[
+        ['Made /s', '--accent', rate(last?.createdPerSecond)],
+        ['Ended /s', '--violet', rate(last?.endedPerSecond)],
+        ['Refused /s', '--amber-mark', rate(last?.rejectedPerSecond)],
+      ]}>
+        <Chart
+          label={`Sessions made, ended and refused a second: now ${rate(last?.createdPerSecond)}, ${rate(last?.endedPerSecond)}, ${rate(last?.rejectedPerSecond)}`}
+          times={times.value}
+          lines={rates}
+          format={rate}
+        />
+      </Instrument>
+      <Instrument
+        title="Loads, p99"
+        value={latency(loadP99(look))}
+        note={hitRate(look) === undefined ? (application ? '' : 'no application reports') : `${percent(hitRate(look))} from near caches`}
+      >
+        <Chart
+          label={`99 of 100 loads took at most so long, now ${latency(loadP99(look))}`}
+          times={times.value}
+          lines={[{ name: 'p99', color: '--accent', values: values((point) => point.p99) }]}
+          format={latency}
+        />
+      </Instrument>
+      <Instrument
+        title="Memory of the primaries"
+        value={bytes(used)}
+        note={limit && used !== undefined ? `${percent(used / limit)} of ${bytes(limit)}` : 'no limit'}
+      >
+        <Chart
+          label={`Memory in use, now ${bytes(used)}`}
+          times={times.value}
+          lines={[{ name: 'memory', color: '--accent', area: true, values: values((point) => point.usedMemory) }]}
+          format={bytes}
+          binary
+          upTo={limit}
+        />
+      </Instrument>
+    </section>
+  )
+}
+
+interface InstrumentProps {
+  readonly title: string
+  readonly value?: string
+  readonly note?: string
+  readonly legend?: readonly (readonly [name: string, color: string, value: string])[]
+  readonly children: JSX.Element
+}
+
+function Instrument({ title, value, note, legend, children }: InstrumentProps): JSX.Element {
+  return (
+    <div class="instrument">
+      <h2 class={legend ? 'unseen' : undefined}>{title}</h2>
+      {legend ? (
+        <dl class="legend">
+          {legend.map(([name, color, now], index) => (
+            <div key={name}>
+              <dt>
+                <svg width="14" height="8" viewBox="0 0 14 8" aria-hidden="true">
+                  <line
+                    x1="0"
+                    x2="14"
+                    y1="4"
+                    y2="4"
+                    stroke={`var(${color})`}
+                    stroke-width="2"
+                    stroke-dasharray={['', '4 3', '1 3'][index]}
+                  />
+                </svg>
+                {name}
+              </dt>
+              <dd>{now}</dd>
+            </div>
+          ))}
+        </dl>
+      ) : (
+        <p class="figure">
+          <span class="value">{value}</span> <span class="quiet">{note}</span>
+        </p>
+      )}
+      {children}
+    </div>
+  )
+}
+
+function Headroom({ look }: { look: Snapshot }): JSX.Element {
+  const primaries = look.servers.filter(({ role }) => role !== 'sentinel')
+  return (
+    <section>
+      <h2>
+        <a href={addressOf('topology')}>Servers</a>
+      </h2>
+      <table class="plain-table">
+        <thead>
+          <tr>
+            <th scope="col">Server</th>
+            <th scope="col">Memory</th>
+            <th scope="col" class="number">
+              Commands /s
+            </th>
+            <th scope="col" class="number wide">
+              Behind
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {primaries.slice(0, 8).map((server) => (
+            <tr key={server.name}>
+              <td>
+                <Shape mark={server.problem === undefined ? 'ok' : 'error'} size={10} />{' '}
+                {server.name} <span class="quiet">{server.role}</span>
+              </td>
+              {server.problem === undefined ? (
+                <>
+                  <td>
+                    <MemoryMeter used={server.usedMemory} limit={server.maxMemory} />
+                  </td>
+                  <td class="number">{rate(server.opsPerSecond)}</td>
+                  <td class="number wide">
+                    {server.role === 'replica' ? bytes(server.lagBytes) : ''}
+                  </td>
+                </>
+              ) : (
+                <td colSpan={3} class="bad">
+                  {server.problem}
+                </td>
+              )}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {primaries.length > 8 && (
+        <p class="quiet">
+          <a href={addressOf('topology')}>and {primaries.length - 8} more</a>
+        </p>
+      )}
+    </section>
+  )
+}
+
+function Findings({ answer, busy }: { answer: DoctorAnswer | undefined; busy: boolean }): JSX.Element {
+  const found = answer === undefined ? [] : topFindings(answer, 3)
+  return (
+    <section>
+      <h2>
+        <a href={addressOf('doctor')}>What doctor has found</a>
+      </h2>
+      {answer === undefined ? (
+        <p class="quiet">{busy ? 'Examining …' : 'It has not looked yet.'}</p>
+      ) : found.length === 0 ? (
+        <p class="quiet">Nothing to mend.</p>
+      ) : (
+        <ul class="findings-short">
+          {found.map(({ id, finding }) => (
+            <li key={`${id} ${finding.seen}`}>
+              <Shape mark={finding.severity} />
+              <div>
+                <a href={addressOf('doctor', { open: id })}>{finding.seen}</a>
+                <p class="quiet">{finding.why}</p>
+              </div>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  )
+}
+
+function Shapes({ look }: { look: Snapshot }): JSX.Element {
+  const { ttl, age, size, sampled, averageBytes, attributes } = look.sessions
+  if (sampled === 0) {
+    return (
+      <section class="band" aria-label="What sessions look like">
+        <Empty title="No session in the sample">
+          <p>Once somebody has one, their ages and sizes are drawn here.</p>
+        </Empty>
+      </section>
+    )
+  }
+  return (
+    <section class="band" aria-label="What sessions look like">
+      <h2>
+        What sessions look like <span class="quiet">in a sample of {count(sampled)}</span>
+      </h2>
+      <div class="thirds">
+        <HistogramBars title="Idle time left" note="if nobody comes" histogram={ttl} format={span} />
+        <HistogramBars title="Age" note="since they were made" histogram={age} format={span} />
+        <HistogramBars
+          title="Size"
+          note={averageBytes === undefined ? 'as stored' : `${bytes(averageBytes)} on average`}
+          histogram={size}
+          format={bytes}
+        />
+      </div>
+      {attributes.length > 0 && (
+        <table class="plain-table attributes">
+          <caption class="label">Attributes, by what they take</caption>
+          <thead>
+            <tr>
+              <th scope="col">Attribute</th>
+              <th scope="col">Part of all bytes</th>
+              <th scope="col" class="number">Sessions</th>
+              <th scope="col" class="number">Average</th>
+              <th scope="col" class="number wide">Largest</th>
+            </tr>
+          </thead>
+          <tbody>
+            {attributes.slice(0, 6).map((attribute) => (
+              <tr key={attribute.name}>
+                <td>
+                  <code>{attribute.name}</code>
+                </td>
+                <td>
+                  <span class="meter-line">
+                    <span class="meter plain" aria-hidden="true">
+                      <span style={{ width: `${attribute.share * 100}%` }} />
+                    </span>
+                    {percent(attribute.share)}
+                  </span>
+                </td>
+                <td class="number">{percent(attribute.present)}</td>
+                <td class="number">{bytes(attribute.averageBytes)}</td>
+                <td class="number wide">{bytes(attribute.largestBytes)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  )
+}

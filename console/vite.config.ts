@@ -1,0 +1,26 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig, type UserConfig } from 'vite'
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+/** Browsers of 2024 on: they know `light-dark()`, `<dialog>` and container queries. */
+const browsers = ['chrome125', 'firefox128', 'safari17.5']
+
+const config: UserConfig = defineConfig({
+  root: here('.'),
+  // It is mounted under any path, so nothing of it names one.
+  base: './',
+  publicDir: false,
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  build: {
+    outDir: here('../dist/console'),
+    emptyOutDir: true,
+    target: browsers,
+    cssTarget: browsers,
+    // No data: in what is loaded, and no script in the page: the content security policy forbids it.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+})
+
+export default config
