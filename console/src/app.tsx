@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { Help } from './help.tsx'
 import { Header, Navigation, StaleBanner } from './frame.tsx'
-import { Empty, Failed, Loading } from './parts/states.tsx'
+import { Failed, Loading } from './parts/states.tsx'
 import { RevokeDialog } from './revoke/revoke-dialog.tsx'
 import { revoking } from './revoke/state.ts'
 import { about, signedOut } from './state/api.ts'
@@ -50,13 +50,13 @@ export function App(): JSX.Element {
   if (signedOut.value) return <SignedOut message={signedOut.value.message} />
   if (about.value === undefined) {
     return (
-      <div class="whole">
+      <main class="whole">
         {aboutProblem.value ? (
           <Failed problem={aboutProblem.value} again={() => void askAbout()} />
         ) : (
           <Loading what="Opening the console" />
         )}
-      </div>
+      </main>
     )
   }
   const Page = pages[view]
@@ -77,7 +77,7 @@ export function App(): JSX.Element {
           <Page key={view} />
         </div>
       </main>
-      {revoking.value && <RevokeDialog what={revoking.value} />}
+      {revoking.value && <RevokeDialog key={revoking.value.number} what={revoking.value} />}
       {helpIsOpen.value && <Help />}
     </div>
   )
@@ -85,14 +85,15 @@ export function App(): JSX.Element {
 
 function SignedOut({ message }: { message: string }): JSX.Element {
   return (
-    <div class="whole">
-      <Empty title="You are signed out">
+    <main class="whole">
+      <div class="state" role="alert">
+        <h1 class="state-title">You are signed out</h1>
         <p>{message}</p>
-        <p class="quiet">
+        <p>
           A link opens once. For a new one start <code>npx sojourn console</code> again, or sign in to
           the application that has this page.
         </p>
-      </Empty>
-    </div>
+      </div>
+    </main>
   )
 }

@@ -12,7 +12,7 @@ export function Header(): JSX.Element {
   const { environment, prefix = '', access, operator } = about.value ?? {}
   return (
     <header class="top">
-      <a class="brand" href={addressOf('overview')}>
+      <a class="brand" href={addressOf('overview')} aria-label="Sojourn, overview">
         <svg width="18" height="18" viewBox="0 0 16 16" aria-hidden="true">
           <rect width="16" height="16" rx="3.5" fill="var(--accent)" />
           <path d="M4 5h8M4 8h5M4 11h8" stroke="var(--on-accent)" stroke-width="1.6" stroke-linecap="round" />

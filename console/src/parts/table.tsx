@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 
 export interface Column<Row> {
   readonly id: string
@@ -77,7 +77,8 @@ export function Table<Row>(props: Props<Row>): JSX.Element {
     }
   }, [virtual])
 
-  useEffect(() => {
+  // Before the next key is pressed.
+  useLayoutEffect(() => {
     if (wanted.current === undefined) return
     const row = box.current?.querySelector<HTMLElement>(`[data-row="${CSS.escape(wanted.current)}"]`)
     if (!row) return
@@ -124,8 +125,8 @@ export function Table<Row>(props: Props<Row>): JSX.Element {
       class={virtual ? 'table-box virtual' : 'table-box'}
       ref={box}
       tabIndex={virtual || rows.length === 0 ? 0 : undefined}
-      role="region"
-      aria-label={label}
+      role={virtual ? 'region' : undefined}
+      aria-label={virtual ? label : undefined}
     >
       <table aria-rowcount={virtual ? rows.length + 1 : undefined} aria-label={label}>
         <thead>
@@ -188,7 +189,7 @@ function Head<Row>({
   if (column.by === undefined || onSort === undefined) {
     return (
       <th scope="col" class={classOf(column)}>
-        {column.title}
+        {column.title === '' ? <span class="unseen">{column.id}</span> : column.title}
       </th>
     )
   }

@@ -56,7 +56,7 @@ export function RevokeDialog({ what }: { what: Revocation }): JSX.Element {
     <Dialog
       title={what.title}
       onClose={() => {
-        revoking.value = undefined
+        if (revoking.peek() === what) revoking.value = undefined
       }}
     >
       <Body

@@ -209,7 +209,7 @@ function Headroom({ look }: { look: Snapshot }): JSX.Element {
           <tr>
             <th scope="col">Server</th>
             <th scope="col">Memory</th>
-            <th scope="col" class="number">
+            <th scope="col" class="number wide">
               Commands /s
             </th>
             <th scope="col" class="number wide">
@@ -229,7 +229,7 @@ function Headroom({ look }: { look: Snapshot }): JSX.Element {
                   <td>
                     <MemoryMeter used={server.usedMemory} limit={server.maxMemory} />
                   </td>
-                  <td class="number">{rate(server.opsPerSecond)}</td>
+                  <td class="number wide">{rate(server.opsPerSecond)}</td>
                   <td class="number wide">
                     {server.role === 'replica' ? bytes(server.lagBytes) : ''}
                   </td>

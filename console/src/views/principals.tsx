@@ -1,13 +1,13 @@
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import type { Device, PrincipalAnswer } from '../../../src/operations/console/api.ts'
 import { plural, until } from '../format.ts'
 import { Badge } from '../parts/badge.tsx'
 import { Id } from '../parts/detail.tsx'
 import { Empty, Failed, Loading } from '../parts/states.tsx'
 import { Ago } from '../parts/time.tsx'
-import { mayRevoke, revocations, revokeSession, revoking } from '../revoke/state.ts'
+import { mayRevoke, revocations, revoke, revokeSession } from '../revoke/state.ts'
 import { about, queryOf } from '../state/api.ts'
 import { now } from '../state/clock.ts'
 import { useLoad } from '../state/load.ts'
@@ -21,7 +21,8 @@ export function Principals(): JSX.Element {
   const [found, again] = useLoad<PrincipalAnswer>(
     name === '' || !about.value?.secrets ? undefined : `principals${queryOf({ name })}`,
   )
-  useEffect(() => {
+  // Before the next key is pressed: it belongs into the field.
+  useLayoutEffect(() => {
     typed.value = name
     if (name === '') field.current?.focus()
   }, [name])
@@ -114,13 +115,10 @@ function Person({ answer: { name, sessions } }: { answer: PrincipalAnswer }): JS
     if (document.activeElement === document.body) focusRow(list.current, 0)
   }, [name])
   const revokeAll = (): void => {
-    revoking.value = { target: { principal: name }, title: `End all sessions of ${name}` }
+    revoke({ principal: name }, `End all sessions of ${name}`)
   }
   const revokeOthers = (id: string): void => {
-    revoking.value = {
-      target: { principal: name, except: id },
-      title: `End all sessions of ${name} but one`,
-    }
+    revoke({ principal: name, except: id }, `End all sessions of ${name} but one`)
   }
   const pressed = (event: KeyboardEvent, device: Device, index: number): void => {
     if (event.ctrlKey || event.metaKey || event.altKey) return

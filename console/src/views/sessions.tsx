@@ -8,7 +8,7 @@ import { Inspector } from '../parts/inspector.tsx'
 import { Empty, Failed, Loading } from '../parts/states.tsx'
 import { type Column, Table } from '../parts/table.tsx'
 import { Ago } from '../parts/time.tsx'
-import { gone, mayRevoke, revokeSession, revoking } from '../revoke/state.ts'
+import { gone, mayRevoke, revoke, revokeSession } from '../revoke/state.ts'
 import { now } from '../state/clock.ts'
 import { type Filter, Pass } from '../state/pass.ts'
 import { param, setParams } from '../state/route.ts'
@@ -107,7 +107,7 @@ const columns = (selected: ReadonlySet<string>, toggle: (id: string) => void): C
   ...(mayRevoke()
     ? [
         {
-          id: 'select',
+          id: 'Selected',
           title: '',
           cell: ({ id }: SessionSummary) => (
             <input
@@ -170,7 +170,7 @@ function Rows({ pass, open }: { pass: Pass; open: string }): JSX.Element {
     selected.value = next
   }
   const endChosen = (): void => {
-    revoking.value = { target: { ids: chosen }, title: `End ${plural(chosen.length, 'session')}` }
+    revoke({ ids: chosen }, `End ${plural(chosen.length, 'session')}`)
   }
   return (
     <>
