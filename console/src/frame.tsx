@@ -80,7 +80,7 @@ function Live(): JSX.Element {
   const word = { paused: 'Paused', live: 'Live', stale: 'Stale', connecting: 'Connecting' }[state]
   const old = age.value < 1_500 ? 'now' : span(age.value)
   return (
-    <span class={`live ${state}`}>
+    <span class={`live is-${state}`}>
       <svg width="10" height="10" viewBox="0 0 10 10" aria-hidden="true">
         {state === 'live' && <circle cx="5" cy="5" r="4" fill="currentColor" />}
         {state === 'connecting' && <circle cx="5" cy="5" r="3.5" fill="none" stroke="currentColor" />}
@@ -138,7 +138,7 @@ export function StaleBanner(): JSX.Element | null {
           {isConsole ? 'The console does not answer.' : 'The store does not answer.'}
         </b>{' '}
         {snapshot.value ? `What is shown is ${span(age.value)} old.` : 'There is nothing to show yet.'}{' '}
-        {told && !isConsole && <span class="quiet">{told.message} </span>}
+        {told && !isConsole && <span class="quiet">{told.message.replace(/\.?$/, '.')} </span>}
         <span class="quiet">It is tried again by itself.</span>
       </p>
     </div>

@@ -159,6 +159,9 @@ const columns = (selected: ReadonlySet<string>, toggle: (id: string) => void): C
   },
 ]
 
+/** Left out while a session stands beside the list. */
+const beside = ['id', 'made']
+
 function Rows({ pass, open }: { pass: Pass; open: string }): JSX.Element {
   const selected = useSignal<ReadonlySet<string>>(new Set())
   const { sessions, problem, busy, looked, total, isDone, isFull } = pass.state.value
@@ -178,7 +181,7 @@ function Rows({ pass, open }: { pass: Pass; open: string }): JSX.Element {
         <Table
           label="Sessions"
           virtual
-          columns={columns(selected.value, toggle)}
+          columns={columns(selected.value, toggle).filter(({ id }) => open === '' || !beside.includes(id))}
           rows={rows}
           keyOf={({ id }) => id}
           opened={open}
