@@ -52,6 +52,7 @@ export type {
   NearReads,
   Owner,
   Regions,
+  Reports,
   RevokeOptions,
   RotateOptions,
   ScannedRecord,

@@ -12,7 +12,7 @@ interface AclFlags extends CommonFlags {
   readonly file?: true
 }
 
-const FEATURES = ['audit', 'scan', 'notify', 'durability', 'sentinel', 'cluster']
+const FEATURES = ['audit', 'scan', 'notify', 'durability', 'report', 'sentinel', 'cluster']
 
 const HELP = `
 Prints the command that makes a user who may do what sessions need, and no more. With --redis, a config file or
@@ -42,7 +42,7 @@ export function aclCommand(): Command {
         .default([]),
     )
     .addOption(
-      new Option('--database <n>', 'for the channel of notifications')
+      new Option('--database <n>', 'for the channels of notifications and reports')
         .argParser(parseNumber)
         .default(0),
     )

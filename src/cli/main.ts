@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
+import { version } from '../core/version.ts'
 import { aclCommand } from './acl.ts'
 import { adviseCommand } from './advise.ts'
+import { consoleCommand } from './console.ts'
 import { doctorCommand } from './doctor.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { inspectCommand } from './inspect.ts'
@@ -12,7 +14,6 @@ import { planCommand } from './plan.ts'
 import { redisConfCommand } from './redis-conf.ts'
 import { revokeCommand } from './revoke.ts'
 import { tailCommand } from './tail.ts'
-import { version } from './version.ts'
 
 const program = new Command('sojourn')
   .description('For those who run sessions on Redis and Valkey.')
@@ -21,7 +22,7 @@ const program = new Command('sojourn')
   .configureHelp({ showGlobalOptions: true })
 
 const commands = [
-  ...[lsCommand, inspectCommand, revokeCommand, tailCommand],
+  ...[lsCommand, inspectCommand, revokeCommand, tailCommand, consoleCommand],
   ...[
     doctorCommand,
     aclCommand,

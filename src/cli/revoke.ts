@@ -2,27 +2,28 @@ import { createInterface } from 'node:readline/promises'
 import { Argument, Command, Option } from 'commander'
 import { OptionError } from '../core/errors.ts'
 import { Catalogue } from '../operations/sessions/catalogue.ts'
+import { endSessions } from '../operations/sessions/endings.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { type FilterFlags, filterOf, filterOptions, isFiltered } from './ls.ts'
+import { operator } from './operator.ts'
 import { say, shown, startBar } from './talk.ts'
 
 interface RevokeFlags extends CommonFlags, FilterFlags {
   readonly principal?: string
   readonly all?: true
+  readonly reason?: string
   readonly dryRun?: true
   readonly yes?: true
 }
 
-/** Ended at once. */
-const AT_ONCE = 32
-
 const HELP = `
 Ends sessions on every node: those with these ids, all of a user, or all that a filter lets through. First it counts, then it
 asks for the number to be typed; --yes does not ask. What cannot be undone by anybody: their users sign in again.
+The audit is told who has done it, and why, before it is done: \`sojourn tail\` shows it.
 
 Examples:
   $ sojourn revoke 00aAb3kPq…
-  $ sojourn revoke --principal ada@example.org
+  $ sojourn revoke --principal ada@example.org --reason 'lost phone, ticket 4711'
   $ sojourn revoke --idle-for 30d --dry-run
   $ sojourn revoke --all --yes
 
@@ -34,6 +35,7 @@ export function revokeCommand(): Command {
     .addArgument(new Argument('[ids...]', 'their public ids'))
     .addOption(new Option('--principal <name>', 'all of this user; needs the secrets'))
     .option('--all', 'all sessions that there are')
+    .option('--reason <text>', 'why, for the audit')
     .option('--dry-run', 'only count')
     .option('--yes', 'without asking')
     .addHelpText('after', HELP)
@@ -57,7 +59,12 @@ async function run(ids: readonly string[], flags: RevokeFlags): Promise<void> {
       'asks first, and nobody is there to answer: add --yes, or --dry-run',
     )
   }
-  const catalogue = new Catalogue(await configured(flags))
+  const isByFilter = ids.length === 0 && flags.principal === undefined
+  const catalogue = new Catalogue({
+    ...(await configured(flags)),
+    // A filter may be about more than the audit should have entries: it has one, with their number.
+    audit: isByFilter ? 'operators' : 'each',
+  })
   try {
     const wanted =
       ids.length > 0
@@ -71,10 +78,16 @@ async function run(ids: readonly string[], flags: RevokeFlags): Promise<void> {
       process.exitCode = 1
       return
     }
-    const revoked =
-      flags.principal === undefined
-        ? await revokeEach(catalogue, wanted)
-        : (await catalogue.revokeAllOf(flags.principal)).count
+    if (wanted.length === 0) return tell({ found: 0, revoked: 0 }, flags)
+    const bar = startBar('ending')
+    const target = flags.principal === undefined ? { ids: wanted } : { principal: flags.principal }
+    const { revoked } = await endSessions(catalogue, target, wanted, {
+      operator: operator(),
+      reason: flags.reason,
+      filter: isByFilter ? described(flags) : undefined,
+      progress: (done) => bar.set(done, wanted.length),
+    })
+    bar.end(`${shown(revoked)} sessions`)
     tell({ found: wanted.length, revoked }, flags)
   } finally {
     await catalogue.close()
@@ -102,18 +115,12 @@ async function found(catalogue: Catalogue, flags: RevokeFlags): Promise<string[]
   return [...ids]
 }
 
-async function revokeEach(catalogue: Catalogue, ids: readonly string[]): Promise<number> {
-  const bar = startBar('ending')
-  let [revoked, next] = [0, 0]
-  const one = async (): Promise<void> => {
-    for (let id = ids[next++]; id !== undefined; id = ids[next++]) {
-      if (await catalogue.revoke(id)) revoked++
-      bar.set(next, ids.length)
-    }
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, one))
-  bar.end(`${shown(revoked)} sessions`)
-  return revoked
+/** For the audit. */
+function described(flags: RevokeFlags): string {
+  const chosen = Object.entries(filterOf(flags)).filter(([, value]) => value !== undefined)
+  return chosen.length === 0
+    ? 'all'
+    : chosen.map(([name, value]) => `${name}=${String(value)}`).join(' ')
 }
 
 /** The count, typed: nobody means a million by pressing y. */

@@ -1,6 +1,6 @@
 import type { AuditLog, AuditRecord } from './audit-log.ts'
 import { randomBytes } from './crypto.ts'
-import { StoreUnavailableError } from './errors.ts'
+import { StoreRefusedError, StoreUnavailableError } from './errors.ts'
 
 /** Entries that could not be written yet and that nobody waits for; then the oldest are dropped. */
 export const MOST_QUEUED = 10_000
@@ -36,6 +36,8 @@ export class AuditWriter {
   #number = 0
   #queue: Waiting[] = []
   #failures = 0
+  /** Of the last failure. */
+  #problem: unknown
   #dropped = 0
   #running: Promise<void> | undefined
   #wake: (() => void) | undefined
@@ -70,7 +72,10 @@ export class AuditWriter {
       this.#running ??= this.#run()
       if (await written) return
     }
-    throw new StoreUnavailableError('audit: entries cannot be written at the moment', false)
+    // What the store refuses, such as a right, passes by nothing but somebody's doing: that is to be seen.
+    if (this.#problem instanceof StoreRefusedError) throw this.#problem
+    const problem = 'audit: entries cannot be written at the moment'
+    throw new StoreUnavailableError(problem, false, { cause: this.#problem })
   }
 
   /** Writes what is left, if that can be done by one more attempt. */
@@ -107,6 +112,7 @@ export class AuditWriter {
       })
     } catch (error) {
       this.#failures++
+      this.#problem = error
       // Nobody waits for what may take long.
       release(this.#batch, false)
       release(this.#queue, false)

@@ -1,11 +1,17 @@
-import { type AuditEntry, type HandedAuditEntry, openEntry, sealEntry } from './audit-entry.ts'
+import {
+  type AuditEntry,
+  type AuditedEvent,
+  type HandedAuditEntry,
+  openEntry,
+  sealEntry,
+} from './audit-entry.ts'
 import type { AuditLog } from './audit-log.ts'
 import { type AuditReading, readAudit } from './audit-reader.ts'
 import { AuditWriter } from './audit-writer.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import { hasAudit, hasRegions, type SessionId } from './engine.ts'
 import { OptionError } from './errors.ts'
-import type { EventHub, SessionEventName } from './events.ts'
+import type { EventHub, SessionEventName, SessionEvents } from './events.ts'
 import type { Settings } from './options.ts'
 import { refuseUnknown } from './unknown-options.ts'
 
@@ -105,6 +111,17 @@ export class Audit {
       ...(after === undefined ? {} : { after }),
     })
     return records.map((record) => openEntry(this.#settings.keyring, record))
+  }
+
+  /**
+   * For what is not to be done where it is not kept.
+   * @throws OptionError where no audit is kept; StoreUnavailableError where the entry cannot be written now
+   */
+  async write<Name extends AuditedEvent>(name: Name, event: SessionEvents[Name]): Promise<void> {
+    const { audit, engine, keyring } = this.#settings
+    if (!audit.events.has(name)) throw new OptionError('audit', `keeps no \`${name}\``)
+    const entry = sealEntry(keyring, name, Math.floor(engine.now()), event)
+    await this.#writerFor((event as { id?: SessionId }).id).write(entry)
   }
 
   /** For `sessions.close`: what is being handled is finished, what is queued is written if it can be. */

@@ -431,6 +431,23 @@ export function hasListing(engine: Engine): engine is Engine & Listing {
   return 'scan' in engine
 }
 
+/** Optional ability: processes tell whoever listens of themselves. Nothing is kept. Not on a request's path. */
+export interface Reports {
+  /** To all who listen at the moment. */
+  publishReport(text: string): Promise<void>
+
+  /**
+   * @param listener told of what any process publishes under the same prefix; of anybody who may publish there
+   * @param failed told where it is refused
+   * @returns a function that ends it
+   */
+  onReport(listener: (text: string) => void, failed?: (error: unknown) => void): () => void
+}
+
+export function hasReports(engine: Engine): engine is Engine & Reports {
+  return 'publishReport' in engine
+}
+
 /** Optional ability: each session is in one of several regions, which its id says. */
 export interface Regions {
   /**

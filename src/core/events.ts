@@ -81,6 +81,28 @@ export interface SessionEvents {
     /** Of all of a principal's there is none. */
     readonly id: SessionId | undefined
   }
+  /**
+   * Somebody who runs the deployment has looked at what a session holds, or has sessions ended, by the console or the
+   * command line. Only in the audit, where it is written before it is done; `revoked` tells how it went.
+   */
+  operator: {
+    /** Of one session. */
+    readonly id?: SessionId | undefined
+    /** Who. */
+    readonly operator: string
+    /** `values`: looks at what the session holds. `revoke`: is about to end sessions. `revoked`: has done so. */
+    readonly action: 'values' | 'revoke' | 'revoked'
+    readonly reason?: string | undefined
+    /** Whose sessions. */
+    readonly principal?: string | undefined
+    /** Which sessions, where many were chosen by a rule. */
+    readonly filter?: string | undefined
+    /** How many there were to be ended. */
+    readonly found?: number | undefined
+    readonly revoked?: number | undefined
+    /** Whether the primary was asked again, and had none of them any more. */
+    readonly verified?: boolean | undefined
+  }
   /** Something off the request's path failed: a touch, a migration, a clean-up. */
   error: { readonly operation: string; readonly error: unknown }
 }
@@ -105,6 +127,7 @@ export const sessionEventNames: readonly SessionEventName[] = [
   'dropped',
   'outage',
   'uncertain',
+  'operator',
   'error',
 ]
 

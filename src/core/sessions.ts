@@ -11,7 +11,12 @@ import {
   StoreRefusedError,
   StoreUnavailableError,
 } from './errors.ts'
-import { EventHub, type SessionEventName, type SessionListener } from './events.ts'
+import {
+  EventHub,
+  type SessionEventName,
+  type SessionEvents,
+  type SessionListener,
+} from './events.ts'
 import type { Exchange, ExchangeOptions, ExchangeRequest } from './exchange.ts'
 import { Expiry } from './expiry.ts'
 import type { InsightOptions, SessionsInsight } from './insight.ts'
@@ -107,6 +112,11 @@ export class Sessions<Data extends object = Record<string, unknown>> {
    */
   close(): Promise<void> {
     return (this.#closing ??= this.#close())
+  }
+
+  /** Whether `close` was called. */
+  get isClosed(): boolean {
+    return this.#closing !== undefined
   }
 
   async #close(): Promise<void> {
@@ -330,6 +340,19 @@ export class Sessions<Data extends object = Record<string, unknown>> {
    */
   scan(): AsyncGenerator<readonly ScannedSession[]> {
     return scanSessions(this.#settings, this.#repository.denials)
+  }
+
+  /**
+   * For tools of operators: tells the audit of what is about to be done. Rejects where that cannot be written: then it is
+   * not to be done. @throws as `Audit.write`
+   */
+  beginOperation(event: SessionEvents['operator']): Promise<void> {
+    return this.#audit.write('operator', event)
+  }
+
+  /** For tools of operators: tells the audit how it went. Never rejects. */
+  async endOperation(event: SessionEvents['operator']): Promise<void> {
+    await this.#events.record('operator', event)
   }
 
   /** For adapters: changes that nothing was left of to be stored in. */

@@ -15,3 +15,11 @@ export function fieldsOf(answer: unknown): Map<string, string> {
   for (let i = 0; i + 1 < flat.length; i += 2) fields.set(String(flat[i]), String(flat[i + 1]))
   return fields
 }
+
+/** The same, of values of any kind. */
+export function fieldPairs(answer: unknown): [name: string, value: unknown][] {
+  const flat = Array.isArray(answer) ? answer : []
+  const pairs: [string, unknown][] = []
+  for (let i = 0; i + 1 < flat.length; i += 2) pairs.push([String(flat[i]), flat[i + 1]])
+  return pairs
+}

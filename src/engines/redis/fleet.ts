@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../../core/clock.ts'
+import { StoreRefusedError } from '../../core/errors.ts'
 import { fieldsOf, linesOf } from './fields.ts'
 import { Link } from './link.ts'
 import {
@@ -10,7 +11,11 @@ import {
   redisPlan,
   type SentinelPlan,
 } from './options.ts'
+import { ErrorReply } from './resp.ts'
 import { directRoute } from './route.ts'
+
+/** What a server says that does not tell. */
+const UNTOLD = new Set(['NOPERM', 'ERR'])
 
 export type ServerRole = 'primary' | 'replica' | 'sentinel'
 
@@ -20,8 +25,18 @@ export interface FleetServer {
   readonly name: string
   role: ServerRole
   readonly target: RedisTarget
+  /** Of a replica: the name of its primary, where that is told. */
+  primary: string | undefined
+  /** Of a Cluster's primary: how many slots it has. */
+  slots: number | undefined
   /** @throws StoreUnavailableError, StoreRefusedError */
   ask(command: readonly string[]): Promise<unknown>
+  /**
+   * Commands in one write. What one of them is refused is its answer: the error.
+   * @param strings `BYTES`; text without it
+   * @throws StoreUnavailableError
+   */
+  askEach(commands: readonly (readonly string[])[], strings?: object): Promise<unknown[]>
 }
 
 /** Every server of a deployment, replicas and Sentinels too: for those who look at it from outside. */
@@ -30,6 +45,11 @@ export interface Fleet {
   readonly servers: readonly FleetServer[]
   /** What the Sentinels call the primary. */
   readonly masterName: string | undefined
+  /**
+   * Looks again which servers there are, on the connections that there are. Where that fails it stays as it was.
+   * @throws StoreUnavailableError, StoreRefusedError
+   */
+  refresh(): Promise<void>
   close(): void
 }
 
@@ -47,30 +67,84 @@ type Address = Required<HostAddress>
  */
 export async function findFleet(redis: RedisSource, options: FleetOptions): Promise<Fleet> {
   const plan = redisPlan(redis)
-  const found = new Servers(options)
-  try {
+  const links = new Links(options)
+  const look = async (known: readonly FleetServer[]): Promise<readonly FleetServer[]> => {
+    const found = new Servers(links)
     if (plan.kind === 'single') await findSingle(plan.target, found)
-    else if (plan.kind === 'sentinel') await findBySentinels(plan.plan, found)
-    else await findCluster(plan.plan, found)
+    else if (plan.kind === 'sentinel') await findBySentinels(plan.plan, found, known)
+    else await findCluster(plan.plan, found, known)
+    return found.all
+  }
+  let servers: readonly FleetServer[]
+  try {
+    servers = await look([])
   } catch (error) {
-    found.close()
+    links.close()
     throw error
   }
+  links.keep(servers)
   return {
     kind: plan.kind,
-    servers: found.all,
+    get servers() {
+      return servers
+    },
     masterName: plan.kind === 'sentinel' ? plan.plan.masterName : undefined,
-    close: () => found.close(),
+    async refresh() {
+      servers = await look(servers)
+      links.keep(servers)
+    },
+    close: () => links.close(),
+  }
+}
+
+/** One connection to each server, by its name. */
+class Links {
+  readonly #links = new Map<string, Link>()
+  readonly #options: FleetOptions
+  #closed = false
+
+  constructor(options: FleetOptions) {
+    this.#options = options
+  }
+
+  to(name: string, target: RedisTarget): Link {
+    const known = this.#links.get(name)
+    if (known !== undefined) return known
+    const { commandTimeout, clock = systemClock } = this.#options
+    const link = new Link({
+      ...{ route: directRoute(target), clock, commandTimeout },
+      // Who looks is no use of a key, where the server drops those that are used least.
+      prepare: async (wire) => {
+        await wire.sendCommand(['CLIENT', 'NO-TOUCH', 'ON']).catch(refusal)
+      },
+    })
+    if (this.#closed) link.close()
+    else this.#links.set(name, link)
+    return link
+  }
+
+  /** Ends those to others. */
+  keep(servers: readonly FleetServer[]): void {
+    for (const [name, link] of this.#links) {
+      if (servers.some((server) => server.name === name)) continue
+      link.close()
+      this.#links.delete(name)
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const link of this.#links.values()) link.close()
+    this.#links.clear()
   }
 }
 
 class Servers {
   readonly all: FleetServer[] = []
-  readonly #links: Link[] = []
-  readonly #options: FleetOptions
+  readonly #links: Links
 
-  constructor(options: FleetOptions) {
-    this.#options = options
+  constructor(links: Links) {
+    this.#links = links
   }
 
   /** Once, whoever tells of it. */
@@ -78,7 +152,7 @@ class Servers {
     const name = nameOf(target.address)
     const known = this.all.find((server) => server.name === name)
     if (known !== undefined) return known
-    const server = { name, role, target, ask: this.#asking(target) }
+    const server = this.at(target, role)
     this.all.push(server)
     return server
   }
@@ -87,41 +161,52 @@ class Servers {
     return this.add({ ...login, address }, role)
   }
 
-  close(): void {
-    for (const link of this.#links) link.close()
-  }
-
-  #asking(target: RedisTarget): FleetServer['ask'] {
-    const { commandTimeout, clock = systemClock } = this.#options
-    let link: Link | undefined
-    return (command) => {
-      if (link === undefined) {
-        link = new Link({ route: directRoute(target), clock, commandTimeout })
-        this.#links.push(link)
-      }
-      return link.call(String(command[0]), (wire) => wire.sendCommand(command))
+  /** To be asked only: it may be none of them. */
+  at(target: RedisTarget, role: ServerRole): FleetServer {
+    const name = nameOf(target.address)
+    const link = () => this.#links.to(name, target)
+    return {
+      ...{ name, role, target, primary: undefined, slots: undefined },
+      ask: (command) => link().call(String(command[0]), (wire) => wire.sendCommand(command)),
+      askEach: (commands, strings) =>
+        link().call(String(commands[0]?.[0]), (wire) =>
+          Promise.all(commands.map((each) => wire.sendCommand(each, strings).catch(refusal))),
+        ),
     }
   }
 }
 
 async function findSingle(target: RedisTarget, found: Servers): Promise<void> {
   const given = found.add(target, 'primary')
-  const info = linesOf(await given.ask(['INFO', 'replication']))
+  const info = linesOf(await given.ask(['INFO', 'replication']).catch(untold))
+  let primary = given
   if (info.get('role') === 'slave') {
     given.role = 'replica'
     const host = info.get('master_host')
     if (host !== undefined) {
-      found.addAt({ host, port: Number(info.get('master_port')) }, target, 'primary')
+      primary = found.addAt({ host, port: Number(info.get('master_port')) }, target, 'primary')
+      given.primary = primary.name
     }
   }
-  for (const address of replicasIn(info)) found.addAt(address, target, 'replica')
+  for (const address of replicasIn(info)) {
+    found.addAt(address, target, 'replica').primary = primary.name
+  }
 }
 
-async function findBySentinels(plan: SentinelPlan, found: Servers): Promise<void> {
+async function findBySentinels(
+  plan: SentinelPlan,
+  found: Servers,
+  known: readonly FleetServer[],
+): Promise<void> {
   const { masterName, servers, atSentinels, mapAddress } = plan
   const named = plan.sentinels.map((address) => found.addAt(address, atSentinels, 'sentinel'))
+  const others = known.filter(({ role }) => role === 'sentinel')
+  const asked = [
+    ...named,
+    ...others.filter(({ name }) => !named.some((each) => each.name === name)),
+  ]
   const answers = await Promise.allSettled(
-    named.map((sentinel) =>
+    asked.map((sentinel) =>
       Promise.all([
         sentinel.ask(['SENTINEL', 'MASTER', masterName]),
         sentinel.ask(['SENTINEL', 'REPLICAS', masterName]),
@@ -134,26 +219,42 @@ async function findBySentinels(plan: SentinelPlan, found: Servers): Promise<void
     answer.status === 'rejected' ? [answer.reason as Error] : [],
   )
   if (views.length === 0 && failed !== undefined) throw failed
-  for (const [primary, replicas, others] of views) {
-    found.addAt(mapAddress(addressIn(fieldsOf(primary))), servers, 'primary')
-    for (const each of listIn(replicas))
-      found.addAt(mapAddress(addressIn(each)), servers, 'replica')
-    for (const each of listIn(others)) {
+  // One that was cut off still names the former primary: who knows of the latest failover is heard first.
+  const epochOf = (view: readonly unknown[]) => Number(fieldsOf(view[0]).get('config-epoch') ?? 0)
+  for (const [master, replicas, sentinels] of views.toSorted(
+    (one, other) => epochOf(other) - epochOf(one),
+  )) {
+    const primary = found.addAt(mapAddress(addressIn(fieldsOf(master))), servers, 'primary')
+    for (const each of listIn(replicas)) {
+      const replica = found.addAt(mapAddress(addressIn(each)), servers, 'replica')
+      if (replica !== primary) replica.primary ??= primary.name
+    }
+    for (const each of listIn(sentinels)) {
       found.addAt(mapAddress(addressIn(each)), atSentinels, 'sentinel')
     }
   }
 }
 
-async function findCluster(plan: ClusterPlan, found: Servers): Promise<void> {
+async function findCluster(
+  plan: ClusterPlan,
+  found: Servers,
+  known: readonly FleetServer[],
+): Promise<void> {
   const { nodes, servers, mapAddress } = plan
+  const primaries = known.filter(({ role, slots = 0 }) => role === 'primary' && slots > 0)
+  const named = nodes.map((address) => found.at({ ...servers, address }, 'primary'))
   let failed: unknown
-  for (const node of nodes) {
+  for (const node of [...primaries, ...named]) {
     try {
-      const table = String(await found.addAt(node, servers, 'primary').ask(['CLUSTER', 'NODES']))
-      found.all.length = 0
-      for (const { address, role } of nodesIn(table, node)) {
-        found.addAt(mapAddress(address), servers, role)
-      }
+      const table = String(await node.ask(['CLUSTER', 'NODES']))
+      const names = new Map<string, string>()
+      const listed = nodesIn(table, node.target.address).map((each) => {
+        const server = found.addAt(mapAddress(each.address), servers, each.role)
+        names.set(each.id, server.name)
+        if (each.role === 'primary') server.slots = each.slots
+        return { server, of: each.of }
+      })
+      for (const { server, of } of listed) server.primary = names.get(of)
       return
     } catch (error) {
       failed = error
@@ -162,16 +263,35 @@ async function findCluster(plan: ClusterPlan, found: Servers): Promise<void> {
   throw failed
 }
 
+interface ListedNode {
+  readonly id: string
+  readonly address: Address
+  readonly role: ServerRole
+  /** The id of its primary. */
+  readonly of: string
+  readonly slots: number
+}
+
 /** Those that are expected to be there: what was given up by the others is none of them. */
-function nodesIn(table: string, asked: Address): { address: Address; role: ServerRole }[] {
+function nodesIn(table: string, asked: RedisTarget['address']): ListedNode[] {
+  const own = 'host' in asked ? asked.host : ''
   return table.split('\n').flatMap((line) => {
-    const [, where = '', flags = ''] = line.split(' ')
+    const [id = '', where = '', flags = '', of = '', , , , , ...ranges] = line.split(' ')
     const [, host = '', port = ''] = /^(.*):(\d+)@/.exec(where) ?? []
     if (port === '' || /handshake|noaddr/.test(flags)) return []
     const role = flags.includes('slave') ? 'replica' : 'primary'
     // A node that has not been met yet does not know its own address.
-    return [{ address: { host: host === '' ? asked.host : host, port: Number(port) }, role }]
+    const address = { host: host === '' ? own : host, port: Number(port) }
+    return [{ id, address, role, of, slots: slotsIn(ranges) }]
   })
+}
+
+/** `0-5460 7000`; what is on the way stands in brackets. */
+function slotsIn(ranges: readonly string[]): number {
+  return ranges.reduce((sum, range) => {
+    const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(range) ?? []
+    return first === undefined ? sum : sum + Number(last) - Number(first) + 1
+  }, 0)
 }
 
 function replicasIn(info: ReadonlyMap<string, string>): Address[] {
@@ -188,6 +308,17 @@ function listIn(answer: unknown): Map<string, string>[] {
 
 function addressIn(fields: ReadonlyMap<string, string>): Address {
   return { host: fields.get('ip') ?? '', port: Number(fields.get('port')) }
+}
+
+/** A user may lack INFO, or a managed server refuse it: then there is this server, as far as can be seen. */
+function untold(error: unknown): string {
+  if (error instanceof StoreRefusedError && UNTOLD.has(error.reason)) return ''
+  throw error
+}
+
+function refusal(error: unknown): unknown {
+  if (error instanceof ErrorReply) return error
+  throw error
 }
 
 function nameOf(address: RedisTarget['address']): string {

@@ -76,6 +76,11 @@ export function expiryProbeKey(prefix: string, partition: string, name: string):
   return `${awaitedKey(prefix, partition)}:${name}`
 }
 
+/** `<prefix>:reports`, and `:<number>` where it is not database 0: a channel, no key. Of all databases channels are the same. */
+export function reportsChannel(prefix: string, database: number): string {
+  return database === 0 ? `${prefix}:reports` : `${prefix}:reports:${database}`
+}
+
 /** The partition tag at the front of a session id: names the slot of all keys beside it. */
 export function partitionOf(id: SessionId): string {
   return id.slice(0, TAG_LENGTH)

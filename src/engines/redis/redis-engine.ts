@@ -26,6 +26,7 @@ import {
   type NearCacheStats,
   type NearReads,
   type Owner,
+  type Reports,
   type RevokeOptions,
   type RotateOptions,
   type ScannedRecord,
@@ -62,6 +63,7 @@ import { type RedisPlan, type RedisSource, redisPlan } from './options.ts'
 import { PrincipalIndex } from './principal-index.ts'
 import { probe } from './probe.ts'
 import { Recent } from './recent.ts'
+import { RedisReports } from './reports.ts'
 import { type LuaScript, scripts } from './scripts.generated.ts'
 import { topologyOf } from './topologies.ts'
 import type { Place, Topology, TopologyOptions, WorkOptions } from './topology.ts'
@@ -128,7 +130,9 @@ interface EngineSettings extends TopologyOptions {
 }
 
 /** Every session is a string, every principal with sessions a hash; see protocol/README.md. */
-export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, Listing, Audits {
+export class RedisEngine
+  implements Engine, NearReads, ExpiryEvents, Insights, Listing, Audits, Reports
+{
   readonly name = 'redis'
   readonly audit: AuditStream
   /** What is repeated to a server that may lack it. */
@@ -139,6 +143,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, L
   readonly #index: PrincipalIndex
   readonly #insight: RedisInsight
   readonly #listing: RedisListing
+  readonly #reports: RedisReports
   readonly #expired: ExpirySource | undefined
   readonly #trails: ExpiryNotifications | undefined
   readonly #nearLimit: number
@@ -170,6 +175,7 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, L
       expiry === 'reliable' ? new ExpiryClaims(this.#topology, prefix, region) : this.#trails
     this.#insight = new RedisInsight(this.#topology, prefix)
     this.#listing = new RedisListing(this.#topology, prefix)
+    this.#reports = new RedisReports(this.#topology, prefix, database)
     this.audit = new AuditStream(this.#topology, options)
   }
 
@@ -475,14 +481,28 @@ export class RedisEngine implements Engine, NearReads, ExpiryEvents, Insights, L
     return this.#insight.sampleTtls(most)
   }
 
+  /** For those who look from outside: all records in pieces, and how many keys there are. */
+  get listing(): RedisListing {
+    return this.#listing
+  }
+
   scan(): AsyncIterable<readonly ScannedRecord[]> {
     return this.#listing.scan()
+  }
+
+  publishReport(text: string): Promise<void> {
+    return this.#reports.publishReport(text)
+  }
+
+  onReport(listener: (text: string) => void, failed?: (error: unknown) => void): () => void {
+    return this.#reports.onReport(listener, failed)
   }
 
   async close(): Promise<void> {
     this.#topology.close()
     this.#insight.close()
     this.#listing.close()
+    this.#reports.close()
     this.#expired?.close()
     this.audit.close()
   }

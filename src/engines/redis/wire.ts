@@ -1,5 +1,6 @@
 import { connect as connectNet, type OnReadOpts, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { version } from '../../core/version.ts'
 import type { RedisTarget } from './options.ts'
 import { type Argument, CommandBuffer, ReplyReader } from './resp.ts'
 
@@ -86,7 +87,12 @@ export class Wire {
     const hello = this.sendCommand(['HELLO', '3', ...auth, 'SETNAME', name])
     const selected = database === 0 ? undefined : this.sendCommand(['SELECT', String(database)])
     // Only to be seen in CLIENT LIST; older servers and strict rights refuse it.
-    this.sendCommand(['CLIENT', 'SETINFO', 'LIB-NAME', 'sojourn']).catch(() => undefined)
+    for (const [field, value] of [
+      ['LIB-NAME', 'sojourn'],
+      ['LIB-VER', version],
+    ] as const) {
+      this.sendCommand(['CLIENT', 'SETINFO', field, value]).catch(() => undefined)
+    }
     await Promise.all([hello, selected])
     this.#isIntroduced = true
   }

@@ -13,6 +13,7 @@ import {
   type NearCacheStats,
   type NearReads,
   type Regions,
+  type Reports,
   type RevokeOptions,
   type ScannedRecord,
   type SessionId,
@@ -23,17 +24,17 @@ import { sumOfNearCaches } from '../near-cache-stats.ts'
 import type { Region, RegionsPlan } from './options.ts'
 
 /** What the engine of one region can. */
-export type RegionEngine = Engine & NearReads & ExpiryEvents & Insights & Listing & Audits
+export type RegionEngine = Engine & NearReads & ExpiryEvents & Insights & Listing & Audits & Reports
 
 /**
  * An engine for each region, chosen by the region in a session's id: nothing of a session goes to another
  * one. What is asked of all of a principal's sessions is asked of each region that can be reached.
  *
- * What has nothing to do with one session (the time, who is told of expired sessions, counters) is that of the
+ * What has nothing to do with one session (the time, who is told of expired sessions, counters, reports) is that of the
  * home region: the others have nodes of their own.
  */
 export class RegionalEngine
-  implements Engine, NearReads, ExpiryEvents, Insights, Listing, Audits, Regions
+  implements Engine, NearReads, ExpiryEvents, Insights, Listing, Audits, Regions, Reports
 {
   readonly name = 'regions'
   readonly #plan: RegionsPlan
@@ -186,6 +187,14 @@ export class RegionalEngine
 
   sampleTtls(...args: Parameters<Insights['sampleTtls']>): ReturnType<Insights['sampleTtls']> {
     return this.#home.sampleTtls(...args)
+  }
+
+  publishReport(text: string): Promise<void> {
+    return this.#home.publishReport(text)
+  }
+
+  onReport(...args: Parameters<Reports['onReport']>): ReturnType<Reports['onReport']> {
+    return this.#home.onReport(...args)
   }
 
   /** Of the regions that can be reached, one after the other. */

@@ -1,6 +1,6 @@
 import { OptionError } from '../../core/errors.ts'
 import { type FleetServer, findFleet } from '../../engines/redis/fleet.ts'
-import { checkPrefix } from '../../engines/redis/keys.ts'
+import { checkPrefix, reportsChannel } from '../../engines/redis/keys.ts'
 import type { RedisSource } from '../../engines/redis/options.ts'
 import { type Feature, PERMISSIONS, type Permission } from './permissions.ts'
 
@@ -13,7 +13,7 @@ export interface AclOptions {
   readonly prefix: string
   /** Beside sessions and near cache, which every application needs. */
   readonly features: readonly Feature[]
-  /** Of the notifications' channel. */
+  /** Channels have its number in their names. */
   readonly database: number
   /** Commands that the server does not know: naming one makes the whole line fail. Default: those that Redis 7.0 does not. */
   readonly unknown?: ReadonlySet<string>
@@ -42,9 +42,12 @@ export function aclRules(options: AclOptions): string[] {
   }
   const wanted = new Set<Feature>(role === 'ops' ? ['ops'] : [...ALWAYS, ...features])
   const commands = permissionsFor(wanted).filter(({ command }) => !unknown.has(command))
-  const channel = wanted.has('notify') ? [`&__keyevent@${database}__:expired`] : []
+  const channels = [
+    ...(wanted.has('notify') ? [`&__keyevent@${database}__:expired`] : []),
+    ...(wanted.has('report') || wanted.has('ops') ? [`&${reportsChannel(prefix, database)}`] : []),
+  ]
   return [
-    ...[user, 'on', '>password', 'resetkeys', `~${prefix}:*`, 'resetchannels', ...channel],
+    ...[user, 'on', '>password', 'resetkeys', `~${prefix}:*`, 'resetchannels', ...channels],
     ...['-@all', ...commands.map(({ command }) => `+${command}`)],
   ]
 }

@@ -6,6 +6,8 @@ export type Feature =
   | 'scan'
   | 'notify'
   | 'durability'
+  /** `report` of sojourn/metrics. */
+  | 'report'
   | 'sentinel'
   | 'cluster'
   /** Doctor, and the commands that look at sessions. */
@@ -37,7 +39,9 @@ export const PERMISSIONS: readonly Permission[] = [
   }),
   ...of('near-cache', { 'client|tracking': 'ON' }),
   ...of('sessions ops', { select: '0', time: '', get: 'K' }),
-  ...of('sessions', { set: 'K v', del: 'K', exists: 'K', getrange: 'K 0 1', setrange: 'K 0 v' }),
+  ...of('sessions', { set: 'K v', del: 'K', exists: 'K' }),
+  ...of('sessions ops', { getrange: 'K 0 1' }),
+  ...of('sessions', { setrange: 'K 0 v' }),
   ...of('sessions ops', { pttl: 'K' }),
   ...of('sessions', { pexpire: 'K 1', pexpiretime: 'K', hget: 'K f' }),
   ...of('sessions ops', { hgetall: 'K' }),
@@ -53,7 +57,7 @@ export const PERMISSIONS: readonly Permission[] = [
     zrange: 'K 0 1',
     zrem: 'K m',
   }),
-  ...of('notify', { subscribe: '__keyevent@0__:expired' }),
+  ...of('notify ops', { subscribe: '__keyevent@0__:expired' }),
   ...of('scan ops', { scan: '0' }),
   ...of('audit', {
     xadd: 'K * f v',
@@ -73,6 +77,7 @@ export const PERMISSIONS: readonly Permission[] = [
   ...of('sessions ops', { evalsha: 's 1 K', eval: 's 1 K' }),
   ...of('durability', { wait: '1 1' }),
   { command: 'waitaof', features: ['durability'], args: ['1', '0', '1'], isNew: true },
+  ...of('report', { publish: 'sj:reports {}' }),
   ...of('sentinel', { role: '' }),
   ...of('cluster', { 'cluster|slots': '' }),
   ...of('cluster ops', { 'cluster|info': '' }),
@@ -83,7 +88,9 @@ export const PERMISSIONS: readonly Permission[] = [
     args: ['LIB-NAME', 'sojourn'],
     isNew: true,
   },
+  { command: 'client|no-touch', features: ['ops'], args: ['ON'], isNew: true },
   ...of('ops', {
+    'latency|histogram': '',
     ping: '',
     dbsize: '',
     strlen: 'K',

@@ -35,6 +35,8 @@ export interface LiveEvents {
   readonly entries: readonly HistoryEntry[]
   /** How many came between these that are not shown. */
   readonly dropped: number
+  /** Whether still more came, which nobody has counted: than is read of the audit in a second. */
+  readonly skipped: boolean
 }
 
 /** `GET history`: what the server has seen in the last 15 minutes, while somebody was looking. Oldest first. */
@@ -61,15 +63,19 @@ export interface HistoryPoint {
 /** `GET principals?name=`: exactly this one. Oldest first. */
 export interface PrincipalAnswer {
   readonly name: string
+  /** The oldest, at most 500. */
   readonly sessions: readonly Device[]
+  /** How many there are. */
+  readonly total: number
 }
 
+/** What was sealed with a secret that is not at hand is undefined. */
 export interface Device {
   readonly id: string
-  readonly createdAt: number
-  readonly lastActiveAt: number
+  readonly createdAt: number | undefined
+  readonly lastActiveAt: number | undefined
   readonly expiresAt: number
-  readonly deadline: number
+  readonly deadline: number | undefined
   readonly kind: string | undefined
   readonly device: string | undefined
   readonly address: string | undefined
@@ -114,12 +120,11 @@ export interface AttributeAnswer {
 
 /** `POST revoke`. First with `dry: true`, which only counts. */
 export interface RevokeRequest {
-  readonly target:
-    | { readonly ids: readonly string[] }
-    | { readonly principal: string; readonly except?: string }
-  /** Why, for the audit; 1 to 200 characters. */
-  readonly reason: string
-  /** As counted by the dry run: where there are others by now it answers with 409. */
+  readonly target: /** At most 1,000. */
+  { readonly ids: readonly string[] } | { readonly principal: string; readonly except?: string }
+  /** Why, for the audit; 1 to 200 characters, none for the dry run. */
+  readonly reason?: string
+  /** As counted by the dry run, and needed after it: where there are others by now it answers with 409. */
   readonly count?: number
   readonly dry?: boolean
 }
@@ -135,9 +140,12 @@ export interface RevokeAnswer {
 
 /** `GET events?from=&after=`: of the audit, oldest first. `GET audit` takes the same: only what operators did. */
 export interface EventsAnswer {
+  /** At most 500. */
   readonly entries: readonly HistoryEntry[]
-  /** For `after`. */
+  /** For `after`: up to where it was looked at. Undefined where there was nothing. */
   readonly position: string | undefined
+  /** Whether there is more behind `position` already; of the audit also where there are no entries here. */
+  readonly more: boolean
 }
 
 /** `GET doctor` (what was found last, if it is not older than a minute) and `POST doctor` (looks again). */
@@ -149,7 +157,10 @@ export interface DoctorAnswer {
 }
 
 export interface ApiProblem {
-  /** Stable: one of SojournError's codes, or `UNAUTHORIZED`, `FORBIDDEN`, `NOT_FOUND`, `COUNT_CHANGED`. */
+  /**
+   * Stable: one of SojournError's codes, or `UNAUTHORIZED`, `FORBIDDEN`, `NOT_FOUND`, `COUNT_CHANGED`, `BAD_REQUEST`,
+   * `TOO_MANY` (people look already; 503), `INTERNAL` (500).
+   */
   readonly code: string
   /** For people, with what to do. */
   readonly message: string

@@ -1,15 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ListOptions } from '../../core/audit.ts'
 import type { AuditEntry } from '../../core/audit-entry.ts'
 import { codecs } from '../../core/codec.ts'
-import {
-  type Engine,
-  hasListing,
-  isTrail,
-  type Listing,
-  type SessionId,
-} from '../../core/engine.ts'
+import { isTrail, type ScannedRecord, type SessionId } from '../../core/engine.ts'
 import { OptionError } from '../../core/errors.ts'
+import type { SessionEvents } from '../../core/events.ts'
 import type { Durations } from '../../core/gap-histogram.ts'
 import { createKeyring, type Keyring } from '../../core/keyring.ts'
 import {
@@ -32,8 +28,9 @@ import {
 } from '../../core/record.ts'
 import { isSessionId } from '../../core/token.ts'
 import { successorOf } from '../../core/trail.ts'
-import { Deployment } from '../../engines/redis/deployment.ts'
-import { createSessions, type RedisSource, redisEngine, type Sessions } from '../../index.ts'
+import { type ListingPlace, PAGE } from '../../engines/redis/listing.ts'
+import { type RedisEngine, redisEngine } from '../../engines/redis/redis-engine.ts'
+import { createSessions, type RedisSource, type Sessions } from '../../index.ts'
 
 export interface CatalogueOptions {
   readonly redis: RedisSource
@@ -41,6 +38,13 @@ export interface CatalogueOptions {
   /** As given to `createSessions`: without them nothing of what is sealed is seen, and no principal is found. */
   readonly secrets?: string | readonly string[] | undefined
   readonly pepper?: string | undefined
+  /**
+   * `each`, the default: every session that is ended here has its entry in the audit. `operators`: only what operators do
+   * as a whole, where it is about more sessions than the audit should have entries.
+   */
+  readonly audit?: 'each' | 'operators'
+  /** Deadline of each command, milliseconds. Default 5 seconds. */
+  readonly commandTimeout?: number
 }
 
 /** What is seen of a session without its secrets. Times are milliseconds since the epoch. */
@@ -104,15 +108,31 @@ export interface PassOptions {
   readonly looked?: (count: number) => void
 }
 
-/** Of each command, milliseconds. */
-const COMMAND_TIMEOUT = 5_000
-/** Ids are ended without secrets; `createSessions` wants some. */
-const NO_SECRET = '-'.repeat(32)
+/** One step of a pass over all sessions. */
+export interface CataloguePiece {
+  readonly sessions: readonly SessionSummary[]
+  /** How many keys were looked at, about. */
+  readonly looked: number
+  /** Undefined: that was all. */
+  readonly next: ListingPlace | undefined
+}
 
-/** All sessions under a prefix, for those who look at them from outside. It writes nothing, but ends what it is told to end. */
+/** What the audit is told of operators, but for what it is about. */
+export type Operation = SessionEvents['operator']
+
+/** Milliseconds. */
+const COMMAND_TIMEOUT = 5_000
+/** Whoever keeps the audit says how much of it stays: what is written here removes nothing. */
+const KEEPS_ALL = { maxLength: 100_000_000, retention: '400d' } as const
+/** Rotations within one grace make a chain of forwards. */
+const MOST_FORWARDS = 64
+
+/**
+ * All sessions under a prefix, for those who look at them from outside. It writes nothing, but ends what it is told to end,
+ * and tells the audit.
+ */
 export class Catalogue {
-  readonly #options: CatalogueOptions
-  readonly #engine: Engine & Listing
+  readonly #engine: RedisEngine
   readonly #keyring: Keyring | undefined
   readonly #sessions: Sessions
 
@@ -120,26 +140,38 @@ export class Catalogue {
   constructor(options: CatalogueOptions) {
     const { redis, prefix, secrets, pepper } = options
     const list = secrets === undefined ? undefined : [secrets].flat()
-    this.#options = options
+    const { audit = 'each', commandTimeout = COMMAND_TIMEOUT } = options
     this.#keyring = list === undefined ? undefined : createKeyring(list)
-    const engine = redisEngine({ redis, prefix, nearCache: false, commandTimeout: COMMAND_TIMEOUT })
-    if (!hasListing(engine)) throw new TypeError('this engine lists its sessions')
-    this.#engine = engine
+    this.#engine = redisEngine({ redis, prefix, nearCache: false, commandTimeout })
     this.#sessions = createSessions({
-      engine,
-      secrets: list ?? NO_SECRET,
+      engine: this.#engine,
+      // Ids are ended without the secrets. What is told of it is sealed all the same: only this process opens it then.
+      secrets: list ?? randomBytes(32).toString('base64url'),
+      audit: { events: audit === 'each' ? ['operator', 'revoked'] : ['operator'], ...KEEPS_ALL },
       ...(pepper === undefined ? {} : { pepper }),
     })
   }
 
+  /** Whether principals are found and attributes seen. */
+  get hasSecrets(): boolean {
+    return this.#keyring !== undefined
+  }
+
   /** Keys of all servers: about as many as there are sessions and principals. */
-  async size(): Promise<number> {
-    const { redis, prefix } = this.#options
-    const deployment = new Deployment(redis, { prefix, commandTimeout: COMMAND_TIMEOUT })
-    try {
-      return await deployment.size()
-    } finally {
-      deployment.close()
+  size(): Promise<number> {
+    return this.#engine.listing.size()
+  }
+
+  /**
+   * A step of a pass, for who has nothing that could stay open between two.
+   * @throws StoreUnavailableError, StoreRefusedError
+   */
+  async piece(filter: SessionFilter, from?: ListingPlace): Promise<CataloguePiece> {
+    const { records, next } = await this.#engine.listing.piece(from)
+    return {
+      sessions: this.#wantedOf(records, filter),
+      looked: Math.max(records.length, PAGE),
+      next,
     }
   }
 
@@ -155,10 +187,7 @@ export class Catalogue {
     const started = performance.now()
     for await (const page of this.#engine.scan()) {
       count += page.length
-      yield page.flatMap(({ id, record, ttl }) => {
-        const summary = this.#summaryOf(id, record, ttl)
-        return summary !== undefined && this.#isWanted(summary, filter) ? [summary] : []
-      })
+      yield this.#wantedOf(page, filter)
       looked(count)
       const ahead = rate === undefined ? 0 : (count / rate) * 1_000 - (performance.now() - started)
       if (ahead > 0) await sleep(ahead)
@@ -187,6 +216,21 @@ export class Catalogue {
     return this.#detailsOf(id, stored.record, stored.ttl)
   }
 
+  /**
+   * Asks the primary whether a session is there.
+   * @returns its id now, where it has been rotated since it had this one; nothing where there is none
+   */
+  async find(id: SessionId): Promise<SessionId | undefined> {
+    let at: SessionId | undefined = id
+    for (let step = 0; step < MOST_FORWARDS && at !== undefined; step++) {
+      const stored = isSessionId(at) ? await this.#engine.load(at, { fresh: true }) : undefined
+      if (stored === undefined) return undefined
+      if (!isTrail(stored.record)) return at
+      at = successorOf(stored.record)
+    }
+    return at
+  }
+
   /** Some of them, in the order in which the server comes upon them, which is one of chance. */
   async *sample(count: number): AsyncGenerator<SessionDetails> {
     let left = count
@@ -210,6 +254,14 @@ export class Catalogue {
     return this.#sessions.audit.list(options)
   }
 
+  /**
+   * What processes of the applications publish of themselves, as text that anybody may have written.
+   * @returns a function that ends it
+   */
+  onReport(listener: (text: string) => void): () => void {
+    return this.#engine.onReport(listener)
+  }
+
   /** How long people are away, as all nodes have counted it. @throws as `sessions.insight` */
   async gaps(): Promise<Durations> {
     return (await this.#sessions.insight({ sample: 0 })).gaps
@@ -220,10 +272,23 @@ export class Catalogue {
     return (await this.#sessions.revoke(id)) !== false
   }
 
-  /** @throws OptionError without secrets; StoreUnavailableError, StoreRefusedError */
-  revokeAllOf(principal: string): Promise<Revoked> {
+  /**
+   * @param except the id of one that is spared
+   * @throws OptionError without secrets; StoreUnavailableError, StoreRefusedError
+   */
+  revokeAllOf(principal: string, except?: SessionId): Promise<Revoked> {
     this.#requireSecrets()
-    return this.#sessions.of(principal).revokeAll()
+    return this.#sessions.of(principal).revokeAll({ except })
+  }
+
+  /** To be told before it is done. Where it rejects it is not to be done. */
+  begin(operation: Operation): Promise<void> {
+    return this.#sessions.beginOperation(operation)
+  }
+
+  /** How it went. Never rejects. */
+  end(operation: Operation): Promise<void> {
+    return this.#sessions.endOperation(operation)
   }
 
   close(): Promise<void> {
@@ -233,6 +298,13 @@ export class Catalogue {
   #open(id: SessionId, record: Uint8Array): Opened | undefined {
     if (this.#keyring === undefined) return undefined
     return openRecord(record, { keyring: this.#keyring, id, token: undefined })
+  }
+
+  #wantedOf(page: readonly ScannedRecord[], filter: SessionFilter): SessionSummary[] {
+    return page.flatMap(({ id, record, ttl }) => {
+      const summary = this.#summaryOf(id, record, ttl)
+      return summary !== undefined && this.#isWanted(summary, filter) ? [summary] : []
+    })
   }
 
   #summaryOf(id: SessionId, record: Uint8Array, ttl: number): SessionSummary | undefined {

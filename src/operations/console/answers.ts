@@ -1,0 +1,127 @@
+import { version } from '../../core/version.ts'
+import type { Catalogue } from '../sessions/catalogue.ts'
+import { type Authorized, type CsrfTokens, checkOperator, type Operator } from './access.ts'
+import type { About, History } from './api.ts'
+import type { Doctor } from './doctor.ts'
+import { eventsAfter, operationsAfter } from './events.ts'
+import { jsonAnswer, streamAnswer } from './headers.ts'
+import type { Live } from './live.ts'
+import { forbidden, notFound } from './problem.ts'
+import { bodyOf, flagIn } from './query.ts'
+import { revoke } from './revoke.ts'
+import { SessionAnswers } from './sessions.ts'
+
+export interface ApiParts {
+  readonly catalogue: Catalogue
+  readonly live: Live
+  readonly doctor: Doctor
+  readonly csrf: CsrfTokens
+  readonly prefix: string
+  readonly environment: string | undefined
+  /** Whether anybody may see what attributes hold. */
+  readonly values: boolean
+}
+
+interface Call {
+  readonly query: URLSearchParams
+  readonly request: Request
+  readonly operator: Operator
+  /** Asks again who it is. */
+  readonly ask: () => Promise<Authorized>
+}
+
+type Route = (call: Call) => Promise<Response>
+
+/** What is under `api/`: see api.ts. */
+export class Api {
+  readonly #parts: ApiParts
+  readonly #sessions: SessionAnswers
+  readonly #routes: Readonly<Record<string, Route>>
+
+  constructor(parts: ApiParts) {
+    this.#parts = parts
+    const { catalogue, live, doctor } = parts
+    this.#sessions = new SessionAnswers(catalogue)
+    this.#routes = {
+      'GET about': async ({ operator }) => jsonAnswer(this.#about(operator)),
+      'GET live': async (call) => this.#live(call),
+      'GET history': async () => jsonAnswer({ points: live.history.points } satisfies History),
+      'GET principals': async ({ query }) => jsonAnswer(await this.#sessions.principal(query)),
+      'GET sessions': async ({ query }) => jsonAnswer(await this.#sessions.list(query)),
+      'GET events': async ({ query }) => jsonAnswer(await eventsAfter(catalogue, query)),
+      'GET audit': async ({ query }) => jsonAnswer(await operationsAfter(catalogue, query)),
+      'GET doctor': async () => {
+        const recent = doctor.recent()
+        if (recent === undefined) throw notFound('Nobody has asked within a minute: POST asks now.')
+        return jsonAnswer(recent)
+      },
+      'POST doctor': async () => jsonAnswer(await doctor.look()),
+      'POST revoke': async ({ request, operator }) => {
+        if (operator.access !== 'write') throw forbidden('You may look, and end nothing.')
+        return jsonAnswer(await revoke(catalogue, operator.name, await bodyOf(request)))
+      },
+    }
+  }
+
+  /** @throws Problem, and what the store has to say */
+  async answer(
+    path: string,
+    { searchParams: query }: URL,
+    request: Request,
+    operator: Operator,
+    ask: () => Promise<Authorized>,
+  ): Promise<Response> {
+    const { method } = request
+    const call: Call = { query, request, operator, ask }
+    if (method === 'POST') this.#parts.csrf.check(request, operator)
+    const route = this.#routes[`${method} ${path}`]
+    if (route !== undefined) return route(call)
+    const [, id] = /^sessions\/([^/]+)$/.exec(path) ?? []
+    if (id !== undefined && method === 'GET') return this.#one(id, call)
+    throw notFound(`There is no ${method} ${path}.`)
+  }
+
+  #about(operator: Operator): About {
+    const { catalogue, prefix, environment, csrf } = this.#parts
+    return {
+      operator: operator.name,
+      access: operator.access,
+      values: this.#maySeeValues(operator),
+      secrets: catalogue.hasSecrets,
+      ...{ prefix, environment, version },
+      csrf: csrf.of(operator),
+    }
+  }
+
+  #maySeeValues({ values }: Operator): boolean {
+    return this.#parts.values && values === true
+  }
+
+  async #one(id: string, { query, operator }: Call): Promise<Response> {
+    if (flagIn(query, 'values') !== true) return jsonAnswer(await this.#sessions.one(id, undefined))
+    if (!this.#maySeeValues(operator)) throw forbidden('You may not see what attributes hold.')
+    const { catalogue } = this.#parts
+    return jsonAnswer(
+      await this.#sessions.one(id, (session) =>
+        catalogue.begin({
+          ...{ id: session.id, principal: session.principal },
+          ...{ operator: operator.name, action: 'values' },
+        }),
+      ),
+    )
+  }
+
+  #live({ query, operator, ask }: Call): Response {
+    const isSame = async (): Promise<boolean> => {
+      const now = checkOperator(await ask())
+      return now.name === operator.name
+    }
+    return streamAnswer(
+      this.#parts.live.open({
+        wantsEvents: flagIn(query, 'events') === true,
+        signal: operator.signal,
+        mayGoOn: isSame,
+      }),
+    )
+  }
+}

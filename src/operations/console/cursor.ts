@@ -1,0 +1,21 @@
+import { partitionOf } from '../../core/partitions.ts'
+import type { ListingPlace } from '../../engines/redis/listing.ts'
+import { badRequest } from './problem.ts'
+
+/** More servers has no Cluster. */
+const SHAPE = /^(\d{1,4})\.(\w{3})\.(\d{1,20})$/
+
+/** It says where SCAN goes on, and nothing that is not known to whoever may list: it need not be sealed. */
+export function cursorOf({ server, at, cursor }: ListingPlace): string {
+  return Buffer.from(`${server}.${at}.${cursor}`).toString('base64url')
+}
+
+/** @throws Problem */
+export function placeOf(text: string): ListingPlace {
+  const [, server, at = '', cursor = ''] =
+    SHAPE.exec(Buffer.from(text, 'base64url').toString('latin1')) ?? []
+  if (server === undefined || partitionOf(at) === undefined || BigInt(cursor) >= 2n ** 64n) {
+    throw badRequest('`cursor` is none of ours: begin again without.')
+  }
+  return { server: Number(server), at, cursor }
+}

@@ -1,0 +1,107 @@
+import type { SojournError } from '../../core/errors.ts'
+import type { Snapshot } from '../observe/snapshot.ts'
+import type { HistoryEntry } from '../sessions/catalogue.ts'
+import { SeenHistory } from './history.ts'
+import { Problem, problemOf } from './problem.ts'
+import { messageOf, Viewer } from './viewer.ts'
+
+/** What there is to see: an `Observer`. */
+export interface Source {
+  watch(listener: SourceListener): () => void
+  readonly last: Snapshot | undefined
+}
+
+export interface SourceListener {
+  seen(snapshot: Snapshot): void
+  failed?(error: SojournError): void
+  events?(entries: readonly HistoryEntry[], skipped: boolean): void
+}
+
+export interface LiveOptions {
+  readonly wantsEvents: boolean
+  /** Ends it. */
+  readonly signal?: AbortSignal | undefined
+  /** Rejects, or says no, when whoever looks may not do so any more. Asked now and then. */
+  readonly mayGoOn: () => Promise<boolean>
+}
+
+const MOST_VIEWERS = 100
+/** What is older than that is not shown at first, milliseconds. */
+const FRESH = 5_000
+
+/** One look at the deployment for all who watch it; none while nobody does. */
+export class Live {
+  readonly history: SeenHistory = new SeenHistory()
+  readonly #source: Source
+  readonly #viewers = new Set<Viewer>()
+  #endLooks: (() => void) | undefined
+  #endEvents: (() => void) | undefined
+  #closed = false
+
+  constructor(source: Source) {
+    this.#source = source
+  }
+
+  /** Server-sent events. @throws Problem where too many watch already */
+  open({ wantsEvents, signal, mayGoOn }: LiveOptions): ReadableStream<Uint8Array> {
+    if (this.#closed) throw new Problem(503, 'TOO_MANY', 'The console is closing.')
+    if (this.#viewers.size >= MOST_VIEWERS) {
+      throw new Problem(503, 'TOO_MANY', `${MOST_VIEWERS} people look already: close some pages.`)
+    }
+    const viewer = new Viewer({ wantsEvents, mayGoOn, ended: () => this.#left(viewer) })
+    if (signal?.aborted === true) viewer.end()
+    signal?.addEventListener('abort', () => viewer.end(), { once: true })
+    this.#viewers.add(viewer)
+    const { last } = this.#source
+    if (last !== undefined && Date.now() - last.at < FRESH) viewer.show(messageOf('snapshot', last))
+    this.#follow()
+    return viewer.stream
+  }
+
+  /** All streams end at once. */
+  close(): void {
+    this.#closed = true
+    for (const viewer of [...this.#viewers]) viewer.end()
+  }
+
+  #left(viewer: Viewer): void {
+    this.#viewers.delete(viewer)
+    this.#follow()
+  }
+
+  /** As much is asked for as somebody wants. */
+  #follow(): void {
+    const isWatched = this.#viewers.size > 0
+    const wantsEvents = [...this.#viewers].some((viewer) => viewer.wantsEvents)
+    if (isWatched) this.#endLooks ??= this.#source.watch(this.#looks)
+    if (wantsEvents) this.#endEvents ??= this.#source.watch(this.#events)
+    if (!isWatched) {
+      this.#endLooks?.()
+      this.#endLooks = undefined
+    }
+    if (!wantsEvents) {
+      this.#endEvents?.()
+      this.#endEvents = undefined
+    }
+  }
+
+  readonly #looks: SourceListener = {
+    seen: (snapshot) => {
+      this.history.add(snapshot)
+      // Written once for all of them.
+      const message = messageOf('snapshot', snapshot)
+      for (const viewer of this.#viewers) viewer.show(message)
+    },
+    failed: (error) => {
+      const message = messageOf('trouble', problemOf(error))
+      for (const viewer of this.#viewers) viewer.show(message)
+    },
+  }
+
+  readonly #events: SourceListener = {
+    seen: () => undefined,
+    events: (entries, skipped) => {
+      for (const viewer of this.#viewers) if (viewer.wantsEvents) viewer.tell(entries, skipped)
+    },
+  }
+}
