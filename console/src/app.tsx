@@ -1,15 +1,15 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
-import { Help } from './help.tsx'
 import { Header, Navigation, StaleBanner } from './frame.tsx'
+import { Help } from './help.tsx'
 import { Failed, Loading } from './parts/states.tsx'
 import { RevokeDialog } from './revoke/revoke-dialog.tsx'
 import { revoking } from './revoke/state.ts'
 import { about, signedOut } from './state/api.ts'
-import { aboutProblem, askAbout } from './state/start.ts'
 import { helpIsOpen } from './state/keys.ts'
 import { isStale } from './state/live.ts'
 import { route, type ViewId, views } from './state/route.ts'
+import { aboutProblem, askAbout } from './state/start.ts'
 import { Audit } from './views/audit.tsx'
 import { Doctor } from './views/doctor.tsx'
 import { Events } from './views/events.tsx'
@@ -42,7 +42,10 @@ export function App(): JSX.Element {
     former.current = view
     // Whoever has gone elsewhere begins at its top; a search that takes the focus itself comes after.
     main.current?.scrollTo(0, 0)
-    if (document.activeElement === document.body || !main.current?.contains(document.activeElement)) {
+    if (
+      document.activeElement === document.body ||
+      !main.current?.contains(document.activeElement)
+    ) {
       main.current?.focus({ preventScroll: true })
     }
   }, [view, about.value])
@@ -63,10 +66,14 @@ export function App(): JSX.Element {
   const dimmed = isStale() && liveViews.includes(view)
   return (
     <div class="shell">
-      <a class="skip" href="#main" onClick={(event) => {
-        event.preventDefault()
-        main.current?.focus()
-      }}>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault()
+          main.current?.focus()
+        }}
+      >
         To the content
       </a>
       <Header />
@@ -90,8 +97,8 @@ function SignedOut({ message }: { message: string }): JSX.Element {
         <h1 class="state-title">You are signed out</h1>
         <p>{message}</p>
         <p>
-          A link opens once. For a new one start <code>npx sojourn console</code> again, or sign in to
-          the application that has this page.
+          A link opens once. For a new one start <code>npx sojourn console</code> again, or sign in
+          to the application that has this page.
         </p>
       </div>
     </main>

@@ -62,18 +62,20 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 interface AxeResults {
   readonly violations: readonly {
     readonly id: string
-    readonly nodes: readonly { readonly target: readonly unknown[]; readonly failureSummary: string }[]
+    readonly nodes: readonly {
+      readonly target: readonly unknown[]
+      readonly failureSummary: string
+    }[]
   }[]
 }
 
 /** What axe has against the page as it is now. */
 export async function axeViolations(page: Page): Promise<string[]> {
   await page.evaluate(axe)
-  const { violations } = await page.evaluate(
-    () =>
-      (
-        globalThis as unknown as { axe: { run(options: object): Promise<AxeResults> } }
-      ).axe.run({ resultTypes: ['violations'] }),
+  const { violations } = await page.evaluate(() =>
+    (globalThis as unknown as { axe: { run(options: object): Promise<AxeResults> } }).axe.run({
+      resultTypes: ['violations'],
+    }),
   )
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ target, failureSummary }) => `${id} ${target.join(' ')}: ${failureSummary}`),

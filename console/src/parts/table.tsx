@@ -80,7 +80,9 @@ export function Table<Row>(props: Props<Row>): JSX.Element {
   // Before the next key is pressed.
   useLayoutEffect(() => {
     if (wanted.current === undefined) return
-    const row = box.current?.querySelector<HTMLElement>(`[data-row="${CSS.escape(wanted.current)}"]`)
+    const row = box.current?.querySelector<HTMLElement>(
+      `[data-row="${CSS.escape(wanted.current)}"]`,
+    )
     if (!row) return
     wanted.current = undefined
     row.focus({ preventScroll: true })
@@ -154,7 +156,8 @@ export function Table<Row>(props: Props<Row>): JSX.Element {
                   active.value = key
                 }}
                 onClick={(event) => {
-                  if (event.target instanceof Element && event.target.closest('button, a, input')) return
+                  if (event.target instanceof Element && event.target.closest('button, a, input'))
+                    return
                   if (getSelection()?.toString()) return
                   onOpen?.(row)
                 }}
@@ -222,7 +225,9 @@ function Filler({ rows, columns }: { rows: number; columns: number }): JSX.Eleme
 }
 
 const classOf = <Row,>({ numeric, wide, grow, growNarrow }: Column<Row>): string =>
-  [numeric && 'number', wide && 'wide', grow && 'grow', growNarrow && 'grow-narrow'].filter(Boolean).join(' ')
+  [numeric && 'number', wide && 'wide', grow && 'grow', growNarrow && 'grow-narrow']
+    .filter(Boolean)
+    .join(' ')
 
 function sorted<Row>(
   rows: readonly Row[],

@@ -34,9 +34,9 @@ export function Principals(): JSX.Element {
     return (
       <Empty title="Without the secrets no principal is found">
         <p>
-          Start the console with the application's secrets (and its pepper, if there is one): names of
-          principals are stored under a keyed hash only. <a href={addressOf('sessions')}>Sessions</a>{' '}
-          can be listed without.
+          Start the console with the application's secrets (and its pepper, if there is one): names
+          of principals are stored under a keyed hash only.{' '}
+          <a href={addressOf('sessions')}>Sessions</a> can be listed without.
         </p>
       </Empty>
     )
@@ -81,7 +81,11 @@ function Answer({
   again,
 }: {
   name: string
-  found: { answer: PrincipalAnswer | undefined; problem: Parameters<typeof Failed>[0]['problem'] | undefined; busy: boolean }
+  found: {
+    answer: PrincipalAnswer | undefined
+    problem: Parameters<typeof Failed>[0]['problem'] | undefined
+    busy: boolean
+  }
   again: () => void
 }): JSX.Element {
   if (name === '') {
@@ -95,7 +99,8 @@ function Answer({
     )
   }
   if (problem) return <Failed problem={problem} again={again} />
-  if (answer === undefined || (busy && answer.name !== name)) return <Loading what={`Looking for ${name}`} />
+  if (answer === undefined || (busy && answer.name !== name))
+    return <Loading what={`Looking for ${name}`} />
   if (answer.sessions.length === 0) {
     return (
       <Empty title={`“${answer.name}” has no session`}>
@@ -106,7 +111,7 @@ function Answer({
   return <Person answer={answer} />
 }
 
-function Person({ answer: { name, sessions } }: { answer: PrincipalAnswer }): JSX.Element {
+function Person({ answer: { name, sessions, total } }: { answer: PrincipalAnswer }): JSX.Element {
   const list = useRef<HTMLUListElement>(null)
   const active = useSignal(0)
   const may = mayRevoke()
@@ -138,7 +143,11 @@ function Person({ answer: { name, sessions } }: { answer: PrincipalAnswer }): JS
     <section class="person" aria-label={`Sessions of ${name}`}>
       <header class="bar-head">
         <h2>
-          {name} <span class="quiet">{plural(sessions.length, 'session')}</span>
+          {name}{' '}
+          <span class="quiet">
+            {plural(total, 'session')}
+            {total > sessions.length && `, the oldest ${sessions.length} are shown`}
+          </span>
         </h2>
         {may ? (
           <button type="button" class="danger" onClick={revokeAll}>

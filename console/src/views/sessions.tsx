@@ -44,7 +44,9 @@ export function Sessions(): JSX.Element {
         <Filters filter={filter} />
         <Rows pass={pass} open={open} />
       </div>
-      {open !== '' && <Inspector key={open} id={open} onClose={() => setParams({ open: undefined })} />}
+      {open !== '' && (
+        <Inspector key={open} id={open} onClose={() => setParams({ open: undefined })} />
+      )}
     </div>
   )
 }
@@ -62,8 +64,18 @@ function Filters({ filter }: { filter: Filter }): JSX.Element {
           <option value="false">no</option>
         </select>
       </label>
-      <Choice name="Idle for" values={idleFor} value={filter.idleFor} onChange={choose('idleFor')} />
-      <Choice name="Older than" values={olderThan} value={filter.olderThan} onChange={choose('olderThan')} />
+      <Choice
+        name="Idle for"
+        values={idleFor}
+        value={filter.idleFor}
+        onChange={choose('idleFor')}
+      />
+      <Choice
+        name="Older than"
+        values={olderThan}
+        value={filter.olderThan}
+        onChange={choose('olderThan')}
+      />
       <Choice
         name="Larger than"
         values={largerThan}
@@ -101,9 +113,15 @@ function Choice({ name, values, value, format, onChange }: ChoiceProps): JSX.Ele
 }
 
 const spoken = (text: string): string =>
-  text.replace(/^(\d+)([smhd])$/, (_, amount: string, unit: string) => `${amount} ${unit === 'm' ? 'min' : unit}`)
+  text.replace(
+    /^(\d+)([smhd])$/,
+    (_, amount: string, unit: string) => `${amount} ${unit === 'm' ? 'min' : unit}`,
+  )
 
-const columns = (selected: ReadonlySet<string>, toggle: (id: string) => void): Column<SessionSummary>[] => [
+const columns = (
+  selected: ReadonlySet<string>,
+  toggle: (id: string) => void,
+): Column<SessionSummary>[] => [
   ...(mayRevoke()
     ? [
         {
@@ -181,7 +199,9 @@ function Rows({ pass, open }: { pass: Pass; open: string }): JSX.Element {
         <Table
           label="Sessions"
           virtual
-          columns={columns(selected.value, toggle).filter(({ id }) => open === '' || !beside.includes(id))}
+          columns={columns(selected.value, toggle).filter(
+            ({ id }) => open === '' || !beside.includes(id),
+          )}
           rows={rows}
           keyOf={({ id }) => id}
           opened={open}
@@ -211,10 +231,18 @@ function Rows({ pass, open }: { pass: Pass; open: string }): JSX.Element {
           <p>{count(looked)} keys were looked at. Look further, or ask for less.</p>
         </Empty>
       )}
-      {rows.length > 0 && problem && <p class="notice error" role="alert">{problem.message}</p>}
+      {rows.length > 0 && problem && (
+        <p class="notice error" role="alert">
+          {problem.message}
+        </p>
+      )}
       <footer class="list-foot">
         <span class="progress" aria-hidden="true">
-          <span style={{ width: `${isDone ? 100 : total === 0 ? 0 : Math.min(100, (looked / total) * 100)}%` }} />
+          <span
+            style={{
+              width: `${isDone ? 100 : total === 0 ? 0 : Math.min(100, (looked / total) * 100)}%`,
+            }}
+          />
         </span>
         <span>
           {plural(rows.length, 'session')}
