@@ -22,7 +22,8 @@ Redis 7.0 and all later servers. It changes nothing itself.
 Examples:
   $ sojourn acl --for audit durability
   $ sojourn acl --redis redis://localhost:6379 --user shop --prefix shop
-  $ sojourn acl --role ops --user oncall          # for sojourn doctor
+  $ sojourn acl --role ops --user oncall          # for sojourn doctor, and to look
+  $ sojourn acl --role operator --user oncall     # and to end sessions
   $ sojourn acl --file >> users.acl
 
 Exit code: 0, 2 usage, 3 not reachable, 4 not permitted.`
@@ -33,7 +34,7 @@ export function aclCommand(): Command {
     .addOption(new Option('--user <name>', 'who is made').default('app'))
     .addOption(
       new Option('--role <role>', 'the application, or those who run it')
-        .choices(['app', 'ops'])
+        .choices(['app', 'ops', 'operator'])
         .default('app'),
     )
     .addOption(

@@ -4,8 +4,11 @@ import { checkPrefix, reportsChannel } from '../../engines/redis/keys.ts'
 import type { RedisSource } from '../../engines/redis/options.ts'
 import { type Feature, PERMISSIONS, type Permission } from './permissions.ts'
 
-/** Who it is for: an application, or those who run `sojourn doctor` and look at the sessions. */
-export type AclRole = 'app' | 'ops'
+/**
+ * Who it is for: an application; those who run `sojourn doctor` and look at the sessions; those who also end sessions, by
+ * the console or `sojourn revoke`, and have the audit told of it.
+ */
+export type AclRole = 'app' | 'ops' | 'operator'
 
 export interface AclOptions {
   readonly role: AclRole
@@ -22,6 +25,11 @@ export interface AclOptions {
 /** Milliseconds. */
 const COMMAND_TIMEOUT = 5_000
 const ALWAYS: readonly Feature[] = ['sessions', 'near-cache']
+/** Whatever an application uses. */
+const OF_ROLE: Partial<Record<AclRole, readonly Feature[]>> = {
+  ops: ['ops'],
+  operator: ['ops', 'sessions', 'scan', 'audit'],
+}
 /** Not known to every server that Sojourn runs on. */
 const NEW: ReadonlySet<string> = new Set(
   PERMISSIONS.filter(({ isNew }) => isNew).map(({ command }) => command),
@@ -40,7 +48,10 @@ export function aclRules(options: AclOptions): string[] {
   if (!Number.isInteger(database) || database < 0) {
     throw new OptionError('database', 'takes a whole number from 0')
   }
-  const wanted = new Set<Feature>(role === 'ops' ? ['ops'] : [...ALWAYS, ...features])
+  const own = OF_ROLE[role]
+  const wanted = new Set<Feature>(
+    own === undefined ? [...ALWAYS, ...features] : [...own, ...features.filter(isOfTopology)],
+  )
   const commands = permissionsFor(wanted).filter(({ command }) => !unknown.has(command))
   const channels = [
     ...(wanted.has('notify') ? [`&__keyevent@${database}__:expired`] : []),
@@ -77,6 +88,8 @@ async function unknownTo(server: FleetServer): Promise<string[]> {
   const answers = (await server.ask(['COMMAND', 'INFO', ...names])) as unknown[]
   return names.filter((_, i) => answers[i] === null)
 }
+
+const isOfTopology = (feature: Feature): boolean => feature === 'sentinel' || feature === 'cluster'
 
 function permissionsFor(features: ReadonlySet<Feature>): Permission[] {
   return PERMISSIONS.filter((permission) => permission.features.some((each) => features.has(each)))

@@ -39,7 +39,8 @@ export const PERMISSIONS: readonly Permission[] = [
   }),
   ...of('near-cache', { 'client|tracking': 'ON' }),
   ...of('sessions ops', { select: '0', time: '', get: 'K' }),
-  ...of('sessions', { set: 'K v', del: 'K', exists: 'K' }),
+  ...of('sessions', { set: 'K v', del: 'K' }),
+  ...of('sessions ops', { exists: 'K' }),
   ...of('sessions ops', { getrange: 'K 0 1' }),
   ...of('sessions', { setrange: 'K 0 v' }),
   ...of('sessions ops', { pttl: 'K' }),
@@ -90,6 +91,7 @@ export const PERMISSIONS: readonly Permission[] = [
   },
   { command: 'client|no-touch', features: ['ops'], args: ['ON'], isNew: true },
   ...of('ops', {
+    'client|list': '',
     'latency|histogram': '',
     ping: '',
     dbsize: '',

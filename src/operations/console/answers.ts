@@ -6,7 +6,7 @@ import type { Doctor } from './doctor.ts'
 import { eventsAfter, operationsAfter } from './events.ts'
 import { jsonAnswer, streamAnswer } from './headers.ts'
 import type { Live } from './live.ts'
-import { forbidden, notFound } from './problem.ts'
+import { forbidden, notFound, Problem } from './problem.ts'
 import { bodyOf, flagIn } from './query.ts'
 import { revoke } from './revoke.ts'
 import { SessionAnswers } from './sessions.ts'
@@ -30,6 +30,9 @@ interface Call {
   readonly ask: () => Promise<Authorized>
 }
 
+/** A browser asks for a few at a time. */
+const MOST_AT_ONCE = 64
+
 type Route = (call: Call) => Promise<Response>
 
 /** What is under `api/`: see api.ts. */
@@ -37,6 +40,7 @@ export class Api {
   readonly #parts: ApiParts
   readonly #sessions: SessionAnswers
   readonly #routes: Readonly<Record<string, Route>>
+  #underWay = 0
 
   constructor(parts: ApiParts) {
     this.#parts = parts
@@ -74,11 +78,23 @@ export class Api {
     const { method } = request
     const call: Call = { query, request, operator, ask }
     if (method === 'POST') this.#parts.csrf.check(request, operator)
-    const route = this.#routes[`${method} ${path}`]
-    if (route !== undefined) return route(call)
+    const route = this.#routeOf(method, path)
+    if (route === undefined) throw notFound(`There is no ${method} ${path}.`)
+    if (this.#underWay >= MOST_AT_ONCE) {
+      throw new Problem(503, 'TOO_MANY', `${MOST_AT_ONCE} requests are under way: try again.`)
+    }
+    this.#underWay++
+    try {
+      return await route(call)
+    } finally {
+      this.#underWay--
+    }
+  }
+
+  #routeOf(method: string, path: string): Route | undefined {
     const [, id] = /^sessions\/([^/]+)$/.exec(path) ?? []
-    if (id !== undefined && method === 'GET') return this.#one(id, call)
-    throw notFound(`There is no ${method} ${path}.`)
+    if (id !== undefined && method === 'GET') return (call) => this.#one(id, call)
+    return this.#routes[`${method} ${path}`]
   }
 
   #about(operator: Operator): About {

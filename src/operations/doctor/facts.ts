@@ -12,6 +12,7 @@ import type { RedisSource } from '../../engines/redis/options.ts'
 import { certificateDaysOf } from './certificate.ts'
 import { type Host, readHost } from './host.ts'
 import { type KeySample, sampleKeys } from './key-sample.ts'
+import { librariesOf } from './libraries.ts'
 import { type Rights, rightsOf } from './rights.ts'
 
 /** What the application asks of its sessions, which decides what is amiss. */
@@ -52,6 +53,8 @@ export interface ServerFacts {
   readonly host: Host | undefined
   /** Of the user that asks. */
   readonly rights: Rights | undefined
+  /** Of ours that are connected: how many connections of each version. */
+  readonly libraries: ReadonlyMap<string, number> | undefined
   /** Days until its certificate ends. */
   readonly certificateDays: number | undefined
 }
@@ -142,19 +145,22 @@ async function look(
   ): Promise<T | undefined> =>
     isAway ? Promise.resolve(undefined) : orUnknown(server.ask(command).then(read))
   const isServer = role !== 'sentinel'
-  const [config, clockOffset, slowCommands, aclLog, cluster, sentinel, rights] = await Promise.all([
-    isServer ? ask(['CONFIG', 'GET', '*'], fieldsOf) : undefined,
-    isAway ? undefined : orUnknown(clockOffsetOf(server, clock)),
-    isServer ? ask(['SLOWLOG', 'LEN'], Number) : undefined,
-    isServer ? ask(['ACL', 'LOG', '20'], (log) => (log as unknown[]).map(fieldsOf)) : undefined,
-    isServer && fleet.kind === 'cluster' ? ask(['CLUSTER', 'INFO'], linesOf) : undefined,
-    isServer || isAway ? undefined : orUnknown(sentinelOf(server, fleet.masterName ?? '')),
-    isServer && !isAway
-      ? orUnknown(rightsOf(server, { prefix, user, kind: fleet.kind }))
-      : undefined,
-  ])
+  const [config, clockOffset, slowCommands, aclLog, cluster, sentinel, rights, libraries] =
+    await Promise.all([
+      isServer ? ask(['CONFIG', 'GET', '*'], fieldsOf) : undefined,
+      isAway ? undefined : orUnknown(clockOffsetOf(server, clock)),
+      isServer ? ask(['SLOWLOG', 'LEN'], Number) : undefined,
+      isServer ? ask(['ACL', 'LOG', '20'], (log) => (log as unknown[]).map(fieldsOf)) : undefined,
+      isServer && fleet.kind === 'cluster' ? ask(['CLUSTER', 'INFO'], linesOf) : undefined,
+      isServer || isAway ? undefined : orUnknown(sentinelOf(server, fleet.masterName ?? '')),
+      isServer && !isAway
+        ? orUnknown(rightsOf(server, { prefix, user, kind: fleet.kind }))
+        : undefined,
+      isServer && !isAway ? orUnknown(librariesOf(server)) : undefined,
+    ])
   return {
     ...{ name, role, target, clockOffset, slowCommands, aclLog, cluster, sentinel, rights },
+    libraries,
     problem: isAway ? (info as SojournError) : undefined,
     info: known,
     before: before instanceof Map ? before : known,

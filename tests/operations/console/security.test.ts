@@ -6,7 +6,7 @@ import { createSessions } from '../../../src/create-sessions.ts'
 import type { About, ApiProblem } from '../../../src/operations/console/api.ts'
 import { type ConsoleOptions, createConsole } from '../../../src/operations/console/console.ts'
 import { type RedisServer, startRedis } from '../../support/redis-server.ts'
-import { SECRET, signIn } from '../../support/requests.ts'
+import { SECRET, signIn, until } from '../../support/requests.ts'
 import { type Desk, openDesk } from './set-up.ts'
 
 let server: RedisServer
@@ -196,6 +196,20 @@ describe('other sites', () => {
 })
 
 describe('bounds', () => {
+  it('answers a bounded number of requests at a time, and the others with 503', async () => {
+    server.pause()
+    const statuses: number[] = []
+    const asked = Array.from({ length: 80 }, async () => {
+      const response = await desk.ask('/api/sessions')
+      statuses.push(response.status)
+    })
+    await until('some are refused', () => statuses.length === 16, 1_500)
+    expect(new Set(statuses)).toEqual(new Set([503]))
+    server.resume()
+    await Promise.all(asked)
+    expect((await desk.ask('/api/sessions')).status).toBe(200)
+  })
+
   it('reads no more of a body than it takes', async () => {
     const { csrf } = await desk.get<About>('/api/about')
     const headers = { 'x-sojourn-console': csrf }

@@ -4,14 +4,17 @@ import { once } from 'node:events'
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
+import { createClient } from '@redis/client'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Clock } from '../../../src/core/clock.ts'
 import { createSessions } from '../../../src/create-sessions.ts'
+import type { FleetServer } from '../../../src/engines/redis/fleet.ts'
 import type { RedisSource } from '../../../src/engines/redis/options.ts'
 import { examine } from '../../../src/operations/doctor/examine.ts'
 import type { GatherOptions } from '../../../src/operations/doctor/facts.ts'
 import type { Finding } from '../../../src/operations/doctor/finding.ts'
 import { applyFix } from '../../../src/operations/doctor/fix.ts'
+import { librariesOf } from '../../../src/operations/doctor/libraries.ts'
 import { startProxy } from '../../support/proxy.ts'
 import {
   freePort,
@@ -68,6 +71,14 @@ async function mendedBySetting(
   expect(applied.map(({ isSet }) => isSet)).toEqual([true])
   expect(await found(id, redis, options)).toEqual([])
   return finding.severity
+}
+
+async function connected(server: RedisServer) {
+  const client = createClient({ socket: { path: server.socketPath, tls: false } })
+  client.on('error', () => undefined)
+  await client.connect()
+  ends.push(() => client.isOpen && client.destroy())
+  return client
 }
 
 async function fill(server: RedisServer, bytes: number): Promise<void> {
@@ -481,6 +492,49 @@ describe('security', () => {
     expect(made(100)).toBe(0)
     await server.cli('CONFIG', 'SET', 'tls-cert-file', cert)
     expect(await found('sec.cert', at)).toEqual([])
+  })
+})
+
+describe('versions', () => {
+  it('of Sojourn differ between nodes', async (context) => {
+    const server = await started()
+    const sessions = createSessions({ redis: server.url, secrets: [SECRET] })
+    ends.push(() => sessions.close())
+    await sessions.ready()
+    expect(await found('lib.drift', server.url)).toEqual([])
+    const old = await connected(server)
+    const isTold = await old.sendCommand(['CLIENT', 'SETINFO', 'LIB-NAME', 'sojourn']).then(
+      () => true,
+      () => false,
+    )
+    context.skip(!isTold, 'this server is not told which versions are connected: Redis 7.2 is')
+    await old.sendCommand(['CLIENT', 'SETINFO', 'LIB-VER', '0.0.9'])
+    const [finding] = await found('lib.drift', server.url)
+    expect(finding?.severity).toBe('warn')
+    // One that is tracked, one that counts, at most: that of doctor is none of them.
+    expect(finding?.seen).toMatch(/^1 connections of 0\.1\.\d+, 1 connections of 0\.0\.9$/)
+    await old.close()
+    await until(async () => (await found('lib.drift', server.url)).length === 0)
+  })
+
+  it('are read from CLIENT LIST: who asks, and other libraries, do not count', async () => {
+    const line = (rest: string) =>
+      `id=3 addr=10.0.0.1:5 name=sojourn flags=N db=0 ${rest} io-thread=0`
+    const list = [
+      line('cmd=get user=app resp=3 lib-name=sojourn lib-ver=0.1.0'),
+      line('cmd=get user=app resp=3 lib-name=sojourn lib-ver=0.2.0'),
+      line('cmd=ping user=app resp=3 lib-name=sojourn lib-ver=0.2.0'),
+      line('cmd=client|list user=app resp=3 lib-name=sojourn lib-ver=0.3.0'),
+      line('cmd=get user=app resp=3 lib-name=node-redis lib-ver=5.0.0'),
+      line('cmd=get user=app resp=3 lib-name=sojourn lib-ver='),
+      line('cmd=get user=app resp=3'),
+      '',
+    ].join('\n')
+    const answering = { ask: async () => list } as unknown as FleetServer
+    expect([...(await librariesOf(answering))]).toEqual([
+      ['0.1.0', 1],
+      ['0.2.0', 2],
+    ])
   })
 })
 

@@ -1,5 +1,13 @@
-import type { ServerFacts } from '../facts.ts'
-import { DATA, perServer, type Rule, type Saying, unknown } from '../finding.ts'
+import type { Facts, ServerFacts } from '../facts.ts'
+import {
+  DATA,
+  type Finding,
+  PRIMARY,
+  perServer,
+  type Rule,
+  type Saying,
+  unknown,
+} from '../finding.ts'
 
 /**
  * The oldest release of each line without a known hole, as of 2026-07: the security releases of that month.
@@ -77,7 +85,43 @@ export const versionRules: readonly Rule[] = [
       ]
     },
   },
+  {
+    id: 'lib.drift',
+    group: 'Versions',
+    well: 'all nodes run the same version of Sojourn, as far as the server tells (Redis 7.2)',
+    check: (facts) => [...perServer(PRIMARY, untoldLibraries)(facts), ...driftOf(facts)],
+  },
 ]
+
+function untoldLibraries({ libraries }: ServerFacts): Saying | undefined {
+  return libraries === undefined ? unknown('who is connected') : undefined
+}
+
+function driftOf({ servers }: Facts): Finding[] {
+  const versions = new Map<string, number>()
+  const names: string[] = []
+  for (const { name, role, libraries } of servers) {
+    if (role !== 'primary' || libraries === undefined || libraries.size === 0) continue
+    names.push(name)
+    for (const [version, count] of libraries) {
+      versions.set(version, (versions.get(version) ?? 0) + count)
+    }
+  }
+  if (versions.size < 2) return []
+  const told = [...versions].sort(([one], [other]) => compare(other, one))
+  return [
+    {
+      severity: 'warn',
+      seen: `${told.map(([version, count]) => `${count} connections of ${version}`).join(', ')}`,
+      servers: names,
+      why: 'what a newer version writes an older one may not read, or may not know to keep',
+      fix: [
+        'finish the roll-out; where it is meant to take long, the changelog says what old nodes do not know',
+        'CLIENT LIST shows which nodes those are (lib-ver)',
+      ],
+    },
+  ]
+}
 
 function holeOf(server: ServerFacts): Saying | undefined {
   const known = versionOf(server)
