@@ -1,4 +1,7 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { brotliCompressSync } from 'node:zlib'
 import { defineConfig, type Plugin, type UserConfig } from 'vite'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
@@ -17,12 +20,27 @@ const linesOnly: Plugin = {
   },
 }
 
+/** Beside each file, for browsers behind a slow line: all of them take this one. */
+const compressed: Plugin = {
+  name: 'compressed',
+  writeBundle({ dir }) {
+    const folder = join(dir as string, 'assets')
+    for (const name of readdirSync(folder)) {
+      if (!/\.(?:js|css)$/.test(name)) continue
+      writeFileSync(
+        join(folder, `${name}.br`),
+        brotliCompressSync(readFileSync(join(folder, name))),
+      )
+    }
+  },
+}
+
 const config: UserConfig = defineConfig({
   root: here('.'),
   // It is mounted under any path, so nothing of it names one.
   base: './',
   publicDir: false,
-  plugins: [linesOnly],
+  plugins: [linesOnly, compressed],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     outDir: here('../dist/console'),

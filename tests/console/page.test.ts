@@ -62,7 +62,7 @@ describe.skipIf(isSkipped)('the console in a browser', () => {
     expect(html).not.toMatch(/(?:src|href)="(?!\.\/)/)
     expect(html).not.toMatch(/<script(?![^>]*\bsrc=)|<style|\sstyle=/)
     const assets = readdirSync(join(built.root, 'assets'))
-    expect(assets.every((name) => /-[\w-]{8}\.\w+$/.test(name))).toBe(true)
+    expect(assets.every((name) => /-[\w-]{8}\.\w+(?:\.br)?$/.test(name))).toBe(true)
     const bytes = assets
       .filter((name) => /\.(?:js|css)$/.test(name))
       .map((name) => gzipSync(readFileSync(join(built.root, 'assets', name)), { level: 9 }).length)
