@@ -12,7 +12,9 @@ import { migrateCommand } from './migrate.ts'
 import { planCommand } from './plan.ts'
 import { redisConfCommand } from './redis-conf.ts'
 import { revokeCommand } from './revoke.ts'
+import { statsCommand } from './stats.ts'
 import { tailCommand } from './tail.ts'
+import { topCommand } from './top/top.ts'
 
 const program = new Command('sojourn')
   .description('For those who run sessions on Redis and Valkey.')
@@ -21,7 +23,7 @@ const program = new Command('sojourn')
   .configureHelp({ showGlobalOptions: true })
 
 const commands = [
-  ...[lsCommand, inspectCommand, revokeCommand, tailCommand],
+  ...[lsCommand, inspectCommand, revokeCommand, tailCommand, statsCommand, topCommand],
   ...[
     doctorCommand,
     aclCommand,
