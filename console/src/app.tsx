@@ -1,15 +1,15 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
-import { Help } from './help.tsx'
 import { Header, Navigation, StaleBanner } from './frame.tsx'
-import { Empty, Failed, Loading } from './parts/states.tsx'
+import { Help } from './help.tsx'
+import { Failed, Loading } from './parts/states.tsx'
 import { RevokeDialog } from './revoke/revoke-dialog.tsx'
 import { revoking } from './revoke/state.ts'
 import { about, signedOut } from './state/api.ts'
-import { aboutProblem, askAbout } from './state/start.ts'
 import { helpIsOpen } from './state/keys.ts'
 import { isStale } from './state/live.ts'
 import { route, type ViewId, views } from './state/route.ts'
+import { aboutProblem, askAbout } from './state/start.ts'
 import { Audit } from './views/audit.tsx'
 import { Doctor } from './views/doctor.tsx'
 import { Events } from './views/events.tsx'
@@ -42,7 +42,10 @@ export function App(): JSX.Element {
     former.current = view
     // Whoever has gone elsewhere begins at its top; a search that takes the focus itself comes after.
     main.current?.scrollTo(0, 0)
-    if (document.activeElement === document.body || !main.current?.contains(document.activeElement)) {
+    if (
+      document.activeElement === document.body ||
+      !main.current?.contains(document.activeElement)
+    ) {
       main.current?.focus({ preventScroll: true })
     }
   }, [view, about.value])
@@ -50,23 +53,27 @@ export function App(): JSX.Element {
   if (signedOut.value) return <SignedOut message={signedOut.value.message} />
   if (about.value === undefined) {
     return (
-      <div class="whole">
+      <main class="whole">
         {aboutProblem.value ? (
           <Failed problem={aboutProblem.value} again={() => void askAbout()} />
         ) : (
           <Loading what="Opening the console" />
         )}
-      </div>
+      </main>
     )
   }
   const Page = pages[view]
   const dimmed = isStale() && liveViews.includes(view)
   return (
     <div class="shell">
-      <a class="skip" href="#main" onClick={(event) => {
-        event.preventDefault()
-        main.current?.focus()
-      }}>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault()
+          main.current?.focus()
+        }}
+      >
         To the content
       </a>
       <Header />
@@ -77,7 +84,7 @@ export function App(): JSX.Element {
           <Page key={view} />
         </div>
       </main>
-      {revoking.value && <RevokeDialog what={revoking.value} />}
+      {revoking.value && <RevokeDialog key={revoking.value.number} what={revoking.value} />}
       {helpIsOpen.value && <Help />}
     </div>
   )
@@ -85,14 +92,15 @@ export function App(): JSX.Element {
 
 function SignedOut({ message }: { message: string }): JSX.Element {
   return (
-    <div class="whole">
-      <Empty title="You are signed out">
+    <main class="whole">
+      <div class="state" role="alert">
+        <h1 class="state-title">You are signed out</h1>
         <p>{message}</p>
-        <p class="quiet">
-          A link opens once. For a new one start <code>npx sojourn console</code> again, or sign in to
-          the application that has this page.
+        <p>
+          A link opens once. For a new one start <code>npx sojourn console</code> again, or sign in
+          to the application that has this page.
         </p>
-      </Empty>
-    </div>
+      </div>
+    </main>
   )
 }

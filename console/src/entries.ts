@@ -33,7 +33,12 @@ const names: Readonly<Record<string, string>> = {
 export function tell(entry: HistoryEntry): Told {
   const mark = marks[entry.event] ?? 'info'
   if (entry.unreadable) {
-    return { mark: 'unknown', principal: undefined, id: undefined, rest: 'sealed with other secrets' }
+    return {
+      mark: 'unknown',
+      principal: undefined,
+      id: undefined,
+      rest: 'sealed with other secrets',
+    }
   }
   // Events are told of here that this page does not know yet.
   const { id, principal, ...others } = entry.details as Record<string, unknown>
@@ -44,7 +49,8 @@ export function tell(entry: HistoryEntry): Told {
   return { mark, principal: asText(principal), id: asText(id), rest }
 }
 
-const asText = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+const asText = (value: unknown): string | undefined =>
+  typeof value === 'string' ? value : undefined
 
 const textOf = (value: unknown): string =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'

@@ -71,7 +71,9 @@ export function span(ms: number | undefined): string {
   const value = Math.floor(ms / size)
   const next = SPANS[first + 1]
   const rest = next === undefined || value >= 10 ? 0 : Math.floor((ms % size) / next[1])
-  return rest === 0 || next === undefined ? `${value} ${unit}` : `${value} ${unit} ${rest} ${next[0]}`
+  return rest === 0 || next === undefined
+    ? `${value} ${unit}`
+    : `${value} ${unit} ${rest} ${next[0]}`
 }
 
 /** One unit tells enough from three of it on. */

@@ -12,10 +12,15 @@ export function Header(): JSX.Element {
   const { environment, prefix = '', access, operator } = about.value ?? {}
   return (
     <header class="top">
-      <a class="brand" href={addressOf('overview')}>
+      <a class="brand" href={addressOf('overview')} aria-label="Sojourn, overview">
         <svg width="18" height="18" viewBox="0 0 16 16" aria-hidden="true">
           <rect width="16" height="16" rx="3.5" fill="var(--accent)" />
-          <path d="M4 5h8M4 8h5M4 11h8" stroke="var(--on-accent)" stroke-width="1.6" stroke-linecap="round" />
+          <path
+            d="M4 5h8M4 8h5M4 11h8"
+            stroke="var(--on-accent)"
+            stroke-width="1.6"
+            stroke-linecap="round"
+          />
           <circle cx="11.6" cy="8" r="1.3" fill="var(--on-accent)" />
         </svg>
         <span>Sojourn</span>
@@ -26,7 +31,8 @@ export function Header(): JSX.Element {
       </span>
       <span class="spacer" />
       <span class="who-we-are wide">
-        {operator} <span class="quiet">{access === 'write' ? 'may end sessions' : 'reads only'}</span>
+        {operator}{' '}
+        <span class="quiet">{access === 'write' ? 'may end sessions' : 'reads only'}</span>
       </span>
       <Live />
       <button
@@ -38,7 +44,11 @@ export function Header(): JSX.Element {
         onClick={togglePause}
       >
         <svg width="14" height="14" viewBox="0 0 12 12" aria-hidden="true" fill="currentColor">
-          {paused.value ? <path d="M2.5 1v10l8-5Z" /> : <path d="M2.5 1h2.3v10H2.5zM7.2 1h2.3v10H7.2z" />}
+          {paused.value ? (
+            <path d="M2.5 1v10l8-5Z" />
+          ) : (
+            <path d="M2.5 1h2.3v10H2.5zM7.2 1h2.3v10H7.2z" />
+          )}
         </svg>
       </button>
       <button
@@ -80,10 +90,12 @@ function Live(): JSX.Element {
   const word = { paused: 'Paused', live: 'Live', stale: 'Stale', connecting: 'Connecting' }[state]
   const old = age.value < 1_500 ? 'now' : span(age.value)
   return (
-    <span class={`live ${state}`}>
+    <span class={`live is-${state}`}>
       <svg width="10" height="10" viewBox="0 0 10 10" aria-hidden="true">
         {state === 'live' && <circle cx="5" cy="5" r="4" fill="currentColor" />}
-        {state === 'connecting' && <circle cx="5" cy="5" r="3.5" fill="none" stroke="currentColor" />}
+        {state === 'connecting' && (
+          <circle cx="5" cy="5" r="3.5" fill="none" stroke="currentColor" />
+        )}
         {state === 'stale' && <path d="M5 .8 9.6 9H.4Z" fill="currentColor" />}
         {state === 'paused' && <path d="M1.5 1h2.4v8H1.5zM6 1h2.4v8H6z" fill="currentColor" />}
       </svg>
@@ -109,7 +121,8 @@ export function Navigation(): JSX.Element {
             <a
               ref={id === current ? here : null}
               href={addressOf(id)}
-              aria-current={id === current ? 'page' : undefined}>
+              aria-current={id === current ? 'page' : undefined}
+            >
               <span>{name}</span>
               <kbd aria-hidden="true">g {key}</kbd>
             </a>
@@ -137,8 +150,10 @@ export function StaleBanner(): JSX.Element | null {
         <b role="alert">
           {isConsole ? 'The console does not answer.' : 'The store does not answer.'}
         </b>{' '}
-        {snapshot.value ? `What is shown is ${span(age.value)} old.` : 'There is nothing to show yet.'}{' '}
-        {told && !isConsole && <span class="quiet">{told.message} </span>}
+        {snapshot.value
+          ? `What is shown is ${span(age.value)} old.`
+          : 'There is nothing to show yet.'}{' '}
+        {told && !isConsole && <span class="quiet">{told.message.replace(/\.?$/, '.')} </span>}
         <span class="quiet">It is tried again by itself.</span>
       </p>
     </div>

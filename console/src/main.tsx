@@ -3,7 +3,6 @@ import { App } from './app.tsx'
 import { listenToKeys } from './state/keys.ts'
 import { watch } from './state/live.ts'
 import { askAbout } from './state/start.ts'
-import './style/index.css'
 
 void askAbout()
 watch()

@@ -1,7 +1,7 @@
 import type { DoctorAnswer, Snapshot } from '../../src/operations/console/api.ts'
 import type { Severity } from '../../src/operations/doctor/finding.ts'
-import { bytes, count, list, percent, plural, rate } from './format.ts'
 import { topFindings } from './doctor.ts'
+import { bytes, count, list, percent, plural, rate } from './format.ts'
 import type { ViewId } from './state/route.ts'
 
 export type Level = 'ok' | Severity

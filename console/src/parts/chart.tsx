@@ -1,7 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
-import 'uplot/dist/uPlot.min.css'
 import { isDark } from '../state/theme.ts'
 
 export interface Line {
@@ -31,7 +30,15 @@ const HEIGHT = 112
 const powers = Array.from({ length: 50 }, (_, exponent) => 2 ** exponent)
 
 /** What was seen in 15 minutes. Its cursor stands at the same moment in all charts of the page. */
-export function Chart({ label, times, lines, format, fromZero = true, upTo = 0, binary = false }: Props): JSX.Element {
+export function Chart({
+  label,
+  times,
+  lines,
+  format,
+  fromZero = true,
+  upTo = 0,
+  binary = false,
+}: Props): JSX.Element {
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | undefined>(undefined)
   const data = (): uPlot.AlignedData => [
@@ -113,7 +120,8 @@ function optionsOf(
       },
       {
         ...axis,
-        size: (_plot, values) => 14 + 6.4 * Math.max(2, ...(values ?? []).map((text) => text.length)),
+        size: (_plot, values) =>
+          14 + 6.4 * Math.max(2, ...(values ?? []).map((text) => text.length)),
         gap: 6,
         space: 26,
         ...(binary ? { incrs: powers } : {}),

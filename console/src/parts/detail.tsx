@@ -5,7 +5,13 @@ export function Details({ children }: { children: ComponentChildren }): JSX.Elem
   return <dl class="details">{children}</dl>
 }
 
-export function Detail({ name, children }: { name: string; children: ComponentChildren }): JSX.Element {
+export function Detail({
+  name,
+  children,
+}: {
+  name: string
+  children: ComponentChildren
+}): JSX.Element {
   return (
     <div>
       <dt>{name}</dt>

@@ -37,7 +37,12 @@ export function HistogramBars({ title, note, histogram, format }: Props): JSX.El
         <span class="label">{title}</span>
         <span class="quiet">{total === 0 ? 'nothing yet' : note}</span>
       </figcaption>
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={summary}>
+      <svg
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={summary}
+      >
         {counts.map((value, index) => {
           const height = value === 0 ? 0 : Math.max(1.5, (value / most) * (HEIGHT - 2))
           return (

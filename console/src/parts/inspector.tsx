@@ -45,7 +45,8 @@ export function Inspector({ id, onClose }: { id: string; onClose: () => void }):
       aria-label="Session"
       onKeyDown={(event) => {
         if (event.key === 'Escape') onClose()
-        else if (event.key === 'r' && mayRevoke() && event.target === panel.current) revokeSession(id)
+        else if (event.key === 'r' && mayRevoke() && event.target === panel.current)
+          revokeSession(id)
         else return
         event.preventDefault()
         event.stopPropagation()
@@ -64,16 +65,23 @@ export function Inspector({ id, onClose }: { id: string; onClose: () => void }):
           <p>
             <Id id={id} />
           </p>
-          <Badge mark="revoked" word={gone.value.has(id) ? 'Ended from here' : 'Not there any more'} />
+          <Badge
+            mark="revoked"
+            word={gone.value.has(id) ? 'Ended from here' : 'Not there any more'}
+          />
         </Empty>
       ) : problem ? (
         <Failed problem={problem} again={again} />
       ) : answer === undefined ? (
         <Loading what="Opening" />
       ) : (
-        <Session session={answer} hasValues={withValues.value} onValues={() => {
-          withValues.value = true
-        }} />
+        <Session
+          session={answer}
+          hasValues={withValues.value}
+          onValues={() => {
+            withValues.value = true
+          }}
+        />
       )}
     </aside>
   )
@@ -104,7 +112,9 @@ function Session({
         <Detail name="Session">
           <Id id={session.id} />
         </Detail>
-        {signedIn && <Detail name="Device">{[device, kind].filter(Boolean).join(' · ') || '–'}</Detail>}
+        {signedIn && (
+          <Detail name="Device">{[device, kind].filter(Boolean).join(' · ') || '–'}</Detail>
+        )}
         {signedIn && <Detail name="Address">{address ?? '–'}</Detail>}
         {level !== undefined && <Detail name="Level">{level}</Detail>}
         <Detail name="Active">
@@ -131,9 +141,7 @@ function Session({
           </span>
         </Detail>
       </Details>
-      <h3>
-        Attributes {closed === undefined && <span class="quiet">{attributes.length}</span>}
-      </h3>
+      <h3>Attributes {closed === undefined && <span class="quiet">{attributes.length}</span>}</h3>
       {closed !== undefined ? (
         <p class="quiet">{closedWords[closed] ?? `It does not open: ${closed}.`}</p>
       ) : attributes.length === 0 ? (
@@ -161,12 +169,16 @@ function Attributes({ attributes }: { attributes: readonly AttributeAnswer[] }):
   const total = attributes.reduce((all, { bytes }) => all + bytes, 0)
   return (
     <table class="plain-table">
-      <caption class="unseen">{plural(attributes.length, 'attribute')}, {bytes(total)}</caption>
+      <caption class="unseen">
+        {plural(attributes.length, 'attribute')}, {bytes(total)}
+      </caption>
       <thead>
         <tr>
           <th scope="col">Name</th>
           <th scope="col">Type</th>
-          <th scope="col" class="number">Size</th>
+          <th scope="col" class="number">
+            Size
+          </th>
         </tr>
       </thead>
       <tbody>

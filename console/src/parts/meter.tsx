@@ -2,7 +2,13 @@ import type { JSX } from 'preact'
 import { bytes, percent } from '../format.ts'
 
 /** How full: the bar changes its colour at 75 and 90 %, the number beside it says so too. */
-export function MemoryMeter({ used, limit }: { used: number | undefined; limit: number | undefined }): JSX.Element {
+export function MemoryMeter({
+  used,
+  limit,
+}: {
+  used: number | undefined
+  limit: number | undefined
+}): JSX.Element {
   if (used === undefined) return <span class="quiet">not told</span>
   if (!limit) {
     return (

@@ -20,7 +20,9 @@ export function Operations({ look }: { look: Snapshot }): JSX.Element {
     <section>
       <h2>
         {reported ? 'Operations' : 'Commands'}{' '}
-        <span class="quiet">{reported ? 'as applications measure them' : 'as the servers measure them'}</span>
+        <span class="quiet">
+          {reported ? 'as applications measure them' : 'as the servers measure them'}
+        </span>
       </h2>
       {shown.length === 0 ? (
         <p class="quiet">Nothing is asked now.</p>
@@ -29,13 +31,21 @@ export function Operations({ look }: { look: Snapshot }): JSX.Element {
           <thead>
             <tr>
               <th scope="col">{reported ? 'Operation' : 'Command'}</th>
-              <th scope="col" class="number">/s</th>
-              <th scope="col" class="number">p50</th>
-              <th scope="col" class="number">p99</th>
+              <th scope="col" class="number">
+                /s
+              </th>
+              <th scope="col" class="number">
+                p50
+              </th>
+              <th scope="col" class="number">
+                p99
+              </th>
               <th scope="col" class="wide range-head">
                 p50 to p99
               </th>
-              <th scope="col" class="number">Failed</th>
+              <th scope="col" class="number">
+                Failed
+              </th>
             </tr>
           </thead>
           <tbody>
@@ -71,7 +81,15 @@ function scaleOf(rows: readonly Row[]): Scale {
   return { low, high: Math.max(low + 1, Math.log(Math.max(0.01, ...all) * 1.2)) }
 }
 
-function Range({ from, to, scale }: { from: number | undefined; to: number | undefined; scale: Scale }): JSX.Element {
+function Range({
+  from,
+  to,
+  scale,
+}: {
+  from: number | undefined
+  to: number | undefined
+  scale: Scale
+}): JSX.Element {
   if (from === undefined || to === undefined) return <span class="quiet">–</span>
   const at = (value: number): number =>
     ((Math.log(Math.max(0.01, value)) - scale.low) / (scale.high - scale.low)) * 100

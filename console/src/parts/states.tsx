@@ -3,7 +3,13 @@ import type { Problem } from '../state/api.ts'
 import { Shape } from './badge.tsx'
 
 /** Instead of what there would be: a view is never blank. */
-export function Empty({ title, children }: { title: string; children?: ComponentChildren }): JSX.Element {
+export function Empty({
+  title,
+  children,
+}: {
+  title: string
+  children?: ComponentChildren
+}): JSX.Element {
   return (
     <div class="state">
       <p class="state-title">{title}</p>
@@ -27,7 +33,11 @@ export function Failed({ problem, again }: { problem: Problem; again?: () => voi
     <div class="state" role="alert">
       <p class="state-title">
         <Shape mark={isDenied ? 'unknown' : 'error'} size={14} />
-        {isDenied ? 'You may not see this' : problem.status === 503 ? 'The store does not answer' : 'That did not work'}
+        {isDenied
+          ? 'You may not see this'
+          : problem.status === 503
+            ? 'The store does not answer'
+            : 'That did not work'}
       </p>
       <p>{problem.message}</p>
       <p class="quiet">

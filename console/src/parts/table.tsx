@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 
 export interface Column<Row> {
   readonly id: string
@@ -77,9 +77,12 @@ export function Table<Row>(props: Props<Row>): JSX.Element {
     }
   }, [virtual])
 
-  useEffect(() => {
+  // Before the next key is pressed.
+  useLayoutEffect(() => {
     if (wanted.current === undefined) return
-    const row = box.current?.querySelector<HTMLElement>(`[data-row="${CSS.escape(wanted.current)}"]`)
+    const row = box.current?.querySelector<HTMLElement>(
+      `[data-row="${CSS.escape(wanted.current)}"]`,
+    )
     if (!row) return
     wanted.current = undefined
     row.focus({ preventScroll: true })
@@ -124,8 +127,8 @@ export function Table<Row>(props: Props<Row>): JSX.Element {
       class={virtual ? 'table-box virtual' : 'table-box'}
       ref={box}
       tabIndex={virtual || rows.length === 0 ? 0 : undefined}
-      role="region"
-      aria-label={label}
+      role={virtual ? 'region' : undefined}
+      aria-label={virtual ? label : undefined}
     >
       <table aria-rowcount={virtual ? rows.length + 1 : undefined} aria-label={label}>
         <thead>
@@ -153,7 +156,8 @@ export function Table<Row>(props: Props<Row>): JSX.Element {
                   active.value = key
                 }}
                 onClick={(event) => {
-                  if (event.target instanceof Element && event.target.closest('button, a, input')) return
+                  if (event.target instanceof Element && event.target.closest('button, a, input'))
+                    return
                   if (getSelection()?.toString()) return
                   onOpen?.(row)
                 }}
@@ -188,7 +192,7 @@ function Head<Row>({
   if (column.by === undefined || onSort === undefined) {
     return (
       <th scope="col" class={classOf(column)}>
-        {column.title}
+        {column.title === '' ? <span class="unseen">{column.id}</span> : column.title}
       </th>
     )
   }
@@ -221,7 +225,9 @@ function Filler({ rows, columns }: { rows: number; columns: number }): JSX.Eleme
 }
 
 const classOf = <Row,>({ numeric, wide, grow, growNarrow }: Column<Row>): string =>
-  [numeric && 'number', wide && 'wide', grow && 'grow', growNarrow && 'grow-narrow'].filter(Boolean).join(' ')
+  [numeric && 'number', wide && 'wide', grow && 'grow', growNarrow && 'grow-narrow']
+    .filter(Boolean)
+    .join(' ')
 
 function sorted<Row>(
   rows: readonly Row[],

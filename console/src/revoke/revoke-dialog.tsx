@@ -1,11 +1,11 @@
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import type { RevokeAnswer, RevokeRequest } from '../../../src/operations/console/api.ts'
+import { count, latency, plural } from '../format.ts'
 import { Shape } from '../parts/badge.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { Loading } from '../parts/states.tsx'
-import { count, latency, plural } from '../format.ts'
 import { asProblem, call, type Problem } from '../state/api.ts'
 import { gone, type Revocation, revocations, revoking } from './state.ts'
 
@@ -26,7 +26,7 @@ export function RevokeDialog({ what }: { what: Revocation }): JSX.Element {
 
   const countThem = async (changed: boolean): Promise<void> => {
     try {
-      const { found } = await ask({ dry: true, reason: 'counting' })
+      const { found } = await ask({ dry: true })
       typed.value = ''
       step.value = { name: 'asking', found, changed }
     } catch (error) {
@@ -56,7 +56,7 @@ export function RevokeDialog({ what }: { what: Revocation }): JSX.Element {
     <Dialog
       title={what.title}
       onClose={() => {
-        revoking.value = undefined
+        if (revoking.peek() === what) revoking.value = undefined
       }}
     >
       <Body
@@ -123,7 +123,7 @@ function Form(
 ): JSX.Element {
   const { found, changed, busy, reason, typed, onReason, onTyped, onEnd } = props
   const field = useRef<HTMLInputElement>(null)
-  useEffect(() => field.current?.focus(), [changed])
+  useLayoutEffect(() => field.current?.focus(), [changed])
   const needsCount = found > 1
   const isReady = reason.trim() !== '' && (!needsCount || typed.trim() === String(found)) && !busy
   return (
@@ -181,14 +181,16 @@ function Form(
 function Result({ answer }: { answer: RevokeAnswer }): JSX.Element {
   const { found, revoked, verified, took } = answer
   const button = useRef<HTMLButtonElement>(null)
-  useEffect(() => button.current?.focus(), [])
+  useLayoutEffect(() => button.current?.focus(), [])
   return (
     <div role="status">
       <p class="result">
         <Shape mark={verified ? 'ok' : 'warn'} size={18} />
         <span>
           {plural(revoked, 'session')} ended
-          {revoked < found && <span class="quiet"> of {count(found)}; the others were gone before</span>}
+          {revoked < found && (
+            <span class="quiet"> of {count(found)}; the others were gone before</span>
+          )}
         </span>
       </p>
       <p class={verified ? 'quiet' : 'notice warn'}>

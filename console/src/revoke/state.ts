@@ -6,6 +6,8 @@ export interface Revocation {
   readonly target: RevokeRequest['target']
   /** What ends, as a heading: “All sessions of ada”. */
   readonly title: string
+  /** Of those of this page. */
+  readonly number: number
 }
 
 /** What the person is about to end. */
@@ -17,6 +19,11 @@ export const gone: Signal<ReadonlySet<string>> = signal(new Set())
 
 export const mayRevoke = (): boolean => about.value?.access === 'write'
 
-export const revokeSession = (id: string): void => {
-  revoking.value = { target: { ids: [id] }, title: 'End this session' }
+let asked = 0
+
+/** Asks about it; nothing ends before it is confirmed. */
+export function revoke(target: RevokeRequest['target'], title: string): void {
+  revoking.value = { target, title, number: ++asked }
 }
+
+export const revokeSession = (id: string): void => revoke({ ids: [id] }, 'End this session')

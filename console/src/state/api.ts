@@ -38,7 +38,7 @@ export async function call<Answer>(path: string, { body, signal }: Call = {}): P
   if (body !== undefined) {
     init.method = 'POST'
     init.headers = {
-      ...init.headers,
+      accept: 'application/json',
       'content-type': 'application/json',
       'x-sojourn-console': about.value?.csrf ?? '',
     }
@@ -65,7 +65,10 @@ async function problemOf(response: Response): Promise<ApiProblem> {
   } catch {
     // Not from the console: a proxy, perhaps.
   }
-  return { code: `HTTP_${response.status}`, message: `The server answered with ${response.status}.` }
+  return {
+    code: `HTTP_${response.status}`,
+    message: `The server answered with ${response.status}.`,
+  }
 }
 
 export function queryOf(params: Readonly<Record<string, string | undefined>>): string {

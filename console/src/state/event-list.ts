@@ -6,7 +6,8 @@ import { now } from './clock.ts'
 export const MOST_EVENTS = 1_000
 /** While paused: more are counted, and not kept. */
 const MOST_WAITING = 1_000
-const PAGES = 10
+/** Of 500 each: what is older than the list is long is not asked for. */
+const PAGES = 20
 
 export interface EventsState {
   /** Newest first. */
@@ -15,6 +16,8 @@ export interface EventsState {
   readonly waiting: number
   /** Were never sent, or had to make room before they were seen. */
   readonly dropped: number
+  /** Whether still more came, which nobody has counted. */
+  readonly skipped: boolean
   readonly isLoading: boolean
   readonly problem: Problem | undefined
 }
@@ -25,14 +28,16 @@ export class EventList {
     entries: [],
     waiting: 0,
     dropped: 0,
+    skipped: false,
     isLoading: true,
     problem: undefined,
   })
   #isPaused = false
   #waiting: HistoryEntry[] = []
 
-  take({ entries, dropped }: LiveEvents): void {
-    const before = this.state.peek()
+  take({ entries, dropped, skipped }: LiveEvents): void {
+    const former = this.state.peek()
+    const before = { ...former, skipped: former.skipped || skipped }
     if (this.#isPaused) {
       const all = [...this.#waiting, ...entries]
       this.#waiting = all.slice(-MOST_WAITING)
@@ -72,8 +77,7 @@ export class EventList {
         if (abort.aborted) return
         const { entries } = this.state.peek()
         this.#set({ entries: merged(entries, answer.entries) })
-        if (answer.position === undefined || answer.position === after || answer.entries.length === 0)
-          break
+        if (!answer.more || answer.position === undefined) break
         after = answer.position
       }
       this.#set({ isLoading: false })
@@ -84,7 +88,7 @@ export class EventList {
 
   clear(): void {
     this.#waiting = []
-    this.#set({ entries: [], waiting: 0, dropped: 0 })
+    this.#set({ entries: [], waiting: 0, dropped: 0, skipped: false })
   }
 
   #set(changes: Partial<EventsState>): void {
@@ -95,7 +99,7 @@ export class EventList {
 /** Newest first, each once. */
 function merged(entries: readonly HistoryEntry[], added: readonly HistoryEntry[]): HistoryEntry[] {
   if (added.length === 0) return [...entries]
-  const newest = [...added].reverse()
+  const newest = added.toReversed()
   const first = entries[0]
   const oldestAdded = newest.at(-1)
   // Live ones follow what is there: the usual case, without looking at each.

@@ -25,7 +25,7 @@ export const connection: Signal<Connection> = signal('connecting')
 /** Why it is stale, as told; undefined: nobody has told. */
 export const trouble: Signal<ApiProblem | undefined> = signal(undefined)
 export const paused: Signal<boolean> = signal(false)
-/** Milliseconds since the newest look came in. */
+/** Milliseconds since what is shown came in. */
 export const age: Signal<number> = signal(0)
 
 const listeners = new Set<(events: LiveEvents) => void>()
@@ -45,6 +45,7 @@ let source: EventSource | undefined
 let retry: ReturnType<typeof setTimeout> | undefined
 let failures = 0
 let arrived = performance.now()
+let shown = arrived
 /** What has come in while paused. */
 let waiting: Snapshot | undefined
 let fresh: HistoryPoint[] = []
@@ -107,6 +108,7 @@ function seen(look: Snapshot): void {
 
 function show(look: Snapshot): void {
   waiting = undefined
+  shown = arrived
   snapshot.value = look
   points.value = [...points.value, ...fresh].slice(-POINTS)
   fresh = []
@@ -130,7 +132,7 @@ async function start(): Promise<void> {
 function tick(): void {
   if (document.hidden) return
   const passed = performance.now() - arrived
-  age.value = Math.round(passed / 500) * 500
+  age.value = Math.round((performance.now() - shown) / 500) * 500
   tickClock()
   if (connection.value === 'live' && passed > LOOKS_LATE) connection.value = 'stale'
   if (connection.value === 'connecting' && passed > 2 * LOOKS_LATE) connection.value = 'stale'

@@ -76,7 +76,9 @@ export class Pass {
   /** A pass may come upon a session twice. */
   #take({ sessions, cursor, looked, total }: SessionsAnswer): void {
     const before = this.state.peek()
-    const added = sessions.filter(({ id }) => !this.#seen.has(id)).slice(0, MOST - before.sessions.length)
+    const added = sessions
+      .filter(({ id }) => !this.#seen.has(id))
+      .slice(0, MOST - before.sessions.length)
     for (const { id } of added) this.#seen.add(id)
     const all = [...before.sessions, ...added]
     this.#cursor = cursor

@@ -3,14 +3,9 @@ import type { HistoryPoint, Snapshot } from '../../../src/operations/console/api
 const sum = (rates: Readonly<Record<string, number>> | undefined): number | undefined =>
   rates === undefined ? undefined : Object.values(rates).reduce((total, rate) => total + rate, 0)
 
-const READS = ['load', 'open', 'read']
-
-/** The slowest of the reads that applications tell of. */
-export function loadP99({ application }: Snapshot): number | undefined {
-  const reads = application?.operations.filter(({ name }) => READS.includes(name)) ?? []
-  const times = reads.flatMap(({ p99 }) => (p99 === undefined ? [] : [p99]))
-  return times.length === 0 ? undefined : Math.max(...times)
-}
+/** Of what each request begins with. */
+export const loadP99 = ({ application }: Snapshot): number | undefined =>
+  application?.operations.find(({ name }) => name === 'load')?.p99
 
 export function hitRate({ application }: Snapshot): number | undefined {
   const cache = application?.cache

@@ -28,7 +28,8 @@ const current: Signal<Route> = signal(read())
 export const route: ReadonlySignal<Route> = current
 
 addEventListener('hashchange', () => {
-  current.value = read()
+  const next = read()
+  if (JSON.stringify(next) !== JSON.stringify(current.value)) current.value = next
 })
 
 export function addressOf(view: ViewId, params: Record<string, string | undefined> = {}): string {
@@ -40,6 +41,8 @@ export function addressOf(view: ViewId, params: Record<string, string | undefine
 
 export function go(view: ViewId, params: Record<string, string | undefined> = {}): void {
   location.hash = addressOf(view, params)
+  // The event comes later, and a key may come before it.
+  current.value = read()
 }
 
 /** Changes what the address says of this view. `push`: the browser's back button undoes it. */
@@ -48,10 +51,8 @@ export function setParams(changes: Record<string, string | undefined>, push = fa
   const address = addressOf(view, { ...params, ...changes })
   if (address === location.hash) return
   if (push) location.hash = address
-  else {
-    history.replaceState(null, '', address)
-    current.value = read()
-  }
+  else history.replaceState(null, '', address)
+  current.value = read()
 }
 
 export const param = (name: string): string => current.value.params[name] ?? ''

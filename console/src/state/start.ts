@@ -15,6 +15,7 @@ export async function askAbout(): Promise<void> {
   } catch (error) {
     const problem = asProblem(error)
     aboutProblem.value = problem
-    if (problem.status === 0 || problem.status >= 500) retry = setTimeout(() => void askAbout(), 2_000)
+    if (problem.status === 0 || problem.status >= 500)
+      retry = setTimeout(() => void askAbout(), 2_000)
   }
 }

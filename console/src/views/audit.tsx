@@ -4,7 +4,7 @@ import { useEffect } from 'preact/hooks'
 import type { EventsAnswer, HistoryEntry } from '../../../src/operations/console/api.ts'
 import { searchText } from '../entries.ts'
 import { plural } from '../format.ts'
-import { Badge } from '../parts/badge.tsx'
+import { Badge, type Mark } from '../parts/badge.tsx'
 import { Id } from '../parts/detail.tsx'
 import { Empty, Failed, Loading } from '../parts/states.tsx'
 import { type Column, Table } from '../parts/table.tsx'
@@ -24,13 +24,22 @@ const PAGES = 20
 
 /** What is known of an act of an operator, whatever it was. */
 function actOf(entry: HistoryEntry): Record<string, string> {
-  const details = entry.unreadable ? {} : (entry.details as unknown as Record<string, unknown>)
+  const details: object = entry.unreadable ? {} : entry.details
   return Object.fromEntries(
-    Object.entries(details).flatMap(([name, value]) =>
-      value === undefined || value === null || typeof value === 'object' ? [] : [[name, String(value)]],
+    Object.entries(details).flatMap(([name, value]: [string, unknown]) =>
+      typeof value === 'string' || typeof value === 'number' ? [[name, `${value}`]] : [],
     ),
   )
 }
+
+/** Each ending is told twice: before it is done, so that none is without an entry, and when it is. */
+const badges: Readonly<Record<string, { readonly mark: Mark; readonly word: string }>> = {
+  revoke: { mark: 'info', word: 'is to end' },
+  revoked: { mark: 'revoked', word: 'ended' },
+  values: { mark: 'info', word: 'looked into' },
+}
+const badgeOf = (action: string): { mark: Mark; word: string } =>
+  badges[action] ?? { mark: 'info', word: action }
 
 const columns: readonly Column<HistoryEntry>[] = [
   { id: 'time', title: 'Time', by: ({ at }) => at, cell: ({ at }) => <At at={at} whole /> },
@@ -46,7 +55,7 @@ const columns: readonly Column<HistoryEntry>[] = [
       entry.unreadable ? (
         <Badge mark="unknown" word="sealed with other secrets" />
       ) : (
-        <Badge mark={actOf(entry)['action']?.includes('revoke') ? 'revoked' : 'info'} word={actOf(entry)['action'] ?? entry.event} />
+        <Badge {...badgeOf(actOf(entry)['action'] ?? entry.event)} />
       ),
   },
   {
@@ -54,19 +63,25 @@ const columns: readonly Column<HistoryEntry>[] = [
     title: 'Of',
     growNarrow: true,
     cell: (entry) => {
-      const { principal, id } = actOf(entry)
+      const { principal, id, filter } = actOf(entry)
       if (principal) return <a href={addressOf('principals', { name: principal })}>{principal}</a>
-      return id ? <Id id={id} /> : <span class="quiet">–</span>
+      return id ? <Id id={id} /> : <span class="quiet">{filter ?? '–'}</span>
     },
   },
   {
     id: 'ended',
-    title: 'Ended',
+    title: 'Sessions',
     numeric: true,
     wide: true,
-    cell: (entry) => actOf(entry)['revoked'] ?? '',
+    cell: (entry) => actOf(entry)['revoked'] ?? actOf(entry)['found'] ?? '',
   },
-  { id: 'reason', title: 'Why', grow: true, wide: true, cell: (entry) => actOf(entry)['reason'] ?? '' },
+  {
+    id: 'reason',
+    title: 'Why',
+    grow: true,
+    wide: true,
+    cell: (entry) => actOf(entry)['reason'] ?? '',
+  },
 ]
 
 export function Audit(): JSX.Element {
@@ -92,10 +107,10 @@ export function Audit(): JSX.Element {
             { signal: abort.signal },
           )
           found.push(...answer.entries)
-          if (answer.position === undefined || answer.position === after) break
+          if (!answer.more || answer.position === undefined) break
           after = answer.position
         }
-        entries.value = found.reverse()
+        entries.value = found.toReversed()
       } catch (error) {
         if (abort.signal.aborted) return
         problem.value = asProblem(error)
@@ -106,7 +121,10 @@ export function Audit(): JSX.Element {
     return () => abort.abort()
   }, [since, turn.value, revocations.value])
 
-  const shown = query === '' ? entries.value : entries.value.filter((entry) => searchText(entry).includes(query))
+  const shown =
+    query === ''
+      ? entries.value
+      : entries.value.filter((entry) => searchText(entry).includes(query))
   return (
     <div class="view">
       <h1 class="view-title">
@@ -126,7 +144,10 @@ export function Audit(): JSX.Element {
         </label>
         <label>
           <span>From</span>
-          <select value={since} onChange={({ currentTarget }) => setParams({ since: currentTarget.value })}>
+          <select
+            value={since}
+            onChange={({ currentTarget }) => setParams({ since: currentTarget.value })}
+          >
             {Object.entries(spans).map(([value, [name]]) => (
               <option key={value} value={value}>
                 {name}
@@ -153,7 +174,9 @@ export function Audit(): JSX.Element {
       ) : busy.value ? (
         <Loading what="Reading the audit" />
       ) : (
-        <Empty title={entries.value.length > 0 ? 'None of them matches' : 'Nobody has done anything'}>
+        <Empty
+          title={entries.value.length > 0 ? 'None of them matches' : 'Nobody has done anything'}
+        >
           <p>
             {entries.value.length > 0
               ? `${plural(entries.value.length, 'entry', 'entries')} in ${(spans[since] ?? spans[''])?.[0]}.`

@@ -8,28 +8,12 @@ import { plural, span } from '../format.ts'
 import { Badge, Shape } from '../parts/badge.tsx'
 import { Failed, Loading } from '../parts/states.tsx'
 import { Ago } from '../parts/time.tsx'
-import { asProblem, call, type Problem } from '../state/api.ts'
-import { useLoad } from '../state/load.ts'
+import { beExamined, examination, examineAgain } from '../state/examination.ts'
 import { param, setParams } from '../state/route.ts'
 
 export function Doctor(): JSX.Element {
-  const [loaded, again] = useLoad<DoctorAnswer>('doctor')
-  const newer = useSignal<DoctorAnswer | undefined>(undefined)
-  const busy = useSignal(false)
-  const refused = useSignal<Problem | undefined>(undefined)
-  const answer = newer.value ?? loaded.value.answer
-  const problem = refused.value ?? (newer.value ? undefined : loaded.value.problem)
-  const examine = async (): Promise<void> => {
-    if (busy.value) return
-    busy.value = true
-    refused.value = undefined
-    try {
-      newer.value = await call<DoctorAnswer>('doctor', { body: {} })
-    } catch (error) {
-      refused.value = asProblem(error)
-    }
-    busy.value = false
-  }
+  const { answer, problem, busy } = examination.value
+  useEffect(() => void beExamined(), [])
   return (
     <div class="view">
       <header class="bar-head">
@@ -40,15 +24,17 @@ export function Doctor(): JSX.Element {
           </span>
         )}
         <span class="spacer" />
-        <button type="button" onClick={() => void examine()} disabled={busy.value}>
-          {busy.value ? 'Examining …' : 'Examine again'}
+        <button type="button" onClick={() => void examineAgain()} disabled={busy}>
+          {busy ? 'Examining …' : 'Examine again'}
         </button>
       </header>
-      {problem && <Failed problem={problem} again={() => (newer.value || answer ? void examine() : again())} />}
+      {problem && <Failed problem={problem} again={() => void examineAgain()} />}
       {answer ? (
         <Examined answer={answer} />
       ) : (
-        !problem && <Loading what="Every server is asked; counters are compared over some seconds" />
+        !problem && (
+          <Loading what="Every server is asked; counters are compared over some seconds" />
+        )
       )}
     </div>
   )
@@ -69,7 +55,8 @@ function Examined({ answer: { examination } }: { answer: DoctorAnswer }): JSX.El
   const well = results.filter(({ findings }) => findings.length === 0)
   const all = param('show') === 'all'
   useEffect(() => {
-    if (opened !== '') document.getElementById(`finding-${opened}`)?.scrollIntoView({ block: 'center' })
+    if (opened !== '')
+      document.getElementById(`finding-${opened}`)?.scrollIntoView({ block: 'center' })
   }, [opened])
   const total = severities.reduce((sum, severity) => sum + counts[severity], 0)
   return (
@@ -118,7 +105,9 @@ function Examined({ answer: { examination } }: { answer: DoctorAnswer }): JSX.El
                   key={`${id} ${finding.seen}`}
                   id={id}
                   finding={finding}
-                  isOpen={opened === id || finding.severity === 'error' || finding.severity === 'warn'}
+                  isOpen={
+                    opened === id || finding.severity === 'error' || finding.severity === 'warn'
+                  }
                 />
               ))}
               {fine.map(({ id, well: said }) => (
@@ -136,7 +125,15 @@ function Examined({ answer: { examination } }: { answer: DoctorAnswer }): JSX.El
   )
 }
 
-function FindingRow({ id, finding, isOpen }: { id: string; finding: Finding; isOpen: boolean }): JSX.Element {
+function FindingRow({
+  id,
+  finding,
+  isOpen,
+}: {
+  id: string
+  finding: Finding
+  isOpen: boolean
+}): JSX.Element {
   const { severity, seen, servers, why, fix } = finding
   return (
     <li id={`finding-${id}`}>

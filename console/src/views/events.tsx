@@ -75,7 +75,7 @@ export function Events(): JSX.Element {
   }, [list, since])
   useEffect(() => list.pause(paused.value), [list, paused.value])
 
-  const { entries, waiting, dropped, isLoading, problem } = list.state.value
+  const { entries, waiting, dropped, skipped, isLoading, problem } = list.state.value
   const query = text.value.trim().toLowerCase()
   const shown = useComputed(() =>
     list.state.value.entries.filter(
@@ -106,7 +106,10 @@ export function Events(): JSX.Element {
         </label>
         <label>
           <span>Event</span>
-          <select value={event} onChange={({ currentTarget }) => setParams({ event: currentTarget.value })}>
+          <select
+            value={event}
+            onChange={({ currentTarget }) => setParams({ event: currentTarget.value })}
+          >
             <option value="">all</option>
             {namesOf(entries, event, rates).map((name) => (
               <option key={name} value={name}>
@@ -117,7 +120,10 @@ export function Events(): JSX.Element {
         </label>
         <label>
           <span>From</span>
-          <select value={since} onChange={({ currentTarget }) => setParams({ since: currentTarget.value })}>
+          <select
+            value={since}
+            onChange={({ currentTarget }) => setParams({ since: currentTarget.value })}
+          >
             {Object.entries(spans).map(([value, [name]]) => (
               <option key={value} value={value}>
                 {name}
@@ -140,12 +146,19 @@ export function Events(): JSX.Element {
       )}
       {paused.value && (
         <button type="button" class="notice as-button" onClick={togglePause}>
-          {waiting === 0 ? 'Paused: nothing new' : `${count(waiting)} new`} <span class="quiet">show them</span>{' '}
-          <kbd>p</kbd>
+          {waiting === 0 ? 'Paused: nothing new' : `${count(waiting)} new`}{' '}
+          <span class="quiet">show them</span> <kbd>p</kbd>
         </button>
       )}
       {shown.length > 0 ? (
-        <Table label="Events" virtual columns={columns} rows={shown} keyOf={({ position }) => position} onOpen={open} />
+        <Table
+          label="Events"
+          virtual
+          columns={columns}
+          rows={shown}
+          keyOf={({ position }) => position}
+          onOpen={open}
+        />
       ) : problem ? (
         <Failed problem={problem} />
       ) : isLoading ? (
@@ -153,7 +166,8 @@ export function Events(): JSX.Element {
       ) : !isKept ? (
         <Empty title="No audit is kept">
           <p>
-            Events of all nodes are read from the audit: <code>createSessions({'{ audit: true }'})</code>.
+            Events of all nodes are read from the audit:{' '}
+            <code>createSessions({'{ audit: true }'})</code>.
           </p>
         </Empty>
       ) : entries.length > 0 ? (
@@ -176,8 +190,11 @@ export function Events(): JSX.Element {
           )}
         </span>
         <span class="spacer" />
-        {dropped > 0 && (
-          <Badge mark="warn" word={`${count(dropped)} came faster than they can be shown`} />
+        {(dropped > 0 || skipped) && (
+          <Badge
+            mark="warn"
+            word={`${count(dropped)}${skipped ? ' and more' : ''} came faster than they can be shown`}
+          />
         )}
       </footer>
     </div>
@@ -194,14 +211,14 @@ function namesOf(
   chosen: string,
   rates: readonly (readonly [string, number])[],
 ): string[] {
-  const names = new Set([...entries.map(({ event }) => event as string), ...rates.map(([name]) => name)])
+  const names = new Set([...entries.map(({ event }) => event), ...rates.map(([name]) => name)])
   if (chosen !== '') names.add(chosen)
   return [...names].sort()
 }
 
 /** A line of JSON each, oldest first, as `sojourn tail --json` has them. */
 function download(entries: readonly HistoryEntry[]): void {
-  const text = [...entries].reverse().map((entry) => `${JSON.stringify(entry)}\n`)
+  const text = entries.toReversed().map((entry) => `${JSON.stringify(entry)}\n`)
   const url = URL.createObjectURL(new Blob(text, { type: 'application/x-ndjson' }))
   const link = document.createElement('a')
   link.href = url

@@ -1,32 +1,30 @@
 import { useComputed } from '@preact/signals'
 import type { JSX } from 'preact'
-import type {
-  DoctorAnswer,
-  HistoryPoint,
-  Snapshot,
-} from '../../../src/operations/console/api.ts'
+import { useEffect } from 'preact/hooks'
+import type { DoctorAnswer, HistoryPoint, Snapshot } from '../../../src/operations/console/api.ts'
+import { topFindings } from '../doctor.ts'
 import { bytes, count, latency, percent, rate, short, span } from '../format.ts'
 import { Shape } from '../parts/badge.tsx'
 import { RateBars } from '../parts/bars.tsx'
 import { Chart, type Line } from '../parts/chart.tsx'
 import { HistogramBars } from '../parts/histogram.tsx'
 import { MemoryMeter } from '../parts/meter.tsx'
-import { Empty, Loading } from '../parts/states.tsx'
 import { Operations } from '../parts/operations.tsx'
-import { topFindings } from '../doctor.ts'
-import { useLoad } from '../state/load.ts'
+import { Empty, Loading } from '../parts/states.tsx'
+import { beExamined, examination } from '../state/examination.ts'
 import { points, snapshot } from '../state/live.ts'
-import { loadP99, hitRate } from '../state/point.ts'
+import { hitRate, loadP99 } from '../state/point.ts'
 import { addressOf } from '../state/route.ts'
 import { verdictOn } from '../verdict.ts'
 
 export function Overview(): JSX.Element {
   const look = snapshot.value
-  const [doctor] = useLoad<DoctorAnswer>('doctor')
+  const doctor = examination.value
+  useEffect(() => void beExamined(), [])
   if (look === undefined) return <Loading what="Looking at the servers" />
   return (
     <div class="bands">
-      <VerdictBand look={look} doctor={doctor.value.answer} />
+      <VerdictBand look={look} doctor={doctor.answer} />
       <Figures look={look} />
       <section class="band split" aria-label="Work">
         <Operations look={look} />
@@ -47,14 +45,20 @@ export function Overview(): JSX.Element {
       </section>
       <section class="band split" aria-label="Servers and findings">
         <Headroom look={look} />
-        <Findings answer={doctor.value.answer} busy={doctor.value.busy} />
+        <Findings answer={doctor.answer} busy={doctor.busy} />
       </section>
       <Shapes look={look} />
     </div>
   )
 }
 
-function VerdictBand({ look, doctor }: { look: Snapshot; doctor: DoctorAnswer | undefined }): JSX.Element {
+function VerdictBand({
+  look,
+  doctor,
+}: {
+  look: Snapshot
+  doctor: DoctorAnswer | undefined
+}): JSX.Element {
   const { level, text, more, view } = verdictOn(look, doctor)
   const primaries = look.servers.filter(({ role }) => role === 'primary').length
   const replicas = look.servers.filter(({ role }) => role === 'replica').length
@@ -87,21 +91,41 @@ function Figures({ look }: { look: Snapshot }): JSX.Element {
   const last = points.value.at(-1)
   const { sessions, application } = look
   const used = last?.usedMemory
-  const limits = look.servers.filter(({ role }) => role === 'primary').map(({ maxMemory }) => maxMemory)
+  const limits = look.servers
+    .filter(({ role }) => role === 'primary')
+    .map(({ maxMemory }) => maxMemory)
   const limit = limits.every((each) => each !== undefined)
     ? limits.reduce((all: number, each) => all + (each ?? 0), 0)
     : undefined
   const rates: Line[] = [
     { name: 'made', color: '--accent', values: values((point) => point.createdPerSecond) },
-    { name: 'ended', color: '--violet', values: values((point) => point.endedPerSecond), dash: [4, 3] },
-    { name: 'refused', color: '--amber-mark', values: values((point) => point.rejectedPerSecond), dash: [1, 3] },
+    {
+      name: 'ended',
+      color: '--violet',
+      values: values((point) => point.endedPerSecond),
+      dash: [4, 3],
+    },
+    {
+      name: 'refused',
+      color: '--amber-mark',
+      values: values((point) => point.rejectedPerSecond),
+      dash: [1, 3],
+    },
   ]
   return (
     <section class="band figures" aria-label="Now, and the last 15 minutes">
       <Instrument
         title="Live sessions"
-        value={sessions.exact ? count(sessions.active) : sessions.active === undefined ? '–' : `≈ ${count(sessions.active)}`}
-        note={sessions.signedInShare === undefined ? '' : `${percent(sessions.signedInShare)} signed in`}
+        value={
+          sessions.exact
+            ? count(sessions.active)
+            : sessions.active === undefined
+              ? '–'
+              : `≈ ${count(sessions.active)}`
+        }
+        note={
+          sessions.signedInShare === undefined ? '' : `${percent(sessions.signedInShare)} signed in`
+        }
       >
         <Chart
           label={`Live sessions in the last 15 minutes, now ${count(sessions.active)}`}
@@ -111,11 +135,14 @@ function Figures({ look }: { look: Snapshot }): JSX.Element {
           fromZero={false}
         />
       </Instrument>
-      <Instrument title="Sessions a second" legend={[
-        ['Made /s', '--accent', rate(last?.createdPerSecond)],
-        ['Ended /s', '--violet', rate(last?.endedPerSecond)],
-        ['Refused /s', '--amber-mark', rate(last?.rejectedPerSecond)],
-      ]}>
+      <Instrument
+        title="Sessions a second"
+        legend={[
+          ['Made /s', '--accent', rate(last?.createdPerSecond)],
+          ['Ended /s', '--violet', rate(last?.endedPerSecond)],
+          ['Refused /s', '--amber-mark', rate(last?.rejectedPerSecond)],
+        ]}
+      >
         <Chart
           label={`Sessions made, ended and refused a second: now ${rate(last?.createdPerSecond)}, ${rate(last?.endedPerSecond)}, ${rate(last?.rejectedPerSecond)}`}
           times={times.value}
@@ -126,7 +153,13 @@ function Figures({ look }: { look: Snapshot }): JSX.Element {
       <Instrument
         title="Loads, p99"
         value={latency(loadP99(look))}
-        note={hitRate(look) === undefined ? (application ? '' : 'no application reports') : `${percent(hitRate(look))} from near caches`}
+        note={
+          hitRate(look) === undefined
+            ? application
+              ? ''
+              : 'no application reports'
+            : `${percent(hitRate(look))} from near caches`
+        }
       >
         <Chart
           label={`99 of 100 loads took at most so long, now ${latency(loadP99(look))}`}
@@ -138,12 +171,21 @@ function Figures({ look }: { look: Snapshot }): JSX.Element {
       <Instrument
         title="Memory of the primaries"
         value={bytes(used)}
-        note={limit && used !== undefined ? `${percent(used / limit)} of ${bytes(limit)}` : 'no limit'}
+        note={
+          limit && used !== undefined ? `${percent(used / limit)} of ${bytes(limit)}` : 'no limit'
+        }
       >
         <Chart
           label={`Memory in use, now ${bytes(used)}`}
           times={times.value}
-          lines={[{ name: 'memory', color: '--accent', area: true, values: values((point) => point.usedMemory) }]}
+          lines={[
+            {
+              name: 'memory',
+              color: '--accent',
+              area: true,
+              values: values((point) => point.usedMemory),
+            },
+          ]}
           format={bytes}
           binary
           upTo={limit}
@@ -209,7 +251,7 @@ function Headroom({ look }: { look: Snapshot }): JSX.Element {
           <tr>
             <th scope="col">Server</th>
             <th scope="col">Memory</th>
-            <th scope="col" class="number">
+            <th scope="col" class="number wide">
               Commands /s
             </th>
             <th scope="col" class="number wide">
@@ -229,7 +271,7 @@ function Headroom({ look }: { look: Snapshot }): JSX.Element {
                   <td>
                     <MemoryMeter used={server.usedMemory} limit={server.maxMemory} />
                   </td>
-                  <td class="number">{rate(server.opsPerSecond)}</td>
+                  <td class="number wide">{rate(server.opsPerSecond)}</td>
                   <td class="number wide">
                     {server.role === 'replica' ? bytes(server.lagBytes) : ''}
                   </td>
@@ -252,7 +294,13 @@ function Headroom({ look }: { look: Snapshot }): JSX.Element {
   )
 }
 
-function Findings({ answer, busy }: { answer: DoctorAnswer | undefined; busy: boolean }): JSX.Element {
+function Findings({
+  answer,
+  busy,
+}: {
+  answer: DoctorAnswer | undefined
+  busy: boolean
+}): JSX.Element {
   const found = answer === undefined ? [] : topFindings(answer, 3)
   return (
     <section>
@@ -297,7 +345,12 @@ function Shapes({ look }: { look: Snapshot }): JSX.Element {
         What sessions look like <span class="quiet">in a sample of {count(sampled)}</span>
       </h2>
       <div class="thirds">
-        <HistogramBars title="Idle time left" note="if nobody comes" histogram={ttl} format={span} />
+        <HistogramBars
+          title="Idle time left"
+          note="if nobody comes"
+          histogram={ttl}
+          format={span}
+        />
         <HistogramBars title="Age" note="since they were made" histogram={age} format={span} />
         <HistogramBars
           title="Size"
@@ -313,9 +366,15 @@ function Shapes({ look }: { look: Snapshot }): JSX.Element {
             <tr>
               <th scope="col">Attribute</th>
               <th scope="col">Part of all bytes</th>
-              <th scope="col" class="number">Sessions</th>
-              <th scope="col" class="number">Average</th>
-              <th scope="col" class="number wide">Largest</th>
+              <th scope="col" class="number">
+                Sessions
+              </th>
+              <th scope="col" class="number">
+                Average
+              </th>
+              <th scope="col" class="number wide">
+                Largest
+              </th>
             </tr>
           </thead>
           <tbody>

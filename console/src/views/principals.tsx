@@ -1,13 +1,13 @@
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
 import type { Device, PrincipalAnswer } from '../../../src/operations/console/api.ts'
 import { plural, until } from '../format.ts'
 import { Badge } from '../parts/badge.tsx'
 import { Id } from '../parts/detail.tsx'
 import { Empty, Failed, Loading } from '../parts/states.tsx'
 import { Ago } from '../parts/time.tsx'
-import { mayRevoke, revocations, revokeSession, revoking } from '../revoke/state.ts'
+import { mayRevoke, revocations, revoke, revokeSession } from '../revoke/state.ts'
 import { about, queryOf } from '../state/api.ts'
 import { now } from '../state/clock.ts'
 import { useLoad } from '../state/load.ts'
@@ -21,7 +21,8 @@ export function Principals(): JSX.Element {
   const [found, again] = useLoad<PrincipalAnswer>(
     name === '' || !about.value?.secrets ? undefined : `principals${queryOf({ name })}`,
   )
-  useEffect(() => {
+  // Before the next key is pressed: it belongs into the field.
+  useLayoutEffect(() => {
     typed.value = name
     if (name === '') field.current?.focus()
   }, [name])
@@ -33,9 +34,9 @@ export function Principals(): JSX.Element {
     return (
       <Empty title="Without the secrets no principal is found">
         <p>
-          Start the console with the application's secrets (and its pepper, if there is one): names of
-          principals are stored under a keyed hash only. <a href={addressOf('sessions')}>Sessions</a>{' '}
-          can be listed without.
+          Start the console with the application's secrets (and its pepper, if there is one): names
+          of principals are stored under a keyed hash only.{' '}
+          <a href={addressOf('sessions')}>Sessions</a> can be listed without.
         </p>
       </Empty>
     )
@@ -80,7 +81,11 @@ function Answer({
   again,
 }: {
   name: string
-  found: { answer: PrincipalAnswer | undefined; problem: Parameters<typeof Failed>[0]['problem'] | undefined; busy: boolean }
+  found: {
+    answer: PrincipalAnswer | undefined
+    problem: Parameters<typeof Failed>[0]['problem'] | undefined
+    busy: boolean
+  }
   again: () => void
 }): JSX.Element {
   if (name === '') {
@@ -94,7 +99,8 @@ function Answer({
     )
   }
   if (problem) return <Failed problem={problem} again={again} />
-  if (answer === undefined || (busy && answer.name !== name)) return <Loading what={`Looking for ${name}`} />
+  if (answer === undefined || (busy && answer.name !== name))
+    return <Loading what={`Looking for ${name}`} />
   if (answer.sessions.length === 0) {
     return (
       <Empty title={`“${answer.name}” has no session`}>
@@ -105,7 +111,7 @@ function Answer({
   return <Person answer={answer} />
 }
 
-function Person({ answer: { name, sessions } }: { answer: PrincipalAnswer }): JSX.Element {
+function Person({ answer: { name, sessions, total } }: { answer: PrincipalAnswer }): JSX.Element {
   const list = useRef<HTMLUListElement>(null)
   const active = useSignal(0)
   const may = mayRevoke()
@@ -114,13 +120,10 @@ function Person({ answer: { name, sessions } }: { answer: PrincipalAnswer }): JS
     if (document.activeElement === document.body) focusRow(list.current, 0)
   }, [name])
   const revokeAll = (): void => {
-    revoking.value = { target: { principal: name }, title: `End all sessions of ${name}` }
+    revoke({ principal: name }, `End all sessions of ${name}`)
   }
   const revokeOthers = (id: string): void => {
-    revoking.value = {
-      target: { principal: name, except: id },
-      title: `End all sessions of ${name} but one`,
-    }
+    revoke({ principal: name, except: id }, `End all sessions of ${name} but one`)
   }
   const pressed = (event: KeyboardEvent, device: Device, index: number): void => {
     if (event.ctrlKey || event.metaKey || event.altKey) return
@@ -140,7 +143,11 @@ function Person({ answer: { name, sessions } }: { answer: PrincipalAnswer }): JS
     <section class="person" aria-label={`Sessions of ${name}`}>
       <header class="bar-head">
         <h2>
-          {name} <span class="quiet">{plural(sessions.length, 'session')}</span>
+          {name}{' '}
+          <span class="quiet">
+            {plural(total, 'session')}
+            {total > sessions.length && `, the oldest ${sessions.length} are shown`}
+          </span>
         </h2>
         {may ? (
           <button type="button" class="danger" onClick={revokeAll}>

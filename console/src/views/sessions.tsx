@@ -8,7 +8,7 @@ import { Inspector } from '../parts/inspector.tsx'
 import { Empty, Failed, Loading } from '../parts/states.tsx'
 import { type Column, Table } from '../parts/table.tsx'
 import { Ago } from '../parts/time.tsx'
-import { gone, mayRevoke, revokeSession, revoking } from '../revoke/state.ts'
+import { gone, mayRevoke, revoke, revokeSession } from '../revoke/state.ts'
 import { now } from '../state/clock.ts'
 import { type Filter, Pass } from '../state/pass.ts'
 import { param, setParams } from '../state/route.ts'
@@ -44,7 +44,9 @@ export function Sessions(): JSX.Element {
         <Filters filter={filter} />
         <Rows pass={pass} open={open} />
       </div>
-      {open !== '' && <Inspector key={open} id={open} onClose={() => setParams({ open: undefined })} />}
+      {open !== '' && (
+        <Inspector key={open} id={open} onClose={() => setParams({ open: undefined })} />
+      )}
     </div>
   )
 }
@@ -62,8 +64,18 @@ function Filters({ filter }: { filter: Filter }): JSX.Element {
           <option value="false">no</option>
         </select>
       </label>
-      <Choice name="Idle for" values={idleFor} value={filter.idleFor} onChange={choose('idleFor')} />
-      <Choice name="Older than" values={olderThan} value={filter.olderThan} onChange={choose('olderThan')} />
+      <Choice
+        name="Idle for"
+        values={idleFor}
+        value={filter.idleFor}
+        onChange={choose('idleFor')}
+      />
+      <Choice
+        name="Older than"
+        values={olderThan}
+        value={filter.olderThan}
+        onChange={choose('olderThan')}
+      />
       <Choice
         name="Larger than"
         values={largerThan}
@@ -101,13 +113,19 @@ function Choice({ name, values, value, format, onChange }: ChoiceProps): JSX.Ele
 }
 
 const spoken = (text: string): string =>
-  text.replace(/^(\d+)([smhd])$/, (_, amount: string, unit: string) => `${amount} ${unit === 'm' ? 'min' : unit}`)
+  text.replace(
+    /^(\d+)([smhd])$/,
+    (_, amount: string, unit: string) => `${amount} ${unit === 'm' ? 'min' : unit}`,
+  )
 
-const columns = (selected: ReadonlySet<string>, toggle: (id: string) => void): Column<SessionSummary>[] => [
+const columns = (
+  selected: ReadonlySet<string>,
+  toggle: (id: string) => void,
+): Column<SessionSummary>[] => [
   ...(mayRevoke()
     ? [
         {
-          id: 'select',
+          id: 'Selected',
           title: '',
           cell: ({ id }: SessionSummary) => (
             <input
@@ -159,6 +177,9 @@ const columns = (selected: ReadonlySet<string>, toggle: (id: string) => void): C
   },
 ]
 
+/** Left out while a session stands beside the list. */
+const beside = ['id', 'made']
+
 function Rows({ pass, open }: { pass: Pass; open: string }): JSX.Element {
   const selected = useSignal<ReadonlySet<string>>(new Set())
   const { sessions, problem, busy, looked, total, isDone, isFull } = pass.state.value
@@ -170,7 +191,7 @@ function Rows({ pass, open }: { pass: Pass; open: string }): JSX.Element {
     selected.value = next
   }
   const endChosen = (): void => {
-    revoking.value = { target: { ids: chosen }, title: `End ${plural(chosen.length, 'session')}` }
+    revoke({ ids: chosen }, `End ${plural(chosen.length, 'session')}`)
   }
   return (
     <>
@@ -178,7 +199,9 @@ function Rows({ pass, open }: { pass: Pass; open: string }): JSX.Element {
         <Table
           label="Sessions"
           virtual
-          columns={columns(selected.value, toggle)}
+          columns={columns(selected.value, toggle).filter(
+            ({ id }) => open === '' || !beside.includes(id),
+          )}
           rows={rows}
           keyOf={({ id }) => id}
           opened={open}
@@ -208,10 +231,18 @@ function Rows({ pass, open }: { pass: Pass; open: string }): JSX.Element {
           <p>{count(looked)} keys were looked at. Look further, or ask for less.</p>
         </Empty>
       )}
-      {rows.length > 0 && problem && <p class="notice error" role="alert">{problem.message}</p>}
+      {rows.length > 0 && problem && (
+        <p class="notice error" role="alert">
+          {problem.message}
+        </p>
+      )}
       <footer class="list-foot">
         <span class="progress" aria-hidden="true">
-          <span style={{ width: `${isDone ? 100 : total === 0 ? 0 : Math.min(100, (looked / total) * 100)}%` }} />
+          <span
+            style={{
+              width: `${isDone ? 100 : total === 0 ? 0 : Math.min(100, (looked / total) * 100)}%`,
+            }}
+          />
         </span>
         <span>
           {plural(rows.length, 'session')}

@@ -51,11 +51,29 @@ const serverColumns: readonly Column<ServerState>[] = [
         <MemoryMeter used={usedMemory} limit={maxMemory} />
       ),
   },
-  { id: 'ops', title: 'Commands /s', numeric: true, wide: true, cell: ({ opsPerSecond }) => rate(opsPerSecond) },
+  {
+    id: 'ops',
+    title: 'Commands /s',
+    numeric: true,
+    wide: true,
+    cell: ({ opsPerSecond }) => rate(opsPerSecond),
+  },
   { id: 'cpu', title: 'CPU', numeric: true, wide: true, cell: ({ cpu }) => percent(cpu) },
-  { id: 'clients', title: 'Clients', numeric: true, wide: true, cell: ({ clients }) => count(clients) },
+  {
+    id: 'clients',
+    title: 'Clients',
+    numeric: true,
+    wide: true,
+    cell: ({ clients }) => count(clients),
+  },
   { id: 'keys', title: 'Keys', numeric: true, wide: true, cell: ({ keys }) => count(keys) },
-  { id: 'slots', title: 'Slots', numeric: true, wide: true, cell: ({ role, slots }) => (role === 'primary' ? count(slots) : '') },
+  {
+    id: 'slots',
+    title: 'Slots',
+    numeric: true,
+    wide: true,
+    cell: ({ role, slots }) => (role === 'primary' ? count(slots) : ''),
+  },
   {
     id: 'evicted',
     title: 'Evicted /s',
@@ -70,9 +88,21 @@ const serverColumns: readonly Column<ServerState>[] = [
     title: 'Behind',
     numeric: true,
     cell: ({ role, lagBytes, linked }) =>
-      role !== 'replica' ? '' : linked === false ? <span class="bad">cut off</span> : bytes(lagBytes),
+      role !== 'replica' ? (
+        ''
+      ) : linked === false ? (
+        <span class="bad">cut off</span>
+      ) : (
+        bytes(lagBytes)
+      ),
   },
-  { id: 'uptime', title: 'Up', numeric: true, wide: true, cell: ({ uptime }) => span(uptime === undefined ? undefined : uptime * 1_000) },
+  {
+    id: 'uptime',
+    title: 'Up',
+    numeric: true,
+    wide: true,
+    cell: ({ uptime }) => span(uptime === undefined ? undefined : uptime * 1_000),
+  },
 ]
 
 export function Topology(): JSX.Element {
@@ -101,7 +131,13 @@ export function Topology(): JSX.Element {
             {away.length > 0 && `, ${away.length} away`}
           </span>
         </h2>
-        <Table label="Servers" columns={shown} rows={servers} keyOf={({ name, role }) => `${role} ${name}`} tone={({ problem }) => (problem === undefined ? undefined : 'away')} />
+        <Table
+          label="Servers"
+          columns={shown}
+          rows={servers}
+          keyOf={({ name, role }) => `${role} ${name}`}
+          tone={({ problem }) => (problem === undefined ? undefined : 'away')}
+        />
         {away.map(({ name, problem }) => (
           <p class="notice error" key={name}>
             {name}: {problem}
@@ -130,7 +166,11 @@ function grouped(servers: readonly ServerState[]): ServerState[] {
   ]
 }
 
-const measures: readonly (readonly [string, (server: ServerState) => number | undefined, (value: number) => string])[] = [
+const measures: readonly (readonly [
+  string,
+  (server: ServerState) => number | undefined,
+  (value: number) => string,
+])[] = [
   ['Slots', ({ slots }) => slots, count],
   ['Keys', ({ keys }) => keys, count],
   ['Memory', ({ usedMemory }) => usedMemory, bytes],
@@ -142,7 +182,10 @@ function Balance({ primaries }: { primaries: readonly ServerState[] }): JSX.Elem
   return (
     <section aria-label="Balance">
       <h2>
-        Balance <span class="quiet">how the primaries share; in order {primaries.map(({ name }) => name).join(', ')}</span>
+        Balance{' '}
+        <span class="quiet">
+          how the primaries share; in order {primaries.map(({ name }) => name).join(', ')}
+        </span>
       </h2>
       <dl class="balance">
         {measures.map(([name, pick, format]) => {
@@ -194,20 +237,45 @@ function Nodes({ nodes }: { nodes: readonly NodeState[] }): JSX.Element {
   for (const { version } of nodes) versions.set(version, (versions.get(version) ?? 0) + 1)
   const usual = [...versions].sort(([, a], [, b]) => b - a)[0]?.[0]
   const columns: readonly Column<NodeState>[] = [
-    { id: 'name', title: 'Node', grow: true, by: ({ name }) => name, cell: ({ name, pid }) => (
-      <>
-        {name} <span class="quiet">{pid}</span>
-      </>
-    ) },
+    {
+      id: 'name',
+      title: 'Node',
+      grow: true,
+      by: ({ name }) => name,
+      cell: ({ name, pid }) => (
+        <>
+          {name} <span class="quiet">{pid}</span>
+        </>
+      ),
+    },
     {
       id: 'version',
       title: 'Library',
       by: ({ version }) => version,
       cell: ({ version }) => (version === usual ? version : <Badge mark="info" word={version} />),
     },
-    { id: 'ops', title: 'Asked /s', numeric: true, by: totalOf, cell: (node) => rate(totalOf(node)) },
-    { id: 'p99', title: 'Slowest p99', numeric: true, by: (node) => slowest(node) ?? 0, cell: (node) => latency(slowest(node)) },
-    { id: 'hits', title: 'Near cache', numeric: true, wide: true, by: (node) => hits(node) ?? 0, cell: (node) => percent(hits(node)) },
+    {
+      id: 'ops',
+      title: 'Asked /s',
+      numeric: true,
+      by: totalOf,
+      cell: (node) => rate(totalOf(node)),
+    },
+    {
+      id: 'p99',
+      title: 'Slowest p99',
+      numeric: true,
+      by: (node) => slowest(node) ?? 0,
+      cell: (node) => latency(slowest(node)),
+    },
+    {
+      id: 'hits',
+      title: 'Near cache',
+      numeric: true,
+      wide: true,
+      by: (node) => hits(node) ?? 0,
+      cell: (node) => percent(hits(node)),
+    },
     {
       id: 'errors',
       title: 'Errors /s',
@@ -215,11 +283,26 @@ function Nodes({ nodes }: { nodes: readonly NodeState[] }): JSX.Element {
       wide: true,
       by: ({ state }) => state.errorsPerSecond,
       cell: ({ state }) => (
-        <span class={state.errorsPerSecond > 0 ? 'bad' : undefined}>{rate(state.errorsPerSecond)}</span>
+        <span class={state.errorsPerSecond > 0 ? 'bad' : undefined}>
+          {rate(state.errorsPerSecond)}
+        </span>
       ),
     },
-    { id: 'up', title: 'Up', numeric: true, wide: true, by: ({ startedAt }) => -startedAt, cell: ({ startedAt }) => span(now.value - startedAt) },
-    { id: 'age', title: 'Reported', numeric: true, wide: true, cell: ({ age }) => `${span(age)} ago` },
+    {
+      id: 'up',
+      title: 'Up',
+      numeric: true,
+      wide: true,
+      by: ({ startedAt }) => -startedAt,
+      cell: ({ startedAt }) => span(now.value - startedAt),
+    },
+    {
+      id: 'age',
+      title: 'Reported',
+      numeric: true,
+      wide: true,
+      cell: ({ age }) => `${span(age)} ago`,
+    },
   ]
   return (
     <section aria-label="Nodes of the application">
@@ -233,8 +316,8 @@ function Nodes({ nodes }: { nodes: readonly NodeState[] }): JSX.Element {
       {nodes.length === 0 ? (
         <Empty title="No application reports">
           <p>
-            With <code>report(sessions)</code> of <code>sojourn/metrics</code> each process tells what it
-            measures, and is listed here.
+            With <code>report(sessions)</code> of <code>sojourn/metrics</code> each process tells
+            what it measures, and is listed here.
           </p>
         </Empty>
       ) : (
