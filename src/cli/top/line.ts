@@ -46,8 +46,7 @@ export function pad(text: string, width: number, align: 'left' | 'right' = 'left
   return align === 'left' ? fitting + room : room + fitting
 }
 
-const lengthOf = (line: Line): number =>
-  line.reduce((sum, { text }) => sum + widthOf(text), 0)
+const lengthOf = (line: Line): number => line.reduce((sum, { text }) => sum + widthOf(text), 0)
 
 /** Never longer than the terminal is wide: it would take a second row. */
 export function print(line: Line, width: number, paint: Paint): string {
