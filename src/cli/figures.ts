@@ -1,7 +1,7 @@
 import type { ApplicationState, Snapshot } from '../operations/observe/snapshot.ts'
 
 /** What is not seen. */
-export const UNSEEN = '?'
+const UNSEEN = '?'
 
 export function or<T>(value: T | undefined, show: (value: T) => string): string {
   return value === undefined ? UNSEEN : show(value)

@@ -172,7 +172,7 @@ function cacheOf(application: NonNullable<Snapshot['application']>): string {
   return `${or(hitRate(application), share)} of reads, ${shown(entries)} sessions${isOn}`
 }
 
-export function byReason(rates: Readonly<Record<string, number>>): string {
+function byReason(rates: Readonly<Record<string, number>>): string {
   const reasons = Object.entries(rates)
     .sort(([, one], [, other]) => other - one)
     .map(([name, each]) => `${plain(name)} ${rate(each)}`)

@@ -12,13 +12,17 @@ const NAMED: Readonly<Record<string, string>> = {
   '\u001BOB': 'down',
 }
 
+const ESC = '\u001B'
+/** What a key sends that is no character; else one character. */
+const SEQUENCE = new RegExp(`${ESC}(?:\\[[\\d;]*[A-Za-z~]|O[A-Z])|[^]`, 'gu')
+
 /** What was pressed, by its name or its character. Several come at once where one types fast. */
 export function keysIn(data: string): string[] {
-  const sequences = data.match(/\u001B(?:\[[\d;]*[A-Za-z~]|O[A-Z])|[\s\S]/gu) ?? []
+  const sequences = data.match(SEQUENCE) ?? []
   return sequences.flatMap((sequence) => {
     const name = NAMED[sequence]
     if (name !== undefined) return [name]
     // Of other keys that a terminal has nothing is known here.
-    return sequence.startsWith('\u001B') || /\p{Cc}/u.test(sequence) ? [] : [sequence]
+    return sequence.startsWith(ESC) || /\p{Cc}/u.test(sequence) ? [] : [sequence]
   })
 }

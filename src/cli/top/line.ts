@@ -25,10 +25,10 @@ const WIDE =
   /^[\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uA960-\uA97C\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{1F300}-\u{1FAFF}\u{20000}-\u{3FFFD}]/u
 
 export const widthOf = (text: string): number =>
-  [...text].reduce((sum, character) => sum + cellsOf(character), 0)
+  Array.from(text).reduce((sum, character) => sum + cellsOf(character), 0)
 
 /** As much as fits; what is cut off is shown by a dot. */
-export function cut(text: string, width: number): string {
+function cut(text: string, width: number): string {
   if (widthOf(text) <= width) return text
   let [kept, cells] = ['', 0]
   for (const character of text) {
@@ -46,8 +46,7 @@ export function pad(text: string, width: number, align: 'left' | 'right' = 'left
   return align === 'left' ? fitting + room : room + fitting
 }
 
-export const lengthOf = (line: Line): number =>
-  line.reduce((sum, { text }) => sum + widthOf(text), 0)
+const lengthOf = (line: Line): number => line.reduce((sum, { text }) => sum + widthOf(text), 0)
 
 /** Never longer than the terminal is wide: it would take a second row. */
 export function print(line: Line, width: number, paint: Paint): string {

@@ -58,7 +58,7 @@ export function withSnapshot(state: TopState, snapshot: Snapshot): TopState {
 }
 
 /** Of the applications where they report, else of Redis. */
-export const operationsIn = ({ application, commands }: Snapshot): readonly OperationState[] =>
+const operationsIn = ({ application, commands }: Snapshot): readonly OperationState[] =>
   application?.operations ?? commands
 
 export function operationsOf({ snapshot, sort, filter }: TopState): OperationState[] {
@@ -135,9 +135,9 @@ function typing(state: TopState, key: string): TopState {
   const { filter } = state
   if (key === 'enter') return { ...state, isTyping: false }
   if (key === 'escape') return { ...state, isTyping: false, filter: '' }
-  if (key === 'backspace') return { ...state, filter: [...filter].slice(0, -1).join('') }
+  if (key === 'backspace') return { ...state, filter: Array.from(filter).slice(0, -1).join('') }
   const text = key === 'space' ? ' ' : key
-  if ([...text].length !== 1 || filter.length >= LONGEST_FILTER) return state
+  if (Array.from(text).length !== 1 || filter.length >= LONGEST_FILTER) return state
   return { ...state, filter: filter + plain(text), selected: 0 }
 }
 

@@ -231,7 +231,7 @@ describe('a frame', () => {
       ] as const) {
         const lines = render(state, width, height, AT)
         expect(lines).toHaveLength(height)
-        for (const line of lines) expect([...line].length).toBeLessThanOrEqual(width)
+        for (const line of lines) expect(Array.from(line).length).toBeLessThanOrEqual(width)
       }
     }
   })
@@ -251,7 +251,9 @@ describe('a frame', () => {
   it('counts wide characters as two', () => {
     const state = seen({ servers: [server('会话服务器会话服务器会话')] })
     const line = render(state, 60, 24, AT).find((each) => each.includes('会')) ?? ''
-    expect([...line].length + (line.match(/[会话服务器]/g)?.length ?? 0)).toBeLessThanOrEqual(60)
+    expect(
+      Array.from(line).length + (line.match(/[会话服务器]/g)?.length ?? 0),
+    ).toBeLessThanOrEqual(60)
   })
 
   it('follows the selection in a long list of servers', () => {

@@ -11,7 +11,7 @@ import { SECRET, signIn } from '../../support/requests.ts'
 import { until } from '../../support/until.ts'
 
 const CLI = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))
-const hasScript = spawnSync('script', ['--version']).stdout?.includes('util-linux') === true
+const hasScript = String(spawnSync('script', ['--version']).stdout).includes('util-linux')
 if (!hasScript)
   console.warn('sojourn top is not tried under a terminal: there is no util-linux script')
 
@@ -25,6 +25,8 @@ afterAll(() => redis.stop())
 afterEach(async () => {
   for (const end of ends.splice(0).toReversed()) await end()
 })
+
+const ESC = '\u001B'
 
 interface Terminal {
   readonly child: ChildProcess
@@ -53,7 +55,7 @@ function top(env: NodeJS.ProcessEnv = {}, before = ''): Terminal {
     shown() {
       const text = all.slice(told)
       told = all.length
-      return text.replaceAll(/\u001B\[[?\d;]*[A-Za-z]/g, '\n')
+      return text.replaceAll(new RegExp(`${ESC}\\[[?\\d;]*[A-Za-z]`, 'g'), '\n')
     },
     raw: () => all,
     ended: once(child, 'close').then(([code]) => code as number),
@@ -68,6 +70,7 @@ async function see(terminal: Terminal, what: RegExp): Promise<void> {
   })
 }
 
+const COLOURS = new RegExp(`${ESC}\\[\\d+m`)
 const RESTORED = '\u001B[?7h\u001B[?25h\u001B[?1049l'
 
 describe.skipIf(!hasScript)('sojourn top under a terminal', () => {
@@ -92,7 +95,7 @@ describe.skipIf(!hasScript)('sojourn top under a terminal', () => {
     await see(terminal, /filter \(nothing\)/)
     terminal.press(' ')
     await see(terminal, /PAUSED/)
-    const asked = async () => await redis.cli('INFO', 'commandstats')
+    const asked = () => redis.cli('INFO', 'commandstats')
     const infos = async () => /cmdstat_dbsize:calls=\d+/.exec(await asked())?.[0]
     const before = await infos()
     await new Promise((resolve) => setTimeout(resolve, 1_500))
@@ -124,12 +127,12 @@ describe.skipIf(!hasScript)('sojourn top under a terminal', () => {
     await see(terminal, /LIVE/)
     terminal.press('q')
     await terminal.ended
-    expect(terminal.raw()).not.toMatch(/\u001B\[\d*m/)
+    expect(terminal.raw()).not.toMatch(COLOURS)
     const coloured = top()
     await see(coloured, /LIVE/)
     coloured.press('q')
     await coloured.ended
-    expect(coloured.raw()).toMatch(/\u001B\[\d+m/)
+    expect(coloured.raw()).toMatch(COLOURS)
   })
 
   it('is told by its exit code that nobody answers, on the screen that was there', async () => {
