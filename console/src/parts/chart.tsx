@@ -116,7 +116,7 @@ function optionsOf(
         gap: 4,
         space: 90,
         grid: { show: false },
-        values: (_plot, seconds) => seconds.map((at) => hourOf(at * 1_000)),
+        values: (_plot, seconds) => namesOf(seconds),
       },
       {
         ...axis,
@@ -145,5 +145,12 @@ function optionsOf(
   }
 }
 
-const hour = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
-const hourOf = (at: number): string => hour.format(at)
+const minutes = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
+const seconds = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' })
+
+/** To the second where they are less than a minute apart. */
+function namesOf(times: readonly number[]): string[] {
+  const [first = 0, second = Number.POSITIVE_INFINITY] = times
+  const format = second - first < 60 ? seconds : minutes
+  return times.map((at) => format.format(at * 1_000))
+}
