@@ -1,3 +1,4 @@
+import { type Signal, signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
@@ -25,6 +26,9 @@ interface Props {
   /** Where the axis ends at least. */
   readonly upTo?: number | undefined
 }
+
+/** Which of the points the mouse is at, in all charts. */
+export const hovered: Signal<number | undefined> = signal(undefined)
 
 const HEIGHT = 112
 const powers = Array.from({ length: 50 }, (_, exponent) => 2 ** exponent)
@@ -67,7 +71,7 @@ export function Chart({
 
   useEffect(() => {
     plot.current?.setData(data())
-  }, [times, lines])
+  }, [times])
 
   return <div class="chart" ref={place} role="img" aria-label={label} />
 }
@@ -97,6 +101,13 @@ function optionsOf(
     height: HEIGHT,
     padding: [8, 16, 0, 0],
     legend: { show: false },
+    hooks: {
+      setCursor: [
+        ({ cursor }) => {
+          hovered.value = cursor.idx ?? undefined
+        },
+      ],
+    },
     cursor: { sync: { key: 'console' }, drag: { x: false, y: false }, points: { size: 5 } },
     scales: {
       y: {
