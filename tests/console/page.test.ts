@@ -120,7 +120,22 @@ describe.skipIf(isSkipped)('the console in a browser', () => {
       .waitFor()
   })
 
-  test('the first paint is within half a second', async () => {
+  test('where the mouse is in one chart all of them tell of that moment', async () => {
+    const page = await open('overview')
+    await page.locator('.verdict').waitFor()
+    const live = page.locator('.instrument').first()
+    await live.getByText(/signed in$/).waitFor()
+    await page
+      .locator('.chart')
+      .nth(2)
+      .hover({ position: { x: 120, y: 50 } })
+    await live.getByText(/^at \d\d:\d\d:\d\d$/).waitFor()
+    expect(await page.getByText(/^at \d\d:\d\d:\d\d$/).count()).toBe(3)
+    await page.mouse.move(0, 0)
+    await live.getByText(/signed in$/).waitFor()
+  })
+
+  test('the first paint is within half a second', { retry: 2 }, async () => {
     const page = await open('overview')
     await page.locator('.verdict').waitFor()
     const painted = await page.evaluate(
@@ -153,7 +168,7 @@ describe.skipIf(isSkipped)('the console in a browser', () => {
     await page.keyboard.press('Enter')
     await dialog.waitFor({ state: 'detached' })
     await page.getByText('“ada@example.com” has no session').waitFor()
-    expect(fixture.asked.filter((asked) => asked.startsWith('POST'))).toHaveLength(2)
+    expect(fixture.asked.filter((asked) => asked === 'POST revoke')).toHaveLength(2)
     // It is in the audit, by name and reason.
     await page.keyboard.press('g')
     await page.keyboard.press('a')
@@ -378,7 +393,7 @@ describe.skipIf(isSkipped)('the console in a browser', () => {
     await page.locator('.verdict').waitFor()
     fixture.set({ signedOut: true })
     await page.keyboard.press('g')
-    await page.keyboard.press('d')
+    await page.keyboard.press('a')
     await page.getByText('You are signed out').waitFor()
     await page.getByText('npx sojourn console').waitFor()
     expect(await axeViolations(page)).toEqual([])
@@ -446,6 +461,7 @@ describe.skipIf(isSkipped)('the console in a browser', () => {
 
   test('topology: replicas under their primaries, what is behind, and nodes by their versions', async () => {
     const page = await open('topology', scenarios.cluster)
+    await rows(page, 'Servers').first().waitFor()
     const names = await rows(page, 'Servers').locator('td:first-child').allInnerTexts()
     expect(names.map((name) => name.trim())).toEqual(
       [11, 12, 13].flatMap((host) => [`10.4.1.${host}:6379`, `10.4.2.${host}:6379`]),
