@@ -14,7 +14,7 @@ const shown: Readonly<Record<string, string>> = {
   sessions: 'sessions?signedIn=true',
 }
 
-describe.skipIf(isSkipped)('the console in a browser', () => {
+describe.skipIf(isSkipped)('the console in a browser', { timeout: 60_000 }, () => {
   let built: Built
   let browser: Browser
   let fixture: Fixture
@@ -96,7 +96,6 @@ describe.skipIf(isSkipped)('the console in a browser', () => {
       })
       expect(troubles).toEqual([])
     },
-    40_000,
   )
 
   test('the overview begins with a verdict in a sentence, and draws what was before', async () => {
