@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Sessions } from '../../src/core/sessions.ts'
@@ -182,6 +182,36 @@ describe('sojourn revoke', () => {
       stdout: '1 of 1 have ended\n',
     })
     expect((await sessions.open(two.token)).id).toBeUndefined()
+  })
+
+  it('tells the audit who ends what, and why, before it does; of a filter once', async () => {
+    for (let i = 0; i < 2; i++) await signIn(sessions, { theme: 'x' }, 'ada')
+    for (let i = 0; i < 3; i++) await signIn(sessions, { theme: 'x' })
+    const { id } = await open(await signIn(sessions, { theme: 'x' }, 'bob'))
+    const why = ['--reason', 'lost phone', '--yes']
+    await knowing('revoke', '--principal', 'ada', ...why)
+    await knowing('revoke', id, ...why)
+    await knowing('revoke', '--anonymous', ...why)
+    const { stdout } = await knowing('tail', '--once', '--json')
+    const told = lines(stdout)
+      .map((line) => JSON.parse(line))
+      .filter(({ event }) => event !== 'login')
+    const about = { operator: userInfo().username, reason: 'lost phone' }
+    const [user, one, filter] = [
+      { ...about, principal: 'ada', found: 2 },
+      { ...about, id, found: 1 },
+      { ...about, filter: 'signedIn=false', found: 3 },
+    ]
+    expect(told.map(({ details }) => details)).toEqual([
+      { ...user, action: 'revoke' },
+      ...[1, 2].map(() => ({ id: expect.any(String), principal: 'ada' })),
+      { ...user, action: 'revoked', revoked: 2, verified: true },
+      { ...one, action: 'revoke' },
+      { id },
+      { ...one, action: 'revoked', revoked: 1, verified: true },
+      { ...filter, action: 'revoke' },
+      { ...filter, action: 'revoked', revoked: 3 },
+    ])
   })
 
   it('asks, and without somebody to answer ends nothing', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { openEntry, sealEntry } from '../../src/core/audit-entry.ts'
 import type { AuditLog } from '../../src/core/audit-log.ts'
 import type { Engine } from '../../src/core/engine.ts'
-import { OptionError } from '../../src/core/errors.ts'
+import { OptionError, StoreRefusedError } from '../../src/core/errors.ts'
 import { createKeyring } from '../../src/core/keyring.ts'
 import {
   type AuditEntry,
@@ -211,6 +211,40 @@ describe('operations wait for their entry', () => {
     expect(await sessions.audit.list()).toEqual([])
     release()
     await login
+  })
+})
+
+describe('what operators do', () => {
+  const act = { operator: 'grace', action: 'revoke', reason: 'lost phone', found: 2 } as const
+
+  it('is written before it is done, and where it cannot be that rejects', async () => {
+    let problem: Error | undefined
+    const { sessions } = setUp({ audit: true }, ({ audit: log, ...engine }) => {
+      const failing: AuditLog = {
+        list: (range) => log.list(range),
+        consumer: (options) => log.consumer(options),
+        append: (batch) => (problem === undefined ? log.append(batch) : Promise.reject(problem)),
+      }
+      return Object.assign(engine, { audit: failing })
+    })
+    sessions.on('error', () => undefined)
+    await sessions.beginOperation(act)
+    expect(await sessions.audit.list()).toMatchObject([{ event: 'operator', details: act }])
+    problem = new StoreRefusedError('NOPERM', 'it lacks a right')
+    // The first that fails, and those after it.
+    for (let i = 0; i < 2; i++) await expect(sessions.beginOperation(act)).rejects.toBe(problem)
+    // How it went is told as soon as that is possible.
+    await sessions.endOperation({ ...act, action: 'revoked', revoked: 2 })
+    problem = undefined
+    await until('it is written', async () => (await sessions.audit.list()).length > 1)
+    expect((await sessions.audit.list()).at(-1)).toMatchObject({ details: { revoked: 2 } })
+  })
+
+  it('is not done where no audit is kept', async () => {
+    const { sessions } = setUp({ audit: { events: ['login'] } })
+    await expect(sessions.beginOperation(act)).rejects.toThrow(OptionError)
+    await sessions.endOperation(act)
+    expect(await sessions.audit.list()).toEqual([])
   })
 })
 

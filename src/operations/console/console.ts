@@ -16,11 +16,11 @@ import { badRequest, notFound, problemOf } from './problem.ts'
 
 export interface ConsoleOptions<Context = unknown> {
   /** As given to `createSessions`, and so are `prefix`, `secrets` and `pepper`. */
-  readonly redis: RedisSource
+  readonly redis: RedisSource | undefined
   /** Default `sj`. */
   readonly prefix?: string
   /** Without them no principal is found, and no attribute named. */
-  readonly secrets?: string | readonly string[] | undefined
+  readonly secrets?: string | readonly (string | undefined)[] | undefined
   readonly pepper?: string | undefined
   /** Shown in the header: `production`. */
   readonly environment?: string | undefined
@@ -69,7 +69,10 @@ export function createConsole<Context = unknown>(
   options: ConsoleOptions<Context>,
 ): SessionConsole<Context> {
   refuseUnknown(options, OPTIONS)
-  const { redis, prefix = 'sj', secrets, pepper, environment, authorize, values = false } = options
+  const { prefix = 'sj', pepper, environment, authorize, values = false } = options
+  // Variables that are not set are refused by those who need them.
+  const redis = options.redis as RedisSource
+  const secrets = options.secrets as string | readonly string[] | undefined
   const { expiry = 'off', durable = false } = options
   if (typeof authorize !== 'function') {
     throw new OptionError(

@@ -67,6 +67,9 @@ describe('who', () => {
     expect(() => createConsole(options)).toThrow(/authorize/)
     expect(() => createConsole({ ...options, authorize: true as never })).toThrow(/authorize/)
     const authorize = () => undefined
+    const secrets = [undefined]
+    expect(() => createConsole({ redis: undefined, authorize })).toThrow(/redis/)
+    expect(() => createConsole({ redis: server.url, secrets, authorize })).toThrow(/secrets/)
     expect(() => createConsole({ ...options, authorize, origins: ['example.org'] })).toThrow(
       /origins/,
     )
@@ -215,7 +218,8 @@ describe('bounds', () => {
     const headers = { 'x-sojourn-console': csrf }
     const post = async (body: unknown, more = {}): Promise<number> =>
       (await desk.ask('/api/revoke', { body, headers: { ...headers, ...more } })).status
-    expect(await post({ ...BODY, reason: 'x'.repeat(70_000) })).toBe(400)
+    expect(await post(JSON.stringify({ ...BODY, dry: true }) + ' '.repeat(60_000))).toBe(200)
+    expect(await post(JSON.stringify(BODY) + ' '.repeat(70_000))).toBe(400)
     expect(await post('not JSON')).toBe(400)
     expect(await post('[]')).toBe(400)
     expect(await post(BODY, { 'content-type': 'text/plain' })).toBe(400)

@@ -112,7 +112,7 @@ function driftOf({ servers }: Facts): Finding[] {
   return [
     {
       severity: 'warn',
-      seen: `${told.map(([version, count]) => `${count} connections of ${version}`).join(', ')}`,
+      seen: told.map(([version, count]) => `${count} connections of ${version}`).join(', '),
       servers: names,
       why: 'what a newer version writes an older one may not read, or may not know to keep',
       fix: [
