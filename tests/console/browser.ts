@@ -46,7 +46,7 @@ export async function openPage(
 ): Promise<Opened> {
   const context = await browser.newContext({ timezoneId: 'UTC', ...options })
   const page = await context.newPage()
-  page.setDefaultTimeout(8_000)
+  page.setDefaultTimeout(15_000)
   const troubles: string[] = []
   page.on('pageerror', (error) => troubles.push(`uncaught: ${error.message}`))
   page.on('console', (message) => {

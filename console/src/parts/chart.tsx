@@ -112,7 +112,7 @@ function optionsOf(
     scales: {
       y: {
         range: (_plot, least, most) => {
-          if (least === null || most === null) return [0, 1]
+          if (least === null || most === null || most === 0) return [0, Math.max(1, upTo)]
           const spread = Math.max(most - least, Math.abs(most) * 0.02, 1e-9)
           return fromZero
             ? [0, Math.max(most * 1.15, upTo, 1e-9)]
