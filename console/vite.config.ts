@@ -50,6 +50,8 @@ const config: UserConfig = defineConfig({
     // No data: in what is loaded, and no script in the page: the content security policy forbids it.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // Whose work is in the bundle.
+    license: { fileName: 'licenses.md' },
   },
 })
 

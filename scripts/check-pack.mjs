@@ -1,10 +1,19 @@
-// Packs the package, installs the archive in an empty folder without development packages, and
-// imports every entry of `exports` and runs every command of `bin` there.
+// Packs the package, installs the archive in an empty folder without development packages, imports every entry of
+// `exports` there and runs every command of `bin`. Looks whether the console's page is whole and small, and pictures too.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const { name, version, exports, bin, devDependencies } = JSON.parse(
@@ -58,6 +67,29 @@ try {
     if (told.trim() !== version) throw new Error(`${command} --version says ${told}`)
     console.log(`${command}: runs from the packed archive`)
   }
+  checkPage(join(folder, 'node_modules', name, 'dist/console'))
+  checkPictures(join(folder, 'node_modules', name, 'docs/pictures'))
 } finally {
   rmSync(folder, { recursive: true, force: true })
+}
+
+/** What a browser loads of the console: all that it names is there, and it is 60 kB at most. */
+function checkPage(page) {
+  const html = readFileSync(join(page, 'index.html'), 'utf8')
+  const named = [...html.matchAll(/(?:src|href)="\.\/([^"]+)"/g)].map(([, path]) => path)
+  const bytes = named
+    .map((path) => readFileSync(join(page, path)))
+    .reduce((all, file) => all + gzipSync(file, { level: 9 }).length, 0)
+  if (named.length < 3 || bytes > 60_000) {
+    throw new Error(`the page of the console: ${named.length} files, ${bytes} bytes by gzip`)
+  }
+  console.log(`the console: ${bytes} bytes by gzip`)
+}
+
+function checkPictures(pictures) {
+  const bytes = readdirSync(pictures).reduce(
+    (all, file) => all + statSync(join(pictures, file)).size,
+    0,
+  )
+  if (bytes > 600_000) throw new Error(`pictures of ${bytes} bytes: make them smaller`)
 }

@@ -350,11 +350,16 @@ const signIn = {
   address: '192.0.2.1',
 }
 const names = { id: mine.id, attributes: ['theme', 'cart'] }
+const act = {
+  ...{ operator: 'grace', action: 'revoked', reason: 'lost phone', principal: 'user-1' },
+  ...{ found: 2, revoked: 2, verified: true },
+}
 const kept = audited(keyring, 'login', signIn)
 write('audit', 'Under the two secrets of keys.json: entries of the audit. `at` is the field `t`.', {
   opens: [
     { why: 'a sign-in', ...kept, content: signIn },
     { why: 'a list', ...audited(keyring, 'changed', names), content: names },
+    { why: 'numbers and a flag', ...audited(keyring, 'operator', act), content: act },
     {
       why: 'under the former secret',
       ...audited(former, 'logout', { id: mine.id }),

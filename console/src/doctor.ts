@@ -10,7 +10,7 @@ export interface Found {
 }
 
 /** All findings, worst first. */
-export function findingsOf({ examination }: DoctorAnswer): Found[] {
+function findingsOf({ examination }: DoctorAnswer): Found[] {
   return examination.results
     .flatMap(({ id, group, findings }) => findings.map((finding) => ({ id, group, finding })))
     .sort((a, b) => severities.indexOf(a.finding.severity) - severities.indexOf(b.finding.severity))

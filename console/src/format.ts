@@ -1,6 +1,6 @@
 /** Numbers, sizes and times as people read them. What is not known is a dash, never 0. */
 
-export const NOTHING = '–'
+const NOTHING = '–'
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 const one = new Intl.NumberFormat('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 })

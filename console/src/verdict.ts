@@ -2,6 +2,7 @@ import type { DoctorAnswer, Snapshot } from '../../src/operations/console/api.ts
 import type { Severity } from '../../src/operations/doctor/finding.ts'
 import { topFindings } from './doctor.ts'
 import { bytes, count, list, percent, plural, rate } from './format.ts'
+import { LAG_WARN } from './server-state.ts'
 import type { ViewId } from './state/route.ts'
 
 export type Level = 'ok' | Severity
@@ -21,7 +22,6 @@ interface Trouble {
   readonly view: ViewId
 }
 
-const LAG_WARN = 1_048_576
 const order: readonly Level[] = ['error', 'warn', 'unknown', 'info', 'ok']
 
 /** What one would say of this deployment, if one had a sentence. */

@@ -23,7 +23,7 @@ Redis 7.0 and all later servers. It changes nothing itself.
 Examples:
   $ sojourn acl --for audit durability
   $ sojourn acl --redis redis://localhost:6379 --user shop --prefix shop
-  $ sojourn acl --role ops --user oncall          # for sojourn doctor, and to look
+  $ sojourn acl --role ops --user oncall          # for doctor, stats, top, and to look
   $ sojourn acl --role operator --user oncall     # and to end sessions
   $ sojourn acl --file >> users.acl
 
@@ -64,6 +64,7 @@ async function run(flags: AclFlags): Promise<void> {
   if (redis === undefined) {
     say(
       'Redis 7.2 and later, and Valkey, also know +client|setinfo' +
+        (role === 'ops' ? ' and +client|no-touch' : '') +
         (flags.for.includes('durability') ? ' and +waitaof' : ''),
     )
   }

@@ -15,7 +15,9 @@ import { migrateCommand } from './migrate.ts'
 import { planCommand } from './plan.ts'
 import { redisConfCommand } from './redis-conf.ts'
 import { revokeCommand } from './revoke.ts'
+import { statsCommand } from './stats.ts'
 import { tailCommand } from './tail.ts'
+import { topCommand } from './top/top.ts'
 
 const program = new Command('sojourn')
   .description('For those who run sessions on Redis and Valkey.')
@@ -24,7 +26,8 @@ const program = new Command('sojourn')
   .configureHelp({ showGlobalOptions: true })
 
 const commands = [
-  ...[lsCommand, inspectCommand, revokeCommand, tailCommand, consoleCommand],
+  ...[lsCommand, inspectCommand, revokeCommand, tailCommand],
+  ...[statsCommand, topCommand, consoleCommand],
   ...[
     doctorCommand,
     aclCommand,

@@ -95,6 +95,7 @@ const COLOURS: Readonly<Record<string, Parameters<typeof paint>[0]>> = {
   logout: 'cyan',
   revoked: 'magenta',
   evicted: 'magenta',
+  operator: 'yellow',
   'token-reuse': 'red',
   outage: 'red',
   uncertain: 'yellow',

@@ -64,9 +64,10 @@ describe('sojourn acl', () => {
     await server.cli(
       'ACL',
       'SETUSER',
-      ...aclRules({ ...common, role: 'ops', user: 'oncall', features: [] }),
+      ...(await aclRulesFor(server.url, { ...common, role: 'ops', user: 'oncall', features: [] })),
     )
-    await server.cli('ACL', 'SETUSER', ...aclRules({ ...common, role: 'app', features: [] }))
+    const app = await aclRulesFor(server.url, { ...common, role: 'app', features: [] })
+    await server.cli('ACL', 'SETUSER', ...app)
     await server.cli('ACL', 'LOG', 'RESET')
     const look = (user?: string) =>
       examine(

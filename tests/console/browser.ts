@@ -1,7 +1,7 @@
 /** Debian's Chromium without a window, for the console's page. `SOJOURN_CHROMIUM` names another. */
-import { accessSync, constants, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import axe from 'axe-core'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
 function find(): string | undefined {
@@ -46,7 +46,7 @@ export async function openPage(
 ): Promise<Opened> {
   const context = await browser.newContext({ timezoneId: 'UTC', ...options })
   const page = await context.newPage()
-  page.setDefaultTimeout(8_000)
+  page.setDefaultTimeout(15_000)
   const troubles: string[] = []
   page.on('pageerror', (error) => troubles.push(`uncaught: ${error.message}`))
   page.on('console', (message) => {
@@ -56,8 +56,6 @@ export async function openPage(
   await page.goto(url)
   return { page, troubles }
 }
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 interface AxeResults {
   readonly violations: readonly {
@@ -71,7 +69,7 @@ interface AxeResults {
 
 /** What axe has against the page as it is now. */
 export async function axeViolations(page: Page): Promise<string[]> {
-  await page.evaluate(axe)
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axe.source)
   const { violations } = await page.evaluate(() =>
     (globalThis as unknown as { axe: { run(options: object): Promise<AxeResults> } }).axe.run({
       resultTypes: ['violations'],

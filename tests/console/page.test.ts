@@ -14,7 +14,7 @@ const shown: Readonly<Record<string, string>> = {
   sessions: 'sessions?signedIn=true',
 }
 
-describe.skipIf(isSkipped)('the console in a browser', () => {
+describe.skipIf(isSkipped)('the console in a browser', { timeout: 60_000 }, () => {
   let built: Built
   let browser: Browser
   let fixture: Fixture
@@ -96,7 +96,6 @@ describe.skipIf(isSkipped)('the console in a browser', () => {
       })
       expect(troubles).toEqual([])
     },
-    40_000,
   )
 
   test('the overview begins with a verdict in a sentence, and draws what was before', async () => {
@@ -120,7 +119,22 @@ describe.skipIf(isSkipped)('the console in a browser', () => {
       .waitFor()
   })
 
-  test('the first paint is within half a second', async () => {
+  test('where the mouse is in one chart all of them tell of that moment', async () => {
+    const page = await open('overview')
+    await page.locator('.verdict').waitFor()
+    const live = page.locator('.instrument').first()
+    await live.getByText(/signed in$/).waitFor()
+    await page
+      .locator('.chart')
+      .nth(2)
+      .hover({ position: { x: 120, y: 50 } })
+    await live.getByText(/^at \d\d:\d\d:\d\d$/).waitFor()
+    expect(await page.getByText(/^at \d\d:\d\d:\d\d$/).count()).toBe(3)
+    await page.mouse.move(0, 0)
+    await live.getByText(/signed in$/).waitFor()
+  })
+
+  test('the first paint is within half a second', { retry: 2 }, async () => {
     const page = await open('overview')
     await page.locator('.verdict').waitFor()
     const painted = await page.evaluate(
@@ -153,7 +167,7 @@ describe.skipIf(isSkipped)('the console in a browser', () => {
     await page.keyboard.press('Enter')
     await dialog.waitFor({ state: 'detached' })
     await page.getByText('“ada@example.com” has no session').waitFor()
-    expect(fixture.asked.filter((asked) => asked.startsWith('POST'))).toHaveLength(2)
+    expect(fixture.asked.filter((asked) => asked === 'POST revoke')).toHaveLength(2)
     // It is in the audit, by name and reason.
     await page.keyboard.press('g')
     await page.keyboard.press('a')
@@ -174,6 +188,21 @@ describe.skipIf(isSkipped)('the console in a browser', () => {
     await dialog.getByLabel(/^Type 4/).fill('4')
     await dialog.getByRole('button', { name: 'End 4 sessions' }).click()
     await expectShown(dialog.getByText('4 sessions ended'))
+  })
+
+  test('the store goes away while they end: says that some may have ended, and counts again', async () => {
+    const page = await open('principals?name=ada@example.com')
+    await page.getByRole('button', { name: /^End all/ }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('Why').fill('Left the company')
+    await dialog.getByLabel(/^Type 3/).fill('3')
+    fixture.set({ away: true })
+    await dialog.getByRole('button', { name: 'End 3 sessions' }).click()
+    await dialog.getByText('Some may have ended already').waitFor()
+    fixture.set({ away: false })
+    await dialog.getByRole('button', { name: 'Try again' }).click()
+    await expectShown(dialog.getByText('3 sessions end at once'))
+    expect(await dialog.getByLabel('Why').inputValue()).toBe('Left the company')
   })
 
   test('the others are ended, and the one stays; Esc ends nothing and gives the focus back', async () => {
@@ -378,7 +407,7 @@ describe.skipIf(isSkipped)('the console in a browser', () => {
     await page.locator('.verdict').waitFor()
     fixture.set({ signedOut: true })
     await page.keyboard.press('g')
-    await page.keyboard.press('d')
+    await page.keyboard.press('a')
     await page.getByText('You are signed out').waitFor()
     await page.getByText('npx sojourn console').waitFor()
     expect(await axeViolations(page)).toEqual([])
@@ -446,6 +475,7 @@ describe.skipIf(isSkipped)('the console in a browser', () => {
 
   test('topology: replicas under their primaries, what is behind, and nodes by their versions', async () => {
     const page = await open('topology', scenarios.cluster)
+    await rows(page, 'Servers').first().waitFor()
     const names = await rows(page, 'Servers').locator('td:first-child').allInnerTexts()
     expect(names.map((name) => name.trim())).toEqual(
       [11, 12, 13].flatMap((host) => [`10.4.1.${host}:6379`, `10.4.2.${host}:6379`]),

@@ -27,6 +27,7 @@ describe.skipIf(isSkipped)('the console, all of it', () => {
     redis = await startRedis({ tcp: true })
     const options = { redis: redis.url, prefix: 'shop', secrets: [SECRET] }
     sessions = createSessions({ ...options, audit: true })
+    sessions.on('error', () => undefined)
     server = createServer((request, response) => console.node(request, response))
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { openEntry, sealEntry } from '../../src/core/audit-entry.ts'
 import type { AuditLog } from '../../src/core/audit-log.ts'
 import type { Engine } from '../../src/core/engine.ts'
-import { OptionError, StoreRefusedError, StoreUnavailableError } from '../../src/core/errors.ts'
+import { OptionError, StoreRefusedError } from '../../src/core/errors.ts'
 import { createKeyring } from '../../src/core/keyring.ts'
 import {
   type AuditEntry,
@@ -233,8 +233,6 @@ describe('what operators do', () => {
     problem = new StoreRefusedError('NOPERM', 'it lacks a right')
     // The first that fails, and those after it.
     for (let i = 0; i < 2; i++) await expect(sessions.beginOperation(act)).rejects.toBe(problem)
-    problem = new StoreUnavailableError('away', false)
-    await expect(sessions.beginOperation(act)).rejects.toThrow()
     // How it went is told as soon as that is possible.
     await sessions.endOperation({ ...act, action: 'revoked', revoked: 2 })
     problem = undefined

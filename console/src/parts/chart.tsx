@@ -1,3 +1,4 @@
+import { type Signal, signal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
@@ -25,6 +26,9 @@ interface Props {
   /** Where the axis ends at least. */
   readonly upTo?: number | undefined
 }
+
+/** Which of the points the mouse is at, in all charts. */
+export const hovered: Signal<number | undefined> = signal(undefined)
 
 const HEIGHT = 112
 const powers = Array.from({ length: 50 }, (_, exponent) => 2 ** exponent)
@@ -67,7 +71,7 @@ export function Chart({
 
   useEffect(() => {
     plot.current?.setData(data())
-  }, [times, lines])
+  }, [times])
 
   return <div class="chart" ref={place} role="img" aria-label={label} />
 }
@@ -97,11 +101,18 @@ function optionsOf(
     height: HEIGHT,
     padding: [8, 16, 0, 0],
     legend: { show: false },
+    hooks: {
+      setCursor: [
+        ({ cursor }) => {
+          hovered.value = cursor.idx ?? undefined
+        },
+      ],
+    },
     cursor: { sync: { key: 'console' }, drag: { x: false, y: false }, points: { size: 5 } },
     scales: {
       y: {
         range: (_plot, least, most) => {
-          if (least === null || most === null) return [0, 1]
+          if (least === null || most === null || most === 0) return [0, Math.max(1, upTo)]
           const spread = Math.max(most - least, Math.abs(most) * 0.02, 1e-9)
           return fromZero
             ? [0, Math.max(most * 1.15, upTo, 1e-9)]
@@ -116,7 +127,7 @@ function optionsOf(
         gap: 4,
         space: 90,
         grid: { show: false },
-        values: (_plot, seconds) => seconds.map((at) => hourOf(at * 1_000)),
+        values: (_plot, seconds) => namesOf(seconds),
       },
       {
         ...axis,
@@ -145,5 +156,12 @@ function optionsOf(
   }
 }
 
-const hour = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
-const hourOf = (at: number): string => hour.format(at)
+const minutes = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
+const seconds = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' })
+
+/** To the second where they are less than a minute apart. */
+function namesOf(times: readonly number[]): string[] {
+  const [first = 0, second = Number.POSITIVE_INFINITY] = times
+  const format = second - first < 60 ? seconds : minutes
+  return times.map((at) => format.format(at * 1_000))
+}

@@ -14,7 +14,7 @@ type Step =
   | { readonly name: 'asking'; readonly found: number; readonly changed: boolean }
   | { readonly name: 'ending'; readonly found: number }
   | { readonly name: 'done'; readonly answer: RevokeAnswer }
-  | { readonly name: 'failed'; readonly problem: Problem }
+  | { readonly name: 'failed'; readonly problem: Problem; readonly midway: boolean }
 
 /** Counts first, then asks why and (for more than one) how many, and tells what the primary says afterwards. */
 export function RevokeDialog({ what }: { what: Revocation }): JSX.Element {
@@ -30,7 +30,7 @@ export function RevokeDialog({ what }: { what: Revocation }): JSX.Element {
       typed.value = ''
       step.value = { name: 'asking', found, changed }
     } catch (error) {
-      step.value = { name: 'failed', problem: asProblem(error) }
+      step.value = { name: 'failed', problem: asProblem(error), midway: false }
     }
   }
 
@@ -44,7 +44,14 @@ export function RevokeDialog({ what }: { what: Revocation }): JSX.Element {
     } catch (error) {
       const problem = asProblem(error)
       if (problem.status === 409) await countThem(true)
-      else step.value = { name: 'failed', problem }
+      else {
+        step.value = {
+          name: 'failed',
+          problem,
+          midway: problem.status === 0 || problem.status >= 500,
+        }
+        revocations.value++
+      }
     }
   }
 
@@ -102,6 +109,9 @@ function Body({ step, ...form }: BodyProps): JSX.Element {
           <p class="lead">
             <Shape mark="error" size={14} /> {step.problem.message}
           </p>
+          {step.midway && (
+            <p>Some may have ended already: try again, and the others are counted.</p>
+          )}
           <p class="quiet">
             <code>{step.problem.code}</code>
           </p>
@@ -189,7 +199,11 @@ function Result({ answer }: { answer: RevokeAnswer }): JSX.Element {
         <span>
           {plural(revoked, 'session')} ended
           {revoked < found && (
-            <span class="quiet"> of {count(found)}; the others were gone before</span>
+            <span class="quiet">
+              {' '}
+              of {count(found)}
+              {verified && '; the others were gone before'}
+            </span>
           )}
         </span>
       </p>

@@ -20,7 +20,7 @@ const spans: Readonly<Record<string, readonly [name: string, ms: number]>> = {
   '1d': ['the last day', 86_400_000],
 }
 
-export const columns: readonly Column<HistoryEntry>[] = [
+const columns: readonly Column<HistoryEntry>[] = [
   { id: 'time', title: 'Time', cell: ({ at }) => <At at={at} /> },
   {
     id: 'event',

@@ -1,19 +1,18 @@
-import { useComputed } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
-import type { DoctorAnswer, HistoryPoint, Snapshot } from '../../../src/operations/console/api.ts'
+import type { DoctorAnswer, Snapshot } from '../../../src/operations/console/api.ts'
 import { topFindings } from '../doctor.ts'
-import { bytes, count, latency, percent, rate, short, span } from '../format.ts'
+import { bytes, count, percent, rate, span } from '../format.ts'
 import { Shape } from '../parts/badge.tsx'
 import { RateBars } from '../parts/bars.tsx'
-import { Chart, type Line } from '../parts/chart.tsx'
+import { Figures } from '../parts/figures.tsx'
 import { HistogramBars } from '../parts/histogram.tsx'
 import { MemoryMeter } from '../parts/meter.tsx'
 import { Operations } from '../parts/operations.tsx'
 import { Empty, Loading } from '../parts/states.tsx'
+import { stateOf } from '../server-state.ts'
 import { beExamined, examination } from '../state/examination.ts'
-import { points, snapshot } from '../state/live.ts'
-import { hitRate, loadP99 } from '../state/point.ts'
+import { snapshot } from '../state/live.ts'
 import { addressOf } from '../state/route.ts'
 import { verdictOn } from '../verdict.ts'
 
@@ -82,163 +81,6 @@ function VerdictBand({
   )
 }
 
-const values = (pick: (point: HistoryPoint) => number | undefined): (number | undefined)[] =>
-  points.value.map(pick)
-
-/** Four instruments side by side: the number of now is the head of the line of the last 15 minutes. */
-function Figures({ look }: { look: Snapshot }): JSX.Element {
-  const times = useComputed(() => points.value.map(({ at }) => at))
-  const last = points.value.at(-1)
-  const { sessions, application } = look
-  const used = last?.usedMemory
-  const limits = look.servers
-    .filter(({ role }) => role === 'primary')
-    .map(({ maxMemory }) => maxMemory)
-  const limit = limits.every((each) => each !== undefined)
-    ? limits.reduce((all: number, each) => all + (each ?? 0), 0)
-    : undefined
-  const rates: Line[] = [
-    { name: 'made', color: '--accent', values: values((point) => point.createdPerSecond) },
-    {
-      name: 'ended',
-      color: '--violet',
-      values: values((point) => point.endedPerSecond),
-      dash: [4, 3],
-    },
-    {
-      name: 'refused',
-      color: '--amber-mark',
-      values: values((point) => point.rejectedPerSecond),
-      dash: [1, 3],
-    },
-  ]
-  return (
-    <section class="band figures" aria-label="Now, and the last 15 minutes">
-      <Instrument
-        title="Live sessions"
-        value={
-          sessions.exact
-            ? count(sessions.active)
-            : sessions.active === undefined
-              ? '–'
-              : `≈ ${count(sessions.active)}`
-        }
-        note={
-          sessions.signedInShare === undefined ? '' : `${percent(sessions.signedInShare)} signed in`
-        }
-      >
-        <Chart
-          label={`Live sessions in the last 15 minutes, now ${count(sessions.active)}`}
-          times={times.value}
-          lines={[{ name: 'live', color: '--accent', values: values((point) => point.active) }]}
-          format={short}
-          fromZero={false}
-        />
-      </Instrument>
-      <Instrument
-        title="Sessions a second"
-        legend={[
-          ['Made /s', '--accent', rate(last?.createdPerSecond)],
-          ['Ended /s', '--violet', rate(last?.endedPerSecond)],
-          ['Refused /s', '--amber-mark', rate(last?.rejectedPerSecond)],
-        ]}
-      >
-        <Chart
-          label={`Sessions made, ended and refused a second: now ${rate(last?.createdPerSecond)}, ${rate(last?.endedPerSecond)}, ${rate(last?.rejectedPerSecond)}`}
-          times={times.value}
-          lines={rates}
-          format={rate}
-        />
-      </Instrument>
-      <Instrument
-        title="Loads, p99"
-        value={latency(loadP99(look))}
-        note={
-          hitRate(look) === undefined
-            ? application
-              ? ''
-              : 'no application reports'
-            : `${percent(hitRate(look))} from near caches`
-        }
-      >
-        <Chart
-          label={`99 of 100 loads took at most so long, now ${latency(loadP99(look))}`}
-          times={times.value}
-          lines={[{ name: 'p99', color: '--accent', values: values((point) => point.p99) }]}
-          format={latency}
-        />
-      </Instrument>
-      <Instrument
-        title="Memory of the primaries"
-        value={bytes(used)}
-        note={
-          limit && used !== undefined ? `${percent(used / limit)} of ${bytes(limit)}` : 'no limit'
-        }
-      >
-        <Chart
-          label={`Memory in use, now ${bytes(used)}`}
-          times={times.value}
-          lines={[
-            {
-              name: 'memory',
-              color: '--accent',
-              area: true,
-              values: values((point) => point.usedMemory),
-            },
-          ]}
-          format={bytes}
-          binary
-          upTo={limit}
-        />
-      </Instrument>
-    </section>
-  )
-}
-
-interface InstrumentProps {
-  readonly title: string
-  readonly value?: string
-  readonly note?: string
-  readonly legend?: readonly (readonly [name: string, color: string, value: string])[]
-  readonly children: JSX.Element
-}
-
-function Instrument({ title, value, note, legend, children }: InstrumentProps): JSX.Element {
-  return (
-    <div class="instrument">
-      <h2 class={legend ? 'unseen' : undefined}>{title}</h2>
-      {legend ? (
-        <dl class="legend">
-          {legend.map(([name, color, now], index) => (
-            <div key={name}>
-              <dt>
-                <svg width="14" height="8" viewBox="0 0 14 8" aria-hidden="true">
-                  <line
-                    x1="0"
-                    x2="14"
-                    y1="4"
-                    y2="4"
-                    stroke={`var(${color})`}
-                    stroke-width="2"
-                    stroke-dasharray={['', '4 3', '1 3'][index]}
-                  />
-                </svg>
-                {name}
-              </dt>
-              <dd>{now}</dd>
-            </div>
-          ))}
-        </dl>
-      ) : (
-        <p class="figure">
-          <span class="value">{value}</span> <span class="quiet">{note}</span>
-        </p>
-      )}
-      {children}
-    </div>
-  )
-}
-
 function Headroom({ look }: { look: Snapshot }): JSX.Element {
   const primaries = look.servers.filter(({ role }) => role !== 'sentinel')
   return (
@@ -263,8 +105,8 @@ function Headroom({ look }: { look: Snapshot }): JSX.Element {
           {primaries.slice(0, 8).map((server) => (
             <tr key={server.name}>
               <td>
-                <Shape mark={server.problem === undefined ? 'ok' : 'error'} size={10} />{' '}
-                {server.name} <span class="quiet">{server.role}</span>
+                <Shape mark={stateOf(server)[0]} size={10} /> {server.name}{' '}
+                <span class="quiet">{server.role}</span>
               </td>
               {server.problem === undefined ? (
                 <>

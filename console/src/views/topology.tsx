@@ -1,24 +1,17 @@
 import type { JSX } from 'preact'
 import type { NodeState, ServerState } from '../../../src/operations/observe/snapshot.ts'
 import { bytes, count, latency, percent, plural, rate, span } from '../format.ts'
-import { Badge, type Mark } from '../parts/badge.tsx'
+import { Badge } from '../parts/badge.tsx'
 import { MemoryMeter } from '../parts/meter.tsx'
 import { Empty, Loading } from '../parts/states.tsx'
 import { type Column, Table } from '../parts/table.tsx'
+import { stateOf } from '../server-state.ts'
 import { now } from '../state/clock.ts'
 import { snapshot } from '../state/live.ts'
 import { param, setParams } from '../state/route.ts'
 
-const LAG_WARN = 1_048_576
 /** So many times its even part, and a primary is hot. */
 const HOT = 1.3
-
-const stateOf = ({ problem, role, linked, lagBytes = 0 }: ServerState): [Mark, string] => {
-  if (problem !== undefined) return ['error', 'away']
-  if (role === 'replica' && linked === false) return ['error', 'unlinked']
-  if (role === 'replica' && lagBytes > LAG_WARN) return ['warn', 'behind']
-  return ['ok', 'answers']
-}
 
 const serverColumns: readonly Column<ServerState>[] = [
   {

@@ -5,7 +5,7 @@ import { countIn, textIn } from './query.ts'
 
 const AT_ONCE = 500
 /** Entries that are looked through for what operators did, in one answer. */
-const MOST_PAGES = 4
+const MOST_PAGES = 10
 const PAGE = 1_000
 
 interface Place {
@@ -31,15 +31,14 @@ export async function operationsAfter(
   let place = placeIn(query)
   const found: HistoryEntry[] = []
   for (let page = 0; page < MOST_PAGES; page++) {
-    const entries = await catalogue.history({ ...place, count: PAGE })
-    const last = entries.at(-1)
-    if (last !== undefined) place = { after: last.position }
-    found.push(...entries.filter(({ event }) => event === 'operator'))
+    const { entries, looked, position } = await catalogue.operations({ ...place, count: PAGE })
+    if (position !== undefined) place = { after: position }
+    found.push(...entries)
     const cut = found[AT_ONCE - 1]
     if (cut !== undefined) {
       return { entries: found.slice(0, AT_ONCE), position: cut.position, more: true }
     }
-    if (entries.length < PAGE) return { entries: found, position: place.after, more: false }
+    if (looked < PAGE) return { entries: found, position: place.after, more: false }
   }
   return { entries: found, position: place.after, more: true }
 }

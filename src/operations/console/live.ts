@@ -48,10 +48,19 @@ export class Live {
     if (this.#viewers.size >= MOST_VIEWERS) {
       throw new Problem(503, 'TOO_MANY', `${MOST_VIEWERS} people look already: close some pages.`)
     }
-    const viewer = new Viewer({ wantsEvents, mayGoOn, ended: () => this.#left(viewer) })
-    if (signal?.aborted === true) viewer.end()
-    signal?.addEventListener('abort', () => viewer.end(), { once: true })
+    const end = (): void => viewer.end()
+    const viewer = new Viewer({
+      ...{ wantsEvents, mayGoOn },
+      ended: () => {
+        // It may live much longer: a session's does.
+        signal?.removeEventListener('abort', end)
+        this.#viewers.delete(viewer)
+        this.#follow()
+      },
+    })
     this.#viewers.add(viewer)
+    signal?.addEventListener('abort', end, { once: true })
+    if (signal?.aborted === true) end()
     const { last } = this.#source
     if (last !== undefined && Date.now() - last.at < FRESH) viewer.show(messageOf('snapshot', last))
     this.#follow()
@@ -62,11 +71,6 @@ export class Live {
   close(): void {
     this.#closed = true
     for (const viewer of [...this.#viewers]) viewer.end()
-  }
-
-  #left(viewer: Viewer): void {
-    this.#viewers.delete(viewer)
-    this.#follow()
   }
 
   /** As much is asked for as somebody wants. */

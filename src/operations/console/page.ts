@@ -1,6 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import { sha256 } from '../../core/crypto.ts'
 import { SECURITY_HEADERS, textAnswer } from './headers.ts'
 
@@ -9,8 +11,8 @@ const BUILT: string = fileURLToPath(new URL('../../../dist/console/', import.met
 const INDEX = 'index.html'
 const NOT_BUILT =
   'The page of the console is not built. In a checkout: `npm run build`. A bundled application: leave `sojourn` out of the bundle.'
-/** A name with a hash in it stands for its content. */
-const HASHED = /-[\w-]{8,}\.\w+$/
+/** Names there have a hash in them, which stands for the content. */
+const HASHED = /^assets\/.*-[\w-]{8,}\.\w+$/
 const FOR_EVER = 'public, max-age=31536000, immutable'
 const ASK_AGAIN = 'no-cache'
 const TYPES: Readonly<Record<string, string>> = {
@@ -30,9 +32,13 @@ const CODINGS = [
   ['gzip', '.gz'],
 ] as const
 
+const COMPRESSIBLE = /^(?:text|application)\/|svg/
+const compressed = promisify(gzip)
+
 interface Content {
   readonly bytes: Buffer
   readonly etag: string
+  readonly coding: string | undefined
 }
 
 /** The files of the page. Only what is in the folder when it is looked at is served, by its name there. */
@@ -54,8 +60,8 @@ export class PageFiles {
     if (this.#builtAt === undefined) return textAnswer(NOT_BUILT, 503)
     const type = TYPES[extname(name)]
     if (type === undefined || !this.#names.has(name)) return undefined
-    const [coding, suffix] = this.#codingOf(name, headers.get('accept-encoding') ?? '')
-    const { bytes, etag } = await this.#contentOf(name + suffix)
+    const accepted = headers.get('accept-encoding') ?? ''
+    const { bytes, etag, coding } = await this.#contentOf(name, accepted)
     const isKnown = headers.get('if-none-match')?.includes(etag) === true
     return new Response(isKnown || method === 'HEAD' ? null : new Uint8Array(bytes), {
       status: isKnown ? 304 : 200,
@@ -90,21 +96,36 @@ export class PageFiles {
     this.#builtAt = builtAt
   }
 
-  #codingOf(name: string, accepted: string): readonly [coding: string | undefined, suffix: string] {
-    const found = CODINGS.find(
-      ([coding, suffix]) =>
-        new RegExp(`\\b${coding}\\b(?!\\s*;\\s*q=0(?:\\.0*)?(?:,|$))`).test(accepted) &&
-        this.#names.has(name + suffix),
-    )
-    return found ?? [undefined, '']
+  /** As small as the browser takes it: as it was built, or made so once. */
+  async #contentOf(name: string, accepted: string): Promise<Content> {
+    const built = CODINGS.find(([coding, suffix]) => {
+      return isAccepted(accepted, coding) && this.#names.has(name + suffix)
+    })
+    if (built !== undefined) return this.#kept(name + built[1], () => this.#read(name, built))
+    const isText = COMPRESSIBLE.test(TYPES[extname(name)] ?? '')
+    if (!isText || !isAccepted(accepted, 'gzip')) return this.#kept(name, () => this.#read(name))
+    return this.#kept(`${name} by gzip`, async () => {
+      const { bytes } = await this.#read(name)
+      return contentOf(await compressed(bytes), 'gzip')
+    })
   }
 
-  async #contentOf(name: string): Promise<Content> {
-    const known = this.#contents.get(name)
-    if (known !== undefined) return known
-    const bytes = await readFile(join(this.#folder, name))
-    const content = { bytes, etag: `"${sha256(bytes).toString('base64url').slice(0, 22)}"` }
-    this.#contents.set(name, content)
+  async #read(name: string, [coding, suffix]: readonly [string?, string?] = []): Promise<Content> {
+    return contentOf(await readFile(join(this.#folder, name + (suffix ?? ''))), coding)
+  }
+
+  async #kept(key: string, make: () => Promise<Content>): Promise<Content> {
+    const contents = this.#contents
+    const content = contents.get(key) ?? (await make())
+    contents.set(key, content)
     return content
   }
+}
+
+function contentOf(bytes: Buffer, coding: string | undefined): Content {
+  return { bytes, coding, etag: `"${sha256(bytes).toString('base64url').slice(0, 22)}"` }
+}
+
+function isAccepted(accepted: string, coding: string): boolean {
+  return new RegExp(`\\b${coding}\\b(?!\\s*;\\s*q=0(?:\\.0*)?(?:,|$))`).test(accepted)
 }

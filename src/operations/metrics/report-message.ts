@@ -1,6 +1,6 @@
 import { DURATIONS } from './catalogue.ts'
 
-/** What a process tells of itself: counters since it began to, in JSON. docs/metrics.md has the form. */
+/** What a process tells of itself: counters since it began to, in JSON; protocol/README.md has the form. */
 export interface ReportMessage {
   readonly id: string
   readonly name: string

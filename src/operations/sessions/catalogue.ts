@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ListOptions } from '../../core/audit.ts'
-import type { AuditEntry } from '../../core/audit-entry.ts'
+import { type AuditEntry, openEntry } from '../../core/audit-entry.ts'
+import type { AuditRange } from '../../core/audit-log.ts'
 import { codecs } from '../../core/codec.ts'
 import { isTrail, type ScannedRecord, type SessionId } from '../../core/engine.ts'
 import { OptionError } from '../../core/errors.ts'
@@ -117,6 +118,12 @@ export interface CataloguePiece {
   readonly next: ListingPlace | undefined
 }
 
+export interface OperationsFound {
+  readonly entries: readonly HistoryEntry[]
+  readonly looked: number
+  readonly position: string | undefined
+}
+
 /** What the audit is told of operators, but for what it is about. */
 export type Operation = SessionEvents['operator']
 
@@ -134,19 +141,21 @@ const MOST_FORWARDS = 64
 export class Catalogue {
   readonly #engine: RedisEngine
   readonly #keyring: Keyring | undefined
+  readonly #auditKeyring: Keyring
   readonly #sessions: Sessions
 
   /** @throws OptionError */
   constructor(options: CatalogueOptions) {
     const { redis, prefix, secrets, pepper } = options
-    const list = secrets === undefined ? undefined : [secrets].flat()
     const { audit = 'each', commandTimeout = COMMAND_TIMEOUT } = options
-    this.#keyring = list === undefined ? undefined : createKeyring(list)
+    // Ids are ended without the secrets. What is told of it is sealed all the same: only this process opens it then.
+    const list = [secrets ?? randomBytes(32).toString('base64url')].flat()
+    this.#auditKeyring = createKeyring(list)
+    this.#keyring = secrets === undefined ? undefined : this.#auditKeyring
     this.#engine = redisEngine({ redis, prefix, nearCache: false, commandTimeout })
     this.#sessions = createSessions({
       engine: this.#engine,
-      // Ids are ended without the secrets. What is told of it is sealed all the same: only this process opens it then.
-      secrets: list ?? randomBytes(32).toString('base64url'),
+      secrets: list,
       audit: { events: audit === 'each' ? ['operator', 'revoked'] : ['operator'], ...KEEPS_ALL },
       ...(pepper === undefined ? {} : { pepper }),
     })
@@ -252,6 +261,21 @@ export class Catalogue {
   /** What the applications have kept of what has happened, oldest first. @throws as `sessions.audit.list` */
   history(options: ListOptions): Promise<HistoryEntry[]> {
     return this.#sessions.audit.list(options)
+  }
+
+  /**
+   * Of so many entries what operators did. Only that is opened: it is little of what there is.
+   * @returns also up to where was looked, and how many entries that were
+   */
+  async operations(range: AuditRange): Promise<OperationsFound> {
+    const records = await this.#engine.audit.list(range)
+    return {
+      entries: records
+        .filter(({ event }) => event === 'operator')
+        .map((record) => openEntry(this.#auditKeyring, record)),
+      looked: records.length,
+      position: records.at(-1)?.position,
+    }
   }
 
   /**

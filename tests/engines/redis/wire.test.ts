@@ -31,7 +31,8 @@ async function connected(): Promise<{ wire: Wire; server: Socket; told: string[]
   const accepted = once(listener, 'connection') as Promise<[Socket]>
   const opened = wire.connect()
   const [server] = await accepted
-  server.write('%0\r\n+OK\r\n')
+  // To HELLO, and to what is said of the library.
+  server.write('%0\r\n+OK\r\n+OK\r\n')
   await opened
   ends.push(() => {
     wire.destroy()

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import { createServer } from 'node:http'
 import { createConnection, type Socket } from 'node:net'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -100,6 +100,19 @@ describe('a stream', () => {
     const end = read(asked)
     await vi.advanceTimersByTimeAsync(15_000)
     expect(await end).toBe('(end)')
+  })
+
+  it('leaves nothing behind at a signal that lives on, nor of one that was over before', async () => {
+    const stage = new Stage()
+    const live = new Live(stage)
+    const { signal } = new AbortController()
+    for (let i = 0; i < 5; i++) await live.open({ wantsEvents: false, ...always, signal }).cancel()
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+    const over = live.open({ wantsEvents: false, ...always, signal: AbortSignal.abort() })
+    const reader = over.getReader()
+    expect(await read(reader)).toContain('retry')
+    expect(await read(reader)).toBe('(end)')
+    expect(stage.listeners.size).toBe(0)
   })
 
   it('is given up where nobody takes anything for a minute', async () => {

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { brotliCompressSync, brotliDecompressSync, gzipSync } from 'node:zlib'
+import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createConsole } from '../../../src/operations/console/console.ts'
 import { PageFiles } from '../../../src/operations/console/page.ts'
@@ -66,6 +66,11 @@ describe('the page', () => {
     expect(brotliDecompressSync(bytes).toString()).toBe(SCRIPT)
     const gzip = await ask(path, { 'accept-encoding': 'gzip, br;q=0' })
     expect(gzip?.headers.get('content-encoding')).toBe('gzip')
+    const made = await ask('icon.svg', { 'accept-encoding': 'gzip' })
+    expect(made?.headers.get('content-encoding')).toBe('gzip')
+    expect(gunzipSync(Buffer.from((await made?.arrayBuffer()) as ArrayBuffer)).toString()).toBe(
+      '<svg/>',
+    )
     const head = await ask(path, {}, 'HEAD')
     expect([head?.status, await head?.text()]).toEqual([200, ''])
     expect((await ask('icon.svg'))?.headers.get('cache-control')).toBe('no-cache')

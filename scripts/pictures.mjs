@@ -1,0 +1,106 @@
+// Makes the pictures of the console in docs/pictures, of made-up data that is the same each time. Needs chromium; looks
+// best with the font Inter (Debian: fonts-inter). Usage: node scripts/pictures.mjs, after a build.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runnerImport } from 'vite'
+import { withPalette } from './palette-png.mjs'
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url))
+const folder = here('../docs/pictures')
+const MOST = 200_000
+const MOST_TOGETHER = 600_000
+
+// What a page asks for as the system's font is Inter here, where it is installed, and not whatever the machine has.
+const settings = mkdtempSync(join(tmpdir(), 'sojourn-pictures-'))
+const inter = ['system-ui', 'sans', 'sans-serif'].map(
+  (name) =>
+    `<match target="pattern"><test name="family"><string>${name}</string></test>` +
+    '<edit name="family" mode="prepend" binding="strong"><string>Inter</string></edit></match>',
+)
+writeFileSync(
+  join(settings, 'fonts.conf'),
+  `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>` +
+    `<include ignore_missing="yes">/etc/fonts/fonts.conf</include>${inter.join('')}</fontconfig>`,
+)
+process.env.FONTCONFIG_FILE = join(settings, 'fonts.conf')
+
+const { startFixture, scenarios } = (await runnerImport(here('../tests/console/fixture/server.ts')))
+  .module
+const { startBrowser, openPage } = (await runnerImport(here('../tests/console/browser.ts'))).module
+
+const desk = { width: 1280, height: 920 }
+const phone = { width: 390, height: 800 }
+const pictures = [
+  { name: 'console-overview-light', path: 'overview', seen: 'What sessions look like' },
+  { name: 'console-overview-dark', path: 'overview', seen: 'What sessions look like', dark: true },
+  {
+    name: 'console-principal',
+    path: 'principals?name=ada@example.com',
+    seen: 'End others',
+    height: 720,
+    act,
+  },
+  { name: 'console-doctor', path: 'doctor', seen: 'mem.policy', height: 740 },
+  {
+    name: 'console-phone',
+    path: 'overview',
+    seen: 'All is well',
+    size: phone,
+    scale: 2,
+    calm: true,
+  },
+]
+
+/** The question before three sessions end. */
+async function act(page) {
+  await page.locator('.devices > li').first().press('a')
+  await page.getByLabel('Why').fill('Stolen laptop, ticket 4711')
+  await page.getByLabel(/^Type 3/).fill('3')
+}
+
+mkdirSync(folder, { recursive: true })
+const browser = await startBrowser()
+let together = 0
+try {
+  for (const {
+    name,
+    path,
+    seen,
+    dark,
+    act: before,
+    calm,
+    height,
+    size = desk,
+    scale = 1,
+  } of pictures) {
+    const fixture = await startFixture({
+      root: here('../dist/console'),
+      scenario: calm ? scenarios.calm : scenarios.cluster,
+      startAt: Date.UTC(2026, 6, 14, 10, 20),
+    })
+    const { page } = await openPage(browser, `${fixture.url}#/${path}`, {
+      viewport: { ...size, height: height ?? size.height },
+      deviceScaleFactor: scale,
+      colorScheme: dark ? 'dark' : 'light',
+      reducedMotion: 'reduce',
+    })
+    await page.getByText(seen).first().waitFor()
+    await page.getByText('Live', { exact: true }).waitFor()
+    await before?.(page)
+    // The charts are drawn in the next frame.
+    await page.waitForTimeout(300)
+    const png = withPalette(await page.screenshot({ caret: 'hide' }))
+    writeFileSync(join(folder, `${name}.png`), png)
+    together += png.length
+    console.log(`docs/pictures/${name}.png: ${(png.length / 1_000).toFixed(0)} kB`)
+    if (png.length > MOST) throw new Error(`${name} has more than ${MOST} bytes`)
+    await page.context().close()
+    await fixture.close()
+  }
+  if (together > MOST_TOGETHER) throw new Error(`together they have ${together} bytes`)
+} finally {
+  await browser.close()
+  rmSync(settings, { recursive: true, force: true })
+}
