@@ -37,7 +37,7 @@ describe('completion', () => {
     )
     expect(at('sojourn', 're')).toEqual(['revoke', 'redis-conf'])
     expect(at('sojourn', 'revoke', '--pr')).toEqual(['--prefix', '--principal'])
-    expect(at('sojourn', 'acl', '--role', '')).toEqual(['app', 'ops'])
+    expect(at('sojourn', 'acl', '--role', '')).toEqual(['app', 'ops', 'operator'])
     expect(at('sojourn', 'completion', '')).toEqual(
       expect.arrayContaining(['bash', 'zsh', 'fish', '--help']),
     )
@@ -64,7 +64,7 @@ describe('completion', () => {
         ]).map((found) => found.split('\t')[0] ?? '')
       expect(at('sojourn re')).toEqual(expect.arrayContaining(['revoke', 'redis-conf']))
       expect(at('sojourn revoke --pri')).toEqual(['--principal'])
-      expect(at('sojourn acl --role ')).toEqual(['app', 'ops'])
+      expect(at('sojourn acl --role ')).toEqual(['app', 'operator', 'ops'])
     },
   )
 
