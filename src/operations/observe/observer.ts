@@ -64,6 +64,8 @@ export class Observer {
   #fleetAt = Number.NEGATIVE_INFINITY
   /** What it said of the servers is not so any more. */
   #isDoubted = false
+  /** Names of servers that did not answer at the last look. */
+  #failing = new Set<string>()
   #catalogue: Catalogue | undefined
   #events: EventFollower | undefined
   #running: Promise<void> | undefined
@@ -198,7 +200,7 @@ export class Observer {
     const { servers } = fleet
     await Promise.all(servers.map((server) => this.#watchOf(server).look(server)))
     const primaries = this.#primariesAmong(servers)
-    await Promise.all(primaries.map((server) => this.#sample(server)))
+    await Promise.all(primaries.map((server) => this.#sample(server, primaries.length)))
     this.#doubt(fleet)
     const data = servers.filter(({ role }) => role !== 'sentinel')
     const problems = data.flatMap((server) => this.#watchOf(server).problem ?? [])
@@ -246,14 +248,22 @@ export class Observer {
     }
   }
 
-  /** A server that fails, or is another thing than it was said to be: somebody knows more by now. */
+  /** A server that has just failed, a primary that is away, one that is not what it was said to be: somebody knows more. */
   #doubt({ servers }: Fleet): void {
-    this.#isDoubted = servers.some((server) => {
-      if (server.role === 'sentinel') return false
+    const before = this.#failing
+    this.#failing = new Set()
+    this.#isDoubted = false
+    for (const server of servers) {
       const { problem, role } = this.#watchOf(server)
-      if (problem !== undefined) return server.role === 'primary'
-      return role !== undefined && role !== server.role
-    })
+      if (problem === undefined) {
+        if (server.role !== 'sentinel' && role !== undefined && role !== server.role) {
+          this.#isDoubted = true
+        }
+        continue
+      }
+      this.#failing.add(server.name)
+      if (server.role === 'primary' || !before.has(server.name)) this.#isDoubted = true
+    }
   }
 
   /** Those that have the sessions. Of two that call themselves so without a Cluster it is the one that is named. */
@@ -267,7 +277,7 @@ export class Observer {
     return own
   }
 
-  async #sample(server: FleetServer): Promise<void> {
+  async #sample(server: FleetServer, among: number): Promise<void> {
     const watch = this.#watchOf(server)
     if (watch.problem !== undefined) return
     const known = this.#samplers.get(server.name)
@@ -275,7 +285,7 @@ export class Observer {
     const sampler = known ?? new Sampler({ prefix, keyring: this.#keyring, clock: this.#clock })
     this.#samplers.set(server.name, sampler)
     try {
-      await sampler.look(server, watch)
+      await sampler.look(server, watch, among)
     } catch (error) {
       if (!isSojournError(error)) throw error
       watch.problem = error

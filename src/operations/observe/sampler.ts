@@ -11,10 +11,13 @@ import { bucketOf } from './histogram.ts'
 import { addAttribute, emptyPage, type Page, SIZES, TIMES } from './sample.ts'
 import type { ServerWatch } from './server-watch.ts'
 
-/** Keys that one look at a server looks at: a millisecond and a half of its time. */
+/** Keys that one look looks at, at each of some primaries, and of many together: a millisecond of the server's time. */
 const PAGE = 300
-/** Keys of a server that the sample holds at most. */
+const MOST_AT_ONCE = 1_200
+const SMALLEST_PAGE = 30
+/** Keys that the sample holds at most, of all primaries and of each at least. */
 const SAMPLE = 10_000
+const SMALLEST_SAMPLE = 1_000
 /** A pass that began longer ago does not count as a count. Milliseconds. */
 const RECENT = 10_000
 /** Of each page, of records that are opened; larger ones are not. */
@@ -42,6 +45,8 @@ export class Sampler {
   readonly #options: SamplerOptions
   #pages: Page[] = []
   #cursor = '0'
+  /** Keys that it holds. */
+  #most = SAMPLE
   /** The pages of the pass under way, and their sessions: a table that grows or shrinks shows some twice. */
   #pass: Pass | undefined = newPass()
   #whole: readonly Page[] | undefined
@@ -76,11 +81,16 @@ export class Sampler {
     return this.#whole === undefined ? undefined : 0
   }
 
-  /** @throws StoreUnavailableError; where it is refused there is no sample */
-  async look(server: FleetServer, watch: ServerWatch): Promise<void> {
+  /**
+   * @param among how many primaries there are: with many of them each has a smaller part in what this process does
+   * @throws StoreUnavailableError; where it is refused there is no sample
+   */
+  async look(server: FleetServer, watch: ServerWatch, among: number): Promise<void> {
     const { clock, prefix } = this.#options
     const page = emptyPage(clock.monotonic())
-    const [scanned] = await watch.ask(server, [['SCAN', this.#cursor, 'COUNT', String(PAGE)]])
+    const size = Math.max(SMALLEST_PAGE, Math.min(PAGE, Math.floor(MOST_AT_ONCE / among)))
+    this.#most = Math.max(SMALLEST_SAMPLE, Math.floor(SAMPLE / among))
+    const [scanned] = await watch.ask(server, [['SCAN', this.#cursor, 'COUNT', String(size)]])
     if (!Array.isArray(scanned)) return this.forget()
     const [next, keys] = scanned as [string, string[]]
     const records: Pick<Found, 'key' | 'id'>[] = []
@@ -108,10 +118,11 @@ export class Sampler {
     this.#cursor = next
     this.#pages.push(page)
     let held = lookedAt(this.#pages)
-    while (held - (this.#pages[0]?.looked ?? 0) >= SAMPLE) held -= this.#pages.shift()?.looked ?? 0
+    while (held - (this.#pages[0]?.looked ?? 0) >= this.#most)
+      held -= this.#pages.shift()?.looked ?? 0
     this.#pass?.pages.push(page)
     // Of a pass that is too large the last pages are the sample.
-    if (this.#pass !== undefined && lookedAt(this.#pass.pages) > SAMPLE) {
+    if (this.#pass !== undefined && lookedAt(this.#pass.pages) > this.#most) {
       this.#pass = undefined
       this.#whole = undefined
     }

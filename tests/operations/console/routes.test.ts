@@ -196,8 +196,12 @@ describe('looking', () => {
       if (text.includes('event: snapshot')) break
     }
     looking.abort()
-    expect((await desk.post('/api/doctor', {})).status).toBe(200)
-    await desk.get('/api/doctor')
+    expect((await desk.ask('/api/doctor')).status).toBe(404)
+    const asked = await Promise.all([1, 2, 3].map(() => desk.post('/api/doctor', {})))
+    const told = await Promise.all(asked.map((each) => each.json()))
+    // One examination for all who ask meanwhile, and for who comes within a minute.
+    for (const answer of told) expect(answer).toEqual(told[0])
+    expect(await desk.get('/api/doctor')).toEqual(told[0])
     await revoke({ target: { principal: 'ada' }, dry: true })
     expect(await everything()).toEqual(before)
   })
