@@ -436,7 +436,7 @@ describe.skipIf(isSkipped)('the console in a browser', { timeout: 60_000 }, () =
   test('read only: nothing that ends anything, by mouse or key', async () => {
     const page = await open('principals?name=ada@example.com', scenarios.readOnly)
     await page.getByText('Read only').waitFor()
-    await page.getByText('reads only').waitFor()
+    await page.locator('.who-we-are', { hasText: 'reads only' }).waitFor()
     await page.locator('.devices > li').first().focus()
     for (const key of ['a', 'r', 'o']) await page.keyboard.press(key)
     expect(await page.getByRole('dialog').count()).toBe(0)
