@@ -7,9 +7,9 @@ import type {
   LiveEvents,
   Snapshot,
 } from '../../../src/operations/console/api.ts'
+import { pointOf } from '../../../src/operations/console/history.ts'
 import { about, asProblem, call, type Problem, signedOut } from './api.ts'
 import { looked, tick as tickClock } from './clock.ts'
-import { pointOf } from './point.ts'
 
 /** `live`: a look a second comes in; `stale`: none does; `connecting`: none has come yet. */
 export type Connection = 'connecting' | 'live' | 'stale'
