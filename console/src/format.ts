@@ -89,10 +89,16 @@ export const until = (at: number, now: number): string =>
   at <= now ? 'over' : `in ${rough(at - now)}`
 
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium' })
+const dayAndTime = new Intl.DateTimeFormat('en-GB', {
+  ...{ day: 'numeric', month: 'short' },
+  ...{ hour: '2-digit', minute: '2-digit', second: '2-digit' },
+})
 const moment = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })
 
 export const timeOf = (at: number): string => clock.format(at)
 export const momentOf = (at: number): string => moment.format(at)
+/** Of the last months: the year is known. */
+export const dayAndTimeOf = (at: number): string => dayAndTime.format(at)
 
 /** 1 session, 2 sessions */
 export const plural = (value: number, one: string, many = `${one}s`): string =>

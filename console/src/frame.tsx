@@ -28,6 +28,7 @@ export function Header(): JSX.Element {
       <span class="where-we-are">
         {environment && <span class="environment">{environment}</span>}
         <code title="Prefix of the keys">{prefix}</code>
+        <Access may={access === 'write'} />
       </span>
       <span class="spacer" />
       <span class="who-we-are wide">
@@ -81,6 +82,21 @@ export function Header(): JSX.Element {
         ?
       </button>
     </header>
+  )
+}
+
+/** Where there is no room for the words. */
+function Access({ may }: { may: boolean }): JSX.Element {
+  const word = may ? 'You may end sessions' : 'Reads only'
+  return (
+    <svg class="access" width="12" height="12" viewBox="0 0 12 12" role="img" aria-label={word}>
+      <title>{word}</title>
+      {may ? (
+        <path d="m1.5 10.5.5-2.6L8.3 1.6l2.1 2.1L4.1 10Z" fill="none" stroke="currentColor" />
+      ) : (
+        <path d="M2.5 5.5h7v5h-7ZM4 5.5V3.5a2 2 0 0 1 4 0v2" fill="none" stroke="currentColor" />
+      )}
+    </svg>
   )
 }
 
@@ -148,7 +164,11 @@ export function StaleBanner(): JSX.Element | null {
       <Shape mark="warn" />
       <p>
         <b role="alert">
-          {isConsole ? 'The console does not answer.' : 'The store does not answer.'}
+          {isConsole
+            ? 'The console does not answer.'
+            : told || snapshot.value
+              ? 'The store does not answer.'
+              : 'Nobody has seen the store yet.'}
         </b>{' '}
         {snapshot.value
           ? `What is shown is ${span(age.value)} old.`

@@ -392,6 +392,25 @@ describe.skipIf(isSkipped)('the console in a browser', { timeout: 60_000 }, () =
     await expectShown(page.getByText('The console does not answer.'))
     await fixture.start()
     await page.getByText('The console does not answer.').waitFor({ state: 'detached' })
+    // It wants another token by now, which the page did not know of.
+    await page.goto(`${fixture.url}#/sessions`)
+    await rows(page, 'Sessions').first().focus()
+    await page.keyboard.press('r')
+    await expectShown(page.getByText('One session ends at once'))
+  })
+
+  test('names are text, whatever is in them, and however long they are', async () => {
+    const name = '<img src=x onerror=alert(1)>'.repeat(12)
+    const page = await open(`principals?name=${encodeURIComponent(name)}`, scenarios.calm, {
+      viewport: { width: 360, height: 700 },
+    })
+    await page.getByText(`“${name}” has no session`).waitFor()
+    expect(await page.locator('img').count()).toBe(0)
+    const wider = await page.evaluate(
+      () => (document.querySelector('main')?.scrollWidth ?? 0) - innerWidth,
+    )
+    expect(wider).toBeLessThanOrEqual(0)
+    expect(opened.flatMap(({ troubles }) => troubles)).toEqual([])
   })
 
   test('a store that is away from the start, and one that comes', async () => {
@@ -417,7 +436,7 @@ describe.skipIf(isSkipped)('the console in a browser', { timeout: 60_000 }, () =
   test('read only: nothing that ends anything, by mouse or key', async () => {
     const page = await open('principals?name=ada@example.com', scenarios.readOnly)
     await page.getByText('Read only').waitFor()
-    await page.getByText('reads only').waitFor()
+    await page.locator('.who-we-are', { hasText: 'reads only' }).waitFor()
     await page.locator('.devices > li').first().focus()
     for (const key of ['a', 'r', 'o']) await page.keyboard.press(key)
     expect(await page.getByRole('dialog').count()).toBe(0)

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { momentOf, since, timeOf } from '../format.ts'
+import { dayAndTimeOf, momentOf, since, timeOf } from '../format.ts'
 import { now } from '../state/clock.ts'
 
 export function Ago({ at }: { at: number | undefined }): JSX.Element {
@@ -14,7 +14,7 @@ export function Ago({ at }: { at: number | undefined }): JSX.Element {
 export function At({ at, whole = false }: { at: number; whole?: boolean }): JSX.Element {
   return (
     <time dateTime={new Date(at).toISOString()} title={momentOf(at)}>
-      {whole ? momentOf(at) : timeOf(at)}
+      {whole ? dayAndTimeOf(at) : timeOf(at)}
     </time>
   )
 }

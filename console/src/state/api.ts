@@ -55,7 +55,17 @@ export async function call<Answer>(path: string, { body, signal }: Call = {}): P
   if (response.ok) return (await response.json()) as Answer
   const problem = new Problem(response.status, await problemOf(response))
   if (response.status === 401) signedOut.value = problem
+  if (response.status === 403 && body !== undefined && (await hasNewToken())) {
+    return call<Answer>(path, { body, signal })
+  }
   throw problem
+}
+
+/** Where the server was started anew in between it wants another token than the page has. */
+async function hasNewToken(): Promise<boolean> {
+  const former = about.peek()?.csrf
+  about.value = await call<About>('about')
+  return about.peek()?.csrf !== former
 }
 
 async function problemOf(response: Response): Promise<ApiProblem> {

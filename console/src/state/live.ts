@@ -1,14 +1,15 @@
 import { effect, type Signal, signal, untracked } from '@preact/signals'
 import type {
+  About,
   ApiProblem,
   History,
   HistoryPoint,
   LiveEvents,
   Snapshot,
 } from '../../../src/operations/console/api.ts'
+import { pointOf } from '../../../src/operations/console/history.ts'
 import { about, asProblem, call, type Problem, signedOut } from './api.ts'
 import { looked, tick as tickClock } from './clock.ts'
-import { pointOf } from './point.ts'
 
 /** `live`: a look a second comes in; `stale`: none does; `connecting`: none has come yet. */
 export type Connection = 'connecting' | 'live' | 'stale'
@@ -69,9 +70,10 @@ function open(): void {
     if (source !== stream) return
     close()
     // An EventSource does not tell why: a request does.
-    call<unknown>('about').then(again, (error: unknown) => {
-      again(asProblem(error))
-    })
+    call<About>('about').then(
+      () => again(undefined),
+      (error: unknown) => again(asProblem(error)),
+    )
   })
 }
 
@@ -82,11 +84,10 @@ function close(): void {
   source = undefined
 }
 
-function again(problem?: unknown): void {
+function again(problem: Problem | undefined): void {
   if (document.hidden || signedOut.value || source) return
-  const told = problem as Problem | undefined
-  if (told?.code) {
-    trouble.value = { code: told.code, message: told.message }
+  if (problem !== undefined) {
+    trouble.value = { code: problem.code, message: problem.message }
     connection.value = 'stale'
   }
   const wait = BACKOFF[Math.min(failures++, BACKOFF.length - 1)] as number

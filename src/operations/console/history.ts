@@ -22,7 +22,8 @@ export class SeenHistory {
   }
 }
 
-function pointOf({ at, sessions, application, servers }: Snapshot): HistoryPoint {
+/** Also by the page, which goes on where the history ends. */
+export function pointOf({ at, sessions, application, servers }: Snapshot): HistoryPoint {
   const primaries = servers.filter(({ role }) => role === 'primary')
   const load = application?.operations.find(({ name }) => name === 'load')
   const { hitsPerSecond = 0, missesPerSecond = 0 } = application?.cache ?? {}
