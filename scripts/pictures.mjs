@@ -1,4 +1,4 @@
-// Makes the pictures of the console in docs/pictures, of made-up data that is the same each time. Needs chromium; looks
+// Makes the pictures in docs/pictures, of made-up data that is the same each time. Needs chromium; looks
 // best with the font Inter (Debian: fonts-inter). Usage: node scripts/pictures.mjs, after a build.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runnerImport } from 'vite'
 import { withPalette } from './palette-png.mjs'
+import { terminalPicture } from './terminal-picture.mjs'
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const folder = here('../docs/pictures')
@@ -61,6 +62,37 @@ async function act(page) {
 }
 
 mkdirSync(folder, { recursive: true })
+
+// What the terminal shows. Colours are wanted, though this is none.
+process.env.FORCE_COLOR = '1'
+delete process.env.NO_COLOR
+const load = async (path) => (await runnerImport(here(path))).module
+const terminals = {
+  async doctor() {
+    const { renderExamination } = await load('../src/cli/doctor.ts')
+    const { examination } = await load('../tests/console/fixture/examination.ts')
+    return renderExamination(examination('cluster'), false)
+  },
+  async top() {
+    const [{ initialState, withSnapshot }, { render }, { paint }, { snapshotAt }] =
+      await Promise.all(
+        ['../src/cli/top/state.ts', '../src/cli/top/render.ts', '../src/cli/paint.ts']
+          .concat('../tests/console/fixture/snapshot.ts')
+          .map(load),
+      )
+    const at = Date.UTC(2026, 6, 14, 10, 20)
+    let state = initialState(1_000)
+    for (let second = 120; second >= 0; second--) {
+      state = withSnapshot(state, snapshotAt(at - second * 1_000, scenarios.cluster))
+    }
+    return render(state, 112, 32, at + 200, paint).join('\n')
+  },
+}
+for (const [name, made] of Object.entries(terminals)) {
+  const svg = terminalPicture(`$ npx sojourn ${name}`, (await made()).split('\n'))
+  writeFileSync(join(folder, `${name}.svg`), svg)
+}
+
 const browser = await startBrowser()
 let together = 0
 try {

@@ -1,7 +1,3 @@
-// What a command prints, with its colours, as an SVG for README and docs.
-// Usage: FORCE_COLOR=1 sojourn doctor | node scripts/terminal-picture.mjs 'sojourn doctor' > docs/pictures/doctor.svg
-import { readFileSync } from 'node:fs'
-
 const [CHARACTER, LINE, MARGIN, BAR] = [7.83, 18, 16, 28]
 const BACKGROUND = '#16181d'
 const TEXT = '#d7dae0'
@@ -48,39 +44,41 @@ const escaped = (text) =>
     .replaceAll(' ', '\u00A0')
 const round = (value) => Math.round(value * 100) / 100
 
-const [title = ''] = process.argv.slice(2)
-const lines = readFileSync(0, 'utf8').trimEnd().split('\n')
-const all = lines.map(runsOf)
-const columns = Math.max(
-  ...all.map((runs) => runs.reduce((sum, { text }) => sum + [...text].length, 0)),
-)
-const width = Math.ceil(columns * CHARACTER + 2 * MARGIN)
-const height = lines.length * LINE + 2 * MARGIN + BAR
+/** @returns what a terminal shows of `lines`, with their colours, as an SVG */
+export function terminalPicture(title, lines) {
+  const all = lines.map(runsOf)
+  const columns = Math.max(
+    ...all.map((runs) => runs.reduce((sum, { text }) => sum + [...text].length, 0)),
+  )
+  const width = Math.ceil(columns * CHARACTER + 2 * MARGIN)
+  const height = lines.length * LINE + 2 * MARGIN + BAR
 
-const drawn = all.flatMap((runs, row) => {
-  let column = 0
-  const y = BAR + MARGIN + row * LINE + 13
-  return runs.flatMap(({ text, style: { colour, bold, inverse } }) => {
-    const length = [...text].length
-    const x = round(MARGIN + column * CHARACTER)
-    column += length
-    if (text.trim() === '' && !inverse) return []
-    const size = round(length * CHARACTER)
-    const box = inverse
-      ? [`<rect x="${x}" y="${y - 13}" width="${size}" height="${LINE}" fill="${colour}"/>`]
-      : []
-    // textLength: fonts differ in width, columns must not.
-    return [
-      ...box,
-      `<text x="${x}" y="${y}" textLength="${size}" fill="${inverse ? BACKGROUND : colour}"${bold ? ' font-weight="600"' : ''}>${escaped(text)}</text>`,
-    ]
+  const drawn = all.flatMap((runs, row) => {
+    let column = 0
+    const y = BAR + MARGIN + row * LINE + 13
+    return runs.flatMap(({ text, style: { colour, bold, inverse } }) => {
+      const length = [...text].length
+      const x = round(MARGIN + column * CHARACTER)
+      column += length
+      if (text.trim() === '' && !inverse) return []
+      const size = round(length * CHARACTER)
+      const box = inverse
+        ? [`<rect x="${x}" y="${y - 13}" width="${size}" height="${LINE}" fill="${colour}"/>`]
+        : []
+      // textLength: fonts differ in width, columns must not.
+      return [
+        ...box,
+        `<text x="${x}" y="${y}" textLength="${size}" fill="${inverse ? BACKGROUND : colour}"${bold ? ' font-weight="600"' : ''}>${escaped(text)}</text>`,
+      ]
+    })
   })
-})
 
-console.log(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escaped(title)}">
-<rect width="100%" height="100%" rx="8" fill="${BACKGROUND}"/>
-<g font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="13" lengthAdjust="spacing">
-<text x="${MARGIN}" y="22" fill="${DIM}">${escaped(title)}</text>
-${drawn.join('\n')}
-</g>
-</svg>`)
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escaped(title)}">
+  <rect width="100%" height="100%" rx="8" fill="${BACKGROUND}"/>
+  <g font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="13" lengthAdjust="spacing">
+  <text x="${MARGIN}" y="22" fill="${DIM}">${escaped(title)}</text>
+  ${drawn.join('\n')}
+  </g>
+  </svg>
+  `
+}

@@ -100,7 +100,7 @@ async function run(flags: DoctorFlags): Promise<void> {
   if (problem !== undefined)
     say(`what memory is in use could not be noted for the next look: ${problem}`)
   if (flags.json === true) console.log(JSON.stringify(examination, null, 2))
-  else console.log(render(examination, flags.all === true))
+  else console.log(renderExamination(examination, flags.all === true))
   const { error, warn } = examination.counts
   if (error + warn > 0) process.exitCode = 1
 }
@@ -113,11 +113,14 @@ const MARKS: Readonly<Record<Severity | 'ok', string>> = {
   unknown: paint('gray', '?'),
 }
 
-function render({ kind, servers, results, counts }: Examination, isAll: boolean): string {
+export function renderExamination(
+  { kind, servers, results, counts }: Examination,
+  isAll: boolean,
+): string {
   const lines: string[] = []
-  const roles = ['primary', 'replica', 'sentinel'].flatMap((role) => {
+  const roles = Object.entries(ROLES).flatMap(([role, several]) => {
     const count = servers.filter((server) => server.role === role).length
-    return count === 0 ? [] : `${count} ${role}${count === 1 ? '' : 's'}`
+    return count === 0 ? [] : `${count} ${count === 1 ? role : several}`
   })
   lines.push(paint('bold', `${NAMES[kind]}: ${roles.join(', ')}`), '')
   for (const group of new Set(results.map((result) => result.group))) {
@@ -134,6 +137,7 @@ function render({ kind, servers, results, counts }: Examination, isAll: boolean)
   return lines.join('\n')
 }
 
+const ROLES = { primary: 'primaries', replica: 'replicas', sentinel: 'sentinels' }
 const NAMES = { single: 'One server', sentinel: 'Sentinels', cluster: 'Cluster' }
 const WORDS: Readonly<Record<Severity, string>> = {
   error: 'to mend now',

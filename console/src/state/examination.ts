@@ -23,11 +23,8 @@ const KEPT = 60_000
 export async function beExamined(): Promise<void> {
   const { answer } = examination.peek()
   if (answer !== undefined && now.peek() - answer.at < KEPT) return
-  await ask(() =>
-    call<DoctorAnswer>('doctor').catch((error: unknown) => {
-      if (asProblem(error).status !== 404) throw error
-      return call<DoctorAnswer>('doctor', { body: {} })
-    }),
+  await ask(
+    async () => (await call<DoctorAnswer | null>('doctor')) ?? call('doctor', { body: {} }),
   )
 }
 

@@ -54,11 +54,7 @@ export class Api {
       'GET sessions': async ({ query }) => jsonAnswer(await this.#sessions.list(query)),
       'GET events': async ({ query }) => jsonAnswer(await eventsAfter(catalogue, query)),
       'GET audit': async ({ query }) => jsonAnswer(await operationsAfter(catalogue, query)),
-      'GET doctor': async () => {
-        const recent = doctor.recent()
-        if (recent === undefined) throw notFound('Nobody has asked within a minute: POST asks now.')
-        return jsonAnswer(recent)
-      },
+      'GET doctor': async () => jsonAnswer(doctor.recent() ?? null),
       'POST doctor': async () => jsonAnswer(await doctor.look()),
       'POST revoke': async ({ request, operator }) => {
         if (operator.access !== 'write') throw forbidden('You may look, and end nothing.')

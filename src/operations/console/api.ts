@@ -148,7 +148,7 @@ export interface EventsAnswer {
   readonly more: boolean
 }
 
-/** `GET doctor` (what was found last, if it is not older than a minute) and `POST doctor` (looks again). */
+/** `GET doctor` (what was found last, null if that is more than a minute ago) and `POST doctor` (looks again). */
 export interface DoctorAnswer {
   readonly at: number
   /** Milliseconds over which counters were compared. */
