@@ -23,9 +23,7 @@ const KEPT = 60_000
 export async function beExamined(): Promise<void> {
   const { answer } = examination.peek()
   if (answer !== undefined && now.peek() - answer.at < KEPT) return
-  await ask(
-    async () => (await call<DoctorAnswer | null>('doctor')) ?? call('doctor', { body: {} }),
-  )
+  await ask(async () => (await call<DoctorAnswer | null>('doctor')) ?? call('doctor', { body: {} }))
 }
 
 /** Looks anew. */
