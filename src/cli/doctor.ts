@@ -113,6 +113,7 @@ const MARKS: Readonly<Record<Severity | 'ok', string>> = {
   unknown: paint('gray', '?'),
 }
 
+/** @public Also for scripts/pictures.mjs. */
 export function renderExamination(
   { kind, servers, results, counts }: Examination,
   isAll: boolean,
