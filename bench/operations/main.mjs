@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { createSessions } from '../../dist/index.js'
+import { isResponsive, LONGEST, MOST_GROWN, measurePage, told } from '../console/measure.mjs'
 import { startChild } from '../support/child.mjs'
 import { figure, renderChecks, renderTables } from '../support/markdown.mjs'
 import { prepare } from '../support/run.mjs'
@@ -14,6 +15,8 @@ import { prepare } from '../support/run.mjs'
 const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 const AT_ONCE = 128
 const CALM = 10_000
+/** Of the console: a second, for so many seconds; then so many pieces of the list. */
+const [EVENTS, SECONDS, PIECES] = [2_000, 20, 20]
 /** Milliseconds, and MiB. */
 const MOST_P99 = 5
 const MOST_MEMORY = 256
@@ -94,12 +97,51 @@ async function during(args) {
   }
 }
 
+const page = run.quick && run.values.sessions === undefined ? undefined : await inBrowser()
+
+/** The console by the command line, in Chromium: events as they come, then pieces of the list of all sessions. */
+async function inBrowser() {
+  const { runnerImport } = await import('vite')
+  const { startBrowser, openPage } = (
+    await runnerImport(fileURLToPath(new URL('../../tests/console/browser.ts', import.meta.url)))
+  ).module
+  const child = spawn(process.execPath, [CLI, 'console', '--json', '--values'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { PATH: process.env.PATH, SOJOURN_REDIS: redis.socket, SOJOURN_SECRETS: secret },
+  })
+  run.ends(() => child.kill('SIGKILL'))
+  const [line] = await once(child.stdout, 'data')
+  const { link, url } = JSON.parse(String(line))
+  const browser = await startBrowser()
+  run.ends(() => void browser.close())
+  const { page: opened } = await openPage(browser, link)
+  await opened.goto(`${url}#/events`)
+  await opened.getByRole('heading', { name: 'Events' }).waitFor()
+  await others.ask('tell', { rate: EVENTS, seconds: 2 })
+  let events = 0
+  const measured = await measurePage(browser, opened, async () => {
+    events = await others.ask('tell', { rate: EVENTS, seconds: SECONDS })
+    await opened.goto(`${url}#/sessions`)
+    for (let piece = 0; piece < PIECES; piece++) {
+      await opened.getByRole('button', { name: 'Look further' }).click()
+      await opened.waitForTimeout(300)
+    }
+    await opened.goto(`${url}#/overview`)
+    await opened.waitForTimeout(3_000)
+  })
+  const status = readFileSync(`/proc/${child.pid}/status`, 'utf8')
+  const server = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024
+  await browser.close()
+  child.kill('SIGINT')
+  return { ...measured, events, server }
+}
+
 const rows = results.map(({ command, took, peak, lines, others: { p50, p99, max, failed } }) => [
   ...[`\`${command}\``, figure(took === undefined ? undefined : took / 1_000, 1), figure(lines)],
   ...[figure(peak), figure(p50, 2), figure(p99, 2), figure(max, 1), failed],
 ])
 const [memory] = /used_memory:\d+/.exec(await redis.command('INFO', 'memory')) ?? ['']
-const report = run.report({ sessions: count, memory: Number(memory.split(':')[1]), results })
+const report = run.report({ sessions: count, memory: Number(memory.split(':')[1]), results, page })
 const head = ['command', 's', 'lines', 'MiB', "others' p50, ms", 'p99, ms', 'longest, ms', 'failed']
 const title = `${figure(report.sessions)} sessions, beside 400 requests a second that ask Redis`
 console.log(renderTables([{ title, head, rows }]))
@@ -107,10 +149,21 @@ const worst = Math.max(
   ...results.slice(1).map(({ others: { p99 } }) => p99 ?? Number.POSITIVE_INFINITY),
 )
 const largest = Math.max(...results.slice(1).map(({ peak }) => peak))
+if (page !== undefined) {
+  console.log(
+    `\nThe console, ${Math.round(page.events / SECONDS)} events a second for ${SECONDS} s, then ${PIECES} pieces of the list:`,
+  )
+  for (const line of told(page)) console.log(line)
+  console.log(`memory of its server: ${figure(page.server)} MiB`)
+}
 const checks = [
   { text: `others' p99 at most ${MOST_P99} ms: ${figure(worst, 2)}`, ok: worst <= MOST_P99 },
   { text: `memory at most ${MOST_MEMORY} MiB: ${figure(largest)}`, ok: largest <= MOST_MEMORY },
+  {
+    text: `the page answers within ${LONGEST} ms, and grows by at most ${MOST_GROWN} MiB`,
+    ok: page === undefined ? null : isResponsive(page),
+  },
   { text: 'every command has ended well', ok: results.slice(1).every(({ code }) => code === 0) },
 ]
 console.log(`\n${renderChecks(checks)}`)
-process.exit(checks.every(({ ok }) => ok) ? 0 : 1)
+process.exit(checks.every(({ ok }) => ok !== false) ? 0 : 1)

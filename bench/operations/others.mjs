@@ -44,7 +44,33 @@ void (async () => {
   }
 })()
 
+/** Changes are kept in the audit here, so that as much happens as is asked for. */
+const telling = createSessions({
+  ...{
+    redis,
+    secrets: [secret],
+    commandTimeout: '10s',
+    audit: { events: ['changed'], maxLength: 20_000 },
+  },
+})
+
 answer({
+  /** For `seconds`, so many events each. @returns how many there were */
+  async tell({ rate, seconds }) {
+    const begun = performance.now()
+    let count = 0
+    const one = async () => {
+      while (performance.now() - begun < seconds * 1_000) {
+        const ahead = (count++ / rate) * 1_000 - (performance.now() - begun)
+        if (ahead > 0) await sleep(ahead)
+        const session = await telling.open(tokens[count % USERS])
+        session.set('told', count)
+        await session.commit()
+      }
+    }
+    await Promise.all(Array.from({ length: 64 }, one))
+    return count
+  },
   /** Since it was asked last. Milliseconds. */
   async since() {
     const [sorted, count] = [times.toSorted((a, b) => a - b), failed]
