@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import { codecs } from '../../core/codec.ts'
-import { isTrail, type SessionId } from '../../core/engine.ts'
+import type { SessionId } from '../../core/engine.ts'
 import type { Keyring } from '../../core/keyring.ts'
 import { openRecord, readHeader } from '../../core/record.ts'
 import type { FleetServer } from '../../engines/redis/fleet.ts'
@@ -152,7 +152,8 @@ export class Sampler {
       const [ttl, bytes, head] = answers.slice(3 * i, 3 * i + 3) as [number, number, Buffer]
       // Gone since, of another type, or not for us to read.
       if ([ttl, bytes, head].some((answer) => (answer as unknown) instanceof ErrorReply)) continue
-      if (ttl === -2 || bytes === 0 || isTrail(head)) continue
+      if (ttl === -2 || bytes === 0) continue
+      // What a rotation leaves has none.
       const header = readHeader(head)
       if (header === undefined) continue
       found.push({ key, id, bytes })

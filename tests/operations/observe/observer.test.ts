@@ -437,6 +437,28 @@ describe('several servers', () => {
     expect(sessions.active).toBe(1)
   })
 
+  it('Sentinels: a primary that has given way is found out at once', async () => {
+    const deployment = await startSentinels({ replicas: 1 })
+    ends.push(() => deployment.stop())
+    const redis = { sentinels: [...deployment.addresses], masterName: MASTER_NAME }
+    const observer = observe(redis)
+    ends.push(observer.watch({ seen: () => undefined }))
+    const former = `127.0.0.1:${(await deployment.primary()).port}`
+    await until(async () => observer.last !== undefined)
+    await deployment.failover()
+    const at = performance.now()
+    await until(async () => {
+      const primaries = observer.last?.servers.filter(({ role }) => role === 'primary') ?? []
+      return primaries.length === 1 && primaries[0]?.name !== former
+    })
+    // For ten seconds more it calls itself one too.
+    expect(observer.last?.servers.find(({ name }) => name === former)).toMatchObject({
+      role: 'replica',
+    })
+    // Not when it is looked again anyway.
+    expect(performance.now() - at).toBeLessThan(5_000)
+  })
+
   it('a Cluster: one that hangs does not stop the figures of the others', async () => {
     const cluster = await startCluster({ replicas: 0 })
     ends.push(() => cluster.stop())
