@@ -7,6 +7,8 @@ const AT_ONCE = 1_000
 const MOST_PAGES = 2
 /** Over which is counted, seconds. */
 const WINDOW = 10
+/** Of the applications' clocks before the server's, seconds. */
+const AHEAD = 5
 /** Between two looks whether there is an audit at all, where nothing comes. Milliseconds. */
 const KEPT_EVERY = 10_000
 /** The stream's entries may be anybody's. */
@@ -102,8 +104,11 @@ export class EventFollower {
   }
 
   #count(entries: readonly HistoryEntry[]): void {
+    const now = Math.floor(this.#catalogue.now() / 1_000)
     for (const { at, event } of entries) {
       const second = Math.floor(at / 1_000)
+      // By a clock that is wrong, or made up.
+      if (second <= now - WINDOW || second > now + AHEAD) continue
       const counts = this.#counts.get(second) ?? new Map<string, number>()
       if (!counts.has(event) && counts.size >= MOST_NAMES) continue
       this.#counts.set(second, counts.set(event, (counts.get(event) ?? 0) + 1))
