@@ -1,5 +1,7 @@
-import { isSojournError } from '../../core/errors.ts'
+import type { Clock } from '../../core/clock.ts'
+import { isSojournError, StoreRefusedError } from '../../core/errors.ts'
 import type { Catalogue, HistoryEntry } from '../sessions/catalogue.ts'
+import { RETRY_AFTER } from './server-watch.ts'
 import type { EventsState } from './snapshot.ts'
 
 /** Of one question, and how many of them one look asks at most: more happens nowhere for long. */
@@ -19,6 +21,7 @@ export type Hand = (entries: readonly HistoryEntry[], skipped: boolean) => void
 /** What the applications write into their audit, as it comes. */
 export class EventFollower {
   readonly #catalogue: Catalogue
+  readonly #clock: Clock
   readonly #hand: Hand
   /** By the second in which they have happened, and by name. */
   readonly #counts = new Map<number, Map<string, number>>()
@@ -27,17 +30,22 @@ export class EventFollower {
   #isKept = false
   #keptAt = Number.NEGATIVE_INFINITY
   #asking: Promise<void> | undefined
+  /** By the monotonic clock. */
+  #refusedAt = Number.NEGATIVE_INFINITY
 
-  constructor(catalogue: Catalogue, hand: Hand) {
+  constructor(catalogue: Catalogue, clock: Clock, hand: Hand) {
     this.#catalogue = catalogue
+    this.#clock = clock
     this.#hand = hand
   }
 
   /** One question at a time. Never rejects: without events the rest is seen all the same. */
   follow(): Promise<void> {
+    if (this.#clock.monotonic() - this.#refusedAt < RETRY_AFTER) return Promise.resolve()
     this.#asking ??= this.#follow()
       .catch((error: unknown) => {
         if (!isSojournError(error)) throw error
+        if (error instanceof StoreRefusedError) this.#refusedAt = this.#clock.monotonic()
       })
       .finally(() => {
         this.#asking = undefined

@@ -344,7 +344,7 @@ export class Observer {
       this.#catalogue = new Catalogue(this.#options)
       this.#catalogue.onReport((text) => this.#reports.add(text))
     }
-    this.#events = new EventFollower(this.#catalogue, (entries, skipped) => {
+    this.#events = new EventFollower(this.#catalogue, this.#clock, (entries, skipped) => {
       for (const listener of [...this.#listeners]) listener.events?.(entries, skipped)
     })
     return this.#events

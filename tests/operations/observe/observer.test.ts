@@ -229,7 +229,6 @@ describe('a look', () => {
       '+pttl',
       '+strlen',
       '+getrange',
-      '+xrange',
       '+ping',
     )
     const access = { socket: server.socketPath, username: 'narrow', password: 'password' }
@@ -276,14 +275,25 @@ describe('a look', () => {
     expect(await server.cli('ACL', 'LOG')).toBe('')
   })
 
-  it('does without a sample where SCAN is refused', async () => {
+  it('does without a sample where it may not scan or read, and counts nothing as none', async () => {
     const server = await start()
     await signIn(open(server.url), { theme: 'dark' })
     await server.cli('ACL', 'SETUSER', 'narrow', 'on', '>password', '~*', '&*', '+@all', '-scan')
     const access = { socket: server.socketPath, username: 'narrow', password: 'password' }
-    const { sessions, servers } = await observe(access).look()
-    expect(sessions).toMatchObject({ active: undefined, exact: false, sampled: 0 })
-    expect(servers[0]?.keys).toBe(1)
+    const logged = async () => (await server.cli('ACL', 'LOG')).match(/count\n(\d+)/g)
+    for (const command of ['scan', 'getrange']) {
+      await server.cli('ACL', 'SETUSER', 'narrow', '+@all', `-${command}`)
+      const observer = observe(access)
+      const { sessions, servers } = await observer.look()
+      expect(sessions).toMatchObject({ active: undefined, exact: false, sampled: 0 })
+      expect(servers[0]?.keys).toBe(1)
+      const before = await logged()
+      await observer.look()
+      expect(await logged()).toEqual(before)
+    }
+    await server.cli('ACL', 'SETUSER', 'narrow', '+@all', '-get')
+    const { sessions } = await observe(access, { secrets: SECRET }).look()
+    expect(sessions).toMatchObject({ active: 1, attributes: [] })
   })
 
   it('of wrong options is not made', () => {
