@@ -1,5 +1,7 @@
-import { isSojournError } from '../../core/errors.ts'
+import type { Clock } from '../../core/clock.ts'
+import { isSojournError, StoreRefusedError } from '../../core/errors.ts'
 import type { Catalogue, HistoryEntry } from '../sessions/catalogue.ts'
+import { RETRY_AFTER } from './server-watch.ts'
 import type { EventsState } from './snapshot.ts'
 
 /** Of one question, and how many of them one look asks at most: more happens nowhere for long. */
@@ -7,6 +9,8 @@ const AT_ONCE = 1_000
 const MOST_PAGES = 2
 /** Over which is counted, seconds. */
 const WINDOW = 10
+/** Of the applications' clocks before the server's, seconds. */
+const AHEAD = 5
 /** Between two looks whether there is an audit at all, where nothing comes. Milliseconds. */
 const KEPT_EVERY = 10_000
 /** The stream's entries may be anybody's. */
@@ -17,6 +21,7 @@ export type Hand = (entries: readonly HistoryEntry[], skipped: boolean) => void
 /** What the applications write into their audit, as it comes. */
 export class EventFollower {
   readonly #catalogue: Catalogue
+  readonly #clock: Clock
   readonly #hand: Hand
   /** By the second in which they have happened, and by name. */
   readonly #counts = new Map<number, Map<string, number>>()
@@ -26,17 +31,22 @@ export class EventFollower {
   #isKept = false
   #keptAt = Number.NEGATIVE_INFINITY
   #asking: Promise<void> | undefined
+  /** By the monotonic clock. */
+  #refusedAt = Number.NEGATIVE_INFINITY
 
-  constructor(catalogue: Catalogue, hand: Hand) {
+  constructor(catalogue: Catalogue, clock: Clock, hand: Hand) {
     this.#catalogue = catalogue
+    this.#clock = clock
     this.#hand = hand
   }
 
   /** One question at a time. Never rejects: without events the rest is seen all the same. */
   follow(): Promise<void> {
+    if (this.#clock.monotonic() - this.#refusedAt < RETRY_AFTER) return Promise.resolve()
     this.#asking ??= this.#follow()
       .catch((error: unknown) => {
         if (!isSojournError(error)) throw error
+        if (error instanceof StoreRefusedError) this.#refusedAt = this.#clock.monotonic()
       })
       .finally(() => {
         this.#asking = undefined
@@ -104,8 +114,11 @@ export class EventFollower {
   }
 
   #count(entries: readonly HistoryEntry[]): void {
+    const now = Math.floor(this.#catalogue.now() / 1_000)
     for (const { at, event } of entries) {
       const second = Math.floor(at / 1_000)
+      // By a clock that is wrong, or made up.
+      if (second <= now - WINDOW || second > now + AHEAD) continue
       const counts = this.#counts.get(second) ?? new Map<string, number>()
       if (!counts.has(event) && counts.size >= MOST_NAMES) continue
       this.#counts.set(second, counts.set(event, (counts.get(event) ?? 0) + 1))

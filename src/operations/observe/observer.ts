@@ -210,7 +210,7 @@ export class Observer {
       at: this.#clock.now(),
       kind: fleet.kind,
       prefix: this.#options.prefix,
-      servers: this.#states(servers),
+      servers: this.#states(servers, primaries),
       sessions: this.#sessions(primaries),
       commands: commandsOf(primaries.map((server) => this.#watchOf(server))),
       nodes: this.#reports.nodes(),
@@ -292,18 +292,26 @@ export class Observer {
     }
   }
 
-  #states(servers: readonly FleetServer[]): ServerState[] {
-    return servers.map((server) => {
+  #states(servers: readonly FleetServer[], primaries: readonly FleetServer[]): ServerState[] {
+    return servers.map((server): ServerState => {
       const state = this.#watchOf(server).state(server)
-      const primary = servers.find(({ name }) => name === state.primary)
-      const [written, had] = [
-        primary && this.#watchOf(primary).offset,
-        this.#watchOf(server).offset,
-      ]
-      const isKnown = state.role === 'replica' && written !== undefined && had !== undefined
-      // The replica may have been asked later.
-      return { ...state, lagBytes: isKnown ? Math.max(0, written - had) : undefined }
+      // A former primary calls itself one until it is told otherwise, seconds later: it is to be a replica, and is none yet.
+      const isFormer =
+        state.role === 'primary' && server.role === 'replica' && !primaries.includes(server)
+      const own = { ...state, lagBytes: this.#lagOf(state, servers) }
+      return isFormer ? { ...own, role: 'replica', primary: server.primary, linked: false } : own
     })
+  }
+
+  #lagOf({ name, role, primary }: Omit<ServerState, 'lagBytes'>, servers: readonly FleetServer[]) {
+    if (role !== 'replica') return undefined
+    const of = (wanted: string | undefined): number | undefined => {
+      const server = servers.find((each) => each.name === wanted)
+      return server && this.#watchOf(server).offset
+    }
+    const [written, had] = [of(primary), of(name)]
+    // The replica may have been asked later.
+    return written === undefined || had === undefined ? undefined : Math.max(0, written - had)
   }
 
   #sessions(primaries: readonly FleetServer[]): SessionsState {
@@ -339,7 +347,7 @@ export class Observer {
       this.#catalogue = new Catalogue(this.#options)
       this.#catalogue.onReport((text) => this.#reports.add(text))
     }
-    this.#events = new EventFollower(this.#catalogue, (entries, skipped) => {
+    this.#events = new EventFollower(this.#catalogue, this.#clock, (entries, skipped) => {
       for (const listener of [...this.#listeners]) listener.events?.(entries, skipped)
     })
     return this.#events

@@ -1,15 +1,17 @@
 import type { Clock } from '../../core/clock.ts'
 import { codecs } from '../../core/codec.ts'
-import { isTrail, type SessionId } from '../../core/engine.ts'
+import type { SessionId } from '../../core/engine.ts'
+import { StoreRefusedError } from '../../core/errors.ts'
 import type { Keyring } from '../../core/keyring.ts'
 import { openRecord, readHeader } from '../../core/record.ts'
+import { replyError } from '../../engines/redis/errors.ts'
 import type { FleetServer } from '../../engines/redis/fleet.ts'
 import { recordIdOf } from '../../engines/redis/keys.ts'
 import { ErrorReply } from '../../engines/redis/resp.ts'
 import { BYTES } from '../../engines/redis/wire.ts'
 import { bucketOf } from './histogram.ts'
 import { addAttribute, emptyPage, type Page, SIZES, TIMES } from './sample.ts'
-import type { ServerWatch } from './server-watch.ts'
+import { RETRY_AFTER, type ServerWatch } from './server-watch.ts'
 
 /** Keys that one look looks at, at each of some primaries, and of many together: a millisecond of the server's time. */
 const PAGE = 300
@@ -50,6 +52,9 @@ export class Sampler {
   /** The pages of the pass under way, and their sessions: a table that grows or shrinks shows some twice. */
   #pass: Pass | undefined = newPass()
   #whole: readonly Page[] | undefined
+  /** When it was refused to look, and to read whole records, by the monotonic clock. */
+  #refusedAt = Number.NEGATIVE_INFINITY
+  #closedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: SamplerOptions) {
     this.#options = options
@@ -87,11 +92,12 @@ export class Sampler {
    */
   async look(server: FleetServer, watch: ServerWatch, among: number): Promise<void> {
     const { clock, prefix } = this.#options
+    if (clock.monotonic() - this.#refusedAt < RETRY_AFTER) return
     const page = emptyPage(clock.monotonic())
     const size = Math.max(SMALLEST_PAGE, Math.min(PAGE, Math.floor(MOST_AT_ONCE / among)))
     this.#most = Math.max(SMALLEST_SAMPLE, Math.floor(SAMPLE / among))
     const [scanned] = await watch.ask(server, [['SCAN', this.#cursor, 'COUNT', String(size)]])
-    if (!Array.isArray(scanned)) return this.forget()
+    if (!Array.isArray(scanned)) return this.#forget(isDenied(scanned))
     const [next, keys] = scanned as [string, string[]]
     const records: Pick<Found, 'key' | 'id'>[] = []
     page.looked = keys.length
@@ -103,11 +109,14 @@ export class Sampler {
       this.#pass?.seen.add(id)
     }
     const sessions = await this.#heads(server, watch, records, page)
+    // Of what may not be read it is not known whether it is a session.
+    if (sessions === undefined) return this.#forget(true)
     await this.#attributes(server, watch, sessions, page)
     this.#keep(page, next)
   }
 
-  forget(): void {
+  #forget(isRefused: boolean): void {
+    if (isRefused) this.#refusedAt = this.#options.clock.monotonic()
     this.#pages = []
     this.#cursor = '0'
     this.#pass = newPass()
@@ -136,7 +145,7 @@ export class Sampler {
     watch: ServerWatch,
     records: readonly Pick<Found, 'key' | 'id'>[],
     page: Page,
-  ): Promise<Found[]> {
+  ): Promise<Found[] | undefined> {
     if (records.length === 0) return []
     const answers = await watch.ask(
       server,
@@ -147,12 +156,14 @@ export class Sampler {
       ]),
       BYTES,
     )
+    if (answers.some(isDenied)) return undefined
     const found: Found[] = []
     for (const [i, { key, id }] of records.entries()) {
       const [ttl, bytes, head] = answers.slice(3 * i, 3 * i + 3) as [number, number, Buffer]
-      // Gone since, of another type, or not for us to read.
+      // Gone since, or of another type.
       if ([ttl, bytes, head].some((answer) => (answer as unknown) instanceof ErrorReply)) continue
-      if (ttl === -2 || bytes === 0 || isTrail(head)) continue
+      if (ttl === -2 || bytes === 0) continue
+      // What a rotation leaves has none.
       const header = readHeader(head)
       if (header === undefined) continue
       found.push({ key, id, bytes })
@@ -173,8 +184,8 @@ export class Sampler {
     sessions: readonly Found[],
     page: Page,
   ): Promise<void> {
-    const { keyring } = this.#options
-    if (keyring === undefined) return
+    const { keyring, clock } = this.#options
+    if (keyring === undefined || clock.monotonic() - this.#closedAt < RETRY_AFTER) return
     let left = OPENED_BYTES
     const wanted = sessions.filter(({ bytes }) => {
       if (bytes > left) return false
@@ -187,6 +198,7 @@ export class Sampler {
       wanted.map(({ key }) => ['GET', key]),
       BYTES,
     )
+    if (records.some(isDenied)) this.#closedAt = clock.monotonic()
     for (const [i, { id }] of wanted.entries()) {
       const record = records[i]
       if (!(record instanceof Uint8Array)) continue
@@ -198,6 +210,13 @@ export class Sampler {
       }
     }
   }
+}
+
+/** The user may not, or the server does not know how; it is no passing condition, nor one key's. */
+function isDenied(answer: unknown): boolean {
+  if (!(answer instanceof ErrorReply)) return false
+  const error = replyError(answer, 'scan')
+  return error instanceof StoreRefusedError && ['NOPERM', 'ERR'].includes(error.reason)
 }
 
 interface Pass {

@@ -11,7 +11,7 @@ const PLAIN_INFO = ['INFO']
 const KEYS = ['DBSIZE']
 const LATENCIES = ['LATENCY', 'HISTOGRAM']
 /** What a server has refused it is asked again after so long: it writes down each refusal. Milliseconds. */
-const RETRY_AFTER = 60_000
+export const RETRY_AFTER = 60_000
 
 type Info = ReadonlyMap<string, string>
 

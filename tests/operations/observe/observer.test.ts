@@ -229,7 +229,6 @@ describe('a look', () => {
       '+pttl',
       '+strlen',
       '+getrange',
-      '+xrange',
       '+ping',
     )
     const access = { socket: server.socketPath, username: 'narrow', password: 'password' }
@@ -245,6 +244,18 @@ describe('a look', () => {
     const before = await logged()
     await observer.look()
     expect(await logged()).toEqual(before)
+  })
+
+  it('does without INFO and LATENCY where the server has none', async () => {
+    const gone = ['INFO', 'LATENCY', 'DBSIZE'].flatMap((name) => ['--rename-command', name, ''])
+    const server = await start({ args: gone })
+    await signIn(open(server.url), { theme: 'dark' }, 'ada')
+    const observer = observe(server.url)
+    await observer.look()
+    const { sessions, servers, commands } = await observer.look()
+    expect(sessions).toMatchObject({ active: 1, exact: true, signedInShare: 1 })
+    expect(commands).toEqual([])
+    expect(servers).toMatchObject([{ problem: undefined, role: 'primary', usedMemory: undefined }])
   })
 
   it('sees all with the user that `sojourn acl --role ops` makes', async () => {
@@ -264,14 +275,25 @@ describe('a look', () => {
     expect(await server.cli('ACL', 'LOG')).toBe('')
   })
 
-  it('does without a sample where SCAN is refused', async () => {
+  it('does without a sample where it may not scan or read, and counts nothing as none', async () => {
     const server = await start()
     await signIn(open(server.url), { theme: 'dark' })
     await server.cli('ACL', 'SETUSER', 'narrow', 'on', '>password', '~*', '&*', '+@all', '-scan')
     const access = { socket: server.socketPath, username: 'narrow', password: 'password' }
-    const { sessions, servers } = await observe(access).look()
-    expect(sessions).toMatchObject({ active: undefined, exact: false, sampled: 0 })
-    expect(servers[0]?.keys).toBe(1)
+    const logged = async () => (await server.cli('ACL', 'LOG')).match(/count\n(\d+)/g)
+    for (const command of ['scan', 'getrange']) {
+      await server.cli('ACL', 'SETUSER', 'narrow', '+@all', `-${command}`)
+      const observer = observe(access)
+      const { sessions, servers } = await observer.look()
+      expect(sessions).toMatchObject({ active: undefined, exact: false, sampled: 0 })
+      expect(servers[0]?.keys).toBe(1)
+      const before = await logged()
+      await observer.look()
+      expect(await logged()).toEqual(before)
+    }
+    await server.cli('ACL', 'SETUSER', 'narrow', '+@all', '-get')
+    const { sessions } = await observe(access, { secrets: SECRET }).look()
+    expect(sessions).toMatchObject({ active: 1, attributes: [] })
   })
 
   it('of wrong options is not made', () => {
@@ -343,8 +365,13 @@ describe('who listens', () => {
     )
     await until(async () => skips > 0)
     expect([count, skips]).toEqual([2_000, 1])
-    await server.cli('XADD', stream, '*', 'e', 'logout', 't', String(Date.now()), 'd', 'x')
-    await until(async () => count === 2_001)
+    // One by a clock that is wrong counts for no second.
+    for (const at of [Date.now(), Date.now() + 3_600_000]) {
+      await server.cli('XADD', stream, '*', 'e', 'logout', 't', String(at), 'd', 'x')
+    }
+    await until(async () => count === 2_002)
+    await until(async () => (observer.last?.events.perSecond['logout'] ?? 0) > 0)
+    expect(observer.last?.events.perSecond['logout']).toBe(0.1)
   })
 
   it('costs the same as a second one, and nothing when all have gone', async () => {
@@ -435,6 +462,28 @@ describe('several servers', () => {
     expect(next.servers.find(({ name }) => name === primary?.name)?.problem).toBeDefined()
     const { sessions } = await seen(observer, ({ sessions: { active } }) => active !== undefined)
     expect(sessions.active).toBe(1)
+  })
+
+  it('Sentinels: a primary that has given way is found out at once', async () => {
+    const deployment = await startSentinels({ replicas: 1 })
+    ends.push(() => deployment.stop())
+    const redis = { sentinels: [...deployment.addresses], masterName: MASTER_NAME }
+    const observer = observe(redis)
+    ends.push(observer.watch({ seen: () => undefined }))
+    const former = `127.0.0.1:${(await deployment.primary()).port}`
+    await until(async () => observer.last !== undefined)
+    await deployment.failover()
+    const at = performance.now()
+    await until(async () => {
+      const primaries = observer.last?.servers.filter(({ role }) => role === 'primary') ?? []
+      return primaries.length === 1 && primaries[0]?.name !== former
+    })
+    // For ten seconds more it calls itself one too.
+    expect(observer.last?.servers.find(({ name }) => name === former)).toMatchObject({
+      role: 'replica',
+    })
+    // Not when it is looked again anyway.
+    expect(performance.now() - at).toBeLessThan(5_000)
   })
 
   it('a Cluster: one that hangs does not stop the figures of the others', async () => {
