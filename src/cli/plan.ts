@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../core/duration.ts'
+import { OptionError } from '../core/errors.ts'
 import { bytes } from '../operations/doctor/finding.ts'
 import { type Figure, type Plan, plan } from '../operations/plan/plan.ts'
+import { storedBytesOf } from '../operations/plan/sample.ts'
 import { parseSize } from './numbers.ts'
 import { paint } from './paint.ts'
 import { table } from './table.ts'
@@ -11,6 +14,7 @@ interface PlanFlags {
   readonly sessionsPerUser: number
   readonly payload: number
   readonly record?: number
+  readonly session?: string
   readonly idle: string
   readonly rps: number
   readonly writes: number
@@ -25,6 +29,7 @@ What so many users need, from measured costs (docs/performance.md); every figure
 
 Examples:
   $ sojourn plan --users 1000000 --rps 20000
+  $ sojourn plan --users 1000000 --session typical.json
   $ sojourn plan --users 50000000 --payload 1200 --idle 14d --rps 200000 --processes 400 --machine 64gb --json
 
 Exit code: 0, 2 usage.`
@@ -35,10 +40,14 @@ export function planCommand(): Command {
     .requiredOption('--users <n>', 'who have a live session', parseNumber)
     .option('--sessions-per-user <n>', 'devices', parseNumber, 1.5)
     .option('--payload <bytes>', "of a session's attributes, as JSON", parseNumber, 400)
+    .addOption(
+      new Option('--record <bytes>', 'of a session as stored, if known: `sojourn ls` shows it')
+        .argParser(parseNumber)
+        .conflicts('session'),
+    )
     .option(
-      '--record <bytes>',
-      'of a session as stored, if known: `sojourn ls` shows it',
-      parseNumber,
+      '--session <file>',
+      "a typical session's attributes as JSON: better than --payload, for how far they can be compressed is theirs to say",
     )
     .option('--idle <time>', 'the idle timeout', '30m')
     .option('--rps <n>', 'requests a second with a session', parseNumber, 1_000)
@@ -66,9 +75,19 @@ function parseNumber(text: string): number {
   throw new InvalidArgumentError('it takes a number.')
 }
 
-function run({ json, idle, rps, ...flags }: PlanFlags): void {
-  const planned = plan({ ...flags, idleTimeout: parseDuration('--idle', idle), requests: rps })
+async function run({ json, idle, rps, session, ...flags }: PlanFlags): Promise<void> {
+  const record = session === undefined ? flags.record : await storedBytesOf(read(session))
+  const idleTimeout = parseDuration('--idle', idle)
+  const planned = plan({ ...flags, record, idleTimeout, requests: rps })
   console.log(json === true ? JSON.stringify(planned, null, 2) : render(planned))
+}
+
+function read(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    throw new OptionError('--session', `the file cannot be read: ${(error as Error).message}`)
+  }
 }
 
 function render({ sessions, figures, notes }: Plan): string {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bucketOf, Durations } from '../../src/core/gap-histogram.ts'
 import { createSessions } from '../../src/create-sessions.ts'
 import { redisEngine } from '../../src/engines/redis/redis-engine.ts'
-import { advise } from '../../src/operations/advise/advise.ts'
+import { advise, type Known } from '../../src/operations/advise/advise.ts'
 import type { SessionDetails } from '../../src/operations/sessions/catalogue.ts'
 import { runCli } from '../support/cli.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
@@ -49,13 +49,22 @@ const gaps = (returns: Readonly<Record<number, number>>) =>
     ),
   )
 
+const known = (of: Durations, more: Partial<Known> = {}): Known => ({
+  ...{ gaps: of, days: 1, live: 100, now: NOW, ...more },
+})
+
 describe('advise', () => {
   it('says what a shorter idle timeout frees, and whom it signs out', () => {
     const sessions = [session(1), session(12), session(25), session(50)]
-    const { timeouts, idleTimeout, recommended } = advise(sessions, gaps({ 2: 995, 40: 5 }), NOW)
+    const { timeouts, idleTimeout, recommended } = advise(
+      sessions,
+      known(gaps({ 2: 995, 40: 5 }), { live: 1_000 }),
+    )
     expect(idleTimeout).toBe(60 * MINUTE)
     const of = (minutes: number) => timeouts.find((each) => each.idleTimeout === minutes * MINUTE)
-    expect(of(10)).toEqual({ idleTimeout: 10 * MINUTE, signedOut: 0.005, freed: 0.75 })
+    expect(of(10)).toEqual({
+      ...{ idleTimeout: 10 * MINUTE, signedOut: 0.005, ofReturns: 0.005, freed: 0.75 },
+    })
     expect(of(45)).toMatchObject({ signedOut: 0, freed: 0.25 })
     expect(of(60)).toBeUndefined()
     expect(recommended).toEqual(of(5))
@@ -63,14 +72,25 @@ describe('advise', () => {
 
   it('recommends nothing that signs people out, that frees nothing, or that too few returns speak for', () => {
     const idle = [session(1), session(50)]
-    expect(advise(idle, gaps({ 2: 900, 59: 100 }), NOW).recommended).toBeUndefined()
-    expect(advise([session(1)], gaps({ 2: 1_000 }), NOW).recommended).toBeUndefined()
-    expect(advise(idle, gaps({ 2: 100 }), NOW).recommended).toBeUndefined()
-    expect(advise([], gaps({}), NOW)).toMatchObject({
+    expect(advise(idle, known(gaps({ 2: 900, 59: 100 }))).recommended).toBeUndefined()
+    expect(advise([session(1)], known(gaps({ 2: 1_000 }))).recommended).toBeUndefined()
+    expect(advise(idle, known(gaps({ 2: 100 }))).recommended).toBeUndefined()
+    expect(advise([], known(gaps({})))).toMatchObject({
       looked: 0,
       idleTimeout: undefined,
       attributes: [],
     })
+  })
+
+  it('counts people, not returns: a night away is one of many returns, and everybody has it', () => {
+    const sessions = [session(1), session(50)]
+    // 200 users for 14 days, each with 120 short returns and one night.
+    const counted = gaps({ 0.5: 120 * 200 * 14, 30: 200 * 14 })
+    const { timeouts, recommended } = advise(sessions, known(counted, { live: 200, days: 14 }))
+    const of = (minutes: number) => timeouts.find((each) => each.idleTimeout === minutes * MINUTE)
+    expect(of(5)).toMatchObject({ signedOut: 1, ofReturns: expect.closeTo(1 / 121, 4) })
+    expect(of(45)).toMatchObject({ signedOut: 0 })
+    expect(recommended).toEqual(of(45))
   })
 
   it('finds attributes that are large, and those that are the same everywhere', () => {
@@ -83,7 +103,7 @@ describe('advise', () => {
         ...(i < 5 ? { rare: 'x'.repeat(100) } : {}),
       }),
     )
-    const { attributes } = advise(sessions, gaps({}), NOW)
+    const { attributes } = advise(sessions, known(gaps({})))
     const of = (name: string) => attributes.find((each) => each.name === name)
     expect(of('features')).toMatchObject({
       alike: 1,
@@ -130,10 +150,8 @@ describe('sojourn advise', () => {
     const plain = await runCli(['advise'], { env: { SOJOURN_REDIS: server.url } })
     expect(plain.code).toBe(0)
     expect(plain.stdout).toContain('Idle timeout: 30m')
-    expect(plain.stdout).toContain(
-      '600 returns were counted within the last 14 days, and 30 sessions looked at.',
-    )
-    expect(plain.stdout).toMatch(/15m\s+50 %\s+0\.0 %/)
+    expect(plain.stdout).toContain('600 returns were counted today, and 30 sessions looked at.')
+    expect(plain.stdout).toMatch(/15m\s+100 %\s+50 %\s+0\.0 %/)
     expect(plain.stdout).not.toContain('flags')
     const env = { SOJOURN_REDIS: server.url, SOJOURN_SECRETS: SECRET }
     const { stdout } = await runCli(['advise', '--sample', '20', '--json'], { env })

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { OptionError } from '../../src/core/errors.ts'
 import { createSessions } from '../../src/create-sessions.ts'
 import { indexBytes } from '../../src/operations/plan/memory.ts'
 import { type PlanOptions, plan } from '../../src/operations/plan/plan.ts'
+import { storedBytesOf } from '../../src/operations/plan/sample.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 
 const SECRET = 'x'.repeat(40)
@@ -75,6 +77,85 @@ describe('sojourn plan, beside a real server with 100,000 sessions', () => {
     const record = Number(await server.cli('STRLEN', key as string))
     const planned = figure({ record }, 'memory of the sessions')
     expect(Math.abs(planned / ((await used()) - before) - 1)).toBeLessThan(0.1)
+  })
+})
+
+describe('sojourn plan, beside a real server with other sessions', () => {
+  const random = (bytes: number) =>
+    randomBytes(Math.ceil(bytes * 0.75))
+      .toString('base64')
+      .slice(0, bytes)
+  const line = (n: number) => ({
+    sku: `AB-${n}`,
+    name: 'Blue linen shirt, long sleeves',
+    price: 4_900 + n,
+    quantity: 1,
+  })
+
+  it.each<[string, number, () => Record<string, unknown>]>([
+    ['without attributes', 1, () => ({})],
+    ['of one number, ten a user', 10, () => ({ n: Math.random() })],
+    ['that cannot be compressed', 1, () => ({ token: random(400) })],
+    ['that cannot be compressed, ten a user', 10, () => ({ token: random(1_500) })],
+    [
+      'of a cart that repeats itself',
+      3,
+      () => ({ cart: Array.from({ length: 40 }, (_, n) => line(n)) }),
+    ],
+  ])(
+    'says within a tenth what they take: sessions %s',
+    async (_, sessionsPerUser, make) => {
+      const server = await startRedis()
+      try {
+        const used = async () =>
+          Number(/^used_memory:(\d+)/m.exec(await server.cli('INFO', 'memory'))?.[1])
+        const sessions = createSessions({
+          redis: server.url,
+          secrets: [SECRET],
+          nearCache: false,
+          commandTimeout: '10s',
+        })
+        // Scripts and buffers are no sessions.
+        const first = await sessions.open()
+        first.set('n', 1)
+        await first.login('first')
+        await first.logout()
+        const before = await used()
+        const count = 6_000
+        for (let i = 0; i < count; i += AT_ONCE) {
+          await Promise.all(
+            Array.from({ length: AT_ONCE }, async (__, j) => {
+              const session = await sessions.open()
+              const own = make()
+              for (const [name, value] of Object.entries(own)) session.set(name, value)
+              await session.login(`somebody${Math.floor((i + j) / sessionsPerUser)}@example.org`, {
+                ...{
+                  keep: Object.keys(own),
+                  device: 'Firefox 130 on Linux',
+                  address: '203.0.113.7',
+                },
+              })
+            }),
+          )
+        }
+        await sessions.close()
+        const record = await storedBytesOf(make())
+        const planned = figure(
+          { users: count / sessionsPerUser, sessionsPerUser, record },
+          'memory of the sessions',
+        )
+        expect(planned / ((await used()) - before)).toBeGreaterThan(0.9)
+        expect(planned / ((await used()) - before)).toBeLessThan(1.1)
+      } finally {
+        await server.stop()
+      }
+    },
+    60_000,
+  )
+
+  it('refuses a session that is none', async () => {
+    await expect(storedBytesOf([1])).rejects.toThrow(OptionError)
+    await expect(storedBytesOf('x')).rejects.toThrow('session')
   })
 })
 

@@ -7,8 +7,10 @@ import type { SessionDetails } from '../sessions/catalogue.ts'
 export interface TimeoutAdvice {
   /** Milliseconds. */
   readonly idleTimeout: number
-  /** Which part of those who came back would not have been signed in any more, 0 to 1. */
+  /** Which part of the sessions would have to sign in again on a day, at most: 0 to 1. */
   readonly signedOut: number
+  /** Which part of the returns come after longer than this, 0 to 1. Most returns are short: it says little of people. */
+  readonly ofReturns: number
   /** Which part of the memory of sessions would be free, 0 to 1. */
   readonly freed: number
 }
@@ -31,8 +33,10 @@ export interface AttributeAdvice {
 export interface Advice {
   /** How many sessions were looked at. */
   readonly looked: number
-  /** How many returns were counted, of all nodes within the last 14 days. */
+  /** How many returns were counted, of all nodes within the last `days`. */
   readonly returns: number
+  /** On so many of the last 14 days any were. */
+  readonly days: number
   /** That most of the sessions have, milliseconds. */
   readonly idleTimeout: number | undefined
   readonly timeouts: readonly TimeoutAdvice[]
@@ -48,7 +52,7 @@ const MINUTE = 60_000
 const CANDIDATES = [
   5, 10, 15, 20, 30, 45, 60, 120, 240, 480, 720, 1_440, 2_880, 10_080, 20_160, 43_200,
 ].map((minutes) => minutes * MINUTE)
-/** Of those who come back: what a shorter timeout may cost. */
+/** Of the sessions, on a day: what a shorter timeout may cost. */
 const BEARABLE = 0.01
 /** Fewer returns say nothing. */
 const ENOUGH_RETURNS = 200
@@ -61,11 +65,21 @@ const ALIKE = 0.9
 const USUAL = 0.5
 const NOTABLE = 64
 
-/**
- * @param now milliseconds since the epoch, by the store's clock
- * @param gaps of `sessions.insight()`
- */
-export function advise(sessions: readonly SessionDetails[], gaps: Durations, now: number): Advice {
+/** What is known of all, beside the sessions that were looked at. */
+export interface Known {
+  readonly gaps: Durations
+  /** On so many days they were counted. */
+  readonly days: number
+  /** How many sessions there are, about. */
+  readonly live: number
+  /** Milliseconds since the epoch, by the store's clock. */
+  readonly now: number
+}
+
+export function advise(
+  sessions: readonly SessionDetails[],
+  { gaps, days, live, now }: Known,
+): Advice {
   const idleTimeout = mostFrequent(sessions.map((session) => session.idleTimeout))
   const all = sessions.reduce((sum, { bytes }) => sum + bytes, 0)
   const timeouts = CANDIDATES.filter(
@@ -73,7 +87,7 @@ export function advise(sessions: readonly SessionDetails[], gaps: Durations, now
   ).map(
     (candidate): TimeoutAdvice => ({
       idleTimeout: candidate,
-      signedOut: gaps.count === 0 ? 0 : gaps.shareLongerThan(candidate),
+      ...endings(gaps, candidate, days * live),
       freed:
         all === 0
           ? 0
@@ -91,10 +105,25 @@ export function advise(sessions: readonly SessionDetails[], gaps: Durations, now
   return {
     looked: sessions.length,
     returns: gaps.count,
+    days,
     ...{ idleTimeout, timeouts, recommended },
     attributes: attributesOf(opened),
     isOpen: opened.length > 0,
   }
+}
+
+/**
+ * Each return after longer is one more sign-in. Whose they are is not counted: if all of them were of different sessions,
+ * so many would be signed out on a day, and there cannot be more.
+ */
+function endings(
+  gaps: Durations,
+  candidate: number,
+  sessionDays: number,
+): Pick<TimeoutAdvice, 'signedOut' | 'ofReturns'> {
+  const ofReturns = gaps.count === 0 ? 0 : gaps.shareLongerThan(candidate)
+  const signedOut = sessionDays === 0 ? 0 : Math.min(1, (ofReturns * gaps.count) / sessionDays)
+  return { signedOut, ofReturns }
 }
 
 interface Seen {

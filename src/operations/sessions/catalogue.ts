@@ -287,8 +287,20 @@ export class Catalogue {
   }
 
   /** How long people are away, as all nodes have counted it. @throws as `sessions.insight` */
-  async gaps(): Promise<Durations> {
-    return (await this.#sessions.insight({ sample: 0 })).gaps
+  async gaps(): Promise<{ readonly gaps: Durations; readonly days: number }> {
+    const { gaps } = await this.#sessions.insight({ sample: 0 })
+    return { gaps, days: await this.#daysOf(gaps.count) }
+  }
+
+  /** The least number of days, with today, that have all of them. */
+  async #daysOf(count: number): Promise<number> {
+    const engine = this.#engine
+    if (count === 0 || !hasInsights(engine)) return 0
+    for (let days = 1; days < INSIGHT_DAYS; days++) {
+      const counted = await engine.gaps(days)
+      if ([...counted.values()].reduce((sum, each) => sum + each, 0) >= count) return days
+    }
+    return INSIGHT_DAYS
   }
 
   /** @returns false when there is none */
