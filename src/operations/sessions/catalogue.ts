@@ -133,6 +133,8 @@ const COMMAND_TIMEOUT = 5_000
 const KEEPS_ALL = { maxLength: 100_000_000, retention: '400d' } as const
 /** Rotations within one grace make a chain of forwards. */
 const MOST_FORWARDS = 64
+/** As far back as `sessions.insight` looks. */
+const INSIGHT_DAYS = 14
 
 /**
  * All sessions under a prefix, for those who look at them from outside. It writes nothing, but ends what it is told to end,
@@ -294,10 +296,9 @@ export class Catalogue {
 
   /** The least number of days, with today, that have all of them. */
   async #daysOf(count: number): Promise<number> {
-    const engine = this.#engine
-    if (count === 0 || !hasInsights(engine)) return 0
+    if (count === 0) return 0
     for (let days = 1; days < INSIGHT_DAYS; days++) {
-      const counted = await engine.gaps(days)
+      const counted = await this.#engine.gaps(days)
       if ([...counted.values()].reduce((sum, each) => sum + each, 0) >= count) return days
     }
     return INSIGHT_DAYS
