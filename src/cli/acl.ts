@@ -6,7 +6,7 @@ import { wholeNumber } from './numbers.ts'
 import { say } from './talk.ts'
 
 interface AclFlags extends CommonFlags {
-  readonly user: string
+  readonly user?: string
   readonly role: AclOptions['role']
   readonly for: readonly Feature[]
   readonly database: number
@@ -23,7 +23,7 @@ Redis 7.0 and all later servers. It changes nothing itself.
 Examples:
   $ sojourn acl --for audit durability
   $ sojourn acl --redis redis://localhost:6379 --user shop --prefix shop
-  $ sojourn acl --role ops --user oncall          # for doctor, stats, top, and to look
+  $ sojourn acl --role ops                        # for doctor, stats, top, and to look
   $ sojourn acl --role operator --user oncall     # and to end sessions
   $ sojourn acl --file >> users.acl
 
@@ -32,7 +32,7 @@ Exit code: 0, 2 usage, 3 not reachable, 4 not permitted.`
 export function aclCommand(): Command {
   return commonOptions(new Command('acl'))
     .description('A user who may do what sessions need, and no more.')
-    .addOption(new Option('--user <name>', 'who is made').default('app'))
+    .addOption(new Option('--user <name>', 'who is made (default: as the role)'))
     .addOption(
       new Option('--role <role>', 'the application, or those who run it')
         .choices(['app', 'ops', 'operator'])
@@ -55,12 +55,17 @@ export function aclCommand(): Command {
 
 async function run(flags: AclFlags): Promise<void> {
   const { redis, prefix } = await configuredOrNothing(flags)
-  const { user, role, database } = flags
+  const { role, database } = flags
+  // Not the same for each: who runs the sessions would take the place of the application's.
+  const { user = role } = flags
   const options = { user, role, database, prefix, features: flags.for }
   const rules = redis === undefined ? aclRules(options) : await aclRulesFor(redis, options)
   if (flags.json === true) return console.log(JSON.stringify({ user, rules: rules.slice(1) }))
   console.log(`${flags.file === true ? 'user' : 'ACL SETUSER'} ${rules.join(' ')}`)
   say('put a password in the place of `password`: `openssl rand -base64 32` makes one')
+  say(
+    `it takes the place of a user who is called ${user} already; ACL SAVE (with an aclfile) or CONFIG REWRITE keeps it over a restart`,
+  )
   if (redis === undefined) {
     say(
       'Redis 7.2 and later, and Valkey, also know +client|setinfo' +

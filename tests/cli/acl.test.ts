@@ -50,6 +50,23 @@ describe('sojourn acl', () => {
     expect(await server.cli('ACL', 'DRYRUN', 'app', 'GET', 'other')).toContain('no permissions')
   })
 
+  it('makes another user for each role, and takes no former password along', async () => {
+    const users = []
+    for (const role of ['app', 'ops', 'operator']) {
+      const { stdout, stderr } = await runCli(['acl', '--role', role])
+      expect(stderr).toContain('ACL SAVE')
+      users.push(stdout.split(' ')[2])
+    }
+    expect(users).toEqual(['app', 'ops', 'operator'])
+    await server.cli('ACL', 'SETUSER', 'former', 'on', '>former')
+    await server.cli(
+      'ACL',
+      'SETUSER',
+      ...aclRules({ ...common, user: 'former', role: 'app', features: [] }),
+    )
+    await expect(server.cli('AUTH', 'former', 'former')).rejects.toThrow('WRONGPASS')
+  })
+
   it('adds what a Cluster needs', async () => {
     const cluster = await startCluster({ masters: 1 })
     const rules = await aclRulesFor(

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { createSessions } from '../../src/create-sessions.ts'
 import type { RedisSource } from '../../src/engines/redis/options.ts'
 import { examine } from '../../src/operations/doctor/examine.ts'
 import {
@@ -8,6 +9,7 @@ import {
 } from '../../src/operations/redis-conf/redis-conf.ts'
 import { runCli } from '../support/cli.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
+import { SECRET } from '../support/requests.ts'
 import { until } from '../support/until.ts'
 
 const GIB = 2 ** 30
@@ -52,6 +54,15 @@ describe('sojourn redis-conf', () => {
     expect(await found(server.url, false, 'notify')).toEqual(['repl.count'])
     expect(await server.cli('CONFIG', 'GET', 'maxmemory')).toContain(String(1_433 * 2 ** 20))
     expect(await server.cli('CONFIG', 'GET', 'appendonly')).toContain('yes')
+  })
+
+  it('one server takes logins with it, also where they are to be durable', async () => {
+    const { stdout } = await runCli(['redis-conf', '--memory', '1gb', '--durable'])
+    const server = await start({ config: stdout })
+    const sessions = createSessions({ redis: server.url, secrets: [SECRET] })
+    await (await sessions.open()).login('ada')
+    expect(await sessions.of('ada').list()).toHaveLength(1)
+    await sessions.close()
   })
 
   it('servers with Sentinels start with it, and doctor has nothing to say', async () => {

@@ -58,7 +58,16 @@ export function aclRules(options: AclOptions): string[] {
     ...(wanted.has('report') || wanted.has('ops') ? [`&${reportsChannel(prefix, database)}`] : []),
   ]
   return [
-    ...[user, 'on', '>password', 'resetkeys', `~${prefix}:*`, 'resetchannels', ...channels],
+    ...[
+      user,
+      'on',
+      'resetpass',
+      '>password',
+      'resetkeys',
+      `~${prefix}:*`,
+      'resetchannels',
+      ...channels,
+    ],
     ...['-@all', ...commands.map(({ command }) => `+${command}`)],
   ]
 }

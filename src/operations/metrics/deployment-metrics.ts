@@ -59,6 +59,8 @@ const EVERY = 5_000
 const COMMAND_TIMEOUT = 5_000
 const DOCTOR_WINDOW = 2_000
 const LEAST_DOCTOR = 60_000
+/** After one that has failed, milliseconds. */
+const AGAIN = 15_000
 /** When nobody has asked for so long it looks no more until somebody does. Milliseconds. */
 const UNASKED = 120_000
 
@@ -149,6 +151,7 @@ class Deployment implements DeploymentMetrics {
         if (!isSojournError(error)) throw error
         // What was found before may not be so any more.
         this.#examination = undefined
+        this.#examinedAt += AGAIN - this.#doctorEvery
       },
     )
   }

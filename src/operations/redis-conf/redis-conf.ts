@@ -139,7 +139,7 @@ export function redisConf(options: ConfOptions): string {
   return `${parts.map((lines) => lines.join('\n')).join('\n\n')}\n`
 }
 
-function replication({ kind, durable }: ConfOptions, backlog: number): string[] {
+function replication({ kind }: ConfOptions, backlog: number): string[] {
   return [
     '# --- Replicas',
     '# A replica that was away goes on where it was, as long as not more than this was written meanwhile.',
@@ -150,8 +150,15 @@ function replication({ kind, durable }: ConfOptions, backlog: number): string[] 
     ...(kind === 'cluster'
       ? []
       : [
-          '# A primary that is cut off takes no writes: what it took would be lost when it comes back.',
-          `min-replicas-to-write ${durable || kind === 'sentinel' ? 1 : 0}`,
+          ...(kind === 'sentinel'
+            ? [
+                '# A primary that is cut off takes no writes: what it took would be lost when it comes back. Have two replicas:',
+                '# with one, its loss refuses every login until it is back.',
+              ]
+            : [
+                '# By itself it has none. With two or more: 1, so that a primary that is cut off takes no writes.',
+              ]),
+          `min-replicas-to-write ${kind === 'sentinel' ? 1 : 0}`,
           'min-replicas-max-lag 5',
         ]),
   ]
