@@ -169,7 +169,7 @@ async function look(
     libraries,
     problem: isAway ? (info as SojournError) : undefined,
     info: known,
-    before: before instanceof Map ? before : known,
+    before: before instanceof Map ? before : new Map(),
     // Managed services answer with nothing rather than with an error.
     config: config === undefined || config.size === 0 ? undefined : config,
     roundTrips: isAway ? [] : await roundTripsOf(server, clock),

@@ -178,8 +178,9 @@ export const memoryRules: readonly Rule[] = [
       const limit = numberOf(server.info, 'maxmemory')
       if (buffers === undefined || limit === undefined)
         return unknown("what its clients' buffers take")
-      const evicted = grownBy(server, 'evicted_clients') ?? 0
+      const evicted = grownBy(server, 'evicted_clients')
       const isLarge = limit > 0 && buffers > limit * CLIENTS_PART
+      if (!isLarge && evicted === undefined) return unknown('which clients it throws out')
       if (!isLarge && evicted === 0) return undefined
       return {
         severity: 'warn',

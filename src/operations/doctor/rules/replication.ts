@@ -1,5 +1,6 @@
 import type { ServerFacts } from '../facts.ts'
 import {
+  ALLOW,
   bytes,
   grownBy,
   numberOf,
@@ -68,7 +69,9 @@ export const replicationRules: readonly Rule[] = [
         const ahead = primaries.find((primary) => isOf(server, primary))
         const own = numberOf(server.info, 'slave_repl_offset')
         const theirs = ahead && numberOf(ahead.info, 'master_repl_offset')
-        if (own === undefined || theirs === undefined) return undefined
+        if (own === undefined || theirs === undefined) {
+          return unknown('how far it is behind its primary')
+        }
         const behind = theirs - own
         if (behind <= FAR_BEHIND) return undefined
         return {
@@ -88,10 +91,11 @@ export const replicationRules: readonly Rule[] = [
     group: 'Replication',
     well: 'a replica that was away for a minute goes on where it was',
     check: perServer(PRIMARY, (server, { window }) => {
-      if ((numberOf(server.info, 'connected_slaves') ?? 0) === 0) return undefined
+      const replicas = numberOf(server.info, 'connected_slaves')
+      if (replicas === 0) return undefined
       const size = numberOf(server.info, 'repl_backlog_size')
       const written = grownBy(server, 'master_repl_offset')
-      if (size === undefined || written === undefined)
+      if (replicas === undefined || size === undefined || written === undefined)
         return unknown('how much it keeps for its replicas')
       const needed = (written / window) * 1_000 * BACKLOG_SECONDS
       if (size >= needed) return undefined
@@ -110,7 +114,8 @@ export const replicationRules: readonly Rule[] = [
     group: 'Replication',
     well: 'no replica copies everything anew',
     check: perServer(PRIMARY, (server, { window }) => {
-      const copies = grownBy(server, 'sync_full') ?? 0
+      const copies = grownBy(server, 'sync_full')
+      if (copies === undefined) return unknown('how its replicas copy')
       if (copies === 0) return undefined
       return {
         severity: 'warn',
@@ -127,10 +132,14 @@ export const replicationRules: readonly Rule[] = [
     group: 'Replication',
     well: 'a primary that is cut off takes no writes',
     check: perServer(PRIMARY, (server, { wants, kind }) => {
-      if ((numberOf(server.info, 'connected_slaves') ?? 0) === 0) return undefined
+      const replicas = numberOf(server.info, 'connected_slaves')
       // A Cluster's primary that is cut off from the others stops by itself.
-      if (kind === 'cluster' || server.config === undefined) return undefined
-      if (server.config.get('min-replicas-to-write') !== '0') return undefined
+      if (kind === 'cluster' || replicas === 0) return undefined
+      const least = server.config?.get('min-replicas-to-write')
+      if (replicas === undefined || least === undefined) {
+        return unknown('its min-replicas-to-write', `${ALLOW.info} ${ALLOW.config}`)
+      }
+      if (least !== '0') return undefined
       return {
         severity: wants.durable ? 'warn' : 'info',
         seen: 'min-replicas-to-write is 0',
