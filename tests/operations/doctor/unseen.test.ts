@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { type Examination, examine, rules } from '../../../src/operations/doctor/examine.ts'
 import type { Facts, ServerFacts } from '../../../src/operations/doctor/facts.ts'
 import { type RedisServer, startRedis } from '../../support/redis-server.ts'
+import { factsOf } from './made.ts'
 
 const PASSWORD = 'Canary77'
 
@@ -86,7 +87,15 @@ describe('a user that may not see everything', () => {
 
   it('is told so of everything where everything is refused', async () => {
     const server = await start()
-    const seen = await lookAs(server, '-@all', '+hello', '+auth', '+client', '-client|list', '+role')
+    const seen = await lookAs(
+      server,
+      '-@all',
+      '+hello',
+      '+auth',
+      '+client',
+      '-client|list',
+      '+role',
+    )
     const rightly = [...WITHOUT_ANSWERS, ...NOT_OF_ONE, ...NOT_ALONE]
     expect(wellIn(seen).filter((id) => !rightly.includes(id))).toEqual([])
     for (const fix of unknownIn(seen).values()) expect(fix).toMatch(/^allow \+/)
@@ -100,36 +109,24 @@ describe('a user that may not see everything', () => {
 })
 
 describe('every rule', () => {
-  const silent = (name: string, role: ServerFacts['role']): ServerFacts => ({
-    ...{ name, role, target: { address: { host: '10.0.0.1', port: 6379 }, tls: {} } },
-    ...{ problem: undefined, info: new Map(), before: new Map(), config: undefined },
-    ...{ clockOffset: undefined, roundTrips: [], slowCommands: undefined, aclLog: undefined },
-    ...{ cluster: undefined, sentinel: undefined, host: undefined, rights: undefined },
-    ...{ libraries: undefined, certificateDays: undefined },
-  })
-  const facts = (kind: Facts['kind'], ...roles: ServerFacts['role'][]): Facts => ({
-    ...{ kind, servers: roles.map((role, i) => silent(`s${i}`, role)), window: 100 },
-    wants: { prefix: 'sj', expiry: 'off', durable: false },
-    ...{ keys: undefined, history: undefined, now: Date.now() },
-  })
   const wellWith = (made: Facts): string[] =>
     rules.filter(({ check }) => check(made).length === 0).map(({ id }) => id)
 
   it('is unknown where the servers answer with nothing', () => {
     const three = ['primary', 'primary', 'primary'] as const
-    const cluster = wellWith(facts('cluster', ...three, 'replica'))
+    const cluster = wellWith(factsOf('cluster', [...three, 'replica']))
     // Also what is of Sentinels; a Cluster's primaries stop by themselves.
     const ofSentinels = ['sen.quorum', 'sen.slow']
     expect(cluster.toSorted()).toEqual([...WITHOUT_ANSWERS, ...ofSentinels, 'repl.min'].toSorted())
     const sentinels = ['sentinel', 'sentinel', 'sentinel'] as const
-    const set = wellWith(facts('sentinel', 'primary', 'replica', ...sentinels))
+    const set = wellWith(factsOf('sentinel', ['primary', 'replica', ...sentinels]))
     expect(set.toSorted()).toEqual(
       [...WITHOUT_ANSWERS, 'clu.state', 'clu.even', 'clu.slow'].toSorted(),
     )
   })
 
   it('is unknown where none of the servers that it looks at answers', () => {
-    const made = facts('cluster', 'primary', 'primary', 'primary')
+    const made = factsOf('cluster', ['primary', 'primary', 'primary'])
     const problem = new Error('away') as unknown as NonNullable<ServerFacts['problem']>
     const well = wellWith({ ...made, servers: made.servers.map((each) => ({ ...each, problem })) })
     expect(well).not.toContain('mem.limit')

@@ -23,12 +23,14 @@ export const replicationRules: readonly Rule[] = [
     id: 'repl.count',
     group: 'Replication',
     well: 'there is a replica to go on with',
-    check: perServer(PRIMARY, (server) => {
+    check: perServer(PRIMARY, (server, { kind, wants }) => {
       const count = numberOf(server.info, 'connected_slaves')
       if (count === undefined) return unknown('its replicas')
       if (count > 0) return undefined
+      // One that starts with what it had is a choice; no server of Sentinels or of a Cluster is meant to be alone.
+      const isChosen = kind === 'single' && !wants.durable && server.info.get('aof_enabled') === '1'
       return {
-        severity: 'warn',
+        severity: isChosen ? 'info' : 'warn',
         seen: 'it has no replica',
         why: 'when its machine is lost, so are its sessions: everybody who has one there is signed out',
         fix: ['start one with `replicaof <this server>`, and Sentinels that make it the primary'],
@@ -72,6 +74,7 @@ export const replicationRules: readonly Rule[] = [
         if (own === undefined || theirs === undefined) {
           return unknown('how far it is behind its primary')
         }
+        // The primary was asked first: what was written in between does not count.
         const behind = theirs - own
         if (behind <= FAR_BEHIND) return undefined
         return {
