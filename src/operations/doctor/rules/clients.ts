@@ -81,7 +81,7 @@ export const clientRules: readonly Rule[] = [
   {
     id: 'cli.buffers',
     group: 'Clients',
-    well: 'nobody is cut off for reading too slowly, as far as the server tells (Redis 7.4)',
+    well: 'nobody is cut off for reading too slowly, where its release counts it (Redis 7.0 does not)',
     check: perServer(DATA, (server, { window }) => {
       const counter = 'client_output_buffer_limit_disconnections'
       const isCounted = server.info.get(counter) !== undefined
