@@ -100,14 +100,14 @@ export async function gather(redis: RedisSource, options: GatherOptions): Promis
   const fleet = await findFleet(redis, options)
   try {
     const started = clock.monotonic()
-    const before = await Promise.all(fleet.servers.map(infoOf))
+    const before = await infosOf(fleet.servers)
     const keys = sampleKeys(fleet, options.prefix)
     const rest = window - (clock.monotonic() - started)
     if (rest > 0) await sleep(rest)
     const infos = await infosOf(fleet.servers)
     const servers = await Promise.all(
-      fleet.servers.map((server, i) =>
-        look(server, before[i], infos.get(server) ?? new Map(), fleet, options),
+      fleet.servers.map((server) =>
+        look(server, before.get(server), infos.get(server) ?? new Map(), fleet, options),
       ),
     )
     const { prefix, expiry, durable, user, history } = options

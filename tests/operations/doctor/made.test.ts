@@ -75,6 +75,21 @@ it('cli.buffers: within the window; a release before the counter does not tell',
   ])
 })
 
+it('repl.lag: behind at both ends of the window; what is on its way is none', () => {
+  const lag = (before: number, now: number) => {
+    const at = (role: 'primary' | 'replica', then: number, later: number) => {
+      const name = role === 'primary' ? 'master_repl_offset' : 'slave_repl_offset'
+      const told = (offset: number) => fields({ [name]: offset * MIB, master_replid: 'x' })
+      return serverOf(role, role, { info: told(later), before: told(then) })
+    }
+    const servers = [at('primary', 10, 20), at('replica', 10 - before, 20 - now)]
+    return rules.find(({ id }) => id === 'repl.lag')?.check(factsOf('sentinel', servers))
+  }
+  expect(lag(4, 3)).toMatchObject([{ severity: 'warn', seen: 'it is 3.0 MiB behind its primary' }])
+  expect(lag(0, 5)).toEqual([])
+  expect(lag(5, 0)).toEqual([])
+})
+
 it('mem.limit: nothing for --fix where others take of the same memory, or a container may have less', () => {
   const info = fields({ maxmemory: 0, total_system_memory: 10_000 * MIB, used_memory: MIB })
   const host = { transparentHugePages: undefined, overcommitMemory: 1, memory: 1_000 * MIB }

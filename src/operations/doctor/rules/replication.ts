@@ -69,13 +69,10 @@ export const replicationRules: readonly Rule[] = [
       const primaries = facts.servers.filter(({ role }) => role === 'primary')
       return perServer(REPLICA, (server) => {
         const ahead = primaries.find((primary) => isOf(server, primary))
-        const own = numberOf(server.info, 'slave_repl_offset')
-        const theirs = ahead && numberOf(ahead.info, 'master_repl_offset')
-        if (own === undefined || theirs === undefined) {
-          return unknown('how far it is behind its primary')
-        }
-        // The primary was asked first: what was written in between does not count.
-        const behind = theirs - own
+        const now = ahead && lagOf(server.info, ahead.info)
+        if (now === undefined) return unknown('how far it is behind its primary')
+        // What is on its way is no lag: it was behind at the begin of the window too.
+        const behind = Math.min(now, lagOf(server.before, ahead?.before ?? new Map()) ?? now)
         if (behind <= FAR_BEHIND) return undefined
         return {
           severity: 'warn',
@@ -155,6 +152,13 @@ export const replicationRules: readonly Rule[] = [
     }),
   },
 ]
+
+/** Bytes. The primary was asked first: what was written in between does not count. */
+function lagOf(replica: ServerFacts['info'], primary: ServerFacts['info']): number | undefined {
+  const own = numberOf(replica, 'slave_repl_offset')
+  const theirs = numberOf(primary, 'master_repl_offset')
+  return own === undefined || theirs === undefined ? undefined : theirs - own
+}
 
 function isOf(replica: ServerFacts, primary: ServerFacts): boolean {
   return (
