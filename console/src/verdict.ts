@@ -33,10 +33,15 @@ export function verdictOn(look: Snapshot, doctor: DoctorAnswer | undefined): Ver
   if (first !== undefined) {
     return { ...first, more: others.map(({ text }) => text) }
   }
-  const { warn = 0 } = doctor?.examination.counts ?? {}
+  const { warn = 0, unknown = 0 } = doctor?.examination.counts ?? {}
+  const unseen = `${plural(unknown, 'thing')} could not be seen`
   if (warn > 0) {
     const text = `It runs well; doctor has ${plural(warn, 'thing')} for you to look at.`
-    return { level: 'warn', text, more: [], view: 'doctor' }
+    return { level: 'warn', text, more: unknown > 0 ? [`${unseen}.`] : [], view: 'doctor' }
+  }
+  if (unknown > 0) {
+    const text = `Nothing amiss was found, but ${unseen}.`
+    return { level: 'unknown', text, more: [], view: 'doctor' }
   }
   return { level: 'ok', text: wellText(look), more: [], view: undefined }
 }

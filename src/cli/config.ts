@@ -1,5 +1,6 @@
+import { pathToFileURL } from 'node:url'
 import { type Command, Option } from 'commander'
-import { defaultLoaders, type Loader, lilconfig } from 'lilconfig'
+import { lilconfig } from 'lilconfig'
 import { OptionError } from '../core/errors.ts'
 import type { Durability, RedisSource } from '../index.ts'
 
@@ -92,12 +93,16 @@ function secretsOf(text: string): string | readonly string[] {
   }
 }
 
+/** Node's own import, which reads TypeScript where Node does; lilconfig's tries require after it, and tells of what that said. */
+async function load(path: string): Promise<unknown> {
+  const loaded = (await import(pathToFileURL(path).href)) as { readonly default?: unknown }
+  return loaded.default
+}
+
 async function readFile(path: string | undefined): Promise<FileConfig> {
-  // Node's own import, which reads TypeScript where Node does.
-  const load = defaultLoaders['.mjs'] as Loader
   const finder = lilconfig('sojourn', {
     searchPlaces: NAMES,
-    loaders: { '.ts': load, '.mts': load },
+    loaders: { '.ts': load, '.mts': load, '.js': load, '.mjs': load },
   })
   let found: Awaited<ReturnType<typeof finder.search>>
   try {

@@ -9,6 +9,7 @@ import { applyFix } from '../operations/doctor/fix.ts'
 import { historyPath, MemoryHistory } from '../operations/doctor/history.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { paint } from './paint.ts'
+import { plain } from './table.ts'
 import { say } from './talk.ts'
 
 interface DoctorFlags extends CommonFlags {
@@ -150,9 +151,9 @@ const WORDS: Readonly<Record<Severity, string>> = {
 function linesOf({ id, well, findings }: RuleResult, isAll: boolean): string[] {
   if (findings.length === 0) return isAll ? [`  ${MARKS.ok} ${paint('dim', id)}  ${well}`] : []
   return findings.flatMap((finding) => [
-    `  ${MARKS[finding.severity]} ${paint('dim', id)}  ${finding.seen}${where(finding)}`,
-    `      ${finding.why}`,
-    ...finding.fix.map((line, i) => `      ${i === 0 ? 'Fix:' : '    '} ${line}`),
+    `  ${MARKS[finding.severity]} ${paint('dim', id)}  ${plain(finding.seen + where(finding))}`,
+    `      ${plain(finding.why)}`,
+    ...finding.fix.map((line, i) => `      ${i === 0 ? 'Fix:' : '    '} ${plain(line)}`),
     ...(finding.severity === 'unknown'
       ? []
       : [paint('dim', `      ${DOCS}#${id.replace('.', '')}`)]),
@@ -194,7 +195,7 @@ async function fix({ results }: Examination, flags: DoctorFlags, apply: Apply): 
 async function agreed(question: string): Promise<boolean> {
   const asking = createInterface({ input: process.stdin, output: process.stderr })
   try {
-    return /^y(?:es)?$/i.test((await asking.question(question)).trim())
+    return /^y(?:es)?$/i.test((await asking.question(plain(question))).trim())
   } finally {
     asking.close()
   }

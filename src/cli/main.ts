@@ -17,7 +17,10 @@ import { redisConfCommand } from './redis-conf.ts'
 import { revokeCommand } from './revoke.ts'
 import { statsCommand } from './stats.ts'
 import { tailCommand } from './tail.ts'
+import { say } from './talk.ts'
 import { topCommand } from './top/top.ts'
+
+const SIGPIPE = 13
 
 const program = new Command('sojourn')
   .description('For those who run sessions on Redis and Valkey.')
@@ -43,6 +46,14 @@ for (const make of commands) program.addCommand(make())
 program.addCommand(completionCommand(program))
 for (const command of program.commands) command.exitOverride()
 
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    // Whoever read has enough, as `head` does: Node ignores the signal by which others end then, so it is its exit code.
+    process.exit(128 + SIGPIPE)
+  })
+}
+
 try {
   await program.parseAsync()
 } catch (error) {
@@ -50,7 +61,7 @@ try {
     // Help and version are errors to it too, with 0.
     process.exitCode = error.exitCode === 0 ? 0 : 2
   } else {
-    console.error(`sojourn: ${error instanceof Error ? error.message : String(error)}`)
+    say(`sojourn: ${error instanceof Error ? error.message : String(error)}`)
     process.exitCode = exitCodeOf(error)
   }
 }

@@ -9,6 +9,7 @@ import {
 import type { MigrationCounts } from '../operations/migrate/mirror.ts'
 import { redisOf } from './config.ts'
 import { wholeNumber } from './numbers.ts'
+import { plain } from './table.ts'
 import { say, shown, startBar } from './talk.ts'
 
 interface MigrateOptions {
@@ -184,7 +185,7 @@ function report(migration: Migration, found: Verification, { json, verify }: Mig
   if (counts.conflicts > 0) {
     say(`changed on both sides at once: ${shown(counts.conflicts)}; the higher revision has stayed`)
   }
-  if (found.differ > 0) console.log(found.differing.join('\n'))
+  if (found.differ > 0) console.log(found.differing.map(plain).join('\n'))
   else if (verify !== true) console.log(inWords(counts))
 }
 

@@ -17,6 +17,7 @@ interface ConfFlags {
   readonly tls?: true
   readonly sentinel?: true
   readonly masterName: string
+  readonly json?: true
 }
 
 const HELP = `
@@ -28,6 +29,7 @@ Examples:
   $ sojourn redis-conf --for sentinel --memory 16gb --durable --tls
   $ sojourn redis-conf --for sentinel --sentinel > /etc/redis/sentinel.conf
   $ sojourn redis-conf --for cluster --memory 8gb --processes 400
+  $ sojourn redis-conf --memory 16gb --json | jq -r '.lines[].line'
 
 Exit code: 0, 2 usage.`
 
@@ -58,6 +60,7 @@ export function redisConfCommand(): Command {
     .option('--tls', 'only TLS')
     .option('--sentinel', 'the configuration of a Sentinel instead of a server')
     .option('--master-name <name>', 'what the Sentinels call the primary', 'mymaster')
+    .option('--json', 'each line with its reason as JSON')
     .addHelpText('after', HELP)
     .action(run)
 }
@@ -65,7 +68,11 @@ export function redisConfCommand(): Command {
 function run(flags: ConfFlags): void {
   const { memory, processes, expiry, masterName } = flags
   const tls = flags.tls === true
-  if (flags.sentinel === true) return void process.stdout.write(sentinelConf({ masterName, tls }))
+  const print = (text: string): void =>
+    void process.stdout.write(
+      flags.json === true ? `${JSON.stringify(linesIn(text), null, 2)}\n` : text,
+    )
+  if (flags.sentinel === true) return print(sentinelConf({ masterName, tls }))
   if (memory === undefined) {
     throw new OptionError('--memory', 'is needed: that of the machine, or of the container')
   }
@@ -77,5 +84,36 @@ function run(flags: ConfFlags): void {
     tls,
     durable: flags.durable === true,
   }
-  process.stdout.write(redisConf(options))
+  print(redisConf(options))
+}
+
+interface ConfLine {
+  readonly line: string
+  /** What is said above it; lines that follow each other share one. */
+  readonly reason: string
+}
+
+/** Printed as comments: a file, or names and passwords, that only their owner knows. */
+const YOURS = /^# (?=aclfile|masteruser|masterauth|sentinel auth-)/
+
+/** What was printed, for programs. `yours`: lines to complete, which are off until then. */
+function linesIn(text: string): { lines: readonly ConfLine[]; yours: readonly string[] } {
+  const lines: ConfLine[] = []
+  const yours: string[] = []
+  let reason: string[] = []
+  let isSaid = true
+  for (const line of text.split('\n')) {
+    if (line === '' || line.startsWith('# ---')) {
+      reason = []
+    } else if (YOURS.test(line)) {
+      yours.push(line.replace(YOURS, ''))
+    } else if (line.startsWith('# ')) {
+      reason = isSaid ? [line.slice(2)] : [...reason, line.slice(2)]
+      isSaid = false
+    } else {
+      lines.push({ line, reason: reason.join(' ') })
+      isSaid = true
+    }
+  }
+  return { lines, yours }
 }

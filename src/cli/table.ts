@@ -25,7 +25,7 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
   return [head, ...cells.map(line)].join('\n')
 }
 
-/** What comes from a session may have been typed by a stranger: it must not steer the terminal. */
+/** What comes from a session or a server may have been typed by a stranger: it must not steer the terminal. */
 export function plain(text: string): string {
   return text.replaceAll(/[\p{Cc}\u202A-\u202E\u2066-\u2069]/gu, '·')
 }

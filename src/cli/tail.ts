@@ -5,7 +5,7 @@ import { Catalogue, type HistoryEntry } from '../operations/sessions/catalogue.t
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { paint } from './paint.ts'
 import { plain, time } from './table.ts'
-import { say } from './talk.ts'
+import { say, shown } from './talk.ts'
 
 interface TailFlags extends CommonFlags {
   readonly since: string
@@ -57,10 +57,12 @@ async function run(flags: TailFlags): Promise<void> {
       from: Math.max(0, Math.floor(catalogue.now() - parseDuration('--since', flags.since))),
     }
     let count = 0
+    let seen = 0
     while (!signal.aborted) {
       const entries = await catalogue.history({ ...place, count: AT_ONCE })
       const last = entries.at(-1)
       if (last !== undefined) place = { after: last.position }
+      seen += entries.length
       for (const entry of entries.filter(isWanted)) {
         count++
         console.log(flags.json === true ? JSON.stringify(entry) : render(entry))
@@ -69,12 +71,21 @@ async function run(flags: TailFlags): Promise<void> {
       if (flags.once === true) break
       await sleep(EVERY, undefined, { signal }).catch(() => undefined)
     }
-    if (count === 0) say('nothing was kept: do the applications have the option `audit`?')
+    if (count === 0) say(await whyNothing(catalogue, seen, flags))
   } finally {
     process.off('SIGINT', end)
     process.off('SIGTERM', end)
     await catalogue.close()
   }
+}
+
+/** @param seen entries of the time that was asked for, whether wanted or not */
+async function whyNothing(catalogue: Catalogue, seen: number, flags: TailFlags): Promise<string> {
+  if (seen > 0) return `${shown(seen)} entries were kept since then, none of them as asked for`
+  const [any] = await catalogue.history({ from: 0, count: 1 })
+  return any === undefined
+    ? 'nothing was kept: do the applications have the option `audit`?'
+    : `nothing has happened within ${flags.since}: --since looks farther back`
 }
 
 function filterOf({ event, principal, id }: TailFlags): (entry: HistoryEntry) => boolean {

@@ -1,3 +1,5 @@
+import { plain } from './table.ts'
+
 /** Between two lines where nobody looks at a bar, milliseconds. */
 const EVERY = 5_000
 const BAR = 30
@@ -9,8 +11,9 @@ export interface Bar {
   end(line: string): void
 }
 
-/** Talk goes to stderr: what a command answers is on stdout alone. */
-export const say = (line: string): void => void process.stderr.write(`${line}\n`)
+/** Talk goes to stderr: what a command answers is on stdout alone. What servers have said may be in it: it is shown, not obeyed. */
+export const say = (text: string): void =>
+  void process.stderr.write(`${text.split('\n').map(plain).join('\n')}\n`)
 
 /**
  * A bar where there is a terminal, a line every few seconds where there is none. Our own, because what libraries draw
@@ -31,7 +34,10 @@ export function startBar(what: string): Bar {
       const full = Math.round(part * BAR)
       stderr.write(`\r${'━'.repeat(full)}${'─'.repeat(BAR - full)} ${text}\u001B[K`)
     },
-    end: (line) => say(isDrawn ? `\r${line}\u001B[K` : line),
+    end: (line) => {
+      if (isDrawn) stderr.write(`\r${plain(line)}\u001B[K\n`)
+      else say(line)
+    },
   }
 }
 

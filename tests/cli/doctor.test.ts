@@ -7,6 +7,8 @@ import { runCli } from '../support/cli.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 
 const PASSWORD = 'Canary77'
+/** Control characters, but for the ends of lines. */
+const CONTROL = /[^\P{Cc}\n]/u
 
 let server: RedisServer
 let folder: string
@@ -80,6 +82,41 @@ describe('sojourn doctor', () => {
     expect(await run(['--config', 'absent.mjs'])).toMatchObject({ code: 2 })
   })
 
+  it('shows what strangers have sent to the server, and does not obey it', async () => {
+    const evil = '\u001B[31mevil\u0007\u009B2J'
+    await server.cli('AUTH', evil, 'x').catch(() => undefined)
+    const { stdout } = await run(['--redis', redis()])
+    expect(stdout).toMatch(/sec\.acllog .*the last one of ·\[31mevil··2J: a wrong password/)
+    expect(stdout).not.toMatch(CONTROL)
+    const error = await run(['--redis', JSON.stringify({ socket: `/nowhere/${evil}` })])
+    expect(error.code).toBeGreaterThan(1)
+    expect(error.stderr).not.toMatch(CONTROL)
+    await server.cli('ACL', 'LOG', 'RESET')
+  })
+
+  it('names the primary that no Sentinel knows', async () => {
+    const sentinel = await startRedis({
+      tcp: true,
+      sentinel: 'sentinel monitor mymaster 127.0.0.1 1 2\n',
+    })
+    const at = { sentinels: [`127.0.0.1:${sentinel.port}`], masterName: 'theirs' }
+    const { stderr, code } = await run(['--redis', JSON.stringify(at)])
+    await sentinel.stop()
+    expect(code).toBe(3)
+    expect(stderr).toContain('know no primary "theirs": check redis.masterName')
+  })
+
+  it('says which Node reads a configuration in TypeScript, where this one does not', async (context) => {
+    const { typescript = false } = process.features as { readonly typescript?: string | false }
+    context.skip(typescript !== false)
+    const path = join(folder, 'sojourn.config.ts')
+    writeFileSync(path, 'export default { prefix: "sj" } satisfies object\n')
+    const { stderr, code } = await run([])
+    rmSync(path)
+    expect(code).toBe(2)
+    expect(stderr).toContain('this Node does not read TypeScript: 22.18 and later do')
+  })
+
   it('mends with --fix, not without being told to', async () => {
     const refused = await run(['--redis', redis(), '--fix'])
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') })
@@ -87,7 +124,7 @@ describe('sojourn doctor', () => {
     const { stdout, stderr } = await run(['--redis', redis(), '--fix', '--yes'])
     expect(await server.cli('CONFIG', 'GET', 'maxmemory-policy')).toContain('volatile-ttl')
     expect(stderr).toContain(
-      'CONFIG SET maxmemory-policy volatile-ttl; it does not outlast a restart',
+      'CONFIG SET maxmemory-policy volatile-ttl; it does not outlast a restart: it was started without a file',
     )
     expect(stdout).not.toContain('mem.policy')
   })

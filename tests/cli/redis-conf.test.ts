@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { createSessions } from '../../src/create-sessions.ts'
 import type { RedisSource } from '../../src/engines/redis/options.ts'
 import { examine } from '../../src/operations/doctor/examine.ts'
+import type { Severity } from '../../src/operations/doctor/finding.ts'
 import {
   type ConfOptions,
   redisConf,
@@ -29,7 +30,12 @@ async function start(options: Parameters<typeof startRedis>[0]): Promise<RedisSe
 }
 
 /** What doctor says, but of this release of the server, of who asks, and of what a busy machine holds up. */
-async function found(redis: RedisSource, durable: boolean, expiry: ConfOptions['expiry'] = 'off') {
+async function found(
+  redis: RedisSource,
+  durable: boolean,
+  expiry: ConfOptions['expiry'] = 'off',
+  severities: readonly Severity[] = ['error', 'warn', 'info', 'unknown'],
+) {
   const { results } = await examine(redis, {
     ...{
       prefix: 'sj',
@@ -42,7 +48,8 @@ async function found(redis: RedisSource, durable: boolean, expiry: ConfOptions['
   })
   const others = new Set(['ver.cve', 'sec.open', 'lat.slow', 'lat.rtt'])
   return results
-    .filter(({ id, findings }) => findings.length > 0 && !others.has(id))
+    .filter(({ findings }) => findings.some(({ severity }) => severities.includes(severity)))
+    .filter(({ id }) => !others.has(id))
     .map(({ id }) => id)
 }
 
@@ -52,6 +59,8 @@ describe('sojourn redis-conf', () => {
     expect(code).toBe(0)
     const server = await start({ config: stdout })
     expect(await found(server.url, false, 'notify')).toEqual(['repl.count'])
+    // Which is no reason for an exit code of 1: it starts with what it had.
+    expect(await found(server.url, false, 'notify', ['error', 'warn'])).toEqual([])
     expect(await server.cli('CONFIG', 'GET', 'maxmemory')).toContain(String(1_433 * 2 ** 20))
     expect(await server.cli('CONFIG', 'GET', 'appendonly')).toContain('yes')
   })
@@ -63,6 +72,25 @@ describe('sojourn redis-conf', () => {
     await (await sessions.open()).login('ada')
     expect(await sessions.of('ada').list()).toHaveLength(1)
     await sessions.close()
+  })
+
+  it('says the same as JSON, each line with its reason', async () => {
+    const { stdout } = await runCli(['redis-conf', '--for', 'cluster', '--memory', '2gb', '--json'])
+    const { lines, yours } = JSON.parse(stdout) as {
+      lines: { line: string; reason: string }[]
+      yours: string[]
+    }
+    const text = redisConf({ ...OPTIONS, kind: 'cluster' })
+    expect(lines.map(({ line }) => line)).toEqual(
+      text.split('\n').filter((line) => line !== '' && !line.startsWith('#')),
+    )
+    expect(lines.find(({ line }) => line === 'appendfsync everysec')?.reason).toMatch(
+      /^A process that ends loses nothing.*durability: 'disk'\.$/,
+    )
+    expect(lines.filter(({ reason }) => reason === '')).toEqual([])
+    expect(yours).toEqual(['aclfile /etc/redis/users.acl', 'masteruser replica', 'masterauth …'])
+    const sentinel = await runCli(['redis-conf', '--sentinel', '--json'])
+    expect(JSON.parse(sentinel.stdout).yours).toHaveLength(2)
   })
 
   it('servers with Sentinels start with it, and doctor has nothing to say', async () => {

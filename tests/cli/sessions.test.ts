@@ -50,6 +50,15 @@ async function open(token: string) {
 }
 
 describe('sojourn ls', () => {
+  it('ends quietly when nobody reads on', async () => {
+    for (let i = 0; i < 3; i++) await signIn(sessions, { theme: 'dark' }, `user-${i}`)
+    // Its reader is gone before the first line comes.
+    const { child, ended } = startCli(['ls', '--json'], { env: { SOJOURN_REDIS: server.url } })
+    child.stdout?.destroy()
+    const { code, stderr } = await ended
+    expect({ code, stderr }).toEqual({ code: 141, stderr: '3 of 3 sessions\n' })
+  })
+
   it('shows ids without the secrets, and users with them, and never a token', async () => {
     const ada = await open(await signIn(sessions, { theme: 'dark' }, 'ada'))
     const nobody = await open(await signIn(sessions, { theme: 'light' }))
@@ -251,7 +260,17 @@ describe('sojourn tail', () => {
     const some = await knowing('tail', '--once', '--json', '--event', 'login', '--principal', 'bob')
     expect(lines(some.stdout).map((line) => JSON.parse(line).details.principal)).toEqual(['bob'])
     const none = await knowing('tail', '--once', '--since', '1ms')
-    expect(none).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('audit') })
+    expect(none).toMatchObject({
+      ...{ code: 0, stdout: '' },
+      stderr: 'nothing has happened within 1ms: --since looks farther back\n',
+    })
+    const other = await knowing('tail', '--once', '--event', 'evicted')
+    expect(other.stderr).toMatch(/^\d entries were kept since then, none of them as asked for\n$/)
+    await server.cli('FLUSHALL')
+    const without = await knowing('tail', '--once')
+    expect(without.stderr).toContain(
+      'nothing was kept: do the applications have the option `audit`',
+    )
   })
 
   it('goes on until it is told to end', async () => {

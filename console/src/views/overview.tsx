@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import type { DoctorAnswer, Snapshot } from '../../../src/operations/console/api.ts'
 import { topFindings } from '../doctor.ts'
-import { bytes, count, percent, rate, span } from '../format.ts'
+import { bytes, count, percent, plural, rate, span } from '../format.ts'
 import { Shape } from '../parts/badge.tsx'
 import { RateBars } from '../parts/bars.tsx'
 import { Figures } from '../parts/figures.tsx'
@@ -152,7 +152,7 @@ function Findings({
       {answer === undefined ? (
         <p class="quiet">{busy ? 'Examining …' : 'It has not looked yet.'}</p>
       ) : found.length === 0 ? (
-        <p class="quiet">Nothing to mend.</p>
+        <p class="quiet">{nothingIn(answer)}</p>
       ) : (
         <ul class="findings-short">
           {found.map(({ id, finding }) => (
@@ -243,4 +243,10 @@ function Shapes({ look }: { look: Snapshot }): JSX.Element {
       )}
     </section>
   )
+}
+
+/** What is not seen may be to mend. */
+function nothingIn({ examination: { counts } }: DoctorAnswer): string {
+  if (counts.unknown === 0) return 'Nothing to mend.'
+  return `Nothing to mend in what was seen; ${plural(counts.unknown, 'thing')} could not be seen.`
 }

@@ -218,7 +218,13 @@ async function findBySentinels(
   const [failed] = answers.flatMap((answer) =>
     answer.status === 'rejected' ? [answer.reason as Error] : [],
   )
-  if (views.length === 0 && failed !== undefined) throw failed
+  if (views.length === 0 && failed !== undefined) {
+    if (!(failed instanceof StoreRefusedError) || failed.reason !== 'ERR') throw failed
+    throw new StoreRefusedError(
+      'ERR',
+      `the Sentinels know no primary "${masterName}": check redis.masterName, and that redis.sentinels are Sentinels`,
+    )
+  }
   // One that was cut off still names the former primary: who knows of the latest failover is heard first.
   const epochOf = (view: readonly unknown[]) => Number(fieldsOf(view[0]).get('config-epoch') ?? 0)
   for (const [master, replicas, sentinels] of views.toSorted(

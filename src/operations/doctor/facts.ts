@@ -100,12 +100,15 @@ export async function gather(redis: RedisSource, options: GatherOptions): Promis
   const fleet = await findFleet(redis, options)
   try {
     const started = clock.monotonic()
-    const before = await Promise.all(fleet.servers.map(infoOf))
+    const before = await infosOf(fleet.servers)
     const keys = sampleKeys(fleet, options.prefix)
     const rest = window - (clock.monotonic() - started)
     if (rest > 0) await sleep(rest)
+    const infos = await infosOf(fleet.servers)
     const servers = await Promise.all(
-      fleet.servers.map((server, i) => look(server, before[i], fleet, options)),
+      fleet.servers.map((server) =>
+        look(server, before.get(server), infos.get(server) ?? new Map(), fleet, options),
+      ),
     )
     const { prefix, expiry, durable, user, history } = options
     return {
@@ -135,14 +138,26 @@ async function infoOf(server: FleetServer): Promise<Info | SojournError> {
   }
 }
 
+/** Replicas after their primaries: one that had less than its primary before is behind, whatever is written meanwhile. */
+async function infosOf(
+  servers: readonly FleetServer[],
+): Promise<ReadonlyMap<FleetServer, Info | SojournError>> {
+  const infos = new Map<FleetServer, Info | SojournError>()
+  for (const isFirst of [true, false]) {
+    const asked = servers.filter(({ role }) => (role === 'primary') === isFirst)
+    await Promise.all(asked.map(async (server) => infos.set(server, await infoOf(server))))
+  }
+  return infos
+}
+
 async function look(
   server: FleetServer,
   before: Info | SojournError | undefined,
+  info: Info | SojournError,
   fleet: Fleet,
   { clock = systemClock, readFile, prefix, user }: GatherOptions,
 ): Promise<ServerFacts> {
   const { name, role, target } = server
-  const info = await infoOf(server)
   const isAway = !(info instanceof Map)
   const known: Info = isAway ? new Map() : info
   const ask = <T>(
@@ -169,7 +184,7 @@ async function look(
     libraries,
     problem: isAway ? (info as SojournError) : undefined,
     info: known,
-    before: before instanceof Map ? before : known,
+    before: before instanceof Map ? before : new Map(),
     // Managed services answer with nothing rather than with an error.
     config: config === undefined || config.size === 0 ? undefined : config,
     roundTrips: isAway ? [] : await roundTripsOf(server, clock),

@@ -56,8 +56,10 @@ export function perServer(
 ): Rule['check'] {
   return (facts) => {
     const together = new Map<string, Finding & { servers: string[]; fix: readonly string[] }>()
-    for (const server of facts.servers) {
-      if (!roles.includes(server.role) || server.problem !== undefined) continue
+    const concerned = facts.servers.filter(({ role }) => roles.includes(role))
+    const answering = concerned.filter(({ problem }) => problem === undefined)
+    if (answering.length === 0 && concerned.length > 0) return [away(concerned)]
+    for (const server of answering) {
       const saying = check(server, facts)
       if (saying === undefined) continue
       const { severity, seen, why, setting } = saying
@@ -77,22 +79,58 @@ export function perServer(
   }
 }
 
+/** One of several that does not answer is told of by `top.away`; where none is left nothing was seen at all. */
+const away = (servers: readonly ServerFacts[]): Finding => ({
+  severity: 'unknown',
+  seen: 'nothing is known of it: it does not answer',
+  servers: servers.map(({ name }) => name),
+  why: 'what is not seen may be wrong',
+  fix: ['see top.away'],
+})
+
 export const PRIMARY: readonly ServerFacts['role'][] = ['primary']
 export const REPLICA: readonly ServerFacts['role'][] = ['replica']
 export const DATA: readonly ServerFacts['role'][] = ['primary', 'replica']
 export const SENTINEL: readonly ServerFacts['role'][] = ['sentinel']
 
-/** What a rule needs was refused or is not told by this server. */
-export function unknown(what: string): Saying {
+/** What the one who asks must be allowed, as ACL SETUSER takes it, to be told something. */
+export const ALLOW = {
+  info: '+info',
+  config: '+config|get',
+  slowLog: '+slowlog|len',
+  aclLog: '+acl|log',
+  rights: '+acl|whoami +acl|getuser +acl|dryrun',
+  clients: '+client|list',
+  cluster: '+cluster|info',
+  sentinel: '+sentinel|master +sentinel|ckquorum',
+  keys: '+scan +pttl +strlen +hlen',
+  time: '+time',
+  ping: '+ping',
+} as const
+
+/**
+ * What a rule needs was refused or is not told by this server.
+ * @param allow what has it told
+ */
+export function unknown(what: string, allow: string = ALLOW.info): Saying {
   return {
     severity: 'unknown',
     seen: `the server does not tell ${what}`,
     why: 'what is not seen may be wrong',
     fix: [
-      'look at it where the server is managed, or run doctor with a user that may use INFO and CONFIG GET',
+      `allow ${allow} to the user that doctor asks as, or look at it where the server is managed`,
     ],
   }
 }
+
+/** The same of the deployment as a whole. */
+export const unknownOfAll = (what: string, allow: string): Finding[] => [
+  { ...unknown(what, allow), servers: [] },
+]
+
+/** By CONFIG GET; nothing where that is refused, or where the server has no such setting. */
+export const settingOf = ({ config }: ServerFacts, name: string): number | undefined =>
+  config === undefined ? undefined : numberOf(config, name)
 
 export function numberOf(fields: ReadonlyMap<string, string>, name: string): number | undefined {
   const text = fields.get(name)

@@ -1,5 +1,6 @@
 import { isSojournError } from '../../core/errors.ts'
-import { findFleet } from '../../engines/redis/fleet.ts'
+import { linesOf } from '../../engines/redis/fields.ts'
+import { type FleetServer, findFleet } from '../../engines/redis/fleet.ts'
 import type { RedisSource } from '../../engines/redis/options.ts'
 import type { Finding } from './finding.ts'
 
@@ -11,6 +12,17 @@ export interface Applied {
   readonly isKept: boolean
   /** Why not. */
   readonly problem: string | undefined
+}
+
+const NO_FILE = 'it was started without a file, so CONFIG REWRITE cannot keep it'
+
+async function hasNoFile(server: FleetServer): Promise<boolean> {
+  try {
+    return linesOf(await server.ask(['INFO', 'server'])).get('config_file') === ''
+  } catch (error) {
+    if (!isSojournError(error)) throw error
+    return false
+  }
 }
 
 /**
@@ -35,7 +47,8 @@ export async function applyFix(
         applied.push({ server: server.name, isSet, isKept: true, problem: undefined })
       } catch (error) {
         if (!isSojournError(error)) throw error
-        applied.push({ server: server.name, isSet, isKept: false, problem: error.message })
+        const problem = isSet && (await hasNoFile(server)) ? NO_FILE : error.message
+        applied.push({ server: server.name, isSet, isKept: false, problem })
       }
     }
     return applied

@@ -21,21 +21,24 @@ type Seen = { -readonly [Name in keyof Omit<KeySample, 'sizes'>]: number } & { s
 const SAMPLE = 1_000
 const PAGE = 250
 
-/** By SCAN, a page at a time; nothing where that is refused. Servers that are away are left out. */
+/** By SCAN, a page at a time; nothing where that is refused, or where no primary answers. Servers that are away are left out. */
 export async function sampleKeys(fleet: Fleet, prefix: string): Promise<KeySample | undefined> {
   const seen: Seen = {
     ...{ looked: 0, foreign: 0, records: 0, immortal: 0, longestIndex: 0 },
     sizes: [],
   }
+  let servers = 0
   for (const server of fleet.servers) {
     if (server.role !== 'primary') continue
     try {
       await sampleOf(server, prefix, seen)
+      servers++
     } catch (error) {
       if (error instanceof StoreRefusedError) return undefined
       if (!(error instanceof StoreUnavailableError)) throw error
     }
   }
+  if (servers === 0) return undefined
   return { ...seen, sizes: seen.sizes.sort((one, other) => one - other) }
 }
 

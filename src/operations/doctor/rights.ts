@@ -11,7 +11,7 @@ export interface Rights {
   readonly hasPassword: boolean
   /** Some command that stores something, wherever: else it is no application's user. */
   readonly isWriter: boolean
-  /** Of the commands that sessions need, those that it may not use; absent where that is not told. */
+  /** Of the commands that sessions need, those that it may not use; absent where that may not be asked. */
   readonly denied: readonly string[] | undefined
 }
 
@@ -36,17 +36,21 @@ export async function rightsOf(
     ({ features, isNew }) =>
       isNew === undefined && features.some((each) => NEEDED.has(each) || each === kind),
   )
-  const denied: string[] = []
+  let denied: string[] | undefined = []
   for (const { command, args } of needed) {
     const call = [
       ...command.split('|'),
       ...args.map((arg) => (arg === 'K' ? `${prefix}:${EXAMPLE}` : arg)),
     ]
     const answer = await server.ask(['ACL', 'DRYRUN', user, ...call]).catch((error: unknown) => {
+      if (!(error instanceof StoreRefusedError)) throw error
       // An older server, or one that does not know the command.
-      if (error instanceof StoreRefusedError) return 'OK'
-      throw error
+      return error.reason === 'NOPERM' ? undefined : 'OK'
     })
+    if (answer === undefined) {
+      denied = undefined
+      break
+    }
     if (answer !== 'OK') denied.push(command)
   }
   return {

@@ -172,6 +172,7 @@ const KINDS: Readonly<Record<ConfKind, string>> = {
 
 const CLUSTER: readonly string[] = [
   '# --- Cluster',
+  '# A node of a Cluster. What it knows of the others it keeps in this file, and writes it itself.',
   'cluster-enabled yes',
   'cluster-config-file nodes.conf',
   '# So long a master must be away before a replica takes its place, milliseconds: requests with its sessions fail meanwhile.',

@@ -107,6 +107,36 @@ describe('memory', () => {
     expect(await mendedBySetting('mem.limit', url)).toBe('error')
   })
 
+  it.each([
+    ['0::/system.slice/redis.service', '/sys/fs/cgroup/system.slice/memory.max'],
+    ['0::/', '/sys/fs/cgroup/memory.max'],
+    ['4:memory:/docker/1f\n0::/', '/sys/fs/cgroup/memory/docker/1f/memory.limit_in_bytes'],
+    ['4:memory:/docker/1f\n0::/', '/sys/fs/cgroup/memory/memory.limit_in_bytes'],
+  ])('has no limit, in a container that has one: %s', async (groups, file) => {
+    const { url } = await started()
+    const files: Record<string, string> = {
+      '/proc/meminfo': 'MemTotal:       16000000 kB',
+      [file]: '1048576000\n',
+    }
+    const readFile = (path: string) =>
+      path.endsWith('/comm')
+        ? 'redis-server'
+        : path.endsWith('/cgroup') && path.startsWith('/proc/')
+          ? groups
+          : files[path]
+    expect(await found('mem.limit', url, { readFile })).toMatchObject([
+      { setting: { name: 'maxmemory', value: '700mb' } },
+    ])
+  })
+
+  it('is told why a setting does not outlast a restart', async () => {
+    const { url } = await started()
+    const [finding] = await found('mem.limit', url)
+    expect(await applyFix(url, finding as Finding, 5_000)).toMatchObject([
+      { isSet: true, isKept: false, problem: expect.stringContaining('started without a file') },
+    ])
+  })
+
   it('is nearly full, and is full', async () => {
     const server = await started('--maxmemory', '20mb')
     await fill(server, 15_000_000)
@@ -276,6 +306,41 @@ describe('replication', () => {
     expect(await found('repl.count', primary.url)).toMatchObject([{ severity: 'warn' }])
     await start({ tcp: true, args: ['--replicaof', '127.0.0.1', String(primary.port)] })
     await until(async () => (await found('repl.count', primary.url)).length === 0)
+  })
+
+  it('has no replica, and starts with what it had: a choice, unless nothing may be lost', async () => {
+    const { url } = await started('--appendonly', 'yes')
+    expect(await found('repl.count', url)).toMatchObject([{ severity: 'info' }])
+    expect(await found('repl.count', url, { durable: true })).toMatchObject([{ severity: 'warn' }])
+  })
+
+  it('has a replica that is behind', async () => {
+    const primary = await start({
+      tcp: true,
+      args: ['--repl-diskless-sync-delay', '0', '--client-output-buffer-limit', 'replica 0 0 0'],
+    })
+    const proxy = await startProxy(primary.socketPath)
+    ends.push(() => proxy.stop())
+    const replica = await start({
+      tcp: true,
+      // By the proxy it would be told of as one at the primary's socket.
+      args: [
+        ...['--replicaof', '127.0.0.1', new URL(proxy.url).port],
+        ...['--replica-announce-ip', '127.0.0.1'],
+      ],
+    })
+    await until(async () =>
+      (await replica.cli('INFO', 'replication')).includes('master_link_status:up'),
+    )
+    const lag = async () => found('repl.lag', primary.url)
+    expect(await lag()).toEqual([])
+    proxy.hold()
+    await fill(primary, 3_000_000)
+    expect(await lag()).toMatchObject([
+      { severity: 'warn', servers: [`127.0.0.1:${replica.port}`] },
+    ])
+    proxy.release()
+    await until(async () => (await lag()).length === 0)
   })
 
   it('has a replica that is not connected', async () => {

@@ -1,4 +1,5 @@
 import {
+  ALLOW,
   DATA,
   grownBy,
   numberOf,
@@ -6,6 +7,7 @@ import {
   percent,
   perServer,
   type Rule,
+  settingOf,
   unknown,
 } from '../finding.ts'
 import { set } from '../remedy.ts'
@@ -45,7 +47,8 @@ export const clientRules: readonly Rule[] = [
     group: 'Clients',
     well: 'nobody is turned away',
     check: perServer(DATA, (server, { window }) => {
-      const rejected = grownBy(server, 'rejected_connections') ?? 0
+      const rejected = grownBy(server, 'rejected_connections')
+      if (rejected === undefined) return unknown('whom it turns away')
       if (rejected === 0) return undefined
       return {
         severity: 'error',
@@ -63,8 +66,9 @@ export const clientRules: readonly Rule[] = [
     group: 'Clients',
     well: 'quiet connections are left alone',
     check: perServer(DATA, (server) => {
-      const timeout = numberOf(server.config ?? new Map(), 'timeout')
-      if (timeout === undefined || timeout === 0 || timeout >= SHORT_TIMEOUT) return undefined
+      const timeout = settingOf(server, 'timeout')
+      if (timeout === undefined) return unknown('its timeout', ALLOW.config)
+      if (timeout === 0 || timeout >= SHORT_TIMEOUT) return undefined
       return {
         severity: 'warn',
         seen: `timeout is ${timeout}: connections that ask nothing for ${timeout} s are ended`,
@@ -77,9 +81,14 @@ export const clientRules: readonly Rule[] = [
   {
     id: 'cli.buffers',
     group: 'Clients',
-    well: 'nobody is cut off for reading too slowly',
+    well: 'nobody is cut off for reading too slowly, where its release counts it (Redis 7.0 does not)',
     check: perServer(DATA, (server, { window }) => {
-      const cut = grownBy(server, 'client_output_buffer_limit_disconnections') ?? 0
+      const counter = 'client_output_buffer_limit_disconnections'
+      const isCounted = server.info.get(counter) !== undefined
+      // A release before it tells of the other counters beside it.
+      if (!isCounted && server.info.get('rejected_connections') !== undefined) return undefined
+      const cut = grownBy(server, counter)
+      if (cut === undefined) return unknown('whom it cuts off')
       if (cut === 0) return undefined
       return {
         severity: 'warn',
@@ -98,8 +107,9 @@ export const clientRules: readonly Rule[] = [
     check: perServer(PRIMARY, (server) => {
       const keys = numberOf(server.info, 'tracking_total_keys')
       if (keys === undefined) return unknown('how much it tracks for near caches')
-      const most =
-        numberOf(server.config ?? new Map(), 'tracking-table-max-keys') ?? TRACKING_DEFAULT
+      if (keys === 0) return undefined
+      if (server.config === undefined) return unknown('how many keys it tracks', ALLOW.config)
+      const most = settingOf(server, 'tracking-table-max-keys') ?? TRACKING_DEFAULT
       if (most === 0 || keys / most < TRACKED) return undefined
       const value = String(most * 4)
       return {

@@ -1,4 +1,15 @@
-import { bytes, type Finding, PRIMARY, percent, perServer, type Rule, unknown } from '../finding.ts'
+import type { Facts } from '../facts.ts'
+import {
+  ALLOW,
+  bytes,
+  type Finding,
+  PRIMARY,
+  percent,
+  perServer,
+  type Rule,
+  unknown,
+  unknownOfAll,
+} from '../finding.ts'
 import { set } from '../remedy.ts'
 
 /** Bytes. */
@@ -15,8 +26,8 @@ export const keyRules: readonly Rule[] = [
     well: 'notifications are as they are needed',
     check: perServer(PRIMARY, (server, { wants }) => {
       const flags = server.config?.get('notify-keyspace-events')
+      if (flags === undefined) return unknown('its notify-keyspace-events', ALLOW.config)
       if (wants.expiry === 'notify') {
-        if (flags === undefined) return unknown('its notify-keyspace-events')
         const hasEvents = flags.includes('E') && (flags.includes('x') || flags.includes('A'))
         if (!hasEvents) {
           const value = `${flags.replaceAll(/[Ex]/g, '')}Ex`
@@ -29,7 +40,7 @@ export const keyRules: readonly Rule[] = [
           }
         }
       }
-      if (flags === undefined || !flags.includes('A')) return undefined
+      if (!flags.includes('A')) return undefined
       return {
         severity: 'warn',
         seen: `notify-keyspace-events is "${flags}": every command is told of`,
@@ -42,8 +53,9 @@ export const keyRules: readonly Rule[] = [
     id: 'key.ttl',
     group: 'Keys',
     well: 'every session ends some time',
-    check: ({ keys }) => {
-      if (keys === undefined || keys.immortal === 0) return []
+    check: ({ keys, wants }) => {
+      if (keys === undefined) return untold(wants)
+      if (keys.immortal === 0) return []
       return [
         {
           severity: 'error',
@@ -62,9 +74,10 @@ export const keyRules: readonly Rule[] = [
     id: 'key.big',
     group: 'Keys',
     well: 'sessions are small',
-    check: ({ keys }): Finding[] => {
-      const largest = keys?.sizes.at(-1) ?? 0
-      if (keys === undefined || largest <= LARGE) return []
+    check: ({ keys, wants }): Finding[] => {
+      if (keys === undefined) return untold(wants)
+      const largest = keys.sizes.at(-1) ?? 0
+      if (largest <= LARGE) return []
       const many = keys.sizes.filter((size) => size > LARGE).length
       return [
         {
@@ -84,8 +97,9 @@ export const keyRules: readonly Rule[] = [
     id: 'key.index',
     group: 'Keys',
     well: 'nobody has thousands of sessions',
-    check: ({ keys }) => {
-      if (keys === undefined || keys.longestIndex <= LONG_INDEX) return []
+    check: ({ keys, wants }) => {
+      if (keys === undefined) return untold(wants)
+      if (keys.longestIndex <= LONG_INDEX) return []
       return [
         {
           severity: 'warn',
@@ -105,8 +119,8 @@ export const keyRules: readonly Rule[] = [
     group: 'Keys',
     well: 'the database is the sessions’ own',
     check: ({ keys, wants }) => {
-      if (keys === undefined || keys.looked < ENOUGH || keys.foreign / keys.looked <= FOREIGN_PART)
-        return []
+      if (keys === undefined) return untold(wants)
+      if (keys.looked < ENOUGH || keys.foreign / keys.looked <= FOREIGN_PART) return []
       return [
         {
           severity: 'warn',
@@ -122,3 +136,6 @@ export const keyRules: readonly Rule[] = [
     },
   },
 ]
+
+const untold = ({ prefix }: Facts['wants']): Finding[] =>
+  unknownOfAll('which keys it has', `${ALLOW.keys} and the keys ~${prefix}:*`)

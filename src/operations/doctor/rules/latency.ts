@@ -1,4 +1,14 @@
-import { DATA, numberOf, PRIMARY, percent, perServer, type Rule, unknown } from '../finding.ts'
+import {
+  ALLOW,
+  DATA,
+  numberOf,
+  PRIMARY,
+  percent,
+  perServer,
+  type Rule,
+  settingOf,
+  unknown,
+} from '../finding.ts'
 import { cli, set } from '../remedy.ts'
 
 /** Milliseconds. */
@@ -17,7 +27,8 @@ export const latencyRules: readonly Rule[] = [
     check: perServer(PRIMARY, ({ roundTrips }) => {
       const median = roundTrips[Math.floor(roundTrips.length / 2)]
       const slow = roundTrips[Math.floor(roundTrips.length * 0.99)]
-      if (median === undefined || slow === undefined) return unknown('whether it answers')
+      if (median === undefined || slow === undefined)
+        return unknown('how fast it answers', ALLOW.ping)
       if (median <= SLOW_ROUND_TRIP) return undefined
       return {
         severity: median > ELSEWHERE ? 'error' : 'warn',
@@ -35,9 +46,8 @@ export const latencyRules: readonly Rule[] = [
     group: 'Latency',
     well: 'no command holds the others up',
     check: perServer(DATA, (server) => {
-      if (server.slowCommands === undefined) return unknown('its slow log')
-      const threshold =
-        numberOf(server.config ?? new Map(), 'slowlog-log-slower-than') ?? USUAL_SLOW
+      if (server.slowCommands === undefined) return unknown('its slow log', ALLOW.slowLog)
+      const threshold = settingOf(server, 'slowlog-log-slower-than') ?? USUAL_SLOW
       if (server.slowCommands === 0 || threshold < 0) return undefined
       return {
         severity: 'info',
@@ -54,8 +64,9 @@ export const latencyRules: readonly Rule[] = [
     group: 'Latency',
     well: 'slow commands are noted',
     check: perServer(DATA, (server) => {
-      const threshold = numberOf(server.config ?? new Map(), 'slowlog-log-slower-than')
-      if (threshold === undefined || threshold >= 0) return undefined
+      const threshold = settingOf(server, 'slowlog-log-slower-than')
+      if (threshold === undefined) return unknown('whether it notes slow commands', ALLOW.config)
+      if (threshold >= 0) return undefined
       return {
         severity: 'info',
         seen: 'the slow log is off',

@@ -1,4 +1,4 @@
-import { DATA, perServer, type Rule, unknown } from '../finding.ts'
+import { ALLOW, DATA, perServer, type Rule, unknown } from '../finding.ts'
 
 /** Milliseconds. */
 const OFF = 250
@@ -8,11 +8,12 @@ export const machineRules: readonly Rule[] = [
   {
     id: 'sys.thp',
     group: 'Machine',
-    well: 'no transparent huge pages',
+    well: 'no transparent huge pages, where doctor runs on its machine',
     check: perServer(DATA, ({ host, config }) => {
       // From 6.2 on it turns them off for itself, unless told otherwise.
-      if (host?.transparentHugePages !== 'always' || config?.get('disable-thp') !== 'no')
-        return undefined
+      if (host?.transparentHugePages !== 'always') return undefined
+      if (config === undefined) return unknown('its disable-thp', ALLOW.config)
+      if (config.get('disable-thp') !== 'no') return undefined
       return {
         severity: 'warn',
         seen: 'transparent huge pages are on, and disable-thp is no',
@@ -27,10 +28,13 @@ export const machineRules: readonly Rule[] = [
   {
     id: 'sys.overcommit',
     group: 'Machine',
-    well: 'the system lets it fork',
+    well: 'the system lets it fork, where doctor runs on its machine',
     check: perServer(DATA, ({ host, info, config }) => {
-      const savesToDisk = info.get('aof_enabled') === '1' || (config?.get('save') ?? '') !== ''
-      if (host?.overcommitMemory !== 0 || !savesToDisk) return undefined
+      if (host?.overcommitMemory !== 0) return undefined
+      const hasFile = info.get('aof_enabled') === '1'
+      const save = config?.get('save')
+      if (!hasFile && save === undefined) return unknown('whether it saves', ALLOW.config)
+      if (!hasFile && save === '') return undefined
       return {
         severity: 'warn',
         seen: 'vm.overcommit_memory is 0',
@@ -45,7 +49,7 @@ export const machineRules: readonly Rule[] = [
     well: 'clocks agree',
     check: (facts) => [
       ...perServer(DATA, ({ clockOffset }) => {
-        if (clockOffset === undefined) return unknown('its time')
+        if (clockOffset === undefined) return unknown('its time', ALLOW.time)
         if (Math.abs(clockOffset) <= OFF) return undefined
         // To a tenth: servers of one machine differ by chance.
         const seconds = (Math.abs(clockOffset) / 1_000).toFixed(1)

@@ -11,6 +11,7 @@ import {
   unknown,
 } from '../finding.ts'
 import { growthIn } from '../history.ts'
+import { LOOPBACK } from '../host.ts'
 import { set } from '../remedy.ts'
 
 const MIB = 1_048_576
@@ -62,22 +63,39 @@ export const memoryRules: readonly Rule[] = [
     id: 'mem.limit',
     group: 'Memory',
     well: 'memory has a limit',
-    check: perServer(DATA, (server) => {
+    check: perServer(DATA, (server, { servers }) => {
       const limit = numberOf(server.info, 'maxmemory')
       if (limit === undefined) return unknown('its maxmemory')
       if (limit > 0) return undefined
-      const machine = numberOf(server.info, 'total_system_memory') ?? server.host?.memory
+      const known = server.host?.memory
+      const machine = known ?? numberOf(server.info, 'total_system_memory')
       const used = numberOf(server.info, 'used_memory') ?? 0
-      const usable = machine === undefined ? undefined : Math.floor((machine * USABLE) / MIB)
+      const sharing = servers.filter(
+        (other) => DATA.includes(other.role) && machineOf(other) === machineOf(server),
+      ).length
+      const usable =
+        machine === undefined ? undefined : Math.floor((machine * USABLE) / MIB / sharing)
       const value = usable === undefined ? '<70 % of the machine>' : `${usable}mb`
       return {
         severity: 'error',
         seen: 'maxmemory is 0, no limit',
         why: 'when memory is full the machine ends the server, and all sessions with it, instead of dropping the idlest',
-        fix: set(server, 'maxmemory', value),
-        // One that is below what is there already would drop sessions at once.
+        fix: [
+          ...set(server, 'maxmemory', value),
+          ...(sharing > 1
+            ? [`that is a part of 70 %: ${sharing} of the servers share a machine`]
+            : []),
+          ...(known === undefined
+            ? ["less in a container: its server sees the machine's memory"]
+            : []),
+        ],
+        // Where others take of the memory too, or where a container may have less of it, somebody has to think. And one that is
+        // below what is there already would drop sessions at once.
         setting:
-          usable === undefined || used > usable * MIB * NEARLY_FULL
+          known === undefined ||
+          sharing > 1 ||
+          usable === undefined ||
+          used > usable * MIB * NEARLY_FULL
             ? undefined
             : { name: 'maxmemory', value },
       }
@@ -178,8 +196,9 @@ export const memoryRules: readonly Rule[] = [
       const limit = numberOf(server.info, 'maxmemory')
       if (buffers === undefined || limit === undefined)
         return unknown("what its clients' buffers take")
-      const evicted = grownBy(server, 'evicted_clients') ?? 0
+      const evicted = grownBy(server, 'evicted_clients')
       const isLarge = limit > 0 && buffers > limit * CLIENTS_PART
+      if (!isLarge && evicted === undefined) return unknown('which clients it throws out')
       if (!isLarge && evicted === 0) return undefined
       return {
         severity: 'warn',
@@ -195,6 +214,11 @@ export const memoryRules: readonly Rule[] = [
     }),
   },
 ]
+
+/** By its address: all of the loopback, and sockets, are this one. */
+function machineOf({ target: { address } }: ServerFacts): string {
+  return 'path' in address || LOOPBACK.test(address.host) ? '' : address.host
+}
 
 interface NamedGrowth {
   /** Bytes a millisecond, above 0. */

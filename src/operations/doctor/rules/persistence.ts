@@ -1,4 +1,4 @@
-import { DATA, grownBy, numberOf, perServer, type Rule, unknown } from '../finding.ts'
+import { ALLOW, DATA, grownBy, numberOf, perServer, type Rule, unknown } from '../finding.ts'
 import { set } from '../remedy.ts'
 
 /** Milliseconds. */
@@ -18,7 +18,7 @@ export const persistenceRules: readonly Rule[] = [
       const hasSnapshots =
         save === undefined ? (numberOf(server.info, 'rdb_saves') ?? 0) > 0 : save !== ''
       if (aof === undefined || (aof === '0' && !hasSnapshots && save === undefined)) {
-        return unknown('whether it writes to disk')
+        return unknown('whether it writes to disk', `${ALLOW.info} ${ALLOW.config}`)
       }
       if (aof === '1' || (hasSnapshots && !wants.durable)) return undefined
       return {
@@ -52,10 +52,12 @@ export const persistenceRules: readonly Rule[] = [
         }
       }
       const last = numberOf(server.info, 'rdb_last_save_time')
-      const changes = numberOf(server.info, 'rdb_changes_since_last_save') ?? 0
+      const changes = numberOf(server.info, 'rdb_changes_since_last_save')
+      if (last === undefined || changes === undefined) return unknown('when its last snapshot was')
+      if (changes === 0 || now / 1_000 - last <= STALE) return undefined
       const save = server.config?.get('save')
-      const isOld = last !== undefined && now / 1_000 - last > STALE
-      if (save === undefined || save === '' || changes === 0 || !isOld) return undefined
+      if (save === undefined) return unknown('when it makes snapshots', ALLOW.config)
+      if (save === '') return undefined
       return {
         severity: 'warn',
         seen: `the last snapshot is ${Math.floor((now / 1_000 - last) / 3_600)} h old, with ${changes.toLocaleString('en')} changes since`,
@@ -69,9 +71,13 @@ export const persistenceRules: readonly Rule[] = [
     group: 'Persistence',
     well: 'the append-only file is written in time',
     check: perServer(DATA, (server, { window }) => {
-      if (server.info.get('aof_enabled') !== '1') return undefined
-      const isWritten = server.info.get('aof_last_write_status') ?? 'ok'
-      const isRewritten = server.info.get('aof_last_bgrewrite_status') ?? 'ok'
+      const isOn = server.info.get('aof_enabled')
+      if (isOn !== undefined && isOn !== '1') return undefined
+      const isWritten = server.info.get('aof_last_write_status')
+      const isRewritten = server.info.get('aof_last_bgrewrite_status')
+      if (isOn === undefined || isWritten === undefined || isRewritten === undefined) {
+        return unknown('how it writes its append-only file')
+      }
       if (isWritten !== 'ok' || isRewritten !== 'ok') {
         return {
           severity: 'error',
@@ -86,7 +92,8 @@ export const persistenceRules: readonly Rule[] = [
           fix: ['its log says why: most often the disk is full'],
         }
       }
-      const delayed = grownBy(server, 'aof_delayed_fsync') ?? 0
+      const delayed = grownBy(server, 'aof_delayed_fsync')
+      if (delayed === undefined) return unknown('whether writes wait for the disk')
       if (delayed === 0) return undefined
       return {
         severity: 'warn',
@@ -122,12 +129,13 @@ export const persistenceRules: readonly Rule[] = [
     group: 'Persistence',
     well: 'writes do not wait for the disk one by one',
     check: perServer(DATA, (server) => {
-      if (
-        server.config?.get('appendfsync') !== 'always' ||
-        server.info.get('aof_enabled') !== '1'
-      ) {
-        return undefined
+      const isOn = server.info.get('aof_enabled')
+      if (isOn !== undefined && isOn !== '1') return undefined
+      const when = server.config?.get('appendfsync')
+      if (isOn === undefined || when === undefined) {
+        return unknown('when it writes to disk', `${ALLOW.info} ${ALLOW.config}`)
       }
+      if (when !== 'always') return undefined
       return {
         severity: 'info',
         seen: 'appendfsync is always',

@@ -1,5 +1,6 @@
 import type { ServerFacts } from '../facts.ts'
 import {
+  ALLOW,
   bytes,
   grownBy,
   numberOf,
@@ -22,12 +23,14 @@ export const replicationRules: readonly Rule[] = [
     id: 'repl.count',
     group: 'Replication',
     well: 'there is a replica to go on with',
-    check: perServer(PRIMARY, (server) => {
+    check: perServer(PRIMARY, (server, { kind, wants }) => {
       const count = numberOf(server.info, 'connected_slaves')
       if (count === undefined) return unknown('its replicas')
       if (count > 0) return undefined
+      // One that starts with what it had is a choice; no server of Sentinels or of a Cluster is meant to be alone.
+      const isChosen = kind === 'single' && !wants.durable && server.info.get('aof_enabled') === '1'
       return {
-        severity: 'warn',
+        severity: isChosen ? 'info' : 'warn',
         seen: 'it has no replica',
         why: 'when its machine is lost, so are its sessions: everybody who has one there is signed out',
         fix: ['start one with `replicaof <this server>`, and Sentinels that make it the primary'],
@@ -66,10 +69,10 @@ export const replicationRules: readonly Rule[] = [
       const primaries = facts.servers.filter(({ role }) => role === 'primary')
       return perServer(REPLICA, (server) => {
         const ahead = primaries.find((primary) => isOf(server, primary))
-        const own = numberOf(server.info, 'slave_repl_offset')
-        const theirs = ahead && numberOf(ahead.info, 'master_repl_offset')
-        if (own === undefined || theirs === undefined) return undefined
-        const behind = theirs - own
+        const now = ahead && lagOf(server.info, ahead.info)
+        if (now === undefined) return unknown('how far it is behind its primary')
+        // What is on its way is no lag: it was behind at the begin of the window too.
+        const behind = Math.min(now, lagOf(server.before, ahead?.before ?? new Map()) ?? now)
         if (behind <= FAR_BEHIND) return undefined
         return {
           severity: 'warn',
@@ -88,10 +91,11 @@ export const replicationRules: readonly Rule[] = [
     group: 'Replication',
     well: 'a replica that was away for a minute goes on where it was',
     check: perServer(PRIMARY, (server, { window }) => {
-      if ((numberOf(server.info, 'connected_slaves') ?? 0) === 0) return undefined
+      const replicas = numberOf(server.info, 'connected_slaves')
+      if (replicas === 0) return undefined
       const size = numberOf(server.info, 'repl_backlog_size')
       const written = grownBy(server, 'master_repl_offset')
-      if (size === undefined || written === undefined)
+      if (replicas === undefined || size === undefined || written === undefined)
         return unknown('how much it keeps for its replicas')
       const needed = (written / window) * 1_000 * BACKLOG_SECONDS
       if (size >= needed) return undefined
@@ -110,7 +114,8 @@ export const replicationRules: readonly Rule[] = [
     group: 'Replication',
     well: 'no replica copies everything anew',
     check: perServer(PRIMARY, (server, { window }) => {
-      const copies = grownBy(server, 'sync_full') ?? 0
+      const copies = grownBy(server, 'sync_full')
+      if (copies === undefined) return unknown('how its replicas copy')
       if (copies === 0) return undefined
       return {
         severity: 'warn',
@@ -127,10 +132,14 @@ export const replicationRules: readonly Rule[] = [
     group: 'Replication',
     well: 'a primary that is cut off takes no writes',
     check: perServer(PRIMARY, (server, { wants, kind }) => {
-      if ((numberOf(server.info, 'connected_slaves') ?? 0) === 0) return undefined
+      const replicas = numberOf(server.info, 'connected_slaves')
       // A Cluster's primary that is cut off from the others stops by itself.
-      if (kind === 'cluster' || server.config === undefined) return undefined
-      if (server.config.get('min-replicas-to-write') !== '0') return undefined
+      if (kind === 'cluster' || replicas === 0) return undefined
+      const least = server.config?.get('min-replicas-to-write')
+      if (replicas === undefined || least === undefined) {
+        return unknown('its min-replicas-to-write', `${ALLOW.info} ${ALLOW.config}`)
+      }
+      if (least !== '0') return undefined
       return {
         severity: wants.durable ? 'warn' : 'info',
         seen: 'min-replicas-to-write is 0',
@@ -143,6 +152,13 @@ export const replicationRules: readonly Rule[] = [
     }),
   },
 ]
+
+/** Bytes. The primary was asked first: what was written in between does not count. */
+function lagOf(replica: ServerFacts['info'], primary: ServerFacts['info']): number | undefined {
+  const own = numberOf(replica, 'slave_repl_offset')
+  const theirs = numberOf(primary, 'master_repl_offset')
+  return own === undefined || theirs === undefined ? undefined : theirs - own
+}
 
 function isOf(replica: ServerFacts, primary: ServerFacts): boolean {
   return (

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { ServerFacts } from '../facts.ts'
-import { DATA, PRIMARY, perServer, type Rule, unknown } from '../finding.ts'
+import { ALLOW, DATA, PRIMARY, perServer, type Rule, type Saying, unknown } from '../finding.ts'
 import { cli, configure } from '../remedy.ts'
 
 const SHORT_LEFT = 21
@@ -14,7 +14,7 @@ export const securityRules: readonly Rule[] = [
     group: 'Security',
     well: 'nobody gets in without a password',
     check: perServer(DATA, (server) => {
-      if (server.rights === undefined) return undefined
+      if (server.rights === undefined) return unknown('the rights of its users', ALLOW.rights)
       if (server.rights.hasPassword || server.rights.user !== 'default') return undefined
       const isOpen = server.config?.get('protected-mode') === 'no' && !isLocal(server)
       return {
@@ -36,7 +36,7 @@ export const securityRules: readonly Rule[] = [
     well: 'the application has a user of its own',
     check: perServer(PRIMARY, (server) => {
       const { rights } = server
-      if (rights === undefined) return unknown('the rights of its users')
+      if (rights === undefined) return unknown('the rights of its users', ALLOW.rights)
       if (!rights.isBroad || !rights.hasPassword || rights.user !== 'default') return undefined
       return {
         severity: 'info',
@@ -51,7 +51,8 @@ export const securityRules: readonly Rule[] = [
     group: 'Security',
     well: 'the user may do what sessions need',
     check: perServer(PRIMARY, ({ rights }, { wants }) => {
-      if (rights?.denied === undefined || rights.denied.length === 0) return undefined
+      if (rights?.denied === undefined) return unknown('the rights of its users', ALLOW.rights)
+      if (rights.denied.length === 0) return undefined
       if (!rights.isWriter && wants.user === undefined) {
         return {
           severity: 'unknown',
@@ -76,7 +77,8 @@ export const securityRules: readonly Rule[] = [
     group: 'Security',
     well: 'nobody was refused of late',
     check: perServer(DATA, ({ aclLog }) => {
-      const recent = (aclLog ?? []).filter((entry) => Number(entry.get('age-seconds')) <= RECENT)
+      if (aclLog === undefined) return unknown('whom it has refused', ALLOW.aclLog)
+      const recent = aclLog.filter((entry) => Number(entry.get('age-seconds')) <= RECENT)
       const [last] = recent
       if (last === undefined) return undefined
       const what =
@@ -109,8 +111,10 @@ export const securityRules: readonly Rule[] = [
     id: 'sec.cert',
     group: 'Security',
     well: 'its certificate is good for some time',
-    check: perServer(DATA, ({ certificateDays: days }) => {
-      if (days === undefined || days > SHORT_LEFT) return undefined
+    check: perServer(DATA, ({ target, certificateDays: days }) => {
+      if (target.tls === undefined) return undefined
+      if (days === undefined) return untoldCertificate
+      if (days > SHORT_LEFT) return undefined
       return {
         severity: days < 3 ? 'error' : 'warn',
         seen: days < 0 ? 'its certificate has ended' : `its certificate ends in ${days} days`,
@@ -122,6 +126,14 @@ export const securityRules: readonly Rule[] = [
     }),
   },
 ]
+
+/** No permission is needed for it. */
+const untoldCertificate: Saying = {
+  severity: 'unknown',
+  seen: 'no certificate came within 5 s',
+  why: 'what is not seen may be wrong',
+  fix: ['`openssl s_client -connect <host>:<port>` shows it'],
+}
 
 function isLocal({ target: { address } }: ServerFacts): boolean {
   if ('path' in address) return true

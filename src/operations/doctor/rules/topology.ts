@@ -1,11 +1,14 @@
 import {
+  ALLOW,
   type Finding,
   numberOf,
   PRIMARY,
   perServer,
   type Rule,
   SENTINEL,
+  settingOf,
   unknown,
+  unknownOfAll,
 } from '../finding.ts'
 import { cli, set } from '../remedy.ts'
 
@@ -73,7 +76,7 @@ export const topologyRules: readonly Rule[] = [
       if (kind !== 'cluster') return undefined
       const state = server.cluster?.get('cluster_state')
       if (server.cluster === undefined || state === undefined)
-        return unknown('the state of the Cluster')
+        return unknown('the state of the Cluster', ALLOW.cluster)
       const failed = numberOf(server.cluster, 'cluster_slots_fail') ?? 0
       const assigned = numberOf(server.cluster, 'cluster_slots_assigned') ?? 0
       if (state === 'ok' && failed === 0 && assigned === 16_384) return undefined
@@ -115,9 +118,13 @@ export const topologyRules: readonly Rule[] = [
     well: 'sessions lie evenly',
     check: ({ kind, servers }) => {
       if (kind !== 'cluster') return []
-      const masters = servers
-        .filter(({ role }) => role === 'primary')
-        .map(({ name, info }) => ({ name, keys: keysOf(info) }))
+      const answering = servers.filter(
+        ({ role, problem }) => role === 'primary' && problem === undefined,
+      )
+      if (answering.some(({ info }) => info.size === 0)) {
+        return unknownOfAll('how many keys it has', ALLOW.info)
+      }
+      const masters = answering.map(({ name, info }) => ({ name, keys: keysOf(info) }))
       const all = masters.reduce((sum, { keys }) => sum + keys, 0)
       const fair = all / masters.length
       const full = masters.filter(({ keys }) => all >= ENOUGH_KEYS && keys > fair * UNEVEN)
@@ -137,7 +144,7 @@ export const topologyRules: readonly Rule[] = [
     group: 'Topology',
     well: 'the Sentinels can make a failover',
     check: perServer(SENTINEL, ({ sentinel }) => {
-      if (sentinel === undefined) return unknown('whether there are enough of them')
+      if (sentinel === undefined) return unknown('whether there are enough of them', ALLOW.sentinel)
       if (sentinel.quorum.startsWith('OK')) return undefined
       return {
         severity: 'error',
@@ -173,9 +180,11 @@ export const topologyRules: readonly Rule[] = [
     group: 'Topology',
     well: 'a lost primary is noticed in time',
     check: perServer(SENTINEL, (server) => {
-      const after = numberOf(server.sentinel?.master ?? new Map(), 'down-after-milliseconds')
-      if (after === undefined || after < SLOW_TO_NOTICE) return undefined
-      const name = server.sentinel?.master.get('name') ?? 'mymaster'
+      const master = server.sentinel?.master
+      const after = master && numberOf(master, 'down-after-milliseconds')
+      if (after === undefined) return unknown('its down-after-milliseconds', ALLOW.sentinel)
+      if (after < SLOW_TO_NOTICE) return undefined
+      const name = master?.get('name') ?? 'mymaster'
       return {
         severity: 'info',
         seen: `down-after-milliseconds is ${after.toLocaleString('en')}`,
@@ -189,8 +198,10 @@ export const topologyRules: readonly Rule[] = [
     group: 'Topology',
     well: 'a lost master is noticed in time',
     check: perServer(PRIMARY, (server, { kind }) => {
-      const timeout = numberOf(server.config ?? new Map(), 'cluster-node-timeout')
-      if (kind !== 'cluster' || timeout === undefined || timeout < SLOW_TO_NOTICE) return undefined
+      if (kind !== 'cluster') return undefined
+      const timeout = settingOf(server, 'cluster-node-timeout')
+      if (timeout === undefined) return unknown('its cluster-node-timeout', ALLOW.config)
+      if (timeout < SLOW_TO_NOTICE) return undefined
       return {
         severity: 'info',
         seen: `cluster-node-timeout is ${timeout.toLocaleString('en')}`,

@@ -1,5 +1,6 @@
 import type { Facts, ServerFacts } from '../facts.ts'
 import {
+  ALLOW,
   DATA,
   type Finding,
   PRIMARY,
@@ -7,6 +8,7 @@ import {
   type Rule,
   type Saying,
   unknown,
+  unknownOfAll,
 } from '../finding.ts'
 
 /**
@@ -73,7 +75,15 @@ export const versionRules: readonly Rule[] = [
         const text = `${known.software} ${known.version}`
         versions.set(text, [...(versions.get(text) ?? []), server.name])
       }
-      if (versions.size < 2) return []
+      if (versions.size < 2) {
+        const isTold = servers.every(
+          (server) =>
+            server.role === 'sentinel' ||
+            server.problem !== undefined ||
+            versionOf(server) !== undefined,
+        )
+        return isTold ? [] : unknownOfAll('its version', ALLOW.info)
+      }
       return [
         {
           severity: 'info',
@@ -94,7 +104,7 @@ export const versionRules: readonly Rule[] = [
 ]
 
 function untoldLibraries({ libraries }: ServerFacts): Saying | undefined {
-  return libraries === undefined ? unknown('who is connected') : undefined
+  return libraries === undefined ? unknown('who is connected', ALLOW.clients) : undefined
 }
 
 function driftOf({ servers }: Facts): Finding[] {
@@ -125,7 +135,7 @@ function driftOf({ servers }: Facts): Finding[] {
 
 function holeOf(server: ServerFacts): Saying | undefined {
   const known = versionOf(server)
-  if (known === undefined) return undefined
+  if (known === undefined) return unknown('its version')
   const { software, version } = known
   const line = version.split('.').slice(0, 2).join('.')
   const floor = FLOORS[software].find((each) => each.startsWith(`${line}.`))
