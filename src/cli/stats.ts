@@ -12,8 +12,9 @@ import {
   or,
   rate,
   share,
-  totalOf,
+  type Traffic,
   trafficOf,
+  trafficRate,
 } from './figures.ts'
 import { paint } from './paint.ts'
 import { plain, table, time } from './table.ts'
@@ -98,8 +99,8 @@ function watch(observer: Observer, isJson: boolean): Promise<void> {
 const COLUMNS: readonly [title: string, width: number, of: (snapshot: Snapshot) => string][] = [
   ['time', 8, ({ at }) => time(at).slice(11)],
   ['sessions', 12, (snapshot) => activeOf(snapshot)],
-  ['created/s', 10, (snapshot) => or(trafficOf(snapshot)?.created, (all) => rate(totalOf(all)))],
-  ['ended/s', 10, (snapshot) => or(trafficOf(snapshot)?.ended, (all) => rate(totalOf(all)))],
+  ['created/s', 10, (snapshot) => or(trafficOf(snapshot), (all) => trafficRate(all, all.created))],
+  ['ended/s', 10, (snapshot) => or(trafficOf(snapshot), (all) => trafficRate(all, all.ended))],
   ['hits', 6, ({ application }) => or(application && hitRate(application), share)],
   ['redis ops/s', 12, (snapshot) => or(opsOf(snapshot), rate)],
   ['p99', 9, (snapshot) => or(slowestOf(snapshot), millis)],
@@ -141,7 +142,7 @@ function render(snapshot: Snapshot): string {
   ]
   const traffic = trafficOf(snapshot)
   for (const name of ['created', 'ended', 'rejected'] as const) {
-    if (traffic !== undefined) lines.push([capital(name), byReason(traffic[name])])
+    if (traffic !== undefined) lines.push([capital(name), byReason(traffic, traffic[name])])
   }
   if (application !== undefined) lines.push(['Near cache', cacheOf(application)])
   const parts = [
@@ -172,11 +173,11 @@ function cacheOf(application: NonNullable<Snapshot['application']>): string {
   return `${or(hitRate(application), share)} of reads, ${shown(entries)} sessions${isOn}`
 }
 
-function byReason(rates: Readonly<Record<string, number>>): string {
+function byReason(traffic: Traffic, rates: Readonly<Record<string, number>>): string {
   const reasons = Object.entries(rates)
     .sort(([, one], [, other]) => other - one)
     .map(([name, each]) => `${plain(name)} ${rate(each)}`)
-  const total = `${rate(totalOf(rates))}/s`
+  const total = `${trafficRate(traffic, rates)}/s`
   return reasons.length === 0 ? total : `${total} (${reasons.join(', ')})`
 }
 
