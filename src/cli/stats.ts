@@ -29,6 +29,7 @@ const COMMAND_TIMEOUT = 5_000
 /** Applications report every two seconds, and rates are of two reports. */
 const PATIENCE = 4_500
 const MOST_ROWS = 8
+const MOST_VERSIONS = 4
 /** Lines under one head. */
 const HEAD_EVERY = 20
 
@@ -162,7 +163,9 @@ const capital = (text: string): string => text.charAt(0).toUpperCase() + text.sl
 
 function nodesOf({ nodes }: Snapshot): string {
   const versions = [...new Set(nodes.map(({ version }) => plain(version)))]
-  return nodes.length === 0 ? '? (none reports)' : `${nodes.length} up, ${versions.join(' and ')}`
+  const named = versions.slice(0, MOST_VERSIONS).join(' and ')
+  const others = versions.length > MOST_VERSIONS ? ' and others' : ''
+  return nodes.length === 0 ? '? (none reports)' : `${nodes.length} up, ${named}${others}`
 }
 
 function cacheOf(application: NonNullable<Snapshot['application']>): string {

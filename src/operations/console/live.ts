@@ -2,6 +2,7 @@ import type { SojournError } from '../../core/errors.ts'
 import type { Snapshot } from '../observe/snapshot.ts'
 import type { HistoryEntry } from '../sessions/catalogue.ts'
 import { SeenHistory } from './history.ts'
+import { pageSnapshot } from './page-snapshot.ts'
 import { Problem, problemOf } from './problem.ts'
 import { messageOf, Viewer } from './viewer.ts'
 
@@ -36,6 +37,7 @@ export class Live {
   readonly #viewers = new Set<Viewer>()
   #endLooks: (() => void) | undefined
   #endEvents: (() => void) | undefined
+  #written: { snapshot: Snapshot; message: Uint8Array } | undefined
   #closed = false
 
   constructor(source: Source) {
@@ -62,7 +64,7 @@ export class Live {
     signal?.addEventListener('abort', end, { once: true })
     if (signal?.aborted === true) end()
     const { last } = this.#source
-    if (last !== undefined && Date.now() - last.at < FRESH) viewer.show(messageOf('snapshot', last))
+    if (last !== undefined && Date.now() - last.at < FRESH) viewer.show(this.#messageOf(last))
     this.#follow()
     return viewer.stream
   }
@@ -71,6 +73,14 @@ export class Live {
   close(): void {
     this.#closed = true
     for (const viewer of [...this.#viewers]) viewer.end()
+  }
+
+  /** Written once for all who get it. */
+  #messageOf(snapshot: Snapshot): Uint8Array {
+    if (this.#written?.snapshot !== snapshot) {
+      this.#written = { snapshot, message: messageOf('snapshot', pageSnapshot(snapshot)) }
+    }
+    return this.#written.message
   }
 
   /** As much is asked for as somebody wants. */
@@ -92,8 +102,7 @@ export class Live {
   readonly #looks: SourceListener = {
     seen: (snapshot) => {
       this.history.add(snapshot)
-      // Written once for all of them.
-      const message = messageOf('snapshot', snapshot)
+      const message = this.#messageOf(snapshot)
       for (const viewer of this.#viewers) viewer.show(message)
     },
     failed: (error) => {

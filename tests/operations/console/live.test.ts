@@ -24,7 +24,9 @@ class Stage implements Source {
   }
 
   show(at: number, filling = ''): void {
-    this.last = { at, prefix: filling, servers: [], sessions: {} } as unknown as Snapshot
+    const state = { operations: [{ name: 'load', perSecond: 5, p99: 2 }], errorsPerSecond: 1 }
+    const nodes = [{ id: 'a', name: 'web', state }]
+    this.last = { at, prefix: filling, servers: [], nodes, sessions: {} } as unknown as Snapshot
     for (const listener of this.listeners) listener.seen(this.last)
   }
 
@@ -60,6 +62,23 @@ async function read(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<st
 }
 
 describe('a stream', () => {
+  it('tells of nodes only what is shown, and is written once for all', async () => {
+    const stage = new Stage()
+    stage.show(Date.now())
+    const live = new Live(stage)
+    const write = vi.spyOn(JSON, 'stringify')
+    for (let i = 0; i < 5; i++) {
+      const reader = live.open({ wantsEvents: false, ...always }).getReader()
+      await read(reader)
+      const [{ data } = { data: undefined }] = messagesIn(await read(reader))
+      const nodes = [{ id: 'a', name: 'web', perSecond: 5, p99: 2, errorsPerSecond: 1 }]
+      expect((data as { nodes: unknown }).nodes).toEqual(nodes)
+    }
+    expect(write).toHaveBeenCalledTimes(1)
+    write.mockRestore()
+    live.close()
+  })
+
   it('begins with what is known, and looks only while somebody watches, once for all', async () => {
     const stage = new Stage()
     stage.show(Date.now())
