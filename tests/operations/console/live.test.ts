@@ -50,7 +50,7 @@ const messagesIn = (text: string): Message[] =>
     return event === '' ? [] : [{ event, data: JSON.parse(data) as unknown }]
   })
 
-const always = { mayGoOn: () => Promise.resolve(true) }
+const always = { operator: 'grace', mayGoOn: () => Promise.resolve(true) }
 
 afterEach(() => {
   vi.useRealTimers()
@@ -106,7 +106,9 @@ describe('a stream', () => {
     vi.useFakeTimers()
     const live = new Live(new Stage())
     let mayGoOn = true
-    const asked = live.open({ wantsEvents: false, mayGoOn: async () => mayGoOn }).getReader()
+    const asked = live
+      .open({ operator: 'grace', wantsEvents: false, mayGoOn: async () => mayGoOn })
+      .getReader()
     const gone = new AbortController()
     const signalled = live.open({ wantsEvents: false, ...always, signal: gone.signal }).getReader()
     for (const reader of [asked, signalled]) await read(reader)
@@ -147,9 +149,21 @@ describe('a stream', () => {
     await stream.cancel()
   })
 
+  it('is not for more than 10 of one operator, who may come again when one has gone', async () => {
+    const live = new Live(new Stage())
+    const streams = Array.from({ length: 10 }, () => live.open({ wantsEvents: false, ...always }))
+    expect(() => live.open({ wantsEvents: false, ...always })).toThrow(/10 pages already/)
+    live.open({ wantsEvents: false, ...always, operator: 'ada' })
+    await streams[0]?.cancel()
+    live.open({ wantsEvents: false, ...always })
+    live.close()
+  })
+
   it('is not for more than 100 at a time', () => {
     const live = new Live(new Stage())
-    for (let i = 0; i < 100; i++) live.open({ wantsEvents: false, ...always })
+    for (let i = 0; i < 100; i++) {
+      live.open({ wantsEvents: false, ...always, operator: `user ${i}` })
+    }
     expect(() => live.open({ wantsEvents: false, ...always })).toThrow(/100 people/)
     live.close()
   })
