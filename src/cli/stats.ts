@@ -30,6 +30,8 @@ const COMMAND_TIMEOUT = 5_000
 const PATIENCE = 4_500
 const MOST_ROWS = 8
 const MOST_VERSIONS = 4
+/** A look that takes longer is told of. Milliseconds. */
+const SILENT = 2_500
 /** Lines under one head. */
 const HEAD_EVERY = 20
 
@@ -70,24 +72,37 @@ async function run(flags: StatsFlags): Promise<void> {
 function watch(observer: Observer, isJson: boolean): Promise<void> {
   let count = 0
   let told: string | undefined
+  const tell = (problem: string): void => {
+    if (isJson) console.log(JSON.stringify({ at: Date.now(), problem }))
+    if (told !== problem) say(`sojourn: ${problem}`)
+    told = problem
+  }
   return new Promise((resolve, reject) => {
-    const stop = observer.watch({
+    // A server that is away without saying so takes all the time that it is given.
+    const isSilent = (): void => {
+      if (observer.last !== undefined) tell('there is a server that does not answer: looking on')
+      silence.refresh()
+    }
+    const silence = setTimeout(isSilent, SILENT)
+    const end = observer.watch({
       seen(snapshot) {
+        silence.refresh()
         told = undefined
         if (isJson) return console.log(JSON.stringify(snapshot))
         if (count++ % HEAD_EVERY === 0) console.log(paint('dim', HEAD))
         console.log(lineOf(snapshot))
       },
       failed(error) {
-        if (observer.last === undefined) {
-          stop()
-          reject(error)
-        } else if (told !== error.message) {
-          told = error.message
-          say(`sojourn: ${told}`)
-        }
+        silence.refresh()
+        if (observer.last !== undefined) return tell(error.message)
+        stop()
+        reject(error)
       },
     })
+    const stop = (): void => {
+      clearTimeout(silence)
+      end()
+    }
     for (const signal of ['SIGINT', 'SIGTERM']) {
       process.once(signal, () => {
         stop()
