@@ -392,16 +392,17 @@ describe('who listens', () => {
     // What has come by now, and what comes while it looks.
     await write(10 * perSecond, String(Date.now() - 10_000))
     const started = performance.now()
-    let [written, isOver] = [0, false]
+    let written = 0
+    const over = new AbortController()
     const writing = (async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         const due = Math.floor(((performance.now() - started) / 1_000) * perSecond) - written
         await write(due, '*')
         written += due
       }
     })()
     const { events } = await observe(server.url, { interval: 1_000 }).look()
-    isOver = true
+    over.abort()
     await writing
     expect(events.about).toBe(true)
     const told = events.perSecond?.['login'] ?? 0
