@@ -46,6 +46,13 @@ export function verdictOn(look: Snapshot, doctor: DoctorAnswer | undefined): Ver
   return { level: 'ok', text: wellText(look), more: [], view: undefined }
 }
 
+/** That all is well nobody says before doctor has looked. */
+export function beforeDoctor(verdict: Verdict, hasFailed: boolean): Verdict {
+  if (verdict.level !== 'ok') return verdict
+  const text = `Every server answers; doctor ${hasFailed ? 'could not look' : 'is looking'}.`
+  return { ...verdict, level: 'info', text, view: 'doctor' }
+}
+
 function wellText({ sessions }: Snapshot): string {
   if (sessions.active === undefined) return 'Every server answers.'
   if (sessions.active === 0) return 'Every server answers, and there is no session yet.'

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server } from 'node:http'
@@ -10,6 +9,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { OptionError } from '../core/errors.ts'
 import { type StandaloneConsole, standaloneConsole } from '../operations/console/standalone.ts'
 import { Catalogue } from '../operations/sessions/catalogue.ts'
+import { openBrowser } from './browser.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { operator } from './operator.ts'
 import { say } from './talk.ts'
@@ -80,6 +80,7 @@ async function run(flags: ConsoleFlags): Promise<void> {
   const { redis, prefix, secrets, pepper, expiry, durability } = await configured(flags)
   await requireAnswer(new Catalogue({ redis, prefix, secrets, pepper }))
   let console: StandaloneConsole | undefined
+  let removePage: (() => void) | undefined
   const server = serverFor(tls, (request, response) => console?.node(request, response))
   const port = await listen(server, flags)
   try {
@@ -100,9 +101,10 @@ async function run(flags: ConsoleFlags): Promise<void> {
     })
     if (secrets === undefined) say('without the secrets (SOJOURN_SECRETS) no user is found by name')
     const first = tell(console, link, flags)
-    if (flags.open === true) openBrowser(first)
+    if (flags.open === true) removePage = openBrowser(first)
     await ended(console, link, flags)
   } finally {
+    removePage?.()
     await console?.close()
     server.closeAllConnections()
     server.close()
@@ -233,15 +235,4 @@ function originsOf(
   })
   const all = [...new Set([...origin, ...here])]
   return { all, link: all[0] ?? '' }
-}
-
-function openBrowser(link: string): void {
-  const ways: Partial<Record<NodeJS.Platform, readonly string[]>> = {
-    darwin: ['open'],
-    win32: ['rundll32', 'url.dll,FileProtocolHandler'],
-  }
-  const [command = '', ...args] = ways[process.platform] ?? ['xdg-open']
-  const child = spawn(command, [...args, link], { stdio: 'ignore', detached: true })
-  child.on('error', () => say('no browser was found: open the link by hand'))
-  child.unref()
 }

@@ -36,6 +36,8 @@ const CREATING = new Set(['created', 'login', 'adopted'])
 const ENDING = new Set(['logout', 'revoked', 'evicted', 'expired'])
 
 export interface Traffic {
+  /** More happens than is read of an audit: rates are estimated. */
+  readonly about: boolean
   readonly created: Readonly<Record<string, number>>
   readonly ended: Readonly<Record<string, number>>
   readonly rejected: Readonly<Record<string, number>>
@@ -43,11 +45,13 @@ export interface Traffic {
 
 /** A second; by the applications' reports, else by their audit; undefined: there is neither. */
 export function trafficOf({ application, events }: Snapshot): Traffic | undefined {
-  if (application !== undefined) return application
-  if (!events.kept) return undefined
+  if (application !== undefined) return { ...application, about: false }
+  const { kept, about, perSecond } = events
+  if (!kept || perSecond === undefined) return undefined
   const named = (names: ReadonlySet<string>) =>
-    Object.fromEntries(Object.entries(events.perSecond).filter(([name]) => names.has(name)))
+    Object.fromEntries(Object.entries(perSecond).filter(([name]) => names.has(name)))
   return {
+    about,
     created: named(CREATING),
     ended: named(ENDING),
     rejected: named(new Set(['rejected', 'token-reuse'])),
@@ -56,6 +60,10 @@ export function trafficOf({ application, events }: Snapshot): Traffic | undefine
 
 export const totalOf = (rates: Readonly<Record<string, number>>): number =>
   Object.values(rates).reduce((sum, one) => sum + one, 0)
+
+/** All of them together, for people: "~" where it is estimated. */
+export const trafficRate = ({ about }: Traffic, rates: Readonly<Record<string, number>>): string =>
+  `${about ? '~' : ''}${rate(totalOf(rates))}`
 
 /** Of all servers that have sessions; undefined where one of them does not tell, or there is none. */
 export function memoryOf({

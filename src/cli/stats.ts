@@ -12,8 +12,9 @@ import {
   or,
   rate,
   share,
-  totalOf,
+  type Traffic,
   trafficOf,
+  trafficRate,
 } from './figures.ts'
 import { paint } from './paint.ts'
 import { plain, table, time } from './table.ts'
@@ -28,6 +29,9 @@ const COMMAND_TIMEOUT = 5_000
 /** Applications report every two seconds, and rates are of two reports. */
 const PATIENCE = 4_500
 const MOST_ROWS = 8
+const MOST_VERSIONS = 4
+/** A look that takes longer is told of. Milliseconds. */
+const SILENT = 2_500
 /** Lines under one head. */
 const HEAD_EVERY = 20
 
@@ -68,24 +72,37 @@ async function run(flags: StatsFlags): Promise<void> {
 function watch(observer: Observer, isJson: boolean): Promise<void> {
   let count = 0
   let told: string | undefined
+  const tell = (problem: string): void => {
+    if (isJson) console.log(JSON.stringify({ at: Date.now(), problem }))
+    if (told !== problem) say(`sojourn: ${problem}`)
+    told = problem
+  }
   return new Promise((resolve, reject) => {
-    const stop = observer.watch({
+    // A server that is away without saying so takes all the time that it is given.
+    const isSilent = (): void => {
+      if (observer.last !== undefined) tell('there is a server that does not answer: looking on')
+      silence.refresh()
+    }
+    const silence = setTimeout(isSilent, SILENT)
+    const end = observer.watch({
       seen(snapshot) {
+        silence.refresh()
         told = undefined
         if (isJson) return console.log(JSON.stringify(snapshot))
         if (count++ % HEAD_EVERY === 0) console.log(paint('dim', HEAD))
         console.log(lineOf(snapshot))
       },
       failed(error) {
-        if (observer.last === undefined) {
-          stop()
-          reject(error)
-        } else if (told !== error.message) {
-          told = error.message
-          say(`sojourn: ${told}`)
-        }
+        silence.refresh()
+        if (observer.last !== undefined) return tell(error.message)
+        stop()
+        reject(error)
       },
     })
+    const stop = (): void => {
+      clearTimeout(silence)
+      end()
+    }
     for (const signal of ['SIGINT', 'SIGTERM']) {
       process.once(signal, () => {
         stop()
@@ -98,8 +115,8 @@ function watch(observer: Observer, isJson: boolean): Promise<void> {
 const COLUMNS: readonly [title: string, width: number, of: (snapshot: Snapshot) => string][] = [
   ['time', 8, ({ at }) => time(at).slice(11)],
   ['sessions', 12, (snapshot) => activeOf(snapshot)],
-  ['created/s', 10, (snapshot) => or(trafficOf(snapshot)?.created, (all) => rate(totalOf(all)))],
-  ['ended/s', 10, (snapshot) => or(trafficOf(snapshot)?.ended, (all) => rate(totalOf(all)))],
+  ['created/s', 10, (snapshot) => or(trafficOf(snapshot), (all) => trafficRate(all, all.created))],
+  ['ended/s', 10, (snapshot) => or(trafficOf(snapshot), (all) => trafficRate(all, all.ended))],
   ['hits', 6, ({ application }) => or(application && hitRate(application), share)],
   ['redis ops/s', 12, (snapshot) => or(opsOf(snapshot), rate)],
   ['p99', 9, (snapshot) => or(slowestOf(snapshot), millis)],
@@ -141,7 +158,7 @@ function render(snapshot: Snapshot): string {
   ]
   const traffic = trafficOf(snapshot)
   for (const name of ['created', 'ended', 'rejected'] as const) {
-    if (traffic !== undefined) lines.push([capital(name), byReason(traffic[name])])
+    if (traffic !== undefined) lines.push([capital(name), byReason(traffic, traffic[name])])
   }
   if (application !== undefined) lines.push(['Near cache', cacheOf(application)])
   const parts = [
@@ -161,7 +178,9 @@ const capital = (text: string): string => text.charAt(0).toUpperCase() + text.sl
 
 function nodesOf({ nodes }: Snapshot): string {
   const versions = [...new Set(nodes.map(({ version }) => plain(version)))]
-  return nodes.length === 0 ? '? (none reports)' : `${nodes.length} up, ${versions.join(' and ')}`
+  const named = versions.slice(0, MOST_VERSIONS).join(' and ')
+  const others = versions.length > MOST_VERSIONS ? ' and others' : ''
+  return nodes.length === 0 ? '? (none reports)' : `${nodes.length} up, ${named}${others}`
 }
 
 function cacheOf(application: NonNullable<Snapshot['application']>): string {
@@ -172,11 +191,11 @@ function cacheOf(application: NonNullable<Snapshot['application']>): string {
   return `${or(hitRate(application), share)} of reads, ${shown(entries)} sessions${isOn}`
 }
 
-function byReason(rates: Readonly<Record<string, number>>): string {
+function byReason(traffic: Traffic, rates: Readonly<Record<string, number>>): string {
   const reasons = Object.entries(rates)
     .sort(([, one], [, other]) => other - one)
     .map(([name, each]) => `${plain(name)} ${rate(each)}`)
-  const total = `${rate(totalOf(rates))}/s`
+  const total = `${trafficRate(traffic, rates)}/s`
   return reasons.length === 0 ? total : `${total} (${reasons.join(', ')})`
 }
 

@@ -1,9 +1,18 @@
 import { type ChildProcess, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { tmpdir, userInfo } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Sessions } from '../../src/core/sessions.ts'
 import { createSessions } from '../../src/create-sessions.ts'
@@ -42,8 +51,13 @@ interface Running {
   end(): Promise<CliResult>
 }
 
-async function start(...args: string[]): Promise<Running> {
-  const running = startCli(['console', '--json', ...args], { cwd: folder, env: env() })
+async function start(...all: (string | Record<string, string>)[]): Promise<Running> {
+  const args = all.filter((each) => typeof each === 'string')
+  const more = all.filter((each) => typeof each !== 'string')
+  const running = startCli(['console', '--json', ...args], {
+    cwd: folder,
+    env: Object.assign(env(), ...more) as Record<string, string>,
+  })
   children.add(running.child)
   let text = ''
   running.child.stdout?.on('data', (data: Buffer) => (text += data.toString()))
@@ -164,6 +178,27 @@ describe('sojourn console', () => {
     const console = await start('--host', '0.0.0.0', '--without-tls', '--origin', origin)
     expect(console.link).toMatch(/^https:\/\/ops\.example\.com\/login\?code=/)
     await console.end()
+  })
+
+  it.skipIf(process.platform !== 'linux')('opens the browser by a page of its own', async () => {
+    const bin = mkdtempSync(join(folder, 'bin-'))
+    const opened = join(bin, 'opened')
+    writeFileSync(
+      join(bin, 'xdg-open'),
+      `#!/bin/sh\necho "$@" > ${opened}.new\nmv ${opened}.new ${opened}\n`,
+    )
+    chmodSync(join(bin, 'xdg-open'), 0o700)
+    const path = `${bin}:${process.env['PATH']}`
+    const running = await start({ PATH: path, TMPDIR: bin }, '--open')
+    await until('it opens', () => existsSync(opened), 5_000)
+    const given = readFileSync(opened, 'utf8').trim()
+    expect(given).not.toContain(new URL(running.link).searchParams.get('code'))
+    const page = fileURLToPath(given)
+    expect(readFileSync(page, 'utf8')).toContain(`url=${running.link}"`)
+    expect(statSync(page).mode & 0o777).toBe(0o600)
+    expect(statSync(dirname(page)).mode & 0o777).toBe(0o700)
+    await running.end()
+    expect(existsSync(dirname(page))).toBe(false)
   })
 
   it.skipIf(spawnSync('openssl', ['version']).status !== 0)('speaks TLS', async () => {

@@ -96,12 +96,38 @@ describe('sojourn stats', () => {
     const lines = stdout
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as Snapshot)
+      .map((line) => JSON.parse(line) as Snapshot & { problem?: string })
     expect(lines[0]?.sessions.active).toBe(4)
+    const problems = lines.flatMap(({ problem }) => problem ?? [])
+    expect(problems.length).toBeGreaterThan(0)
+    for (const problem of problems) expect(talk).toContain(problem)
     // Once for each reason, not with each look.
     const told = talk.trim().split('\n')
     expect(new Set(told).size).toBe(told.length)
     expect(talk).toContain('sojourn: ')
+  })
+
+  it('tells with --watch that a server hangs, before its deadline', async () => {
+    await application()
+    const { child, ended } = startCli(['stats', '--watch', '--json'], { env: env() })
+    let [out, talk] = ['', '']
+    child.stdout?.on('data', (data: Buffer) => {
+      out += data.toString()
+    })
+    child.stderr?.on('data', (data: Buffer) => {
+      talk += data.toString()
+    })
+    await until(async () => out.includes('\n'))
+    redis.pause()
+    const at = performance.now()
+    await until(async () => out.includes('"problem"'))
+    expect(performance.now() - at).toBeLessThan(4_500)
+    redis.resume()
+    const before = out.length
+    await until(async () => out.slice(before).includes('"sessions"'))
+    child.kill('SIGINT')
+    expect((await ended).code).toBe(0)
+    expect(talk).toBe('sojourn: there is a server that does not answer: looking on\n')
   })
 
   it('with --watch for people has a head, and figures below it', async () => {

@@ -98,6 +98,13 @@ describe.skipIf(isSkipped)('the console in a browser', { timeout: 60_000 }, () =
     },
   )
 
+  test('that all is well is not said before doctor has looked', async () => {
+    const page = await open('overview', { ...scenarios.calm, examines: 1_500 })
+    await heading(page, 'Every server answers; doctor is looking.').waitFor()
+    expect(await heading(page, /^All is well/).count()).toBe(0)
+    await heading(page, /^All is well/).waitFor()
+  })
+
   test('the overview begins with a verdict in a sentence, and draws what was before', async () => {
     const page = await open('overview')
     await heading(

@@ -265,6 +265,16 @@ describe('of the whole deployment', () => {
     }
   })
 
+  it('gives all who ask at once what the first look sees', async () => {
+    const metrics = deploymentMetrics({ redis: server.url, doctor: false })
+    try {
+      const texts = await Promise.all([metrics.text(), metrics.text(), metrics.text()])
+      expect(texts.map((text) => valueOf(text, 'sojourn_deployment_up'))).toEqual([1, 1, 1])
+    } finally {
+      await metrics.close()
+    }
+  })
+
   it('refuses what it cannot do', () => {
     const redis = 'redis://localhost:1'
     expect(() => deploymentMetrics({ redis, doctor: '10s' })).toThrow('a minute or more')

@@ -86,6 +86,7 @@ export function Events(): JSX.Element {
   ).value
   const rates = Object.entries(snapshot.value?.events.perSecond ?? {}).sort(([, a], [, b]) => b - a)
   const isKept = snapshot.value?.events.kept ?? true
+  const isAbout = snapshot.value?.events.about ?? false
   return (
     <div class="view">
       <h1 class="view-title">Events</h1>
@@ -139,7 +140,12 @@ export function Events(): JSX.Element {
         <ul class="rate-line" aria-label="Events a second">
           {rates.slice(0, 8).map(([name, value]) => (
             <li key={name}>
-              {name} <b>{rate(value)}</b> /s
+              {name}{' '}
+              <b>
+                {isAbout && '≈ '}
+                {rate(value)}
+              </b>{' '}
+              /s
             </li>
           ))}
         </ul>

@@ -11,10 +11,10 @@ import { MemoryMeter } from '../parts/meter.tsx'
 import { Operations } from '../parts/operations.tsx'
 import { Empty, Loading } from '../parts/states.tsx'
 import { stateOf } from '../server-state.ts'
-import { beExamined, examination } from '../state/examination.ts'
+import { beExamined, type ExaminationState, examination } from '../state/examination.ts'
 import { snapshot } from '../state/live.ts'
 import { addressOf } from '../state/route.ts'
-import { verdictOn } from '../verdict.ts'
+import { beforeDoctor, verdictOn } from '../verdict.ts'
 
 export function Overview(): JSX.Element {
   const look = snapshot.value
@@ -23,7 +23,7 @@ export function Overview(): JSX.Element {
   if (look === undefined) return <Loading what="Looking at the servers" />
   return (
     <div class="bands">
-      <VerdictBand look={look} doctor={doctor.answer} />
+      <VerdictBand look={look} doctor={doctor} />
       <Figures look={look} />
       <section class="band split" aria-label="Work">
         <Operations look={look} />
@@ -53,12 +53,14 @@ export function Overview(): JSX.Element {
 
 function VerdictBand({
   look,
-  doctor,
+  doctor: { answer, problem },
 }: {
   look: Snapshot
-  doctor: DoctorAnswer | undefined
+  doctor: ExaminationState
 }): JSX.Element {
-  const { level, text, more, view } = verdictOn(look, doctor)
+  const verdict = verdictOn(look, answer)
+  const { level, text, more, view } =
+    answer === undefined ? beforeDoctor(verdict, problem !== undefined) : verdict
   const primaries = look.servers.filter(({ role }) => role === 'primary').length
   const replicas = look.servers.filter(({ role }) => role === 'replica').length
   const kinds = { single: 'One server', sentinel: 'With Sentinels', cluster: 'Cluster' }

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
-import type { NodeState, ServerState } from '../../../src/operations/observe/snapshot.ts'
+import type { PageNode } from '../../../src/operations/console/api.ts'
+import type { ServerState } from '../../../src/operations/observe/snapshot.ts'
 import { bytes, count, latency, percent, plural, rate, span } from '../format.ts'
 import { Badge } from '../parts/badge.tsx'
 import { MemoryMeter } from '../parts/meter.tsx'
@@ -214,22 +215,11 @@ function Balance({ primaries }: { primaries: readonly ServerState[] }): JSX.Elem
   )
 }
 
-const totalOf = ({ state }: NodeState): number =>
-  state.operations.reduce((all, { perSecond }) => all + perSecond, 0)
-const slowest = ({ state }: NodeState): number | undefined => {
-  const times = state.operations.flatMap(({ p99 }) => (p99 === undefined ? [] : [p99]))
-  return times.length === 0 ? undefined : Math.max(...times)
-}
-const hits = ({ state: { cache } }: NodeState): number | undefined => {
-  const all = cache === undefined ? 0 : cache.hitsPerSecond + cache.missesPerSecond
-  return cache === undefined || all === 0 ? undefined : cache.hitsPerSecond / all
-}
-
-function Nodes({ nodes }: { nodes: readonly NodeState[] }): JSX.Element {
+function Nodes({ nodes }: { nodes: readonly PageNode[] }): JSX.Element {
   const versions = new Map<string, number>()
   for (const { version } of nodes) versions.set(version, (versions.get(version) ?? 0) + 1)
   const usual = [...versions].sort(([, a], [, b]) => b - a)[0]?.[0]
-  const columns: readonly Column<NodeState>[] = [
+  const columns: readonly Column<PageNode>[] = [
     {
       id: 'name',
       title: 'Node',
@@ -251,34 +241,32 @@ function Nodes({ nodes }: { nodes: readonly NodeState[] }): JSX.Element {
       id: 'ops',
       title: 'Asked /s',
       numeric: true,
-      by: totalOf,
-      cell: (node) => rate(totalOf(node)),
+      by: ({ perSecond }) => perSecond,
+      cell: ({ perSecond }) => rate(perSecond),
     },
     {
       id: 'p99',
       title: 'Slowest p99',
       numeric: true,
-      by: (node) => slowest(node) ?? 0,
-      cell: (node) => latency(slowest(node)),
+      by: ({ p99 }) => p99 ?? 0,
+      cell: ({ p99 }) => latency(p99),
     },
     {
       id: 'hits',
       title: 'Near cache',
       numeric: true,
       wide: true,
-      by: (node) => hits(node) ?? 0,
-      cell: (node) => percent(hits(node)),
+      by: (node) => node.hitRate ?? 0,
+      cell: (node) => percent(node.hitRate),
     },
     {
       id: 'errors',
       title: 'Errors /s',
       numeric: true,
       wide: true,
-      by: ({ state }) => state.errorsPerSecond,
-      cell: ({ state }) => (
-        <span class={state.errorsPerSecond > 0 ? 'bad' : undefined}>
-          {rate(state.errorsPerSecond)}
-        </span>
+      by: ({ errorsPerSecond }) => errorsPerSecond,
+      cell: ({ errorsPerSecond }) => (
+        <span class={errorsPerSecond > 0 ? 'bad' : undefined}>{rate(errorsPerSecond)}</span>
       ),
     },
     {

@@ -8,8 +8,10 @@ import {
   or,
   rate,
   share,
+  type Traffic,
   totalOf,
   trafficOf,
+  trafficRate,
 } from '../figures.ts'
 import { span, time } from '../table.ts'
 import { shown } from '../talk.ts'
@@ -149,7 +151,7 @@ function summaryLines({ active }: TopState, snapshot: Snapshot, width: number): 
     return lines
   }
   for (const name of ['created', 'ended', 'rejected'] as const) {
-    lines.push(labelled(name, reasons(traffic[name], name === 'rejected')))
+    lines.push(labelled(name, reasons(traffic, traffic[name], name === 'rejected')))
   }
   if (application?.cache !== undefined) {
     const { entries, on, count: caches } = application.cache
@@ -202,14 +204,13 @@ function nodeSegments(snapshot: Snapshot): Line {
   ]
 }
 
-function reasons(rates: Readonly<Record<string, number>>, isBad: boolean): Line {
-  const total = totalOf(rates)
+function reasons(traffic: Traffic, rates: Readonly<Record<string, number>>, isBad: boolean): Line {
   const told = Object.entries(rates)
     .filter(([, each]) => each > 0)
     .sort(([, one], [, other]) => other - one)
     .map(([name, each]) => `${name} ${rate(each)}`)
   return [
-    seg(`${rate(total)}/s`, isBad && total > 0 ? 'yellow' : 'bold'),
+    seg(`${trafficRate(traffic, rates)}/s`, isBad && totalOf(rates) > 0 ? 'yellow' : 'bold'),
     seg(told.length === 0 ? '' : `  ${told.join('  ')}`),
   ]
 }

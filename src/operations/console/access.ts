@@ -49,7 +49,12 @@ export class OriginCheck {
   readonly #origins: ReadonlySet<string> | undefined
   readonly #hosts: ReadonlySet<string> | undefined
 
-  /** @param origins where the page is; undefined: wherever requests say that they have found it. @throws OptionError */
+  /**
+   * @param origins where the page is; undefined: wherever requests say that they have found it, since behind a proxy nobody
+   * else knows. Then a name that leads here by a trick is none of another site's, and only the operator's cookies, which do
+   * not come with it, keep it out.
+   * @throws OptionError
+   */
   constructor(origins: readonly string[] | undefined) {
     if (origins === undefined) return
     if (!Array.isArray(origins) || origins.length === 0 || !origins.every(isOrigin)) {
@@ -104,28 +109,52 @@ function originHost(origin: string): string | undefined {
   }
 }
 
-/** Proofs that a POST is made by a script that could read our answers. The same in all processes with the same secrets. */
+const DAY = 86_400_000
+
+/**
+ * Proofs that a POST is made by a script that could read our answers. The same in all processes with the same secrets, since
+ * the next request may be answered by another one; but of one deployment, and until the end of the next day.
+ */
 export class CsrfTokens {
   readonly #key: Buffer
+  readonly #deployment: readonly string[]
+  readonly #now: () => number
 
-  constructor(secret: string | undefined) {
+  /** @param deployment what tells it from others that have the same secrets */
+  constructor(
+    secret: string | undefined,
+    deployment: readonly string[],
+    now: () => number = Date.now,
+  ) {
+    this.#deployment = deployment
+    this.#now = now
     this.#key = deriveKey(
       secret === undefined ? randomBytes(32) : Buffer.from(secret),
       'sojourn/1/console-csrf',
     )
   }
 
-  of({ name }: Operator): string {
-    return hmacSha256(this.#key, Buffer.from(name)).toString('base64url')
+  of(operator: Operator): string {
+    return this.#tokenOf(operator, this.#today)
   }
 
   /** @throws Problem */
   check({ headers }: Request, operator: Operator): void {
     const given = Buffer.from(headers.get('x-sojourn-console') ?? '')
-    if (!equalBytes(given, Buffer.from(this.of(operator)))) {
+    const days = [this.#today, this.#today - 1]
+    if (!days.some((day) => equalBytes(given, Buffer.from(this.#tokenOf(operator, day))))) {
       throw forbidden(
-        'The header X-Sojourn-Console is not that of this operator: load the page anew.',
+        'The header X-Sojourn-Console is not that of this operator, or older than a day: load the page anew.',
       )
     }
+  }
+
+  get #today(): number {
+    return Math.floor(this.#now() / DAY)
+  }
+
+  #tokenOf({ name }: Operator, day: number): string {
+    const content = JSON.stringify([...this.#deployment, name, day])
+    return hmacSha256(this.#key, Buffer.from(content)).toString('base64url')
   }
 }

@@ -130,6 +130,7 @@ export class Api {
     }
     return streamAnswer(
       this.#parts.live.open({
+        operator: operator.name,
         wantsEvents: flagIn(query, 'events') === true,
         signal: operator.signal,
         mayGoOn: isSame,

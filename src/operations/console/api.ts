@@ -3,8 +3,8 @@
  * types too. Whatever is refused answers with `ApiProblem` and 400, 401, 403, 404, 409 or 503.
  */
 import type { Examination } from '../doctor/examine.ts'
-import type { Snapshot } from '../observe/snapshot.ts'
 import type { HistoryEntry, SessionSummary } from '../sessions/catalogue.ts'
+import type { PageNode, PageSnapshot } from './page-snapshot.ts'
 
 /** `GET about`: once, at the start of the page. */
 export interface About {
@@ -26,7 +26,7 @@ export interface About {
 export type Access = 'read' | 'write'
 
 /**
- * `GET live`: server-sent events. `snapshot` (`Snapshot`) each second; `events` (`LiveEvents`) at most 4 times a second
+ * `GET live`: server-sent events. `snapshot` (`PageSnapshot`) each second; `events` (`LiveEvents`) at most 4 times a second
  * and only with `?events=1`; `trouble` (`ApiProblem`) where the store does not answer. The server looks while somebody
  * listens, once for all of them.
  */
@@ -166,4 +166,4 @@ export interface ApiProblem {
   readonly message: string
 }
 
-export type { Examination, HistoryEntry, SessionSummary, Snapshot }
+export type { Examination, HistoryEntry, PageNode, PageSnapshot as Snapshot, SessionSummary }

@@ -28,7 +28,8 @@ export interface ConsoleOptions<Context = unknown> {
   readonly basePath?: string | undefined
   /**
    * Where the page is to be found: `https://ops.example.com`. Then it is nowhere else. Needed behind a proxy that changes
-   * Host.
+   * Host, and where `authorize` goes by anything but cookies or headers of your own, such as addresses: without it any name
+   * that leads here is taken (DNS rebinding).
    */
   readonly origins?: readonly string[] | undefined
   /**
@@ -90,7 +91,7 @@ export function createConsole<Context = unknown>(
   const api = new Api({
     ...{ catalogue, live, prefix, environment, values },
     doctor: new Doctor(redis, { prefix, expiry, durable }),
-    csrf: new CsrfTokens([secrets ?? []].flat()[0]),
+    csrf: new CsrfTokens([secrets ?? []].flat()[0], [prefix, environment ?? '']),
   })
   const page = new PageFiles()
   let closing: Promise<void> | undefined

@@ -23,7 +23,12 @@ export class SeenHistory {
 }
 
 /** Also by the page, which goes on where the history ends. */
-export function pointOf({ at, sessions, application, servers }: Snapshot): HistoryPoint {
+export function pointOf({
+  at,
+  sessions,
+  application,
+  servers,
+}: Omit<Snapshot, 'nodes'>): HistoryPoint {
   const primaries = servers.filter(({ role }) => role === 'primary')
   const load = application?.operations.find(({ name }) => name === 'load')
   const { hitsPerSecond = 0, missesPerSecond = 0 } = application?.cache ?? {}

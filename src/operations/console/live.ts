@@ -2,6 +2,7 @@ import type { SojournError } from '../../core/errors.ts'
 import type { Snapshot } from '../observe/snapshot.ts'
 import type { HistoryEntry } from '../sessions/catalogue.ts'
 import { SeenHistory } from './history.ts'
+import { pageSnapshot } from './page-snapshot.ts'
 import { Problem, problemOf } from './problem.ts'
 import { messageOf, Viewer } from './viewer.ts'
 
@@ -18,6 +19,8 @@ export interface SourceListener {
 }
 
 export interface LiveOptions {
+  /** Whose it is. */
+  readonly operator: string
   readonly wantsEvents: boolean
   /** Ends it. */
   readonly signal?: AbortSignal | undefined
@@ -26,6 +29,8 @@ export interface LiveOptions {
 }
 
 const MOST_VIEWERS = 100
+/** Of one operator: the others want to look too. */
+const MOST_OF_ONE = 10
 /** What is older than that is not shown at first, milliseconds. */
 const FRESH = 5_000
 
@@ -33,9 +38,10 @@ const FRESH = 5_000
 export class Live {
   readonly history: SeenHistory = new SeenHistory()
   readonly #source: Source
-  readonly #viewers = new Set<Viewer>()
+  readonly #viewers = new Map<Viewer, string>()
   #endLooks: (() => void) | undefined
   #endEvents: (() => void) | undefined
+  #written: { snapshot: Snapshot; message: Uint8Array } | undefined
   #closed = false
 
   constructor(source: Source) {
@@ -43,10 +49,14 @@ export class Live {
   }
 
   /** Server-sent events. @throws Problem where too many watch already */
-  open({ wantsEvents, signal, mayGoOn }: LiveOptions): ReadableStream<Uint8Array> {
+  open({ operator, wantsEvents, signal, mayGoOn }: LiveOptions): ReadableStream<Uint8Array> {
     if (this.#closed) throw new Problem(503, 'TOO_MANY', 'The console is closing.')
     if (this.#viewers.size >= MOST_VIEWERS) {
       throw new Problem(503, 'TOO_MANY', `${MOST_VIEWERS} people look already: close some pages.`)
+    }
+    const own = [...this.#viewers.values()].filter((name) => name === operator)
+    if (own.length >= MOST_OF_ONE) {
+      throw new Problem(503, 'TOO_MANY', `You look by ${MOST_OF_ONE} pages already: close some.`)
     }
     const end = (): void => viewer.end()
     const viewer = new Viewer({
@@ -58,11 +68,11 @@ export class Live {
         this.#follow()
       },
     })
-    this.#viewers.add(viewer)
+    this.#viewers.set(viewer, operator)
     signal?.addEventListener('abort', end, { once: true })
     if (signal?.aborted === true) end()
     const { last } = this.#source
-    if (last !== undefined && Date.now() - last.at < FRESH) viewer.show(messageOf('snapshot', last))
+    if (last !== undefined && Date.now() - last.at < FRESH) viewer.show(this.#messageOf(last))
     this.#follow()
     return viewer.stream
   }
@@ -70,13 +80,21 @@ export class Live {
   /** All streams end at once. */
   close(): void {
     this.#closed = true
-    for (const viewer of [...this.#viewers]) viewer.end()
+    for (const viewer of [...this.#viewers.keys()]) viewer.end()
+  }
+
+  /** Written once for all who get it. */
+  #messageOf(snapshot: Snapshot): Uint8Array {
+    if (this.#written?.snapshot !== snapshot) {
+      this.#written = { snapshot, message: messageOf('snapshot', pageSnapshot(snapshot)) }
+    }
+    return this.#written.message
   }
 
   /** As much is asked for as somebody wants. */
   #follow(): void {
     const isWatched = this.#viewers.size > 0
-    const wantsEvents = [...this.#viewers].some((viewer) => viewer.wantsEvents)
+    const wantsEvents = [...this.#viewers.keys()].some((viewer) => viewer.wantsEvents)
     if (isWatched) this.#endLooks ??= this.#source.watch(this.#looks)
     if (wantsEvents) this.#endEvents ??= this.#source.watch(this.#events)
     if (!isWatched) {
@@ -92,20 +110,20 @@ export class Live {
   readonly #looks: SourceListener = {
     seen: (snapshot) => {
       this.history.add(snapshot)
-      // Written once for all of them.
-      const message = messageOf('snapshot', snapshot)
-      for (const viewer of this.#viewers) viewer.show(message)
+      const message = this.#messageOf(snapshot)
+      for (const viewer of this.#viewers.keys()) viewer.show(message)
     },
     failed: (error) => {
       const message = messageOf('trouble', problemOf(error))
-      for (const viewer of this.#viewers) viewer.show(message)
+      for (const viewer of this.#viewers.keys()) viewer.show(message)
     },
   }
 
   readonly #events: SourceListener = {
     seen: () => undefined,
     events: (entries, skipped) => {
-      for (const viewer of this.#viewers) if (viewer.wantsEvents) viewer.tell(entries, skipped)
+      for (const viewer of this.#viewers.keys())
+        if (viewer.wantsEvents) viewer.tell(entries, skipped)
     },
   }
 }

@@ -75,6 +75,7 @@ class Deployment implements DeploymentMetrics {
   readonly #doctorEvery: number
   readonly #observer: Observer
   #ignore: (() => void) | undefined
+  #firstLook: Promise<void> | undefined
   #unasked: NodeJS.Timeout | undefined
   #isUp = false
   #examination: Examination | undefined
@@ -115,11 +116,10 @@ class Deployment implements DeploymentMetrics {
     await this.#observer.close()
   }
 
-  /** The first time it waits for a look; from then on there is one. */
-  async #look(): Promise<void> {
-    if (this.#ignore !== undefined) return
-    await new Promise<void>((resolve) => {
-      this.#ignore = this.#observer.watch({
+  /** The first time it waits for a look, and so do all who ask meanwhile; from then on there is one. */
+  #look(): Promise<void> {
+    this.#firstLook ??= new Promise<void>((resolve) => {
+      const ignore = this.#observer.watch({
         seen: () => {
           this.#isUp = true
           resolve()
@@ -129,12 +129,18 @@ class Deployment implements DeploymentMetrics {
           resolve()
         },
       })
+      this.#ignore = () => {
+        ignore()
+        resolve()
+      }
     })
+    return this.#firstLook
   }
 
   #rest(): void {
     this.#ignore?.()
     this.#ignore = undefined
+    this.#firstLook = undefined
   }
 
   /** Takes its window of seconds: the next text has what it finds. */

@@ -41,6 +41,11 @@ const FORM = 1
 const LONGEST = 16_384
 const LONGEST_NAME = 64
 const MOST_NAMES = 64
+/** What is looked at of them: there are 14 operations, and no more methods or reasons. */
+const MOST_READ = 32
+const LATEST = 8.64e15
+/** They may be shown on a terminal, or among other names. */
+const UNSHOWABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 
 export function encodeReport(report: ReportMessage): string {
   const { operations, created, ended, rejected, ...rest } = report
@@ -79,7 +84,7 @@ function reportOf(fields: Fields): ReportMessage {
     name: nameIn(fields['name']),
     version: nameIn(fields['version']),
     pid: countIn(fields['pid']),
-    startedAt: countIn(fields['startedAt']),
+    startedAt: timeIn(fields['startedAt']),
     counted: countIn(fields['counted']),
     operations: mapIn(fields['operations'], operationIn),
     created: mapIn(fields['created'], countIn),
@@ -114,7 +119,7 @@ function operationIn(value: unknown): OperationCounts {
 function mapIn<Value>(value: unknown, read: (value: unknown) => Value): Map<string, Value> {
   const entries = Object.entries(objectIn(value))
   if (entries.length > MOST_NAMES) throw new Malformed('names')
-  return new Map(entries.map(([name, each]) => [nameIn(name), read(each)]))
+  return new Map(entries.slice(0, MOST_READ).map(([name, each]) => [nameIn(name), read(each)]))
 }
 
 function objectIn(value: unknown): Fields {
@@ -123,11 +128,19 @@ function objectIn(value: unknown): Fields {
 }
 
 function nameIn(value: unknown): string {
-  if (typeof value === 'string' && value !== '' && value.length <= LONGEST_NAME) return value
+  if (typeof value === 'string' && value !== '' && value.length <= LONGEST_NAME) {
+    return value.replaceAll(UNSHOWABLE, '·')
+  }
   throw new Malformed('name')
 }
 
 function countIn(value: unknown): number {
-  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number
   throw new Malformed('number')
+}
+
+function timeIn(value: unknown): number {
+  const time = countIn(value)
+  if (time <= LATEST) return time
+  throw new Malformed('time')
 }

@@ -1,20 +1,15 @@
 import type { Clock } from '../../core/clock.ts'
 import { isSojournError, StoreRefusedError } from '../../core/errors.ts'
 import type { Catalogue, HistoryEntry } from '../sessions/catalogue.ts'
+import { EventRates, placeOf, WINDOW } from './event-rates.ts'
 import { RETRY_AFTER } from './server-watch.ts'
 import type { EventsState } from './snapshot.ts'
 
 /** Of one question, and how many of them one look asks at most: more happens nowhere for long. */
 const AT_ONCE = 1_000
 const MOST_PAGES = 2
-/** Over which is counted, seconds. */
-const WINDOW = 10
-/** Of the applications' clocks before the server's, seconds. */
-const AHEAD = 5
 /** Between two looks whether there is an audit at all, where nothing comes. Milliseconds. */
 const KEPT_EVERY = 10_000
-/** The stream's entries may be anybody's. */
-const MOST_NAMES = 64
 
 export type Hand = (entries: readonly HistoryEntry[], skipped: boolean) => void
 
@@ -23,10 +18,11 @@ export class EventFollower {
   readonly #catalogue: Catalogue
   readonly #clock: Clock
   readonly #hand: Hand
-  /** By the second in which they have happened, and by name. */
-  readonly #counts = new Map<number, Map<string, number>>()
+  readonly #rates = new EventRates()
   #position: string | undefined
   #from: number | undefined
+  /** Up to when all is counted or left out, by the server's clock. */
+  #readTo = 0
   #hasLooked = false
   #isKept = false
   #keptAt = Number.NEGATIVE_INFINITY
@@ -55,43 +51,49 @@ export class EventFollower {
   }
 
   state(): EventsState {
-    const sums = new Map<string, number>()
-    const since = Math.floor(this.#catalogue.now() / 1_000) - WINDOW
-    for (const [second, counts] of this.#counts) {
-      if (second <= since) this.#counts.delete(second)
-      else for (const [name, count] of counts) sums.set(name, (sums.get(name) ?? 0) + count)
-    }
-    return {
-      kept: this.#isKept,
-      perSecond: Object.fromEntries([...sums].map(([name, count]) => [name, count / WINDOW])),
-    }
+    return { kept: this.#isKept, ...this.#rates.state(this.#catalogue.now()) }
   }
 
   async #follow(): Promise<void> {
     // Before the server was asked its time is not known.
     if (this.#from === undefined) {
       await this.#lookWhetherKept()
-      this.#from = Math.max(0, Math.floor(this.#catalogue.now()) - WINDOW * 1_000)
+      this.#from = Math.max(0, Math.floor(this.#catalogue.now()) - WINDOW)
+      this.#readTo = this.#from
     }
-    const isFirst = !this.#hasLooked
-    for (let page = 1; page <= MOST_PAGES; page++) {
-      const entries = await this.#next()
-      const last = entries.at(-1)
-      if (last === undefined) break
-      this.#isKept = true
-      this.#position = last.position
-      this.#count(entries)
-      const isBehind = entries.length === AT_ONCE
-      const skips = isBehind && page === MOST_PAGES
-      if (skips) this.#skip()
-      // What was there before we came has been told already, by whoever has listed it.
-      if (!isFirst) this.#hand(entries, skips)
-      if (!isBehind) break
+    const read: HistoryEntry[] = []
+    try {
+      const isCut = await this.#read(read)
+      this.#count(read, this.#catalogue.now(), isCut)
+    } catch (error) {
+      const last = read.at(-1)
+      if (last !== undefined) this.#count(read, placeOf(last), false)
+      throw error
     }
     this.#hasLooked = true
     if (!this.#isKept && this.#catalogue.now() - this.#keptAt > KEPT_EVERY) {
       await this.#lookWhetherKept()
     }
+  }
+
+  /** @returns whether more has come than is read, and is left out */
+  async #read(read: HistoryEntry[]): Promise<boolean> {
+    const isFirst = !this.#hasLooked
+    for (let page = 1; page <= MOST_PAGES; page++) {
+      const entries = await this.#next()
+      const last = entries.at(-1)
+      if (last === undefined) return false
+      this.#isKept = true
+      this.#position = last.position
+      read.push(...entries)
+      const isBehind = entries.length === AT_ONCE
+      const skips = isBehind && page === MOST_PAGES
+      if (skips) this.#skip()
+      // What was there before we came has been told already, by whoever has listed it.
+      if (!isFirst) this.#hand(entries, skips)
+      if (!isBehind) return false
+    }
+    return true
   }
 
   async #next(): Promise<HistoryEntry[]> {
@@ -113,15 +115,10 @@ export class EventFollower {
     this.#keptAt = this.#catalogue.now()
   }
 
-  #count(entries: readonly HistoryEntry[]): void {
-    const now = Math.floor(this.#catalogue.now() / 1_000)
-    for (const { at, event } of entries) {
-      const second = Math.floor(at / 1_000)
-      // By a clock that is wrong, or made up.
-      if (second <= now - WINDOW || second > now + AHEAD) continue
-      const counts = this.#counts.get(second) ?? new Map<string, number>()
-      if (!counts.has(event) && counts.size >= MOST_NAMES) continue
-      this.#counts.set(second, counts.set(event, (counts.get(event) ?? 0) + 1))
-    }
+  #count(entries: readonly HistoryEntry[], to: number, isCut: boolean): void {
+    const from = this.#readTo
+    this.#readTo = Math.max(from, Math.min(to, this.#catalogue.now()))
+    if (isCut) this.#rates.addCut(entries, from, this.#readTo)
+    else this.#rates.add(entries, from, this.#readTo)
   }
 }

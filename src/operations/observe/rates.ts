@@ -13,6 +13,11 @@ interface OperationRates {
 
 type ByName = Map<string, number>
 
+/** Reports are half a second apart, or more. */
+const LEAST_SECONDS = 0.1
+/** Of all together: each has fewer, and they are the same ones. */
+const MOST_NAMES = 64
+
 /** What happens in a process, or in several together, a second. */
 export class Rates {
   readonly operations: Map<string, OperationRates> = new Map()
@@ -27,7 +32,7 @@ export class Rates {
   /** @returns nothing where its counters are lower than before: they are not of one run */
   static between(before: ReportMessage, now: ReportMessage): Rates | undefined {
     const seconds = (now.counted - before.counted) / 1_000
-    if (seconds <= 0) return undefined
+    if (seconds < LEAST_SECONDS) return undefined
     const rates = new Rates()
     for (const [name, { failed, counts }] of now.operations) {
       const was = before.operations.get(name) ?? { failed: 0, counts: noCounts(BOUNDS) }
@@ -80,13 +85,16 @@ export class Rates {
 
   #add(rates: Rates): void {
     for (const [name, { failed, counts }] of rates.operations) {
+      if (!hasRoom(this.operations, name)) continue
       const own = this.operations.get(name) ?? { failed: 0, counts: noCounts(BOUNDS) }
       this.operations.set(name, own)
       own.failed += failed
       add(own.counts, counts)
     }
     for (const of of ['created', 'ended', 'rejected'] as const) {
-      for (const [name, rate] of rates[of]) this[of].set(name, (this[of].get(name) ?? 0) + rate)
+      for (const [name, rate] of rates[of]) {
+        if (hasRoom(this[of], name)) this[of].set(name, (this[of].get(name) ?? 0) + rate)
+      }
     }
     this.conflicts += rates.conflicts
     this.errors += rates.errors
@@ -110,6 +118,9 @@ export class Rates {
       .sort((one, other) => other.perSecond - one.perSecond)
   }
 }
+
+const hasRoom = (sums: ReadonlyMap<string, unknown>, name: string): boolean =>
+  sums.has(name) || sums.size < MOST_NAMES
 
 function moving(rates: ByName): Record<string, number> {
   return Object.fromEntries([...rates].filter(([, rate]) => rate > 0))

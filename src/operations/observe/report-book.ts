@@ -5,7 +5,15 @@ import type { ApplicationState, NodeState } from './snapshot.ts'
 
 /** A node that has said nothing for so long is gone. Milliseconds. */
 const SILENCE = 10_000
-const MOST_NODES = 2_000
+/**
+ * Whoever may publish may do so in any number of names, and as often as the server bears it: neither memory nor time of
+ * whoever listens is theirs. A process has under 3,000 characters each two seconds to tell.
+ */
+const MOST_NODES = 512
+const MOST_CHARACTERS = 2_097_152
+/** Read in a second, characters. */
+const MOST_READ = 4_194_304
+const SECOND = 1_000
 
 interface Node {
   message: ReportMessage
@@ -13,12 +21,23 @@ interface Node {
   heardAt: number
   /** Since its report before; undefined: there was none. */
   rates: Rates | undefined
+  /** Of the rates, made once. */
+  state: ApplicationState
+  /** Characters. */
+  readonly size: number
 }
+
+const NOTHING = new Rates().state()
 
 /** What the processes of the applications have told of themselves lately. */
 export class ReportBook {
   readonly #clock: Clock
   readonly #nodes = new Map<string, Node>()
+  /** Of all reports that are kept, characters. */
+  #size = 0
+  #read = 0
+  /** By the monotonic clock. */
+  #readSince = Number.NEGATIVE_INFINITY
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -26,6 +45,7 @@ export class ReportBook {
 
   /** @param text whatever somebody has published */
   add(text: string): void {
+    if (!this.#mayRead(text.length)) return
     const message = parseReport(text)
     if (message === undefined) return
     const known = this.#nodes.get(message.id)
@@ -33,10 +53,14 @@ export class ReportBook {
       this.#forget()
       if (this.#nodes.size >= MOST_NODES) return
     }
+    const size = this.#size + text.length - (known?.size ?? 0)
+    if (size > MOST_CHARACTERS) return
+    this.#size = size
+    const between = known && Rates.between(known.message, message)
     this.#nodes.set(message.id, {
-      message,
-      heardAt: this.#clock.monotonic(),
-      rates: known && (Rates.between(known.message, message) ?? known.rates),
+      ...{ message, size: text.length, heardAt: this.#clock.monotonic() },
+      rates: between ?? known?.rates,
+      state: between?.state() ?? known?.state ?? NOTHING,
     })
   }
 
@@ -53,10 +77,10 @@ export class ReportBook {
     this.#forget()
     const now = this.#clock.monotonic()
     return [...this.#nodes.values()]
-      .map(({ message: { id, name, version, pid, startedAt }, heardAt, rates = new Rates() }) => ({
+      .map(({ message: { id, name, version, pid, startedAt }, heardAt, state }) => ({
         ...{ id, name, version, pid, startedAt },
         age: now - heardAt,
-        state: rates.state(),
+        state,
       }))
       .sort(({ name, pid }, other) => compare(name, other.name) || pid - other.pid)
   }
@@ -70,11 +94,26 @@ export class ReportBook {
 
   clear(): void {
     this.#nodes.clear()
+    this.#size = 0
   }
 
   #forget(): void {
     const since = this.#clock.monotonic() - SILENCE
-    for (const [id, { heardAt }] of this.#nodes) if (heardAt < since) this.#nodes.delete(id)
+    for (const [id, { heardAt, size }] of this.#nodes) {
+      if (heardAt >= since) continue
+      this.#nodes.delete(id)
+      this.#size -= size
+    }
+  }
+
+  #mayRead(characters: number): boolean {
+    const now = this.#clock.monotonic()
+    if (now - this.#readSince >= SECOND) {
+      this.#readSince = now
+      this.#read = 0
+    }
+    this.#read += characters
+    return this.#read <= MOST_READ
   }
 }
 

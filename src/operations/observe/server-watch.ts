@@ -93,7 +93,10 @@ export class ServerWatch {
     }
   }
 
-  /** Counts what we send: it is not to be seen in the figures. */
+  /**
+   * Counts what we send: it is not to be seen in the figures. What the audit and the reports are followed by comes from
+   * connections of the engine, and is.
+   */
   ask(
     server: FleetServer,
     commands: readonly (readonly string[])[],
@@ -147,7 +150,7 @@ export class ServerWatch {
     return seconds > 0 ? seconds : undefined
   }
 
-  /** What came between the two looks, our own left out, by command. */
+  /** What came between the two looks, what we `ask` left out, by command. */
   *commands(): Generator<CommandCounts> {
     const [before, now] = [this.#before, this.#now]
     if (before === undefined || now === undefined) return

@@ -143,8 +143,10 @@ export interface CacheState {
 }
 
 export interface EventsState {
-  /** Whether an audit is kept: without one `perSecond` and `recent` tell nothing. */
+  /** Whether an audit is kept: without one `perSecond` tells nothing. */
   readonly kept: boolean
-  /** By name, over the last 10 seconds. */
-  readonly perSecond: Readonly<Record<string, number>>
+  /** More came than was read: `perSecond` is of a part of the time. */
+  readonly about: boolean
+  /** By name, over what was read of the last 10 seconds; undefined: nothing of them was. */
+  readonly perSecond: Readonly<Record<string, number>> | undefined
 }

@@ -64,5 +64,5 @@ export const SNAPSHOT: Snapshot = {
   commands: [{ name: 'get', perSecond: 4_321, p50: 0.002, p99: 0.016, failed: 0 }],
   nodes: [node('web-1', '0.1.0'), node('web-2', '0.1.0')],
   application: APPLICATION,
-  events: { kept: true, perSecond: { login: 10 } },
+  events: { kept: true, about: false, perSecond: { login: 10 } },
 }

@@ -80,9 +80,17 @@ describe('a frame', () => {
     `)
   })
 
+  it('marks rates of which only a part was read', () => {
+    const events = { kept: true, about: true, perSecond: { login: 600 } }
+    expect(frame(seen({ nodes: [], application: undefined, events }), 90, 14)).toContain(
+      'created     ~600/s  login 600',
+    )
+  })
+
   it('without reports shows what Redis tells, and what it does not as unknown', () => {
     const servers = [server('/run/redis.sock', { maxMemory: undefined, cpu: undefined })]
-    const nothing = { nodes: [], application: undefined, events: { kept: false, perSecond: {} } }
+    const events = { kept: false, about: false, perSecond: {} }
+    const nothing = { nodes: [], application: undefined, events }
     const sessions = { ...SNAPSHOT.sessions, active: undefined, signedInShare: undefined }
     expect(
       frame(seen({ kind: 'single', servers, sessions, ...nothing }), 90, 14),

@@ -24,7 +24,9 @@ class Stage implements Source {
   }
 
   show(at: number, filling = ''): void {
-    this.last = { at, prefix: filling, servers: [], sessions: {} } as unknown as Snapshot
+    const state = { operations: [{ name: 'load', perSecond: 5, p99: 2 }], errorsPerSecond: 1 }
+    const nodes = [{ id: 'a', name: 'web', state }]
+    this.last = { at, prefix: filling, servers: [], nodes, sessions: {} } as unknown as Snapshot
     for (const listener of this.listeners) listener.seen(this.last)
   }
 
@@ -48,7 +50,7 @@ const messagesIn = (text: string): Message[] =>
     return event === '' ? [] : [{ event, data: JSON.parse(data) as unknown }]
   })
 
-const always = { mayGoOn: () => Promise.resolve(true) }
+const always = { operator: 'grace', mayGoOn: () => Promise.resolve(true) }
 
 afterEach(() => {
   vi.useRealTimers()
@@ -60,6 +62,23 @@ async function read(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<st
 }
 
 describe('a stream', () => {
+  it('tells of nodes only what is shown, and is written once for all', async () => {
+    const stage = new Stage()
+    stage.show(Date.now())
+    const live = new Live(stage)
+    const write = vi.spyOn(JSON, 'stringify')
+    for (let i = 0; i < 5; i++) {
+      const reader = live.open({ wantsEvents: false, ...always }).getReader()
+      await read(reader)
+      const [{ data } = { data: undefined }] = messagesIn(await read(reader))
+      const nodes = [{ id: 'a', name: 'web', perSecond: 5, p99: 2, errorsPerSecond: 1 }]
+      expect((data as { nodes: unknown }).nodes).toEqual(nodes)
+    }
+    expect(write).toHaveBeenCalledTimes(1)
+    write.mockRestore()
+    live.close()
+  })
+
   it('begins with what is known, and looks only while somebody watches, once for all', async () => {
     const stage = new Stage()
     stage.show(Date.now())
@@ -87,7 +106,9 @@ describe('a stream', () => {
     vi.useFakeTimers()
     const live = new Live(new Stage())
     let mayGoOn = true
-    const asked = live.open({ wantsEvents: false, mayGoOn: async () => mayGoOn }).getReader()
+    const asked = live
+      .open({ operator: 'grace', wantsEvents: false, mayGoOn: async () => mayGoOn })
+      .getReader()
     const gone = new AbortController()
     const signalled = live.open({ wantsEvents: false, ...always, signal: gone.signal }).getReader()
     for (const reader of [asked, signalled]) await read(reader)
@@ -128,9 +149,21 @@ describe('a stream', () => {
     await stream.cancel()
   })
 
+  it('is not for more than 10 of one operator, who may come again when one has gone', async () => {
+    const live = new Live(new Stage())
+    const streams = Array.from({ length: 10 }, () => live.open({ wantsEvents: false, ...always }))
+    expect(() => live.open({ wantsEvents: false, ...always })).toThrow(/10 pages already/)
+    live.open({ wantsEvents: false, ...always, operator: 'ada' })
+    await streams[0]?.cancel()
+    live.open({ wantsEvents: false, ...always })
+    live.close()
+  })
+
   it('is not for more than 100 at a time', () => {
     const live = new Live(new Stage())
-    for (let i = 0; i < 100; i++) live.open({ wantsEvents: false, ...always })
+    for (let i = 0; i < 100; i++) {
+      live.open({ wantsEvents: false, ...always, operator: `user ${i}` })
+    }
     expect(() => live.open({ wantsEvents: false, ...always })).toThrow(/100 people/)
     live.close()
   })

@@ -3,6 +3,7 @@ import { createConnection } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Sessions } from '../../../src/core/sessions.ts'
 import { createSessions } from '../../../src/create-sessions.ts'
+import { CsrfTokens } from '../../../src/operations/console/access.ts'
 import type { About, ApiProblem } from '../../../src/operations/console/api.ts'
 import { type ConsoleOptions, createConsole } from '../../../src/operations/console/console.ts'
 import { type RedisServer, startRedis } from '../../support/redis-server.ts'
@@ -109,6 +110,24 @@ describe('who', () => {
 })
 
 describe('other sites', () => {
+  it('have no use of a token of another deployment, or of the day before yesterday', () => {
+    const [grace, day] = [{ name: 'grace', access: 'write' } as const, 86_400_000]
+    let now = 100 * day
+    const tokens = (...deployment: string[]) => new CsrfTokens('secret', deployment, () => now)
+    const production = tokens('sj', 'production')
+    const asked = (token: string) =>
+      new Request('http://x', { headers: { 'x-sojourn-console': token } })
+    const token = production.of(grace)
+    expect(tokens('sj', 'staging').of(grace)).not.toBe(token)
+    expect(tokens('other', 'production').of(grace)).not.toBe(token)
+    // Another process of the same deployment.
+    expect(tokens('sj', 'production').of(grace)).toBe(token)
+    now += 1.9 * day
+    production.check(asked(token), grace)
+    now += 0.1 * day
+    expect(() => production.check(asked(token), grace)).toThrow('older than a day')
+  })
+
   const csrf = async (): Promise<string> => (await desk.get<About>('/api/about')).csrf
   const json = { 'content-type': 'application/json' }
 

@@ -250,6 +250,9 @@ describe('who listens', () => {
       ].map(text),
       ...[
         { ...good, pid: -1 },
+        { ...good, pid: 1.5 },
+        { ...good, conflicts: 1e308 },
+        { ...good, startedAt: 8.65e15 },
         { ...good, conflicts: 'many' },
         { ...good, created: [1] },
       ].map(text),
@@ -283,12 +286,12 @@ describe('who listens', () => {
     expect(({} as Record<string, unknown>)['3']).toBeUndefined()
   })
 
-  it('forgets a node that has said nothing for ten seconds, and holds no more than two thousand', () => {
+  it('forgets a node that has said nothing for ten seconds, and holds no more than 512', () => {
     let now = 0
     const clock: Clock = { now: () => now, monotonic: () => now }
     const book = new ReportBook(clock)
-    for (let i = 0; i < 2_500; i++) book.add(encodeReport({ ...NOTHING, id: `n${i}` }))
-    expect(book.nodes()).toHaveLength(2_000)
+    for (let i = 0; i < 600; i++) book.add(encodeReport({ ...NOTHING, id: `n${i}` }))
+    expect(book.nodes()).toHaveLength(512)
     expect(book.application()).toBeUndefined()
     now = 9_000
     book.add(encodeReport({ ...NOTHING, id: 'n7', counted: 10_000, conflicts: 9 }))
@@ -297,6 +300,50 @@ describe('who listens', () => {
     expect(book.nodes().map(({ id, age }) => [id, age])).toEqual([['n7', 1_001]])
     now = 19_001
     expect(book.nodes()).toEqual([])
+    expect(book.application()).toBeUndefined()
+  })
+
+  it('reads and keeps no more than is its share, however much is published', () => {
+    let now = 0
+    const clock: Clock = { now: () => now, monotonic: () => now }
+    const book = new ReportBook(clock)
+    const counts = Array<number>(DURATIONS.length + 1).fill(1)
+    const forged = (id: number, of: number) =>
+      encodeReport({
+        ...{ ...NOTHING, id: `n${id}`, counted: 1_000 * of },
+        operations: new Map(
+          Array.from({ length: 64 }, (_, i) => [
+            `${id}-${i}`.padEnd(64, 'x'),
+            { failed: 0, counts: counts.map(() => of) },
+          ]),
+        ),
+      })
+    const size = forged(0, 1).length
+    for (let second = 1; second <= 4; second++) {
+      now = second * 1_000
+      for (let id = 0; id < 500; id++) book.add(forged(id, second))
+    }
+    const nodes = book.nodes()
+    expect(nodes.length * size).toBeLessThan(2_200_000)
+    expect(nodes[0]?.state.operations).toHaveLength(32)
+    expect(book.application()?.operations).toHaveLength(64)
+    // What is published beyond that is not even read.
+    for (let i = 0; i < 1_000; i++) book.add(forged(0, 5))
+    book.clear()
+    book.add(encodeReport(NOTHING))
+    expect(book.size).toBe(0)
+    now += 1_000
+    book.add(encodeReport(NOTHING))
+    expect(book.size).toBe(1)
+  })
+
+  it('shows names without what steers a terminal, and takes reports too close together for no rate', () => {
+    const clock: Clock = { now: () => 0, monotonic: () => 0 }
+    const book = new ReportBook(clock)
+    const name = 'evil\u001b[2J\u202e\u200b'
+    book.add(encodeReport({ ...NOTHING, name, version: '1\n' }))
+    book.add(encodeReport({ ...NOTHING, name, version: '1\n', counted: 1_001, conflicts: 1e15 }))
+    expect(book.nodes()).toMatchObject([{ name: 'evil·[2J··', version: '1·' }])
     expect(book.application()).toBeUndefined()
   })
 
