@@ -78,6 +78,7 @@ class Deployment implements DeploymentMetrics {
   #examination: Examination | undefined
   #examinedAt = Number.NEGATIVE_INFINITY
   #examining: Promise<void> | undefined
+  readonly #closed = new AbortController()
 
   constructor(options: DeploymentMetricsOptions) {
     refuseUnknown(options, ['redis', 'prefix', 'labels', 'doctor', 'expiry', 'durable'])
@@ -109,6 +110,7 @@ class Deployment implements DeploymentMetrics {
   async close(): Promise<void> {
     clearTimeout(this.#unasked)
     this.#rest()
+    this.#closed.abort()
     await this.#examining
     await this.#observer.close()
   }
@@ -141,6 +143,7 @@ class Deployment implements DeploymentMetrics {
     this.#examinedAt = now
     this.#examining = examine(redis, {
       ...{ prefix, expiry, durable, window: DOCTOR_WINDOW, commandTimeout: COMMAND_TIMEOUT },
+      signal: this.#closed.signal,
     }).then(
       (examination) => {
         this.#examination = examination
