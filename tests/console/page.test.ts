@@ -119,6 +119,28 @@ describe.skipIf(isSkipped)('the console in a browser', { timeout: 60_000 }, () =
       .waitFor()
   })
 
+  test('of the time when nobody looked charts draw nothing', async () => {
+    const drawn = async (unseen: number): Promise<number> => {
+      const page = await open('overview', { ...scenarios.calm, unseen })
+      await page.locator('.verdict').waitFor()
+      // Pixels of the area below the line of memory, 6 of 15 minutes ago.
+      const height = await page
+        .locator('.chart canvas')
+        .nth(3)
+        .evaluate(async (canvas: HTMLCanvasElement) => {
+          await new Promise((resolve) => setTimeout(resolve, 500))
+          const { width, height } = canvas
+          const column =
+            canvas.getContext('2d')?.getImageData(width * 0.65, 0, 1, height).data ?? []
+          return [...column].filter((value, i) => i % 4 === 3 && value > 0).length
+        })
+      await fixture.close()
+      return height
+    }
+    expect(await drawn(0)).toBeGreaterThan(20)
+    expect(await drawn(8)).toBeLessThan(12)
+  })
+
   test('where the mouse is in one chart all of them tell of that moment', async () => {
     const page = await open('overview')
     await page.locator('.verdict').waitFor()
