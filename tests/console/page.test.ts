@@ -119,6 +119,14 @@ describe.skipIf(isSkipped)('the console in a browser', { timeout: 60_000 }, () =
       .waitFor()
   })
 
+  test('what applications may not be heard of is not told as nothing', async () => {
+    const page = await open('overview', { ...scenarios.calm, reports: 'refused' })
+    await page.getByText('may not subscribe to shop:reports').waitFor()
+    expect(await page.getByText('no application reports').count()).toBe(0)
+    fixture.set({ reports: 'awaited' })
+    await page.getByText(/· listening …$/).waitFor()
+  })
+
   test('of the time when nobody looked charts draw nothing', async () => {
     const drawn = async (unseen: number): Promise<number> => {
       const page = await open('overview', { ...scenarios.calm, unseen })

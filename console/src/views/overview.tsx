@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import type { DoctorAnswer, Snapshot } from '../../../src/operations/console/api.ts'
 import { topFindings } from '../doctor.ts'
-import { bytes, count, percent, rate, span } from '../format.ts'
+import { bytes, capital, count, percent, plural, rate, span } from '../format.ts'
 import { Shape } from '../parts/badge.tsx'
 import { RateBars } from '../parts/bars.tsx'
 import { Figures } from '../parts/figures.tsx'
@@ -10,6 +10,7 @@ import { HistogramBars } from '../parts/histogram.tsx'
 import { MemoryMeter } from '../parts/meter.tsx'
 import { Operations } from '../parts/operations.tsx'
 import { Empty, Loading } from '../parts/states.tsx'
+import { noReports, toHear } from '../reports.ts'
 import { stateOf } from '../server-state.ts'
 import { beExamined, examination } from '../state/examination.ts'
 import { snapshot } from '../state/live.ts'
@@ -21,6 +22,7 @@ export function Overview(): JSX.Element {
   const doctor = examination.value
   useEffect(() => void beExamined(), [])
   if (look === undefined) return <Loading what="Looking at the servers" />
+  const unheard = `${capital(noReports(look))}${look.reports === 'awaited' ? '' : '.'}`
   return (
     <div class="bands">
       <VerdictBand look={look} doctor={doctor.answer} />
@@ -31,13 +33,13 @@ export function Overview(): JSX.Element {
           <RateBars
             title="Sessions end by"
             rates={look.application?.ended ?? {}}
-            empty={look.application ? 'None ends now.' : 'No application reports.'}
+            empty={look.application ? 'None ends now.' : unheard}
             tone={(name) => (name === 'revoked' || name === 'evicted' ? 'revoked' : 'plain')}
           />
           <RateBars
             title="Cookies are refused for"
             rates={look.application?.rejected ?? {}}
-            empty={look.application ? 'None is refused now.' : 'No application reports.'}
+            empty={look.application ? 'None is refused now.' : unheard}
             tone={(name) => (name === 'forged' || name === 'reused' ? 'warn' : 'plain')}
           />
         </div>
@@ -74,8 +76,13 @@ function VerdictBand({
           {` · ${primaries} ${primaries === 1 ? 'primary' : 'primaries'}`}
           {replicas > 0 && ` · ${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`}
           {versions.length > 0 && ` · ${versions.join(', ')}`}
-          {` · ${look.nodes.length === 0 ? 'no application reports' : `${count(look.nodes.length)} ${look.nodes.length === 1 ? 'node' : 'nodes'}`}`}
+          {` · ${look.reports !== 'heard' || look.nodes.length === 0 ? noReports(look) : plural(look.nodes.length, 'node')}`}
         </p>
+        {look.reports === 'refused' && (
+          <p class="quiet">
+            {toHear(look.prefix)} <code>sojourn acl --role ops</code>.
+          </p>
+        )}
       </div>
     </section>
   )

@@ -1,7 +1,7 @@
 import type { Severity } from '../../operations/doctor/finding.ts'
 import { bytes } from '../../operations/doctor/finding.ts'
 import type { NodeState, Snapshot } from '../../operations/observe/snapshot.ts'
-import { hitRate, or, rate, share } from '../figures.ts'
+import { hitRate, noReports, or, rate, share } from '../figures.ts'
 import { span } from '../table.ts'
 import { shown } from '../talk.ts'
 import { type GridColumn, grid } from './grid.ts'
@@ -76,13 +76,9 @@ export function serverLines(state: TopState): Line[] {
   ]
 }
 
-export function nodeLines({ nodes }: Snapshot, width: number, now: number): Line[] {
-  if (nodes.length === 0) {
-    return [
-      [],
-      [seg('No application reports. `report(sessions)` of sojourn/metrics makes one do so.')],
-    ]
-  }
+export function nodeLines(snapshot: Snapshot, width: number, now: number): Line[] {
+  const { nodes } = snapshot
+  if (nodes.length === 0) return [[], [seg(noReports(snapshot))]]
   const all = ({ state }: NodeState): number =>
     state.operations.reduce((sum, { perSecond }) => sum + perSecond, 0)
   const columns: GridColumn<NodeState>[] = [

@@ -164,7 +164,7 @@ type AllSeries = Partial<Record<DeploymentMetricId, readonly Series<number>[]>>
 
 function seriesOf(snapshot: Snapshot | undefined): AllSeries {
   if (snapshot === undefined) return {}
-  const { sessions, servers, nodes } = snapshot
+  const { sessions, servers, nodes, reports } = snapshot
   const { active, signedInShare, averageBytes } = sessions
   const isKnown = active !== undefined && signedInShare !== undefined
   return {
@@ -174,7 +174,7 @@ function seriesOf(snapshot: Snapshot | undefined): AllSeries {
     servers: counted(
       servers.map(({ role, problem }) => [role, problem === undefined ? 'up' : 'away']),
     ),
-    nodes: one(nodes.length),
+    nodes: one(reports === 'heard' ? nodes.length : undefined),
   }
 }
 

@@ -92,7 +92,7 @@ describe('a frame', () => {
       sessions    ?  ? signed in, 512 B each
       memory      1.2 GiB  no limit
       nodes       ?
-                  with \`report\` of sojourn/metrics applications are shown here
+                  no application reports: with \`report\` of sojourn/metrics it is shown here
 
       REDIS COMMAND             /s       p50       p99  err %  trend
       get                    4,321      2 µs     16 µs      0  ████
