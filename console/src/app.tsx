@@ -5,7 +5,7 @@ import { Help } from './help.tsx'
 import { Failed, Loading } from './parts/states.tsx'
 import { RevokeDialog } from './revoke/revoke-dialog.tsx'
 import { revoking } from './revoke/state.ts'
-import { about, signedOut } from './state/api.ts'
+import { about, type Problem, signedOut } from './state/api.ts'
 import { helpIsOpen } from './state/keys.ts'
 import { isStale } from './state/live.ts'
 import { route, type ViewId, views } from './state/route.ts'
@@ -50,7 +50,7 @@ export function App(): JSX.Element {
     }
   }, [view, about.value])
 
-  if (signedOut.value) return <SignedOut message={signedOut.value.message} />
+  if (signedOut.value) return <LeftOut problem={signedOut.value} />
   if (about.value === undefined) {
     return (
       <main class="whole">
@@ -90,16 +90,14 @@ export function App(): JSX.Element {
   )
 }
 
-function SignedOut({ message }: { message: string }): JSX.Element {
+function LeftOut({ problem: { status, message } }: { problem: Problem }): JSX.Element {
   return (
     <main class="whole">
       <div class="state" role="alert">
-        <h1 class="state-title">You are signed out</h1>
+        <h1 class="state-title">
+          {status === 403 ? 'You may not look here' : 'You are signed out'}
+        </h1>
         <p>{message}</p>
-        <p>
-          A link opens once. For a new one start <code>npx sojourn console</code> again, or sign in
-          to the application that has this page.
-        </p>
       </div>
     </main>
   )

@@ -451,6 +451,13 @@ describe.skipIf(isSkipped)('the console in a browser', { timeout: 60_000 }, () =
     await heading(page, /^All is well/).waitFor()
   })
 
+  test('whoever is known and may not look is told so, and not to sign in', async () => {
+    const page = await open('overview', { ...scenarios.calm, unwanted: true })
+    await heading(page, 'You may not look here').waitFor()
+    await page.getByText('ask who runs the application').waitFor()
+    expect(await page.getByText(/signed out|sojourn console/).count()).toBe(0)
+  })
+
   test('signed out, in the midst of it: says what to do', async () => {
     const page = await open('overview')
     await page.locator('.verdict').waitFor()
@@ -458,7 +465,7 @@ describe.skipIf(isSkipped)('the console in a browser', { timeout: 60_000 }, () =
     await page.keyboard.press('g')
     await page.keyboard.press('a')
     await page.getByText('You are signed out').waitFor()
-    await page.getByText('npx sojourn console').waitFor()
+    await page.getByText('start `sojourn console` again').waitFor()
     expect(await axeViolations(page)).toEqual([])
     await expect.poll(() => fixture.streams).toBe(0)
   })

@@ -32,7 +32,7 @@ export interface ConsoleOptions<Context = unknown> {
    */
   readonly origins?: readonly string[] | undefined
   /**
-   * Who may look: your application's own rules. Asked for each request. Nothing: nobody.
+   * Who may look: your application's own rules. Asked for each request. Nothing: nobody is signed in; false: they may not.
    * @param context what `fetch` was called with beside the request, such as Hono's context; of `node` its request
    */
   readonly authorize: (request: Request, context: Context) => Authorized | Promise<Authorized>
@@ -67,6 +67,8 @@ const COMMAND_TIMEOUT = 2_000
 /** A console for those who run sessions. It connects when somebody looks. @throws OptionError */
 export function createConsole<Context = unknown>(
   options: ConsoleOptions<Context>,
+  /** What is told to whom `authorize` knows nothing of. */
+  refusal?: string,
 ): SessionConsole<Context> {
   refuseUnknown(options, OPTIONS)
   const { prefix = 'sj', pepper, environment, authorize, values = false } = options
@@ -113,7 +115,7 @@ export function createConsole<Context = unknown>(
       if (closing !== undefined) throw new Problem(503, 'CLOSING', 'The console is closing.')
       origins.check(request, !isApi)
       const ask = async (): Promise<Authorized> => authorize(request, context)
-      const operator = checkOperator(await ask())
+      const operator = checkOperator(await ask(), refusal)
       if (path === undefined) throw notFound(`The console is at ${base}/.`)
       if (isApi) return await api.answer(path.slice('api/'.length), url, request, operator, ask)
       if (request.method !== 'GET' && request.method !== 'HEAD') return notAllowed('GET, HEAD')

@@ -154,6 +154,23 @@ it("Express: the application's own rules decide", async () => {
   await site?.close()
 })
 
+it('tells who is known and may not look another thing than who is nobody, and of no link', async () => {
+  let who: false | undefined
+  const console = createConsole({ ...source(), authorize: () => who })
+  for (const path of ['', 'api/about']) {
+    who = undefined
+    const nobody = await console.fetch(new Request(`http://localhost/${path}`))
+    who = false
+    const known = await console.fetch(new Request(`http://localhost/${path}`))
+    expect([nobody.status, known.status]).toEqual([401, 403])
+    const texts = [await nobody.text(), await known.text()]
+    expect(texts[0]).toContain('sign in to the application')
+    expect(texts[1]).toContain('ask who runs the application')
+    expect(texts.join()).not.toContain('link')
+  }
+  await console.close()
+})
+
 it('ends streams at once when it is closed', async () => {
   const console = createConsole({ ...source(), authorize: () => GRACE })
   const live = await console.fetch(new Request('http://localhost/api/live'))
