@@ -85,11 +85,11 @@ function liveness(state: TopState, now: number): Segment {
 function footLine({ isTyping, filter, sort, view }: TopState): Line {
   if (isTyping)
     return [seg('filter: '), seg(filter, 'bold'), seg('▏'), seg('   ⏎ keep  esc clear', 'dim')]
-  if (view !== 'main') return [seg('esc back  ↑↓ scroll  space pause  q quit', 'dim')]
+  if (view !== 'main') return [seg('q quit  esc back  ↑↓ scroll  space pause', 'dim')]
   const filtered = filter === '' ? '' : ` (${filter})`
   return [
     seg(
-      `s sort: ${sort}  / filter${filtered}  ↑↓ ⏎ inspect  n nodes  d doctor  space pause  ? help  q quit`,
+      `q quit  ? help  s sort: ${sort}  / filter${filtered}  ↑↓ ⏎ inspect  n nodes  d doctor  space pause`,
       'dim',
     ),
   ]

@@ -1,6 +1,6 @@
 import type { Severity } from '../../operations/doctor/finding.ts'
 import { bytes } from '../../operations/doctor/finding.ts'
-import type { NodeState, Snapshot } from '../../operations/observe/snapshot.ts'
+import type { NodeState, ServerState, Snapshot } from '../../operations/observe/snapshot.ts'
 import { hitRate, noReports, or, rate, share } from '../figures.ts'
 import { span } from '../table.ts'
 import { shown } from '../talk.ts'
@@ -39,6 +39,10 @@ export function helpLines(): Line[] {
   ]
 }
 
+/** Where what is in use is known, none was told because there is none. */
+const limitOf = ({ maxMemory, usedMemory }: ServerState): string =>
+  maxMemory === undefined && usedMemory !== undefined ? 'none' : or(maxMemory, bytes)
+
 export function serverLines(state: TopState): Line[] {
   const server = selectedServer(state)
   if (server === undefined) return [[], [seg('There is no such server any more.')]]
@@ -48,7 +52,7 @@ export function serverLines(state: TopState): Line[] {
     ['version', or(server.version, String)],
     ['up for', or(server.uptime, (seconds) => span(seconds * 1_000))],
     ['memory', or(server.usedMemory, bytes)],
-    ['limit', or(server.maxMemory, bytes)],
+    ['limit', limitOf(server)],
     ['when full', or(server.memoryPolicy, String)],
     ['keys', or(server.keys, shown)],
     ['clients', or(server.clients, shown)],
