@@ -2,13 +2,13 @@ import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { Header, Navigation, StaleBanner } from './frame.tsx'
 import { Help } from './help.tsx'
-import { Failed, Loading } from './parts/states.tsx'
+import { Empty, Failed, Loading } from './parts/states.tsx'
 import { RevokeDialog } from './revoke/revoke-dialog.tsx'
 import { revoking } from './revoke/state.ts'
 import { about, type Problem, signedOut } from './state/api.ts'
 import { helpIsOpen } from './state/keys.ts'
 import { isStale } from './state/live.ts'
-import { route, type ViewId, views } from './state/route.ts'
+import { addressOf, route, type ViewId, views } from './state/route.ts'
 import { aboutProblem, askAbout } from './state/start.ts'
 import { Audit } from './views/audit.tsx'
 import { Doctor } from './views/doctor.tsx'
@@ -31,7 +31,7 @@ const pages: Readonly<Record<ViewId, () => JSX.Element>> = {
 const liveViews: readonly ViewId[] = ['overview', 'topology']
 
 export function App(): JSX.Element {
-  const { view } = route.value
+  const { view, unknown } = route.value
   const main = useRef<HTMLElement>(null)
   const former = useRef(view)
   useEffect(() => {
@@ -81,7 +81,15 @@ export function App(): JSX.Element {
       <main id="main" ref={main} tabIndex={-1} class={dimmed ? `${view} dimmed` : view}>
         <StaleBanner />
         <div class="content">
-          <Page key={view} />
+          {unknown === undefined ? (
+            <Page key={view} />
+          ) : (
+            <Empty title={`There is no view “${unknown}”`}>
+              <p>
+                <a href={addressOf('overview')}>To the overview</a>
+              </p>
+            </Empty>
+          )}
         </div>
       </main>
       {revoking.value && <RevokeDialog key={revoking.value.number} what={revoking.value} />}

@@ -84,7 +84,7 @@ export function Figures({ look }: { look: Snapshot }): JSX.Element {
             ? noReports(look)
             : point?.hitRate === undefined
               ? ''
-              : `${percent(point.hitRate)} from near caches`)
+              : `${percent(point.hitRate)} cached`)
         }
       >
         <Chart

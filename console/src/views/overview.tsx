@@ -13,9 +13,9 @@ import { Empty, Loading } from '../parts/states.tsx'
 import { noReports, toHear } from '../reports.ts'
 import { stateOf } from '../server-state.ts'
 import { beExamined, examination } from '../state/examination.ts'
-import { snapshot } from '../state/live.ts'
+import { isStale, snapshot } from '../state/live.ts'
 import { addressOf } from '../state/route.ts'
-import { verdictOn } from '../verdict.ts'
+import { type Verdict, verdictOn } from '../verdict.ts'
 
 export function Overview(): JSX.Element {
   const look = snapshot.value
@@ -53,6 +53,14 @@ export function Overview(): JSX.Element {
   )
 }
 
+/** What was so before may not be so any more. */
+const UNKNOWN: Verdict = {
+  level: 'unknown',
+  text: 'How it is now is not known.',
+  more: ['What is below was so when it was seen last.'],
+  view: undefined,
+}
+
 function VerdictBand({
   look,
   doctor,
@@ -60,7 +68,7 @@ function VerdictBand({
   look: Snapshot
   doctor: DoctorAnswer | undefined
 }): JSX.Element {
-  const { level, text, more, view } = verdictOn(look, doctor)
+  const { level, text, more, view } = isStale() ? UNKNOWN : verdictOn(look, doctor)
   const primaries = look.servers.filter(({ role }) => role === 'primary').length
   const replicas = look.servers.filter(({ role }) => role === 'replica').length
   const kinds = { single: 'One server', sentinel: 'With Sentinels', cluster: 'Cluster' }
