@@ -2,13 +2,13 @@ import type { JSX } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { Header, Navigation, StaleBanner } from './frame.tsx'
 import { Help } from './help.tsx'
-import { Failed, Loading } from './parts/states.tsx'
+import { Empty, Failed, Loading } from './parts/states.tsx'
 import { RevokeDialog } from './revoke/revoke-dialog.tsx'
 import { revoking } from './revoke/state.ts'
-import { about, signedOut } from './state/api.ts'
+import { about, type Problem, signedOut } from './state/api.ts'
 import { helpIsOpen } from './state/keys.ts'
 import { isStale } from './state/live.ts'
-import { route, type ViewId, views } from './state/route.ts'
+import { addressOf, route, type ViewId, views } from './state/route.ts'
 import { aboutProblem, askAbout } from './state/start.ts'
 import { Audit } from './views/audit.tsx'
 import { Doctor } from './views/doctor.tsx'
@@ -31,7 +31,7 @@ const pages: Readonly<Record<ViewId, () => JSX.Element>> = {
 const liveViews: readonly ViewId[] = ['overview', 'topology']
 
 export function App(): JSX.Element {
-  const { view } = route.value
+  const { view, unknown } = route.value
   const main = useRef<HTMLElement>(null)
   const former = useRef(view)
   useEffect(() => {
@@ -50,7 +50,7 @@ export function App(): JSX.Element {
     }
   }, [view, about.value])
 
-  if (signedOut.value) return <SignedOut message={signedOut.value.message} />
+  if (signedOut.value) return <LeftOut problem={signedOut.value} />
   if (about.value === undefined) {
     return (
       <main class="whole">
@@ -81,7 +81,15 @@ export function App(): JSX.Element {
       <main id="main" ref={main} tabIndex={-1} class={dimmed ? `${view} dimmed` : view}>
         <StaleBanner />
         <div class="content">
-          <Page key={view} />
+          {unknown === undefined ? (
+            <Page key={view} />
+          ) : (
+            <Empty title={`There is no view “${unknown}”`}>
+              <p>
+                <a href={addressOf('overview')}>To the overview</a>
+              </p>
+            </Empty>
+          )}
         </div>
       </main>
       {revoking.value && <RevokeDialog key={revoking.value.number} what={revoking.value} />}
@@ -90,16 +98,14 @@ export function App(): JSX.Element {
   )
 }
 
-function SignedOut({ message }: { message: string }): JSX.Element {
+function LeftOut({ problem: { status, message } }: { problem: Problem }): JSX.Element {
   return (
     <main class="whole">
       <div class="state" role="alert">
-        <h1 class="state-title">You are signed out</h1>
+        <h1 class="state-title">
+          {status === 403 ? 'You may not look here' : 'You are signed out'}
+        </h1>
         <p>{message}</p>
-        <p>
-          A link opens once. For a new one start <code>npx sojourn console</code> again, or sign in
-          to the application that has this page.
-        </p>
       </div>
     </main>
   )

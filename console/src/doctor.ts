@@ -21,3 +21,10 @@ export const topFindings = (answer: DoctorAnswer, most: number): Found[] =>
   findingsOf(answer)
     .filter(({ finding }) => finding.severity === 'error' || finding.severity === 'warn')
     .slice(0, most)
+
+const COMMAND = /^(?:redis-cli|sysctl|sojourn|npx sojourn) [^`<>…]+$/
+
+/** What of a remedy can be run as it is; the rest is for people, and its backticks would run in a shell. */
+export function commandIn(line: string): string | undefined {
+  return [line, ...line.split('`').filter((_, i) => i % 2 === 1)].find((part) => COMMAND.test(part))
+}

@@ -106,3 +106,5 @@ export const plural = (value: number, one: string, many = `${one}s`): string =>
 
 const pieces = new Intl.ListFormat('en', { type: 'conjunction' })
 export const list = (items: readonly string[]): string => pieces.format(items)
+
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)

@@ -124,7 +124,7 @@ function Live(): JSX.Element {
 }
 
 export function Navigation(): JSX.Element {
-  const current = route.value.view
+  const current = route.value.unknown === undefined ? route.value.view : undefined
   const look = snapshot.value
   const here = useRef<HTMLAnchorElement>(null)
   // On a narrow page they stand side by side, and not all of them are in sight.
@@ -154,6 +154,10 @@ export function Navigation(): JSX.Element {
   )
 }
 
+/** It takes connections, or commands, and says nothing. */
+const HANGS = /does not answer:|did not answer/
+const LIKELY = 'It did before: the server hangs, or the network to it is cut.'
+
 /** Says that values are old, since when, and why as far as it is known. It goes by itself. */
 export function StaleBanner(): JSX.Element | null {
   if (!isStale()) return null
@@ -173,6 +177,7 @@ export function StaleBanner(): JSX.Element | null {
         {snapshot.value
           ? `What is shown is ${span(age.value)} old.`
           : 'There is nothing to show yet.'}{' '}
+        {told && snapshot.value && HANGS.test(told.message) && <>{LIKELY} </>}
         {told && !isConsole && <span class="quiet">{told.message.replace(/\.?$/, '.')} </span>}
         <span class="quiet">It is tried again by itself.</span>
       </p>

@@ -1,7 +1,9 @@
 import type { ApplicationState, Snapshot } from '../operations/observe/snapshot.ts'
 
 /** What is not seen. */
-const UNSEEN = '?'
+export const UNSEEN = '?'
+/** What is not seen yet. */
+export const AWAITED = '–'
 
 export function or<T>(value: T | undefined, show: (value: T) => string): string {
   return value === undefined ? UNSEEN : show(value)
@@ -43,11 +45,25 @@ export interface Traffic {
   readonly rejected: Readonly<Record<string, number>>
 }
 
+/** Whether applications may tell more in a moment, or will: an audit need not know of what they do. */
+export const areRatesAwaited = ({ reports, nodes, application }: Snapshot): boolean =>
+  application === undefined && (reports === 'awaited' || nodes.length > 0)
+
+/** Why there is nothing of applications. */
+export function noReports({ reports, prefix, nodes }: Snapshot): string {
+  if (reports === 'refused') {
+    return `reports may not be heard (${prefix}:reports): \`sojourn acl --role ops\``
+  }
+  if (reports === 'awaited' || nodes.length > 0) return 'listening for the applications …'
+  return 'no application reports: with `report` of sojourn/metrics it is shown here'
+}
+
 /** A second; by the applications' reports, else by their audit; undefined: there is neither. */
-export function trafficOf({ application, events }: Snapshot): Traffic | undefined {
+export function trafficOf(snapshot: Snapshot): Traffic | undefined {
+  const { application, events } = snapshot
   if (application !== undefined) return { ...application, about: false }
   const { kept, about, perSecond } = events
-  if (!kept || perSecond === undefined) return undefined
+  if (!kept || perSecond === undefined || areRatesAwaited(snapshot)) return undefined
   const named = (names: ReadonlySet<string>) =>
     Object.fromEntries(Object.entries(perSecond).filter(([name]) => names.has(name)))
   return {

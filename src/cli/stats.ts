@@ -4,10 +4,13 @@ import { Observer } from '../operations/observe/observer.ts'
 import type { ServerState, Snapshot } from '../operations/observe/snapshot.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import {
+  AWAITED,
+  areRatesAwaited,
   hitRate,
   lagOf,
   memoryOf,
   millis,
+  noReports,
   opsOf,
   or,
   rate,
@@ -15,6 +18,7 @@ import {
   type Traffic,
   trafficOf,
   trafficRate,
+  UNSEEN,
 } from './figures.ts'
 import { paint } from './paint.ts'
 import { plain, table, time } from './table.ts'
@@ -38,7 +42,8 @@ const HEAD_EVERY = 20
 const HELP = `
 Looks at the deployment for two to five seconds: how many sessions there are and what they are like, what the servers do, and what
 the applications report (\`report\` of sojourn/metrics). It costs the servers the same however many sessions there are, and
-changes nothing. What cannot be seen is "?", and absent in JSON.
+changes nothing. What cannot be seen is "?", what applications have not told
+yet "–", and both are absent in JSON.
 
 Examples:
   $ sojourn stats
@@ -62,11 +67,19 @@ async function run(flags: StatsFlags): Promise<void> {
   try {
     if (flags.watch === true) return await watch(observer, flags.json === true)
     const snapshot = await observer.look(PATIENCE)
-    console.log(flags.json === true ? JSON.stringify(snapshot, null, 2) : render(snapshot))
+    console.log(flags.json === true ? jsonOf(snapshot, 2) : render(snapshot))
   } finally {
     await observer.close()
   }
 }
+
+/** Without what is not known (yet): part of the nodes is not their number. */
+const jsonOf = (snapshot: Snapshot, indent?: number): string =>
+  JSON.stringify(
+    { ...snapshot, nodes: snapshot.reports === 'heard' ? snapshot.nodes : undefined },
+    null,
+    indent,
+  )
 
 /** Goes on when the servers are away for a while, not when they have never been there. */
 function watch(observer: Observer, isJson: boolean): Promise<void> {
@@ -88,7 +101,7 @@ function watch(observer: Observer, isJson: boolean): Promise<void> {
       seen(snapshot) {
         silence.refresh()
         told = undefined
-        if (isJson) return console.log(JSON.stringify(snapshot))
+        if (isJson) return console.log(jsonOf(snapshot))
         if (count++ % HEAD_EVERY === 0) console.log(paint('dim', HEAD))
         console.log(lineOf(snapshot))
       },
@@ -112,22 +125,31 @@ function watch(observer: Observer, isJson: boolean): Promise<void> {
   })
 }
 
+const NODES: Partial<Record<Snapshot['reports'], string>> = { awaited: AWAITED, refused: UNSEEN }
+
 const COLUMNS: readonly [title: string, width: number, of: (snapshot: Snapshot) => string][] = [
   ['time', 8, ({ at }) => time(at).slice(11)],
   ['sessions', 12, (snapshot) => activeOf(snapshot)],
-  ['created/s', 10, (snapshot) => or(trafficOf(snapshot), (all) => trafficRate(all, all.created))],
-  ['ended/s', 10, (snapshot) => or(trafficOf(snapshot), (all) => trafficRate(all, all.ended))],
-  ['hits', 6, ({ application }) => or(application && hitRate(application), share)],
+  ['created/s', 10, (snapshot) => soon(snapshot, () => totalAt(snapshot, 'created'))],
+  ['ended/s', 10, (snapshot) => soon(snapshot, () => totalAt(snapshot, 'ended'))],
+  ['hits', 6, (snapshot) => soon(snapshot, ({ application: of }) => or(of && hitRate(of), share))],
   ['redis ops/s', 12, (snapshot) => or(opsOf(snapshot), rate)],
   ['p99', 9, (snapshot) => or(slowestOf(snapshot), millis)],
   ['memory', 10, (snapshot) => or(memoryOf(snapshot)?.used, bytes)],
   ['lag', 9, (snapshot) => or(lagOf(snapshot), bytes)],
-  ['nodes', 5, ({ nodes }) => String(nodes.length)],
+  ['nodes', 5, ({ reports, nodes }) => NODES[reports] ?? String(nodes.length)],
 ]
 const HEAD = COLUMNS.map(([title, width]) => title.padStart(width)).join('  ')
 
 const lineOf = (snapshot: Snapshot): string =>
   COLUMNS.map(([, width, of]) => of(snapshot).padStart(width)).join('  ')
+
+/** What applications tell, and may not have told yet. */
+const soon = (snapshot: Snapshot, of: (snapshot: Snapshot) => string): string =>
+  snapshot.reports === 'awaited' || areRatesAwaited(snapshot) ? AWAITED : of(snapshot)
+
+const totalAt = (snapshot: Snapshot, name: 'created' | 'ended'): string =>
+  or(trafficOf(snapshot), (all) => trafficRate(all, all[name]))
 
 /** Of what is asked most, at the applications, else at the servers. */
 function slowestOf({ application, commands }: Snapshot): number | undefined {
@@ -167,16 +189,16 @@ function render(snapshot: Snapshot): string {
     activityOf(snapshot),
     serversOf(servers),
   ]
-  if (nodes.length === 0) {
-    say('no application reports: `report` of sojourn/metrics shows operations and nodes here')
-  }
+  if (nodes.length === 0) say(noReports(snapshot))
   return parts.filter((part) => part !== '').join('\n\n')
 }
 
 const NAMES = { single: 'One server', sentinel: 'Sentinels', cluster: 'Cluster' }
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
-function nodesOf({ nodes }: Snapshot): string {
+function nodesOf({ nodes, reports }: Snapshot): string {
+  if (reports === 'refused') return '? (may not be heard)'
+  if (reports === 'awaited') return AWAITED
   const versions = [...new Set(nodes.map(({ version }) => plain(version)))]
   const named = versions.slice(0, MOST_VERSIONS).join(' and ')
   const others = versions.length > MOST_VERSIONS ? ' and others' : ''

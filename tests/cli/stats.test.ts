@@ -155,4 +155,36 @@ describe('sojourn stats', () => {
     expect(await of(redis.url.replace('//', '//u:wrong@'))).toMatchObject({ code: 4, stdout: '' })
     expect(await runCli(['stats'])).toMatchObject({ code: 2, stdout: '' })
   })
+
+  it('with --watch shows no figure of applications before they can have told it', async () => {
+    const sessions = await application()
+    report(sessions, { name: 'web-1' })
+    const { child, ended } = startCli(['stats', '--watch'], { env: env() })
+    let out = ''
+    child.stdout?.on('data', (data: Buffer) => {
+      out += data.toString()
+    })
+    await until(async () => / 1$/m.test(out))
+    child.kill('SIGTERM')
+    const lines = (await ended).stdout.trim().split('\n').slice(1)
+    expect(lines[0]).toMatch(/^\S+ +4 +– +– +– .*–$/)
+    expect(lines.join('\n')).not.toMatch(/ 0$/m)
+  })
+
+  it('tells who may not hear reports so, with what makes them heard', async () => {
+    await redis.cli('ACL', 'SETUSER', 'deaf', 'on', '>pw', '~*', 'resetchannels', '+@all')
+    const url = new URL(redis.url)
+    url.username = 'deaf'
+    url.password = 'pw'
+    const { stdout, stderr, code } = await runCli(['stats'], {
+      env: { ...env(), SOJOURN_REDIS: url.href },
+    })
+    expect(code).toBe(0)
+    expect(stderr).toContain('may not be heard (sj:reports): `sojourn acl --role ops`')
+    expect(stderr).not.toContain('no application reports')
+    expect(stdout).toContain('? (may not be heard)')
+    const json = await runCli(['stats', '--json'], { env: { ...env(), SOJOURN_REDIS: url.href } })
+    expect(JSON.parse(json.stdout)).toMatchObject({ reports: 'refused' })
+    expect(JSON.parse(json.stdout)).not.toHaveProperty('nodes')
+  })
 })

@@ -126,6 +126,36 @@ describe.skipIf(isSkipped)('the console in a browser', { timeout: 60_000 }, () =
       .waitFor()
   })
 
+  test('what applications may not be heard of is not told as nothing', async () => {
+    const page = await open('overview', { ...scenarios.calm, reports: 'refused' })
+    await page.getByText('may not subscribe to shop:reports').waitFor()
+    expect(await page.getByText('no application reports').count()).toBe(0)
+    fixture.set({ reports: 'awaited' })
+    await page.getByText(/· listening …$/).waitFor()
+  })
+
+  test('of the time when nobody looked charts draw nothing', async () => {
+    const drawn = async (unseen: number): Promise<number> => {
+      const page = await open('overview', { ...scenarios.calm, unseen })
+      await page.locator('.verdict').waitFor()
+      // Pixels of the area below the line of memory, 6 of 15 minutes ago.
+      const height = await page
+        .locator('.chart canvas')
+        .nth(3)
+        .evaluate(async (canvas: HTMLCanvasElement) => {
+          await new Promise((resolve) => setTimeout(resolve, 500))
+          const { width, height } = canvas
+          const column =
+            canvas.getContext('2d')?.getImageData(width * 0.65, 0, 1, height).data ?? []
+          return [...column].filter((value, i) => i % 4 === 3 && value > 0).length
+        })
+      await fixture.close()
+      return height
+    }
+    expect(await drawn(0)).toBeGreaterThan(20)
+    expect(await drawn(8)).toBeLessThan(12)
+  })
+
   test('where the mouse is in one chart all of them tell of that moment', async () => {
     const page = await open('overview')
     await page.locator('.verdict').waitFor()
@@ -384,7 +414,8 @@ describe.skipIf(isSkipped)('the console in a browser', { timeout: 60_000 }, () =
     await page.getByText('The store does not answer.').waitFor()
     expect(performance.now() - started).toBeLessThan(2_000)
     expect(await page.locator('main.dimmed').count()).toBe(1)
-    expect(await heading(page, /^All is well/).count()).toBe(1)
+    // What was well may not be so any more.
+    expect(await heading(page, /^All is well/).count()).toBe(0)
     await page.getByText('connect ECONNREFUSED').waitFor()
     expect(await axeViolations(page)).toEqual([])
     fixture.set({ away: false })
@@ -428,6 +459,66 @@ describe.skipIf(isSkipped)('the console in a browser', { timeout: 60_000 }, () =
     await heading(page, /^All is well/).waitFor()
   })
 
+  test('an address that leads nowhere says so', async () => {
+    const page = await open('nowhere')
+    await page.getByText('There is no view “nowhere”').waitFor()
+    await page.getByRole('link', { name: 'To the overview' }).click()
+    await page.locator('.verdict').waitFor()
+  })
+
+  test('while nothing is seen the verdict is that, and a server that hangs is told as likely', async () => {
+    const page = await open('overview')
+    await page.locator('.verdict').waitFor()
+    fixture.set({ hangs: true, away: true })
+    await heading(page, 'How it is now is not known.').waitFor()
+    const banner = await page.locator('.stale-banner').innerText()
+    const [likely, other] = [banner.indexOf('the server hangs, or'), banner.indexOf('rediss://')]
+    expect(likely).toBeGreaterThan(0)
+    expect(other).toBeGreaterThan(likely)
+    expect(await page.getByText(/^(All is well|It runs well)/).count()).toBe(0)
+    fixture.set({ away: false })
+    await heading(page, /^All is well/).waitFor()
+  })
+
+  test('of a remedy what is a command is copied, alone', async () => {
+    const page = await open('doctor', scenarios.cluster, {
+      permissions: ['clipboard-read', 'clipboard-write'],
+    })
+    await page.getByText('CONFIG SET maxmemory-policy volatile-ttl').waitFor()
+    const lag = page.locator('#finding-repl\\.lag')
+    await lag.getByText('lets sign-outs wait').waitFor()
+    expect(await lag.getByRole('button').count()).toBe(0)
+    const policy = page.locator('#finding-mem\\.policy')
+    expect(await policy.getByRole('button', { name: 'Copy' }).count()).toBe(2)
+    await policy.getByRole('button', { name: 'Copy' }).first().click()
+    await policy.getByText('Copied').waitFor()
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(
+      'redis-cli -h 10.4.1.13 CONFIG SET maxmemory-policy volatile-ttl',
+    )
+  })
+
+  test('at 1280 pixels no figure is cut', async () => {
+    const page = await open('overview', scenarios.calm, { viewport: { width: 1_280, height: 800 } })
+    await page
+      .locator('.figure')
+      .getByText(/cached$/)
+      .waitFor()
+    const cut = await page
+      .locator('.figure, .figure *')
+      .evaluateAll(
+        (all) =>
+          all.filter((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0).length,
+      )
+    expect(cut).toBe(0)
+  })
+
+  test('whoever is known and may not look is told so, and not to sign in', async () => {
+    const page = await open('overview', { ...scenarios.calm, unwanted: true })
+    await heading(page, 'You may not look here').waitFor()
+    await page.getByText('ask who runs the application').waitFor()
+    expect(await page.getByText(/signed out|sojourn console/).count()).toBe(0)
+  })
+
   test('signed out, in the midst of it: says what to do', async () => {
     const page = await open('overview')
     await page.locator('.verdict').waitFor()
@@ -435,7 +526,7 @@ describe.skipIf(isSkipped)('the console in a browser', { timeout: 60_000 }, () =
     await page.keyboard.press('g')
     await page.keyboard.press('a')
     await page.getByText('You are signed out').waitFor()
-    await page.getByText('npx sojourn console').waitFor()
+    await page.getByText('start `sojourn console` again').waitFor()
     expect(await axeViolations(page)).toEqual([])
     await expect.poll(() => fixture.streams).toBe(0)
   })

@@ -5,7 +5,7 @@ import { snapshotAt } from './fixture/snapshot.ts'
 
 const look = snapshotAt(1_780_000_000_000, {
   ...{ active: 12_000, kind: 'single', traffic: 0, nodes: 1, secrets: true },
-  ...{ lagging: false, lost: false, audit: true },
+  ...{ lagging: false, lost: false, audit: true, reports: 'heard' },
 })
 /** Without applications, which have troubles of their own. */
 const quiet = { ...look, application: undefined, nodes: [] }

@@ -275,6 +275,19 @@ describe('of the whole deployment', () => {
     }
   })
 
+  it('is closed at once, also while doctor looks', async () => {
+    const own = await startRedis()
+    const metrics = deploymentMetrics({ redis: own.url })
+    try {
+      await metrics.text()
+      const started = performance.now()
+      await metrics.close()
+      expect(performance.now() - started).toBeLessThan(1_000)
+    } finally {
+      await own.stop()
+    }
+  })
+
   it('refuses what it cannot do', () => {
     const redis = 'redis://localhost:1'
     expect(() => deploymentMetrics({ redis, doctor: '10s' })).toThrow('a minute or more')

@@ -31,6 +31,8 @@ interface Props {
 export const hovered: Signal<number | undefined> = signal(undefined)
 
 const HEIGHT = 112
+/** Looks come each second: where there is more between two, nobody has looked. Seconds. */
+const UNSEEN = 5
 const powers = Array.from({ length: 50 }, (_, exponent) => 2 ** exponent)
 
 /** What was seen in 15 minutes. Its cursor stands at the same moment in all charts of the page. */
@@ -148,12 +150,25 @@ function optionsOf(
           stroke: color(line.color),
           width: 1.5,
           points: { show: false },
+          gaps: withUnseen,
           ...(line.dash === undefined ? {} : { dash: [...line.dash] }),
           ...(line.area ? { fill: color(`${line.color}-faint`) } : {}),
         }),
       ),
     ],
   }
+}
+
+/** Of times when nobody looked nothing is known: no line, rather than a straight one. */
+const withUnseen: uPlot.Series.GapsRefiner = (plot, _series, first, last, gaps) => {
+  const [times] = plot.data
+  const place = (index: number): number =>
+    Math.round(plot.valToPos(times[index] as number, 'x', true))
+  for (let i = first + 1; i <= last; i++) {
+    const between = (times[i] as number) - (times[i - 1] as number)
+    if (between > UNSEEN) uPlot.addGap(gaps, place(i - 1), place(i))
+  }
+  return gaps.sort(([one], [other]) => one - other)
 }
 
 const minutes = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })

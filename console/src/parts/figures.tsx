@@ -2,6 +2,7 @@ import { useComputed } from '@preact/signals'
 import type { JSX } from 'preact'
 import type { HistoryPoint, Snapshot } from '../../../src/operations/console/api.ts'
 import { bytes, count, latency, percent, rate, short, timeOf } from '../format.ts'
+import { noReports } from '../reports.ts'
 import { points } from '../state/live.ts'
 import { Chart, hovered, type Line } from './chart.tsx'
 
@@ -80,10 +81,10 @@ export function Figures({ look }: { look: Snapshot }): JSX.Element {
         note={
           then ??
           (application === undefined
-            ? 'no application reports'
+            ? noReports(look)
             : point?.hitRate === undefined
               ? ''
-              : `${percent(point.hitRate)} from near caches`)
+              : `${percent(point.hitRate)} cached`)
         }
       >
         <Chart

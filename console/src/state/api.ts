@@ -55,6 +55,8 @@ export async function call<Answer>(path: string, { body, signal }: Call = {}): P
   if (response.ok) return (await response.json()) as Answer
   const problem = new Problem(response.status, await problemOf(response))
   if (response.status === 401) signedOut.value = problem
+  // Not even that much: the application knows who it is, and lets them see nothing.
+  if (response.status === 403 && path === 'about') signedOut.value = problem
   if (response.status === 403 && body !== undefined && (await hasNewToken())) {
     return call<Answer>(path, { body, signal })
   }

@@ -15,13 +15,20 @@ export type ViewId = (typeof views)[number]['id']
 /** Where the person is: all of it is in the address, after the `#`, which no server and no log sees. */
 export interface Route {
   readonly view: ViewId
+  /** What is there instead of a view that there is. */
+  readonly unknown?: string | undefined
   readonly params: Readonly<Record<string, string>>
 }
 
 function read(): Route {
   const [path = '', query = ''] = location.hash.replace(/^#\/?/, '').split('?')
-  const view = views.find(({ id }) => id === path)?.id ?? 'overview'
-  return { view, params: Object.fromEntries(new URLSearchParams(query)) }
+  const known = views.find(({ id }) => id === path)?.id
+  const unknown = known === undefined && path !== '' ? path : undefined
+  return {
+    view: known ?? 'overview',
+    unknown,
+    params: Object.fromEntries(new URLSearchParams(query)),
+  }
 }
 
 const current: Signal<Route> = signal(read())

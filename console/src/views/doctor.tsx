@@ -3,7 +3,7 @@ import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import type { DoctorAnswer } from '../../../src/operations/console/api.ts'
 import type { Finding, Severity } from '../../../src/operations/doctor/finding.ts'
-import { severities } from '../doctor.ts'
+import { commandIn, severities } from '../doctor.ts'
 import { plural, span } from '../format.ts'
 import { Badge, Shape } from '../parts/badge.tsx'
 import { Failed, Loading } from '../parts/states.tsx'
@@ -146,24 +146,28 @@ function FindingRow({
         </summary>
         <div class="finding-body">
           <p>{why}</p>
-          {fix.length > 0 && <Fix lines={fix} />}
+          {fix.map((line) => (
+            <Fix key={line} line={line} />
+          ))}
         </div>
       </details>
     </li>
   )
 }
 
-function Fix({ lines }: { lines: readonly string[] }): JSX.Element {
+function Fix({ line }: { line: string }): JSX.Element {
   const copied = useSignal(false)
-  const text = lines.join('\n')
+  const command = commandIn(line)
+  if (command === undefined) return <p class="remedy">{marked(line)}</p>
   return (
     <div class="fix">
-      <pre>{text}</pre>
+      <p>{command === line ? <code>{line}</code> : marked(line)}</p>
       <button
         type="button"
+        title={command}
         onClick={() => {
           // Not there on a page without TLS: then it is marked for the person to copy.
-          void navigator.clipboard?.writeText(text).then(() => {
+          void navigator.clipboard?.writeText(command).then(() => {
             copied.value = true
             setTimeout(() => {
               copied.value = false
@@ -176,3 +180,7 @@ function Fix({ lines }: { lines: readonly string[] }): JSX.Element {
     </div>
   )
 }
+
+/** What stands in backticks as code. */
+const marked = (line: string): (string | JSX.Element)[] =>
+  line.split('`').map((part, i) => (i % 2 === 1 ? <code key={part}>{part}</code> : part))

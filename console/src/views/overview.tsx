@@ -2,7 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import type { DoctorAnswer, Snapshot } from '../../../src/operations/console/api.ts'
 import { topFindings } from '../doctor.ts'
-import { bytes, count, percent, plural, rate, span } from '../format.ts'
+import { bytes, capital, count, percent, plural, rate, span } from '../format.ts'
 import { Shape } from '../parts/badge.tsx'
 import { RateBars } from '../parts/bars.tsx'
 import { Figures } from '../parts/figures.tsx'
@@ -10,17 +10,19 @@ import { HistogramBars } from '../parts/histogram.tsx'
 import { MemoryMeter } from '../parts/meter.tsx'
 import { Operations } from '../parts/operations.tsx'
 import { Empty, Loading } from '../parts/states.tsx'
+import { noReports, toHear } from '../reports.ts'
 import { stateOf } from '../server-state.ts'
 import { beExamined, type ExaminationState, examination } from '../state/examination.ts'
-import { snapshot } from '../state/live.ts'
+import { isStale, snapshot } from '../state/live.ts'
 import { addressOf } from '../state/route.ts'
-import { beforeDoctor, verdictOn } from '../verdict.ts'
+import { beforeDoctor, type Verdict, verdictOn } from '../verdict.ts'
 
 export function Overview(): JSX.Element {
   const look = snapshot.value
   const doctor = examination.value
   useEffect(() => void beExamined(), [])
   if (look === undefined) return <Loading what="Looking at the servers" />
+  const unheard = `${capital(noReports(look))}${look.reports === 'awaited' ? '' : '.'}`
   return (
     <div class="bands">
       <VerdictBand look={look} doctor={doctor} />
@@ -31,13 +33,13 @@ export function Overview(): JSX.Element {
           <RateBars
             title="Sessions end by"
             rates={look.application?.ended ?? {}}
-            empty={look.application ? 'None ends now.' : 'No application reports.'}
+            empty={look.application ? 'None ends now.' : unheard}
             tone={(name) => (name === 'revoked' || name === 'evicted' ? 'revoked' : 'plain')}
           />
           <RateBars
             title="Cookies are refused for"
             rates={look.application?.rejected ?? {}}
-            empty={look.application ? 'None is refused now.' : 'No application reports.'}
+            empty={look.application ? 'None is refused now.' : unheard}
             tone={(name) => (name === 'forged' || name === 'reused' ? 'warn' : 'plain')}
           />
         </div>
@@ -51,6 +53,14 @@ export function Overview(): JSX.Element {
   )
 }
 
+/** What was so before may not be so any more. */
+const UNKNOWN: Verdict = {
+  level: 'unknown',
+  text: 'How it is now is not known.',
+  more: ['What is below was so when it was seen last.'],
+  view: undefined,
+}
+
 function VerdictBand({
   look,
   doctor: { answer, problem },
@@ -59,8 +69,8 @@ function VerdictBand({
   doctor: ExaminationState
 }): JSX.Element {
   const verdict = verdictOn(look, answer)
-  const { level, text, more, view } =
-    answer === undefined ? beforeDoctor(verdict, problem !== undefined) : verdict
+  const known = answer === undefined ? beforeDoctor(verdict, problem !== undefined) : verdict
+  const { level, text, more, view } = isStale() ? UNKNOWN : known
   const primaries = look.servers.filter(({ role }) => role === 'primary').length
   const replicas = look.servers.filter(({ role }) => role === 'replica').length
   const kinds = { single: 'One server', sentinel: 'With Sentinels', cluster: 'Cluster' }
@@ -76,8 +86,13 @@ function VerdictBand({
           {` · ${primaries} ${primaries === 1 ? 'primary' : 'primaries'}`}
           {replicas > 0 && ` · ${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`}
           {versions.length > 0 && ` · ${versions.join(', ')}`}
-          {` · ${look.nodes.length === 0 ? 'no application reports' : `${count(look.nodes.length)} ${look.nodes.length === 1 ? 'node' : 'nodes'}`}`}
+          {` · ${look.reports !== 'heard' || look.nodes.length === 0 ? noReports(look) : plural(look.nodes.length, 'node')}`}
         </p>
+        {look.reports === 'refused' && (
+          <p class="quiet">
+            {toHear(look.prefix)} <code>sojourn acl --role ops</code>.
+          </p>
+        )}
       </div>
     </section>
   )

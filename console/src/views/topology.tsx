@@ -1,11 +1,12 @@
 import type { JSX } from 'preact'
-import type { PageNode } from '../../../src/operations/console/api.ts'
+import type { PageNode, Snapshot } from '../../../src/operations/console/api.ts'
 import type { ServerState } from '../../../src/operations/observe/snapshot.ts'
-import { bytes, count, latency, percent, plural, rate, span } from '../format.ts'
+import { bytes, capital, count, latency, percent, plural, rate, span } from '../format.ts'
 import { Badge } from '../parts/badge.tsx'
 import { MemoryMeter } from '../parts/meter.tsx'
 import { Empty, Loading } from '../parts/states.tsx'
 import { type Column, Table } from '../parts/table.tsx'
+import { noReports, toHear } from '../reports.ts'
 import { stateOf } from '../server-state.ts'
 import { now } from '../state/clock.ts'
 import { snapshot } from '../state/live.ts'
@@ -139,7 +140,7 @@ export function Topology(): JSX.Element {
         ))}
       </section>
       {primaries.length > 1 && <Balance primaries={primaries} />}
-      <Nodes nodes={look.nodes} />
+      <Nodes look={look} />
     </div>
   )
 }
@@ -215,7 +216,8 @@ function Balance({ primaries }: { primaries: readonly ServerState[] }): JSX.Elem
   )
 }
 
-function Nodes({ nodes }: { nodes: readonly PageNode[] }): JSX.Element {
+function Nodes({ look }: { look: Snapshot }): JSX.Element {
+  const { nodes, reports } = look
   const versions = new Map<string, number>()
   for (const { version } of nodes) versions.set(version, (versions.get(version) ?? 0) + 1)
   const usual = [...versions].sort(([, a], [, b]) => b - a)[0]?.[0]
@@ -291,15 +293,22 @@ function Nodes({ nodes }: { nodes: readonly PageNode[] }): JSX.Element {
         Nodes of the application{' '}
         <span class="quiet">
           {nodes.length > 0 && plural(nodes.length, 'process', 'processes')}
+          {reports === 'awaited' && nodes.length > 0 && ' so far'}
           {versions.size > 1 && `, ${versions.size} versions of the library`}
         </span>
       </h2>
       {nodes.length === 0 ? (
-        <Empty title="No application reports">
-          <p>
-            With <code>report(sessions)</code> of <code>sojourn/metrics</code> each process tells
-            what it measures, and is listed here.
-          </p>
+        <Empty title={capital(noReports(look))}>
+          {reports === 'refused' ? (
+            <p>
+              {toHear(look.prefix)} <code>sojourn acl --role ops</code>.
+            </p>
+          ) : (
+            <p>
+              With <code>report(sessions)</code> of <code>sojourn/metrics</code> each process tells
+              what it measures, and is listed here.
+            </p>
+          )}
         </Empty>
       ) : (
         <Table

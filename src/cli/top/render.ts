@@ -1,10 +1,12 @@
 import { bytes } from '../../operations/doctor/finding.ts'
 import type { OperationState, ServerState, Snapshot } from '../../operations/observe/snapshot.ts'
 import {
+  AWAITED,
   hitRate,
   lagOf,
   memoryOf,
   millis,
+  noReports,
   or,
   rate,
   share,
@@ -85,11 +87,11 @@ function liveness(state: TopState, now: number): Segment {
 function footLine({ isTyping, filter, sort, view }: TopState): Line {
   if (isTyping)
     return [seg('filter: '), seg(filter, 'bold'), seg('▏'), seg('   ⏎ keep  esc clear', 'dim')]
-  if (view !== 'main') return [seg('esc back  ↑↓ scroll  space pause  q quit', 'dim')]
+  if (view !== 'main') return [seg('q quit  esc back  ↑↓ scroll  space pause', 'dim')]
   const filtered = filter === '' ? '' : ` (${filter})`
   return [
     seg(
-      `s sort: ${sort}  / filter${filtered}  ↑↓ ⏎ inspect  n nodes  d doctor  space pause  ? help  q quit`,
+      `q quit  ? help  s sort: ${sort}  / filter${filtered}  ↑↓ ⏎ inspect  n nodes  d doctor  space pause`,
       'dim',
     ),
   ]
@@ -145,9 +147,7 @@ function summaryLines({ active }: TopState, snapshot: Snapshot, width: number): 
     labelled('nodes', nodeSegments(snapshot)),
   ]
   if (traffic === undefined) {
-    lines.push(
-      labelled('', [seg('with `report` of sojourn/metrics applications are shown here', 'dim')]),
-    )
+    lines.push(labelled('', [seg(noReports(snapshot), 'dim')]))
     return lines
   }
   for (const name of ['created', 'ended', 'rejected'] as const) {
@@ -190,13 +190,13 @@ function memorySegments(memory: ReturnType<typeof memoryOf>): Line {
 }
 
 function nodeSegments(snapshot: Snapshot): Line {
-  const { nodes } = snapshot
+  const { nodes, reports } = snapshot
   const versions = new Map<string, number>()
   for (const { version } of nodes) versions.set(version, (versions.get(version) ?? 0) + 1)
   const lag = lagOf(snapshot)
   const told = [...versions].map(([version, count]) => `${count} × ${version}`).join(', ')
   return [
-    seg(nodes.length === 0 ? '?' : `${nodes.length} up`, 'bold'),
+    seg(reports === 'awaited' ? AWAITED : nodes.length > 0 ? `${nodes.length} up` : '?', 'bold'),
     versions.size > 1
       ? seg(`  ${told}`, 'yellow')
       : seg(versions.size === 0 ? '' : `  ${[...versions.keys()].join('')}`),

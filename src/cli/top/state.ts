@@ -61,9 +61,24 @@ export function withSnapshot(state: TopState, snapshot: Snapshot): TopState {
 const operationsIn = ({ application, commands }: Snapshot): readonly OperationState[] =>
   application?.operations ?? commands
 
-export function operationsOf({ snapshot, sort, filter }: TopState): OperationState[] {
-  if (snapshot === undefined) return []
-  const rows = operationsIn(snapshot).filter(({ name }) => isWanted(name, filter))
+/** One filter for two lists: one in which nothing has the text stays whole, where the other has some. */
+function filtered({ snapshot, filter }: TopState): {
+  readonly operations: readonly OperationState[]
+  readonly servers: readonly ServerState[]
+} {
+  if (snapshot === undefined) return { operations: [], servers: [] }
+  const all = { operations: operationsIn(snapshot), servers: snapshot.servers }
+  const operations = all.operations.filter(({ name }) => isWanted(name, filter))
+  const servers = all.servers.filter(({ name, role }) => isWanted(`${name} ${role}`, filter))
+  return {
+    operations: operations.length === 0 && servers.length > 0 ? all.operations : operations,
+    servers: servers.length === 0 && operations.length > 0 ? all.servers : servers,
+  }
+}
+
+export function operationsOf(state: TopState): OperationState[] {
+  const { sort } = state
+  const { operations: rows } = filtered(state)
   const key = { rate: 'perSecond', p99: 'p99', failed: 'failed' } as const
   return rows.toSorted((one, other) =>
     sort === 'name'
@@ -75,11 +90,10 @@ export function operationsOf({ snapshot, sort, filter }: TopState): OperationSta
 const ROLES = { primary: 0, replica: 1, sentinel: 2 }
 
 /** Primaries first. */
-export function serversOf({ snapshot, filter }: TopState): ServerState[] {
-  const servers = snapshot?.servers ?? []
-  return servers
-    .filter(({ name, role }) => isWanted(`${name} ${role}`, filter))
-    .toSorted((one, other) => ROLES[one.role] - ROLES[other.role] || compare(one.name, other.name))
+export function serversOf(state: TopState): ServerState[] {
+  return filtered(state).servers.toSorted(
+    (one, other) => ROLES[one.role] - ROLES[other.role] || compare(one.name, other.name),
+  )
 }
 
 export function selectedServer(state: TopState): ServerState | undefined {

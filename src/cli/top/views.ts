@@ -1,7 +1,7 @@
 import type { Severity } from '../../operations/doctor/finding.ts'
 import { bytes } from '../../operations/doctor/finding.ts'
-import type { NodeState, Snapshot } from '../../operations/observe/snapshot.ts'
-import { hitRate, or, rate, share } from '../figures.ts'
+import type { NodeState, ServerState, Snapshot } from '../../operations/observe/snapshot.ts'
+import { hitRate, noReports, or, rate, share } from '../figures.ts'
 import { span } from '../table.ts'
 import { shown } from '../talk.ts'
 import { type GridColumn, grid } from './grid.ts'
@@ -39,6 +39,10 @@ export function helpLines(): Line[] {
   ]
 }
 
+/** Where what is in use is known, none was told because there is none. */
+const limitOf = ({ maxMemory, usedMemory }: ServerState): string =>
+  maxMemory === undefined && usedMemory !== undefined ? 'none' : or(maxMemory, bytes)
+
 export function serverLines(state: TopState): Line[] {
   const server = selectedServer(state)
   if (server === undefined) return [[], [seg('There is no such server any more.')]]
@@ -48,7 +52,7 @@ export function serverLines(state: TopState): Line[] {
     ['version', or(server.version, String)],
     ['up for', or(server.uptime, (seconds) => span(seconds * 1_000))],
     ['memory', or(server.usedMemory, bytes)],
-    ['limit', or(server.maxMemory, bytes)],
+    ['limit', limitOf(server)],
     ['when full', or(server.memoryPolicy, String)],
     ['keys', or(server.keys, shown)],
     ['clients', or(server.clients, shown)],
@@ -76,13 +80,9 @@ export function serverLines(state: TopState): Line[] {
   ]
 }
 
-export function nodeLines({ nodes }: Snapshot, width: number, now: number): Line[] {
-  if (nodes.length === 0) {
-    return [
-      [],
-      [seg('No application reports. `report(sessions)` of sojourn/metrics makes one do so.')],
-    ]
-  }
+export function nodeLines(snapshot: Snapshot, width: number, now: number): Line[] {
+  const { nodes } = snapshot
+  if (nodes.length === 0) return [[], [seg(noReports(snapshot))]]
   const all = ({ state }: NodeState): number =>
     state.operations.reduce((sum, { perSecond }) => sum + perSecond, 0)
   const columns: GridColumn<NodeState>[] = [

@@ -16,20 +16,19 @@ export interface Operator {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Nothing: they may not. */
+/** `false`: who it is is known, and they may not (403). Nothing: nobody is signed in (401). */
 export type Authorized = Operator | undefined | null | false
 
 const LONGEST_NAME = 128
 
+/** What is told to nobody: an application has its own way to be let in, `sojourn console` its links. */
+const NOT_LET_IN =
+  'You may not look here, or are not signed in: sign in to the application, or ask who runs it.'
+
 /** @throws Problem for nobody, TypeError for an operator that is none */
-export function checkOperator(authorized: Authorized): Operator {
-  if (!authorized) {
-    throw new Problem(
-      401,
-      'UNAUTHORIZED',
-      'You are not signed in here, or may not see this: sign in again, or open a new link of `sojourn console`.',
-    )
-  }
+export function checkOperator(authorized: Authorized, refusal: string = NOT_LET_IN): Operator {
+  if (authorized === false) throw forbidden('You may not look here: ask who runs the application.')
+  if (!authorized) throw new Problem(401, 'UNAUTHORIZED', refusal)
   const { name, access } = authorized
   const isNamed = typeof name === 'string' && name !== '' && isWellFormed(name)
   if (!isNamed || name.length > LONGEST_NAME) {

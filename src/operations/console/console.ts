@@ -12,7 +12,7 @@ import { jsonAnswer, SECURITY_HEADERS, textAnswer } from './headers.ts'
 import { Live } from './live.ts'
 import { requestOf, send } from './node.ts'
 import { PageFiles } from './page.ts'
-import { badRequest, notFound, problemOf } from './problem.ts'
+import { badRequest, notFound, Problem, problemOf } from './problem.ts'
 
 export interface ConsoleOptions<Context = unknown> {
   /** As given to `createSessions`, and so are `prefix`, `secrets` and `pepper`. */
@@ -33,7 +33,7 @@ export interface ConsoleOptions<Context = unknown> {
    */
   readonly origins?: readonly string[] | undefined
   /**
-   * Who may look: your application's own rules. Asked for each request. Nothing: nobody.
+   * Who may look: your application's own rules. Asked for each request. Nothing: nobody is signed in; false: they may not.
    * @param context what `fetch` was called with beside the request, such as Hono's context; of `node` its request
    */
   readonly authorize: (request: Request, context: Context) => Authorized | Promise<Authorized>
@@ -54,7 +54,7 @@ export interface SessionConsole<Context = unknown> {
    * @param body where it has been read already; what Express has read is found
    */
   readonly node: (request: IncomingMessage, response: ServerResponse, body?: unknown) => void
-  /** Ends streams and connections. Idempotent. */
+  /** Ends streams and connections; what is asked after it is answered with 503. Idempotent. */
   readonly close: () => Promise<void>
 }
 
@@ -68,6 +68,8 @@ const COMMAND_TIMEOUT = 2_000
 /** A console for those who run sessions. It connects when somebody looks. @throws OptionError */
 export function createConsole<Context = unknown>(
   options: ConsoleOptions<Context>,
+  /** What is told to whom `authorize` knows nothing of. */
+  refusal?: string,
 ): SessionConsole<Context> {
   refuseUnknown(options, OPTIONS)
   const { prefix = 'sj', pepper, environment, authorize, values = false } = options
@@ -88,15 +90,22 @@ export function createConsole<Context = unknown>(
   const observer = new Observer(source)
   const catalogue = new Catalogue({ ...source, commandTimeout: COMMAND_TIMEOUT })
   const live = new Live(observer)
+  const doctor = new Doctor(redis, { prefix, expiry, durable })
   const api = new Api({
-    ...{ catalogue, live, prefix, environment, values },
-    doctor: new Doctor(redis, { prefix, expiry, durable }),
+    ...{ catalogue, live, doctor, prefix, environment, values },
     csrf: new CsrfTokens([secrets ?? []].flat()[0], [prefix, environment ?? '']),
   })
   const page = new PageFiles()
   let closing: Promise<void> | undefined
 
-  async function answer(request: Request, context: Context, base: string): Promise<Response> {
+  /** What comes after the end is answered all the same, so that a page does not keep its connection, and the server, open. */
+  async function answer(...asked: Parameters<typeof answerOpen>): Promise<Response> {
+    const response = await answerOpen(...asked)
+    if (closing !== undefined) response.headers.set('connection', 'close')
+    return response
+  }
+
+  async function answerOpen(request: Request, context: Context, base: string): Promise<Response> {
     const url = new URL(request.url)
     if (url.pathname === base && base !== '') return toFolder(url)
     const path = url.pathname.startsWith(`${base}/`)
@@ -104,9 +113,10 @@ export function createConsole<Context = unknown>(
       : undefined
     const isApi = path?.startsWith('api/') === true
     try {
+      if (closing !== undefined) throw new Problem(503, 'CLOSING', 'The console is closing.')
       origins.check(request, !isApi)
       const ask = async (): Promise<Authorized> => authorize(request, context)
-      const operator = checkOperator(await ask())
+      const operator = checkOperator(await ask(), refusal)
       if (path === undefined) throw notFound(`The console is at ${base}/.`)
       if (isApi) return await api.answer(path.slice('api/'.length), url, request, operator, ask)
       if (request.method !== 'GET' && request.method !== 'HEAD') return notAllowed('GET, HEAD')
@@ -140,7 +150,7 @@ export function createConsole<Context = unknown>(
     close: () =>
       (closing ??= (async () => {
         live.close()
-        await Promise.all([observer.close(), catalogue.close()])
+        await Promise.all([doctor.close(), observer.close(), catalogue.close()])
       })()),
   }
 }

@@ -19,6 +19,7 @@ export class Doctor {
   readonly #options: DoctorOptions
   #running: Promise<DoctorAnswer> | undefined
   #last: DoctorAnswer | undefined
+  readonly #closed = new AbortController()
 
   constructor(redis: RedisSource, options: DoctorOptions) {
     this.#redis = redis
@@ -41,11 +42,18 @@ export class Doctor {
     return this.#running
   }
 
+  /** Who waits for an answer is told that there is none. */
+  async close(): Promise<void> {
+    this.#closed.abort()
+    await this.#running?.catch(() => undefined)
+  }
+
   async #look(): Promise<DoctorAnswer> {
     const examination = await examine(this.#redis, {
       ...this.#options,
       window: WINDOW,
       commandTimeout: COMMAND_TIMEOUT,
+      signal: this.#closed.signal,
     })
     this.#last = { at: Date.now(), window: WINDOW, examination }
     return this.#last

@@ -41,6 +41,8 @@ export function streamAnswer(body: ReadableStream<Uint8Array>): Response {
       ...SECURITY_HEADERS,
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': NOT_KEPT,
+      // It has one for itself, and whoever waits until all of them have ended is not to wait for an idle one.
+      connection: 'close',
       // nginx keeps answers back otherwise.
       'x-accel-buffering': 'no',
     },

@@ -50,7 +50,7 @@ export class Live {
 
   /** Server-sent events. @throws Problem where too many watch already */
   open({ operator, wantsEvents, signal, mayGoOn }: LiveOptions): ReadableStream<Uint8Array> {
-    if (this.#closed) throw new Problem(503, 'TOO_MANY', 'The console is closing.')
+    if (this.#closed) throw new Problem(503, 'CLOSING', 'The console is closing.')
     if (this.#viewers.size >= MOST_VIEWERS) {
       throw new Problem(503, 'TOO_MANY', `${MOST_VIEWERS} people look already: close some pages.`)
     }

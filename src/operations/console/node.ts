@@ -79,6 +79,8 @@ export async function send(response: Response, to: ServerResponse): Promise<void
   }
   to.statusCode = response.status
   for (const [name, value] of response.headers) {
+    // HTTP/2 has no such header.
+    if (name === 'connection' && to.req.httpVersionMajor > 1) continue
     if (name !== 'set-cookie') to.setHeader(name, value)
   }
   const cookies = response.headers.getSetCookie()

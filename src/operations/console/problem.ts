@@ -8,6 +8,7 @@ type ProblemCode =
   | 'COUNT_CHANGED'
   | 'BAD_REQUEST'
   | 'TOO_MANY'
+  | 'CLOSING'
   | 'INTERNAL'
   | SojournErrorCode
 

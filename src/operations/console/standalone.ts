@@ -24,17 +24,21 @@ export interface StandaloneConsole {
   readonly close: () => Promise<void>
 }
 
+const NO_LINK =
+  'You are not signed in here. A link opens once: start `sojourn console` again, or press Enter there, for a new one.'
+
 /** A console without an application around it: who has a link from the terminal is let in. @throws OptionError */
 export function standaloneConsole(options: StandaloneOptions): StandaloneConsole {
   const { operator, cookieName, secure, origins, ...rest } = options
   const login = new OneTimeLogin({ cookieName, secure })
   const check = new OriginCheck(origins)
-  const console = createConsole({
+  const mounted = {
     ...rest,
     origins,
     basePath: '/',
-    authorize: (request) => (login.isSignedIn(request) ? operator : undefined),
-  })
+    authorize: (request: Request) => (login.isSignedIn(request) ? operator : undefined),
+  }
+  const console = createConsole(mounted, NO_LINK)
 
   function answer(message: IncomingMessage): Response {
     try {

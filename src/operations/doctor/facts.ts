@@ -83,6 +83,8 @@ export interface GatherOptions extends Wants {
   /** Deadline of each command, milliseconds. */
   readonly commandTimeout: number
   readonly clock?: Clock
+  /** Ends it, within its window at once. */
+  readonly signal?: AbortSignal | undefined
   /** What was in use at former looks; this look is added to it. */
   readonly history?: MemoryHistory | undefined
   /** Reads a file of this machine; for tests. */
@@ -96,14 +98,14 @@ const PINGS = 50
  * @throws OptionError; StoreUnavailableError, StoreRefusedError where nobody answers
  */
 export async function gather(redis: RedisSource, options: GatherOptions): Promise<Facts> {
-  const { clock = systemClock, window } = options
+  const { clock = systemClock, window, signal } = options
   const fleet = await findFleet(redis, options)
   try {
     const started = clock.monotonic()
     const before = await infosOf(fleet.servers)
     const keys = sampleKeys(fleet, options.prefix)
     const rest = window - (clock.monotonic() - started)
-    if (rest > 0) await sleep(rest)
+    if (rest > 0) await waited(rest, signal)
     const infos = await infosOf(fleet.servers)
     const servers = await Promise.all(
       fleet.servers.map((server) =>
@@ -122,6 +124,14 @@ export async function gather(redis: RedisSource, options: GatherOptions): Promis
     }
   } finally {
     fleet.close()
+  }
+}
+
+/** @throws StoreUnavailableError where it is ended */
+async function waited(time: number, signal: AbortSignal | undefined): Promise<void> {
+  await sleep(time, undefined, { signal }).catch(() => undefined)
+  if (signal?.aborted === true) {
+    throw new StoreUnavailableError('doctor: it was ended before it had looked twice', false)
   }
 }
 

@@ -81,6 +81,7 @@ class Deployment implements DeploymentMetrics {
   #examination: Examination | undefined
   #examinedAt = Number.NEGATIVE_INFINITY
   #examining: Promise<void> | undefined
+  readonly #closed = new AbortController()
 
   constructor(options: DeploymentMetricsOptions) {
     refuseUnknown(options, ['redis', 'prefix', 'labels', 'doctor', 'expiry', 'durable'])
@@ -112,6 +113,7 @@ class Deployment implements DeploymentMetrics {
   async close(): Promise<void> {
     clearTimeout(this.#unasked)
     this.#rest()
+    this.#closed.abort()
     await this.#examining
     await this.#observer.close()
   }
@@ -149,6 +151,7 @@ class Deployment implements DeploymentMetrics {
     this.#examinedAt = now
     this.#examining = examine(redis, {
       ...{ prefix, expiry, durable, window: DOCTOR_WINDOW, commandTimeout: COMMAND_TIMEOUT },
+      signal: this.#closed.signal,
     }).then(
       (examination) => {
         this.#examination = examination
@@ -170,7 +173,7 @@ type AllSeries = Partial<Record<DeploymentMetricId, readonly Series<number>[]>>
 
 function seriesOf(snapshot: Snapshot | undefined): AllSeries {
   if (snapshot === undefined) return {}
-  const { sessions, servers, nodes } = snapshot
+  const { sessions, servers, nodes, reports } = snapshot
   const { active, signedInShare, averageBytes } = sessions
   const isKnown = active !== undefined && signedInShare !== undefined
   return {
@@ -180,7 +183,7 @@ function seriesOf(snapshot: Snapshot | undefined): AllSeries {
     servers: counted(
       servers.map(({ role, problem }) => [role, problem === undefined ? 'up' : 'away']),
     ),
-    nodes: one(nodes.length),
+    nodes: one(reports === 'heard' ? nodes.length : undefined),
   }
 }
 

@@ -40,8 +40,6 @@ export interface ObserverListener {
 
 /** Between two looks at which servers there are, where nothing seems to have changed. Milliseconds. */
 const FLEET_EVERY = 10_000
-/** Applications report every two seconds, unless they are told otherwise: by then one that does has done so. Milliseconds. */
-const FIRST_REPORT = 2_500
 const BETWEEN_REPORTS = 100
 /** When nobody has listened for so long connections are ended. Milliseconds. */
 const LINGER = 30_000
@@ -125,8 +123,7 @@ export class Observer {
     await this.#look()
     await sleep(this.#interval)
     const waited = (): number => this.#clock.monotonic() - started
-    const isMissing = (): boolean =>
-      this.#reports.size === 0 ? waited() < FIRST_REPORT : !this.#reports.isCompared
+    const isMissing = (): boolean => this.#reports.state === 'awaited' || !this.#reports.isCompared
     while (waited() < patience && isMissing()) await sleep(BETWEEN_REPORTS)
     return this.#look()
   }
@@ -213,6 +210,7 @@ export class Observer {
       servers: this.#states(servers, primaries),
       sessions: this.#sessions(primaries),
       commands: commandsOf(primaries.map((server) => this.#watchOf(server))),
+      reports: this.#reports.state,
       nodes: this.#reports.nodes(),
       application: this.#reports.application(),
       events: events.state(),
@@ -345,7 +343,11 @@ export class Observer {
     if (this.#events !== undefined) return this.#events
     if (this.#catalogue === undefined) {
       this.#catalogue = new Catalogue(this.#options)
-      this.#catalogue.onReport((text) => this.#reports.add(text))
+      this.#reports.begin()
+      this.#catalogue.onReport(
+        (text) => this.#reports.add(text),
+        () => this.#reports.refuse(),
+      )
     }
     this.#events = new EventFollower(this.#catalogue, this.#clock, (entries, skipped) => {
       for (const listener of [...this.#listeners]) listener.events?.(entries, skipped)

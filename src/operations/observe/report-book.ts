@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { parseReport, type ReportMessage } from '../metrics/report-message.ts'
 import { Rates } from './rates.ts'
-import type { ApplicationState, NodeState } from './snapshot.ts'
+import type { ApplicationState, NodeState, ReportsState } from './snapshot.ts'
 
 /** A node that has said nothing for so long is gone. Milliseconds. */
 const SILENCE = 10_000
@@ -14,6 +14,10 @@ const MOST_CHARACTERS = 2_097_152
 /** Read in a second, characters. */
 const MOST_READ = 4_194_304
 const SECOND = 1_000
+/** Applications report every two seconds, unless they are told otherwise: by then one that does has done so. Milliseconds. */
+const FIRST_REPORT = 2_500
+/** And by then twice. */
+const SECOND_REPORT = 4_500
 
 interface Node {
   message: ReportMessage
@@ -38,9 +42,32 @@ export class ReportBook {
   #read = 0
   /** By the monotonic clock. */
   #readSince = Number.NEGATIVE_INFINITY
+  /** Since when it has been listened, by the monotonic clock. */
+  #since: number
+  #isRefused = false
 
   constructor(clock: Clock) {
     this.#clock = clock
+    this.#since = clock.monotonic()
+  }
+
+  /** It is listened from now on. */
+  begin(): void {
+    this.#since = this.#clock.monotonic()
+  }
+
+  /** It may not be listened. */
+  refuse(): void {
+    this.#isRefused = true
+  }
+
+  get state(): ReportsState {
+    if (this.#isRefused) return 'refused'
+    return this.#listened < FIRST_REPORT ? 'awaited' : 'heard'
+  }
+
+  get #listened(): number {
+    return this.#clock.monotonic() - this.#since
   }
 
   /** @param text whatever somebody has published */
@@ -48,6 +75,7 @@ export class ReportBook {
     if (!this.#mayRead(text.length)) return
     const message = parseReport(text)
     if (message === undefined) return
+    this.#isRefused = false
     const known = this.#nodes.get(message.id)
     if (known === undefined) {
       this.#forget()
@@ -69,10 +97,7 @@ export class ReportBook {
     return [...this.#nodes.values()].every(({ rates }) => rates !== undefined)
   }
 
-  get size(): number {
-    return this.#nodes.size
-  }
-
+  /** Those that have been heard: all of them where `state` says so. */
   nodes(): NodeState[] {
     this.#forget()
     const now = this.#clock.monotonic()
@@ -85,9 +110,10 @@ export class ReportBook {
       .sort(({ name, pid }, other) => compare(name, other.name) || pid - other.pid)
   }
 
-  /** Of all together; nothing where none has reported twice. */
+  /** Of all together; nothing where none has reported twice, nor at first while one has not: all would be too little. */
   application(): ApplicationState | undefined {
     this.#forget()
+    if (!this.isCompared && this.#listened < SECOND_REPORT) return undefined
     const rates = [...this.#nodes.values()].flatMap((node) => node.rates ?? [])
     return rates.length === 0 ? undefined : Rates.together(rates).state()
   }
@@ -95,6 +121,7 @@ export class ReportBook {
   clear(): void {
     this.#nodes.clear()
     this.#size = 0
+    this.#isRefused = false
   }
 
   #forget(): void {

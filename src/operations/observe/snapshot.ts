@@ -11,12 +11,19 @@ export interface Snapshot {
   readonly servers: readonly ServerState[]
   readonly sessions: SessionsState
   readonly commands: readonly CommandState[]
-  /** Of the applications that report; none where none does. */
+  readonly reports: ReportsState
+  /** Of the applications that report: those that have been heard so far. All of them where `reports` is `heard`. */
   readonly nodes: readonly NodeState[]
-  /** What all of them report, together. */
+  /** What all of them report, together; undefined before each of them has reported twice: rates are of two. */
   readonly application: ApplicationState | undefined
   readonly events: EventsState
 }
+
+/**
+ * Whether those that report have been heard by now. `awaited`: they report every two seconds, and it has not been listened
+ * for so long; `refused`: the observer's user may not hear them.
+ */
+export type ReportsState = 'awaited' | 'heard' | 'refused'
 
 export interface ServerState {
   readonly name: string

@@ -282,10 +282,11 @@ export class Catalogue {
 
   /**
    * What processes of the applications publish of themselves, as text that anybody may have written.
+   * @param refused told where this user may not hear them
    * @returns a function that ends it
    */
-  onReport(listener: (text: string) => void): () => void {
-    return this.#engine.onReport(listener)
+  onReport(listener: (text: string) => void, refused?: () => void): () => void {
+    return this.#engine.onReport(listener, refused)
   }
 
   /** How long people are away, as all nodes have counted it. @throws as `sessions.insight` */

@@ -62,6 +62,7 @@ export const SNAPSHOT: Snapshot = {
     ...{ averageBytes: 512.3, ttl: NONE, age: NONE, size: NONE, attributes: [] },
   },
   commands: [{ name: 'get', perSecond: 4_321, p50: 0.002, p99: 0.016, failed: 0 }],
+  reports: 'heard',
   nodes: [node('web-1', '0.1.0'), node('web-2', '0.1.0')],
   application: APPLICATION,
   events: { kept: true, about: false, perSecond: { login: 10 } },

@@ -50,7 +50,7 @@ describe('a frame', () => {
 
 
 
-      s sort: rate  / filter  ↑↓ ⏎ inspect  n nodes  d doctor  space pause  ? help  q quit
+      q quit  ? help  s sort: rate  / filter  ↑↓ ⏎ inspect  n nodes  d doctor  space pause
       "
     `)
   })
@@ -75,7 +75,7 @@ describe('a frame', () => {
         SERVER         role        ops/s   cpu    memory
       ▸ 10.0.0.1:6379  primary    12,346  34 %   1.2 GiB
         10.0.0.2:6379  replica    12,346  34 %   1.2 GiB
-      s sort: rate  / filter  ↑↓ ⏎ inspect  n nodes  d …
+      q quit  ? help  s sort: rate  / filter  ↑↓ ⏎ insp…
       "
     `)
   })
@@ -100,7 +100,7 @@ describe('a frame', () => {
       sessions    ?  ? signed in, 512 B each
       memory      1.2 GiB  no limit
       nodes       ?
-                  with \`report\` of sojourn/metrics applications are shown here
+                  no application reports: with \`report\` of sojourn/metrics it is shown here
 
       REDIS COMMAND             /s       p50       p99  err %  trend
       get                    4,321      2 µs     16 µs      0  ████
@@ -109,7 +109,7 @@ describe('a frame', () => {
       ▸ /run/redis.sock  primary    12,346     ?   1.2 GiB      120  201,000
 
 
-      s sort: rate  / filter  ↑↓ ⏎ inspect  n nodes  d doctor  space pause  ? help  q quit
+      q quit  ? help  s sort: rate  / filter  ↑↓ ⏎ inspect  n nodes  d doctor  space pause
       "
     `)
   })
@@ -170,7 +170,7 @@ describe('a frame', () => {
       lag           1.5 KiB
 
 
-      esc back  ↑↓ scroll  space pause  q quit
+      q quit  esc back  ↑↓ scroll  space pause
       "
     `)
     expect(frame(pressed(seen(), 'n'), 90, 7)).toMatchInlineSnapshot(`
@@ -181,7 +181,7 @@ describe('a frame', () => {
       web-1  4711  0.1.0        2h  0s ago  1,568  97 %         0
       web-2  4711  0.1.0        2h  0s ago  1,568  97 %         0
 
-      esc back  ↑↓ scroll  space pause  q quit
+      q quit  esc back  ↑↓ scroll  space pause
       "
     `)
     expect(frame(pressed(seen(), 'd'), 90, 4)).toContain('doctor asks the servers')
@@ -202,11 +202,17 @@ describe('a frame', () => {
           nearly over, when full
           → CONFIG SET maxmemory-policy volatile-ttl
 
-      esc back  ↑↓ scroll  space pause  q quit
+      q quit  esc back  ↑↓ scroll  space pause
       "
     `)
     expect(frame(pressed(seen(), '?'), 90, 20)).toContain('sort operations: by rate')
     expect(pressed(seen(), '?', 'escape').view).toBe('main')
+  })
+
+  it('says of a server without a limit that it has none', () => {
+    const servers = [server('10.0.0.1:6379', { maxMemory: undefined })]
+    const one = withSnapshot(initialState(1_000), { ...SNAPSHOT, servers })
+    expect(frame(pressed(one, 'enter'))).toMatch(/limit +none/)
   })
 
   it('sorts and filters', () => {
@@ -222,6 +228,12 @@ describe('a frame', () => {
     const typed = pressed(seen(), '/', 'c', 'o', 'q', 'backspace')
     expect(frame(typed)).toContain('filter: co▏')
     expect(order(typed)).toEqual(['commit'])
+    // No server has it in its name: they stay, and so do operations where a server has it.
+    expect(frame(typed)).toContain('10.0.0.1:6379')
+    const one = pressed(seen(), '/', ...'0.2:')
+    expect(order(one)).toHaveLength(3)
+    expect(frame(one)).toContain('10.0.0.2:6379')
+    expect(frame(one)).not.toContain('10.0.0.1:6379')
     expect(order(pressed(typed, 'enter'))).toEqual(['commit'])
     expect(order(pressed(typed, 'enter', 'escape'))).toHaveLength(3)
     expect(pressed(seen(), '/', '10.0.0.3').filter).toBe('')

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { Agent, createServer, get, type IncomingMessage, type Server } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import compression from 'compression'
 import express from 'express'
@@ -154,6 +154,23 @@ it("Express: the application's own rules decide", async () => {
   await site?.close()
 })
 
+it('tells who is known and may not look another thing than who is nobody, and of no link', async () => {
+  let who: false | undefined
+  const console = createConsole({ ...source(), authorize: () => who })
+  for (const path of ['', 'api/about']) {
+    who = undefined
+    const nobody = await console.fetch(new Request(`http://localhost/${path}`))
+    who = false
+    const known = await console.fetch(new Request(`http://localhost/${path}`))
+    expect([nobody.status, known.status]).toEqual([401, 403])
+    const texts = [await nobody.text(), await known.text()]
+    expect(texts[0]).toContain('sign in to the application')
+    expect(texts[1]).toContain('ask who runs the application')
+    expect(texts.join()).not.toContain('link')
+  }
+  await console.close()
+})
+
 it('ends streams at once when it is closed', async () => {
   const console = createConsole({ ...source(), authorize: () => GRACE })
   const live = await console.fetch(new Request('http://localhost/api/live'))
@@ -164,4 +181,52 @@ it('ends streams at once when it is closed', async () => {
   for (;;) if ((await reader?.read())?.done !== false) break
   expect(performance.now() - started).toBeLessThan(500)
   expect((await console.fetch(new Request('http://localhost/api/live'))).status).toBe(503)
+})
+
+it('lets the server close at once, whatever an open page goes on to ask on its connection', async () => {
+  const console = createConsole({ ...source(), authorize: () => GRACE })
+  const server = createServer(console.node)
+  const origin = await listening(server)
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const ask = (path: string): Promise<IncomingMessage> =>
+    new Promise((resolve, reject) => get(origin + path, { agent }, resolve).on('error', reject))
+  const live = await ask('/api/live')
+  live.resume()
+  expect(live.headers.connection).toBe('close')
+  // As the page does: when its stream has ended it asks why, on a connection that it keeps.
+  const before = new Agent({ keepAlive: true, maxSockets: 1 })
+  const kept = await new Promise<IncomingMessage>((resolve) =>
+    get(`${origin}/api/about`, { agent: before }, resolve),
+  )
+  kept.resume()
+  await once(kept, 'end')
+  expect(kept.headers.connection).toBe('keep-alive')
+  const closing = console.close()
+  const after = await new Promise<IncomingMessage>((resolve) =>
+    get(`${origin}/api/about`, { agent: before }, resolve),
+  )
+  after.resume()
+  expect([after.statusCode, after.headers.connection]).toEqual([503, 'close'])
+  const started = performance.now()
+  server.close()
+  await Promise.all([closing, once(server, 'close')])
+  expect(performance.now() - started).toBeLessThan(1_000)
+  agent.destroy()
+  before.destroy()
+})
+
+it('does not wait for a doctor who is looking', async () => {
+  const console = createConsole({ ...source(), authorize: () => GRACE })
+  const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
+    console.fetch(new Request(`http://localhost/api/${path}`, init))
+  const { csrf } = (await (await ask('about')).json()) as { csrf: string }
+  const looking = ask('doctor', {
+    ...{ method: 'POST', body: '{}' },
+    headers: { 'x-sojourn-console': csrf, 'content-type': 'application/json' },
+  })
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  const started = performance.now()
+  await console.close()
+  expect((await looking).status).toBe(503)
+  expect(performance.now() - started).toBeLessThan(1_000)
 })

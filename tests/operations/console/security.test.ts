@@ -53,10 +53,14 @@ function raw(
 
 describe('who', () => {
   it('is nobody unless the application says so: not for the page, its files or the API', async () => {
-    for (const nobody of [undefined, null, false] as const) {
+    for (const [nobody, status] of [
+      [false, 403],
+      [null, 401],
+      [undefined, 401],
+    ] as const) {
       desk.operator = nobody as undefined
       for (const path of ['/', '/api/about', '/api/live', '/assets/x.js', '/api/sessions']) {
-        expect([path, (await desk.ask(path)).status]).toEqual([path, 401])
+        expect([path, (await desk.ask(path)).status]).toEqual([path, status])
       }
     }
     const problem = (await (await desk.ask('/api/about')).json()) as ApiProblem

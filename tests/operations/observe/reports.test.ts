@@ -200,6 +200,26 @@ describe('a report', () => {
     expect(nodes).toMatchObject([{ name: 'web' }])
   })
 
+  it('is known to have come, or not, when there was time for it', async () => {
+    const server = await start()
+    tell(open({ redis: server.url }), 'web')
+    const looks: Snapshot[] = []
+    const observer = observe(server.url)
+    ends.push(observer.watch({ seen: (snapshot) => looks.push(snapshot) }))
+    await seen(observer, ({ reports }) => reports === 'heard')
+    const [first, last] = [looks[0] as Snapshot, looks.at(-1) as Snapshot]
+    expect(first.reports).toBe('awaited')
+    expect(last.at - first.at).toBeGreaterThan(2_300)
+    expect(last.nodes).toHaveLength(1)
+  })
+
+  it('that may not be heard is told as that, not as none', async () => {
+    const server = await start()
+    await server.cli('ACL', 'SETUSER', 'deaf', 'on', '>pw', '~*', 'resetchannels', '+@all')
+    const redis = { socket: server.socketPath, username: 'deaf', password: 'pw' }
+    await seen(observe(redis), ({ reports }) => reports === 'refused')
+  })
+
   it('comes from each node of a Cluster', async () => {
     const cluster = await startCluster({ masters: 2 })
     ends.push(() => cluster.stop())
@@ -331,10 +351,10 @@ describe('who listens', () => {
     for (let i = 0; i < 1_000; i++) book.add(forged(0, 5))
     book.clear()
     book.add(encodeReport(NOTHING))
-    expect(book.size).toBe(0)
+    expect(book.nodes()).toHaveLength(0)
     now += 1_000
     book.add(encodeReport(NOTHING))
-    expect(book.size).toBe(1)
+    expect(book.nodes()).toHaveLength(1)
   })
 
   it('shows names without what steers a terminal, and takes reports too close together for no rate', () => {
