@@ -1,6 +1,5 @@
-import { pathToFileURL } from 'node:url'
 import { type Command, Option } from 'commander'
-import { lilconfig } from 'lilconfig'
+import { defaultLoaders, type Loader, lilconfig } from 'lilconfig'
 import { OptionError } from '../core/errors.ts'
 import type { Durability, RedisSource } from '../index.ts'
 
@@ -93,27 +92,36 @@ function secretsOf(text: string): string | readonly string[] {
   }
 }
 
-/** Node's own import, which reads TypeScript where Node does; lilconfig's tries require after it, and tells of what that said. */
-async function load(path: string): Promise<unknown> {
-  const loaded = (await import(pathToFileURL(path).href)) as { readonly default?: unknown }
-  return loaded.default
+/** What Node says of a file in TypeScript that it does not read: to lilconfig's import, or to the require that it tries after it. */
+const UNREAD = new Set(['ERR_UNKNOWN_FILE_EXTENSION', 'ERR_INTERNAL_ASSERTION', 'ERR_REQUIRE_ESM'])
+
+/** By import, which reads TypeScript where Node does. */
+const load: Loader = defaultLoaders['.mjs'] as Loader
+
+const loadTypeScript: Loader = async (path, content) => {
+  try {
+    return await load(path, content)
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    const { typescript = false } = process.features as { readonly typescript?: string | false }
+    if (typescript !== false || !(UNREAD.has(code) || error instanceof SyntaxError)) throw error
+    throw new Error(
+      'this Node does not read TypeScript: 22.18 and later do; or name it sojourn.config.mjs',
+      { cause: error },
+    )
+  }
 }
 
 async function readFile(path: string | undefined): Promise<FileConfig> {
   const finder = lilconfig('sojourn', {
     searchPlaces: NAMES,
-    loaders: { '.ts': load, '.mts': load, '.js': load, '.mjs': load },
+    loaders: { '.ts': loadTypeScript, '.mts': loadTypeScript },
   })
   let found: Awaited<ReturnType<typeof finder.search>>
   try {
     found = await (path === undefined ? finder.search() : finder.load(path))
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const why =
-      code === 'ERR_UNKNOWN_FILE_EXTENSION'
-        ? 'this Node does not read TypeScript: 22.18 and later do; or name it sojourn.config.mjs'
-        : message
-    throw new OptionError('config', `the file cannot be read: ${why}`)
+    throw new OptionError('config', `the file cannot be read: ${(error as Error).message}`)
   }
   const config: unknown = found?.config ?? {}
   if (typeof config !== 'object' || config === null) {
