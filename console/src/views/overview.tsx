@@ -20,7 +20,8 @@ import { beforeDoctor, type Verdict, verdictOn } from '../verdict.ts'
 export function Overview(): JSX.Element {
   const look = snapshot.value
   const doctor = examination.value
-  useEffect(() => void beExamined(), [])
+  // Again when servers answer that did not: doctor could not look either.
+  useEffect(() => void beExamined(), [look === undefined])
   if (look === undefined) return <Loading what="Looking at the servers" />
   const unheard = `${capital(noReports(look))}${look.reports === 'awaited' ? '' : '.'}`
   return (
