@@ -46,7 +46,12 @@ export async function revoke(
     )
   }
   if (found.length === 0) return { found: 0, revoked: 0, verified: true, took: 0 }
-  return endSessions(catalogue, target, found, { operator, reason })
+  const { revoked, verified, took, problem } = await endSessions(catalogue, target, found, {
+    operator,
+    reason,
+  })
+  if (problem !== undefined) throw problem
+  return { found: count, revoked, verified, took }
 }
 
 /** @throws Problem */

@@ -291,9 +291,17 @@ export class Catalogue {
     return (await this.#sessions.insight({ sample: 0 })).gaps
   }
 
-  /** @returns false when there is none */
-  async revoke(id: SessionId): Promise<boolean> {
-    return (await this.#sessions.revoke(id)) !== false
+  /** Whether the filter lets it through now, also by its id of before a rotation. */
+  async matches(id: SessionId, filter: SessionFilter): Promise<boolean> {
+    const session = await this.inspect(id)
+    return session !== undefined && this.#isWanted(session, filter)
+  }
+
+  /** @param principal only if it is this one's. @returns false when there is none */
+  async revoke(id: SessionId, principal?: string): Promise<boolean> {
+    if (principal === undefined) return (await this.#sessions.revoke(id)) !== false
+    this.#requireSecrets()
+    return (await this.#sessions.of(principal).revoke(id)) !== false
   }
 
   /**
