@@ -212,6 +212,18 @@ export class Catalogue {
     return this.#sessions.of(principal).list()
   }
 
+  /**
+   * As `of`, but of very many only some, and about how many there are.
+   * @throws as `of`
+   */
+  async some(
+    principal: string,
+    most: number,
+  ): Promise<{ readonly sessions: readonly SessionInfo[]; readonly total: number }> {
+    this.#requireSecrets()
+    return this.#sessions.of(principal).some(most)
+  }
+
   /** @returns nothing where there is none; also by its id of before a rotation */
   async inspect(id: SessionId): Promise<SessionDetails | undefined> {
     if (!isSessionId(id))

@@ -68,6 +68,17 @@ export async function sessionsOf(catalogue: Catalogue, target: EndingTarget): Pr
   return [...found]
 }
 
+/** How many `sessionsOf` would find. Of very many of one principal they are counted, not read: then it is about so many. */
+export async function countOf(catalogue: Catalogue, target: EndingTarget): Promise<number> {
+  if (!('principal' in target)) return (await sessionsOf(catalogue, target)).length
+  const { principal, except } = target
+  const spared = except === undefined ? undefined : await catalogue.find(except)
+  const { sessions, total } = await catalogue.some(principal, ONE_STEP)
+  const isSpared =
+    spared !== undefined && (total > sessions.length || sessions.some(({ id }) => id === spared))
+  return isSpared ? total - 1 : total
+}
+
 /**
  * Ends them on every node. The audit is told before: where it cannot be, nothing ends. And it is told after, whatever
  * has come between.
