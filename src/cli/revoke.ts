@@ -114,7 +114,7 @@ async function run(ids: readonly string[], flags: RevokeFlags): Promise<void> {
     }
     if (!isTold) say('the audit could not be told how many have ended: it has that it was begun')
     if (problem !== undefined) {
-      say(`sojourn: ${problem instanceof Error ? problem.message : String(problem)}`)
+      say(`sojourn: ${problem.message}`)
       process.exitCode = exitCodeOf(problem)
     } else if (stop.by !== undefined) process.exitCode = EXIT_CODES[stop.by]
   } finally {

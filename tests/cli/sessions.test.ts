@@ -315,7 +315,7 @@ describe('sojourn revoke', () => {
     const tokens: string[] = []
     for (let i = 0; i < 20; i++) tokens.push(await signIn(sessions, { theme: 'x' }))
     await new Promise((resolve) => setTimeout(resolve, 1_100))
-    const back = await sessions.open(tokens[0] as string)
+    const back = await sessions.open(tokens[0])
     await back.login('ada', { keep: ['theme'] })
     const { child, ended } = startCli(
       ['revoke', '--anonymous', '--yes', '--json', '--rate', '10'],

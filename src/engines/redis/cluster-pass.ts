@@ -4,7 +4,7 @@ import { StoreUnavailableError } from '../../core/errors.ts'
 import { PARTITIONS, partitionOf, partitionTag } from '../../core/partitions.ts'
 import { recordKey } from './keys.ts'
 import type { Link } from './link.ts'
-import { Redirection, redirectionOf } from './redirection.ts'
+import { type Redirection, redirectionOf } from './redirection.ts'
 import { ErrorReply } from './resp.ts'
 import type { ShardedTopology } from './topology.ts'
 

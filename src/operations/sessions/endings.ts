@@ -35,7 +35,7 @@ export interface Ended {
   /** Milliseconds until then. */
   readonly took: number
   /** Why it is not more: what the store has said. */
-  readonly problem: unknown
+  readonly problem: Error | undefined
   /** Whether the audit has been told how it went, as far as is known. */
   readonly isTold: boolean
 }
@@ -98,7 +98,7 @@ export async function endSessions(
   const about = { id, operator, reason, principal, filter, found: found.length }
   await catalogue.begin({ ...about, action: 'revoke' })
   let [revoked, skipped, verified, done] = [0, 0, false, 0]
-  let problem: unknown
+  let problem: Error | undefined
   try {
     if (signal?.aborted === true) {
       // The audit has that it was begun.
@@ -117,7 +117,7 @@ export async function endSessions(
       verified = !(await isAnyThere(catalogue, found, asked, signal))
     }
   } catch (error) {
-    problem = error
+    problem = error instanceof Error ? error : new Error(String(error))
   }
   const isAsked = filter === undefined
   const told = {
