@@ -23,7 +23,8 @@ const HELP = `
 How long session operations take from this machine to that Redis: signing in, reads, changes, signing out, and how long until a
 sign-out is known at another node. It writes sessions of its own under a prefix of its own and takes them away again; those
 of the application are not touched. Its load is added to what the server has: 2,000 requests a second where --rate does not
-say otherwise.
+say otherwise. Redis users need rights for \`<prefix>-bench:*\`, which a user of the application has not: \`sojourn acl --user bench
+--prefix sj-bench\` makes one. If it is killed its sessions end by themselves within 15 minutes (a longer run: its time and 5).
 
 Examples:
   $ sojourn bench --redis redis://localhost:6379
@@ -95,7 +96,9 @@ async function run(flags: BenchFlags): Promise<void> {
     if (flags.json === true) console.log(JSON.stringify(result))
     else console.log(render(result))
     if (!result.cleaned)
-      say('not all of its sessions could be taken away: they end by themselves within 15 minutes')
+      say(
+        `not all that it wrote could be taken away: the sessions end by themselves within ${result.endsWithin} minutes`,
+      )
     if (result.problem !== undefined || !result.cleaned) process.exitCode = 1
   } finally {
     process.off('SIGINT', end)

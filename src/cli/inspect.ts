@@ -2,6 +2,7 @@ import { inspect as printed } from 'node:util'
 import { Argument, Command } from 'commander'
 import { Catalogue, type SessionDetails } from '../operations/sessions/catalogue.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
+import { operator } from './operator.ts'
 import { paint } from './paint.ts'
 import { plain, span, table, time } from './table.ts'
 import { say, shown } from './talk.ts'
@@ -13,7 +14,7 @@ interface InspectFlags extends CommonFlags {
 const HELP = `
 Shows one session by its public id, as \`sojourn ls\` and the events have it. With the secrets (SOJOURN_SECRETS, or
 sojourn.config) also who is signed in, and its attributes: their names, types and sizes, and with --values what they hold.
-Never a token. What needs its token to open (\`seal: 'token'\`) stays closed.
+Never a token. With --values the audit is told first, by whom; where it cannot be written nothing is shown. What needs its token to open (\`seal: 'token'\`) stays closed.
 
 Examples:
   $ sojourn inspect 00aAb3kPq…
@@ -40,6 +41,10 @@ async function run(id: string, flags: InspectFlags): Promise<void> {
       return
     }
     const isOpen = flags.values === true
+    if (isOpen) {
+      const { principal } = session
+      await catalogue.begin({ id: session.id, principal, operator: operator(), action: 'values' })
+    }
     if (flags.json === true) console.log(JSON.stringify(masked(session, isOpen), null, 2))
     else console.log(render(session, isOpen))
   } finally {

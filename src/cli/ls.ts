@@ -17,8 +17,11 @@ export interface FilterFlags {
   readonly idleFor?: string
   readonly olderThan?: string
   readonly largerThan?: number
-  readonly rate: number
+  readonly rate?: number
 }
+
+/** Sessions a second that are looked at, where nobody says otherwise. */
+export const LOOKED_A_SECOND = 20_000
 
 interface LsFlags extends CommonFlags, FilterFlags {
   readonly principal?: string
@@ -62,9 +65,10 @@ export function filterOptions(command: Command): Command {
       ),
     )
     .addOption(
-      new Option('--rate <n>', 'sessions a second that are looked at, at most')
-        .argParser(wholeNumber(1))
-        .default(20_000),
+      new Option(
+        '--rate <n>',
+        `sessions a second, at most (looked at: ${LOOKED_A_SECOND})`,
+      ).argParser(wholeNumber(1)),
     )
 }
 
@@ -103,7 +107,7 @@ async function run(flags: LsFlags): Promise<void> {
 async function listAll(
   catalogue: Catalogue,
   filter: SessionFilter,
-  { limit, rate, json }: LsFlags,
+  { limit, rate = LOOKED_A_SECOND, json }: LsFlags,
 ): Promise<number> {
   const total = await catalogue.size()
   const bar = startBar('looking at')

@@ -279,6 +279,20 @@ export interface Engine {
   close(): Promise<void>
 }
 
+/** Optional ability: of a principal's very many sessions some are read, and the others counted. */
+export interface PartialLists {
+  /** @returns `sessions`: at most so many, the oldest of them first; `total`: about how many there are */
+  some(
+    partition: string,
+    ownerTag: string,
+    most: number,
+  ): Promise<{ readonly sessions: readonly ListedSession[]; readonly total: number }>
+}
+
+export function hasPartialLists(engine: Engine): engine is Engine & PartialLists {
+  return 'some' in engine
+}
+
 /**
  * Optional ability: the engine holds records in this process and keeps them true. What it gives at
  * once was in the store at some time within the last `maxStaleness`.

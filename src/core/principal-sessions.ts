@@ -3,7 +3,13 @@ import type { Change } from './attributes.ts'
 import { type ChangedSessions, changeAll, type DeltaOf } from './change-all.ts'
 import type { Denials } from './denials.ts'
 import { Confirmation, type DurabilityOption, type Outcome, waitForOf } from './durability.ts'
-import { type Engine, hasRegions, type SessionId } from './engine.ts'
+import {
+  type Engine,
+  hasPartialLists,
+  hasRegions,
+  type ListedSession,
+  type SessionId,
+} from './engine.ts'
 import { SessionElsewhereError, SessionEndedError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import type { Mirror } from './mirror.ts'
@@ -78,10 +84,29 @@ export class PrincipalSessions<Data extends object = Record<string, unknown>> {
 
   /** Oldest first. */
   async list(): Promise<SessionInfo[]> {
-    const { engine, keyring } = this.#settings
     const { tag, partitionTag } = this.#name
+    return this.#infosOf(await this.#settings.engine.list(partitionTag, tag))
+  }
+
+  /**
+   * For tools of operators: some of them where there are very many, oldest first.
+   * @returns `total`: about how many there are; exact where all are among `sessions`
+   */
+  async some(most: number): Promise<{ sessions: SessionInfo[]; total: number }> {
+    const { engine } = this.#settings
+    const { tag, partitionTag } = this.#name
+    if (!hasPartialLists(engine)) {
+      const all = await this.list()
+      return { sessions: all.slice(0, most), total: all.length }
+    }
+    const { sessions, total } = await engine.some(partitionTag, tag, most)
+    return { sessions: this.#infosOf(sessions), total }
+  }
+
+  #infosOf(listed: readonly ListedSession[]): SessionInfo[] {
+    const { engine, keyring } = this.#settings
+    const { tag } = this.#name
     const now = engine.now()
-    const listed = await engine.list(partitionTag, tag)
     const own = this.#own?.id
     return listed.map(({ id, descriptor, ttl }) => {
       const opened = openDescriptor(keyring, tag, id, descriptor)

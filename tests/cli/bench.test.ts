@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { aclRules } from '../../src/operations/acl/acl.ts'
 import { runCli, startCli } from '../support/cli.ts'
 import { startCluster } from '../support/cluster.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
@@ -43,6 +44,59 @@ it('ended before its time it takes away what it has written', async () => {
   expect(await ended).toMatchObject({ code: 0, stdout: expect.stringContaining('sign in') })
   expect(await keys()).toEqual(['sj:of-the-application'])
 })
+
+it('killed it leaves nothing that lives for more than 15 minutes, but a counter', async () => {
+  const { child, ended } = startCli(['bench', '--redis', redis.url, '--sessions', '30'])
+  await until(async () => (await keys()).length > 30)
+  await sleep(1_500)
+  child.kill('SIGKILL')
+  await ended
+  const left = (await keys()).filter((key) => key.startsWith('sj-bench:'))
+  const counted = left.filter((key) => !key.includes('}:g:'))
+  expect(counted.some((key) => key.includes('}:p:'))).toBe(true)
+  for (const key of counted) {
+    const ttl = Number(await redis.cli('PTTL', key))
+    expect(ttl).toBeGreaterThan(0)
+    expect(ttl).toBeLessThanOrEqual(15 * 60_000)
+  }
+  for (const key of left) await redis.cli('DEL', key)
+})
+
+it('by a user of its own, as sojourn acl makes one', async () => {
+  const options = {
+    role: 'app',
+    user: 'bench',
+    prefix: 'sj-bench',
+    features: [],
+    database: 0,
+  } as const
+  await redis.cli('ACL', 'SETUSER', ...aclRules(options))
+  const user = { username: 'bench', password: 'password' }
+  const source = JSON.stringify({ socket: redis.socketPath, ...user })
+  const args = ['bench', '--redis', source, '--sessions', '30', '--duration', '1500ms', '--json']
+  const { code, stdout } = await runCli(args)
+  expect(JSON.parse(stdout)).toMatchObject({ cleaned: true })
+  expect(code).toBe(0)
+  expect(await keys()).toEqual(['sj:of-the-application'])
+})
+
+it('says what it has measured, and what is left, where Redis hangs midway', async () => {
+  const own = await startRedis()
+  try {
+    const args = ['bench', '--redis', own.url, '--sessions', '100', '--duration', '3s', '--json']
+    const { ended } = startCli(args)
+    await until(async () => Number(await own.cli('DBSIZE')) > 100)
+    await sleep(1_000)
+    process.kill(own.pid, 'SIGSTOP')
+    const { code, stdout, stderr } = await ended
+    expect(code).toBe(1)
+    expect(JSON.parse(stdout)).toMatchObject({ sessions: 100, cleaned: false })
+    expect(stderr).toContain('within 15 minutes')
+  } finally {
+    process.kill(own.pid, 'SIGCONT')
+    await own.stop()
+  }
+}, 60_000)
 
 it('on a Cluster', async () => {
   const cluster = await startCluster()

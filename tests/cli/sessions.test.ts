@@ -140,6 +140,29 @@ describe('sojourn inspect', () => {
     )
   })
 
+  it('tells the audit who looks at values, and shows none where it cannot', async () => {
+    const { id } = await open(await signIn(sessions, { theme: 'very-dark' }, 'ada'))
+    const looks = async () =>
+      lines((await knowing('tail', '--once', '--json', '--event', 'operator')).stdout).map(
+        (line) => JSON.parse(line).details,
+      )
+    await knowing('inspect', id)
+    expect(await looks()).toEqual([])
+    await knowing('inspect', id, '--values')
+    expect(await looks()).toEqual([
+      { id, principal: 'ada', operator: userInfo().username, action: 'values' },
+    ])
+    const rules = aclRules({ role: 'ops', user: 'looker', prefix: 'sj', features: [], database: 0 })
+    await server.cli('ACL', 'SETUSER', ...rules)
+    const user = { username: 'looker', password: 'password' }
+    const redis = JSON.stringify({ socket: server.socketPath, ...user })
+    const env = { SOJOURN_REDIS: redis, SOJOURN_SECRETS: SECRET }
+    expect(await runCli(['inspect', id, '--values'], { env })).toMatchObject({
+      code: 4,
+      stdout: '',
+    })
+  })
+
   it('says that there is none, and what is no id', async () => {
     const { id } = await open(await signIn(sessions, { theme: 'x' }))
     expect(await plainly('inspect', id.slice(0, 3) + '0'.repeat(22))).toMatchObject({
@@ -234,6 +257,96 @@ describe('sojourn revoke', () => {
       code: 2,
     })
     expect((await sessions.open(token, { fresh: true })).id).toBeDefined()
+  })
+
+  it('counts each session once, by whatever id it is named, and those that are not there', async () => {
+    const session = await sessions.open(await signIn(sessions, { theme: 'x' }, 'ada'))
+    const former = session.id as string
+    await session.rotate()
+    const now = session.id as string
+    const none = former.slice(0, 3) + '0'.repeat(22)
+    expect(await plainly('revoke', former, now, now, '--dry-run')).toMatchObject({
+      stdout: '1 would end\n',
+    })
+    expect(await plainly('revoke', former, now, now, none)).toMatchObject({
+      code: 1,
+      stdout: '1 of 2 have ended\n',
+    })
+  })
+
+  it('stops when it is told to, says how many have ended, and so does the audit', async () => {
+    for (let i = 0; i < 40; i++) await signIn(sessions, { theme: 'x' })
+    const { child, ended } = startCli(['revoke', '--all', '--yes', '--json', '--rate', '20'], {
+      env: { SOJOURN_REDIS: server.url, SOJOURN_SECRETS: SECRET },
+    })
+    const left = async (): Promise<number> => {
+      const keys = await server.cli('KEYS', '*:s:*')
+      return lines(keys).length
+    }
+    await until(async () => (await left()) < 38)
+    child.kill('SIGINT')
+    const { code, stdout } = await ended
+    const { found, revoked } = JSON.parse(stdout)
+    expect([code, found, revoked]).toEqual([130, 40, 40 - (await left())])
+    expect(revoked).toBeLessThan(40)
+    const entries = lines((await knowing('tail', '--once', '--json')).stdout).map((line) =>
+      JSON.parse(line),
+    )
+    expect(entries.at(-1)?.details).toMatchObject({ action: 'revoked', found: 40, revoked })
+  })
+
+  it('says how many have ended where the store fails midway, and so does the audit when it is back', async () => {
+    for (let i = 0; i < 40; i++) await signIn(sessions, { theme: 'x' })
+    const { ended } = startCli(['revoke', '--all', '--yes', '--json', '--rate', '20'], {
+      env: { SOJOURN_REDIS: server.url, SOJOURN_SECRETS: SECRET },
+    })
+    const keys = async (): Promise<number> => lines(await server.cli('KEYS', '*:s:*')).length
+    await until(async () => (await keys()) < 38)
+    // Nothing but scripts end sessions: that they may not, for a while, is a store that fails.
+    await server.cli('ACL', 'SETUSER', 'default', '-evalsha', '-eval')
+    await until(async () => JSON.stringify(await server.cli('ACL', 'LOG')).includes('eval'))
+    await server.cli('ACL', 'SETUSER', 'default', '+@all')
+    const { code, stdout, stderr } = await ended
+    const { found, revoked } = JSON.parse(stdout)
+    // The one that failed is ended later, as a sign-out that could not be written down is.
+    expect(found).toBe(40)
+    expect(revoked).toBeGreaterThan(0)
+    expect(revoked).toBeLessThanOrEqual(40 - (await keys()))
+    expect(code).toBe(4)
+    expect(stderr).toContain('NOPERM')
+    const entries = lines((await knowing('tail', '--once', '--json')).stdout).map((line) =>
+      JSON.parse(line),
+    )
+    expect(entries.at(-1)?.details).toMatchObject({ action: 'revoked', found: 40, revoked })
+  })
+
+  it('leaves alone what a filter has chosen and does not let through when its turn comes', async () => {
+    const tokens: string[] = []
+    for (let i = 0; i < 20; i++) tokens.push(await signIn(sessions, { theme: 'x' }))
+    await new Promise((resolve) => setTimeout(resolve, 1_100))
+    const back = await sessions.open(tokens[0])
+    await back.login('ada', { keep: ['theme'] })
+    const { child, ended } = startCli(
+      ['revoke', '--anonymous', '--yes', '--json', '--rate', '10'],
+      { env: { SOJOURN_REDIS: server.url, SOJOURN_SECRETS: SECRET } },
+    )
+    const left = async (): Promise<number> => lines(await server.cli('KEYS', '*:s:*')).length
+    await until(async () => (await left()) < 20)
+    const spared: string[] = []
+    for (const token of tokens.slice(1)) {
+      const session = await sessions.open(token, { fresh: true })
+      if (session.isNew) continue
+      await session.login('bob', { keep: ['theme'] })
+      spared.push(session.token as string)
+    }
+    const { code, stdout } = await ended
+    expect(child.exitCode).toBe(code)
+    expect(spared.length).toBeGreaterThan(0)
+    for (const token of spared) {
+      expect((await sessions.open(token, { fresh: true })).principal).toBe('bob')
+    }
+    const { found, revoked, skipped } = JSON.parse(stdout)
+    expect([found, revoked + skipped]).toEqual([19, 19])
   })
 
   it('reads the secrets from sojourn.config too', async () => {

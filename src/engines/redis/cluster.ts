@@ -12,7 +12,13 @@ import type { ClusterPlan, RedisTarget } from './options.ts'
 import { Redirection } from './redirection.ts'
 import { directRoute, type Route } from './route.ts'
 import { ServerClock } from './server-clock.ts'
-import type { ExtraOptions, Place, Topology, TopologyOptions, WorkOptions } from './topology.ts'
+import type {
+  ExtraOptions,
+  Place,
+  ShardedTopology,
+  TopologyOptions,
+  WorkOptions,
+} from './topology.ts'
 
 /** Milliseconds between two looks at who has what. In between it is looked when something does not fit. */
 const INTERVAL = 10_000
@@ -30,7 +36,7 @@ const REST_WITHIN = 50
 const SHORTEST_BETWEEN_LOOKS = 50
 
 /** A Cluster: one tracked link for each master that has partitions, and all keys of a partition at one. */
-export class Cluster implements Topology {
+export class Cluster implements ShardedTopology {
   readonly #plan: ClusterPlan
   readonly #options: TopologyOptions
   readonly #time: ServerClock
@@ -129,6 +135,18 @@ export class Cluster implements Topology {
   connect(at: string, options: ExtraOptions = {}): Link {
     const { clock, commandTimeout } = this.#options
     return new Link({ route: this.#routeTo(at), clock, commandTimeout, ...options })
+  }
+
+  async serverOf(at: string): Promise<string> {
+    return nameOf((this.#masterOf(at) ?? (await this.#discover(at))).address)
+  }
+
+  connectTo(server: string): Link {
+    const { clock, commandTimeout } = this.#options
+    const end = server.lastIndexOf(' ')
+    const address = { host: server.slice(0, end), port: Number(server.slice(end + 1)) }
+    const target = { ...this.#plan.servers, address: this.#plan.mapAddress(address) }
+    return new Link({ route: directRoute(target), clock, commandTimeout })
   }
 
   onChange(listener: () => void): () => void {
@@ -282,7 +300,7 @@ export class Cluster implements Topology {
 
   /** That of the address, known or not. */
   #guest(address: Address): ClusterMaster {
-    const name = `${address.host} ${address.port}`
+    const name = nameOf(address)
     const known = this.#masters.get(name)
     if (known !== undefined) return known
     const master: ClusterMaster = new ClusterMaster({
@@ -332,6 +350,8 @@ async function bestView(asked: readonly Promise<View>[]): Promise<View | undefin
   )
   return best
 }
+
+const nameOf = ({ host, port }: Address): string => `${host} ${port}`
 
 function numberOf(at: string): number {
   const number = partitionOf(at.slice(0, 3))

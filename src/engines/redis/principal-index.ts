@@ -22,6 +22,19 @@ export class PrincipalIndex {
 
   /** See Engine. */
   async list(partition: string, ownerTag: string): Promise<ListedSession[]> {
+    const { sessions } = await this.some(partition, ownerTag, Number.POSITIVE_INFINITY)
+    return sessions
+  }
+
+  /**
+   * Of very many only some pages: for who shows them.
+   * @returns those, oldest first, and how many there are: of more than were read also some that have expired
+   */
+  async some(
+    partition: string,
+    ownerTag: string,
+    most: number,
+  ): Promise<{ sessions: ListedSession[]; total: number }> {
     const keys = [indexKey(this.#prefix, partition, ownerTag)]
     const found = new Map<SessionId, ListedSession>()
     let cursor = '0'
@@ -31,8 +44,12 @@ export class PrincipalIndex {
       const page = listedPage(await this.#topology.at(partition, work, ALL_KEYS), partition)
       for (const session of page.sessions) found.set(session.id, session)
       cursor = page.cursor
-    } while (cursor !== '0')
-    return oldestFirst(found.values())
+    } while (cursor !== '0' && found.size < most)
+    const sessions = oldestFirst(found.values()).slice(0, most)
+    if (cursor === '0') return { sessions, total: found.size }
+    const size = (place: Place) =>
+      place.call('list', (wire) => wire.sendCommand(['HLEN', ...keys])) as Promise<number>
+    return { sessions, total: await this.#topology.at(partition, size) }
   }
 
   /**

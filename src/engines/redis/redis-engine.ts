@@ -460,6 +460,11 @@ export class RedisEngine
     return this.#index.list(partition, ownerTag)
   }
 
+  /** See PrincipalIndex. */
+  some(partition: string, ownerTag: string, most: number): ReturnType<PrincipalIndex['some']> {
+    return this.#index.some(partition, ownerTag, most)
+  }
+
   revokeAll(
     partition: string,
     ownerTag: string,

@@ -75,3 +75,18 @@ export interface Topology {
   /** Idempotent. */
   close(): void
 }
+
+/** Of several servers, which are named here for those who go through one after the other. */
+export interface ShardedTopology extends Topology {
+  readonly isSharded: true
+
+  /** @returns `host port` of who is thought to have the partition */
+  serverOf(at: string): Promise<string>
+
+  /** A further connection to this server, whatever it has. @param server as `serverOf` names it */
+  connectTo(server: string): Link
+}
+
+export function isSharded(topology: Topology): topology is ShardedTopology {
+  return topology.isSharded
+}

@@ -13,7 +13,7 @@ import {
 
 export interface BenchOptions {
   readonly redis: RedisSource
-  /** What is written goes under `<prefix>-bench-<random>`, and is taken away again. */
+  /** What is written goes under `<prefix>-bench:<random>`, and is taken away again: who may write `<prefix>-bench:*` may do it. */
   readonly prefix: string
   readonly sessions: number
   /** Milliseconds of requests; signing in and out comes on top. */
@@ -51,6 +51,8 @@ export interface BenchResult {
   readonly problem: string | undefined
   /** Whether all that was written has been taken away. */
   readonly cleaned: boolean
+  /** What could not be taken away ends by itself within so many minutes. */
+  readonly endsWithin: number
 }
 
 interface Data {
@@ -58,8 +60,12 @@ interface Data {
   n: number
 }
 
-/** Should this process be killed nothing of it is left after so long. */
-const IDLE = '15m'
+/** Should this process be killed its sessions end after so long, or what a longer run takes. Minutes. */
+const LEAST_LIFE = 15
+/** Where there is no limit, sign-ins a second that there are at least. */
+const SLOW = 500
+/** After so many of these that fail in a row no further session is signed out: the store is away. */
+const MOST_FAILURES = 64
 /** Of those that are signed in, for what takes two nodes. */
 const MOST_SIGN_OUTS = 500
 /** Within which a sign-out is to be known at the other node, milliseconds. */
@@ -68,25 +74,44 @@ const DAY = 86_400_000
 
 /** How long session operations take from here, with two nodes in this process. @throws as `createSessions`, and `ready` */
 export async function bench(options: BenchOptions): Promise<BenchResult> {
-  const prefix = `${options.prefix}-bench-${randomBytes(4).toString('hex')}`
+  const prefix = `${options.prefix}-bench:${randomBytes(4).toString('hex')}`
   const secrets = randomBytes(32).toString('base64')
+  const endsWithin = minutesOf(options)
+  const life = `${endsWithin}m` as const
   const make = (): Sessions<Data> =>
-    createSessions<Data>({ redis: options.redis, prefix, secrets, idleTimeout: IDLE })
+    createSessions<Data>({
+      ...{ redis: options.redis, prefix, secrets },
+      ...{ idleTimeout: life, absoluteTimeout: life },
+    })
   const [here, there] = [make(), make()]
   const run = new Run(options, here, there)
-  let wasReady = false
   try {
     await Promise.all([here.ready(), there.ready()])
-    wasReady = true
-    return await run.go()
-  } finally {
+  } catch (error) {
     await Promise.all([here.close(), there.close()])
-    if (wasReady) await forget(options.redis, prefix)
+    throw error
   }
+  let measured: Measured
+  try {
+    measured = await run.go()
+  } finally {
+    await Promise.allSettled([here.close(), there.close()])
+  }
+  // What has been measured is told, whatever becomes of the rest.
+  const isForgotten = await forget(options.redis, prefix).catch(() => false)
+  return { ...measured, cleaned: measured.cleaned && isForgotten, endsWithin }
+}
+
+type Measured = Omit<BenchResult, 'endsWithin'>
+
+/** Nobody's session is to end while the run goes on. */
+function minutesOf({ sessions, rate, duration }: BenchOptions): number {
+  const signingIn = (sessions / Math.min(rate === 0 ? SLOW : rate, SLOW)) * 1_000
+  return Math.max(LEAST_LIFE, Math.ceil((duration + signingIn) / 60_000) + LEAST_LIFE / 3)
 }
 
 /** How long people were away is counted with the first change after a second, and kept for 15 days. */
-async function forget(redis: RedisSource, prefix: string): Promise<void> {
+async function forget(redis: RedisSource, prefix: string): Promise<boolean> {
   const keys = [0, DAY].map((ago) => gapsKey(prefix, Date.now() - ago))
   const fleet = await findFleet(redis, { commandTimeout: PATIENCE })
   try {
@@ -95,6 +120,7 @@ async function forget(redis: RedisSource, prefix: string): Promise<void> {
       // One at a time, of which another server of a Cluster says that it has them not.
       for (const key of keys) await server.ask(['DEL', key]).catch(() => undefined)
     }
+    return true
   } finally {
     fleet.close()
   }
@@ -119,7 +145,7 @@ class Run {
     return this.#options.signal?.aborted === true
   }
 
-  async go(): Promise<BenchResult> {
+  async go(): Promise<Measured> {
     const { sessions, duration, payload, writes } = this.#options
     const load = randomBytes(Math.ceil(payload * 0.75))
       .toString('base64')
@@ -176,9 +202,14 @@ class Run {
   async #signOutAll(): Promise<boolean> {
     const left = [...this.#tokens]
     let gone = 0
+    let failures = 0
     const next = async (): Promise<void> => {
       for (let token = left.pop(); token !== undefined; token = left.pop()) {
-        if (await this.#signOut(token, gone < MOST_SIGN_OUTS)) gone++
+        if (failures >= MOST_FAILURES) return
+        if (await this.#signOut(token, gone < MOST_SIGN_OUTS)) {
+          gone++
+          failures = 0
+        } else failures++
         this.#options.progressed?.('signing out', gone, this.#tokens.length)
       }
     }

@@ -33,6 +33,9 @@ interface Call {
 /** A browser asks for a few at a time. */
 const MOST_AT_ONCE = 64
 
+/** Of those that read or end much of one user; the others wait for their turn. */
+const MOST_LARGE = 4
+
 type Route = (call: Call) => Promise<Response>
 
 /** What is under `api/`: see api.ts. */
@@ -41,6 +44,8 @@ export class Api {
   readonly #sessions: SessionAnswers
   readonly #routes: Readonly<Record<string, Route>>
   #underWay = 0
+  #large = 0
+  readonly #waiting: (() => void)[] = []
 
   constructor(parts: ApiParts) {
     this.#parts = parts
@@ -50,7 +55,8 @@ export class Api {
       'GET about': async ({ operator }) => jsonAnswer(this.#about(operator)),
       'GET live': async (call) => this.#live(call),
       'GET history': async () => jsonAnswer({ points: live.history.points } satisfies History),
-      'GET principals': async ({ query }) => jsonAnswer(await this.#sessions.principal(query)),
+      'GET principals': async ({ query }) =>
+        jsonAnswer(await this.#inTurn(() => this.#sessions.principal(query))),
       'GET sessions': async ({ query }) => jsonAnswer(await this.#sessions.list(query)),
       'GET events': async ({ query }) => jsonAnswer(await eventsAfter(catalogue, query)),
       'GET audit': async ({ query }) => jsonAnswer(await operationsAfter(catalogue, query)),
@@ -58,7 +64,8 @@ export class Api {
       'POST doctor': async () => jsonAnswer(await doctor.look()),
       'POST revoke': async ({ request, operator }) => {
         if (operator.access !== 'write') throw forbidden('You may look, and end nothing.')
-        return jsonAnswer(await revoke(catalogue, operator.name, await bodyOf(request)))
+        const body = await bodyOf(request)
+        return jsonAnswer(await this.#inTurn(() => revoke(catalogue, operator.name, body)))
       },
     }
   }
@@ -84,6 +91,21 @@ export class Api {
       return await route(call)
     } finally {
       this.#underWay--
+    }
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#large >= MOST_LARGE) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve)
+      })
+    }
+    this.#large++
+    try {
+      return await work()
+    } finally {
+      this.#large--
+      this.#waiting.shift()?.()
     }
   }
 

@@ -63,9 +63,9 @@ export interface HistoryPoint {
 /** `GET principals?name=`: exactly this one. Oldest first. */
 export interface PrincipalAnswer {
   readonly name: string
-  /** The oldest, at most 500. */
+  /** At most 500, oldest first: of more some of them. */
   readonly sessions: readonly Device[]
-  /** How many there are. */
+  /** How many there are; of more than 500 about. */
   readonly total: number
 }
 

@@ -1,6 +1,6 @@
 import { isSessionId } from '../../core/token.ts'
 import type { Catalogue } from '../sessions/catalogue.ts'
-import { type EndingTarget, endSessions, sessionsOf } from '../sessions/endings.ts'
+import { countOf, type EndingTarget, endSessions, sessionsOf } from '../sessions/endings.ts'
 import type { RevokeAnswer } from './api.ts'
 import { badRequest, Problem } from './problem.ts'
 import { isWellFormed } from './query.ts'
@@ -29,24 +29,30 @@ export async function revoke(
   if ('principal' in target) requireSecrets(catalogue)
   const reason = reasonIn(body['reason'], dry)
   const started = performance.now()
-  const found = await sessionsOf(catalogue, target)
+  const there = await countOf(catalogue, target)
   if (dry) {
-    return { found: found.length, revoked: 0, verified: false, took: performance.now() - started }
+    return { found: there, revoked: 0, verified: false, took: performance.now() - started }
   }
   if (typeof count !== 'number') {
     throw badRequest(
       '`count` takes how many the dry run has counted: nobody ends more than was seen.',
     )
   }
-  if (found.length !== count) {
+  if (there !== count) {
     throw new Problem(
       409,
       'COUNT_CHANGED',
-      `There are ${found.length} by now, not ${count}: look again. Nothing has ended.`,
+      `There are ${there} by now, not ${count}: look again. Nothing has ended.`,
     )
   }
+  const found = await sessionsOf(catalogue, target)
   if (found.length === 0) return { found: 0, revoked: 0, verified: true, took: 0 }
-  return endSessions(catalogue, target, found, { operator, reason })
+  const { revoked, verified, took, problem } = await endSessions(catalogue, target, found, {
+    operator,
+    reason,
+  })
+  if (problem !== undefined) throw problem
+  return { found: found.length, revoked, verified, took }
 }
 
 /** @throws Problem */

@@ -53,7 +53,7 @@ export class SessionAnswers {
     const name = textIn(query, 'name')
     if (name === undefined) throw badRequest('`name` takes the principal, exactly as it is.')
     requireSecrets(this.#catalogue)
-    const found = await this.#catalogue.of(name)
+    const { sessions: found, total } = await this.#catalogue.some(name, MOST_DEVICES)
     const levels = new Map<string, number | undefined>(
       await Promise.all(
         found
@@ -61,8 +61,8 @@ export class SessionAnswers {
           .map(async ({ id }) => [id, (await this.#catalogue.inspect(id))?.level] as const),
       ),
     )
-    const sessions = found.slice(0, MOST_DEVICES).map((each) => deviceOf(each, levels.get(each.id)))
-    return { name, sessions, total: found.length }
+    const sessions = found.map((each) => deviceOf(each, levels.get(each.id)))
+    return { name, sessions, total }
   }
 
   /** @param begin told before values are shown. @throws Problem, StoreUnavailableError, StoreRefusedError */

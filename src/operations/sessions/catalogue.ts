@@ -214,6 +214,18 @@ export class Catalogue {
     return this.#sessions.of(principal).list()
   }
 
+  /**
+   * As `of`, but of very many only some, and about how many there are.
+   * @throws as `of`
+   */
+  async some(
+    principal: string,
+    most: number,
+  ): Promise<{ readonly sessions: readonly SessionInfo[]; readonly total: number }> {
+    this.#requireSecrets()
+    return this.#sessions.of(principal).some(most)
+  }
+
   /** @returns nothing where there is none; also by its id of before a rotation */
   async inspect(id: SessionId): Promise<SessionDetails | undefined> {
     if (!isSessionId(id))
@@ -305,9 +317,17 @@ export class Catalogue {
     return INSIGHT_DAYS
   }
 
-  /** @returns false when there is none */
-  async revoke(id: SessionId): Promise<boolean> {
-    return (await this.#sessions.revoke(id)) !== false
+  /** Whether the filter lets it through now, also by its id of before a rotation. */
+  async matches(id: SessionId, filter: SessionFilter): Promise<boolean> {
+    const session = await this.inspect(id)
+    return session !== undefined && this.#isWanted(session, filter)
+  }
+
+  /** @param principal only if it is this one's. @returns false when there is none */
+  async revoke(id: SessionId, principal?: string): Promise<boolean> {
+    if (principal === undefined) return (await this.#sessions.revoke(id)) !== false
+    this.#requireSecrets()
+    return (await this.#sessions.of(principal).revoke(id)) !== false
   }
 
   /**

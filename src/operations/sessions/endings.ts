@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { SessionId } from '../../core/engine.ts'
 import type { Catalogue } from './catalogue.ts'
 
@@ -5,28 +6,49 @@ export type EndingTarget =
   | { readonly ids: readonly SessionId[] }
   | { readonly principal: string; readonly except?: SessionId | undefined }
 
+export type EndingPhase = 'ending' | 'verifying'
+
 export interface EndingOptions {
   /** Who does it, for the audit. */
   readonly operator: string
   readonly reason?: string | undefined
   /** By which the ids were chosen: then nobody asks again for each of them. */
   readonly filter?: string | undefined
+  /** Asked of each right before it ends, for what has chosen it may hold no more. */
+  readonly isWanted?: ((id: SessionId) => Promise<boolean>) | undefined
+  /** Sessions a second that are ended, at most. Default: as fast as it goes. */
+  readonly rate?: number | undefined
+  /** Aborted: no further one is ended. */
+  readonly signal?: AbortSignal | undefined
   /** Told of how many are done with. */
-  readonly progress?: (done: number) => void
+  readonly progress?: (phase: EndingPhase, done: number, total: number) => void
 }
 
 export interface Ended {
   /** How many there were. */
   readonly found: number
   readonly revoked: number
+  /** Of those that were found, how many were not ended because they were not wanted any more. */
+  readonly skipped: number
   /** Whether the primary was asked again, and has none of them any more. */
   readonly verified: boolean
   /** Milliseconds until then. */
   readonly took: number
+  /** Why it is not more: what the store has said. */
+  readonly problem: Error | undefined
+  /** Whether the audit has been told how it went, as far as is known. */
+  readonly isTold: boolean
 }
 
 /** Sessions that are asked for, or ended, at once. */
 const AT_ONCE = 32
+/** Of a principal's, what ends in one step: docs/decisions/0019. More are ended one by one where there is a rate. */
+const ONE_STEP = 500
+/** Sessions a second that are asked for again. */
+const VERIFIED_A_SECOND = 20_000
+/** How long it is tried to tell the audit of what was done before the store failed, milliseconds. */
+const PATIENCE = 10_000
+const PAUSE = 500
 
 /**
  * Those of them that are there, by the ids that they have now.
@@ -46,67 +68,126 @@ export async function sessionsOf(catalogue: Catalogue, target: EndingTarget): Pr
   return [...found]
 }
 
+/** How many `sessionsOf` would find. Of very many of one principal they are counted, not read: then it is about so many. */
+export async function countOf(catalogue: Catalogue, target: EndingTarget): Promise<number> {
+  if (!('principal' in target)) return (await sessionsOf(catalogue, target)).length
+  const { principal, except } = target
+  const spared = except === undefined ? undefined : await catalogue.find(except)
+  const { sessions, total } = await catalogue.some(principal, ONE_STEP)
+  const isSpared =
+    spared !== undefined && (total > sessions.length || sessions.some(({ id }) => id === spared))
+  return isSpared ? total - 1 : total
+}
+
 /**
- * Ends them on every node. The audit is told before: where it cannot be, nothing ends.
+ * Ends them on every node. The audit is told before: where it cannot be, nothing ends. And it is told after, whatever
+ * has come between.
  * @param found as `sessionsOf` has counted them, or whoever has chosen them
- * @throws StoreUnavailableError, StoreRefusedError: some may have ended
+ * @throws StoreUnavailableError, StoreRefusedError: nothing has ended
  */
 export async function endSessions(
   catalogue: Catalogue,
   target: EndingTarget,
   found: readonly SessionId[],
-  { operator, reason, filter, progress = () => undefined }: EndingOptions,
+  options: EndingOptions,
 ): Promise<Ended> {
+  const { operator, reason, filter, isWanted, rate, signal, progress = () => undefined } = options
   const started = performance.now()
   const principal = 'principal' in target ? target.principal : undefined
   const id = principal === undefined && found.length === 1 ? found[0] : undefined
   const about = { id, operator, reason, principal, filter, found: found.length }
   await catalogue.begin({ ...about, action: 'revoke' })
-  let revoked = 0
-  let verified = false
+  let [revoked, skipped, verified, done] = [0, 0, false, 0]
+  let problem: Error | undefined
   try {
-    if ('principal' in target) {
+    if (signal?.aborted === true) {
+      // The audit has that it was begun.
+    } else if ('principal' in target && (rate === undefined || found.length <= ONE_STEP)) {
       revoked = (await catalogue.revokeAllOf(target.principal, target.except)).count
     } else {
-      let done = 0
-      await forEach(found, async (each) => {
-        if (await catalogue.revoke(each)) revoked++
-        progress(++done)
-      })
+      const end = async (each: SessionId): Promise<void> => {
+        if (isWanted !== undefined && !(await isWanted(each))) skipped++
+        else if (await catalogue.revoke(each, principal)) revoked++
+        progress('ending', ++done, found.length)
+      }
+      await forEach(found, end, { rate, signal })
     }
-    if (filter === undefined) verified = !(await isAnyThere(catalogue, found))
-  } finally {
-    const isAsked = filter === undefined
-    await catalogue.end({
-      ...about,
-      action: 'revoked',
-      revoked,
-      verified: isAsked ? verified : undefined,
-    })
+    if (filter === undefined && signal?.aborted !== true) {
+      const asked = (count: number): void => progress('verifying', count, found.length)
+      verified = !(await isAnyThere(catalogue, found, asked, signal))
+    }
+  } catch (error) {
+    problem = error instanceof Error ? error : new Error(String(error))
   }
-  return { found: found.length, revoked, verified, took: performance.now() - started }
+  const isAsked = filter === undefined
+  const told = {
+    ...about,
+    action: 'revoked',
+    revoked,
+    verified: isAsked ? verified : undefined,
+  } as const
+  const isTold = problem === undefined ? await tell(catalogue, told) : await insist(catalogue, told)
+  const took = performance.now() - started
+  return { found: found.length, revoked, skipped, verified, took, problem, isTold }
 }
 
-async function isAnyThere(catalogue: Catalogue, ids: readonly SessionId[]): Promise<boolean> {
+type Told = Parameters<Catalogue['end']>[0]
+
+async function tell(catalogue: Catalogue, told: Told): Promise<boolean> {
+  await catalogue.end(told)
+  return true
+}
+
+/** The store may be back in a moment. @returns whether it has been told */
+async function insist(catalogue: Catalogue, told: Told): Promise<boolean> {
+  const until = performance.now() + PATIENCE
+  for (;;) {
+    try {
+      await catalogue.begin(told)
+      return true
+    } catch {
+      if (performance.now() >= until) return false
+      await sleep(PAUSE)
+    }
+  }
+}
+
+async function isAnyThere(
+  catalogue: Catalogue,
+  ids: readonly SessionId[],
+  asked: (count: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
   let isThere = false
-  await forEach(ids, async (id) => {
+  let count = 0
+  const ask = async (id: SessionId): Promise<void> => {
     if (!isThere && (await catalogue.find(id)) !== undefined) isThere = true
-  })
-  return isThere
+    asked(++count)
+  }
+  await forEach(ids, ask, { rate: VERIFIED_A_SECOND, signal })
+  // Who was not asked may be there.
+  return isThere || count < ids.length
 }
 
-/** A bounded number at once. After the first that fails no further one is begun. */
+/** A bounded number at once, and not more a second than that. After the first that fails no further one is begun. */
 async function forEach<Item>(
   items: readonly Item[],
   work: (item: Item) => Promise<void>,
+  { rate, signal }: Pick<EndingOptions, 'rate' | 'signal'> = {},
 ): Promise<void> {
   let next = 0
+  const started = performance.now()
+  const isStopped = (): boolean => signal?.aborted === true || next > items.length
   const one = async (): Promise<void> => {
-    while (next < items.length) {
+    while (next < items.length && !isStopped()) {
+      const at = next++
+      const ahead = rate === undefined ? 0 : (at / rate) * 1_000 - (performance.now() - started)
+      if (ahead > 0) await sleep(ahead, undefined, { signal }).catch(() => undefined)
+      if (isStopped()) return
       try {
-        await work(items[next++] as Item)
+        await work(items[at] as Item)
       } catch (error) {
-        next = items.length
+        next = items.length + 1
         throw error
       }
     }

@@ -85,6 +85,19 @@ describe('looking', () => {
     expect(await desk.get<About>('/api/about')).toMatchObject({ access: 'read', values: false })
   })
 
+  it('reads a bounded part of a principal who has very many, and counts the rest', async () => {
+    const some = Array.from({ length: 50 }, () => 'robot')
+    for (let i = 0; i < 26; i++) {
+      await Promise.all(some.map((name) => signIn(sessions, { theme: 'x' }, name)))
+    }
+    await server.cli('CONFIG', 'RESETSTAT')
+    const found = await desk.get<PrincipalAnswer>('/api/principals?name=robot')
+    expect(found.total).toBe(1_300)
+    expect(found.sessions).toHaveLength(500)
+    const calls = /cmdstat_hscan:calls=(\d+)/.exec(await server.cli('INFO', 'commandstats'))?.[1]
+    expect(Number(calls)).toBeLessThanOrEqual(2)
+  })
+
   it('finds a principal, with devices, and nobody by a part of the name', async () => {
     const session = await sessions.open()
     await session.login('ada', { device: 'Firefox', address: '10.0.0.7', kind: 'web', level: 2 })
