@@ -462,6 +462,7 @@ describe.skipIf(isSkipped)('the console in a browser', { timeout: 60_000 }, () =
   test('an address that leads nowhere says so', async () => {
     const page = await open('nowhere')
     await page.getByText('There is no view “nowhere”').waitFor()
+    expect(await page.locator('nav [aria-current]').count()).toBe(0)
     await page.getByRole('link', { name: 'To the overview' }).click()
     await page.locator('.verdict').waitFor()
   })

@@ -230,7 +230,7 @@ describe('a frame', () => {
     expect(order(typed)).toEqual(['commit'])
     // No server has it in its name: they stay, and so do operations where a server has it.
     expect(frame(typed)).toContain('10.0.0.1:6379')
-    const one = pressed(seen(), '/', ...'0.2:')
+    const one = pressed(seen(), '/', '0', '.', '2', ':')
     expect(order(one)).toHaveLength(3)
     expect(frame(one)).toContain('10.0.0.2:6379')
     expect(frame(one)).not.toContain('10.0.0.1:6379')

@@ -217,7 +217,8 @@ describe('a report', () => {
     const server = await start()
     await server.cli('ACL', 'SETUSER', 'deaf', 'on', '>pw', '~*', 'resetchannels', '+@all')
     const redis = { socket: server.socketPath, username: 'deaf', password: 'pw' }
-    await seen(observe(redis), ({ reports }) => reports === 'refused')
+    const { nodes } = await seen(observe(redis), ({ reports }) => reports === 'refused')
+    expect(nodes).toEqual([])
   })
 
   it('comes from each node of a Cluster', async () => {
