@@ -459,6 +459,16 @@ describe.skipIf(isSkipped)('the console in a browser', { timeout: 60_000 }, () =
     await heading(page, /^All is well/).waitFor()
   })
 
+  test('the store goes away while doctor looks: it looks again when the store is back', async () => {
+    const page = await open('overview', { ...scenarios.calm, examines: 1_000 })
+    await heading(page, 'Every server answers; doctor is looking.').waitFor()
+    const failed = page.waitForResponse((answer) => answer.status() === 503)
+    fixture.set({ away: true })
+    expect((await failed).url()).toMatch(/api\/doctor$/)
+    fixture.set({ away: false, examines: 0 })
+    await heading(page, /^All is well/).waitFor()
+  })
+
   test('an address that leads nowhere says so', async () => {
     const page = await open('nowhere')
     await page.getByText('There is no view “nowhere”').waitFor()

@@ -12,16 +12,24 @@ import { Operations } from '../parts/operations.tsx'
 import { Empty, Loading } from '../parts/states.tsx'
 import { noReports, toHear } from '../reports.ts'
 import { stateOf } from '../server-state.ts'
+import { now } from '../state/clock.ts'
 import { beExamined, type ExaminationState, examination } from '../state/examination.ts'
 import { isStale, snapshot } from '../state/live.ts'
 import { addressOf } from '../state/route.ts'
 import { beforeDoctor, type Verdict, verdictOn } from '../verdict.ts'
 
+/** Milliseconds. */
+const EXAMINED_EVERY = 5 * 60_000
+
 export function Overview(): JSX.Element {
   const look = snapshot.value
   const doctor = examination.value
-  // Again when servers answer that did not: doctor could not look either.
-  useEffect(() => void beExamined(), [look === undefined])
+  // Again when servers answer that did not, for doctor could not look either; and where it stays on a wall.
+  const canLook = look !== undefined && !isStale()
+  const period = Math.floor(now.value / EXAMINED_EVERY)
+  useEffect(() => {
+    if (canLook) void beExamined()
+  }, [canLook, period])
   if (look === undefined) return <Loading what="Looking at the servers" />
   const unheard = `${capital(noReports(look))}${look.reports === 'awaited' ? '' : '.'}`
   return (
