@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { systemClock } from '../../src/core/clock.ts'
 import { partitionTag } from '../../src/core/partitions.ts'
 import type { Sessions } from '../../src/core/sessions.ts'
+import { findFleet } from '../../src/engines/redis/fleet.ts'
 import { redisPlan, redisTarget, type SentinelPlan } from '../../src/engines/redis/options.ts'
 import { Sentinel } from '../../src/engines/redis/sentinel.ts'
 import { Single } from '../../src/engines/redis/single.ts'
@@ -92,15 +93,16 @@ it('F03 I3 I4 the Sentinel that leads a failover never names the former primary 
   const deployment = await sentinels()
   const former = await deployment.primary()
   const address = { host: '127.0.0.1', port: deployment.sentinels[0]?.port ?? 0 }
-  const { plan } = redisPlan({
-    sentinels: [`127.0.0.1:${address.port}`],
-    masterName: MASTER_NAME,
-  }) as { plan: SentinelPlan }
+  const redis = { sentinels: [`127.0.0.1:${address.port}`], masterName: MASTER_NAME }
+  const { plan } = redisPlan(redis) as { plan: SentinelPlan }
   const leader = new Sentinel({
     ...{ plan, address, clock: systemClock, commandTimeout: 2_000 },
     ...{ changed: () => undefined, coming: () => undefined },
   })
   atEnd(async () => leader.close())
+  // Those who look from outside ask all Sentinels.
+  const fleet = await findFleet(redis, { commandTimeout: 2_000 })
+  atEnd(async () => fleet.close())
   const before = await leader.ask()
   expect(before.primary.port).toBe(former.port)
   const views = new Set<string>()
@@ -109,11 +111,14 @@ it('F03 I3 I4 the Sentinel that leads a failover never names the former primary 
       const { epoch, primary: named } = await leader.ask()
       views.add(`${epoch - before.epoch} ${named.port === former.port ? 'former' : 'successor'}`)
     }
+    await fleet.refresh()
+    return fleet.servers.filter(({ role }) => role === 'primary').map(({ name }) => name)
   })()
   await deployment.failover()
-  await asking
+  const seenFromOutside = await asking
   expect(views).toContain('1 successor')
   expect(views).not.toContain('1 former')
+  expect(seenFromOutside).toEqual([`127.0.0.1:${(await deployment.primary()).port}`])
 }, 60_000)
 
 it('F13 I3 a server is demoted under a live connection: what it refuses is done at its successor, once', async () => {

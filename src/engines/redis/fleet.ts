@@ -4,7 +4,6 @@ import { fieldsOf, linesOf } from './fields.ts'
 import { Link } from './link.ts'
 import {
   type ClusterPlan,
-  type HostAddress,
   type RedisLogin,
   type RedisSource,
   type RedisTarget,
@@ -13,6 +12,7 @@ import {
 } from './options.ts'
 import { ErrorReply } from './resp.ts'
 import { directRoute } from './route.ts'
+import { type Address, addressIn, askSentinel } from './sentinel.ts'
 
 /** What a server says that does not tell. */
 const UNTOLD = new Set(['NOPERM', 'ERR'])
@@ -58,8 +58,6 @@ export interface FleetOptions {
   readonly commandTimeout: number
   readonly clock?: Clock
 }
-
-type Address = Required<HostAddress>
 
 /**
  * @throws OptionError; StoreUnavailableError, StoreRefusedError where none of the servers that are named in `redis`
@@ -208,9 +206,8 @@ async function findBySentinels(
   const answers = await Promise.allSettled(
     asked.map((sentinel) =>
       Promise.all([
-        sentinel.ask(['SENTINEL', 'MASTER', masterName]),
+        askSentinel(sentinel.ask, masterName),
         sentinel.ask(['SENTINEL', 'REPLICAS', masterName]),
-        sentinel.ask(['SENTINEL', 'SENTINELS', masterName]),
       ]),
     ),
   )
@@ -218,26 +215,23 @@ async function findBySentinels(
   const [failed] = answers.flatMap((answer) =>
     answer.status === 'rejected' ? [answer.reason as Error] : [],
   )
-  if (views.length === 0 && failed !== undefined) {
+  if (views.length === 0) {
     if (!(failed instanceof StoreRefusedError) || failed.reason !== 'ERR') throw failed
     throw new StoreRefusedError(
       'ERR',
       `the Sentinels know no primary "${masterName}": check redis.masterName, and that redis.sentinels are Sentinels`,
     )
   }
-  // One that was cut off still names the former primary: who knows of the latest failover is heard first.
-  const epochOf = (view: readonly unknown[]) => Number(fieldsOf(view[0]).get('config-epoch') ?? 0)
-  for (const [master, replicas, sentinels] of views.toSorted(
-    (one, other) => epochOf(other) - epochOf(one),
-  )) {
-    const primary = found.addAt(mapAddress(addressIn(fieldsOf(master))), servers, 'primary')
+  // One that was cut off still names the former primary: who knows of the latest failover says which it is.
+  views.sort(([one], [other]) => other.epoch - one.epoch)
+  const [[latest]] = views as [(typeof views)[number]]
+  const primary = found.addAt(mapAddress(latest.primary), servers, 'primary')
+  for (const [view, replicas] of views) {
     for (const each of listIn(replicas)) {
       const replica = found.addAt(mapAddress(addressIn(each)), servers, 'replica')
       if (replica !== primary) replica.primary ??= primary.name
     }
-    for (const each of listIn(sentinels)) {
-      found.addAt(mapAddress(addressIn(each)), atSentinels, 'sentinel')
-    }
+    for (const address of view.others) found.addAt(mapAddress(address), atSentinels, 'sentinel')
   }
 }
 
@@ -310,10 +304,6 @@ function replicasIn(info: ReadonlyMap<string, string>): Address[] {
 
 function listIn(answer: unknown): Map<string, string>[] {
   return Array.isArray(answer) ? answer.map(fieldsOf) : []
-}
-
-function addressIn(fields: ReadonlyMap<string, string>): Address {
-  return { host: fields.get('ip') ?? '', port: Number(fields.get('port')) }
 }
 
 /** A user may lack INFO, or a managed server refuse it: then there is this server, as far as can be seen. */

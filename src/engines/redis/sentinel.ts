@@ -4,7 +4,7 @@ import { Heartbeat } from './heartbeat.ts'
 import { Link } from './link.ts'
 import type { HostAddress, RedisTarget, SentinelPlan } from './options.ts'
 import { directRoute } from './route.ts'
-import type { Commands, Wire } from './wire.ts'
+import type { Wire } from './wire.ts'
 
 /** Milliseconds between two questions. In between a Sentinel tells by itself; it may be cut off. */
 const INTERVAL = 1_000
@@ -94,7 +94,7 @@ export class Sentinel {
   async #ask(): Promise<View> {
     try {
       this.view = await this.#link.call('sentinel', (wire) =>
-        askAbout(wire, this.#options.plan.masterName),
+        askSentinel((command) => wire.sendCommand(command), this.#options.plan.masterName),
       )
       return this.view
     } catch (error) {
@@ -110,21 +110,26 @@ export class Sentinel {
  * The Sentinel that leads a failover counts the new epoch as soon as the successor is a primary, and names
  * the former one by `MASTER` for a second more; what `GET-MASTER-ADDR-BY-NAME` says goes with the epoch.
  * The epoch is asked first: an address may be newer than its epoch, never older.
+ * @param ask on one connection, in the order in which it is called
  */
-async function askAbout(wire: Commands, masterName: string): Promise<View> {
+export async function askSentinel(
+  ask: (command: readonly string[]) => Promise<unknown>,
+  masterName: string,
+): Promise<View> {
   const [master, primary, others] = await Promise.all([
-    wire.sendCommand(['SENTINEL', 'MASTER', masterName]),
-    wire.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName]),
-    wire.sendCommand(['SENTINEL', 'SENTINELS', masterName]),
+    ask(['SENTINEL', 'MASTER', masterName]),
+    ask(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', masterName]),
+    ask(['SENTINEL', 'SENTINELS', masterName]),
   ])
   const [host = '', port] = primary as string[]
   return {
     primary: { host, port: Number(port) },
     epoch: Number(fieldsOf(master).get('config-epoch')),
-    others: (others as unknown[]).map((other) => addressOf(fieldsOf(other))),
+    others: (others as unknown[]).map((other) => addressIn(fieldsOf(other))),
   }
 }
 
-function addressOf(fields: ReadonlyMap<string, string>): Address {
+/** The address that an entry of `REPLICAS` or `SENTINELS` tells. */
+export function addressIn(fields: ReadonlyMap<string, string>): Address {
   return { host: fields.get('ip') ?? '', port: Number(fields.get('port')) }
 }
