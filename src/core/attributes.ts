@@ -250,10 +250,12 @@ export function applyDelta(
   attributes: ReadonlyMap<string, unknown>,
   delta: Delta,
 ): Map<string, unknown> {
-  const result = new Map(attributes)
-  for (const [name, { value }] of delta) {
+  // Iterators would make a pair of each entry.
+  const result = new Map<string, unknown>()
+  attributes.forEach((value, name) => result.set(name, value))
+  delta.forEach(({ value }, name) => {
     if (value === undefined) result.delete(name)
     else result.set(name, value)
-  }
+  })
   return result
 }

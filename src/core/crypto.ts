@@ -8,15 +8,22 @@ let taken = 0
 /** Bytes from the operating system's generator (a CSPRNG); no byte is handed out twice. */
 export function randomBytes(length: number): Buffer {
   if (length > POOL_BYTES) return crypto.randomBytes(length)
+  const bytes = Buffer.allocUnsafe(length)
+  fillRandom(bytes, 0, length)
+  return bytes
+}
+
+/** The same, at most 4,096, written into `target` from `offset` on. */
+export function fillRandom(target: Buffer, offset: number, length: number): void {
   if (taken + length > pool.length) {
     pool = crypto.randomBytes(POOL_BYTES)
     taken = 0
   }
   // A copy, so that what is kept does not hold the page, and the page keeps no secret that was used.
-  const bytes = Buffer.from(pool.subarray(taken, taken + length))
-  pool.fill(0, taken, taken + length)
-  taken += length
-  return bytes
+  for (let i = 0; i < length; i++) {
+    target[offset + i] = pool[taken] as number
+    pool[taken++] = 0
+  }
 }
 
 // One-shot hashing is faster where the runtime has it (Node 20.12 and later).

@@ -2,11 +2,11 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { type Codec, codecs } from './codec.ts'
 import {
   equalBytes,
+  fillRandom,
   GCM_TAG_BYTES,
   gcmOpen,
   gcmSealInto,
   hmacSha256,
-  randomBytes,
 } from './crypto.ts'
 import { deflateFixed, LARGEST_FOR_FIXED } from './deflate.ts'
 import { publishMeasure } from './diagnostics.ts'
@@ -123,7 +123,7 @@ export function encodeRecord(
   head[0] = RECORD_VERSION
   head[1] = flags
   head.writeUInt32BE(header.revision, 2)
-  head.set(randomBytes(8), 6)
+  fillRandom(head, 6, 8)
   head.writeUInt16BE(key.id, 14)
   head.writeUIntBE(header.createdAt, 16, 6)
   head.writeUIntBE(header.deadline, 22, 6)

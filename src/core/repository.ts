@@ -105,6 +105,14 @@ export interface DestroyHow {
   readonly waitFor?: WaitFor | undefined
 }
 
+/** What is still to be stored, and on top of what. */
+interface Work {
+  readonly live: Live
+  readonly delta: Delta
+  readonly lifetime: Lifetime | undefined
+  readonly rotate: Rotation | undefined
+}
+
 /** Whose session it is, by its attributes; nothing: nobody's. */
 export type OwnerRule = (attributes: ReadonlyMap<string, unknown>) => string | undefined
 
@@ -249,49 +257,26 @@ export class Repository {
     change: Change,
     rotation: Rotation | undefined,
   ): Promise<Written> {
-    const { engine, keyring, merges } = this.settings
-    let live = from
-    let { delta, lifetime } = change
-    let rotate = rotation
-    let isOver = false
-    const rebaseOn = (theirs: Live): void => {
-      this.#events.emit('conflict', { id: live.token.id })
-      // Rotated by another request meanwhile: both go on with the one successor, for two of them would
-      // leave the browser with the one whose answer comes last.
-      const isMoved = theirs.token.id !== live.token.id
-      if (lifetime !== undefined && hasLifetime(theirs, lifetime)) lifetime = undefined
-      if (isMoved && rotate === 'forward' && lifetime === undefined) rotate = undefined
-      // An own write whose answer was lost holds the changes already: to merge them again would count
-      // them twice.
-      const isOwn = change.unknown?.some((stamp) => equalBytes(stamp, theirs.stamp)) === true
-      const rebased = change.rebase ?? rebase
-      if (!isOwn) delta = rebased(delta, live.attributes(), theirs.attributes(), merges)
-      live = theirs
+    const { engine, keyring } = this.settings
+    let work: Work = {
+      live: from,
+      delta: change.delta,
+      lifetime: change.lifetime,
+      rotate: rotation,
     }
     let isRebased = known !== undefined && isLater(known, from)
-    if (known !== undefined && isRebased) rebaseOn(known)
-    const isNothing = (): boolean =>
-      rotate !== rotation && delta.size === 0 && lifetime === undefined
+    if (known !== undefined && isRebased) work = this.#rebased(work, known, change)
+    let isOver = false
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
+      const { live, delta, lifetime, rotate } = work
       // The rotation was all, and another has done it.
-      if (isNothing()) return { status: 'live', live, rebased: true, previousId: undefined, isOver }
+      if (rotate !== rotation && delta.size === 0 && lifetime === undefined) {
+        return { status: 'live', live, rebased: true, previousId: undefined, isOver }
+      }
       const header = this.#nextHeader(live.header, lifetime)
       const ttl = this.timeToLive(header)
-      if (ttl < 1) {
-        // Its deadline has passed, or the application has just set it to a time that has.
-        const { status } = await this.destroy(live)
-        if (status === 'done') {
-          const [principal, kind] = [principalOf(live.meta), kindOf(live.meta)]
-          const [device, address] = [deviceOf(live.meta), addressOf(live.meta)]
-          const { id } = live.token
-          await this.#events.record('expired', { id, principal, kind, device, address })
-        }
-        return { status: 'ended', reason: 'ended' }
-      }
-      const persistent = lifetime?.persistent
-      const lasting = persistent === undefined ? live.meta : withPersistent(live.meta, persistent)
-      const changed = change.changeMeta?.(lasting) ?? lasting
-      const meta = rotate === undefined ? changed : this.rotations.meta(rotate, changed, live.token)
+      if (ttl < 1) return this.#outlived(live)
+      const meta = this.#nextMeta(work, change)
       const attributes = applyDelta(live.attributes(), delta)
       const token =
         rotate === undefined
@@ -333,9 +318,50 @@ export class Repository {
       if (theirs.status === 'none') return ended(theirs.reason)
       isRebased = true
       isOver ||= theirs.over !== undefined
-      rebaseOn(theirs.live)
+      work = this.#rebased(work, theirs.live, change)
     }
     throw new SessionConflictError(MOST_ATTEMPTS)
+  }
+
+  /** What is left to do on top of what another has stored. */
+  #rebased({ live, delta, lifetime, rotate }: Work, theirs: Live, change: Change): Work {
+    this.#events.emit('conflict', { id: live.token.id })
+    const isMet = lifetime !== undefined && hasLifetime(theirs, lifetime)
+    const left = isMet ? undefined : lifetime
+    // Rotated by another request meanwhile: both go on with the one successor, for two of them would
+    // leave the browser with the one whose answer comes last.
+    const isMoved = theirs.token.id !== live.token.id
+    const isRotated = isMoved && rotate === 'forward' && left === undefined
+    // An own write whose answer was lost holds the changes already: to merge them again would count
+    // them twice.
+    const isOwn = change.unknown?.some((stamp) => equalBytes(stamp, theirs.stamp)) === true
+    const rebased = change.rebase ?? rebase
+    const { merges } = this.settings
+    return {
+      live: theirs,
+      delta: isOwn ? delta : rebased(delta, live.attributes(), theirs.attributes(), merges),
+      lifetime: left,
+      rotate: isRotated ? undefined : rotate,
+    }
+  }
+
+  /** Its deadline has passed, or the application has just set it to a time that has. */
+  async #outlived(live: Live): Promise<Written> {
+    const { status } = await this.destroy(live)
+    if (status === 'done') {
+      const [principal, kind] = [principalOf(live.meta), kindOf(live.meta)]
+      const [device, address] = [deviceOf(live.meta), addressOf(live.meta)]
+      const { id } = live.token
+      await this.#events.record('expired', { id, principal, kind, device, address })
+    }
+    return { status: 'ended', reason: 'ended' }
+  }
+
+  #nextMeta({ live, lifetime, rotate }: Work, { changeMeta }: Change): Meta {
+    const persistent = lifetime?.persistent
+    const lasting = persistent === undefined ? live.meta : withPersistent(live.meta, persistent)
+    const changed = changeMeta?.(lasting) ?? lasting
+    return rotate === undefined ? changed : this.rotations.meta(rotate, changed, live.token)
   }
 
   /**

@@ -548,7 +548,11 @@ export class SessionState {
     if (this.mirrorDue) this.#unmirrored?.wrote(this.#live)
     if (this.#live !== undefined && this.renewable) return this.#renew(this.#live)
     if (!this.dirty) return
-    if (this.#live !== undefined) return this.#store(this.#live)
+    // Awaited: a promise that is returned is taken over by another, two turns later.
+    if (this.#live !== undefined) {
+      await this.#store(this.#live)
+      return
+    }
     // A new session would take the place of one that may be there.
     if (this.unavailable !== undefined) throw this.unavailable.error
     const delta = this.#attributes.take()

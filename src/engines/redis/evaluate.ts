@@ -15,15 +15,26 @@ export function evaluate(
   isWanted: () => boolean,
   written?: string,
 ): Promise<unknown> {
-  const rest = [String(keys.length), ...keys, ...args]
-  return wire
-    .sendCommand(['EVALSHA', script.sha1, ...rest], BYTES, written)
-    .catch((error: unknown) => {
-      // After a restart or SCRIPT FLUSH; nothing was carried out. EVAL makes it known again.
-      if (noScript(error) && isWanted())
-        return wire.sendCommand(['EVAL', script.text, ...rest], BYTES, written)
-      throw error
-    })
+  const command = evaluation('EVALSHA', script.sha1, keys, args)
+  return wire.sendCommand(command, BYTES, written).catch((error: unknown) => {
+    // After a restart or SCRIPT FLUSH; nothing was carried out. EVAL makes it known again.
+    if (noScript(error) && isWanted())
+      return wire.sendCommand(evaluation('EVAL', script.text, keys, args), BYTES, written)
+    throw error
+  })
+}
+
+/** Each write makes one: pushed, it is a third of the memory that spreading takes. */
+function evaluation(
+  name: 'EVAL' | 'EVALSHA',
+  script: string,
+  keys: readonly string[],
+  args: readonly Argument[],
+): Argument[] {
+  const command: Argument[] = [name, script, String(keys.length)]
+  for (let i = 0; i < keys.length; i++) command.push(keys[i] as string)
+  for (let i = 0; i < args.length; i++) command.push(args[i] as Argument)
+  return command
 }
 
 /** See `evaluate`; as one call. */

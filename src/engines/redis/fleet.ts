@@ -206,7 +206,7 @@ async function findBySentinels(
   const answers = await Promise.allSettled(
     asked.map((sentinel) =>
       Promise.all([
-        askSentinel(sentinel.ask, masterName),
+        askSentinel((command) => sentinel.ask(command), masterName),
         sentinel.ask(['SENTINEL', 'REPLICAS', masterName]),
       ]),
     ),
@@ -215,7 +215,7 @@ async function findBySentinels(
   const [failed] = answers.flatMap((answer) =>
     answer.status === 'rejected' ? [answer.reason as Error] : [],
   )
-  if (views.length === 0) {
+  if (views.length === 0 && failed !== undefined) {
     if (!(failed instanceof StoreRefusedError) || failed.reason !== 'ERR') throw failed
     throw new StoreRefusedError(
       'ERR',

@@ -1,4 +1,4 @@
-import type { Argument } from './wire.ts'
+import { type Argument, bytesIn } from './resp.ts'
 
 export interface RecentWrite {
   /** Of a monotonic clock, milliseconds. */
@@ -27,7 +27,7 @@ const [COMMIT, END, FORGOTTEN] = [0, 1, 2]
  * copied by two collections of young memory and then be walked by those of old memory.
  */
 export class RecentPages {
-  #pages: Page[] = []
+  readonly #pages: Page[] = []
   #count = 0
   #bytes = 0
 
@@ -44,7 +44,7 @@ export class RecentPages {
     let most = HEAD
     for (const key of keys) most += PART_HEAD + 3 * key.length
     for (const arg of args) {
-      most += PART_HEAD + (typeof arg === 'string' ? 3 : 1) * arg.length
+      most += PART_HEAD + mostBytesOf(arg)
     }
     const page = this.#pageWith(most)
     const { bytes } = page
@@ -82,14 +82,13 @@ export class RecentPages {
 
   /** Lets the oldest pages go: all whose last is older, and others while it is too much. Never the one that is being filled. */
   trim(since: number, mostBytes: number, mostWrites: number): void {
-    let gone = 0
-    for (const { bytes, count, lastAt } of this.#pages.slice(0, -1)) {
-      if (lastAt >= since && this.#bytes <= mostBytes && this.#count <= mostWrites) break
+    while (this.#pages.length > 1) {
+      const { bytes, count, lastAt } = this.#pages[0] as Page
+      if (lastAt >= since && this.#bytes <= mostBytes && this.#count <= mostWrites) return
       this.#bytes -= bytes.length
       this.#count -= count
-      gone++
+      this.#pages.shift()
     }
-    if (gone > 0) this.#pages = this.#pages.slice(gone)
   }
 
   #pageWith(size: number): Page {
@@ -106,13 +105,22 @@ export class RecentPages {
 /** @returns its end */
 function addPart(bytes: Buffer, at: number, part: Argument): number {
   const from = at + PART_HEAD
-  const isText = typeof part === 'string'
-  let { length } = part
-  if (isText) length = bytes.write(part, from)
-  else bytes.set(part, from)
-  bytes.writeUInt32LE(length, at)
-  bytes[at + 4] = isText ? 1 : 0
-  return from + length
+  let end = from
+  if (typeof part === 'string') end += bytes.write(part, from)
+  else {
+    for (const piece of part instanceof Uint8Array ? [part] : part) {
+      bytes.set(piece, end)
+      end += piece.length
+    }
+  }
+  bytes.writeUInt32LE(end - from, at)
+  bytes[at + 4] = typeof part === 'string' ? 1 : 0
+  return end
+}
+
+function mostBytesOf(arg: Argument): number {
+  if (typeof arg === 'string') return 3 * arg.length
+  return arg instanceof Uint8Array ? arg.length : bytesIn(arg)
 }
 
 /** Its bytes are views of the page, whose filled part does not change any more. */

@@ -368,7 +368,7 @@ export class RedisEngine
     ttl: number | undefined,
     options: CommitOptions = {},
   ): Promise<WriteResult> {
-    const args = [ttl === undefined ? '' : String(ttl), Buffer.concat([base, record])]
+    const args: Argument[] = [ttl === undefined ? '' : String(ttl), [base, record]]
     if (options.sooner === true) args.push(...this.#awaited)
     const key = recordKey(this.#prefix, id)
     const confirming = this.#confirming(id, options)

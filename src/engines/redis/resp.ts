@@ -3,7 +3,8 @@
  * attributes. https://github.com/redis/redis-specifications/blob/master/protocol/RESP3.md
  */
 
-export type Argument = string | Buffer
+/** Pieces are one argument: sent one behind the other, without a copy that joins them. */
+export type Argument = string | Buffer | readonly Uint8Array[]
 
 /** What the server has answered instead of a value. Its text can quote keys and arguments. */
 export class ErrorReply extends Error {}
@@ -208,9 +209,23 @@ function toDouble(text: string): number {
   return Number(text)
 }
 
-/** Commands that leave together, in one piece: a socket takes longer for each piece than a copy does. */
+export function bytesIn(pieces: readonly Uint8Array[]): number {
+  let bytes = 0
+  for (let i = 0; i < pieces.length; i++) bytes += (pieces[i] as Uint8Array).length
+  return bytes
+}
+
+/** Bytes that it begins with, and beyond which it does not keep what it has grown to. */
+const KEPT_BYTES = 64 * 1024
+const DOLLAR = 36
+const STAR = 42
+
+/**
+ * Commands that leave together, in one piece: a socket takes longer for each piece than a copy does. Written byte by
+ * byte: as pieces of text each command would leave a kilobyte for the collector.
+ */
 export class CommandBuffer {
-  #pieces: Argument[] = []
+  #bytes: Buffer = Buffer.allocUnsafeSlow(KEPT_BYTES)
   #size = 0
 
   get isEmpty(): boolean {
@@ -218,35 +233,78 @@ export class CommandBuffer {
   }
 
   add(args: readonly Argument[]): void {
-    let head = `*${args.length}\r\n`
-    for (const arg of args) {
-      const isAscii = typeof arg === 'string' && Buffer.byteLength(arg) === arg.length
-      if (isAscii) {
-        head += `$${arg.length}\r\n${arg}\r\n`
-        continue
-      }
-      const bytes = typeof arg === 'string' ? Buffer.from(arg) : arg
-      head += `$${bytes.length}\r\n`
-      this.#pieces.push(head, bytes)
-      this.#size += head.length + bytes.length
-      head = '\r\n'
+    this.#head(STAR, args.length)
+    for (let i = 0; i < args.length; i++) {
+      const arg = args[i] as Argument
+      if (typeof arg !== 'string') this.#add(arg instanceof Uint8Array ? [arg] : arg)
+      else if (!this.#addAscii(arg)) this.#add([Buffer.from(arg)])
     }
-    this.#pieces.push(head)
-    this.#size += head.length
   }
 
   take(): Buffer {
-    const buffer = Buffer.allocUnsafe(this.#size)
-    let at = 0
-    for (const piece of this.#pieces) {
-      if (typeof piece === 'string') at += buffer.write(piece, at, 'latin1')
-      else {
-        buffer.set(piece, at)
-        at += piece.length
-      }
-    }
-    this.#pieces = []
+    const taken = this.#bytes.subarray(0, this.#size)
     this.#size = 0
-    return buffer
+    // The socket may hold it for long.
+    if (this.#bytes.length === KEPT_BYTES) return Buffer.from(taken)
+    this.#bytes = Buffer.allocUnsafeSlow(KEPT_BYTES)
+    return taken
+  }
+
+  #add(pieces: readonly Uint8Array[]): void {
+    const length = bytesIn(pieces)
+    this.#head(DOLLAR, length)
+    this.#reserve(length + 2)
+    for (let i = 0; i < pieces.length; i++) {
+      const piece = pieces[i] as Uint8Array
+      this.#bytes.set(piece, this.#size)
+      this.#size += piece.length
+    }
+    this.#end()
+  }
+
+  /** @returns whether it is ASCII: else nothing is added */
+  #addAscii(text: string): boolean {
+    const start = this.#size
+    const { length } = text
+    this.#head(DOLLAR, length)
+    this.#reserve(length + 2)
+    const bytes = this.#bytes
+    let at = this.#size
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i)
+      if (code > 127) {
+        this.#size = start
+        return false
+      }
+      bytes[at++] = code
+    }
+    this.#size = at
+    this.#end()
+    return true
+  }
+
+  #head(kind: number, count: number): void {
+    this.#reserve(20)
+    const bytes = this.#bytes
+    let at = this.#size
+    bytes[at++] = kind
+    let unit = 1
+    while (count >= unit * 10) unit *= 10
+    for (; unit >= 1; unit /= 10) bytes[at++] = ZERO + (Math.floor(count / unit) % 10)
+    this.#size = at
+    this.#end()
+  }
+
+  #end(): void {
+    this.#bytes[this.#size++] = CR
+    this.#bytes[this.#size++] = LF
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#size + more
+    if (needed <= this.#bytes.length) return
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#bytes.length))
+    grown.set(this.#bytes.subarray(0, this.#size))
+    this.#bytes = grown
   }
 }

@@ -189,6 +189,10 @@ class ResponseHook {
   #mustWait(method: Method): boolean {
     // Node writes a head by itself inside `write` and `end`, where it is too late to wait.
     if (this.#passed && method !== 'end') return false
+    return this.#isDirty
+  }
+
+  get #isDirty(): boolean {
     if (this.#exchange.dirty) return true
     return this.#others?.some((exchange) => exchange.dirty) === true
   }
@@ -252,7 +256,9 @@ class ResponseHook {
     const isKnown = this.#isFailed
     try {
       try {
-        await this.#settle()
+        // Most responses have one session, which one commit settles: each further promise is a microsecond.
+        if (this.#others === undefined) await this.#exchange.commit()
+        if (this.#isDirty) await this.#settle()
       } catch (error) {
         if (!isKnown) throw error
         this.#reporter.reportError('commit', error)

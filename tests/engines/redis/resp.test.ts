@@ -1,6 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CommandBuffer, ErrorReply, ReplyReader } from '../../../src/engines/redis/resp.ts'
+import {
+  type Argument,
+  CommandBuffer,
+  ErrorReply,
+  ReplyReader,
+} from '../../../src/engines/redis/resp.ts'
 
 type Reply = string | number | null | readonly Reply[]
 
@@ -117,7 +122,7 @@ describe('replies', () => {
 })
 
 describe('commands', () => {
-  const sent = (...commands: readonly (readonly (string | Buffer)[])[]): string => {
+  const sent = (...commands: readonly (readonly Argument[])[]): string => {
     const buffer = new CommandBuffer()
     for (const command of commands) buffer.add(command)
     return buffer.take().toString()
@@ -128,6 +133,25 @@ describe('commands', () => {
       '*2\r\n$3\r\nGET\r\n$1\r\nk\r\n' +
         '*5\r\n$3\r\nSET\r\n$2\r\né\r\n$2\r\nü\r\n$2\r\nPX\r\n$1\r\n1\r\n',
     )
+  })
+
+  it('whose argument is in pieces send it as one', () => {
+    const pieces = [Uint8Array.of(0x61), Buffer.from('é'), Buffer.alloc(0)]
+    expect(sent(['SET', pieces, []])).toBe('*3\r\n$3\r\nSET\r\n$3\r\naé\r\n$0\r\n\r\n')
+  })
+
+  it('of whatever length are sent whole, and what has been taken does not change', () => {
+    const buffer = new CommandBuffer()
+    const takenAndMeant: [Buffer, string][] = []
+    for (const length of [9, 10, 99, 100, 65_500, 65_536, 1_000_000, 12_345, 65_515]) {
+      for (const arg of ['x'.repeat(length), `é${'x'.repeat(length - 2)}`]) {
+        buffer.add(['A', arg])
+        buffer.add([Buffer.from(arg), 'b'])
+        const item = `$${length}\r\n${arg}\r\n`
+        takenAndMeant.push([buffer.take(), `*2\r\n$1\r\nA\r\n${item}*2\r\n${item}$1\r\nb\r\n`])
+      }
+    }
+    for (const [taken, meant] of takenAndMeant) expect(taken.equals(Buffer.from(meant))).toBe(true)
   })
 
   it('leave once', () => {
