@@ -65,6 +65,7 @@ export type {
 } from './core/engine.ts'
 export {
   AttributeError,
+  CsrfError,
   HeadersSentError,
   isSojournError,
   LegacyFormatError,
@@ -72,6 +73,7 @@ export {
   OptionError,
   ReadOnlySessionError,
   SchemaError,
+  SecretsError,
   SessionConflictError,
   SessionElsewhereError,
   SessionEndedError,
@@ -91,6 +93,7 @@ export {
 export type { DurationBucket, Durations, Percentiles } from './core/gap-histogram.ts'
 export type { InsightOptions, SessionsInsight } from './core/insight.ts'
 export type { LimitedLogin, MaxSessions, SessionLimit } from './core/limit.ts'
+export type { Secrets, SecretsSource } from './core/live-keyring.ts'
 export type { LifetimeOptions, LoginOptions } from './core/login-options.ts'
 export { counter, fields, type Merge, union } from './core/merge.ts'
 export type { RegionContext, RegionOf, SessionsOptions } from './core/options.ts'
@@ -105,6 +108,7 @@ export type {
 } from './core/principal-sessions.ts'
 export type { RejectReason } from './core/record.ts'
 export type { Migration } from './core/schema.ts'
+export { secretsFile } from './core/secrets-file.ts'
 export type { Session, View } from './core/session.ts'
 export type { OpenOptions, Sessions, SessionsStats } from './core/sessions.ts'
 export type { Watch, WatchOptions } from './core/watch.ts'

@@ -1,68 +1,103 @@
 import { randomBytes } from 'node:crypto'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { OptionError } from '../core/errors.ts'
-import { Catalogue } from '../operations/sessions/catalogue.ts'
-import { type KeyUse, KeyUses } from '../operations/sessions/keys.ts'
+import { Keys, type KeyUse, type Resealed } from '../operations/sessions/keys.ts'
+import type { PassOptions } from '../operations/sessions/pass.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
+import { wholeNumber } from './numbers.ts'
 import { span, table } from './table.ts'
-import { shown, startBar } from './talk.ts'
+import { say, shown, startBar } from './talk.ts'
 
 interface KeysFlags extends CommonFlags {
   readonly new?: true
+  readonly reseal?: true
+  readonly rate: number
 }
 
 const RATE = 20_000
 const SECRET_BYTES = 32
 
 const HELP = `
-By which secrets the sessions are sealed. To change a secret: put a new one before it, wait until the old one has no sessions
-any more, and take it out. A session is sealed anew with each change, and ends at its absolute timeout at the latest.
+Which secrets the sessions still need. To change a secret without signing anybody out:
+  1. append a new one for all nodes: [old, new]
+  2. when all have it, put it in front: [new, old]. Who comes from now on gets a token by it
+  3. when this command says that the old one can be taken out, take it out: [new]
+A session whose user does not come ends by its idle timeout; until then it needs the old one.
 
 Examples:
   $ sojourn keys --new
   $ SOJOURN_SECRETS='["new…","old…"]' sojourn keys
+  $ SOJOURN_SECRETS='["new…","old…"]' sojourn keys --reseal
 
 Exit code: 0, 1 there are sessions that none of these opens, 2 usage, 3 not reachable, 4 not permitted.`
 
 export function keysCommand(): Command {
   return commonOptions(new Command('keys'))
-    .description('Which secrets are still in use.')
+    .description('Which secrets are still in use, and a change of secrets.')
     .option('--new', 'print a new secret')
+    .option(
+      '--reseal',
+      'seal what stands in Redis with the first secret, also of who does not come',
+    )
+    .addOption(
+      new Option('--rate <sessions>', 'at most so many a second')
+        .argParser(wholeNumber(1))
+        .default(RATE),
+    )
     .addHelpText('after', HELP)
     .action(run)
 }
 
 async function run(flags: KeysFlags): Promise<void> {
   if (flags.new === true) return console.log(randomBytes(SECRET_BYTES).toString('base64'))
-  const options = await configured(flags)
-  const { secrets } = options
+  const { redis, prefix, secrets } = await configured(flags)
   if (secrets === undefined) {
     throw new OptionError(
       'secrets',
       'are needed: SOJOURN_SECRETS, or `secrets` in the sojourn.config file',
     )
   }
-  const uses = new KeyUses(secrets)
-  const catalogue = new Catalogue(options)
+  const keys = new Keys({ redis, prefix, secrets })
   try {
-    const total = await catalogue.size()
-    const bar = startBar('looking at')
-    let count = 0
-    const looked = (so: number): void => {
-      count = so
-      bar.set(so, total)
+    let resealed: Resealed | undefined
+    if (flags.reseal === true) {
+      resealed = await passed(keys, flags.rate, 'sealing', (pass) => keys.reseal(pass))
     }
-    for await (const page of catalogue.list({}, { rate: RATE, looked })) {
-      for (const session of page) uses.add(session)
-    }
-    bar.end(`looked at ${shown(count)} sessions`)
+    const uses = await passed(keys, flags.rate, 'looking at', (pass) => keys.uses(pass))
+    if (flags.json === true) console.log(JSON.stringify(resealed ? { resealed, uses } : uses))
+    else console.log(render(uses))
+    if (resealed !== undefined) say(told(resealed))
+    if (uses.some(({ place }) => place === undefined)) process.exitCode = 1
   } finally {
-    await catalogue.close()
+    await keys.close()
   }
-  const { all } = uses
-  if (flags.json === true) console.log(JSON.stringify(all))
-  else console.log(render(all))
-  if (all.some(({ place }) => place === undefined)) process.exitCode = 1
+}
+
+async function passed<T>(
+  keys: Keys,
+  rate: number,
+  verb: string,
+  work: (pass: PassOptions) => Promise<T>,
+): Promise<T> {
+  const total = await keys.size()
+  const bar = startBar(verb)
+  let count = 0
+  const looked = (so: number): void => {
+    count = so
+    bar.set(so, total)
+  }
+  const result = await work({ rate, looked })
+  bar.end(`looked at ${shown(count)} sessions`)
+  return result
+}
+
+function told({ resealed, tokenSealed, unopened, left }: Resealed): string {
+  const parts = [`${shown(resealed)} sealed anew`]
+  if (tokenSealed > 0)
+    parts.push(`${shown(tokenSealed)} when their users come, for they need their token`)
+  if (unopened > 0) parts.push(`${shown(unopened)} are opened by none of these secrets`)
+  if (left > 0) parts.push(`${shown(left)} ended or were changed meanwhile`)
+  return `${parts.join('; ')}.`
 }
 
 function render(all: readonly KeyUse[]): string {
@@ -75,16 +110,18 @@ function render(all: readonly KeyUse[]): string {
       },
       { title: 'key id', of: ({ keyId }) => String(keyId), align: 'right' },
       { title: 'sessions', of: ({ sessions }) => shown(sessions), align: 'right' },
+      { title: 'tokens only', of: ({ tokens }) => shown(tokens), align: 'right' },
       { title: '', of: (use) => verdict(use, now) },
     ],
     all,
   )
 }
 
-function verdict({ place, sessions, lastDeadline }: KeyUse, now: number): string {
+function verdict({ place, sessions, tokens, lastDeadline }: KeyUse, now: number): string {
   if (place === undefined)
     return 'nobody can open them: a secret is missing, or they are of another application'
-  if (place === 0) return 'seals'
-  if (sessions === 0 || lastDeadline === undefined) return 'can be taken out'
+  if (place === 0) return 'signs and seals'
+  if (sessions + tokens === 0 || lastDeadline === undefined)
+    return 'can be taken out, when that has been so for 5 minutes'
   return `in use, for ${span(lastDeadline - now)} at most`
 }

@@ -104,7 +104,7 @@ async function changeOne(
     const context = { keyring, id, token: undefined }
     const opened = openRecord(record, context)
     if (opened.status === 'rejected' || format.seal === 2) return 'sealed'
-    const { header, meta } = opened
+    const { header, key, meta } = opened
     if (header.ownerTag !== name.tag || header.deadline <= engine.now()) return 'gone'
     const migrated = migrateData(schema, opened, header.schema)
     if (migrated === undefined) return 'sealed'
@@ -115,7 +115,7 @@ async function changeOne(
     await validateData(schema, changed)
     const revision = nextRevision(header.revision)
     const next = { ...header, revision, schema: Math.max(header.schema, schema.version) }
-    const encoded = encodeRecord(next, { attributes: changed, meta }, context, format)
+    const encoded = encodeRecord(next, { attributes: changed, meta }, context, format, key)
     const confirmation = new Confirmation()
     const options = { confirmation }
     const result = await engine.commit(id, stampOf(record), encoded, undefined, options)

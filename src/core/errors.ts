@@ -15,6 +15,8 @@ export type SojournErrorCode =
   | 'ERR_SOJOURN_OPTION'
   | 'ERR_SOJOURN_ATTRIBUTE'
   | 'ERR_SOJOURN_SCHEMA'
+  | 'ERR_SOJOURN_SECRETS'
+  | 'ERR_SOJOURN_CSRF'
   | 'ERR_SOJOURN_TOO_LARGE'
   | 'ERR_SOJOURN_CONFLICT'
   | 'ERR_SOJOURN_ENDED'
@@ -79,6 +81,35 @@ export class AttributeError extends SojournError {
   constructor(attribute: string, problem: string, options?: ErrorOptions) {
     super('ERR_SOJOURN_ATTRIBUTE', `attribute ${quote(attribute)}: ${problem}`, 500, options)
     this.attribute = attribute
+  }
+}
+
+const CSRF = {
+  'cross-site':
+    'a page of another site has sent this request: name its origin in `origins` if it may',
+  'token-missing':
+    'the browser does not say which site this request comes from, and it brings no token: see docs/csrf.md',
+  token: 'the token is not one of this session: it is good until the next login',
+} as const
+
+/** A request that a page of another site may have made the user's browser send. Nothing was done. */
+export class CsrfError extends SojournError {
+  readonly reason: 'cross-site' | 'token-missing' | 'token'
+
+  constructor(reason: CsrfError['reason']) {
+    super('ERR_SOJOURN_CSRF', CSRF[reason], 403)
+    this.reason = reason
+  }
+}
+
+/** There are no secrets yet: their source has not answered. Whoever serves before `ready()` would sign everybody out. */
+export class SecretsError extends SojournError {
+  constructor() {
+    super(
+      'ERR_SOJOURN_SECRETS',
+      'the source of the secrets has not answered yet: `await sessions.ready()` before the first request',
+      503,
+    )
   }
 }
 

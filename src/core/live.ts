@@ -1,5 +1,6 @@
 import type { SessionId, Stamp } from './engine.ts'
 import type { SessionEvents } from './events.ts'
+import type { Key } from './keyring.ts'
 import type { Meta } from './meta.ts'
 import type { RecordHeader } from './record.ts'
 import type { Token } from './token.ts'
@@ -9,12 +10,14 @@ export interface Live {
   readonly token: Token
   readonly stamp: Stamp
   readonly header: RecordHeader
+  /** That its record is sealed with. */
+  readonly key: Key
   readonly meta: Meta
   /** Shared by all requests that read the same record: what is handed out is frozen, or a copy. */
   readonly attributes: () => ReadonlyMap<string, unknown>
   /** What attributes and meta take in memory, estimated; 0 until they are decoded. */
   heapBytes: number
-  /** When its token is old enough for another, milliseconds since the epoch; infinite: never. */
+  /** When its token is to be replaced by another, milliseconds since the epoch; infinite: never. */
   readonly rotateAt: number
   /**
    * The id of before the rotation, whose forward is to end now that this token is used. Taken by the first

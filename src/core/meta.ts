@@ -16,6 +16,7 @@ const LEVEL = 'l'
 const TOKEN_MADE_AT = 'r'
 const FORMER = 'f'
 const NOTE = 'n'
+const TOKEN_KEY = 't'
 const ORIGIN = 'o'
 const ORIGIN_KEY = 'O'
 
@@ -68,8 +69,23 @@ export function withStepUp(meta: Meta, level: number, at: number): Meta {
 /** A new token. @param at milliseconds since the epoch @param former where a forward is left */
 export function withToken(meta: Meta, at: number, former?: string): Meta {
   const changed = new Map(meta).set(TOKEN_MADE_AT, at)
+  changed.delete(TOKEN_KEY)
   if (former === undefined) changed.delete(FORMER)
   else changed.set(FORMER, former)
+  return changed
+}
+
+/**
+ * Of a record that was sealed anew while nobody was there: the id of the key that its client's token may be signed
+ * with. Absent: that of the record.
+ */
+export const tokenKeyOf = (meta: Meta): number | undefined => number(meta, TOKEN_KEY)
+
+export function withTokenKey(meta: Meta, keyId: number | undefined): Meta {
+  if (tokenKeyOf(meta) === keyId) return meta
+  const changed = new Map(meta)
+  if (keyId === undefined) changed.delete(TOKEN_KEY)
+  else changed.set(TOKEN_KEY, keyId)
   return changed
 }
 

@@ -10,6 +10,7 @@ import { OptionError } from './errors.ts'
 import { createKeyring, type Keyring } from './keyring.ts'
 import { checkAdopt, type LegacySource } from './legacy.ts'
 import { type LimitOf, limitOf, type MaxSessions } from './limit.ts'
+import { LiveKeyring, type Secrets, type SecretsSource } from './live-keyring.ts'
 import type { Merge } from './merge.ts'
 import { checkOutage, type OutageOptions, type OutageSettings } from './outage.ts'
 import type { Merges } from './rebase.ts'
@@ -21,10 +22,11 @@ import { refuseUnknown, requireObject } from './unknown-options.ts'
 /** Options of `createSessions` that do not depend on the engine. All are checked at once. */
 export interface SessionsOptions<Data extends object> extends RotationOptions, OutageOptions {
   /**
-   * At least 32 bytes each: the first signs and seals, the others still verify and open. May be
-   * left out with the embedded engine only; a random one then lives as long as the process.
+   * At least 32 bytes each: the first signs and seals, the others still verify and open. Or where they come from, so
+   * that they change without a restart: `secretsFile(path)`, a function, `{ load, every }`. May be left out with the
+   * embedded engine only; a random one then lives as long as the process.
    */
-  readonly secrets?: string | Uint8Array | readonly (string | Uint8Array | undefined)[] | undefined
+  readonly secrets?: Secrets | SecretsSource | SecretsSource['load'] | undefined
   /** Since the last activity. Default 30 minutes. */
   readonly idleTimeout?: Duration
   /** Since the creation, never extended. Default 12 hours, at most 400 days. */
@@ -188,7 +190,7 @@ export function checkOptions<Data extends object>(
   if (options.migrate !== undefined) requireObject('migrate', options.migrate)
   const cookies = new CookiePolicy(cookie)
   return {
-    keyring: createKeyring(secretsOf(options.secrets, engineIsEmbedded)),
+    keyring: keyringOf(options.secrets, engineIsEmbedded),
     clock: clockOf(clock),
     idleTimeout,
     absoluteTimeout,
@@ -222,8 +224,22 @@ function clockOf(clock: Clock | null): Clock {
   throw new OptionError('clock', 'takes an object with the methods now and monotonic')
 }
 
+function keyringOf(secrets: SessionsOptions<object>['secrets'], optional: boolean): Keyring {
+  if (typeof secrets === 'function') return new LiveKeyring({ load: secrets })
+  if (isSource(secrets)) {
+    refuseUnknown(secrets, ['load', 'every'], 'secrets.')
+    return new LiveKeyring(secrets)
+  }
+  return createKeyring(secretsOf(secrets, optional))
+}
+
+function isSource(secrets: unknown): secrets is SecretsSource {
+  const isList = Array.isArray(secrets) || secrets instanceof Uint8Array
+  return typeof secrets === 'object' && secrets !== null && !isList
+}
+
 function secretsOf(
-  secrets: SessionsOptions<object>['secrets'],
+  secrets: Secrets | undefined,
   optional: boolean,
 ): readonly (string | Uint8Array)[] {
   if (typeof secrets === 'string' || secrets instanceof Uint8Array) return [secrets]

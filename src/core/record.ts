@@ -92,6 +92,8 @@ export function nextRevision(revision: number): number {
 }
 
 /**
+ * @param key that it is sealed with: that of the record before, so that by a record is seen which secret its client's
+ * token may be signed with; the first for a token that is new
  * @throws AttributeError when a value cannot be encoded
  * @throws SessionTooLargeError when the payload has more than `maxBytes`, before compression
  */
@@ -100,6 +102,7 @@ export function encodeRecord(
   content: RecordContent,
   context: SealingContext,
   settings: RecordSettings,
+  key: Key = context.keyring.primary,
 ): Uint8Array {
   let payload = settings.codec.encode(content.attributes, content.meta)
   if (payload.length > settings.maxBytes) throw tooLarge(payload.length, content, settings)
@@ -111,7 +114,9 @@ export function encodeRecord(
       flags |= COMPRESSED
     }
   }
-  const key = context.keyring.primary
+  // It may have been taken out since the session was read.
+  const { keyring } = context
+  const sealing = keyring.keys.includes(key) ? key : keyring.primary
   const headLength = FIXED_BYTES + (header.ownerTag === undefined ? 0 : OWNER_BYTES)
   // Not from the shared pool: a record may be kept, and would keep a page of the pool with it.
   const record = Buffer.allocUnsafeSlow(headLength + payload.length + GCM_TAG_BYTES)
@@ -124,12 +129,12 @@ export function encodeRecord(
   head[1] = flags
   head.writeUInt32BE(header.revision, 2)
   fillRandom(head, 6, 8)
-  head.writeUInt16BE(key.id, 14)
+  head.writeUInt16BE(sealing.id, 14)
   head.writeUIntBE(header.createdAt, 16, 6)
   head.writeUIntBE(header.deadline, 22, 6)
   head.writeUIntBE(header.idleTimeout, 28, 6)
   head.writeUInt16BE(header.schema, 34)
-  const recordKey = sessionKey(key, settings.seal, context)
+  const recordKey = sessionKey(sealing, settings.seal, context)
   if (recordKey === undefined) throw new TypeError('a token-sealed record needs its token')
   const additional = additionalData(head, context.id)
   if (settings.seal === 0) {
@@ -173,12 +178,25 @@ export type Opened =
       readonly meta: Map<string, unknown>
       /** What both take in memory, estimated. */
       readonly heapBytes: number
+      /** That has opened it. */
+      readonly key: Key
     }
   | { readonly status: 'rejected'; readonly reason: RejectReason }
 
 /** Names the secret that a record is sealed with. @param record with a header that can be read */
 export function keyIdOf(record: Uint8Array): number {
   return asBuffer(record).readUInt16BE(14)
+}
+
+/** As what it is stored, for who writes the same again. @param record that has been opened */
+export function settingsOf(record: Uint8Array): RecordSettings {
+  const flags = record[1] ?? 0
+  return {
+    codec: CODECS[flags & 3] as Codec,
+    seal: ((flags >> SEAL_SHIFT) & 3) as SealMode,
+    compressAbove: (flags & COMPRESSED) === 0 ? Number.POSITIVE_INFINITY : 0,
+    maxBytes: Number.POSITIVE_INFINITY,
+  }
 }
 
 /** Reads the clear header without opening the record: it is not authenticated then. */
@@ -230,7 +248,7 @@ export function openRecord(record: Uint8Array, context: SealingContext): Opened 
         (flags & COMPRESSED) === 0
           ? plain
           : inflateRawSync(plain, { maxOutputLength: MOST_INFLATED_BYTES })
-      return { status: 'open', header, ...codec.decode(payload) }
+      return { status: 'open', header, key, ...codec.decode(payload) }
     } catch {
       return rejected('payload')
     }

@@ -19,6 +19,7 @@ import { SessionConflictError, SessionLimitError, StoreUnavailableError } from '
 import type { EventHub, SessionEvents } from './events.ts'
 import { attributeBytes } from './heap.ts'
 import { Insight } from './insight.ts'
+import type { Key } from './keyring.ts'
 import { Leftovers } from './leftovers.ts'
 import type { Live } from './live.ts'
 import {
@@ -29,6 +30,7 @@ import {
   type Meta,
   principalOf,
   withPersistent,
+  withTokenKey,
 } from './meta.ts'
 import type { RegionContext, Settings } from './options.ts'
 import { sealDescriptor } from './principal.ts'
@@ -174,12 +176,13 @@ export class Repository {
   #encode(
     token: Token,
     header: RecordHeader,
+    key: Key,
     attributes: ReadonlyMap<string, unknown>,
     meta: Meta,
   ): Uint8Array | Promise<Uint8Array> {
     const { keyring, record, schema } = this.settings
     const encode = (): Uint8Array =>
-      encodeRecord(header, { attributes, meta }, { keyring, id: token.id, token }, record)
+      encodeRecord(header, { attributes, meta }, { keyring, id: token.id, token }, record, key)
     return schema.validate === undefined ? encode() : validateData(schema, attributes).then(encode)
   }
 
@@ -213,7 +216,8 @@ export class Repository {
     limit?: Limit,
     unknown?: Stamp[],
   ): Promise<Live | undefined> {
-    const record = await this.#encode(token, header, attributes, meta)
+    const key = this.settings.keyring.primary
+    const record = await this.#encode(token, header, key, attributes, meta)
     const ttl = this.timeToLive(header)
     const owner = this.#ownerOf(token.id, header, meta)
     const confirmation = new Confirmation()
@@ -234,7 +238,7 @@ export class Repository {
     this.#events.missing('create', token.id, confirmation)
     const principal = principalOf(meta) ?? ''
     for (const id of created.evicted) this.#events.emit('evicted', { id, principal, by: token.id })
-    return this.reader.written(token, header, meta, record, ttl)
+    return this.reader.written(token, header, key, meta, record, ttl)
   }
 
   /**
@@ -282,7 +286,10 @@ export class Repository {
         rotate === undefined
           ? live.token
           : createToken(keyring, live.token.partition, live.token.region)
-      const encoding = this.#encode(token, header, attributes, meta)
+      // A record says by its key which secret the token of its client is signed with.
+      const isOfNewToken = rotate !== undefined || token.isDerived
+      const key = isOfNewToken ? keyring.primary : live.key
+      const encoding = this.#encode(token, header, key, attributes, meta)
       const record = encoding instanceof Promise ? await encoding : encoding
       const confirmation = new Confirmation()
       let result: WriteResult
@@ -306,7 +313,7 @@ export class Repository {
         this.#events.missing(rotate === undefined ? 'commit' : 'rotate', token.id, confirmation)
         this.insight.renewed(live.header, live.lease.expiresAt)
         const known = knownAfter(live, delta, attributes)
-        const written = this.reader.written(token, header, meta, record, ttl, known)
+        const written = this.reader.written(token, header, key, meta, record, ttl, known)
         const previousId = rotate === undefined ? undefined : live.token.id
         return { status: 'live', live: written, rebased: isRebased, previousId, isOver }
       }
@@ -360,7 +367,8 @@ export class Repository {
   #nextMeta({ live, lifetime, rotate }: Work, { changeMeta }: Change): Meta {
     const persistent = lifetime?.persistent
     const lasting = persistent === undefined ? live.meta : withPersistent(live.meta, persistent)
-    const changed = changeMeta?.(lasting) ?? lasting
+    const known = live.token.isDerived ? withTokenKey(lasting, undefined) : lasting
+    const changed = changeMeta?.(known) ?? known
     return rotate === undefined ? changed : this.rotations.meta(rotate, changed, live.token)
   }
 

@@ -12,8 +12,10 @@ import {
 import { SessionElsewhereError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import { Generations } from './generations.ts'
+import type { Key } from './keyring.ts'
 import type { Live, Loaded } from './live.ts'
-import { formerOf, type Meta, principalOf, tokenMadeAtOf } from './meta.ts'
+import { LiveKeyring } from './live-keyring.ts'
+import { formerOf, type Meta, principalOf, tokenKeyOf, tokenMadeAtOf } from './meta.ts'
 import type { Settings } from './options.ts'
 import { type Opened, openRecord, type RecordHeader } from './record.ts'
 import { revokeById } from './revoke.ts'
@@ -25,7 +27,8 @@ type Found = Extract<Loaded, { status: 'live' }>
 
 /** What a reader has made of a record that the engine holds, and keeps with it. */
 interface Memo extends Live {
-  readonly by: SessionReader
+  /** Of a reader, under the secrets that it had. */
+  readonly by: object
 }
 
 /** A token that has opened a session lately, and where that stands: to find it again is one look-up. */
@@ -47,6 +50,12 @@ const MOST_FORWARDS = 64
 const MOST_REUSED = 10_000
 /** What an opened session takes in memory beside its attributes. Measured (docs/decisions/0016). */
 const MEMO_BYTES = 800
+/**
+ * The age at which a token that is not signed with the first secret is renewed, milliseconds: else nodes that have the
+ * same secrets in another order, while those are being changed, would renew each other's at each request.
+ */
+const SECRET_PATIENCE = 10 * 60_000
+
 /** Sessions out of the engine, or from what it holds near: verifying, following, opening. */
 export class SessionReader {
   readonly #settings: Settings
@@ -57,6 +66,8 @@ export class SessionReader {
   readonly #tokens: Generations<Ticket>
   /** Former ids whose reuse this process has told of: a client that asks on and on must not fill the audit. */
   readonly #reused = new Generations<true>({ maxCount: MOST_REUSED })
+  /** Another with each change of the secrets: what was opened before is opened anew. */
+  #era = {}
 
   constructor(settings: Settings, events: EventHub, denials: Denials) {
     this.#denials = denials
@@ -64,6 +75,12 @@ export class SessionReader {
     this.#events = events
     this.#near = hasNearReads(settings.engine) ? settings.engine : undefined
     this.#tokens = new Generations({ maxCount: this.#near?.mostHeld ?? 0 })
+    if (settings.keyring instanceof LiveKeyring) {
+      settings.keyring.onChange(() => {
+        this.#era = {}
+        this.#tokens.clear()
+      })
+    }
   }
 
   /** The session of a token that has opened one before, if its record is at hand. No I/O. */
@@ -75,7 +92,7 @@ export class SessionReader {
       const now = this.#settings.engine.now()
       if (now < ticket.until && this.#near.holds(token.id, held, now)) {
         const memo = held.opened as Memo | undefined
-        if (memo?.by === this) return this.#denials.denies(memo, token.id) ? undefined : memo
+        if (memo?.by === this.#era) return this.#denials.denies(memo, token.id) ? undefined : memo
       }
     }
     const live = this.#peek(token)
@@ -179,7 +196,7 @@ export class SessionReader {
     const held = this.#near.peek(token.id, now)
     if (held === undefined) return undefined
     const memo = held.opened as Memo | undefined
-    if (memo?.by === this) {
+    if (memo?.by === this.#era) {
       return isAtHand(memo, now, isOfAnyAge) && !this.#denials.denies(memo, token.id)
         ? memo
         : undefined
@@ -202,7 +219,7 @@ export class SessionReader {
     const held = this.#near?.peekLate(token.id, now, outageGrace)
     if (held === undefined || isTrail(held.record)) return undefined
     const memo = held.opened as Memo | undefined
-    let live: Live | undefined = memo?.by === this ? memo : undefined
+    let live: Live | undefined = memo?.by === this.#era ? memo : undefined
     if (live === undefined) {
       const stored = { record: held.record, ttl: held.expiresAt - now }
       const opened = this.#open(token, stored, () => undefined)
@@ -215,7 +232,7 @@ export class SessionReader {
   /** What this process has last read or written of the session. */
   known(token: Token): Live | undefined {
     const memo = this.#near?.held(token.id)?.opened as Memo | undefined
-    return memo?.by === this ? memo : undefined
+    return memo?.by === this.#era ? memo : undefined
   }
 
   /** The session that a record stands for, kept with the record where the engine holds it. */
@@ -223,14 +240,16 @@ export class SessionReader {
     const { id } = live.token
     const held = this.#near?.held(id)
     if (held === undefined || !equalBytes(stampOf(held.record), live.stamp)) return live
-    const { token, header, meta, attributes, heapBytes, rotateAt, former, touchBelow } = live
+    const { token, header, key, meta, attributes, heapBytes } = live
+    const { rotateAt, former, touchBelow } = live
     // Of the record that is held: the stamp is a view, and would keep the chunk of the answer.
     const stamp = stampOf(held.record)
     const shared: Memo = {
-      by: this,
+      by: this.#era,
       token,
       stamp,
       header,
+      key,
       meta,
       attributes,
       heapBytes,
@@ -288,7 +307,7 @@ export class SessionReader {
     const context = { keyring, id: token.id, token }
     const opened = openRecord(stored.record, context)
     if (opened.status === 'rejected') return { status: 'none', reason: opened.reason }
-    const { header, meta } = opened
+    const { header, key, meta } = opened
     if (header.deadline <= engine.now()) return { status: 'none', reason: 'absent' }
     let migrated: ReturnType<typeof migrateData>
     try {
@@ -302,10 +321,11 @@ export class SessionReader {
       token,
       stamp: stampOf(stored.record),
       header,
+      key,
       meta,
       attributes: () => attributes,
       heapBytes,
-      ...this.#ageOf(token, header, meta),
+      ...this.#ageOf(token, header, key, meta),
       lease: { expiresAt: engine.now() + stored.ttl },
     }
     return { status: 'live', live: this.#remember(live) }
@@ -322,6 +342,7 @@ export class SessionReader {
   written(
     token: Token,
     header: RecordHeader,
+    key: Key,
     meta: Meta,
     record: Uint8Array,
     ttl: number,
@@ -332,6 +353,7 @@ export class SessionReader {
       token,
       stamp: stampOf(record),
       header,
+      key,
       meta,
       attributes: () => {
         if (attributes !== undefined) return attributes
@@ -342,7 +364,7 @@ export class SessionReader {
         return attributes
       },
       heapBytes: known?.heapBytes ?? 0,
-      ...this.#ageOf(token, header, meta),
+      ...this.#ageOf(token, header, key, meta),
       lease: { expiresAt: this.#settings.engine.now() + ttl },
     }
     const written = this.#remember(live)
@@ -353,14 +375,24 @@ export class SessionReader {
   #ageOf(
     token: Token,
     header: RecordHeader,
+    key: Key,
     meta: Meta,
   ): Pick<Live, 'rotateAt' | 'former' | 'touchBelow'> {
     const former = formerOf(meta)
     return {
-      rotateAt: (tokenMadeAtOf(meta) ?? header.createdAt) + this.#settings.rotateEvery,
+      rotateAt: this.#rotateAt(token, header, key, meta),
       former: former === undefined ? undefined : token.id.slice(0, -former.length) + former,
       touchBelow: Math.ceil(header.idleTimeout * (1 - this.#settings.touchAfter)),
     }
+  }
+
+  #rotateAt(token: Token, header: RecordHeader, key: Key, meta: Meta): number {
+    if (token.isDerived) return Number.POSITIVE_INFINITY
+    const { keyring, rotateEvery } = this.#settings
+    const madeAt = tokenMadeAtOf(meta) ?? header.createdAt
+    // Its token is signed with the secret of its record, or with that of before.
+    const isOfFirst = key === keyring.primary && tokenKeyOf(meta) === undefined
+    return madeAt + (isOfFirst ? rotateEvery : Math.min(rotateEvery, SECRET_PATIENCE))
   }
 
   #reopen(token: Token, record: Uint8Array): Opened & { status: 'open' } {

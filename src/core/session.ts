@@ -9,7 +9,7 @@ import {
   lifetimesOf,
   loginPlan,
 } from './login-options.ts'
-import { authenticatedAtOf, levelOf, principalOf } from './meta.ts'
+import { authenticatedAtOf, formerOf, levelOf, principalOf } from './meta.ts'
 import type { OutagePolicy } from './outage.ts'
 import { withProperties } from './properties.ts'
 import type { Lifetime } from './repository.ts'
@@ -40,6 +40,9 @@ export type View<V> = V extends
 /** For `sessions.watch`; a symbol, so that it is reached through plain properties too. */
 export const STAMP: unique symbol = Symbol('sojourn.stamp')
 
+/** Its id, and that of before the rotation that has given it its token; none: it is not stored. */
+export const IDS: unique symbol = Symbol('sojourn.ids')
+
 /** A session, whatever the type of its data. */
 export interface Watchable {
   readonly id: SessionId | undefined
@@ -64,6 +67,15 @@ export class Session<Data extends object = Record<string, unknown>> {
     Object.defineProperty(Session.prototype, STAMP, {
       get(this: Session<object>): Stamp | undefined {
         return this.#state.live?.stamp
+      },
+    })
+    Object.defineProperty(Session.prototype, IDS, {
+      get(this: Session<object>): readonly SessionId[] {
+        const { live } = this.#state
+        if (live === undefined) return []
+        const { id } = live.token
+        const former = formerOf(live.meta)
+        return former === undefined ? [id] : [id, id.slice(0, -former.length) + former]
       },
     })
     refuseStrays(Session.prototype, (name) => {

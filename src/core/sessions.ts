@@ -1,6 +1,7 @@
 import type { Attachment } from './attachment.ts'
 import { Audit } from './audit.ts'
 import { cookieValues } from './cookie.ts'
+import { isCsrfToken, makeCsrfToken } from './csrf.ts'
 import { DerivedSessions } from './derived-sessions.ts'
 import type { DurabilityOption, Outcome } from './durability.ts'
 import { type Duration, parseDuration } from './duration.ts'
@@ -28,6 +29,7 @@ import type { Exchange, ExchangeOptions, ExchangeRequest } from './exchange.ts'
 import { Expiry } from './expiry.ts'
 import type { InsightOptions, SessionsInsight } from './insight.ts'
 import { checkOwnCookie } from './legacy.ts'
+import { LiveKeyring } from './live-keyring.ts'
 import type { LastingRule } from './mirror.ts'
 import { openExchange } from './open-exchange.ts'
 import type { Settings } from './options.ts'
@@ -36,7 +38,7 @@ import { OwnSessions, PrincipalSessions, type SignedIn } from './principal-sessi
 import { type OwnerRule, Repository } from './repository.ts'
 import { revoke } from './revoke.ts'
 import { type ScannedSession, scanSessions } from './scan.ts'
-import { Session, STAMP, type Watchable } from './session.ts'
+import { IDS, Session, STAMP, type Watchable } from './session.ts'
 import { SessionState } from './session-state.ts'
 import { StoredSessions } from './stored-session.ts'
 import { isSessionId, parseToken } from './token.ts'
@@ -85,6 +87,11 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     this.stored = new StoredSessions(this.#repository, this.#events)
     const { engine } = settings
     users.set(engine, (users.get(engine) ?? 0) + 1)
+    if (settings.keyring instanceof LiveKeyring) {
+      settings.keyring.start((error) => {
+        this.#events.emit('error', { operation: 'secrets', error })
+      })
+    }
     this.#expiry = new Expiry(settings, this.#events)
   }
 
@@ -96,10 +103,11 @@ export class Sessions<Data extends object = Record<string, unknown>> {
    * Resolves when the store can serve. For applications that want to fail at start.
    * @param patience how long a store that does not answer is waited for, default 5 seconds: a first
    * connection may take longer than a command, and a store may start beside the application
-   * @throws StoreUnavailableError, StoreRefusedError
+   * @throws StoreUnavailableError, StoreRefusedError; what the source of the secrets throws
    */
   async ready(patience: Duration = '5s'): Promise<void> {
-    const { engine, clock } = this.#settings
+    const { engine, clock, keyring } = this.#settings
+    if (keyring instanceof LiveKeyring) await keyring.ready()
     const end = clock.monotonic() + parseDuration('patience', patience)
     for (;;) {
       try {
@@ -116,6 +124,15 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   }
 
   /**
+   * Asks the source of the secrets now, instead of when its time comes: for a signal of yours. Nothing where the
+   * secrets stand in the options. Rejects with what the source throws, or an OptionError: the secrets of before go on.
+   */
+  async reloadSecrets(): Promise<void> {
+    const { keyring } = this.#settings
+    if (keyring instanceof LiveKeyring) await keyring.reload()
+  }
+
+  /**
    * Ends connections and timers. An engine that several `Sessions` share is closed with the last of
    * them. Idempotent.
    */
@@ -129,6 +146,8 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   }
 
   async #close(): Promise<void> {
+    const { engine, keyring } = this.#settings
+    if (keyring instanceof LiveKeyring) keyring.close()
     this.#expiry.close()
     this.#repository.watches.close()
     this.#repository.leftovers.close()
@@ -137,7 +156,6 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     await this.#repository.adoption?.close()
     await this.#audit.close()
     await this.#repository.insight.close()
-    const { engine } = this.#settings
     const others = (users.get(engine) ?? 1) - 1
     users.set(engine, others)
     if (others === 0) await engine.close()
@@ -263,6 +281,18 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     const exchange = this.#exchangeOf(request)
     if (exchange === undefined) throw noSession()
     return exchange.attach(this.#events)
+  }
+
+  /** For `sojourn/csrf`: a token that is good for this session only, and until the next login. */
+  csrfToken(session: object): string {
+    const [id = ''] = (session as { [IDS]: readonly SessionId[] })[IDS]
+    return makeCsrfToken(this.#settings.keyring, id)
+  }
+
+  /** For `sojourn/csrf`. */
+  isCsrfToken(session: object, text: string): boolean {
+    const ids = (session as { [IDS]: readonly SessionId[] })[IDS]
+    return isCsrfToken(this.#settings.keyring, ids, text)
   }
 
   /** Whether an adapter of these sessions has seen the request. */

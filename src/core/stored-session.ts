@@ -97,7 +97,7 @@ export class StoredSessions {
       }
       const meta = note === noteOf(opened.meta) ? opened.meta : withNote(opened.meta, note)
       const context = { keyring, id, token: undefined }
-      const encoded = encodeRecord(next, { attributes, meta }, context, format)
+      const encoded = encodeRecord(next, { attributes, meta }, context, format, opened.key)
       const confirmation = new Confirmation()
       const options = { confirmation, sooner: next.idleTimeout < header.idleTimeout }
       const ttl = this.#repository.timeToLive(next)

@@ -16,6 +16,8 @@ export interface Token {
   /** The random part; record keys of token-sealed sessions are derived from it. */
   readonly secret: Uint8Array
   readonly id: SessionId
+  /** From another system's secret: no client holds its text, and no new one can be given. */
+  readonly isDerived: boolean
   /** The key of its records, once it has been derived: that costs as much as all the rest of a small record. */
   recordKey: DerivedKey | undefined
 }
@@ -60,7 +62,7 @@ export function deriveToken(keyring: Keyring, origin: string, secret: string, re
   bytes.writeUInt16BE(digest.readUInt16BE(0) % PARTITIONS, 1)
   bytes.set(digest.subarray(2, 2 + MAC_OFFSET - SECRET_OFFSET), SECRET_OFFSET)
   bytes.set(mac(keyring.primary.token, bytes), MAC_OFFSET)
-  return describe(bytes)
+  return describe(bytes, true)
 }
 
 /** The token, or nothing for everything that this keyring did not make. Costs no I/O. */
@@ -90,7 +92,7 @@ export function tokenBytes(token: Token): Buffer {
   return Buffer.from(token.text, 'base64url')
 }
 
-function describe(bytes: Buffer): Token {
+function describe(bytes: Buffer, isDerived = false): Token {
   const partition = bytes.readUInt16BE(1)
   const region = (bytes[0] ?? 0) & 31
   // A copy: tokens are kept, and a slice would keep the page of memory that it is cut from.
@@ -101,6 +103,7 @@ function describe(bytes: Buffer): Token {
     partition,
     secret,
     id: partitionTag(partition, region) + sha256(secret).toString('base64url', 0, 16),
+    isDerived,
     recordKey: undefined,
   }
 }

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { ListOptions } from '../../core/audit.ts'
 import { type AuditEntry, openEntry } from '../../core/audit-entry.ts'
 import type { AuditRange } from '../../core/audit-log.ts'
@@ -32,6 +31,7 @@ import { successorOf } from '../../core/trail.ts'
 import { type ListingPlace, PAGE } from '../../engines/redis/listing.ts'
 import { type RedisEngine, redisEngine } from '../../engines/redis/redis-engine.ts'
 import { createSessions, type RedisSource, type Sessions } from '../../index.ts'
+import { type PassOptions, paced } from './pass.ts'
 
 export interface CatalogueOptions {
   readonly redis: RedisSource
@@ -100,13 +100,6 @@ export interface SessionFilter {
   readonly olderThan?: number | undefined
   /** Bytes, as stored. */
   readonly largerThan?: number | undefined
-}
-
-export interface PassOptions {
-  /** Sessions a second, at most. */
-  readonly rate?: number | undefined
-  /** Told after each page how many have been looked at. */
-  readonly looked?: (count: number) => void
 }
 
 /** One step of a pass over all sessions. */
@@ -192,17 +185,9 @@ export class Catalogue {
    */
   async *list(
     filter: SessionFilter = {},
-    { rate, looked = () => undefined }: PassOptions = {},
+    pass: PassOptions = {},
   ): AsyncGenerator<readonly SessionSummary[]> {
-    let count = 0
-    const started = performance.now()
-    for await (const page of this.#engine.scan()) {
-      count += page.length
-      yield this.#wantedOf(page, filter)
-      looked(count)
-      const ahead = rate === undefined ? 0 : (count / rate) * 1_000 - (performance.now() - started)
-      if (ahead > 0) await sleep(ahead)
-    }
+    for await (const page of paced(this.#engine.scan(), pass)) yield this.#wantedOf(page, filter)
   }
 
   /**

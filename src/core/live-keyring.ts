@@ -1,0 +1,105 @@
+import { type Duration, parseDuration } from './duration.ts'
+import { OptionError, SecretsError } from './errors.ts'
+import { createKeyring, type Key, type Keyring } from './keyring.ts'
+
+/** At least 32 bytes each: the first signs and seals, the others still verify and open. */
+export type Secrets = string | Uint8Array | readonly (string | Uint8Array | undefined)[]
+
+/** Where secrets come from that change while the process runs. */
+export interface SecretsSource {
+  /** Those that hold from now on. Asked at the start, and then again and again. */
+  readonly load: () => Secrets | Promise<Secrets>
+  /** How often. Default 1 minute. */
+  readonly every?: Duration
+}
+
+const EVERY: Duration = '1m'
+
+/** The secrets that a source has told last. */
+export class LiveKeyring implements Keyring {
+  readonly #load: SecretsSource['load']
+  readonly #interval: number
+  readonly #listeners: (() => void)[] = []
+  #keys: readonly Key[] = []
+  #timer: NodeJS.Timeout | undefined
+  #loading: Promise<void> | undefined
+
+  /** @throws OptionError at once where the source answers at once, and what it throws then */
+  constructor({ load, every = EVERY }: SecretsSource) {
+    this.#interval = parseDuration('secrets.every', every)
+    if (typeof load !== 'function') throw new OptionError('secrets.load', 'takes a function')
+    this.#load = load
+    const first = load()
+    if (first instanceof Promise) {
+      this.#loading = first.then((secrets) => this.#take(secrets)).finally(() => this.#done())
+      // Whoever waits for it is told.
+      this.#loading.catch(() => undefined)
+    } else {
+      this.#take(first)
+    }
+  }
+
+  /**
+   * Asks again and again from now on.
+   * @param onError told when secrets cannot be had: those of before go on
+   */
+  start(onError: (error: unknown) => void): void {
+    this.#timer = setInterval(() => void this.reload().catch(onError), this.#interval).unref()
+  }
+
+  /** @throws SecretsError before there are any */
+  get primary(): Key {
+    return this.keys[0] as Key
+  }
+
+  /** @throws SecretsError before there are any */
+  get keys(): readonly Key[] {
+    if (this.#keys.length === 0) throw new SecretsError()
+    return this.#keys
+  }
+
+  /** Told when other secrets hold. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
+  /** Waits for the first secrets. Rejects as `reload`. */
+  async ready(): Promise<void> {
+    if (this.#keys.length === 0) await this.reload()
+  }
+
+  /** Asks the source now. Rejects with what it throws, or OptionError: then nothing has changed. */
+  reload(): Promise<void> {
+    this.#loading ??= this.#ask().finally(() => this.#done())
+    return this.#loading
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+
+  async #ask(): Promise<void> {
+    this.#take(await this.#load())
+  }
+
+  #done(): void {
+    this.#loading = undefined
+  }
+
+  #take(secrets: Secrets): void {
+    const isOne = typeof secrets === 'string' || secrets instanceof Uint8Array
+    if (!isOne && !Array.isArray(secrets)) {
+      throw new OptionError('secrets', 'the source is to answer one secret or a list of them')
+    }
+    const asked = createKeyring((isOne ? [secrets] : secrets) as readonly (string | Uint8Array)[])
+    // The same object for the same secret: what it has opened is recognised by it.
+    const keys = asked.keys.map(
+      (key) => this.#keys.find((known) => known.token.equals(key.token)) ?? key,
+    )
+    const isSame =
+      keys.length === this.#keys.length && keys.every((key, place) => key === this.#keys[place])
+    if (isSame) return
+    this.#keys = keys
+    for (const listener of this.#listeners) listener()
+  }
+}

@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs'
+import { OptionError } from './errors.ts'
+import type { SecretsSource } from './live-keyring.ts'
+
+/**
+ * Secrets in a file, such as one that Kubernetes or Docker mounts: one a line, or a JSON list; the first is the current
+ * one. Looked at every 10 seconds: who changes the file rotates them, without a restart.
+ * @throws OptionError, from `createSessions`, when the file cannot be read
+ */
+export function secretsFile(path: string): SecretsSource {
+  if (typeof path !== 'string' || path === '') {
+    throw new OptionError('secrets', 'secretsFile takes the path of a file')
+  }
+  return { load: () => secretsIn(read(path)), every: '10s' }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new OptionError('secrets', `the file ${path} cannot be read: ${code}`)
+  }
+}
+
+/** What a file of secrets, or a variable, holds. @throws OptionError */
+export function secretsIn(text: string): readonly string[] {
+  const trimmed = text.trim()
+  if (!trimmed.startsWith('[')) {
+    return trimmed
+      .split(/\r?\n/)
+      .map((line) => line.trim())
+      .filter((line) => line !== '')
+  }
+  try {
+    return JSON.parse(trimmed) as readonly string[]
+  } catch {
+    throw new OptionError('secrets', 'begin like a JSON list and are none')
+  }
+}

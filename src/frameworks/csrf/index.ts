@@ -1,0 +1,221 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { CsrfError, isSojournError, OptionError } from '../../core/errors.ts'
+import type { Session } from '../../core/session.ts'
+import type { Sessions } from '../../core/sessions.ts'
+import { refuseUnknown, requireObject } from '../../core/unknown-options.ts'
+import { type CsrfRequest, checkedOrigins, isSafe, originOf } from './check.ts'
+import { formToken, nodeToken } from './token.ts'
+
+export type { CsrfRequest } from './check.ts'
+
+export interface CsrfOptions {
+  /** Other origins whose pages may send requests here: `['https://app.example.org']`. One's own is known by `Host`. */
+  readonly origins?: readonly string[]
+  /**
+   * Whether a token is asked for. `'fallback'`, the default: where the browser does not say which site a request comes
+   * from. `'always'`: beside what it says, of every request of a session. `'never'`.
+   */
+  readonly token?: 'fallback' | 'always' | 'never'
+  /** Name of the header that brings the token. Default `x-csrf-token`. */
+  readonly header?: string
+  /** Name of the form's field, or of the property of a JSON body, that brings it. Default `_csrf`. */
+  readonly field?: string
+  /** Requests that are not looked at: what other servers call, and proves itself otherwise. Default: none. */
+  readonly ignore?: (request: CsrfRequest) => boolean
+}
+
+type NodeNext = (error?: unknown) => void
+
+/** What is used of a Fastify application. */
+interface FastifyLike {
+  addHook(
+    name: 'preHandler',
+    hook: (request: FastifyRequestLike, reply: unknown, done: (error?: Error) => void) => void,
+  ): unknown
+}
+interface FastifyRequestLike {
+  readonly raw: IncomingMessage
+  readonly body?: unknown
+}
+/** What is used of Koa's and Hono's contexts, h3's and SvelteKit's events. */
+interface KoaLike {
+  readonly req: IncomingMessage
+  readonly request: { readonly body?: unknown }
+}
+interface HonoLike {
+  readonly req: { readonly raw: Request }
+}
+interface H3Like {
+  readonly req: Request
+}
+interface SvelteKitLike {
+  readonly request: Request
+}
+
+/** Refuses requests that a page of another site makes a user's browser send. */
+export interface Csrf {
+  /** For a form's field or a header: good for this session only, and until the next login. */
+  token(session: object): string
+  /**
+   * For anything else: looks at a request.
+   * @param given the token that it has brought, if it has
+   * @throws CsrfError
+   */
+  check(request: CsrfRequest, session: object | undefined, given?: string): void
+  /** Middleware of Express, Nest on Express and Connect, behind the one of the sessions and that of bodies. */
+  readonly express: (request: IncomingMessage, response: ServerResponse, next: NodeNext) => void
+  /** A plugin of Fastify, behind that of the sessions. */
+  readonly fastify: (app: object, options: object, done: (error?: Error) => void) => void
+  /** Middleware of Koa, behind the one of the sessions and that of bodies. */
+  readonly koa: (ctx: KoaLike, next: () => Promise<unknown>) => Promise<unknown>
+  /** Middleware of Hono, behind the one of the sessions. A refused request gets a plain 403. */
+  readonly hono: (c: HonoLike, next: () => Promise<void>) => Promise<Response | undefined>
+  /** Middleware of h3 2 and Nitro 3, behind the one of the sessions. A refused request gets a plain 403. */
+  readonly h3: (event: H3Like, next: () => unknown) => Promise<unknown>
+  /** `handle` of SvelteKit, behind that of the sessions in `sequence`. A refused request gets a plain 403. */
+  readonly sveltekit: <Event extends SvelteKitLike>(input: {
+    event: Event
+    resolve: (event: Event) => Response | Promise<Response>
+  }) => Promise<Response>
+  /** Around a handler of web standard requests, inside of that of the sessions. A refused request gets a plain 403. */
+  readonly fetch: <Rest extends readonly unknown[]>(
+    handler: (request: Request, ...rest: Rest) => Response | Promise<Response>,
+  ) => (request: Request, ...rest: Rest) => Promise<Response>
+}
+
+const NAMES: readonly (keyof CsrfOptions)[] = ['origins', 'token', 'header', 'field', 'ignore']
+/** RFC 9110, 5.6.2. */
+const HEADER = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+
+/** @throws OptionError */
+export function createCsrf<Data extends object>(
+  sessions: Sessions<Data>,
+  options: CsrfOptions = {},
+): Csrf {
+  requireObject('options', options)
+  refuseUnknown(options, NAMES)
+  const { token: mode = 'fallback', header = 'x-csrf-token', field = '_csrf', ignore } = options
+  const origins = checkedOrigins(options.origins ?? [])
+  if (mode !== 'fallback' && mode !== 'always' && mode !== 'never') {
+    throw new OptionError('token', "takes 'fallback', 'always' or 'never'")
+  }
+  if (typeof header !== 'string' || !HEADER.test(header)) {
+    throw new OptionError('header', 'takes the name of a header')
+  }
+  if (typeof field !== 'string' || field === '') throw new OptionError('field', 'takes a name')
+  if (ignore !== undefined && typeof ignore !== 'function') {
+    throw new OptionError('ignore', 'takes a function')
+  }
+  const headerName = header.toLowerCase()
+
+  /** @returns whether the token decides */
+  const needsToken = (request: CsrfRequest, session: object | undefined): boolean => {
+    if (isSafe(request) || ignore?.(request) === true) return false
+    const isOwn = originOf(request, origins) === 'own'
+    // Without a session there is nothing that a forged request could use.
+    const hasSession = session !== undefined && (session as Session).id !== undefined
+    return hasSession && (mode === 'always' || (mode === 'fallback' && !isOwn))
+  }
+  const checkToken = (session: object, given: string | undefined): void => {
+    if (given === undefined) throw new CsrfError('token-missing')
+    if (!sessions.isCsrfToken(session as Session, given)) throw new CsrfError('token')
+  }
+  const sessionOf = (request: object): object | undefined =>
+    sessions.has(request) ? sessions.from(request) : undefined
+
+  const checkNode = (key: object, raw: IncomingMessage, body: unknown): void => {
+    const request = ofNode(raw)
+    const session = sessionOf(key)
+    if (!needsToken(request, session)) return
+    checkToken(session as object, request.header(headerName) ?? nodeToken(body, field))
+  }
+  const refusalOf = async (key: object, raw: Request): Promise<Response | undefined> => {
+    const request = ofFetch(raw)
+    try {
+      const session = sessionOf(key)
+      if (!needsToken(request, session)) return undefined
+      checkToken(session as object, request.header(headerName) ?? (await formToken(raw, field)))
+      return undefined
+    } catch (error) {
+      if (!(error instanceof CsrfError)) throw error
+      return new Response(error.message, { status: error.status })
+    }
+  }
+
+  const fastify: Csrf['fastify'] = (app, _options, done) => {
+    ;(app as FastifyLike).addHook('preHandler', (request, _reply, next) => {
+      try {
+        checkNode(request, request.raw, request.body)
+      } catch (error) {
+        return next(error as Error)
+      }
+      next()
+    })
+    done()
+  }
+  // What fastify-plugin does: the hook reaches the instance that registers the plugin.
+  Object.assign(fastify, {
+    [Symbol.for('skip-override')]: true,
+    [Symbol.for('fastify.display-name')]: 'sojourn-csrf',
+  })
+
+  return {
+    token: (session) => sessions.csrfToken(session as Session),
+    check(request, session, given) {
+      if (needsToken(request, session)) checkToken(session as object, given)
+    },
+    express(request, _response, next) {
+      try {
+        checkNode(request, request, (request as { body?: unknown }).body)
+      } catch (error) {
+        return next(error)
+      }
+      next()
+    },
+    fastify,
+    async koa(ctx, next) {
+      checkNode(ctx, ctx.req, ctx.request.body)
+      return next()
+    },
+    async hono(c, next) {
+      const refused = await refusalOf(c.req.raw, c.req.raw)
+      if (refused !== undefined) return refused
+      await next()
+      return undefined
+    },
+    async h3(event, next) {
+      return (await refusalOf(event, event.req)) ?? next()
+    },
+    async sveltekit({ event, resolve }) {
+      return (await refusalOf(event, event.request)) ?? resolve(event)
+    },
+    fetch:
+      (handler) =>
+      async (request, ...rest) =>
+        (await refusalOf(request, request)) ?? handler(request, ...rest),
+  }
+}
+
+/** For error handlers. */
+export function isCsrfError(error: unknown): error is CsrfError {
+  return isSojournError(error) && error.code === 'ERR_SOJOURN_CSRF'
+}
+
+function ofNode({ method = '', headers }: IncomingMessage): CsrfRequest {
+  return {
+    method,
+    header(name) {
+      const value = headers[name]
+      return Array.isArray(value) ? value.join(', ') : value
+    },
+  }
+}
+
+function ofFetch({ method, headers, url }: Request): CsrfRequest {
+  return {
+    method,
+    // Not all servers hand out `Host`; the URL is made of it then.
+    header: (name) =>
+      headers.get(name) ?? (name === 'host' && URL.canParse(url) ? new URL(url).host : undefined),
+  }
+}

@@ -1,0 +1,123 @@
+/** The same application on each framework: `/` gives a form's token, `POST /` adds one. */
+import type { RequestListener } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
+import express from 'express'
+import express4 from 'express4'
+import fastify from 'fastify'
+import { H3, toNodeHandler } from 'h3'
+import { Hono } from 'hono'
+import Koa from 'koa'
+import type { Sessions } from 'sojourn'
+import { type Csrf, isCsrfError } from 'sojourn/csrf'
+import { expressSessions } from 'sojourn/express'
+import { fastifySessions } from 'sojourn/fastify'
+import { fetchSessions } from 'sojourn/fetch'
+import { h3Sessions } from 'sojourn/h3'
+import { honoSessions } from 'sojourn/hono'
+import { koaSessions } from 'sojourn/koa'
+import { type SvelteKitEvent, sveltekitSessions } from 'sojourn/sveltekit'
+
+export interface Data {
+  n: number
+}
+
+type Site = (sessions: Sessions<Data>, csrf: Csrf) => RequestListener | Promise<RequestListener>
+
+interface Usable {
+  get(name: 'n'): number | undefined
+  set(name: 'n', value: number): void
+}
+
+/** What is answered. */
+function act(session: Usable, method: string | undefined, csrf: Csrf): string {
+  if (method === 'GET') return csrf.token(session)
+  session.set('n', (session.get('n') ?? 0) + 1)
+  return String(session.get('n'))
+}
+
+const expressSite =
+  (make: typeof express): Site =>
+  (sessions, csrf) => {
+    const app = make()
+    app.use(expressSessions(sessions), express.urlencoded({ extended: false }), csrf.express)
+    app.all('/', (req, res) => void res.send(act(sessions.from(req), req.method, csrf)))
+    const onError: express.ErrorRequestHandler = (error, _req, res, next) => {
+      if (!isCsrfError(error)) return next(error)
+      res.status(error.status).send(`refused: ${error.reason}`)
+    }
+    app.use(onError)
+    return app
+  }
+
+export const sites: Readonly<Record<string, Site>> = {
+  express: expressSite(express),
+  'express 4': expressSite(express4 as unknown as typeof express),
+  async fastify(sessions, csrf) {
+    const app = fastify()
+    app.addContentTypeParser(
+      'application/x-www-form-urlencoded',
+      { parseAs: 'string' },
+      (_request, body, done) => done(null, Object.fromEntries(new URLSearchParams(String(body)))),
+    )
+    await app.register(fastifySessions, { sessions })
+    await app.register(csrf.fastify)
+    app.route({
+      method: ['GET', 'POST'],
+      url: '/',
+      handler: (request) => act(sessions.from(request), request.method, csrf),
+    })
+    await app.ready()
+    return app.routing as RequestListener
+  },
+  koa(sessions, csrf) {
+    const app = new Koa()
+    app.silent = true
+    app.use(koaSessions(sessions))
+    app.use(async (ctx, next) => {
+      const chunks: Buffer[] = []
+      for await (const chunk of ctx.req) chunks.push(chunk as Buffer)
+      Object.assign(ctx.request, {
+        body: Object.fromEntries(new URLSearchParams(Buffer.concat(chunks).toString())),
+      })
+      await next()
+    })
+    app.use(csrf.koa)
+    app.use((ctx) => {
+      ctx.body = act(sessions.from(ctx), ctx.method, csrf)
+    })
+    return app.callback()
+  },
+  hono(sessions, csrf) {
+    const app = new Hono()
+    app.use(honoSessions(sessions), csrf.hono)
+    app.all('/', (c) => c.text(act(sessions.from(c.req.raw), c.req.method, csrf)))
+    return getRequestListener(app.fetch)
+  },
+  h3(sessions, csrf) {
+    const app = new H3({ silent: true })
+    app.use(h3Sessions(sessions))
+    app.use(csrf.h3)
+    app.all('/', (event) => act(sessions.from(event), event.req.method, csrf))
+    return toNodeHandler(app) as RequestListener
+  },
+  fetch(sessions, csrf) {
+    const own = csrf.fetch(
+      (request) => new Response(act(sessions.from(request), request.method, csrf)),
+    )
+    return getRequestListener(fetchSessions(sessions)((request) => own(request)))
+  },
+  sveltekit(sessions, csrf) {
+    const handle = sveltekitSessions(sessions)
+    return getRequestListener((request) => {
+      const made: SvelteKitEvent = { request, locals: {}, isSubRequest: false }
+      return handle({
+        event: made,
+        resolve: (event) =>
+          csrf.sveltekit({
+            event,
+            resolve: () => new Response(act(sessions.from(event), request.method, csrf)),
+          }),
+      })
+    })
+  },
+}
