@@ -116,6 +116,22 @@ describe('createCsrf', () => {
     )
   })
 
+  it('in front of the sessions it says so, instead of asking for no token', async () => {
+    const sessions = createSessions<Data>({ secrets: [SECRET] })
+    const csrf = createCsrf(sessions)
+    const { port, close } = await listen((request, response) => {
+      csrf.express(request, response, (error) => response.end(String(error)))
+    })
+    const browser = new Browser(port)
+    onTestFinished(async () => {
+      browser.close()
+      await close()
+      await sessions.close()
+    })
+    const { text } = await browser.get('/', { method: 'POST', cookie: 'session=x' })
+    expect(text).toMatch(/TypeError: .*session/)
+  })
+
   it('S03 S32 a token is good until the next login, and over a rotation', async () => {
     const sessions = createSessions<Data>({ secrets: [SECRET] })
     const csrf = createCsrf(sessions)

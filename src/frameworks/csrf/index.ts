@@ -108,33 +108,34 @@ export function createCsrf<Data extends object>(
   }
   const headerName = header.toLowerCase()
 
-  /** @returns whether the token decides */
-  const needsToken = (request: CsrfRequest, session: object | undefined): boolean => {
+  /** Whether its headers leave it to the token. */
+  const isForToken = (request: CsrfRequest): boolean => {
     if (isSafe(request) || ignore?.(request) === true) return false
     const isOwn = originOf(request, origins) === 'own'
-    // Without a session there is nothing that a forged request could use.
-    const hasSession = session !== undefined && (session as Session).id !== undefined
-    return hasSession && (mode === 'always' || (mode === 'fallback' && !isOwn))
+    return mode === 'always' || (mode === 'fallback' && !isOwn)
   }
+  /** Without a session there is nothing that a forged request could use. */
+  const hasSession = (session: object | undefined): session is object =>
+    (session as Session | undefined)?.id !== undefined
   const checkToken = (session: object, given: string | undefined): void => {
     if (given === undefined) throw new CsrfError('token-missing')
-    if (!sessions.isCsrfToken(session as Session, given)) throw new CsrfError('token')
+    if (!sessions.isCsrfToken(session, given)) throw new CsrfError('token')
   }
-  const sessionOf = (request: object): object | undefined =>
-    sessions.has(request) ? sessions.from(request) : undefined
 
   const checkNode = (key: object, raw: IncomingMessage, body: unknown): void => {
     const request = ofNode(raw)
-    const session = sessionOf(key)
-    if (!needsToken(request, session)) return
-    checkToken(session as object, request.header(headerName) ?? nodeToken(body, field))
+    if (!isForToken(request)) return
+    const session = sessions.from(key)
+    if (!hasSession(session)) return
+    checkToken(session, request.header(headerName) ?? nodeToken(body, field))
   }
   const refusalOf = async (key: object, raw: Request): Promise<Response | undefined> => {
     const request = ofFetch(raw)
     try {
-      const session = sessionOf(key)
-      if (!needsToken(request, session)) return undefined
-      checkToken(session as object, request.header(headerName) ?? (await formToken(raw, field)))
+      if (!isForToken(request)) return undefined
+      const session = sessions.from(key)
+      if (!hasSession(session)) return undefined
+      checkToken(session, request.header(headerName) ?? (await formToken(raw, field)))
       return undefined
     } catch (error) {
       if (!(error instanceof CsrfError)) throw error
@@ -160,9 +161,9 @@ export function createCsrf<Data extends object>(
   })
 
   return {
-    token: (session) => sessions.csrfToken(session as Session),
+    token: (session) => sessions.csrfToken(session),
     check(request, session, given) {
-      if (needsToken(request, session)) checkToken(session as object, given)
+      if (isForToken(request) && hasSession(session)) checkToken(session, given)
     },
     express(request, _response, next) {
       try {
