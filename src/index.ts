@@ -52,6 +52,7 @@ export type {
   NearCacheStats,
   NearReads,
   Owner,
+  Permits,
   Regions,
   Reports,
   RevokeOptions,
@@ -71,6 +72,7 @@ export {
   LegacyFormatError,
   NotSignedInError,
   OptionError,
+  RateLimitError,
   ReadOnlySessionError,
   SchemaError,
   SecretsError,
@@ -96,6 +98,7 @@ export type { LimitedLogin, MaxSessions, SessionLimit } from './core/limit.ts'
 export type { Secrets, SecretsSource } from './core/live-keyring.ts'
 export type { LifetimeOptions, LoginOptions } from './core/login-options.ts'
 export { counter, fields, type Merge, union } from './core/merge.ts'
+export type { NewSessionsOptions } from './core/new-sessions.ts'
 export type { RegionContext, RegionOf, SessionsOptions } from './core/options.ts'
 export type { OutageOptions, OutagePolicy } from './core/outage.ts'
 export type {

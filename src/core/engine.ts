@@ -465,6 +465,22 @@ export function hasListing(engine: Engine): engine is Engine & Listing {
   return 'scan' in engine
 }
 
+/** Optional ability: the engine counts, for all processes, what a client may do only so often. */
+export interface Permits {
+  /**
+   * Counts one more, unless there are as many within the window that ends now.
+   * @param partition where the counter is; the same for the same name
+   * @param name 22 characters of base64url
+   * @param per milliseconds
+   * @returns 0, or after how many milliseconds there is room again: then nothing is counted
+   */
+  permit(partition: string, name: string, max: number, per: number): Promise<number>
+}
+
+export function hasPermits(engine: Engine): engine is Engine & Permits {
+  return 'permit' in engine
+}
+
 /** Optional ability: processes tell whoever listens of themselves. Nothing is kept. Not on a request's path. */
 export interface Reports {
   /** To all who listen at the moment. */

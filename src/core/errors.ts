@@ -17,6 +17,7 @@ export type SojournErrorCode =
   | 'ERR_SOJOURN_SCHEMA'
   | 'ERR_SOJOURN_SECRETS'
   | 'ERR_SOJOURN_CSRF'
+  | 'ERR_SOJOURN_RATE_LIMIT'
   | 'ERR_SOJOURN_TOO_LARGE'
   | 'ERR_SOJOURN_CONFLICT'
   | 'ERR_SOJOURN_ENDED'
@@ -99,6 +100,25 @@ export class CsrfError extends SojournError {
   constructor(reason: CsrfError['reason']) {
     super('ERR_SOJOURN_CSRF', CSRF[reason], 403)
     this.reason = reason
+  }
+}
+
+/** A client has had too many new sessions lately: `newSessions`. Nothing was stored. */
+export class RateLimitError extends SojournError {
+  /** Milliseconds until there is room for one more. */
+  readonly retryAfter: number
+
+  constructor(max: number, per: number, retryAfter: number) {
+    super(
+      'ERR_SOJOURN_RATE_LIMIT',
+      `this client has had ${max} new sessions within ${per / 1_000} seconds, as many as \`newSessions\` allows`,
+      429,
+    )
+    this.retryAfter = retryAfter
+  }
+
+  override get headers(): Readonly<Record<string, string>> {
+    return { 'Retry-After': String(Math.ceil(this.retryAfter / 1_000)) }
   }
 }
 

@@ -56,10 +56,10 @@ export interface SessionEvents {
   }
   /** Another writer was first; the changes were rebased and tried again. */
   conflict: { readonly id: SessionId }
-  /** A cookie was presented that opens no session. */
+  /** A cookie was presented that opens no session; or a client has had too many new ones lately, `newSessions`. */
   rejected: {
     readonly id: SessionId | undefined
-    readonly reason: RejectReason | 'forged' | 'absent' | 'superseded' | 'reused'
+    readonly reason: RejectReason | 'forged' | 'absent' | 'superseded' | 'reused' | 'rate-limited'
   }
   /** Changes could not be stored because the session had ended or its cookie could not be sent. */
   dropped: {

@@ -12,6 +12,7 @@ import { checkAdopt, type LegacySource } from './legacy.ts'
 import { type LimitOf, limitOf, type MaxSessions } from './limit.ts'
 import { LiveKeyring, type Secrets, type SecretsSource } from './live-keyring.ts'
 import type { Merge } from './merge.ts'
+import { checkNewSessions, type NewSessionsLimit, type NewSessionsOptions } from './new-sessions.ts'
 import { checkOutage, type OutageOptions, type OutageSettings } from './outage.ts'
 import type { Merges } from './rebase.ts'
 import type { RecordSettings, SealMode } from './record.ts'
@@ -69,6 +70,11 @@ export interface SessionsOptions<Data extends object> extends RotationOptions, O
    */
   readonly maxSessions?: MaxSessions | undefined
   /**
+   * How many new sessions one client may have within a time: `{ max: 100, per: '10m', by: ({ request }) => … }`.
+   * Default: no limit. See NewSessionsOptions.
+   */
+  readonly newSessions?: NewSessionsOptions | undefined
+  /**
    * In which region a new session goes, and who logs in: its name; undefined: that of this process. With
    * `redis: { regions }` only.
    */
@@ -102,6 +108,7 @@ export interface Settings extends RotationSettings, OutageSettings {
   readonly cookie: CookiePolicy
   readonly pepper: SecretKey
   readonly limitOf: LimitOf
+  readonly newSessions: NewSessionsLimit | undefined
   readonly audit: AuditSettings
   readonly region: RegionOf | undefined
   readonly adopt: readonly LegacySource[]
@@ -128,6 +135,7 @@ export const SESSIONS_OPTION_NAMES: readonly (keyof SessionsOptions<object>)[] =
   'cookie',
   'pepper',
   'maxSessions',
+  'newSessions',
   'audit',
   'outage',
   'outageGrace',
@@ -207,6 +215,7 @@ export function checkOptions<Data extends object>(
     cookie: cookies,
     pepper: pepperOf(pepper),
     limitOf: limitOf(options.maxSessions),
+    newSessions: checkNewSessions(options.newSessions),
     audit: checkAudit(audit),
     ...checkOutage(options),
     region: regionOf(options.region),

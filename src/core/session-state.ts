@@ -24,6 +24,7 @@ import {
   withPersistent,
   withStepUp,
 } from './meta.ts'
+import { permitNew } from './new-sessions.ts'
 import type { OutagePolicy } from './outage.ts'
 import { NOTHING_SAID, type Pending, saidSince } from './pending.ts'
 import { checkOwnName } from './private-names.ts'
@@ -371,6 +372,9 @@ export class SessionState {
       let signedIn: SignedIn
       try {
         const principal = plan.name?.principal
+        if (before === undefined) {
+          await permitNew(this.repository.settings, this.#events, this.request)
+        }
         const region = this.repository.regionForNew({ principal, request: this.request })
         signedIn = await login(this.repository, before, delta, plan, region)
       } catch (error) {
@@ -561,6 +565,7 @@ export class SessionState {
     const pending = this.#pending
     let live: Live | undefined
     try {
+      await permitNew(this.repository.settings, this.#events, this.request)
       live = await this.#create(applyDelta(NOTHING, delta), pending)
       if (live === undefined) return await this.#join(this.reserve(), delta)
     } catch (error) {

@@ -5,6 +5,7 @@ import { insightCases } from './engine-cases/insights.ts'
 import { limitCases } from './engine-cases/limits.ts'
 import { listingCases } from './engine-cases/listing.ts'
 import { nearReadCases } from './engine-cases/near-reads.ts'
+import { permitCases } from './engine-cases/permits.ts'
 import { principalCases } from './engine-cases/principals.ts'
 import { racingCases } from './engine-cases/racing.ts'
 import { rotatingCases } from './engine-cases/rotating.ts'
@@ -41,6 +42,7 @@ export function engineSuite(): EngineCase[] {
     ...nearReadCases,
     ...auditCases,
     ...insightCases,
+    ...permitCases,
     ...listingCases,
     ...expiryCases,
   ]

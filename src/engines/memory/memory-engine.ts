@@ -11,6 +11,7 @@ import {
   type ListedSession,
   type Listing,
   type NearReads,
+  type Permits,
   type ScannedRecord,
   type SessionId,
   type Stamp,
@@ -25,6 +26,7 @@ import { Watchers } from '../watchers.ts'
 import { AuditList } from './audit-list.ts'
 import { ExpiryListeners } from './expiry-listeners.ts'
 import { DayCounters, sampleOf } from './insight.ts'
+import { PermitTimes } from './permits.ts'
 import { type Entry, type MutableHeld, RecordStore, release } from './record-store.ts'
 import { startSweeper } from './sweeper.ts'
 
@@ -48,7 +50,14 @@ export interface MemoryEngineStats {
   readonly expired: number
 }
 
-export interface MemoryEngine extends Engine, Audits, ExpiryEvents, Insights, Listing, NearReads {
+export interface MemoryEngine
+  extends Engine,
+    Audits,
+    ExpiryEvents,
+    Insights,
+    Listing,
+    NearReads,
+    Permits {
   stats(): MemoryEngineStats
 }
 
@@ -77,6 +86,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
   const watchers = new Watchers()
   const audit = new AuditList(clock)
   const counters = new DayCounters()
+  const permits = new PermitTimes()
   const store = new RecordStore(
     maxSessions,
     (session) => listeners.announce(session),
@@ -306,10 +316,13 @@ export function memoryEngine(options: MemoryEngineOptions = {}): MemoryEngine {
       store.clear()
       listeners.clear()
       audit.close()
+      permits.clear()
     },
 
     onExpired: (tell, failed = () => undefined, { yields } = {}) =>
       listeners.add({ tell, failed, yields }),
+
+    permit: (_partition, name, max, per) => call((now) => permits.permit(name, now, max, per)),
 
     addGaps: (counts) => call(() => counters.add(clock.now(), counts)),
 

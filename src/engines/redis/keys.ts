@@ -36,6 +36,11 @@ export function gapsKey(prefix: string, now: number): string {
   return `${prefix}:{${partitionTag(0)}}:g:${day}`
 }
 
+/** `<prefix>:{<tag>}:n:<22 characters>`: when a client has had new sessions lately. */
+export function permitKey(prefix: string, partition: string, name: string): string {
+  return `${prefix}:{${partition}}:n:${name}`
+}
+
 /** `<prefix>:{<tag of partition 0>}:a`: the audit. */
 export function auditKey(prefix: string): string {
   return `${prefix}:{${partitionTag(0)}}:a`

@@ -28,6 +28,7 @@ import {
   type NearCacheStats,
   type NearReads,
   type Owner,
+  type Permits,
   type Reports,
   type RevokeOptions,
   type RotateOptions,
@@ -57,7 +58,15 @@ import { checkExpiry, type ExpiryMode, type ExpirySource } from './expiry.ts'
 import { ExpiryClaims } from './expiry-claims.ts'
 import { ExpiryNotifications } from './expiry-notifications.ts'
 import { RedisInsight } from './insight.ts'
-import { checkPrefix, fenceKey, hashWithin, indexKey, partitionOf, recordKey } from './keys.ts'
+import {
+  checkPrefix,
+  fenceKey,
+  hashWithin,
+  indexKey,
+  partitionOf,
+  permitKey,
+  recordKey,
+} from './keys.ts'
 import { RedisListing } from './listing.ts'
 import type { Hold } from './near-cache.ts'
 import { type NearCacheOptions, nearCacheLimits } from './near-cache-options.ts'
@@ -133,7 +142,16 @@ interface EngineSettings extends TopologyOptions {
 
 /** Every session is a string, every principal with sessions a hash; see protocol/README.md. */
 export class RedisEngine
-  implements Engine, Connections, NearReads, ExpiryEvents, Insights, Listing, Audits, Reports
+  implements
+    Engine,
+    Connections,
+    NearReads,
+    ExpiryEvents,
+    Insights,
+    Listing,
+    Audits,
+    Reports,
+    Permits
 {
   readonly name = 'redis'
   readonly audit: AuditStream
@@ -483,6 +501,20 @@ export class RedisEngine
     { yields }: ExpiryOptions = {},
   ): () => void {
     return this.#expired?.add({ tell, failed, yields }) ?? (() => undefined)
+  }
+
+  permit(partition: string, name: string, max: number, per: number): Promise<number> {
+    const keys = [permitKey(this.#prefix, partition, name)]
+    // Beside: what is read on the other connection is tracked for the near cache.
+    return this.#topology.at(
+      partition,
+      async (place) => {
+        const args = [String(per), String(max)]
+        const [, wait = 0] = (await runScript(place, scripts.permit, keys, args)) as number[]
+        return wait
+      },
+      { beside: true },
+    )
   }
 
   addGaps(counts: ReadonlyMap<number, number>): Promise<void> {

@@ -14,6 +14,7 @@ import {
   type Listing,
   type NearCacheStats,
   type NearReads,
+  type Permits,
   type Regions,
   type Reports,
   type RevokeOptions,
@@ -33,7 +34,8 @@ export type RegionEngine = Engine &
   Insights &
   Listing &
   Audits &
-  Reports
+  Reports &
+  Permits
 
 /**
  * An engine for each region, chosen by the region in a session's id: nothing of a session goes to another
@@ -52,7 +54,8 @@ export class RegionalEngine
     Listing,
     Audits,
     Regions,
-    Reports
+    Reports,
+    Permits
 {
   readonly name = 'regions'
   readonly #plan: RegionsPlan
@@ -203,6 +206,10 @@ export class RegionalEngine
     options?: ExpiryOptions,
   ): () => void {
     return this.#home.onExpired(listener, failed, options)
+  }
+
+  permit(...args: Parameters<Permits['permit']>): ReturnType<Permits['permit']> {
+    return this.#home.permit(...args)
   }
 
   addGaps(...args: Parameters<Insights['addGaps']>): ReturnType<Insights['addGaps']> {

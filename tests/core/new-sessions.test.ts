@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest'
+import { OptionError, RateLimitError } from '../../src/core/errors.ts'
+import { createSessions } from '../../src/create-sessions.ts'
+import { MINUTE, setUp, type World } from './session-set-up.ts'
+
+type Data = Record<string, unknown>
+
+/** Of which client the next request is. */
+let client: string | undefined
+const limited = (max = 3): World<Data> =>
+  setUp<Data>({ newSessions: { max, per: '10m', by: () => client } })
+
+describe('newSessions', () => {
+  it('lets a client have so many, and says when it may have another', async () => {
+    client = '192.0.2.1'
+    const { browser, clock, engine, announced } = limited()
+    for (let i = 0; i < 3; i++) {
+      await browser().visit((s) => s.set('a', 1))
+      clock.advance(MINUTE)
+    }
+    const late = browser()
+    const refusal = await late.visit((s) => s.set('a', 1)).catch((error: unknown) => error)
+    expect(refusal).toBeInstanceOf(RateLimitError)
+    expect(refusal).toMatchObject({
+      code: 'ERR_SOJOURN_RATE_LIMIT',
+      status: 429,
+      retryAfter: 7 * MINUTE,
+      headers: { 'Retry-After': '420' },
+    })
+    expect(engine.stats().records).toBe(3)
+    expect(announced('rejected')).toEqual([{ id: undefined, reason: 'rate-limited' }])
+    client = '192.0.2.2'
+    await browser().visit((s) => s.set('a', 1))
+    client = '192.0.2.1'
+    clock.advance(7 * MINUTE)
+    await late.visit((s) => s.set('a', 1))
+    await expect(browser().visit((s) => s.set('a', 1))).rejects.toThrow(RateLimitError)
+  })
+
+  it('S21 counts sessions that are made, and nothing else', async () => {
+    client = '192.0.2.1'
+    const { browser } = limited(2)
+    const user = browser()
+    await user.visit((s) => s.set('a', 1))
+    for (let i = 0; i < 5; i++) {
+      await browser().visit()
+      await browser('__Host-session=forged').visit()
+      await user.visit((s) => s.set('a', i))
+      await user.visit((s) => s.login('ada'))
+    }
+    const other = browser()
+    await other.visit((s) => s.login('bob'))
+    await expect(browser().visit((s) => s.login('eve'))).rejects.toThrow(RateLimitError)
+    await other.visit((s) => s.rotate())
+    await other.visit((s) => s.logout())
+  })
+
+  it('what was refused may be tried again in the same request, and nothing is lost by it', async () => {
+    client = '192.0.2.1'
+    const { browser, clock } = limited(1)
+    await browser().visit((s) => s.set('a', 1))
+    const user = browser()
+    const exchange = await user.request()
+    exchange.session.set('b', 2)
+    await expect(exchange.commit()).rejects.toThrow(RateLimitError)
+    clock.advance(10 * MINUTE)
+    await user.respond(exchange)
+    expect(await user.sees()).toEqual({ b: 2 })
+  })
+
+  it('limits nobody of whom it is not told which client it is', async () => {
+    client = undefined
+    const { browser } = limited(1)
+    for (let i = 0; i < 5; i++) await browser().visit((s) => s.set('a', i))
+  })
+
+  it.each<[string, unknown, string]>([
+    ['no limit', { per: '1m', by: () => 'a' }, 'newSessions.max'],
+    ['too high a one', { max: 1_001, per: '1m', by: () => 'a' }, 'newSessions.max'],
+    ['no window', { max: 1, by: () => 'a' }, 'newSessions.per'],
+    ['a window of days', { max: 1, per: '2d', by: () => 'a' }, 'newSessions.per'],
+    ['no client', { max: 1, per: '1m' }, 'newSessions.by'],
+    ['an unknown name', { max: 1, per: '1m', by: () => 'a', policy: 'x' }, 'newSessions.policy'],
+    ['no object', 5, 'newSessions'],
+  ])('refuses %s at the start', (_, newSessions, option) => {
+    let refusal: unknown
+    try {
+      createSessions({ newSessions: newSessions as never })
+    } catch (error) {
+      refusal = error
+    }
+    expect(refusal).toBeInstanceOf(OptionError)
+    expect(refusal).toMatchObject({ option })
+  })
+})
