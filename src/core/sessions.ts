@@ -73,6 +73,8 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   readonly #repository: Repository
   /** Where a request carries its exchange. Faster than a WeakMap, which also burdens each collection. */
   readonly #slot = Symbol('sojourn')
+  /** Some option is asked about requests. */
+  readonly #wantsRequest: boolean
   #closing: Promise<void> | undefined
   readonly #audit: Audit
   readonly #expiry: Expiry
@@ -82,6 +84,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   /** Use `createSessions`. */
   constructor(settings: Settings) {
     this.#settings = settings
+    this.#wantsRequest = settings.region !== undefined || settings.newSessions !== undefined
     this.#audit = new Audit(settings, this.#events)
     this.#repository = new Repository(settings, this.#events)
     this.stored = new StoredSessions(this.#repository, this.#events)
@@ -408,7 +411,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   }
 
   #remember(key: object, exchange: Exchange<Data>): Exchange<Data> {
-    if (this.#settings.region !== undefined) exchange.belongsTo(key)
+    if (this.#wantsRequest) exchange.belongsTo(key)
     ;(key as Record<symbol, unknown>)[this.#slot] = exchange
     return exchange
   }

@@ -67,7 +67,7 @@ export const sites: Readonly<Record<string, Site>> = {
       handler: (request) => act(sessions.from(request), request.method, csrf),
     })
     await app.ready()
-    return app.routing as RequestListener
+    return app.routing as unknown as RequestListener
   },
   koa(sessions, csrf) {
     const app = new Koa()
