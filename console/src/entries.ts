@@ -18,6 +18,7 @@ const marks: Readonly<Record<string, Mark>> = {
   evicted: 'revoked',
   operator: 'revoked',
   rejected: 'warn',
+  anomaly: 'warn',
   dropped: 'warn',
   uncertain: 'warn',
   outage: 'error',

@@ -108,6 +108,7 @@ const COLOURS: Readonly<Record<string, Parameters<typeof paint>[0]>> = {
   evicted: 'magenta',
   operator: 'yellow',
   'token-reuse': 'red',
+  anomaly: 'yellow',
   outage: 'red',
   uncertain: 'yellow',
 }

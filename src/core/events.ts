@@ -42,6 +42,15 @@ export interface SessionEvents {
     readonly formerId: SessionId
     readonly principal: string | undefined
   }
+  /**
+   * A request of a signed-in session is not from such a client as signed in: `changed` names what `binding` compares. Once for each
+   * session and change on a node.
+   */
+  anomaly: {
+    readonly id: SessionId
+    readonly principal: string | undefined
+    readonly changed: readonly string[]
+  }
   logout: { readonly id: SessionId; readonly principal: string | undefined }
   revoked: { readonly id: SessionId; readonly principal: string | undefined }
   /** A login (`by` is its session) has ended it: the principal had as many as `maxSessions` allows. */
@@ -118,6 +127,7 @@ export const sessionEventNames: readonly SessionEventName[] = [
   'rotated',
   'step-up',
   'token-reuse',
+  'anomaly',
   'logout',
   'revoked',
   'evicted',

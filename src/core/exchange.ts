@@ -1,10 +1,12 @@
 import type { Adoption } from './adoption.ts'
 import { Attachment } from './attachment.ts'
+import { changedSince } from './binding.ts'
 import type { CookieProfile, CookieReader, CookieRequest } from './cookie.ts'
 import type { SessionId } from './engine.ts'
 import type { EventHub } from './events.ts'
 import type { Live } from './live.ts'
 import { type LoginOptions, loginPlan } from './login-options.ts'
+import { principalOf } from './meta.ts'
 import type { OutagePolicy } from './outage.ts'
 import { asProperties, Session } from './session.ts'
 import { cookieEnd, type SessionState } from './session-state.ts'
@@ -96,6 +98,25 @@ export class Exchange<Data extends object> {
   /** @param request what the framework hands out for it */
   belongsTo(request: object): void {
     this.#state.request = request
+  }
+
+  /** What of a signed-in client is not as it was at the login. Throws what the application's function throws. */
+  get changed(): readonly string[] {
+    const { live, request, repository } = this.#state
+    const { binding, pepper } = repository.settings
+    if (binding === undefined || live?.header.ownerTag === undefined) return []
+    return changedSince(binding, pepper, request, live.meta)
+  }
+
+  /** Until the next login or step-up its principal counts as not authenticated. */
+  doubt(changed: readonly string[]): void {
+    this.#state.anomaly = changed
+  }
+
+  /** Of the session that was found. */
+  get found(): { readonly id: SessionId; readonly principal: string | undefined } | undefined {
+    const { live } = this.#state
+    return live && { id: live.token.id, principal: principalOf(live.meta) }
   }
 
   /** Of the cookie: its name, path and domain. Of two in one place the browser keeps the later one. */

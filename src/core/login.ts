@@ -3,7 +3,7 @@ import { Confirmation } from './durability.ts'
 import type { Limit } from './engine.ts'
 import { SessionEndedError, StoreUnavailableError } from './errors.ts'
 import type { Live } from './live.ts'
-import { loginMeta, type Meta, NO_META, withNote, withPersistent } from './meta.ts'
+import { loginMeta, type Meta, NO_META, withBound, withNote, withPersistent } from './meta.ts'
 import type { PrincipalName } from './principal.ts'
 import { isPrivateName } from './private-names.ts'
 import { rebase } from './rebase.ts'
@@ -37,6 +37,8 @@ export interface LoginPlan {
   readonly absoluteTimeout: number
   /** See `noteOf`. */
   readonly note: unknown
+  /** See `boundOf`. */
+  readonly bound?: Readonly<Record<string, unknown>> | undefined
   /** Nobody has authenticated: where the session before has been ended meanwhile there is no login. */
   readonly follows?: boolean
   /**
@@ -104,7 +106,7 @@ export async function login(
 }
 
 function metaOf(plan: LoginPlan, now: number): Meta {
-  const { name, level, kind, device, address, persistent, note } = plan
+  const { name, level, kind, device, address, persistent, note, bound } = plan
   const meta =
     name === undefined
       ? withPersistent(NO_META, persistent)
@@ -112,7 +114,8 @@ function metaOf(plan: LoginPlan, now: number): Meta {
           ...{ principal: name.principal, authenticatedAt: now, level, kind },
           ...{ device, address, persistent },
         })
-  return note === undefined ? meta : withNote(meta, note)
+  const known = name === undefined ? meta : withBound(meta, bound)
+  return note === undefined ? known : withNote(known, note)
 }
 
 /**

@@ -17,6 +17,7 @@ const TOKEN_MADE_AT = 'r'
 const FORMER = 'f'
 const NOTE = 'n'
 const TOKEN_KEY = 't'
+const BOUND = 'b'
 const ORIGIN = 'o'
 const ORIGIN_KEY = 'O'
 
@@ -94,6 +95,18 @@ export function withPersistent(meta: Meta, persistent: boolean): Meta {
   if (persistent) changed.set(PERSISTENT, true)
   else changed.delete(PERSISTENT)
   return changed
+}
+
+/** What the client was like when it authenticated last, a hash by name. */
+export function boundOf(meta: Meta): Readonly<Record<string, unknown>> | undefined {
+  const bound = meta.get(BOUND)
+  return typeof bound === 'object' && bound !== null
+    ? (bound as Record<string, unknown>)
+    : undefined
+}
+
+export function withBound(meta: Meta, bound: Readonly<Record<string, unknown>> | undefined): Meta {
+  return bound === undefined ? meta : new Map(meta).set(BOUND, bound)
 }
 
 /** What the adapter keeps with the session beside its attributes. */

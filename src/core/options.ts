@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type AuditOptions, type AuditSettings, checkAudit } from './audit-options.ts'
+import { type Binding, type BindingOptions, checkBinding } from './binding.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type Codec, codecs } from './codec.ts'
 import { type CookieOptions, CookiePolicy } from './cookie.ts'
@@ -75,6 +76,11 @@ export interface SessionsOptions<Data extends object> extends RotationOptions, O
    */
   readonly newSessions?: NewSessionsOptions | undefined
   /**
+   * What a signed-in client is to be like as it was at its login, such as its user agent and network, and what is done
+   * where it is not. Default: nothing. See BindingOptions.
+   */
+  readonly binding?: BindingOptions | undefined
+  /**
    * In which region a new session goes, and who logs in: its name; undefined: that of this process. With
    * `redis: { regions }` only.
    */
@@ -109,6 +115,7 @@ export interface Settings extends RotationSettings, OutageSettings {
   readonly pepper: SecretKey
   readonly limitOf: LimitOf
   readonly newSessions: NewSessionsLimit | undefined
+  readonly binding: Binding | undefined
   readonly audit: AuditSettings
   readonly region: RegionOf | undefined
   readonly adopt: readonly LegacySource[]
@@ -136,6 +143,7 @@ export const SESSIONS_OPTION_NAMES: readonly (keyof SessionsOptions<object>)[] =
   'pepper',
   'maxSessions',
   'newSessions',
+  'binding',
   'audit',
   'outage',
   'outageGrace',
@@ -216,6 +224,7 @@ export function checkOptions<Data extends object>(
     pepper: pepperOf(pepper),
     limitOf: limitOf(options.maxSessions),
     newSessions: checkNewSessions(options.newSessions),
+    binding: checkBinding(options.binding),
     audit: checkAudit(audit),
     ...checkOutage(options),
     region: regionOf(options.region),

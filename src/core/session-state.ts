@@ -1,4 +1,5 @@
 import { Attributes, applyDelta, type Delta } from './attributes.ts'
+import { traitsOf } from './binding.ts'
 import { equalBytes } from './crypto.ts'
 import type { Outcome, WaitFor } from './durability.ts'
 import { Ending } from './ending.ts'
@@ -15,11 +16,13 @@ import { HandOver } from './hand-over.ts'
 import type { Live } from './live.ts'
 import { type LoginPlan, login, type SignedIn } from './login.ts'
 import {
+  boundOf,
   isPersistent,
   type Meta,
   NO_META,
   noteOf,
   principalOf,
+  withBound,
   withNote,
   withPersistent,
   withStepUp,
@@ -75,6 +78,8 @@ export class SessionState {
   lastId: SessionId | undefined
   /** The token that nobody could be asked about, and why. The request goes on with nobody's session. */
   unavailable: { readonly token: Token; readonly error: StoreUnavailableError } | undefined
+  /** What of the client is not as it was at the login, by `binding`. Until the next one. */
+  anomaly: readonly string[] | undefined
   /** What the framework hands out for the request, where somebody wants to know. */
   request: object | undefined
   /** The store did not answer: this is what was last known of the session. */
@@ -337,7 +342,11 @@ export class SessionState {
       const principal = before && principalOf(before.meta)
       if (before === undefined || principal === undefined) throw new NotSignedInError('stepUp')
       const at = Math.floor(this.repository.settings.engine.now())
-      await this.#store(before, 'supersede', (meta) => withStepUp(meta, level, at))
+      const bound = this.#traits()
+      await this.#store(before, 'supersede', (meta) =>
+        withBound(withStepUp(meta, level, at), bound),
+      )
+      this.anomaly = undefined
       if (this.#live === undefined) throw new SessionEndedError('stepUp')
       this.#concealed = false
       const { id } = this.#live.token
@@ -376,7 +385,8 @@ export class SessionState {
           await permitNew(this.repository.settings, this.#events, this.request)
         }
         const region = this.repository.regionForNew({ principal, request: this.request })
-        signedIn = await login(this.repository, before, delta, plan, region)
+        const bound = plan.follows === true ? before && boundOf(before.meta) : this.#traits()
+        signedIn = await login(this.repository, before, delta, { ...plan, bound }, region)
       } catch (error) {
         if (error instanceof SessionEndedError) {
           this.#end(delta, 'ended')
@@ -393,6 +403,7 @@ export class SessionState {
       this.#pending = undefined
       this.#concealed = false
       this.rotationDue = false
+      if (plan.follows !== true) this.anomaly = undefined
       this.#become(live, true)
       if (before !== undefined) await this.repository.adoption?.release(before)
       if (plan.name === undefined) {
@@ -633,6 +644,11 @@ export class SessionState {
     this.#become(written.live, true)
     const attributes = [...rebased.keys()]
     return this.#events.record('changed', { id: written.live.token.id, attributes })
+  }
+
+  #traits(): Readonly<Record<string, string>> | undefined {
+    const { binding, pepper } = this.repository.settings
+    return binding && traitsOf(binding, pepper, this.request)
   }
 
   #newToken(): Token {

@@ -147,7 +147,16 @@ export class Session<Data extends object = Record<string, unknown>> {
   authenticatedWithin(duration: Duration): boolean {
     const within = parseDuration('duration', duration)
     const at = this.authenticatedAt
+    if (this.anomaly !== undefined) return false
     return at !== undefined && this.#state.repository.settings.engine.now() - at <= within
+  }
+
+  /**
+   * With `binding: { policy: 'step-up' }`: the names of what is not as it was when the principal authenticated. Ask for the
+   * password again, and call `login` or `stepUp`: then it is absent again.
+   */
+  get anomaly(): readonly string[] | undefined {
+    return this.#state.anomaly
   }
 
   /** How well the principal is known, as `login` or `stepUp` has said; absent where neither has. */

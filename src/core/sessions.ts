@@ -27,6 +27,7 @@ import {
 } from './events.ts'
 import type { Exchange, ExchangeOptions, ExchangeRequest } from './exchange.ts'
 import { Expiry } from './expiry.ts'
+import { Generations } from './generations.ts'
 import type { InsightOptions, SessionsInsight } from './insight.ts'
 import { checkOwnCookie } from './legacy.ts'
 import { LiveKeyring } from './live-keyring.ts'
@@ -57,6 +58,7 @@ export interface SessionsStats {
   readonly connections: ConnectionStats | undefined
 }
 
+const MOST_ANOMALIES = 10_000
 const NO_OPTIONS: ExchangeOptions = {}
 const NO_NEAR_CACHE: NearCacheStats = {
   ...{ state: 'off', reason: 'the engine has none' },
@@ -75,6 +77,8 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   readonly #slot = Symbol('sojourn')
   /** Some option is asked about requests. */
   readonly #wantsRequest: boolean
+  /** That have been told of: a client that asks on and on must not fill the audit. */
+  readonly #anomalies = new Generations<true>({ maxCount: MOST_ANOMALIES })
   #closing: Promise<void> | undefined
   readonly #audit: Audit
   readonly #expiry: Expiry
@@ -84,7 +88,9 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   /** Use `createSessions`. */
   constructor(settings: Settings) {
     this.#settings = settings
-    this.#wantsRequest = settings.region !== undefined || settings.newSessions !== undefined
+    this.#wantsRequest = [settings.region, settings.newSessions, settings.binding].some(
+      (option) => option !== undefined,
+    )
     this.#audit = new Audit(settings, this.#events)
     this.#repository = new Repository(settings, this.#events)
     this.stored = new StoredSessions(this.#repository, this.#events)
@@ -313,8 +319,53 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     options: ExchangeOptions = NO_OPTIONS,
   ): Exchange<Data> | Promise<Exchange<Data>> {
     const exchange = openExchange<Data>(this.#repository, this.#events, request, options)
-    if (!(exchange instanceof Promise)) return this.#remember(key, exchange)
-    return exchange.then((opened) => this.#remember(key, opened))
+    if (exchange instanceof Promise) {
+      return exchange.then((opened) => this.#compared(key, request, options, opened))
+    }
+    return this.#settings.binding === undefined
+      ? this.#remember(key, exchange)
+      : this.#compared(key, request, options, exchange)
+  }
+
+  /** Whether the client is as it was at the login, where that is asked for. */
+  #compared(
+    key: object,
+    request: ExchangeRequest,
+    options: ExchangeOptions,
+    opened: Exchange<Data>,
+  ): Exchange<Data> | Promise<Exchange<Data>> {
+    const exchange = this.#remember(key, opened)
+    const { binding } = this.#settings
+    if (binding === undefined) return exchange
+    const { changed, found } = exchange
+    if (changed.length === 0 || found === undefined) return exchange
+    const told = this.#tellAnomaly({ ...found, changed })
+    if (binding.policy === 'step-up') exchange.doubt(changed)
+    if (binding.policy !== 'end') return exchange
+    // Then it is as with any session that has been ended.
+    return this.#endFor(found, told).then(async () => {
+      const now = await openExchange<Data>(this.#repository, this.#events, request, {
+        ...options,
+        fresh: true,
+      })
+      return this.#remember(key, now)
+    })
+  }
+
+  async #endFor(
+    { id, principal }: Pick<SessionEvents['anomaly'], 'id' | 'principal'>,
+    told: Promise<void> | undefined,
+  ): Promise<void> {
+    await told
+    if (principal === undefined) await this.revoke(id)
+    else await this.of(principal).revoke(id)
+  }
+
+  #tellAnomaly(event: SessionEvents['anomaly']): Promise<void> | undefined {
+    const name = `${event.id} ${event.changed.join(' ')}`
+    if (this.#anomalies.get(name) !== undefined) return undefined
+    this.#anomalies.set(name, true)
+    return this.#events.record('anomaly', event)
   }
 
   /**

@@ -1,0 +1,80 @@
+import { hmacSha256, type SecretKey } from './crypto.ts'
+import { OptionError } from './errors.ts'
+import type { Meta } from './meta.ts'
+import { boundOf } from './meta.ts'
+import { refuseUnknown, requireObject } from './unknown-options.ts'
+
+/** What a signed-in client was like at its login, and is to be like afterwards. */
+export interface BindingOptions {
+  /**
+   * What of a request is compared, by names of your own: `({ request }) => ({ agent: …, network: … })`. Asked with each
+   * login, step-up and request; what has no value then is not compared. Nothing of it is stored but a hash.
+   */
+  readonly to: (context: {
+    readonly request: object | undefined
+  }) => Readonly<Record<string, string | undefined>>
+  /**
+   * What is done where something differs, beside the event `anomaly`. `'report'`, the default: nothing. `'step-up'`: until the
+   * next login or step-up `session.anomaly` names it, and `authenticatedWithin` is false. `'end'`: the session ends, on every node.
+   */
+  readonly policy?: BindingPolicy
+}
+
+export type BindingPolicy = 'report' | 'step-up' | 'end'
+
+/** Checked. */
+export interface Binding {
+  readonly to: BindingOptions['to']
+  readonly policy: BindingPolicy
+}
+
+const NAMES: readonly (keyof BindingOptions)[] = ['to', 'policy']
+/** Enough to tell two clients apart, and too little to tell what they are. */
+const HASH_BYTES = 6
+
+/** @throws OptionError */
+export function checkBinding(options: unknown): Binding | undefined {
+  if (options === undefined) return undefined
+  requireObject('binding', options)
+  refuseUnknown(options as object, NAMES, 'binding.')
+  const { to, policy = 'report' } = options as Partial<BindingOptions>
+  if (typeof to !== 'function') throw new OptionError('binding.to', 'takes a function')
+  if (policy !== 'report' && policy !== 'step-up' && policy !== 'end') {
+    throw new OptionError('binding.policy', "takes 'report', 'step-up' or 'end'")
+  }
+  return { to, policy }
+}
+
+/** What a login keeps with the session: a hash by name. Throws what `to` throws. */
+export function traitsOf(
+  { to }: Binding,
+  pepper: SecretKey,
+  request: object | undefined,
+): Readonly<Record<string, string>> {
+  const traits: Record<string, string> = {}
+  for (const [name, value] of Object.entries(to({ request }))) {
+    if (value !== undefined) traits[name] = hashOf(pepper, name, value)
+  }
+  return traits
+}
+
+/** The names of what is not as it was at the login; none where nothing was kept, or nothing can be compared. */
+export function changedSince(
+  binding: Binding,
+  pepper: SecretKey,
+  request: object | undefined,
+  meta: Meta,
+): readonly string[] {
+  const bound = boundOf(meta)
+  if (bound === undefined) return []
+  const values = Object.entries(binding.to({ request }))
+  return values.flatMap(([name, value]) => {
+    const kept = value === undefined || !Object.hasOwn(bound, name) ? undefined : bound[name]
+    return kept === undefined || kept === hashOf(pepper, name, String(value)) ? [] : [name]
+  })
+}
+
+function hashOf(pepper: SecretKey, name: string, value: string): string {
+  const hash = hmacSha256(pepper, Buffer.from(`sojourn/1/bound\0${name}\0${value}`))
+  return hash.toString('base64url', 0, HASH_BYTES)
+}

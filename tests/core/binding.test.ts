@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest'
+import type { BindingPolicy } from '../../src/core/binding.ts'
+import { OptionError } from '../../src/core/errors.ts'
+import type { Exchange } from '../../src/core/exchange.ts'
+import { createSessions } from '../../src/create-sessions.ts'
+import { setUp, type World } from './session-set-up.ts'
+
+type Data = Record<string, unknown>
+
+/** What the next request is like. */
+let now: Record<string, string | undefined> = {}
+const HOME = { agent: 'Firefox', network: '192.0.2.0/24' }
+const AWAY = { agent: 'curl', network: '198.51.100.0/24' }
+
+const bound = (policy?: BindingPolicy): World<Data> =>
+  setUp<Data>({ binding: { to: () => now, ...(policy === undefined ? {} : { policy }) } })
+
+async function signedIn({ browser }: World<Data>) {
+  now = HOME
+  const user = browser()
+  await user.visit(async (s) => {
+    await s.login('ada')
+    s.set('a', 1)
+  })
+  return user
+}
+
+describe('binding', () => {
+  it('tells once of a session that comes from another client, and of no other', async () => {
+    const world = bound()
+    const user = await signedIn(world)
+    for (let i = 0; i < 3; i++) expect(await user.sees()).toEqual({ a: 1 })
+    expect(world.announced('anomaly')).toEqual([])
+    now = { ...HOME, agent: 'Firefox 2' }
+    for (let i = 0; i < 3; i++) expect(await user.sees()).toEqual({ a: 1 })
+    const { id } = (await user.request()).session
+    expect(world.announced('anomaly')).toEqual([{ id, principal: 'ada', changed: ['agent'] }])
+    now = AWAY
+    const { session } = await user.request()
+    expect(world.announced('anomaly').at(-1)).toMatchObject({ changed: ['agent', 'network'] })
+    // It is told of, and no more.
+    expect(session.anomaly).toBeUndefined()
+    expect(session.authenticatedWithin('1h')).toBe(true)
+    expect(session.principal).toBe('ada')
+  })
+
+  it('compares nothing that was not known, or is not, and nobody’s session not at all', async () => {
+    const world = bound()
+    now = { agent: undefined, network: HOME.network }
+    const user = world.browser()
+    await user.visit((s) => s.login('ada'))
+    now = { agent: 'curl', network: HOME.network }
+    await user.visit()
+    now = { network: undefined }
+    await user.visit()
+    now = HOME
+    const nobody = world.browser()
+    await nobody.visit((s) => s.set('a', 1))
+    now = AWAY
+    await nobody.visit()
+    expect(world.announced('anomaly')).toEqual([])
+  })
+
+  it('step-up: the principal counts as not authenticated until it has authenticated again', async () => {
+    const world = bound('step-up')
+    const user = await signedIn(world)
+    now = AWAY
+    const { session } = await user.request()
+    expect(session.anomaly).toEqual(['agent', 'network'])
+    expect(session.authenticatedWithin('1h')).toBe(false)
+    expect(session.principal).toBe('ada')
+    await user.visit((s) => s.set('b', 2))
+    expect((await user.request()).session.anomaly).toEqual(['agent', 'network'])
+    await user.visit(async (s) => {
+      await s.stepUp(1)
+      expect(s.anomaly).toBeUndefined()
+      expect(s.authenticatedWithin('1h')).toBe(true)
+    })
+    expect((await user.request()).session.anomaly).toBeUndefined()
+    now = HOME
+    expect((await user.request()).session.anomaly).toEqual(['agent', 'network'])
+    await user.visit((s) => s.login('ada'))
+    expect((await user.request()).session.anomaly).toBeUndefined()
+  })
+
+  it('end: the session ends on every node, and the request is nobody’s', async () => {
+    const world = bound('end')
+    const user = await signedIn(world)
+    const owner = user.copy()
+    now = AWAY
+    const { session } = await user.request()
+    expect(session.principal).toBeUndefined()
+    expect(session.isNew).toBe(true)
+    expect(world.announced('anomaly')).toHaveLength(1)
+    expect(world.announced('revoked')).toMatchObject([{ principal: 'ada' }])
+    now = HOME
+    expect(await owner.sees()).toEqual({})
+    expect(await world.sessions.of('ada').count()).toBe(0)
+  })
+
+  it('goes along with rotations, and holds no more than hashes', async () => {
+    const world = bound('step-up')
+    const user = await signedIn(world)
+    await user.visit((s) => s.rotate())
+    now = AWAY
+    const exchange: Exchange<Data> = await user.request()
+    expect(exchange.session.anomaly).toEqual(['agent', 'network'])
+    const stored = await world.engine.load(exchange.session.id as string)
+    expect(Buffer.from(stored?.record ?? []).includes('Firefox')).toBe(false)
+  })
+
+  it('what cannot be told of a request fails it, and signs nobody out', async () => {
+    const world = bound('end')
+    const user = await signedIn(world)
+    now = undefined as never
+    await expect(user.request()).rejects.toThrow(TypeError)
+    now = HOME
+    expect(await user.sees()).toEqual({ a: 1 })
+  })
+
+  it.each<[string, unknown, string]>([
+    ['no function', { policy: 'end' }, 'binding.to'],
+    ['an unknown policy', { to: () => ({}), policy: 'logout' }, 'binding.policy'],
+    ['an unknown name', { to: () => ({}), on: 'x' }, 'binding.on'],
+    ['no object', 'agent', 'binding'],
+  ])('refuses %s at the start', (_, binding, option) => {
+    let refusal: unknown
+    try {
+      createSessions({ binding: binding as never })
+    } catch (error) {
+      refusal = error
+    }
+    expect(refusal).toBeInstanceOf(OptionError)
+    expect(refusal).toMatchObject({ option })
+  })
+})
