@@ -1,5 +1,4 @@
 import { equalBytes, hmacSha256, randomBytes } from './crypto.ts'
-import type { SessionId } from './engine.ts'
 import type { Key, Keyring } from './keyring.ts'
 
 /**
@@ -15,17 +14,13 @@ const MAC_BYTES = 16
 const SHAPE = /^[A-Za-z0-9_-]{43}$/
 
 /** @param id of a session that is not stored: '' */
-export function makeCsrfToken(keyring: Keyring, id: SessionId | ''): string {
+export function makeCsrfToken(keyring: Keyring, id: string): string {
   const random = randomBytes(RANDOM_BYTES)
   return Buffer.concat([random, mac(keyring.primary, random, id)]).toString('base64url')
 }
 
 /** @param ids the session's, and that of before a rotation */
-export function isCsrfToken(
-  keyring: Keyring,
-  ids: readonly (SessionId | '')[],
-  text: string,
-): boolean {
+export function isCsrfToken(keyring: Keyring, ids: readonly string[], text: string): boolean {
   if (!SHAPE.test(text)) return false
   const bytes = Buffer.from(text, 'base64url')
   const [random, given] = [bytes.subarray(0, RANDOM_BYTES), bytes.subarray(RANDOM_BYTES)]

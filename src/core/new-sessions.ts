@@ -45,7 +45,7 @@ export function checkNewSessions(options: unknown): NewSessionsLimit | undefined
   if (typeof by !== 'function') throw new OptionError('newSessions.by', 'takes a function')
   return {
     max: max as number,
-    per: parseDuration('newSessions.per', per as Duration, LONGEST),
+    per: parseDuration('newSessions.per', per, LONGEST),
     by,
   }
 }
@@ -64,7 +64,7 @@ export async function permitNew(
   if (!hasPermits(engine)) throw new OptionError('newSessions', 'is not offered by this engine')
   const { max, per } = newSessions
   // Not the address itself: what stands in Redis names nobody.
-  const hash = hmacSha256(pepper, Buffer.from('sojourn/1/new\0'), Buffer.from(String(client)))
+  const hash = hmacSha256(pepper, Buffer.from('sojourn/1/new\0'), Buffer.from(client))
   const partition = partitionTag(hash.readUInt16BE(HASH_BYTES) % PARTITIONS)
   const name = hash.toString('base64url', 0, HASH_BYTES)
   const wait = await engine.permit(partition, name, max, per)

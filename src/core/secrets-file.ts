@@ -24,7 +24,7 @@ function read(path: string): string {
 }
 
 /** What a file of secrets, or a variable, holds. @throws OptionError */
-export function secretsIn(text: string): readonly string[] {
+function secretsIn(text: string): readonly string[] {
   const trimmed = text.trim()
   if (!trimmed.startsWith('[')) {
     return trimmed

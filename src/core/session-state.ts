@@ -576,7 +576,8 @@ export class SessionState {
     const pending = this.#pending
     let live: Live | undefined
     try {
-      await permitNew(this.repository.settings, this.#events, this.request)
+      const { settings } = this.repository
+      if (settings.newSessions !== undefined) await permitNew(settings, this.#events, this.request)
       live = await this.#create(applyDelta(NOTHING, delta), pending)
       if (live === undefined) return await this.#join(this.reserve(), delta)
     } catch (error) {

@@ -70,8 +70,9 @@ describe('newSessions', () => {
 
   it('limits nobody of whom it is not told which client it is', async () => {
     client = undefined
-    const { browser } = limited(1)
+    const { browser, engine } = limited(1)
     for (let i = 0; i < 5; i++) await browser().visit((s) => s.set('a', i))
+    expect(engine.stats().records).toBe(5)
   })
 
   it.each<[string, unknown, string]>([

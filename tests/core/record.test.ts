@@ -86,6 +86,7 @@ describe('record', () => {
           status: 'open',
           header: head,
           heapBytes: expect.any(Number),
+          key: contextOf(token).keyring.primary,
           ...given,
         })
         expect(readHeader(record)).toEqual(head)

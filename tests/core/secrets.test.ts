@@ -237,7 +237,7 @@ describe('secrets from a source', () => {
 
   it.each<[string, unknown, string]>([
     ['a file that is not there', secretsFile('/nowhere/at/all'), 'secrets'],
-    ['a source without load', { every: '1m' }, 'secrets.load'],
+    ['a source without load', { every: '1m' }, 'secrets'],
     ['an unknown name', { load: () => OLD, evry: '1m' }, 'secrets.evry'],
     ['a wrong interval', { load: () => OLD, every: 'often' }, 'secrets.every'],
     ['short ones', () => 'short', 'secrets[0]'],

@@ -32,7 +32,7 @@ class Browser {
   async visit(sessions: Sessions<Data>, isWrite: boolean): Promise<boolean> {
     const exchange: Exchange<Data> = await request(sessions, this.token)
     if (exchange.session.get('owner') !== this.owner) return false
-    if (isWrite) exchange.session.update('n', (n = 0) => n + 1)
+    if (isWrite) await exchange.session.update('n', (n = 0) => n + 1)
     if (exchange.dirty) await exchange.commit()
     if (isWrite) this.count++
     const cookie = exchange.sendHeaders() as string | undefined
@@ -74,10 +74,10 @@ it('S26 secrets are changed and all is sealed anew under load: nobody is signed 
   skew = 11 * 60_000
 
   const signedOut: string[] = []
-  let isOver = false
+  const over = new AbortController()
   let visits = 0
   const actors = users.slice(0, ACTIVE).map(async (user, i) => {
-    for (let round = i; !isOver; round++) {
+    for (let round = i; !over.signal.aborted; round++) {
       const isIn = await user.visit(nodes[round % 2] as Sessions<Data>, round % 3 === 0)
       if (!isIn) signedOut.push(user.owner)
       visits++
@@ -110,7 +110,7 @@ it('S26 secrets are changed and all is sealed anew under load: nobody is signed 
   )
   const before = visits
   await until('it goes on', () => visits > before + ACTIVE)
-  isOver = true
+  over.abort()
   await Promise.all(actors)
   for (const user of users.slice(ACTIVE)) {
     if (!(await user.visit(calm, false))) signedOut.push(user.owner)

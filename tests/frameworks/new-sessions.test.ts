@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import express from 'express'
 import fastify from 'fastify'
 import Koa from 'koa'
@@ -11,7 +11,8 @@ import { Browser } from './support/http-client.ts'
 import { listen } from './support/listen.ts'
 import { SECRET } from './support/world.ts'
 
-type Site = (sessions: Sessions) => RequestListener | Promise<RequestListener>
+type Listener = (request: IncomingMessage, response: ServerResponse) => unknown
+type Site = (sessions: Sessions) => Listener | Promise<Listener>
 
 const sites: Readonly<Record<string, Site>> = {
   express(sessions) {
@@ -31,7 +32,7 @@ const sites: Readonly<Record<string, Site>> = {
       return 'made'
     })
     await app.ready()
-    return app.routing as unknown as RequestListener
+    return (request, response) => app.routing(request, response)
   },
   koa(sessions) {
     const app = new Koa({ proxy: true })
@@ -50,11 +51,11 @@ it.each(Object.entries(sites))(
   async (_, make) => {
     const by = ({ request }: { request: object | undefined }) => (request as { ip?: string }).ip
     const sessions = createSessions({ secrets: [SECRET], newSessions: { max: 2, per: '10m', by } })
-    const { port, close } = await listen(await make(sessions))
-    const browser = new Browser(port)
+    const site = await listen(await make(sessions))
+    const browser = new Browser(site.port)
     onTestFinished(async () => {
       browser.close()
-      await close()
+      await site.close()
       await sessions.close()
     })
     const from = (ip: string) =>

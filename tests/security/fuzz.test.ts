@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { openEntry, sealEntry } from '../../src/core/audit-entry.ts'
 import { codecs, MalformedPayloadError } from '../../src/core/codec.ts'
 import { randomBytes } from '../../src/core/crypto.ts'
-import { isSojournError, OptionError } from '../../src/core/errors.ts'
+import { OptionError } from '../../src/core/errors.ts'
 import { Exchange } from '../../src/core/exchange.ts'
 import { createKeyring } from '../../src/core/keyring.ts'
 import { encodeRecord, openRecord, type SealMode } from '../../src/core/record.ts'
@@ -131,12 +131,14 @@ it('S25 S27 fuzzed records: no crash, and none opens that is not what was sealed
       return { context, record: encodeRecord(header, content, context, settings) }
     }),
   )
+  const wrong: string[] = []
   for (let i = 0; i < MANY; i++) {
     const { context, record } = pick(random, made)
     const bytes = mutated(record, random)
-    const opened = openRecord(bytes, context)
-    if (opened.status === 'open') expect(bytes.equals(record)).toBe(true)
+    const isOpen = openRecord(bytes, context).status === 'open'
+    if (isOpen !== bytes.equals(record)) wrong.push(bytes.toString('hex'))
   }
+  expect(wrong).toEqual([])
 }, 600_000)
 
 it('S04 S24 fuzzed tokens, trails, audit entries and payloads: a value or a foreseen refusal, nothing else', () => {
@@ -147,20 +149,22 @@ it('S04 S24 fuzzed tokens, trails, audit entries and payloads: a value or a fore
     (codec) =>
       [codec, codec.encode(new Map([['a', { b: [1, new Date(0), 'x'] }]]), new Map())] as const,
   )
+  const wrong: string[] = []
   for (let i = 0; i < SOME; i++) {
     const text = mutated(Buffer.from(token.text), random).toString('latin1')
-    if (text !== token.text) expect(parseToken(keyring, text)).toBeUndefined()
+    if (text !== token.text && parseToken(keyring, text) !== undefined) wrong.push(text)
     readTrail(keyring, token, mutated(Buffer.alloc(90, 1), random))
     const details = mutated(entry.details, random)
     const { unreadable } = openEntry(keyring, { ...entry, position: '1-0', details })
-    expect(unreadable).toBe(!details.equals(entry.details))
+    if (unreadable === details.equals(entry.details)) wrong.push(details.toString('hex'))
     const [codec, payload] = pick(random, payloads)
     try {
       codec.decode(mutated(payload, random))
     } catch (error) {
-      expect(error).toBeInstanceOf(MalformedPayloadError)
+      if (!(error instanceof MalformedPayloadError)) throw error
     }
   }
+  expect(wrong).toEqual([])
 }, 600_000)
 
 it('S15 fuzzed options: made, or refused by name', async () => {
@@ -240,6 +244,7 @@ it('S15 fuzzed options: made, or refused by name', async () => {
     ],
     ...['nearCache', 'expiry', 'durability', 'commandTimeout', 'nonsense', '__proto__', 'toString'],
   ]
+  let refused = 0
   for (let i = 0; i < SOME; i++) {
     const options: Record<string, unknown> = {}
     for (let n = 1 + random.next(4); n > 0; n--) options[pick(random, names)] = pick(random, values)
@@ -247,7 +252,8 @@ it('S15 fuzzed options: made, or refused by name', async () => {
       await createSessions(options as never).close()
     } catch (error) {
       if (!(error instanceof OptionError)) throw error
-      expect(isSojournError(error)).toBe(true)
+      refused++
     }
   }
+  expect(refused).toBeGreaterThan(SOME / 4)
 }, 600_000)

@@ -4,7 +4,7 @@ import { CsrfError, OptionError } from '../../core/errors.ts'
 export interface CsrfRequest {
   readonly method: string
   /** The value of a header, by its name in lower case. */
-  header(name: string): string | undefined
+  readonly header: (name: string) => string | undefined
 }
 
 /** Of a request: nothing, or why it is taken for a forged one. `unsure`: its headers do not tell. */

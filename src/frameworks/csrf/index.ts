@@ -205,7 +205,7 @@ export function isCsrfError(error: unknown): error is CsrfError {
 function ofNode({ method = '', headers }: IncomingMessage): CsrfRequest {
   return {
     method,
-    header(name) {
+    header: (name) => {
       const value = headers[name]
       return Array.isArray(value) ? value.join(', ') : value
     },

@@ -1,6 +1,6 @@
 /** A body that is larger is not read for a token: a header brings it. */
 const LARGEST_BODY = 64 * 1024
-const FORMS = /^(?:application\/x-www-form-urlencoded|multipart\/form-data)\b/i
+const FORM = /^application\/x-www-form-urlencoded\b/i
 
 /** Out of a body that a parser of the application has read. */
 export function nodeToken(body: unknown, field: string): string | undefined {
@@ -11,14 +11,8 @@ export function nodeToken(body: unknown, field: string): string | undefined {
 
 /** Out of a form that nobody has read yet, and that is read by the handler all the same. */
 export async function formToken(request: Request, field: string): Promise<string | undefined> {
-  if (request.bodyUsed || !FORMS.test(request.headers.get('content-type') ?? '')) return undefined
+  if (request.bodyUsed || !FORM.test(request.headers.get('content-type') ?? '')) return undefined
   const length = Number(request.headers.get('content-length') ?? Number.NaN)
   if (!(length <= LARGEST_BODY)) return undefined
-  try {
-    const value = (await request.clone().formData()).get(field)
-    return typeof value === 'string' ? value : undefined
-  } catch {
-    // No form: the handler may say so.
-    return undefined
-  }
+  return new URLSearchParams(await request.clone().text()).get(field) ?? undefined
 }

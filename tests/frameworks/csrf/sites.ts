@@ -1,5 +1,5 @@
 /** The same application on each framework: `/` gives a form's token, `POST /` adds one. */
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import express from 'express'
 import express4 from 'express4'
@@ -21,7 +21,8 @@ export interface Data {
   n: number
 }
 
-type Site = (sessions: Sessions<Data>, csrf: Csrf) => RequestListener | Promise<RequestListener>
+type Listener = (request: IncomingMessage, response: ServerResponse) => unknown
+type Site = (sessions: Sessions<Data>, csrf: Csrf) => Listener | Promise<Listener>
 
 interface Usable {
   get(name: 'n'): number | undefined
@@ -67,7 +68,7 @@ export const sites: Readonly<Record<string, Site>> = {
       handler: (request) => act(sessions.from(request), request.method, csrf),
     })
     await app.ready()
-    return app.routing as unknown as RequestListener
+    return (request, response) => app.routing(request, response)
   },
   koa(sessions, csrf) {
     const app = new Koa()
@@ -98,7 +99,7 @@ export const sites: Readonly<Record<string, Site>> = {
     app.use(h3Sessions(sessions))
     app.use(csrf.h3)
     app.all('/', (event) => act(sessions.from(event), event.req.method, csrf))
-    return toNodeHandler(app) as RequestListener
+    return toNodeHandler(app)
   },
   fetch(sessions, csrf) {
     const own = csrf.fetch(
