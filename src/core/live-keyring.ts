@@ -27,7 +27,11 @@ export class LiveKeyring implements Keyring {
   /** @throws OptionError at once where the source answers at once, and what it throws then */
   constructor({ load, every = EVERY }: SecretsSource) {
     this.#interval = parseDuration('secrets.every', every)
-    if (typeof load !== 'function') throw new OptionError('secrets', 'takes a secret, a list of them, a function, or { load, every }')
+    if (typeof load !== 'function')
+      throw new OptionError(
+        'secrets',
+        'takes a secret, a list of them, a function, or { load, every }',
+      )
     this.#load = load
     const first = load()
     if (first instanceof Promise) {

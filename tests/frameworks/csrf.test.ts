@@ -72,7 +72,9 @@ describe.each(Object.keys(sites))('%s', (site) => {
     const foreign = await other.begin()
     expect((await post()).status).toBe(403)
     expect((await post({ 'x-csrf-token': foreign })).status).toBe(403)
-    expect((await post({ 'x-csrf-token': `${token[0] === 'A' ? 'B' : 'A'}${token.slice(1)}` })).status).toBe(403)
+    expect(
+      (await post({ 'x-csrf-token': `${token[0] === 'A' ? 'B' : 'A'}${token.slice(1)}` })).status,
+    ).toBe(403)
     expect((await post({}, `_csrf=${foreign}`)).status).toBe(403)
     expect((await post({ 'x-csrf-token': token })).text).toBe('2')
     expect((await post({}, `a=1&_csrf=${token}`)).text).toBe('3')
