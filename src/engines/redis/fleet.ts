@@ -227,8 +227,9 @@ async function findBySentinels(
   const [[latest]] = views as [(typeof views)[number]]
   const primary = found.addAt(mapAddress(latest.primary), servers, 'primary')
   for (const [view, replicas] of views) {
-    for (const each of listIn(replicas)) {
-      const replica = found.addAt(mapAddress(addressIn(each)), servers, 'replica')
+    // One that was the primary is still one of them: it is to follow the one that is.
+    for (const address of [...listIn(replicas).map(addressIn), view.primary, view.listed]) {
+      const replica = found.addAt(mapAddress(address), servers, 'replica')
       if (replica !== primary) replica.primary ??= primary.name
     }
     for (const address of view.others) found.addAt(mapAddress(address), atSentinels, 'sentinel')

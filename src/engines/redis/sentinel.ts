@@ -15,6 +15,8 @@ export type Address = Required<HostAddress>
 export interface View {
   /** As it says it, before any mapping. */
   readonly primary: Address
+  /** By `MASTER`: the same, or while it leads a failover the one of before. */
+  readonly listed: Address
   /** Grows with each failover. */
   readonly epoch: number
   readonly others: readonly Address[]
@@ -122,9 +124,11 @@ export async function askSentinel(
     ask(['SENTINEL', 'SENTINELS', masterName]),
   ])
   const [host = '', port] = primary as string[]
+  const fields = fieldsOf(master)
   return {
     primary: { host, port: Number(port) },
-    epoch: Number(fieldsOf(master).get('config-epoch')),
+    listed: addressIn(fields),
+    epoch: Number(fields.get('config-epoch')),
     others: (others as unknown[]).map((other) => addressIn(fieldsOf(other))),
   }
 }
