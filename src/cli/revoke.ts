@@ -2,7 +2,8 @@ import { createInterface } from 'node:readline/promises'
 import { Argument, Command, Option } from 'commander'
 import { OptionError } from '../core/errors.ts'
 import { Catalogue, type SessionFilter } from '../operations/sessions/catalogue.ts'
-import { endSessions, sessionsOf } from '../operations/sessions/endings.ts'
+import { endSessions, type SessionIds, sessionsOf } from '../operations/sessions/endings.ts'
+import { IdSet } from '../operations/sessions/id-set.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { type FilterFlags, filterOf, filterOptions, isFiltered, LOOKED_A_SECOND } from './ls.ts'
@@ -75,11 +76,11 @@ async function run(ids: readonly string[], flags: RevokeFlags): Promise<void> {
   try {
     const chosen = await choose(catalogue, choice, flags, stop.signal)
     const { wanted, missing } = chosen
-    const found = wanted.length + missing
+    const found = wanted.size + missing
     if (stop.by !== undefined) return nothing(found, flags, stop)
-    if (flags.dryRun === true) return tell({ found: wanted.length, revoked: 0 }, flags)
-    if (wanted.length === 0) return tell({ found, revoked: 0 }, flags)
-    if (isAsking && !(await isAgreed(catalogue, choice, wanted.length, stop))) {
+    if (flags.dryRun === true) return tell({ found: wanted.size, revoked: 0 }, flags)
+    if (wanted.size === 0) return tell({ found, revoked: 0 }, flags)
+    if (isAsking && !(await isAgreed(catalogue, choice, wanted.size, stop))) {
       return nothing(found, flags, stop)
     }
     await end(catalogue, choice, chosen, flags, stop)
@@ -103,7 +104,7 @@ function choiceOf(ids: readonly string[], flags: RevokeFlags): Choice {
 }
 
 interface Chosen {
-  readonly wanted: readonly string[]
+  readonly wanted: SessionIds
   /** Ids that were given, and that no session has. */
   readonly missing: number
 }
@@ -128,7 +129,7 @@ async function choose(
     if (id === undefined) missing++
     else wanted.add(id)
   }
-  return { wanted: [...wanted], missing }
+  return { wanted, missing }
 }
 
 /** Whether the number was typed, and is still that of the user's sessions then. */
@@ -140,9 +141,9 @@ async function isAgreed(
 ): Promise<boolean> {
   if (!(await isTyped(count, stop))) return false
   if (choice.by !== 'principal') return true
-  const { length } = await sessionsOf(catalogue, choice)
-  if (length === count) return true
-  say(`there are ${shown(length)} by now, not ${shown(count)}: begin again`)
+  const { size } = await sessionsOf(catalogue, choice)
+  if (size === count) return true
+  say(`there are ${shown(size)} by now, not ${shown(count)}: begin again`)
   return false
 }
 
@@ -172,7 +173,7 @@ async function end(
   const { revoked, problem, isTold } = ended
   bars.end(`${shown(revoked)} sessions`)
   const skipped = ended.skipped === 0 ? undefined : ended.skipped
-  tell({ found: wanted.length + missing, revoked, skipped }, flags)
+  tell({ found: wanted.size + missing, revoked, skipped }, flags)
   if (choice.by === 'principal' && problem === undefined && stop.by === undefined) {
     const { length } = await catalogue.of(choice.principal)
     if (length > 0) say(`${shown(length)} of this user are there: signed in since they were counted`)
@@ -224,23 +225,22 @@ function tell(result: Result, { json, dryRun }: RevokeFlags): void {
   if (!isDone) process.exitCode = 1
 }
 
-/** Ids only: a million of them take some 250 MB (bench:operations). */
 async function found(
   catalogue: Catalogue,
   filter: SessionFilter,
   { rate = LOOKED_A_SECOND }: RevokeFlags,
   signal: AbortSignal,
-): Promise<string[]> {
+): Promise<IdSet> {
   const total = await catalogue.size()
   const bar = startBar('looking at')
-  const ids = new Set<string>()
+  const ids = new IdSet()
   const looked = (count: number): void => bar.set(count, total)
   for await (const page of catalogue.list(filter, { rate, looked })) {
     if (signal.aborted) break
     for (const { id } of page) ids.add(id)
   }
   bar.end(`${shown(ids.size)} sessions`)
-  return [...ids]
+  return ids
 }
 
 /** For the audit. */

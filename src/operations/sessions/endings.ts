@@ -2,8 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { SessionId } from '../../core/engine.ts'
 import type { Catalogue } from './catalogue.ts'
 
+/** Which sessions; a set, or an IdSet of very many. */
+export type SessionIds = Iterable<SessionId> & { readonly size: number }
+
 export type EndingTarget =
-  | { readonly ids: readonly SessionId[] }
+  | { readonly ids: Iterable<SessionId> }
   | { readonly principal: string; readonly except?: SessionId | undefined }
 
 export type EndingPhase = 'ending' | 'verifying'
@@ -54,23 +57,27 @@ const PAUSE = 500
  * Those of them that are there, by the ids that they have now.
  * @throws OptionError without secrets for a principal's; StoreUnavailableError, StoreRefusedError
  */
-export async function sessionsOf(catalogue: Catalogue, target: EndingTarget): Promise<SessionId[]> {
+export async function sessionsOf(
+  catalogue: Catalogue,
+  target: EndingTarget,
+): Promise<Set<SessionId>> {
   if ('principal' in target) {
     const { principal, except } = target
     const spared = except === undefined ? undefined : await catalogue.find(except)
-    return (await catalogue.of(principal)).map(({ id }) => id).filter((id) => id !== spared)
+    const ids = (await catalogue.of(principal)).map(({ id }) => id)
+    return new Set(ids.filter((id) => id !== spared))
   }
   const found = new Set<SessionId>()
   await forEach(target.ids, async (asked) => {
     const id = await catalogue.find(asked)
     if (id !== undefined) found.add(id)
   })
-  return [...found]
+  return found
 }
 
 /** How many `sessionsOf` would find. Of very many of one principal they are counted, not read: then it is about so many. */
 export async function countOf(catalogue: Catalogue, target: EndingTarget): Promise<number> {
-  if (!('principal' in target)) return (await sessionsOf(catalogue, target)).length
+  if (!('principal' in target)) return (await sessionsOf(catalogue, target)).size
   const { principal, except } = target
   const spared = except === undefined ? undefined : await catalogue.find(except)
   const { sessions, total } = await catalogue.some(principal, ONE_STEP)
@@ -88,32 +95,33 @@ export async function countOf(catalogue: Catalogue, target: EndingTarget): Promi
 export async function endSessions(
   catalogue: Catalogue,
   target: EndingTarget,
-  found: readonly SessionId[],
+  found: SessionIds,
   options: EndingOptions,
 ): Promise<Ended> {
   const { operator, reason, filter, isWanted, rate, signal, progress = () => undefined } = options
   const started = performance.now()
   const principal = 'principal' in target ? target.principal : undefined
-  const id = principal === undefined && found.length === 1 ? found[0] : undefined
-  const about = { id, operator, reason, principal, filter, found: found.length }
+  const [first] = found
+  const id = principal === undefined && found.size === 1 ? first : undefined
+  const about = { id, operator, reason, principal, filter, found: found.size }
   await catalogue.begin({ ...about, action: 'revoke' })
   let [revoked, skipped, verified, done] = [0, 0, false, 0]
   let problem: Error | undefined
   try {
     if (signal?.aborted === true) {
       // The audit has that it was begun.
-    } else if ('principal' in target && (rate === undefined || found.length <= ONE_STEP)) {
+    } else if ('principal' in target && (rate === undefined || found.size <= ONE_STEP)) {
       revoked = (await catalogue.revokeAllOf(target.principal, target.except)).count
     } else {
       const end = async (each: SessionId): Promise<void> => {
         if (isWanted !== undefined && !(await isWanted(each))) skipped++
         else if (await catalogue.revoke(each, principal)) revoked++
-        progress('ending', ++done, found.length)
+        progress('ending', ++done, found.size)
       }
       await forEach(found, end, { rate, signal })
     }
     if (filter === undefined && signal?.aborted !== true) {
-      const asked = (count: number): void => progress('verifying', count, found.length)
+      const asked = (count: number): void => progress('verifying', count, found.size)
       verified = !(await isAnyThere(catalogue, found, asked, signal))
     }
   } catch (error) {
@@ -128,7 +136,7 @@ export async function endSessions(
   } as const
   const isTold = problem === undefined ? await tell(catalogue, told) : await insist(catalogue, told)
   const took = performance.now() - started
-  return { found: found.length, revoked, skipped, verified, took, problem, isTold }
+  return { found: found.size, revoked, skipped, verified, took, problem, isTold }
 }
 
 type Told = Parameters<Catalogue['end']>[0]
@@ -154,7 +162,7 @@ async function insist(catalogue: Catalogue, told: Told): Promise<boolean> {
 
 async function isAnyThere(
   catalogue: Catalogue,
-  ids: readonly SessionId[],
+  ids: SessionIds,
   asked: (count: number) => void,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
@@ -166,28 +174,31 @@ async function isAnyThere(
   }
   await forEach(ids, ask, { rate: VERIFIED_A_SECOND, signal })
   // Who was not asked may be there.
-  return isThere || count < ids.length
+  return isThere || count < ids.size
 }
 
 /** A bounded number at once, and not more a second than that. After the first that fails no further one is begun. */
 async function forEach<Item>(
-  items: readonly Item[],
+  items: Iterable<Item>,
   work: (item: Item) => Promise<void>,
   { rate, signal }: Pick<EndingOptions, 'rate' | 'signal'> = {},
 ): Promise<void> {
-  let next = 0
+  const left = items[Symbol.iterator]()
+  let [begun, hasFailed] = [0, false]
   const started = performance.now()
-  const isStopped = (): boolean => signal?.aborted === true || next > items.length
+  const isStopped = (): boolean => signal?.aborted === true || hasFailed
   const one = async (): Promise<void> => {
-    while (next < items.length && !isStopped()) {
-      const at = next++
+    while (!isStopped()) {
+      const next = left.next()
+      if (next.done === true) return
+      const at = begun++
       const ahead = rate === undefined ? 0 : (at / rate) * 1_000 - (performance.now() - started)
       if (ahead > 0) await sleep(ahead, undefined, { signal }).catch(() => undefined)
       if (isStopped()) return
       try {
-        await work(items[at] as Item)
+        await work(next.value)
       } catch (error) {
-        next = items.length + 1
+        hasFailed = true
         throw error
       }
     }
