@@ -78,6 +78,8 @@ async function run(ids: readonly string[], flags: RevokeFlags): Promise<void> {
     const { wanted, missing } = chosen
     const found = wanted.size + missing
     if (stop.by !== undefined) return nothing(found, flags, stop)
+    // Before anybody is asked.
+    await catalogue.requireOwnSecrets(wanted)
     if (flags.dryRun === true) return tell({ found: wanted.size, revoked: 0 }, flags)
     if (wanted.size === 0) return tell({ found, revoked: 0 }, flags)
     if (isAsking && !(await isAgreed(catalogue, choice, wanted.size, stop))) {

@@ -224,6 +224,24 @@ describe('sojourn revoke', () => {
     expect(stdout).toBe('1 of 1 have ended\n')
   })
 
+  it('ends nothing with secrets that are not those of the sessions, and says what to do', async () => {
+    const { id } = await open(await signIn(sessions, { theme: 'x' }, 'ada'))
+    const env = { SOJOURN_REDIS: server.url, SOJOURN_SECRETS: 'another secret, of 32 bytes or more' }
+    for (const args of [['--principal', 'ada', '--yes'], [id], ['--all', '--yes'], ['--all', '--dry-run']]) {
+      expect(await runCli(['revoke', ...args], { env })).toMatchObject({
+        ...{ code: 2, stdout: '' },
+        stderr: expect.stringMatching(/`secrets`: are not those of these sessions.*sojourn keys/),
+      })
+    }
+    expect(await left()).toBe(1)
+    expect(await told()).toEqual([])
+    // A secret that is new may not have sealed anything yet.
+    const both = JSON.stringify(['another secret, of 32 bytes or more', SECRET])
+    expect(
+      await runCli(['revoke', id], { env: { ...env, SOJOURN_SECRETS: both } }),
+    ).toMatchObject({ code: 0 })
+  })
+
   it('ends no more of one user in a second than it is told, however many there are', async () => {
     const SIGNED_IN = 501
     for (let i = 0; i < SIGNED_IN; i++) {

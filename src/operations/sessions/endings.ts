@@ -90,7 +90,7 @@ export async function countOf(catalogue: Catalogue, target: EndingTarget): Promi
  * Ends them on every node. The audit is told before: where it cannot be, nothing ends. And it is told after, whatever
  * has come between.
  * @param found as `sessionsOf` has counted them, or whoever has chosen them
- * @throws StoreUnavailableError, StoreRefusedError: nothing has ended
+ * @throws OptionError for secrets that are not theirs, StoreUnavailableError, StoreRefusedError: nothing has ended
  */
 export async function endSessions(
   catalogue: Catalogue,
@@ -99,6 +99,7 @@ export async function endSessions(
   options: EndingOptions,
 ): Promise<Ended> {
   const { operator, reason, filter, isWanted, rate, signal, progress = () => undefined } = options
+  await catalogue.requireOwnSecrets(found)
   const started = performance.now()
   const principal = 'principal' in target ? target.principal : undefined
   const [first] = found
