@@ -88,6 +88,9 @@ async function whyNothing(catalogue: Catalogue, seen: number, flags: TailFlags):
     : `nothing has happened within ${flags.since}: --since looks farther back`
 }
 
+/** Where an entry may name a session. */
+const IDS = ['id', 'ids', 'previousId', 'formerId']
+
 function filterOf({ event, principal, id }: TailFlags): (entry: HistoryEntry) => boolean {
   return (entry) => {
     if (event !== undefined && !event.includes(entry.event)) return false
@@ -96,7 +99,7 @@ function filterOf({ event, principal, id }: TailFlags): (entry: HistoryEntry) =>
     const details: Readonly<Record<string, unknown>> = { ...entry.details }
     return (
       (principal === undefined || details['principal'] === principal) &&
-      (id === undefined || [details['id'], details['previousId'], details['formerId']].includes(id))
+      (id === undefined || IDS.flatMap((name) => details[name] ?? []).includes(id))
     )
   }
 }

@@ -88,6 +88,8 @@ export interface SessionEvents {
   operator: {
     /** Of one session. */
     readonly id?: SessionId | undefined
+    /** Of several that were named by their ids: the first 100; `found` says how many there were. */
+    readonly ids?: readonly SessionId[] | undefined
     /** Who. */
     readonly operator: string
     /** `values`: looks at what the session holds. `revoke`: is about to end sessions. `revoked`: has done so. */

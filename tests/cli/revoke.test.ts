@@ -224,6 +224,23 @@ describe('sojourn revoke', () => {
     expect(stdout).toBe('1 of 1 have ended\n')
   })
 
+  it('names in the audit which of several ids, up to a hundred of them', async () => {
+    const ids: string[] = []
+    for (let i = 0; i < 103; i++) ids.push((await open(await signIn(sessions, { theme: 'x' }))).id)
+    const [one = '', other = ''] = ids
+    await knowing('revoke', one, other)
+    await knowing('revoke', ...ids)
+    const operations = (await told('--event', 'operator')).map(({ details }) => details)
+    expect(operations.slice(0, 2)).toEqual([
+      { operator: userInfo().username, action: 'revoke', ids: [one, other], found: 2 },
+      expect.objectContaining({ action: 'revoked', ids: [one, other], revoked: 2 }),
+    ])
+    expect(operations[2]).toMatchObject({ found: 101 })
+    expect(operations[2].ids).toEqual(ids.slice(2, 102))
+    // By one of them they are found.
+    expect(await told('--event', 'operator', '--id', other)).toHaveLength(2)
+  })
+
   it('ends nothing with secrets that are not those of the sessions, and says what to do', async () => {
     const { id } = await open(await signIn(sessions, { theme: 'x' }, 'ada'))
     const env = { SOJOURN_REDIS: server.url, SOJOURN_SECRETS: 'another secret, of 32 bytes or more' }

@@ -45,6 +45,8 @@ export interface Ended {
 
 /** Sessions that are asked for, or ended, at once. */
 const AT_ONCE = 32
+/** Of several that were named by their ids, how many the audit is told. */
+const MOST_NAMED = 100
 /** Of a principal's, what ends in one step: docs/decisions/0019. More are ended one by one where there is a rate. */
 const ONE_STEP = 500
 /** Sessions a second that are asked for again. */
@@ -102,9 +104,13 @@ export async function endSessions(
   await catalogue.requireOwnSecrets(found)
   const started = performance.now()
   const principal = 'principal' in target ? target.principal : undefined
-  const [first] = found
-  const id = principal === undefined && found.size === 1 ? first : undefined
-  const about = { id, operator, reason, principal, filter, found: found.size }
+  const named = principal === undefined && filter === undefined ? firstOf(found, MOST_NAMED) : []
+  const isOne = found.size === 1
+  const about = {
+    id: isOne ? named[0] : undefined,
+    ids: isOne || named.length === 0 ? undefined : named,
+    ...{ operator, reason, principal, filter, found: found.size },
+  }
   await catalogue.begin({ ...about, action: 'revoke' })
   let [revoked, skipped, verified, done] = [0, 0, false, 0]
   let problem: Error | undefined
@@ -176,6 +182,12 @@ async function isAnyThere(
   await forEach(ids, ask, { rate: VERIFIED_A_SECOND, signal })
   // Who was not asked may be there.
   return isThere || count < ids.size
+}
+
+function firstOf(ids: SessionIds, most: number): SessionId[] {
+  const first: SessionId[] = []
+  for (const id of ids) if (first.push(id) === most) break
+  return first
 }
 
 /** A bounded number at once, and not more a second than that. After the first that fails no further one is begun. */
