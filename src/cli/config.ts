@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { OptionError } from '../core/errors.ts'
+import { requireListener } from '../engines/redis/reach.ts'
 import type { RedisSource } from '../index.ts'
 import { CONFIG_NAMES, type FileConfig, readConfigFile } from './config-file.ts'
 
@@ -30,7 +31,7 @@ export function commonOptions(command: Command): Command {
 
 /**
  * Flags go before the environment, and that before the file.
- * @throws OptionError
+ * @throws OptionError; StoreUnavailableError where nothing listens
  */
 export async function configured(
   flags: CommonFlags,
@@ -43,7 +44,7 @@ export async function configured(
   )
 }
 
-/** For commands that also do without a server. @throws OptionError */
+/** For commands that also do without a server. @throws OptionError, StoreUnavailableError */
 export async function configuredOrNothing(
   flags: CommonFlags,
 ): Promise<FileConfig & { readonly prefix: string }> {
@@ -51,6 +52,7 @@ export async function configuredOrNothing(
   // Not among the arguments: those everybody sees who may list processes.
   const { SOJOURN_SECRETS: secrets, SOJOURN_PEPPER: pepper } = process.env
   const redis = flags.redis === undefined ? file.redis : redisOf('--redis', flags.redis)
+  if (redis !== undefined) await requireListener(redis)
   return {
     ...file,
     ...(redis === undefined ? {} : { redis }),

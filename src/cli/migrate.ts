@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command, Option } from 'commander'
 import { OptionError, StoreUnavailableError } from '../core/errors.ts'
+import { requireListener } from '../engines/redis/reach.ts'
 import {
   Migration,
   type MigrationOptions,
@@ -84,8 +85,10 @@ function sideOf(option: string, text: string | undefined): MigrationOptions['fro
 
 async function run(options: MigrateOptions): Promise<void> {
   const { prefix, rate, trust } = options
+  const [from, to] = [sideOf('--from', options.from), sideOf('--to', options.to)]
+  await Promise.all([requireListener(from), requireListener(to)])
   const migration = new Migration({
-    ...{ from: sideOf('--from', options.from), to: sideOf('--to', options.to), prefix },
+    ...{ from, to, prefix },
     ...(rate === undefined ? {} : { rate }),
     ...(trust === undefined ? {} : { trust }),
     away: (side, isAway) => {

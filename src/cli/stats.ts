@@ -128,7 +128,7 @@ function watch(observer: Observer, isJson: boolean): Promise<void> {
 const NODES: Partial<Record<Snapshot['reports'], string>> = { awaited: AWAITED, refused: UNSEEN }
 
 const COLUMNS: readonly [title: string, width: number, of: (snapshot: Snapshot) => string][] = [
-  ['time', 8, ({ at }) => time(at).slice(11)],
+  ['UTC', 8, ({ at }) => time(at).slice(11, 19)],
   ['sessions', 12, (snapshot) => activeOf(snapshot)],
   ['created/s', 10, (snapshot) => soon(snapshot, () => totalAt(snapshot, 'created'))],
   ['ended/s', 10, (snapshot) => soon(snapshot, () => totalAt(snapshot, 'ended'))],

@@ -255,8 +255,9 @@ export class EventHub {
     if (this.#reported.has(operation)) return
     this.#reported.add(operation)
     const text = error instanceof Error ? error.message : String(error)
-    process.emitWarning(`${operation} failed: ${text}; listen with sessions.on('error', …)`, {
+    process.emitWarning(`${operation} failed: ${text}`, {
       code: 'SOJOURN_ERROR',
+      detail: "Listen with sessions.on('error', …).",
     })
   }
 }

@@ -171,8 +171,8 @@ export class TrackedLink {
     if (this.#warned) return
     this.#warned = true
     process.emitWarning(
-      `the near cache is off, every read goes to Redis: it ${what}. nearCache: false ends this line.`,
-      { code: 'SOJOURN_NEAR_CACHE_OFF' },
+      `the near cache is off, every read goes to Redis: it ${what}`,
+      { code: 'SOJOURN_NEAR_CACHE_OFF', detail: 'nearCache: false ends this line.' },
     )
   }
 

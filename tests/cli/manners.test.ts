@@ -1,0 +1,59 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runCli } from '../support/cli.ts'
+import { type RedisServer, startRedis } from '../support/redis-server.ts'
+
+let server: RedisServer
+let folder: string
+beforeAll(async () => {
+  server = await startRedis({ tcp: true })
+  folder = mkdtempSync(join(tmpdir(), 'sj-cli-'))
+})
+afterAll(async () => {
+  await server.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+describe('a server that is not there', () => {
+  it('is told of at once, with its address', async () => {
+    const from = performance.now()
+    for (const [args, where] of [
+      [['ls', '--redis', 'redis://127.0.0.1:1'], '127.0.0.1:1'],
+      [['doctor', '--redis', '{"cluster":["127.0.0.1:1","127.0.0.1:2"]}'], '127.0.0.1:1, 127.0.0.1:2'],
+      [['migrate', '--from', server.url, '--to', 'redis://[::1]:1'], '[::1]:1'],
+    ] as const) {
+      const { code, stdout, stderr } = await runCli(args)
+      expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
+      expect(stderr).toContain(`sojourn: connect to ${where}: Redis cannot be reached: `)
+    }
+    // It was the deadline of a command for each: 5 s.
+    expect(performance.now() - from).toBeLessThan(5_000)
+  })
+
+  it('does not matter where another one is', async () => {
+    const cluster = ['127.0.0.1:1', `127.0.0.1:${server.port}`]
+    const { code, stderr } = await runCli(['ls', '--redis', JSON.stringify({ cluster })])
+    expect(code).toBe(3)
+    expect(stderr).toContain('it is no Cluster')
+  })
+})
+
+describe('stderr', () => {
+  it("has Sojourn's warnings as its own words, and none of Node's", async () => {
+    writeFileSync(
+      join(folder, 'sojourn.config.mjs'),
+      `process.emitWarning('of a module')
+       process.emitWarning('something failed', { code: 'SOJOURN_ERROR', detail: 'sessions.on' })
+       export default { redis: '${server.url}' }`,
+    )
+    const { stderr } = await runCli(['ls'], { cwd: folder })
+    expect(stderr.split('\n').toSorted()).toEqual([
+      '',
+      '0 of 0 sessions',
+      'sojourn: something failed',
+      'there is none',
+    ])
+  })
+})
