@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { OptionError } from '../core/errors.ts'
 import { Catalogue } from '../operations/sessions/catalogue.ts'
 import { type KeyUse, KeyUses } from '../operations/sessions/keys.ts'
+import { counted } from '../operations/doctor/finding.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { span, table } from './table.ts'
 import { shown, startBar } from './talk.ts'
@@ -55,7 +56,7 @@ async function run(flags: KeysFlags): Promise<void> {
     for await (const page of catalogue.list({}, { rate: RATE, looked })) {
       for (const session of page) uses.add(session)
     }
-    bar.end(`looked at ${shown(count)} sessions`)
+    bar.end(`looked at ${counted(count, 'session')}`)
   } finally {
     await catalogue.close()
   }

@@ -6,6 +6,7 @@ import {
   type SessionFilter,
   type SessionSummary,
 } from '../operations/sessions/catalogue.ts'
+import { counted } from '../operations/doctor/finding.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { wholeNumber } from './numbers.ts'
 import { span, table } from './table.ts'
@@ -129,8 +130,8 @@ async function listAll(
   const isCut = limit !== 0 && shownCount >= limit
   bar.end(
     isCut
-      ? `${shown(shownCount)} sessions, and there may be more: --limit`
-      : `${shown(shownCount)} of ${shown(lookedAt)} sessions`,
+      ? `${counted(shownCount, 'session')}, and there may be more: --limit`
+      : `${shown(shownCount)} of ${counted(lookedAt, 'session')}`,
   )
   return shownCount
 }

@@ -8,6 +8,7 @@ import {
   type Verification,
 } from '../operations/migrate/migration.ts'
 import type { MigrationCounts } from '../operations/migrate/mirror.ts'
+import { counted } from '../operations/doctor/finding.ts'
 import { redisOf } from './config.ts'
 import { wholeNumber } from './numbers.ts'
 import { plain } from './table.ts'
@@ -177,7 +178,7 @@ async function verify(migration: Migration): Promise<Verification> {
   bar.end(
     compared === 0
       ? 'there is nothing under this prefix on either side: is it the right prefix, and the right database?'
-      : `compared ${shown(compared)} sessions and former ids: ${result}`,
+      : `compared ${counted(compared, 'session or former id', 'sessions and former ids')}: ${result}`,
   )
   return found
 }

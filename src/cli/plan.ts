@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../core/duration.ts'
 import { OptionError } from '../core/errors.ts'
-import { bytes } from '../operations/doctor/finding.ts'
+import { bytes, counted } from '../operations/doctor/finding.ts'
 import { type Figure, type Plan, plan } from '../operations/plan/plan.ts'
 import { storedBytesOf } from '../operations/plan/sample.ts'
 import { parseSize } from './numbers.ts'
@@ -92,7 +92,7 @@ function read(path: string): unknown {
 
 function render({ sessions, figures, notes }: Plan): string {
   return [
-    paint('bold', `${sessions.toLocaleString('en')} sessions`),
+    paint('bold', counted(sessions, 'session')),
     '',
     table(
       [

@@ -4,6 +4,7 @@ import { OptionError } from '../core/errors.ts'
 import { Catalogue, type SessionFilter } from '../operations/sessions/catalogue.ts'
 import { endSessions, type SessionIds, sessionsOf } from '../operations/sessions/endings.ts'
 import { IdSet } from '../operations/sessions/id-set.ts'
+import { counted } from '../operations/doctor/finding.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { type FilterFlags, filterOf, filterOptions, isFiltered, LOOKED_A_SECOND } from './ls.ts'
@@ -145,7 +146,7 @@ async function isAgreed(
   if (choice.by !== 'principal') return true
   const { size } = await sessionsOf(catalogue, choice)
   if (size === count) return true
-  say(`there are ${shown(size)} by now, not ${shown(count)}: begin again`)
+  say(`there ${size === 1 ? 'is' : 'are'} ${shown(size)} by now, not ${shown(count)}: begin again`)
   return false
 }
 
@@ -173,12 +174,12 @@ async function end(
     progress: (phase, done, total) => bars.set(phase, done, total),
   })
   const { revoked, problem, isTold } = ended
-  bars.end(`${shown(revoked)} sessions`)
+  bars.end(counted(revoked, 'session'))
   const skipped = ended.skipped === 0 ? undefined : ended.skipped
   tell({ found: wanted.size + missing, revoked, skipped }, flags)
   if (choice.by === 'principal' && problem === undefined && stop.by === undefined) {
     const { length } = await catalogue.of(choice.principal)
-    if (length > 0) say(`${shown(length)} of this user are there: signed in since they were counted`)
+    if (length > 0) say(`this user has ${counted(length, 'session')}: signed in since they were counted`)
   }
   if (!isTold) say('the audit could not be told how many have ended: it has that it was begun')
   if (problem !== undefined) {
@@ -219,10 +220,10 @@ interface Result {
 
 function tell(result: Result, { json, dryRun }: RevokeFlags): void {
   const { found, revoked, skipped = 0 } = result
-  const rest = skipped === 0 ? '' : `, ${shown(skipped)} were not as the filter says any more`
+  const rest = skipped === 0 ? '' : `, ${counted(skipped, 'was', 'were')} not as the filter says any more`
   if (json === true) console.log(JSON.stringify(result))
   else if (dryRun === true) console.log(`${shown(found)} would end`)
-  else console.log(`${shown(revoked)} of ${shown(found)} have ended${rest}`)
+  else console.log(`${shown(revoked)} of ${shown(found)} ${revoked === 1 ? 'has' : 'have'} ended${rest}`)
   const isDone = found > 0 && (dryRun === true || revoked + skipped >= found)
   if (!isDone) process.exitCode = 1
 }
@@ -241,7 +242,7 @@ async function found(
     if (signal.aborted) break
     for (const { id } of page) ids.add(id)
   }
-  bar.end(`${shown(ids.size)} sessions`)
+  bar.end(counted(ids.size, 'session'))
   return ids
 }
 
@@ -259,7 +260,7 @@ async function isTyped(count: number, stop: Stop): Promise<boolean> {
   // It has the keyboard, and with it Ctrl-C.
   asking.once('SIGINT', () => stop.now('SIGINT'))
   try {
-    const question = `${shown(count)} sessions will end. Type ${count} to go on: `
+    const question = `${counted(count, 'session')} will end. Type ${count} to go on: `
     const answer = await asking.question(question, { signal: stop.signal })
     return answer.trim().replaceAll(',', '') === String(count)
   } catch (error) {

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { bytes } from '../operations/doctor/finding.ts'
+import { bytes, counted } from '../operations/doctor/finding.ts'
 import { Observer } from '../operations/observe/observer.ts'
 import type { ServerState, Snapshot } from '../operations/observe/snapshot.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
@@ -210,7 +210,7 @@ function cacheOf(application: NonNullable<Snapshot['application']>): string {
   if (cache === undefined) return 'none'
   const { on, count, entries } = cache
   const isOn = on === count ? '' : `, on at ${on} of ${count} nodes`
-  return `${or(hitRate(application), share)} of reads, ${shown(entries)} sessions${isOn}`
+  return `${or(hitRate(application), share)} of reads, ${counted(entries, 'session')}${isOn}`
 }
 
 function byReason(traffic: Traffic, rates: Readonly<Record<string, number>>): string {

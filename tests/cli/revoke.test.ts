@@ -71,7 +71,7 @@ describe('sojourn revoke', () => {
     expect(await left()).toBe(5)
     expect(await plainly('revoke', one.id)).toMatchObject({
       code: 0,
-      stdout: '1 of 1 have ended\n',
+      stdout: '1 of 1 has ended\n',
     })
     expect((await sessions.open(one.token)).id).toBeUndefined()
     expect(await plainly('revoke', one.id)).toMatchObject({ code: 1 })
@@ -82,7 +82,7 @@ describe('sojourn revoke', () => {
     expect(await plainly('revoke', '--signed-in', '--yes')).toMatchObject({ code: 1 })
     expect(await plainly('revoke', '--anonymous', '--yes')).toMatchObject({
       code: 0,
-      stdout: '1 of 1 have ended\n',
+      stdout: '1 of 1 has ended\n',
     })
     expect((await sessions.open(two.token)).id).toBeUndefined()
   })
@@ -141,7 +141,7 @@ describe('sojourn revoke', () => {
     })
     expect(await plainly('revoke', former, now, now, none)).toMatchObject({
       code: 1,
-      stdout: '1 of 2 have ended\n',
+      stdout: '1 of 2 has ended\n',
     })
   })
 
@@ -221,7 +221,7 @@ describe('sojourn revoke', () => {
     writeFileSync(config, `export default { redis: '${server.url}', secrets: ['${SECRET}'] }`)
     const { stdout } = await runCli(['revoke', '--principal', 'ada', '--yes'], { cwd: folder })
     rmSync(config)
-    expect(stdout).toBe('1 of 1 have ended\n')
+    expect(stdout).toBe('1 of 1 has ended\n')
   })
 
   it('names in the audit which of several ids, up to a hundred of them', async () => {
