@@ -13,9 +13,10 @@ interface AdviseFlags extends CommonFlags {
 }
 
 const HELP = `
-Reads how long people are away before they come back, as all nodes have counted it, and looks at a sample of the sessions: what a
-shorter idle timeout would free, and whom it would sign out. With the secrets (SOJOURN_SECRETS, or sojourn.config) also
-which attributes are large, or the same everywhere.
+Reads how long people are away before they come back, as all nodes have counted
+it, and looks at a sample of the sessions: what a shorter idle timeout would
+free, and whom it would sign out. With the secrets (SOJOURN_SECRETS, or
+sojourn.config) also which attributes are large, or the same everywhere.
 
 Examples:
   $ sojourn advise

@@ -16,14 +16,17 @@ const RATE = 20_000
 const SECRET_BYTES = 32
 
 const HELP = `
-By which secrets the sessions are sealed. To change a secret: put a new one before it, wait until the old one has no sessions
-any more, and take it out. A session is sealed anew with each change, and ends at its absolute timeout at the latest.
+By which secrets the sessions are sealed. To change a secret: put a new one
+before it, wait until the old one has no sessions any more, and take it out. A
+session is sealed anew with each change, and ends at its absolute timeout at the
+latest.
 
 Examples:
   $ sojourn keys --new
   $ SOJOURN_SECRETS='["new…","old…"]' sojourn keys
 
-Exit code: 0, 1 there are sessions that none of these opens, 2 usage, 3 not reachable, 4 not permitted.`
+Exit code: 0, 1 there are sessions that none of these opens, 2 usage, 3 not
+reachable, 4 not permitted.`
 
 export function keysCommand(): Command {
   return commonOptions(new Command('keys'))

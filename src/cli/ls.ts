@@ -30,8 +30,9 @@ interface LsFlags extends CommonFlags, FilterFlags {
 }
 
 const HELP = `
-Goes through all sessions by SCAN, so many a second at most, and shows what is seen without the application's secrets:
-their public ids, of no use as cookies. With the secrets (SOJOURN_SECRETS, or sojourn.config) also who is signed in.
+Goes through all sessions by SCAN, so many a second at most, and shows what is
+seen without the application's secrets: their public ids, of no use as cookies.
+With the secrets (SOJOURN_SECRETS, or sojourn.config) also who is signed in.
 
 Examples:
   $ sojourn ls

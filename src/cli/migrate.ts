@@ -31,17 +31,21 @@ const PATIENCE = 30_000
 const SIGN_OF_LIFE = 60_000
 
 const HELP = `
-Copies all sessions, then follows what changes on either side, so that applications can go from one to
-the other one by one, and back. A sign-out on one side holds on the other. End it with Ctrl-C when the last
-application has moved: it compares both sides and says whether they are the same. Run it again and it goes on.
+Copies all sessions, then follows what changes on either side, so that
+applications can go from one to the other one by one, and back. A sign-out on
+one side holds on the other. End it with Ctrl-C when the last application has
+moved: it compares both sides and says whether they are the same. Run it again
+and it goes on.
 
 Examples:
   $ sojourn migrate --from redis://old:6379 --to redis://new:6379
-  $ sojourn migrate --from redis://old:6379 --to '{"cluster":["n1:6379","n2:6379"],"username":"mover"}'
-  $ sojourn migrate --from redis://old:6379 --to redis://new:6379 --verify --json
+  $ sojourn migrate --from redis://old:6379 \\
+      --to '{"cluster":["n1:6379","n2:6379"]}'
+  $ sojourn migrate --from redis://old:6379 --to redis://new:6379 --verify
   $ sojourn migrate --from redis://old:6379 --to redis://new:6379 --finish
 
-Exit code: 0 both sides are the same, 1 they differ, or it had to stop or was ended before all was copied, 2 usage, 3 not reachable, 4 not permitted.`
+Exit code: 0 both sides are the same, 1 they differ, or it had to stop or was
+ended before all was copied, 2 usage, 3 not reachable, 4 not permitted.`
 
 export function migrateCommand(): Command {
   const where = 'URL, or the option `redis` as JSON'

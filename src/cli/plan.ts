@@ -25,12 +25,14 @@ interface PlanFlags {
 }
 
 const HELP = `
-What so many users need, from measured costs (docs/performance.md); every figure with its formula. It asks no server.
+What so many users need, from measured costs (docs/performance.md); every figure
+with its formula. It asks no server.
 
 Examples:
   $ sojourn plan --users 1000000 --rps 20000
   $ sojourn plan --users 1000000 --session typical.json
-  $ sojourn plan --users 50000000 --payload 1200 --idle 14d --rps 200000 --processes 400 --machine 64gb --json
+  $ sojourn plan --users 50000000 --payload 1200 --idle 14d --rps 200000 \\
+      --processes 400 --machine 64gb --json
 
 Exit code: 0, 2 usage.`
 

@@ -24,21 +24,25 @@ interface RevokeFlags extends CommonFlags, FilterFlags {
 const ENDED_A_SECOND = 2_000
 
 const HELP = `
-Ends sessions on every node: those with these ids, all of a user, or all that a filter lets through. First it counts, then it
-asks for the number to be typed; --yes does not ask. What cannot be undone by anybody: their users sign in again.
-The audit is told who has done it, and why, before it is done, and how it went: \`sojourn tail\` shows it. Nothing else ends than
-was counted: sessions of a user are counted again, and what a filter has chosen is looked at again before it ends.
+Ends sessions on every node: those with these ids, all of a user, or all that a
+filter lets through. First it counts, then it asks for the number to be typed;
+--yes does not ask. What cannot be undone by anybody: their users sign in again.
+The audit is told who has done it, and why, before it is done, and how it went:
+\`sojourn tail\` shows it. Nothing else ends than was counted: sessions of a user
+are counted again, and what a filter has chosen is looked at again before it
+ends.
 
-\`--rate\` is also how many end in a second, ${ENDED_A_SECOND} where it is not given. Ctrl-C stops, and says how many have ended; another one
-ends at once.
+\`--rate\` is also how many end in a second, ${ENDED_A_SECOND} where it is not given. Ctrl-C
+stops, and says how many have ended; another one ends at once.
 
 Examples:
   $ sojourn revoke 00aAb3kPq…
-  $ sojourn revoke --principal ada@example.org --reason 'lost phone, ticket 4711'
+  $ sojourn revoke --principal ada@example.org --reason 'lost phone'
   $ sojourn revoke --idle-for 30d --dry-run
   $ sojourn revoke --all --yes
 
-Exit code: 0 all have ended, 1 there was none or not all have, 2 usage, 3 not reachable, 4 not permitted, 130 stopped.`
+Exit code: 0 all have ended, 1 there was none or not all have, 2 usage, 3 not
+reachable, 4 not permitted, 130 stopped.`
 
 export function revokeCommand(): Command {
   return filterOptions(commonOptions(new Command('revoke')))

@@ -40,10 +40,11 @@ const SILENT = 2_500
 const HEAD_EVERY = 20
 
 const HELP = `
-Looks at the deployment for two to five seconds: how many sessions there are and what they are like, what the servers do, and what
-the applications report (\`report\` of sojourn/metrics). It costs the servers the same however many sessions there are, and
-changes nothing. What cannot be seen is "?", what applications have not told
-yet "–", and both are absent in JSON.
+Looks at the deployment for two to five seconds: how many sessions there are and
+what they are like, what the servers do, and what the applications report
+(\`report\` of sojourn/metrics). It costs the servers the same however many
+sessions there are, and changes nothing. What cannot be seen is "?", what
+applications have not told yet "–", and both are absent in JSON.
 
 Examples:
   $ sojourn stats

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { parseDuration } from '../core/duration.ts'
+import { sessionEventNames } from '../core/events.ts'
 import { Catalogue, type HistoryEntry } from '../operations/sessions/catalogue.ts'
 import { counted } from '../operations/doctor/finding.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
@@ -19,11 +20,14 @@ interface TailFlags extends CommonFlags {
 /** Between two looks, milliseconds. */
 const EVERY = 1_000
 const AT_ONCE = 1_000
+/** An `error` is in no audit. */
+const EVENTS = sessionEventNames.filter((name) => name !== 'error')
 
 const HELP = `
-Shows what happens to the sessions of all nodes: sign-ins, sign-outs, revocations, expiries, as the applications keep it with the
-option \`audit\` (docs/events.md). Goes on until Ctrl-C. Without the secrets (SOJOURN_SECRETS, or sojourn.config) only what
-happened and when.
+Shows what happens to the sessions of all nodes: sign-ins, sign-outs,
+revocations, expiries, as the applications keep it with the option \`audit\`
+(docs/events.md). Goes on until Ctrl-C. Without the secrets (SOJOURN_SECRETS, or
+sojourn.config) only what happened and when.
 
 Examples:
   $ sojourn tail --since 1h
@@ -36,7 +40,7 @@ export function tailCommand(): Command {
   return commonOptions(new Command('tail'))
     .description('What happens to the sessions, as it happens.')
     .option('--since <time>', 'from so long ago on', '10m')
-    .option('--event <names...>', 'only these: login, logout, revoked, …')
+    .addOption(new Option('--event <names...>', 'only these').choices(EVENTS))
     .option('--principal <name>', "only this user's; needs the secrets")
     .option('--id <id>', "only this session's; needs the secrets")
     .option('--once', 'end when what there is has been shown')

@@ -57,3 +57,16 @@ describe('stderr', () => {
     ])
   })
 })
+
+it('help fits 80 columns, of each command', async () => {
+  const { stdout } = await runCli(['--help'])
+  const commands = [...stdout.matchAll(/^ {2}([a-z-]+) .*/gm)].map(([, name]) => String(name))
+  expect(commands).toEqual(expect.arrayContaining(['ls', 'revoke', 'migrate', 'completion']))
+  const pages = await Promise.all(
+    commands.filter((name) => name !== 'help').map((name) => runCli([name, '--help'])),
+  )
+  const long = [stdout, ...pages.map((page) => page.stdout)]
+    .flatMap((page) => page.split('\n'))
+    .filter((line) => line.length > 80)
+  expect(long).toEqual([])
+})
