@@ -104,11 +104,11 @@ export async function endSessions(
   await catalogue.requireOwnSecrets(found)
   const started = performance.now()
   const principal = 'principal' in target ? target.principal : undefined
-  const named = principal === undefined && filter === undefined ? firstOf(found, MOST_NAMED) : []
+  const named = principal === undefined ? firstOf(found, MOST_NAMED) : []
   const isOne = found.size === 1
   const about = {
     id: isOne ? named[0] : undefined,
-    ids: isOne || named.length === 0 ? undefined : named,
+    ids: isOne || principal !== undefined || filter !== undefined ? undefined : named,
     ...{ operator, reason, principal, filter, found: found.size },
   }
   await catalogue.begin({ ...about, action: 'revoke' })
