@@ -61,12 +61,12 @@ function told(load: Loader): Loader {
   return async (path, content) => {
     try {
       return await load(path, content)
-    } catch (error) {
-      const { message } = error as Error
-      const line = lineOf(path, content, error as NodeJS.ErrnoException)
+    } catch (thrown) {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+      const line = lineOf(path, content, error)
       throw new OptionError(
         'config',
-        `${path}${line === undefined ? '' : `, line ${line}`}: ${message.split('\n', 1)[0]}`,
+        `${path}${line === undefined ? '' : `, line ${line}`}: ${error.message.split('\n', 1)[0]}`,
       )
     }
   }
