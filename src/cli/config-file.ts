@@ -58,7 +58,8 @@ function checked(path: string, config: unknown): FileConfig {
 
 /** What is wrong in the file comes with the file and the line: Node and JSON.parse tell the one or the other at most. */
 function told(load: Loader): Loader {
-  return async (path, content) => {
+  return async (path, text) => {
+    const content = text.replace(/^\uFEFF/, '')
     try {
       return await load(path, content)
     } catch (thrown) {
@@ -85,7 +86,7 @@ const loadScript: Loader = async (path) => {
   throw new Error('it has no `export default`')
 }
 
-const loadJson: Loader = (_, content) => JSON.parse(content.replace(/^\uFEFF/, ''))
+const loadJson: Loader = (_, content) => JSON.parse(content)
 
 function lineOf(path: string, content: string, error: Error): number | undefined {
   if (path.endsWith('.json')) return jsonLineOf(content)
