@@ -50,7 +50,10 @@ export function benchCommand(): Command {
         .default(32),
     )
     .addOption(
-      new Option('--rate <n>', 'requests a second, and sign-ins, and sign-outs, at most; 0: no limit')
+      new Option(
+        '--rate <n>',
+        'requests a second, and sign-ins, and sign-outs, at most; 0: no limit',
+      )
         .argParser(wholeNumber(0))
         .default(2_000),
     )

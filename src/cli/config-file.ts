@@ -91,13 +91,14 @@ const loadJson: Loader = (_, content) => JSON.parse(content)
 function lineOf(path: string, content: string, error: Error): number | undefined {
   if (path.endsWith('.json')) return jsonLineOf(content)
   // Of what a script does the stack tells. Of one that cannot be read Node tells nobody but who has it checked.
-  const trace =
-    error instanceof SyntaxError
-      ? spawnSync(process.execPath, ['--check', path], { encoding: 'utf8' }).stderr
-      : (error.stack ?? '')
-  for (const place of [`${path}:`, `${pathToFileURL(path).href}:`]) {
-    const at = trace.indexOf(place)
-    const line = at === -1 ? Number.NaN : Number.parseInt(trace.slice(at + place.length), 10)
+  const isChecked = error instanceof SyntaxError && !/ts$/.test(path)
+  const args = ['--check', '--input-type=module']
+  const trace = isChecked
+    ? spawnSync(process.execPath, args, { input: content, encoding: 'utf8' }).stderr
+    : (error.stack ?? '')
+  for (const name of ['[stdin]', path, pathToFileURL(path).href]) {
+    const at = trace.indexOf(`${name}:`)
+    const line = at === -1 ? Number.NaN : Number.parseInt(trace.slice(at + name.length + 1), 10)
     if (Number.isInteger(line)) return line
   }
   return undefined

@@ -1,12 +1,12 @@
 import { Command, Option } from 'commander'
 import { parseDuration } from '../core/duration.ts'
 import { OptionError } from '../core/errors.ts'
+import { counted } from '../operations/doctor/finding.ts'
 import {
   Catalogue,
   type SessionFilter,
   type SessionSummary,
 } from '../operations/sessions/catalogue.ts'
-import { counted } from '../operations/doctor/finding.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { wholeNumber } from './numbers.ts'
 import { span, table } from './table.ts'

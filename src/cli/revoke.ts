@@ -1,10 +1,10 @@
 import { createInterface } from 'node:readline/promises'
 import { Argument, Command, Option } from 'commander'
 import { OptionError } from '../core/errors.ts'
+import { counted } from '../operations/doctor/finding.ts'
 import { Catalogue, type SessionFilter } from '../operations/sessions/catalogue.ts'
 import { endSessions, type SessionIds, sessionsOf } from '../operations/sessions/endings.ts'
 import { IdSet } from '../operations/sessions/id-set.ts'
-import { counted } from '../operations/doctor/finding.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { type FilterFlags, filterOf, filterOptions, isFiltered, LOOKED_A_SECOND } from './ls.ts'
@@ -183,7 +183,8 @@ async function end(
   tell({ found: wanted.size + missing, revoked, skipped }, flags)
   if (choice.by === 'principal' && problem === undefined && stop.by === undefined) {
     const { length } = await catalogue.of(choice.principal)
-    if (length > 0) say(`this user has ${counted(length, 'session')}: signed in since they were counted`)
+    if (length > 0)
+      say(`this user has ${counted(length, 'session')}: signed in since they were counted`)
   }
   if (!isTold) say('the audit could not be told how many have ended: it has that it was begun')
   if (problem !== undefined) {
@@ -224,10 +225,14 @@ interface Result {
 
 function tell(result: Result, { json, dryRun }: RevokeFlags): void {
   const { found, revoked, skipped = 0 } = result
-  const rest = skipped === 0 ? '' : `, ${counted(skipped, 'was', 'were')} not as the filter says any more`
+  const rest =
+    skipped === 0 ? '' : `, ${counted(skipped, 'was', 'were')} not as the filter says any more`
   if (json === true) console.log(JSON.stringify(result))
   else if (dryRun === true) console.log(`${shown(found)} would end`)
-  else console.log(`${shown(revoked)} of ${shown(found)} ${revoked === 1 ? 'has' : 'have'} ended${rest}`)
+  else
+    console.log(
+      `${shown(revoked)} of ${shown(found)} ${revoked === 1 ? 'has' : 'have'} ended${rest}`,
+    )
   const isDone = found > 0 && (dryRun === true || revoked + skipped >= found)
   if (!isDone) process.exitCode = 1
 }

@@ -45,4 +45,5 @@ export function span(ms: number): string {
 }
 
 /** 2026-11-30 17:00:03 UTC: as the logs of servers have it, wherever whoever looks is. */
-export const time = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
+export const time = (at: number): string =>
+  `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Command, Option } from 'commander'
 import { parseDuration } from '../core/duration.ts'
 import { sessionEventNames } from '../core/events.ts'
-import { Catalogue, type HistoryEntry } from '../operations/sessions/catalogue.ts'
 import { counted } from '../operations/doctor/finding.ts'
+import { Catalogue, type HistoryEntry } from '../operations/sessions/catalogue.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { paint } from './paint.ts'
 import { plain, time } from './table.ts'
@@ -86,7 +86,8 @@ async function run(flags: TailFlags): Promise<void> {
 
 /** @param seen entries of the time that was asked for, whether wanted or not */
 async function whyNothing(catalogue: Catalogue, seen: number, flags: TailFlags): Promise<string> {
-  if (seen > 0) return `${counted(seen, 'entry was', 'entries were')} kept since then, none of them as asked for`
+  if (seen > 0)
+    return `${counted(seen, 'entry was', 'entries were')} kept since then, none of them as asked for`
   const [any] = await catalogue.history({ from: 0, count: 1 })
   return any === undefined
     ? 'nothing was kept: do the applications have the option `audit`?'

@@ -44,7 +44,10 @@ describe('sojourn.config', () => {
     )
     expect(await said('sojourn.config.json', `{\n  "redis": "x",\n}\n`)).toContain(', line 3: ')
     expect(
-      await said('sojourn.config.mjs', `const url = undefined\nexport default { redis: url.href }\n`),
+      await said(
+        'sojourn.config.mjs',
+        `const url = undefined\nexport default { redis: url.href }\n`,
+      ),
     ).toContain("/sojourn.config.mjs, line 2: Cannot read properties of undefined (reading 'href')")
     expect(await said('sojourn.config.mjs', `export const redis = 'x'\n`)).toContain(
       '/sojourn.config.mjs: it has no `export default`',

@@ -8,9 +8,9 @@ const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 const ESC = '\u001B'
 
 /** Without it what needs a terminal is not tried. */
-export const hasTerminal: boolean = String(
-  spawnSync('script', ['--version']).stdout,
-).includes('util-linux')
+export const hasTerminal: boolean = String(spawnSync('script', ['--version']).stdout).includes(
+  'util-linux',
+)
 if (!hasTerminal) console.warn('nothing is tried under a terminal: there is no util-linux script')
 
 export interface Terminal {

@@ -1,8 +1,8 @@
 import type { Facts } from '../facts.ts'
 import {
-  counted,
   ALLOW,
   bytes,
+  counted,
   type Finding,
   PRIMARY,
   percent,

@@ -1,6 +1,6 @@
 import {
-  counted,
   ALLOW,
+  counted,
   DATA,
   numberOf,
   PRIMARY,

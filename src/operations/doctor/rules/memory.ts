@@ -1,7 +1,7 @@
 import type { Facts, ServerFacts } from '../facts.ts'
 import {
-  counted,
   bytes,
+  counted,
   DATA,
   grownBy,
   numberOf,
@@ -117,7 +117,9 @@ export const memoryRules: readonly Rule[] = [
       const isFillingUp = days < SOON
       if (part < NEARLY_FULL && !isFillingUp) return undefined
       const ends =
-        days < 1 ? `in ${Math.max(Math.round(days * 24), 1)} h` : `in ${counted(Math.round(days), 'day')}`
+        days < 1
+          ? `in ${Math.max(Math.round(days * 24), 1)} h`
+          : `in ${counted(Math.round(days), 'day')}`
       return {
         severity: part >= FULL || days < 1 ? 'error' : 'warn',
         seen:
@@ -205,7 +207,7 @@ export const memoryRules: readonly Rule[] = [
         severity: 'warn',
         seen: isLarge
           ? `clients' buffers take ${bytes(buffers)}, ${percent(buffers / limit)} of maxmemory`
-          : `${counted(evicted, 'client was', 'clients were')} thrown out for their buffers' size`,
+          : `${counted(evicted ?? 0, 'client was', 'clients were')} thrown out for their buffers' size`,
         why: 'what buffers take, sessions do not have: they are dropped earlier',
         fix: [
           'CLIENT LIST shows who does not read its answers: `omem`',

@@ -1,4 +1,13 @@
-import { counted, ALLOW, DATA, grownBy, numberOf, perServer, type Rule, unknown } from '../finding.ts'
+import {
+  ALLOW,
+  counted,
+  DATA,
+  grownBy,
+  numberOf,
+  perServer,
+  type Rule,
+  unknown,
+} from '../finding.ts'
 import { set } from '../remedy.ts'
 
 /** Milliseconds. */

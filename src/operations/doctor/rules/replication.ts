@@ -1,8 +1,8 @@
 import type { ServerFacts } from '../facts.ts'
 import {
-  counted,
   ALLOW,
   bytes,
+  counted,
   grownBy,
   numberOf,
   PRIMARY,

@@ -1,6 +1,15 @@
 import { isIP } from 'node:net'
 import type { ServerFacts } from '../facts.ts'
-import { counted, ALLOW, DATA, PRIMARY, perServer, type Rule, type Saying, unknown } from '../finding.ts'
+import {
+  ALLOW,
+  counted,
+  DATA,
+  PRIMARY,
+  perServer,
+  type Rule,
+  type Saying,
+  unknown,
+} from '../finding.ts'
 import { cli, configure } from '../remedy.ts'
 
 const SHORT_LEFT = 21
@@ -117,7 +126,10 @@ export const securityRules: readonly Rule[] = [
       if (days > SHORT_LEFT) return undefined
       return {
         severity: days < 3 ? 'error' : 'warn',
-        seen: days < 0 ? 'its certificate has ended' : `its certificate ends in ${counted(days, 'day')}`,
+        seen:
+          days < 0
+            ? 'its certificate has ended'
+            : `its certificate ends in ${counted(days, 'day')}`,
         why: 'from then on no node can connect',
         fix: [
           'renew it, and `CONFIG SET tls-cert-file <the same path>` to load it without a restart',

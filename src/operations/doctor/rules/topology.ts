@@ -1,6 +1,6 @@
 import {
-  counted,
   ALLOW,
+  counted,
   type Finding,
   numberOf,
   PRIMARY,

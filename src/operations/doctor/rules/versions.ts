@@ -1,7 +1,7 @@
 import type { Facts, ServerFacts } from '../facts.ts'
 import {
-  counted,
   ALLOW,
+  counted,
   DATA,
   type Finding,
   PRIMARY,
@@ -123,7 +123,9 @@ function driftOf({ servers }: Facts): Finding[] {
   return [
     {
       severity: 'warn',
-      seen: told.map(([version, count]) => `${counted(count, 'connection')} of ${version}`).join(', '),
+      seen: told
+        .map(([version, count]) => `${counted(count, 'connection')} of ${version}`)
+        .join(', '),
       servers: names,
       why: 'what a newer version writes an older one may not read, or may not know to keep',
       fix: [
