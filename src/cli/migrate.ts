@@ -6,6 +6,7 @@ import { counted } from '../operations/doctor/finding.ts'
 import {
   Migration,
   type MigrationOptions,
+  naming,
   type Verification,
 } from '../operations/migrate/migration.ts'
 import type { MigrationCounts } from '../operations/migrate/mirror.ts'
@@ -91,7 +92,6 @@ function sideOf(option: string, text: string | undefined): MigrationOptions['fro
 async function run(options: MigrateOptions): Promise<void> {
   const { prefix, rate, trust } = options
   const [from, to] = [sideOf('--from', options.from), sideOf('--to', options.to)]
-  await Promise.all([requireListener(from), requireListener(to)])
   const migration = new Migration({
     ...{ from, to, prefix },
     ...(rate === undefined ? {} : { rate }),
@@ -103,6 +103,10 @@ async function run(options: MigrateOptions): Promise<void> {
     },
   })
   try {
+    await Promise.all([
+      requireListener(from).catch(naming('from')),
+      requireListener(to).catch(naming('to')),
+    ])
     if (options.finish === true) {
       await migration.finish()
       return say('finished: nothing is noted any more. Stop the old server, or empty it')

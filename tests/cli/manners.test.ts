@@ -19,21 +19,21 @@ afterAll(async () => {
 
 describe('a server that is not there', () => {
   it('is told of at once, with its address', async () => {
-    const from = performance.now()
-    for (const [args, where] of [
+    for (const [args, where, side = ''] of [
       [['ls', '--redis', 'redis://127.0.0.1:1'], '127.0.0.1:1'],
       [
         ['doctor', '--redis', '{"cluster":["127.0.0.1:1","127.0.0.1:2"]}'],
         '127.0.0.1:1, 127.0.0.1:2',
       ],
-      [['migrate', '--from', server.url, '--to', 'redis://[::1]:1'], '[::1]:1'],
+      [['migrate', '--from', server.url, '--to', 'redis://[::1]:1'], '[::1]:1', '--to: '],
     ] as const) {
+      const from = performance.now()
       const { code, stdout, stderr } = await runCli(args)
+      // It was the deadline of a command: 5 s.
+      expect(performance.now() - from).toBeLessThan(4_500)
       expect({ code, stdout }).toEqual({ code: 3, stdout: '' })
-      expect(stderr).toContain(`sojourn: connect to ${where}: Redis cannot be reached: `)
+      expect(stderr).toContain(`sojourn: ${side}connect to ${where}: Redis cannot be reached: `)
     }
-    // It was the deadline of a command for each: 5 s.
-    expect(performance.now() - from).toBeLessThan(5_000)
   })
 
   it('does not matter where another one is', async () => {
