@@ -16,15 +16,16 @@ interface AclFlags extends CommonFlags {
 const FEATURES = ['audit', 'scan', 'notify', 'durability', 'report', 'sentinel', 'cluster']
 
 const HELP = `
-Prints the command that makes a user who may do what sessions need, and no more. With --redis, a config file or
-SOJOURN_REDIS the server is asked which commands it knows, and whether it is part of a Cluster; without, the line fits
-Redis 7.0 and all later servers. It changes nothing itself.
+Prints the command that makes a user who may do what sessions need, and no more.
+With --redis, a config file or SOJOURN_REDIS the server is asked which commands
+it knows, and whether it is part of a Cluster; without, the line fits Redis 7.0
+and all later servers. It changes nothing itself.
 
 Examples:
   $ sojourn acl --for audit durability
   $ sojourn acl --redis redis://localhost:6379 --user shop --prefix shop
-  $ sojourn acl --role ops                        # for doctor, stats, top, and to look
-  $ sojourn acl --role operator --user oncall     # and to end sessions
+  $ sojourn acl --role ops                     # for doctor, stats, top, to look
+  $ sojourn acl --role operator --user oncall  # and to end sessions
   $ sojourn acl --file >> users.acl
 
 Exit code: 0, 2 usage, 3 not reachable, 4 not permitted.`

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
 import { type Advice, advise } from '../operations/advise/advise.ts'
+import { counted } from '../operations/doctor/finding.ts'
 import { Catalogue, type SessionDetails } from '../operations/sessions/catalogue.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { wholeNumber } from './numbers.ts'
@@ -12,9 +13,10 @@ interface AdviseFlags extends CommonFlags {
 }
 
 const HELP = `
-Reads how long people are away before they come back, as all nodes have counted it, and looks at a sample of the sessions: what a
-shorter idle timeout would free, and whom it would sign out. With the secrets (SOJOURN_SECRETS, or sojourn.config) also
-which attributes are large, or the same everywhere.
+Reads how long people are away before they come back, as all nodes have counted
+it, and looks at a sample of the sessions: what a shorter idle timeout would
+free, and whom it would sign out. With the secrets (SOJOURN_SECRETS, or
+sojourn.config) also which attributes are large, or the same everywhere.
 
 Examples:
   $ sojourn advise
@@ -45,7 +47,7 @@ async function run(flags: AdviseFlags): Promise<void> {
       sessions.push(session)
       bar.set(sessions.length, total)
     }
-    bar.end(`looked at ${shown(sessions.length)} sessions`)
+    bar.end(`looked at ${counted(sessions.length, 'session')}`)
     // Keys are also lists of users: about as many as there are sessions, or fewer. Rather too few sessions than too many.
     const live =
       sessions.length < flags.sample ? sessions.length : Math.max(size / 2, sessions.length)
@@ -63,7 +65,7 @@ function render(advice: Advice): string {
   if (looked === 0) return 'There are no sessions.'
   const lines = [
     paint('bold', `Idle timeout: ${span(idleTimeout ?? 0)}`),
-    `${shown(returns)} returns were counted ${days === 1 ? 'today' : `within ${days} days`}, and ${shown(looked)} sessions looked at.`,
+    `${counted(returns, 'return was', 'returns were')} counted ${days === 1 ? 'today' : `within ${days} days`}, and ${counted(looked, 'session')} looked at.`,
     '',
   ]
   if (timeouts.length > 0) {

@@ -20,11 +20,14 @@ interface BenchFlags extends CommonFlags {
 const LONGEST = 10 * 60_000
 
 const HELP = `
-How long session operations take from this machine to that Redis: signing in, reads, changes, signing out, and how long until a
-sign-out is known at another node. It writes sessions of its own under a prefix of its own and takes them away again; those
-of the application are not touched. Its load is added to what the server has: 2,000 requests a second where --rate does not
-say otherwise. Redis users need rights for \`<prefix>-bench:*\`, which a user of the application has not: \`sojourn acl --user bench
---prefix sj-bench\` makes one. If it is killed its sessions end by themselves within 15 minutes (a longer run: its time and 5).
+How long session operations take from this machine to that Redis: signing in,
+reads, changes, signing out, and how long until a sign-out is known at another
+node. It writes sessions of its own under a prefix of its own and takes them
+away again; those of the application are not touched. Its load is added to what
+the server has: 2,000 requests a second where --rate does not say otherwise.
+Redis users need rights for \`<prefix>-bench:*\`, which a user of the application
+has not: \`sojourn acl --user bench --prefix sj-bench\` makes one. If it is killed
+its sessions end by themselves within 15 minutes (a longer run: its time and 5).
 
 Examples:
   $ sojourn bench --redis redis://localhost:6379
@@ -47,7 +50,10 @@ export function benchCommand(): Command {
         .default(32),
     )
     .addOption(
-      new Option('--rate <n>', 'requests a second, at most; 0: as many as there can be')
+      new Option(
+        '--rate <n>',
+        'requests a second, and sign-ins, and sign-outs, at most; 0: no limit',
+      )
         .argParser(wholeNumber(0))
         .default(2_000),
     )

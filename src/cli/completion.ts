@@ -4,10 +4,11 @@ const SHELLS = ['bash', 'zsh', 'fish'] as const
 type Shell = (typeof SHELLS)[number]
 
 const HELP = `
-Prints a script that makes Tab know the commands and their arguments. It asks nothing of any server.
+Prints a script that makes Tab know the commands and their arguments. It asks
+nothing of any server.
 
 Examples:
-  $ eval "$(sojourn completion bash)"                                          # in ~/.bashrc
+  $ eval "$(sojourn completion bash)"      # in ~/.bashrc
   $ sojourn completion zsh > "\${fpath[1]}/_sojourn"
   $ sojourn completion fish > ~/.config/fish/completions/sojourn.fish
 

@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander'
-import { defaultLoaders, type Loader, lilconfig } from 'lilconfig'
 import { OptionError } from '../core/errors.ts'
-import type { Durability, RedisSource } from '../index.ts'
+import { requireListener } from '../engines/redis/reach.ts'
+import type { RedisSource } from '../index.ts'
+import { CONFIG_NAMES, type FileConfig, readConfigFile } from './config-file.ts'
 
 /** What every command that looks at a deployment takes. */
 export interface CommonFlags {
@@ -10,18 +11,6 @@ export interface CommonFlags {
   readonly config?: string
   readonly json?: true
 }
-
-/** What `sojourn.config` may hold: options of `createSessions`, so that an application can share the file. */
-export interface FileConfig {
-  readonly redis?: RedisSource
-  readonly prefix?: string
-  readonly secrets?: string | readonly string[]
-  readonly pepper?: string
-  readonly expiry?: 'off' | 'notify' | 'reliable'
-  readonly durability?: Durability
-}
-
-const NAMES = ['ts', 'mts', 'js', 'mjs', 'json'].map((type) => `sojourn.config.${type}`)
 
 export function commonOptions(command: Command): Command {
   return command
@@ -33,7 +22,7 @@ export function commonOptions(command: Command): Command {
     )
     .addOption(new Option('--prefix <prefix>', 'of the keys (default: "sj")').env('SOJOURN_PREFIX'))
     .addOption(
-      new Option('--config <file>', `instead of ${NAMES.join(', ')} here or above`).env(
+      new Option('--config <file>', `instead of ${CONFIG_NAMES.join(', ')} here or above`).env(
         'SOJOURN_CONFIG',
       ),
     )
@@ -42,7 +31,7 @@ export function commonOptions(command: Command): Command {
 
 /**
  * Flags go before the environment, and that before the file.
- * @throws OptionError
+ * @throws OptionError; StoreUnavailableError where nothing listens
  */
 export async function configured(
   flags: CommonFlags,
@@ -55,14 +44,15 @@ export async function configured(
   )
 }
 
-/** For commands that also do without a server. @throws OptionError */
+/** For commands that also do without a server. @throws OptionError, StoreUnavailableError */
 export async function configuredOrNothing(
   flags: CommonFlags,
 ): Promise<FileConfig & { readonly prefix: string }> {
-  const file = await readFile(flags.config)
+  const file = await readConfigFile(flags.config)
   // Not among the arguments: those everybody sees who may list processes.
   const { SOJOURN_SECRETS: secrets, SOJOURN_PEPPER: pepper } = process.env
   const redis = flags.redis === undefined ? file.redis : redisOf('--redis', flags.redis)
+  if (redis !== undefined) await requireListener(redis)
   return {
     ...file,
     ...(redis === undefined ? {} : { redis }),
@@ -90,42 +80,4 @@ function secretsOf(text: string): string | readonly string[] {
   } catch {
     throw new OptionError('SOJOURN_SECRETS', 'begins like a JSON list and is none')
   }
-}
-
-/** What Node says of a file in TypeScript that it does not read: to lilconfig's import, or to the require that it tries after it. */
-const UNREAD = new Set(['ERR_UNKNOWN_FILE_EXTENSION', 'ERR_INTERNAL_ASSERTION', 'ERR_REQUIRE_ESM'])
-
-/** By import, which reads TypeScript where Node does. */
-const load: Loader = defaultLoaders['.mjs'] as Loader
-
-const loadTypeScript: Loader = async (path, content) => {
-  try {
-    return await load(path, content)
-  } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException
-    const { typescript = false } = process.features as { readonly typescript?: string | false }
-    if (typescript !== false || !(UNREAD.has(code) || error instanceof SyntaxError)) throw error
-    throw new Error(
-      'this Node does not read TypeScript: 22.18 and later do; or name it sojourn.config.mjs',
-      { cause: error },
-    )
-  }
-}
-
-async function readFile(path: string | undefined): Promise<FileConfig> {
-  const finder = lilconfig('sojourn', {
-    searchPlaces: NAMES,
-    loaders: { '.ts': loadTypeScript, '.mts': loadTypeScript },
-  })
-  let found: Awaited<ReturnType<typeof finder.search>>
-  try {
-    found = await (path === undefined ? finder.search() : finder.load(path))
-  } catch (error) {
-    throw new OptionError('config', `the file cannot be read: ${(error as Error).message}`)
-  }
-  const config: unknown = found?.config ?? {}
-  if (typeof config !== 'object' || config === null) {
-    throw new OptionError('config', 'the file is to export an object with `redis`, `prefix`, …')
-  }
-  return config
 }

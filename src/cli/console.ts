@@ -28,15 +28,17 @@ interface ConsoleFlags extends CommonFlags {
 }
 
 const HELP = `
-Serves a page for your browser, on this machine only, that shows the deployment as it is now: sessions, servers, events, what
-the doctor finds. It prints a link that signs you in, once and within 10 minutes; Enter prints another one. Nothing can be
-changed unless --write is given: then sessions can be ended, and the audit is told who has done it.
+Serves a page for your browser, on this machine only, that shows the deployment
+as it is now: sessions, servers, events, what the doctor finds. It prints a link
+that signs you in, once and within 10 minutes; Enter prints another one. Nothing
+can be changed unless --write is given: then sessions can be ended, and the
+audit is told who has done it.
 
 Examples:
   $ sojourn console --redis redis://localhost:6379 --open
   $ sojourn console --write --environment production
   $ ssh -L 7070:127.0.0.1:7070 ops@server sojourn console --port 7070
-  $ sojourn console --host 10.0.0.5 --port 7443 --tls-cert cert.pem --tls-key key.pem
+  $ sojourn console --host 10.0.0.5 --port 7443 --tls-cert c.pem --tls-key k.pem
 
 Exit code: 0, 2 usage, 3 not reachable, 4 not permitted.`
 

@@ -29,17 +29,20 @@ const COMMAND_TIMEOUT = 5_000
 const DOCS = 'docs/doctor.md'
 
 const HELP = `
-Asks every server, replicas and Sentinels too, and says what is amiss, what comes of it, and what to do. It changes nothing
-but with --fix, which asks before each change. Give it a user that may use INFO and CONFIG GET: what it may not see it
-calls unknown.
+Asks every server, replicas and Sentinels too, and says what is amiss, what
+comes of it, and what to do. It changes nothing but with --fix, which asks
+before each change. Give it a user that may use INFO and CONFIG GET: what it may
+not see it calls unknown.
 
 Examples:
   $ sojourn doctor --redis redis://localhost:6379
-  $ sojourn doctor --redis '{"sentinels":["s1:26379","s2:26379"],"username":"admin","password":"…"}' --durable
-  $ sojourn doctor --json | jq '.results[].findings[] | select(.severity == "error")'
+  $ sojourn doctor --durable --redis '{"sentinels":["s1:26379","s2:26379"],
+      "username":"admin","password":"…"}'
+  $ sojourn doctor --json | jq '.results[].findings[].seen'
   $ sojourn doctor --fix
 
-Exit code: 0 nothing found, 1 warnings or errors, 2 usage, 3 not reachable, 4 not permitted.`
+Exit code: 0 nothing found, 1 warnings or errors, 2 usage, 3 not reachable, 4
+not permitted.`
 
 export function doctorCommand(): Command {
   return commonOptions(new Command('doctor'))

@@ -12,9 +12,12 @@ interface InspectFlags extends CommonFlags {
 }
 
 const HELP = `
-Shows one session by its public id, as \`sojourn ls\` and the events have it. With the secrets (SOJOURN_SECRETS, or
-sojourn.config) also who is signed in, and its attributes: their names, types and sizes, and with --values what they hold.
-Never a token. With --values the audit is told first, by whom; where it cannot be written nothing is shown. What needs its token to open (\`seal: 'token'\`) stays closed.
+Shows one session by its public id, as \`sojourn ls\` and the events have it. With
+the secrets (SOJOURN_SECRETS, or sojourn.config) also who is signed in, and its
+attributes: their names, types and sizes, and with --values what they hold.
+Never a token. With --values the audit is told first, by whom; where it cannot
+be written nothing is shown. What needs its token to open (\`seal: 'token'\`)
+stays closed.
 
 Examples:
   $ sojourn inspect 00aAb3kPq…

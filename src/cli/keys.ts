@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Command, Option } from 'commander'
 import { OptionError } from '../core/errors.ts'
+import { counted } from '../operations/doctor/finding.ts'
 import { Keys, type KeyUse, type Resealed } from '../operations/sessions/keys.ts'
 import type { PassOptions } from '../operations/sessions/pass.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
@@ -18,27 +19,28 @@ const RATE = 20_000
 const SECRET_BYTES = 32
 
 const HELP = `
-Which secrets the sessions still need. To change a secret without signing anybody out:
+Which secrets the sessions still need. To change a secret without signing
+anybody out:
   1. append a new one for all nodes: [old, new]
-  2. when all have it, put it in front: [new, old]. Who comes from now on gets a token by it
-  3. when this command says that the old one can be taken out, take it out: [new]
-A session whose user does not come ends by its idle timeout; until then it needs the old one.
+  2. when all have it, put it in front: [new, old]. Who comes from now on gets
+     a token by it
+  3. when this command says that the old one can be taken out, do so: [new]
+A session whose user does not come ends by its idle timeout; until then it
+needs the old one.
 
 Examples:
   $ sojourn keys --new
   $ SOJOURN_SECRETS='["new…","old…"]' sojourn keys
   $ SOJOURN_SECRETS='["new…","old…"]' sojourn keys --reseal
 
-Exit code: 0, 1 there are sessions that none of these opens, 2 usage, 3 not reachable, 4 not permitted.`
+Exit code: 0, 1 there are sessions that none of these opens, 2 usage, 3 not
+reachable, 4 not permitted.`
 
 export function keysCommand(): Command {
   return commonOptions(new Command('keys'))
     .description('Which secrets are still in use, and a change of secrets.')
     .option('--new', 'print a new secret')
-    .option(
-      '--reseal',
-      'seal what stands in Redis with the first secret, also of who does not come',
-    )
+    .option('--reseal', 'seal all with the first secret, also of who does not come')
     .addOption(
       new Option('--rate <sessions>', 'at most so many a second')
         .argParser(wholeNumber(1))
@@ -87,7 +89,7 @@ async function passed<T>(
     bar.set(so, total)
   }
   const result = await work({ rate, looked })
-  bar.end(`looked at ${shown(count)} sessions`)
+  bar.end(`looked at ${counted(count, 'session')}`)
   return result
 }
 

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import { parseDuration } from '../core/duration.ts'
 import { OptionError } from '../core/errors.ts'
+import { counted } from '../operations/doctor/finding.ts'
 import {
   Catalogue,
   type SessionFilter,
@@ -29,8 +30,9 @@ interface LsFlags extends CommonFlags, FilterFlags {
 }
 
 const HELP = `
-Goes through all sessions by SCAN, so many a second at most, and shows what is seen without the application's secrets:
-their public ids, of no use as cookies. With the secrets (SOJOURN_SECRETS, or sojourn.config) also who is signed in.
+Goes through all sessions by SCAN, so many a second at most, and shows what is
+seen without the application's secrets: their public ids, of no use as cookies.
+With the secrets (SOJOURN_SECRETS, or sojourn.config) also who is signed in.
 
 Examples:
   $ sojourn ls
@@ -129,8 +131,8 @@ async function listAll(
   const isCut = limit !== 0 && shownCount >= limit
   bar.end(
     isCut
-      ? `${shown(shownCount)} sessions, and there may be more: --limit`
-      : `${shown(shownCount)} of ${shown(lookedAt)} sessions`,
+      ? `${counted(shownCount, 'session')}, and there may be more: --limit`
+      : `${shown(shownCount)} of ${counted(lookedAt, 'session')}`,
   )
   return shownCount
 }

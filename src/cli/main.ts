@@ -46,6 +46,13 @@ for (const make of commands) program.addCommand(make())
 program.addCommand(completionCommand(program))
 for (const command of program.commands) command.exitOverride()
 
+// Node's own way is for programmers, and what it has to say of itself too. What Sojourn warns of is said as all else is.
+process.removeAllListeners('warning')
+process.on('warning', (warning) => {
+  const { code, message } = warning as NodeJS.ErrnoException
+  if (code?.startsWith('SOJOURN_') === true) say(`sojourn: ${message}`)
+})
+
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error

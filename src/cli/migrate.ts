@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command, Option } from 'commander'
 import { OptionError, StoreUnavailableError } from '../core/errors.ts'
+import { requireListener } from '../engines/redis/reach.ts'
+import { counted } from '../operations/doctor/finding.ts'
 import {
   Migration,
   type MigrationOptions,
+  naming,
   type Verification,
 } from '../operations/migrate/migration.ts'
 import type { MigrationCounts } from '../operations/migrate/mirror.ts'
@@ -29,17 +32,21 @@ const PATIENCE = 30_000
 const SIGN_OF_LIFE = 60_000
 
 const HELP = `
-Copies all sessions, then follows what changes on either side, so that applications can go from one to
-the other one by one, and back. A sign-out on one side holds on the other. End it with Ctrl-C when the last
-application has moved: it compares both sides and says whether they are the same. Run it again and it goes on.
+Copies all sessions, then follows what changes on either side, so that
+applications can go from one to the other one by one, and back. A sign-out on
+one side holds on the other. End it with Ctrl-C when the last application has
+moved: it compares both sides and says whether they are the same. Run it again
+and it goes on.
 
 Examples:
   $ sojourn migrate --from redis://old:6379 --to redis://new:6379
-  $ sojourn migrate --from redis://old:6379 --to '{"cluster":["n1:6379","n2:6379"],"username":"mover"}'
-  $ sojourn migrate --from redis://old:6379 --to redis://new:6379 --verify --json
+  $ sojourn migrate --from redis://old:6379 \\
+      --to '{"cluster":["n1:6379","n2:6379"]}'
+  $ sojourn migrate --from redis://old:6379 --to redis://new:6379 --verify
   $ sojourn migrate --from redis://old:6379 --to redis://new:6379 --finish
 
-Exit code: 0 both sides are the same, 1 they differ, or it had to stop or was ended before all was copied, 2 usage, 3 not reachable, 4 not permitted.`
+Exit code: 0 both sides are the same, 1 they differ, or it had to stop or was
+ended before all was copied, 2 usage, 3 not reachable, 4 not permitted.`
 
 export function migrateCommand(): Command {
   const where = 'URL, or the option `redis` as JSON'
@@ -84,8 +91,9 @@ function sideOf(option: string, text: string | undefined): MigrationOptions['fro
 
 async function run(options: MigrateOptions): Promise<void> {
   const { prefix, rate, trust } = options
+  const [from, to] = [sideOf('--from', options.from), sideOf('--to', options.to)]
   const migration = new Migration({
-    ...{ from: sideOf('--from', options.from), to: sideOf('--to', options.to), prefix },
+    ...{ from, to, prefix },
     ...(rate === undefined ? {} : { rate }),
     ...(trust === undefined ? {} : { trust }),
     away: (side, isAway) => {
@@ -95,6 +103,10 @@ async function run(options: MigrateOptions): Promise<void> {
     },
   })
   try {
+    await Promise.all([
+      requireListener(from).catch(naming('from')),
+      requireListener(to).catch(naming('to')),
+    ])
     if (options.finish === true) {
       await migration.finish()
       return say('finished: nothing is noted any more. Stop the old server, or empty it')
@@ -174,7 +186,7 @@ async function verify(migration: Migration): Promise<Verification> {
   bar.end(
     compared === 0
       ? 'there is nothing under this prefix on either side: is it the right prefix, and the right database?'
-      : `compared ${shown(compared)} sessions and former ids: ${result}`,
+      : `compared ${counted(compared, 'session or former id', 'sessions and former ids')}: ${result}`,
   )
   return found
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../core/duration.ts'
 import { OptionError } from '../core/errors.ts'
-import { bytes } from '../operations/doctor/finding.ts'
+import { bytes, counted } from '../operations/doctor/finding.ts'
 import { type Figure, type Plan, plan } from '../operations/plan/plan.ts'
 import { storedBytesOf } from '../operations/plan/sample.ts'
 import { parseSize } from './numbers.ts'
@@ -25,12 +25,14 @@ interface PlanFlags {
 }
 
 const HELP = `
-What so many users need, from measured costs (docs/performance.md); every figure with its formula. It asks no server.
+What so many users need, from measured costs (docs/performance.md); every figure
+with its formula. It asks no server.
 
 Examples:
   $ sojourn plan --users 1000000 --rps 20000
   $ sojourn plan --users 1000000 --session typical.json
-  $ sojourn plan --users 50000000 --payload 1200 --idle 14d --rps 200000 --processes 400 --machine 64gb --json
+  $ sojourn plan --users 50000000 --payload 1200 --idle 14d --rps 200000 \\
+      --processes 400 --machine 64gb --json
 
 Exit code: 0, 2 usage.`
 
@@ -92,7 +94,7 @@ function read(path: string): unknown {
 
 function render({ sessions, figures, notes }: Plan): string {
   return [
-    paint('bold', `${sessions.toLocaleString('en')} sessions`),
+    paint('bold', counted(sessions, 'session')),
     '',
     table(
       [

@@ -21,8 +21,8 @@ interface ConfFlags {
 }
 
 const HELP = `
-Prints a configuration with the reason of each line, for Redis 7.0 and later and for Valkey. Addresses, certificates and
-passwords are yours to put in.
+Prints a configuration with the reason of each line, for Redis 7.0 and later and
+for Valkey. Addresses, certificates and passwords are yours to put in.
 
 Examples:
   $ sojourn redis-conf --memory 16gb > /etc/redis/redis.conf

@@ -1,12 +1,15 @@
 import { createInterface } from 'node:readline/promises'
 import { Argument, Command, Option } from 'commander'
 import { OptionError } from '../core/errors.ts'
-import { Catalogue } from '../operations/sessions/catalogue.ts'
-import { endSessions, sessionsOf } from '../operations/sessions/endings.ts'
+import { counted } from '../operations/doctor/finding.ts'
+import { Catalogue, type SessionFilter } from '../operations/sessions/catalogue.ts'
+import { endSessions, type SessionIds, sessionsOf } from '../operations/sessions/endings.ts'
+import { IdSet } from '../operations/sessions/id-set.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { type FilterFlags, filterOf, filterOptions, isFiltered, LOOKED_A_SECOND } from './ls.ts'
 import { operator } from './operator.ts'
+import { Stop } from './stop.ts'
 import { type Bar, say, shown, startBar } from './talk.ts'
 
 interface RevokeFlags extends CommonFlags, FilterFlags {
@@ -19,24 +22,27 @@ interface RevokeFlags extends CommonFlags, FilterFlags {
 
 /** Sessions that end in a second: others' requests wait the less for it. */
 const ENDED_A_SECOND = 2_000
-const EXIT_CODES: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143 }
 
 const HELP = `
-Ends sessions on every node: those with these ids, all of a user, or all that a filter lets through. First it counts, then it
-asks for the number to be typed; --yes does not ask. What cannot be undone by anybody: their users sign in again.
-The audit is told who has done it, and why, before it is done, and how it went: \`sojourn tail\` shows it. Nothing else ends than
-was counted: sessions of a user are counted again, and what a filter has chosen is looked at again before it ends.
+Ends sessions on every node: those with these ids, all of a user, or all that a
+filter lets through. First it counts, then it asks for the number to be typed;
+--yes does not ask. What cannot be undone by anybody: their users sign in again.
+The audit is told who has done it, and why, before it is done, and how it went:
+\`sojourn tail\` shows it. Nothing else ends than was counted: sessions of a user
+are counted again, and what a filter has chosen is looked at again before it
+ends.
 
-\`--rate\` is also how many end in a second, ${ENDED_A_SECOND} where it is not given. Ctrl-C stops, and says how many have ended; another one
-ends at once.
+\`--rate\` is also how many end in a second, ${ENDED_A_SECOND} where it is not given. Ctrl-C
+stops, and says how many have ended; another one ends at once.
 
 Examples:
   $ sojourn revoke 00aAb3kPq…
-  $ sojourn revoke --principal ada@example.org --reason 'lost phone, ticket 4711'
+  $ sojourn revoke --principal ada@example.org --reason 'lost phone'
   $ sojourn revoke --idle-for 30d --dry-run
   $ sojourn revoke --all --yes
 
-Exit code: 0 all have ended, 1 there was none or not all have, 2 usage, 3 not reachable, 4 not permitted, 130 stopped.`
+Exit code: 0 all have ended, 1 there was none or not all have, 2 usage, 3 not
+reachable, 4 not permitted, 130 stopped.`
 
 export function revokeCommand(): Command {
   return filterOptions(commonOptions(new Command('revoke')))
@@ -51,132 +57,140 @@ export function revokeCommand(): Command {
     .action(run)
 }
 
+/** What names the sessions: exactly one of these. */
+type Choice =
+  | { readonly by: 'ids'; readonly ids: readonly string[] }
+  | { readonly by: 'principal'; readonly principal: string }
+  | { readonly by: 'filter'; readonly filter: SessionFilter }
+
 async function run(ids: readonly string[], flags: RevokeFlags): Promise<void> {
-  const filter = filterOf(flags)
-  const ways = [
-    ids.length > 0,
-    flags.principal !== undefined,
-    flags.all === true || isFiltered(filter),
-  ]
-  if (ways.filter(Boolean).length !== 1) {
-    throw new OptionError('revoke', 'takes either ids, or --principal, or a filter, or --all')
-  }
-  const isAsking = flags.yes !== true && flags.dryRun !== true && ids.length === 0
+  const choice = choiceOf(ids, flags)
+  const isAsking = flags.yes !== true && flags.dryRun !== true && choice.by !== 'ids'
   if (isAsking && !process.stdin.isTTY) {
     throw new OptionError(
       'revoke',
       'asks first, and nobody is there to answer: add --yes, or --dry-run',
     )
   }
-  const isByFilter = ids.length === 0 && flags.principal === undefined
   const catalogue = new Catalogue({
     ...(await configured(flags)),
     // A filter may be about more than the audit should have entries: it has one, with their number.
-    audit: isByFilter ? 'operators' : 'each',
+    audit: choice.by === 'filter' ? 'operators' : 'each',
   })
   const stop = new Stop()
   try {
-    const { wanted, missing } = await chosen(catalogue, ids, flags, stop.signal)
-    const found = wanted.length + missing
-    if (stop.by === undefined) {
-      if (flags.dryRun === true) return tell({ found: wanted.length, revoked: 0 }, flags)
-      if (wanted.length === 0) return tell({ found, revoked: 0 }, flags)
+    const chosen = await choose(catalogue, choice, flags, stop.signal)
+    const { wanted, missing } = chosen
+    const found = wanted.size + missing
+    if (stop.by !== undefined) return nothing(found, flags, stop)
+    // Before anybody is asked.
+    await catalogue.requireOwnSecrets(wanted)
+    if (flags.dryRun === true) return tell({ found: wanted.size, revoked: 0 }, flags)
+    if (wanted.size === 0) return tell({ found, revoked: 0 }, flags)
+    if (isAsking && !(await isAgreed(catalogue, choice, wanted.size, stop))) {
+      return nothing(found, flags, stop)
     }
-    const isAgreed = stop.by === undefined && (!isAsking || (await isTyped(wanted.length, stop)))
-    if (!isAgreed || stop.by !== undefined) return nothing(found, flags, stop)
-    const target = flags.principal === undefined ? { ids: wanted } : { principal: flags.principal }
-    if (isAsking && 'principal' in target) {
-      const { length } = await sessionsOf(catalogue, target)
-      if (length !== wanted.length) {
-        say(`there are ${shown(length)} by now, not ${shown(wanted.length)}: begin again`)
-        return nothing(found, flags, stop)
-      }
-    }
-    const filter = filterOf(flags)
-    const bars = new Bars()
-    const ended = await endSessions(catalogue, target, wanted, {
-      operator: operator(),
-      reason: flags.reason,
-      filter: isByFilter ? described(flags) : undefined,
-      isWanted: isFiltered(filter) ? (id) => catalogue.matches(id, filter) : undefined,
-      rate: flags.rate ?? ENDED_A_SECOND,
-      signal: stop.signal,
-      progress: (phase, done, total) => bars.set(phase, done, total),
-    })
-    const { revoked, problem, isTold } = ended
-    bars.end(`${shown(revoked)} sessions`)
-    const skipped = ended.skipped === 0 ? undefined : ended.skipped
-    tell({ found, revoked, skipped }, flags)
-    if (flags.principal !== undefined && problem === undefined && stop.by === undefined) {
-      const { length } = await catalogue.of(flags.principal)
-      if (length > 0)
-        say(`${shown(length)} of this user are there: signed in since they were counted`)
-    }
-    if (!isTold) say('the audit could not be told how many have ended: it has that it was begun')
-    if (problem !== undefined) {
-      say(`sojourn: ${problem.message}`)
-      process.exitCode = exitCodeOf(problem)
-    } else if (stop.by !== undefined) process.exitCode = EXIT_CODES[stop.by]
+    await end(catalogue, choice, chosen, flags, stop)
   } finally {
     stop.close()
     await catalogue.close()
   }
 }
 
+/** @throws OptionError */
+function choiceOf(ids: readonly string[], flags: RevokeFlags): Choice {
+  const { principal, all } = flags
+  const filter = filterOf(flags)
+  const choices: Choice[] = []
+  if (ids.length > 0) choices.push({ by: 'ids', ids })
+  if (principal !== undefined) choices.push({ by: 'principal', principal })
+  if (all === true || isFiltered(filter)) choices.push({ by: 'filter', filter })
+  const [choice] = choices
+  if (choice !== undefined && choices.length === 1) return choice
+  throw new OptionError('revoke', 'takes either ids, or --principal, or a filter, or --all')
+}
+
 interface Chosen {
-  readonly wanted: readonly string[]
+  readonly wanted: SessionIds
   /** Ids that were given, and that no session has. */
   readonly missing: number
 }
 
-async function chosen(
+async function choose(
   catalogue: Catalogue,
-  ids: readonly string[],
+  choice: Choice,
   flags: RevokeFlags,
   signal: AbortSignal,
 ): Promise<Chosen> {
-  if (ids.length > 0) {
-    const found = new Set<string>()
-    let missing = 0
-    for (const asked of new Set(ids)) {
-      const id = await catalogue.find(asked)
-      if (id === undefined) missing++
-      else found.add(id)
-    }
-    return { wanted: [...found], missing }
+  if (choice.by === 'filter') {
+    return { wanted: await found(catalogue, choice.filter, flags, signal), missing: 0 }
   }
-  if (flags.principal === undefined) {
-    return { wanted: await found(catalogue, flags, signal), missing: 0 }
+  if (choice.by === 'principal') {
+    say('looking for the sessions of this user')
+    return { wanted: await sessionsOf(catalogue, choice), missing: 0 }
   }
-  say('looking for the sessions of this user')
-  return { wanted: await sessionsOf(catalogue, { principal: flags.principal }), missing: 0 }
+  const wanted = new Set<string>()
+  let missing = 0
+  for (const asked of new Set(choice.ids)) {
+    const id = await catalogue.find(asked)
+    if (id === undefined) missing++
+    else wanted.add(id)
+  }
+  return { wanted, missing }
 }
 
-/** Told by a signal to stop. Another one ends the process at once. */
-class Stop {
-  readonly #abort = new AbortController()
-  by: NodeJS.Signals | undefined
-  readonly #told = (by: NodeJS.Signals): void => this.now(by)
+/** Whether the number was typed, and is still that of the user's sessions then. */
+async function isAgreed(
+  catalogue: Catalogue,
+  choice: Choice,
+  count: number,
+  stop: Stop,
+): Promise<boolean> {
+  if (!(await isTyped(count, stop))) return false
+  if (choice.by !== 'principal') return true
+  const { size } = await sessionsOf(catalogue, choice)
+  if (size === count) return true
+  say(`there ${size === 1 ? 'is' : 'are'} ${shown(size)} by now, not ${shown(count)}: begin again`)
+  return false
+}
 
-  constructor() {
-    process.on('SIGINT', this.#told)
-    process.on('SIGTERM', this.#told)
+async function end(
+  catalogue: Catalogue,
+  choice: Choice,
+  { wanted, missing }: Chosen,
+  flags: RevokeFlags,
+  stop: Stop,
+): Promise<void> {
+  const filter = choice.by === 'filter' ? choice.filter : undefined
+  const isWanted =
+    filter !== undefined && isFiltered(filter)
+      ? (id: string) => catalogue.matches(id, filter)
+      : undefined
+  const bars = new Bars()
+  const target = choice.by === 'principal' ? choice : { ids: wanted }
+  const ended = await endSessions(catalogue, target, wanted, {
+    operator: operator(),
+    reason: flags.reason,
+    filter: filter === undefined ? undefined : described(filter),
+    isWanted,
+    rate: flags.rate ?? ENDED_A_SECOND,
+    signal: stop.signal,
+    progress: (phase, done, total) => bars.set(phase, done, total),
+  })
+  const { revoked, problem, isTold } = ended
+  bars.end(counted(revoked, 'session'))
+  const skipped = ended.skipped === 0 ? undefined : ended.skipped
+  tell({ found: wanted.size + missing, revoked, skipped }, flags)
+  if (choice.by === 'principal' && problem === undefined && stop.by === undefined) {
+    const { length } = await catalogue.of(choice.principal)
+    if (length > 0)
+      say(`this user has ${counted(length, 'session')}: signed in since they were counted`)
   }
-
-  get signal(): AbortSignal {
-    return this.#abort.signal
-  }
-
-  now(by: NodeJS.Signals): void {
-    this.by = by
-    this.close()
-    this.#abort.abort()
-  }
-
-  close(): void {
-    process.off('SIGINT', this.#told)
-    process.off('SIGTERM', this.#told)
-  }
+  if (!isTold) say('the audit could not be told how many have ended: it has that it was begun')
+  if (problem !== undefined) {
+    say(`sojourn: ${problem.message}`)
+    process.exitCode = exitCodeOf(problem)
+  } else if (stop.by !== undefined) process.exitCode = stop.exitCode
 }
 
 /** One after the other: of each phase one. */
@@ -196,10 +210,10 @@ class Bars {
   }
 }
 
-function nothing(found: number, { json }: RevokeFlags, { by }: Stop): void {
+function nothing(found: number, { json }: RevokeFlags, { exitCode }: Stop): void {
   if (json === true) console.log(JSON.stringify({ found, revoked: 0 }))
   say('nothing has ended')
-  process.exitCode = by === undefined ? 1 : (EXIT_CODES[by] ?? 1)
+  process.exitCode = exitCode ?? 1
 }
 
 interface Result {
@@ -211,36 +225,39 @@ interface Result {
 
 function tell(result: Result, { json, dryRun }: RevokeFlags): void {
   const { found, revoked, skipped = 0 } = result
-  const rest = skipped === 0 ? '' : `, ${shown(skipped)} were not as the filter says any more`
+  const rest =
+    skipped === 0 ? '' : `, ${counted(skipped, 'was', 'were')} not as the filter says any more`
   if (json === true) console.log(JSON.stringify(result))
   else if (dryRun === true) console.log(`${shown(found)} would end`)
-  else console.log(`${shown(revoked)} of ${shown(found)} have ended${rest}`)
+  else
+    console.log(
+      `${shown(revoked)} of ${shown(found)} ${revoked === 1 ? 'has' : 'have'} ended${rest}`,
+    )
   const isDone = found > 0 && (dryRun === true || revoked + skipped >= found)
   if (!isDone) process.exitCode = 1
 }
 
-/** Ids only: a million of them take some 250 MB (bench:operations). */
 async function found(
   catalogue: Catalogue,
-  flags: RevokeFlags,
+  filter: SessionFilter,
+  { rate = LOOKED_A_SECOND }: RevokeFlags,
   signal: AbortSignal,
-): Promise<string[]> {
-  const { rate = LOOKED_A_SECOND } = flags
+): Promise<IdSet> {
   const total = await catalogue.size()
   const bar = startBar('looking at')
-  const ids = new Set<string>()
+  const ids = new IdSet()
   const looked = (count: number): void => bar.set(count, total)
-  for await (const page of catalogue.list(filterOf(flags), { rate, looked })) {
+  for await (const page of catalogue.list(filter, { rate, looked })) {
     if (signal.aborted) break
     for (const { id } of page) ids.add(id)
   }
-  bar.end(`${shown(ids.size)} sessions`)
-  return [...ids]
+  bar.end(counted(ids.size, 'session'))
+  return ids
 }
 
 /** For the audit. */
-function described(flags: RevokeFlags): string {
-  const chosen = Object.entries(filterOf(flags)).filter(([, value]) => value !== undefined)
+function described(filter: SessionFilter): string {
+  const chosen = Object.entries(filter).filter(([, value]) => value !== undefined)
   return chosen.length === 0
     ? 'all'
     : chosen.map(([name, value]) => `${name}=${String(value)}`).join(' ')
@@ -252,7 +269,7 @@ async function isTyped(count: number, stop: Stop): Promise<boolean> {
   // It has the keyboard, and with it Ctrl-C.
   asking.once('SIGINT', () => stop.now('SIGINT'))
   try {
-    const question = `${shown(count)} sessions will end. Type ${count} to go on: `
+    const question = `${counted(count, 'session')} will end. Type ${count} to go on: `
     const answer = await asking.question(question, { signal: stop.signal })
     return answer.trim().replaceAll(',', '') === String(count)
   } catch (error) {

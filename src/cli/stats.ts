@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { bytes } from '../operations/doctor/finding.ts'
+import { bytes, counted } from '../operations/doctor/finding.ts'
 import { Observer } from '../operations/observe/observer.ts'
 import type { ServerState, Snapshot } from '../operations/observe/snapshot.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
@@ -40,10 +40,11 @@ const SILENT = 2_500
 const HEAD_EVERY = 20
 
 const HELP = `
-Looks at the deployment for two to five seconds: how many sessions there are and what they are like, what the servers do, and what
-the applications report (\`report\` of sojourn/metrics). It costs the servers the same however many sessions there are, and
-changes nothing. What cannot be seen is "?", what applications have not told
-yet "–", and both are absent in JSON.
+Looks at the deployment for two to five seconds: how many sessions there are and
+what they are like, what the servers do, and what the applications report
+(\`report\` of sojourn/metrics). It costs the servers the same however many
+sessions there are, and changes nothing. What cannot be seen is "?", what
+applications have not told yet "–", and both are absent in JSON.
 
 Examples:
   $ sojourn stats
@@ -128,7 +129,7 @@ function watch(observer: Observer, isJson: boolean): Promise<void> {
 const NODES: Partial<Record<Snapshot['reports'], string>> = { awaited: AWAITED, refused: UNSEEN }
 
 const COLUMNS: readonly [title: string, width: number, of: (snapshot: Snapshot) => string][] = [
-  ['time', 8, ({ at }) => time(at).slice(11)],
+  ['UTC', 8, ({ at }) => time(at).slice(11, 19)],
   ['sessions', 12, (snapshot) => activeOf(snapshot)],
   ['created/s', 10, (snapshot) => soon(snapshot, () => totalAt(snapshot, 'created'))],
   ['ended/s', 10, (snapshot) => soon(snapshot, () => totalAt(snapshot, 'ended'))],
@@ -210,7 +211,7 @@ function cacheOf(application: NonNullable<Snapshot['application']>): string {
   if (cache === undefined) return 'none'
   const { on, count, entries } = cache
   const isOn = on === count ? '' : `, on at ${on} of ${count} nodes`
-  return `${or(hitRate(application), share)} of reads, ${shown(entries)} sessions${isOn}`
+  return `${or(hitRate(application), share)} of reads, ${counted(entries, 'session')}${isOn}`
 }
 
 function byReason(traffic: Traffic, rates: Readonly<Record<string, number>>): string {

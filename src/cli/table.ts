@@ -44,5 +44,6 @@ export function span(ms: number): string {
   return `${Math.floor(Math.max(ms, 0) / size)}${unit}`
 }
 
+/** 2026-11-30 17:00:03 UTC: as the logs of servers have it, wherever whoever looks is. */
 export const time = (at: number): string =>
-  new Date(at).toISOString().replace('T', ' ').slice(0, 19)
+  `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`

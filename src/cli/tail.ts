@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { parseDuration } from '../core/duration.ts'
+import { sessionEventNames } from '../core/events.ts'
+import { counted } from '../operations/doctor/finding.ts'
 import { Catalogue, type HistoryEntry } from '../operations/sessions/catalogue.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { paint } from './paint.ts'
 import { plain, time } from './table.ts'
-import { say, shown } from './talk.ts'
+import { say } from './talk.ts'
 
 interface TailFlags extends CommonFlags {
   readonly since: string
@@ -18,11 +20,14 @@ interface TailFlags extends CommonFlags {
 /** Between two looks, milliseconds. */
 const EVERY = 1_000
 const AT_ONCE = 1_000
+/** An `error` is in no audit. */
+const EVENTS = sessionEventNames.filter((name) => name !== 'error')
 
 const HELP = `
-Shows what happens to the sessions of all nodes: sign-ins, sign-outs, revocations, expiries, as the applications keep it with the
-option \`audit\` (docs/events.md). Goes on until Ctrl-C. Without the secrets (SOJOURN_SECRETS, or sojourn.config) only what
-happened and when.
+Shows what happens to the sessions of all nodes: sign-ins, sign-outs,
+revocations, expiries, as the applications keep it with the option \`audit\`
+(docs/events.md). Goes on until Ctrl-C. Without the secrets (SOJOURN_SECRETS, or
+sojourn.config) only what happened and when.
 
 Examples:
   $ sojourn tail --since 1h
@@ -35,7 +40,7 @@ export function tailCommand(): Command {
   return commonOptions(new Command('tail'))
     .description('What happens to the sessions, as it happens.')
     .option('--since <time>', 'from so long ago on', '10m')
-    .option('--event <names...>', 'only these: login, logout, revoked, …')
+    .addOption(new Option('--event <names...>', 'only these').choices(EVENTS))
     .option('--principal <name>', "only this user's; needs the secrets")
     .option('--id <id>', "only this session's; needs the secrets")
     .option('--once', 'end when what there is has been shown')
@@ -81,12 +86,16 @@ async function run(flags: TailFlags): Promise<void> {
 
 /** @param seen entries of the time that was asked for, whether wanted or not */
 async function whyNothing(catalogue: Catalogue, seen: number, flags: TailFlags): Promise<string> {
-  if (seen > 0) return `${shown(seen)} entries were kept since then, none of them as asked for`
+  if (seen > 0)
+    return `${counted(seen, 'entry was', 'entries were')} kept since then, none of them as asked for`
   const [any] = await catalogue.history({ from: 0, count: 1 })
   return any === undefined
     ? 'nothing was kept: do the applications have the option `audit`?'
     : `nothing has happened within ${flags.since}: --since looks farther back`
 }
+
+/** Where an entry may name a session. */
+const IDS = ['id', 'ids', 'previousId', 'formerId']
 
 function filterOf({ event, principal, id }: TailFlags): (entry: HistoryEntry) => boolean {
   return (entry) => {
@@ -96,7 +105,7 @@ function filterOf({ event, principal, id }: TailFlags): (entry: HistoryEntry) =>
     const details: Readonly<Record<string, unknown>> = { ...entry.details }
     return (
       (principal === undefined || details['principal'] === principal) &&
-      (id === undefined || [details['id'], details['previousId'], details['formerId']].includes(id))
+      (id === undefined || IDS.flatMap((name) => details[name] ?? []).includes(id))
     )
   }
 }

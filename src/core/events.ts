@@ -97,6 +97,8 @@ export interface SessionEvents {
   operator: {
     /** Of one session. */
     readonly id?: SessionId | undefined
+    /** Of several that were named by their ids: the first 100; `found` says how many there were. */
+    readonly ids?: readonly SessionId[] | undefined
     /** Who. */
     readonly operator: string
     /** `values`: looks at what the session holds. `revoke`: is about to end sessions. `revoked`: has done so. */
@@ -263,8 +265,9 @@ export class EventHub {
     if (this.#reported.has(operation)) return
     this.#reported.add(operation)
     const text = error instanceof Error ? error.message : String(error)
-    process.emitWarning(`${operation} failed: ${text}; listen with sessions.on('error', …)`, {
+    process.emitWarning(`${operation} failed: ${text}`, {
       code: 'SOJOURN_ERROR',
+      detail: "Listen with sessions.on('error', …).",
     })
   }
 }

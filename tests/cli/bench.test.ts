@@ -36,6 +36,21 @@ it('times each operation, and leaves nothing behind', async () => {
   expect(await keys()).toEqual(['sj:of-the-application'])
 })
 
+it('signs in and out no faster than it is told', async () => {
+  const args = ['--sessions', '40', '--duration', '100ms', '--rate', '40', '--json']
+  const { stdout } = await runCli(['bench', '--redis', redis.url, ...args])
+  const { timings, cleaned } = JSON.parse(stdout) as {
+    timings: { operation: string; perSecond: number }[]
+    cleaned: boolean
+  }
+  for (const wanted of ['sign in', 'sign out']) {
+    const { perSecond = 0 } = timings.find(({ operation }) => operation === wanted) ?? {}
+    expect(perSecond).toBeGreaterThan(10)
+    expect(perSecond).toBeLessThan(60)
+  }
+  expect(cleaned).toBe(true)
+})
+
 it('ended before its time it takes away what it has written', async () => {
   const { child, ended } = startCli(['bench', '--redis', redis.url, '--sessions', '30'])
   await until(async () => (await keys()).length > 30)

@@ -38,6 +38,7 @@ describe('completion', () => {
     expect(at('sojourn', 're')).toEqual(['revoke', 'redis-conf'])
     expect(at('sojourn', 'revoke', '--pr')).toEqual(['--prefix', '--principal'])
     expect(at('sojourn', 'acl', '--role', '')).toEqual(['app', 'ops', 'operator'])
+    expect(at('sojourn', 'tail', '--event', 'lo')).toEqual(['login', 'logout'])
     expect(at('sojourn', 'completion', '')).toEqual(
       expect.arrayContaining(['bash', 'zsh', 'fish', '--help']),
     )

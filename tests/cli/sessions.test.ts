@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Sessions } from '../../src/core/sessions.ts'
 import { createSessions } from '../../src/create-sessions.ts'
@@ -185,181 +186,6 @@ describe('sojourn inspect', () => {
   })
 })
 
-describe('sojourn revoke', () => {
-  it('ends by id, by user, by filter and all; dry runs end nothing', async () => {
-    const [one, two] = [
-      await open(await signIn(sessions, { theme: 'x' })),
-      await open(await signIn(sessions, { theme: 'x' })),
-    ]
-    for (let i = 0; i < 3; i++) await signIn(sessions, { theme: 'x' }, 'ada')
-    const left = async () => lines((await plainly('ls', '--json', '--limit', '0')).stdout).length
-    expect(await plainly('revoke', '--all', '--dry-run')).toMatchObject({
-      code: 0,
-      stdout: '5 would end\n',
-    })
-    expect(await left()).toBe(5)
-    expect(await plainly('revoke', one.id)).toMatchObject({
-      code: 0,
-      stdout: '1 of 1 have ended\n',
-    })
-    expect((await sessions.open(one.token)).id).toBeUndefined()
-    expect(await plainly('revoke', one.id)).toMatchObject({ code: 1 })
-    expect(
-      JSON.parse((await knowing('revoke', '--principal', 'ada', '--yes', '--json')).stdout),
-    ).toEqual({ found: 3, revoked: 3 })
-    expect(await left()).toBe(1)
-    expect(await plainly('revoke', '--signed-in', '--yes')).toMatchObject({ code: 1 })
-    expect(await plainly('revoke', '--anonymous', '--yes')).toMatchObject({
-      code: 0,
-      stdout: '1 of 1 have ended\n',
-    })
-    expect((await sessions.open(two.token)).id).toBeUndefined()
-  })
-
-  it('tells the audit who ends what, and why, before it does; of a filter once', async () => {
-    for (let i = 0; i < 2; i++) await signIn(sessions, { theme: 'x' }, 'ada')
-    for (let i = 0; i < 3; i++) await signIn(sessions, { theme: 'x' })
-    const { id } = await open(await signIn(sessions, { theme: 'x' }, 'bob'))
-    const why = ['--reason', 'lost phone', '--yes']
-    await knowing('revoke', '--principal', 'ada', ...why)
-    await knowing('revoke', id, ...why)
-    await knowing('revoke', '--anonymous', ...why)
-    const { stdout } = await knowing('tail', '--once', '--json')
-    const told = lines(stdout)
-      .map((line) => JSON.parse(line))
-      .filter(({ event }) => event !== 'login')
-    const about = { operator: userInfo().username, reason: 'lost phone' }
-    const [user, one, filter] = [
-      { ...about, principal: 'ada', found: 2 },
-      { ...about, id, found: 1 },
-      { ...about, filter: 'signedIn=false', found: 3 },
-    ]
-    expect(told.map(({ details }) => details)).toEqual([
-      { ...user, action: 'revoke' },
-      ...[1, 2].map(() => ({ id: expect.any(String), principal: 'ada' })),
-      { ...user, action: 'revoked', revoked: 2, verified: true },
-      { ...one, action: 'revoke' },
-      { id },
-      { ...one, action: 'revoked', revoked: 1, verified: true },
-      { ...filter, action: 'revoke' },
-      { ...filter, action: 'revoked', revoked: 3 },
-    ])
-  })
-
-  it('asks, and without somebody to answer ends nothing', async () => {
-    const { token } = await open(await signIn(sessions, { theme: 'x' }))
-    expect(await plainly('revoke', '--all')).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('--yes'),
-    })
-    expect(await plainly('revoke')).toMatchObject({ code: 2 })
-    expect(await plainly('revoke', '--all', '--principal', 'ada', '--yes')).toMatchObject({
-      code: 2,
-    })
-    expect((await sessions.open(token, { fresh: true })).id).toBeDefined()
-  })
-
-  it('counts each session once, by whatever id it is named, and those that are not there', async () => {
-    const session = await sessions.open(await signIn(sessions, { theme: 'x' }, 'ada'))
-    const former = session.id as string
-    await session.rotate()
-    const now = session.id as string
-    const none = former.slice(0, 3) + '0'.repeat(22)
-    expect(await plainly('revoke', former, now, now, '--dry-run')).toMatchObject({
-      stdout: '1 would end\n',
-    })
-    expect(await plainly('revoke', former, now, now, none)).toMatchObject({
-      code: 1,
-      stdout: '1 of 2 have ended\n',
-    })
-  })
-
-  it('stops when it is told to, says how many have ended, and so does the audit', async () => {
-    for (let i = 0; i < 40; i++) await signIn(sessions, { theme: 'x' })
-    const { child, ended } = startCli(['revoke', '--all', '--yes', '--json', '--rate', '20'], {
-      env: { SOJOURN_REDIS: server.url, SOJOURN_SECRETS: SECRET },
-    })
-    const left = async (): Promise<number> => {
-      const keys = await server.cli('KEYS', '*:s:*')
-      return lines(keys).length
-    }
-    await until(async () => (await left()) < 38)
-    child.kill('SIGINT')
-    const { code, stdout } = await ended
-    const { found, revoked } = JSON.parse(stdout)
-    expect([code, found, revoked]).toEqual([130, 40, 40 - (await left())])
-    expect(revoked).toBeLessThan(40)
-    const entries = lines((await knowing('tail', '--once', '--json')).stdout).map((line) =>
-      JSON.parse(line),
-    )
-    expect(entries.at(-1)?.details).toMatchObject({ action: 'revoked', found: 40, revoked })
-  })
-
-  it('says how many have ended where the store fails midway, and so does the audit when it is back', async () => {
-    for (let i = 0; i < 40; i++) await signIn(sessions, { theme: 'x' })
-    const { ended } = startCli(['revoke', '--all', '--yes', '--json', '--rate', '20'], {
-      env: { SOJOURN_REDIS: server.url, SOJOURN_SECRETS: SECRET },
-    })
-    const keys = async (): Promise<number> => lines(await server.cli('KEYS', '*:s:*')).length
-    await until(async () => (await keys()) < 38)
-    // Nothing but scripts end sessions: that they may not, for a while, is a store that fails.
-    await server.cli('ACL', 'LOG', 'RESET')
-    await server.cli('ACL', 'SETUSER', 'default', '-evalsha', '-eval')
-    await until(async () => JSON.stringify(await server.cli('ACL', 'LOG')).includes('eval'))
-    await server.cli('ACL', 'SETUSER', 'default', '+@all')
-    const { code, stdout, stderr } = await ended
-    const { found, revoked } = JSON.parse(stdout)
-    // The one that failed is ended later, as a sign-out that could not be written down is.
-    expect(found).toBe(40)
-    expect(revoked).toBeGreaterThan(0)
-    expect(revoked).toBeLessThanOrEqual(40 - (await keys()))
-    expect(code).toBe(4)
-    expect(stderr).toContain('NOPERM')
-    const entries = lines((await knowing('tail', '--once', '--json')).stdout).map((line) =>
-      JSON.parse(line),
-    )
-    expect(entries.at(-1)?.details).toMatchObject({ action: 'revoked', found: 40, revoked })
-  })
-
-  it('leaves alone what a filter has chosen and does not let through when its turn comes', async () => {
-    const tokens: string[] = []
-    for (let i = 0; i < 20; i++) tokens.push(await signIn(sessions, { theme: 'x' }))
-    await new Promise((resolve) => setTimeout(resolve, 1_100))
-    const back = await sessions.open(tokens[0])
-    await back.login('ada', { keep: ['theme'] })
-    const { child, ended } = startCli(
-      ['revoke', '--anonymous', '--yes', '--json', '--rate', '10'],
-      { env: { SOJOURN_REDIS: server.url, SOJOURN_SECRETS: SECRET } },
-    )
-    const left = async (): Promise<number> => lines(await server.cli('KEYS', '*:s:*')).length
-    await until(async () => (await left()) < 20)
-    const spared: string[] = []
-    for (const token of tokens.slice(1)) {
-      const session = await sessions.open(token, { fresh: true })
-      if (session.isNew) continue
-      await session.login('bob', { keep: ['theme'] })
-      spared.push(session.token as string)
-    }
-    const { code, stdout } = await ended
-    expect(child.exitCode).toBe(code)
-    expect(spared.length).toBeGreaterThan(0)
-    for (const token of spared) {
-      expect((await sessions.open(token, { fresh: true })).principal).toBe('bob')
-    }
-    const { found, revoked, skipped } = JSON.parse(stdout)
-    expect([found, revoked + skipped]).toEqual([19, 19])
-  })
-
-  it('reads the secrets from sojourn.config too', async () => {
-    await signIn(sessions, { theme: 'x' }, 'ada')
-    const config = join(folder, 'sojourn.config.mjs')
-    writeFileSync(config, `export default { redis: '${server.url}', secrets: ['${SECRET}'] }`)
-    const { stdout } = await runCli(['revoke', '--principal', 'ada', '--yes'], { cwd: folder })
-    rmSync(config)
-    expect(stdout).toBe('1 of 1 have ended\n')
-  })
-})
-
 describe('sojourn tail', () => {
   it('shows what happened, and what happens, with the secrets to whom', async () => {
     const session = await sessions.open()
@@ -406,6 +232,37 @@ describe('sojourn tail', () => {
 })
 
 describe('sojourn keys', () => {
+  it('seals all anew, and then says whose tokens still need the old secret', async () => {
+    await server.cli('FLUSHALL')
+    await signIn(sessions, { theme: 'x' })
+    await signIn(sessions, { theme: 'x' })
+    const fresh = 'the new secret, of 32 bytes or more'
+    const folder = mkdtempSync(join(tmpdir(), 'sj-keys-'))
+    const secrets = join(folder, 'secrets')
+    writeFileSync(secrets, `${fresh}\n${SECRET}\n`)
+    const index = pathToFileURL(join(import.meta.dirname, '../../dist/index.js')).href
+    const config = `import { secretsFile } from '${index}'
+      export default { redis: '${server.url}', secrets: secretsFile('${secrets}') }`
+    writeFileSync(join(folder, 'sojourn.config.mjs'), config)
+    const run = (...args: string[]) => runCli(['keys', ...args], { cwd: folder })
+    expect(JSON.parse((await run('--json')).stdout)).toMatchObject([
+      { place: 0, sessions: 0, tokens: 0 },
+      { place: 1, sessions: 2, tokens: 0 },
+    ])
+    const { stdout, stderr, code } = await run('--reseal')
+    expect(code).toBe(0)
+    expect(stderr).toContain('2 sealed anew.')
+    expect(stdout).toMatch(/secrets\[1\] .* 0 +2 +in use, for 11h at most/)
+    expect(JSON.parse((await run('--reseal', '--json')).stdout)).toMatchObject({
+      resealed: { resealed: 0, tokenSealed: 0, unopened: 0, left: 0 },
+      uses: [
+        { place: 0, sessions: 2, tokens: 0 },
+        { place: 1, sessions: 0, tokens: 2 },
+      ],
+    })
+    rmSync(folder, { recursive: true })
+  })
+
   it('says which secrets are in use, and which can go', async () => {
     const others = createSessions<Data>({
       redis: server.url,

@@ -142,7 +142,7 @@ describe('sojourn stats', () => {
     const { stdout, code } = await ended
     expect(code).toBe(0)
     const [head, first, second] = stdout.split('\n')
-    expect(head).toMatch(/time +sessions +created\/s/)
+    expect(head).toMatch(/UTC +sessions +created\/s/)
     expect(first).toMatch(/^\d\d:\d\d:\d\d +4 /)
     expect(second?.length).toBe(head?.length)
   })

@@ -27,7 +27,11 @@ function actOf(entry: HistoryEntry): Record<string, string> {
   const details: object = entry.unreadable ? {} : entry.details
   return Object.fromEntries(
     Object.entries(details).flatMap(([name, value]: [string, unknown]) =>
-      typeof value === 'string' || typeof value === 'number' ? [[name, `${value}`]] : [],
+      Array.isArray(value)
+        ? [[name, value.join(' ')]]
+        : typeof value === 'string' || typeof value === 'number'
+          ? [[name, `${value}`]]
+          : [],
     ),
   )
 }
@@ -63,8 +67,16 @@ const columns: readonly Column<HistoryEntry>[] = [
     title: 'Of',
     growNarrow: true,
     cell: (entry) => {
-      const { principal, id, filter } = actOf(entry)
+      const { principal, id, filter, ids, found } = actOf(entry)
       if (principal) return <a href={addressOf('principals', { name: principal })}>{principal}</a>
+      if (ids) {
+        const [first = ''] = ids.split(' ')
+        return (
+          <>
+            <Id id={first} /> and {Number(found) - 1} more
+          </>
+        )
+      }
       return id ? <Id id={id} /> : <span class="quiet">{filter ?? '–'}</span>
     },
   },

@@ -1,4 +1,4 @@
-import { bytes } from '../../operations/doctor/finding.ts'
+import { bytes, counted } from '../../operations/doctor/finding.ts'
 import type { OperationState, ServerState, Snapshot } from '../../operations/observe/snapshot.ts'
 import {
   AWAITED,
@@ -158,7 +158,7 @@ function summaryLines({ active }: TopState, snapshot: Snapshot, width: number): 
     lines.push(
       labelled('near cache', [
         seg(`${or(hitRate(application), share)} hits`, 'bold'),
-        seg(`  ${shown(entries)} sessions`),
+        seg(`  ${counted(entries, 'session')}`),
         on === caches ? seg('') : seg(`  off at ${caches - on} of ${caches} nodes`, 'yellow'),
       ]),
     )

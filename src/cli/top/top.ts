@@ -16,15 +16,17 @@ const COMMAND_TIMEOUT = 2_000
 const WINDOW = 3_000
 
 const HELP = `
-Sessions, operations and servers, looked at each second, on the whole terminal. What the applications report (\`report\` of
-sojourn/metrics) comes first; without one, what the servers tell. It costs the servers the same however many sessions there are, and
-changes nothing. ? names the keys.
+Sessions, operations and servers, looked at each second, on the whole terminal.
+What the applications report (\`report\` of sojourn/metrics) comes first; without
+one, what the servers tell. It costs the servers the same however many sessions
+there are, and changes nothing. ? names the keys.
 
 Examples:
   $ sojourn top
   $ sojourn top --redis redis://localhost:6379 --prefix shop
 
-Exit code: 0, 2 usage or no terminal (then: sojourn stats --watch), 3 not reachable, 4 not permitted.`
+Exit code: 0, 2 usage or no terminal (then: sojourn stats --watch), 3 not
+reachable, 4 not permitted.`
 
 export function topCommand(): Command {
   return commonOptions(new Command('top'))

@@ -318,7 +318,8 @@ function refusal(error: unknown): unknown {
   throw error
 }
 
-function nameOf(address: RedisTarget['address']): string {
+/** `host:port`, or the path of a socket. */
+export function nameOf(address: RedisTarget['address']): string {
   if ('path' in address) return address.path
   return address.host.includes(':')
     ? `[${address.host}]:${address.port}`

@@ -170,10 +170,10 @@ export class TrackedLink {
     this.near.turnOff(`Redis ${what}`)
     if (this.#warned) return
     this.#warned = true
-    process.emitWarning(
-      `the near cache is off, every read goes to Redis: it ${what}. nearCache: false ends this line.`,
-      { code: 'SOJOURN_NEAR_CACHE_OFF' },
-    )
+    process.emitWarning(`the near cache is off, every read goes to Redis: it ${what}`, {
+      code: 'SOJOURN_NEAR_CACHE_OFF',
+      detail: 'nearCache: false ends this line.',
+    })
   }
 
   #invalidate(key: Invalidated): void {

@@ -20,7 +20,7 @@ export interface BenchOptions {
   readonly duration: number
   /** Requests that wait for an answer at once. */
   readonly concurrency: number
-  /** Requests a second, at most; 0: as many as there can be. */
+  /** Requests, sign-ins, sign-outs a second, at most; 0: as many as there can be. */
   readonly rate: number
   /** Bytes of a session's attribute. */
   readonly payload: number
@@ -62,7 +62,7 @@ interface Data {
 
 /** Should this process be killed its sessions end after so long, or what a longer run takes. Minutes. */
 const LEAST_LIFE = 15
-/** Where there is no limit, sign-ins a second that there are at least. */
+/** Where there is no limit, sign-ins and sign-outs a second that there are at least. */
 const SLOW = 500
 /** After so many of these that fail in a row no further session is signed out: the store is away. */
 const MOST_FAILURES = 64
@@ -106,8 +106,8 @@ type Measured = Omit<BenchResult, 'endsWithin'>
 
 /** Nobody's session is to end while the run goes on. */
 function minutesOf({ sessions, rate, duration }: BenchOptions): number {
-  const signingIn = (sessions / Math.min(rate === 0 ? SLOW : rate, SLOW)) * 1_000
-  return Math.max(LEAST_LIFE, Math.ceil((duration + signingIn) / 60_000) + LEAST_LIFE / 3)
+  const signing = (sessions / Math.min(rate === 0 ? SLOW : rate, SLOW)) * 1_000
+  return Math.max(LEAST_LIFE, Math.ceil((duration + 2 * signing) / 60_000) + LEAST_LIFE / 3)
 }
 
 /** How long people were away is counted with the first change after a second, and kept for 15 days. */
@@ -178,7 +178,7 @@ class Run {
   /** In turns: one that changes, one that asks Redis, one of memory. */
   async #requests(duration: number, writes: number): Promise<void> {
     const end = performance.now() + duration
-    const isOver = (): boolean => performance.now() >= end
+    const isOver = (): boolean => this.#isTold || performance.now() >= end
     const work = async (): Promise<void> => {
       const token = this.#tokens[Math.floor(Math.random() * this.#tokens.length)]
       if (token === undefined) return
@@ -204,16 +204,18 @@ class Run {
     let gone = 0
     let failures = 0
     const next = async (): Promise<void> => {
-      for (let token = left.pop(); token !== undefined; token = left.pop()) {
-        if (failures >= MOST_FAILURES) return
-        if (await this.#signOut(token, gone < MOST_SIGN_OUTS)) {
-          gone++
-          failures = 0
-        } else failures++
-        this.#options.progressed?.('signing out', gone, this.#tokens.length)
-      }
+      const token = left.pop()
+      if (token === undefined) return
+      if (await this.#signOut(token, gone < MOST_SIGN_OUTS)) {
+        gone++
+        failures = 0
+      } else failures++
     }
-    await Promise.all(Array.from({ length: this.#options.concurrency }, next))
+    await this.#paced(
+      () => left.length === 0 || failures >= MOST_FAILURES,
+      next,
+      () => this.#options.progressed?.('signing out', gone, this.#tokens.length),
+    )
     return gone === this.#tokens.length
   }
 
@@ -247,7 +249,7 @@ class Run {
   async #each(phase: Phase, total: number, work: () => Promise<unknown>): Promise<void> {
     let done = 0
     await this.#paced(
-      () => done >= total,
+      () => this.#isTold || done >= total,
       async () => {
         done++
         await work()
@@ -256,17 +258,16 @@ class Run {
     )
   }
 
-  /** As many at once as are wanted, and not more a second than that. */
+  /** As many at once as are wanted, and not more a second than that, until it is told to end: then nobody waits. */
   async #paced(isOver: () => boolean, work: () => Promise<void>, step: () => void): Promise<void> {
-    const { concurrency, rate } = this.#options
-    const isEnd = (): boolean => isOver() || this.#isTold
+    const { concurrency, rate, signal } = this.#options
     const started = performance.now()
     let begun = 0
     const worker = async (): Promise<void> => {
-      while (!isEnd()) {
+      while (!isOver()) {
         const ahead = rate === 0 ? 0 : (begun++ / rate) * 1_000 - (performance.now() - started)
-        if (ahead > 0) await sleep(ahead)
-        if (isEnd()) return
+        if (ahead > 0) await sleep(ahead, undefined, { signal }).catch(() => undefined)
+        if (isOver()) return
         await work()
         step()
       }

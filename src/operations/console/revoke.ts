@@ -46,13 +46,13 @@ export async function revoke(
     )
   }
   const found = await sessionsOf(catalogue, target)
-  if (found.length === 0) return { found: 0, revoked: 0, verified: true, took: 0 }
+  if (found.size === 0) return { found: 0, revoked: 0, verified: true, took: 0 }
   const { revoked, verified, took, problem } = await endSessions(catalogue, target, found, {
     operator,
     reason,
   })
   if (problem !== undefined) throw problem
-  return { found: found.length, revoked, verified, took }
+  return { found: found.size, revoked, verified, took }
 }
 
 /** @throws Problem */

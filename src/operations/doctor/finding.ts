@@ -157,3 +157,8 @@ export function bytes(count: number): string {
 }
 
 export const percent = (part: number): string => `${Math.round(part * 100)} %`
+
+/** 1 session; 2,000 sessions. @param several for what is not made by an s: `counted(2, 'entry was', 'entries were')` */
+export function counted(count: number, one: string, several: string = `${one}s`): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? one : several}`
+}

@@ -331,7 +331,7 @@ export class Migration {
 }
 
 /** Both sides have the same options: an error has to say whose it is. */
-function naming(side: Side): (error: unknown) => never {
+export function naming(side: Side): (error: unknown) => never {
   return (error) => {
     if (error instanceof Error) error.message = `--${side}: ${error.message}`
     throw error

@@ -1,4 +1,5 @@
 import { OptionError } from '../../core/errors.ts'
+import { TRACKED } from '../plan/plan.ts'
 
 export type ConfKind = 'single' | 'sentinel' | 'cluster'
 
@@ -119,7 +120,8 @@ export function redisConf(options: ConfOptions): string {
       '# Near caches keep quiet connections: they must not be ended for it. A host that has gone is noticed within a minute.',
       'timeout 0',
       'tcp-keepalive 60',
-      `# What near caches hold: above this it forgets some, and they drop what is still true. Some 100 bytes each.`,
+      `# What near caches hold: above this it forgets some, and they drop what is still true. Some ${TRACKED.key} bytes each,`,
+      `# and ${TRACKED.further} for each further process that holds it.`,
       `tracking-table-max-keys ${tracked}`,
       expiry === 'notify'
         ? "# For expiry: 'notify'."

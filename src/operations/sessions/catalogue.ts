@@ -126,6 +126,11 @@ const COMMAND_TIMEOUT = 5_000
 const KEEPS_ALL = { maxLength: 100_000_000, retention: '400d' } as const
 /** Rotations within one grace make a chain of forwards. */
 const MOST_FORWARDS = 64
+/** Sessions that are looked at for whether the secrets are theirs. */
+const MOST_ASKED = 32
+const OTHER_SECRETS =
+  'are not those of these sessions: nobody could read in the audit who has ended them. Give those of the application ' +
+  '(SOJOURN_SECRETS, or `secrets` in the sojourn.config file); `sojourn keys` says whether they are'
 /** As far back as `sessions.insight` looks. */
 const INSIGHT_DAYS = 14
 
@@ -336,6 +341,25 @@ export class Catalogue {
 
   close(): Promise<void> {
     return this.#sessions.close()
+  }
+
+  /**
+   * Whether the secrets are those of the application, as far as the first of these sessions show it: with others nobody
+   * could read in the audit what is told of them.
+   * @throws OptionError where they have sealed none of them; StoreUnavailableError, StoreRefusedError
+   */
+  async requireOwnSecrets(ids: Iterable<SessionId>): Promise<void> {
+    if (this.#keyring === undefined) return
+    const { keys } = this.#keyring
+    let [asked, sealed] = [0, 0]
+    for (const id of ids) {
+      if (asked++ === MOST_ASKED) break
+      const { record } = (await this.#engine.load(id)) ?? {}
+      if (record === undefined || readHeader(record) === undefined) continue
+      if (keys.some((key) => key.id === keyIdOf(record))) return
+      sealed++
+    }
+    if (sealed > 0) throw new OptionError('secrets', OTHER_SECRETS)
   }
 
   #open(id: SessionId, record: Uint8Array): Opened | undefined {

@@ -2,8 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { SessionId } from '../../core/engine.ts'
 import type { Catalogue } from './catalogue.ts'
 
+/** Which sessions; a set, or an IdSet of very many. */
+export type SessionIds = Iterable<SessionId> & { readonly size: number }
+
 export type EndingTarget =
-  | { readonly ids: readonly SessionId[] }
+  | { readonly ids: Iterable<SessionId> }
   | { readonly principal: string; readonly except?: SessionId | undefined }
 
 export type EndingPhase = 'ending' | 'verifying'
@@ -42,6 +45,8 @@ export interface Ended {
 
 /** Sessions that are asked for, or ended, at once. */
 const AT_ONCE = 32
+/** Of several that were named by their ids, how many the audit is told. */
+const MOST_NAMED = 100
 /** Of a principal's, what ends in one step: docs/decisions/0019. More are ended one by one where there is a rate. */
 const ONE_STEP = 500
 /** Sessions a second that are asked for again. */
@@ -54,23 +59,27 @@ const PAUSE = 500
  * Those of them that are there, by the ids that they have now.
  * @throws OptionError without secrets for a principal's; StoreUnavailableError, StoreRefusedError
  */
-export async function sessionsOf(catalogue: Catalogue, target: EndingTarget): Promise<SessionId[]> {
+export async function sessionsOf(
+  catalogue: Catalogue,
+  target: EndingTarget,
+): Promise<Set<SessionId>> {
   if ('principal' in target) {
     const { principal, except } = target
     const spared = except === undefined ? undefined : await catalogue.find(except)
-    return (await catalogue.of(principal)).map(({ id }) => id).filter((id) => id !== spared)
+    const ids = (await catalogue.of(principal)).map(({ id }) => id)
+    return new Set(ids.filter((id) => id !== spared))
   }
   const found = new Set<SessionId>()
   await forEach(target.ids, async (asked) => {
     const id = await catalogue.find(asked)
     if (id !== undefined) found.add(id)
   })
-  return [...found]
+  return found
 }
 
 /** How many `sessionsOf` would find. Of very many of one principal they are counted, not read: then it is about so many. */
 export async function countOf(catalogue: Catalogue, target: EndingTarget): Promise<number> {
-  if (!('principal' in target)) return (await sessionsOf(catalogue, target)).length
+  if (!('principal' in target)) return (await sessionsOf(catalogue, target)).size
   const { principal, except } = target
   const spared = except === undefined ? undefined : await catalogue.find(except)
   const { sessions, total } = await catalogue.some(principal, ONE_STEP)
@@ -83,37 +92,43 @@ export async function countOf(catalogue: Catalogue, target: EndingTarget): Promi
  * Ends them on every node. The audit is told before: where it cannot be, nothing ends. And it is told after, whatever
  * has come between.
  * @param found as `sessionsOf` has counted them, or whoever has chosen them
- * @throws StoreUnavailableError, StoreRefusedError: nothing has ended
+ * @throws OptionError for secrets that are not theirs, StoreUnavailableError, StoreRefusedError: nothing has ended
  */
 export async function endSessions(
   catalogue: Catalogue,
   target: EndingTarget,
-  found: readonly SessionId[],
+  found: SessionIds,
   options: EndingOptions,
 ): Promise<Ended> {
   const { operator, reason, filter, isWanted, rate, signal, progress = () => undefined } = options
+  await catalogue.requireOwnSecrets(found)
   const started = performance.now()
   const principal = 'principal' in target ? target.principal : undefined
-  const id = principal === undefined && found.length === 1 ? found[0] : undefined
-  const about = { id, operator, reason, principal, filter, found: found.length }
+  const named = principal === undefined ? firstOf(found, MOST_NAMED) : []
+  const isOne = found.size === 1
+  const about = {
+    id: isOne ? named[0] : undefined,
+    ids: isOne || principal !== undefined || filter !== undefined ? undefined : named,
+    ...{ operator, reason, principal, filter, found: found.size },
+  }
   await catalogue.begin({ ...about, action: 'revoke' })
   let [revoked, skipped, verified, done] = [0, 0, false, 0]
   let problem: Error | undefined
   try {
     if (signal?.aborted === true) {
       // The audit has that it was begun.
-    } else if ('principal' in target && (rate === undefined || found.length <= ONE_STEP)) {
+    } else if ('principal' in target && (rate === undefined || found.size <= ONE_STEP)) {
       revoked = (await catalogue.revokeAllOf(target.principal, target.except)).count
     } else {
       const end = async (each: SessionId): Promise<void> => {
         if (isWanted !== undefined && !(await isWanted(each))) skipped++
         else if (await catalogue.revoke(each, principal)) revoked++
-        progress('ending', ++done, found.length)
+        progress('ending', ++done, found.size)
       }
       await forEach(found, end, { rate, signal })
     }
     if (filter === undefined && signal?.aborted !== true) {
-      const asked = (count: number): void => progress('verifying', count, found.length)
+      const asked = (count: number): void => progress('verifying', count, found.size)
       verified = !(await isAnyThere(catalogue, found, asked, signal))
     }
   } catch (error) {
@@ -128,7 +143,7 @@ export async function endSessions(
   } as const
   const isTold = problem === undefined ? await tell(catalogue, told) : await insist(catalogue, told)
   const took = performance.now() - started
-  return { found: found.length, revoked, skipped, verified, took, problem, isTold }
+  return { found: found.size, revoked, skipped, verified, took, problem, isTold }
 }
 
 type Told = Parameters<Catalogue['end']>[0]
@@ -154,7 +169,7 @@ async function insist(catalogue: Catalogue, told: Told): Promise<boolean> {
 
 async function isAnyThere(
   catalogue: Catalogue,
-  ids: readonly SessionId[],
+  ids: SessionIds,
   asked: (count: number) => void,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
@@ -166,28 +181,37 @@ async function isAnyThere(
   }
   await forEach(ids, ask, { rate: VERIFIED_A_SECOND, signal })
   // Who was not asked may be there.
-  return isThere || count < ids.length
+  return isThere || count < ids.size
+}
+
+function firstOf(ids: SessionIds, most: number): SessionId[] {
+  const first: SessionId[] = []
+  for (const id of ids) if (first.push(id) === most) break
+  return first
 }
 
 /** A bounded number at once, and not more a second than that. After the first that fails no further one is begun. */
 async function forEach<Item>(
-  items: readonly Item[],
+  items: Iterable<Item>,
   work: (item: Item) => Promise<void>,
   { rate, signal }: Pick<EndingOptions, 'rate' | 'signal'> = {},
 ): Promise<void> {
-  let next = 0
+  const left = items[Symbol.iterator]()
+  let [begun, hasFailed] = [0, false]
   const started = performance.now()
-  const isStopped = (): boolean => signal?.aborted === true || next > items.length
+  const isStopped = (): boolean => signal?.aborted === true || hasFailed
   const one = async (): Promise<void> => {
-    while (next < items.length && !isStopped()) {
-      const at = next++
+    while (!isStopped()) {
+      const next = left.next()
+      if (next.done === true) return
+      const at = begun++
       const ahead = rate === undefined ? 0 : (at / rate) * 1_000 - (performance.now() - started)
       if (ahead > 0) await sleep(ahead, undefined, { signal }).catch(() => undefined)
       if (isStopped()) return
       try {
-        await work(items[at] as Item)
+        await work(next.value)
       } catch (error) {
-        next = items.length + 1
+        hasFailed = true
         throw error
       }
     }

@@ -27,7 +27,7 @@ describe('a frame', () => {
   it('shows all that is known', () => {
     expect(frame(seen())).toMatchInlineSnapshot(`
       "
-      sojourn top Sentinels, prefix sj                                                     2026-11-30 17:00:03  LIVE
+      sojourn top Sentinels, prefix sj                                                 2026-11-30 17:00:03 UTC  LIVE
       sessions    ~200,134  ▁▄▇█  84 % signed in, 512 B each
       memory      ██████░░░░░░░░░░░░░░  1.2 GiB of 4.0 GiB, 30 %
       nodes       2 up  0.1.0   lag 1.5 KiB
@@ -96,7 +96,7 @@ describe('a frame', () => {
       frame(seen({ kind: 'single', servers, sessions, ...nothing }), 90, 14),
     ).toMatchInlineSnapshot(`
       "
-      sojourn top one server, prefix sj                                2026-11-30 17:00:03  LIVE
+      sojourn top one server, prefix sj                            2026-11-30 17:00:03 UTC  LIVE
       sessions    ?  ? signed in, 512 B each
       memory      1.2 GiB  no limit
       nodes       ?
@@ -118,7 +118,7 @@ describe('a frame', () => {
     const [late] = frame(seen(), 80, 5, AT + 12_000)
       .split('\n')
       .slice(1)
-    expect(late).toMatch(/2026-11-30 17:00:15 {2}STALE 12s$/)
+    expect(late).toMatch(/2026-11-30 17:00:15 UTC {2}STALE 12s$/)
     const away = { ...seen(), problem: 'INFO: Redis cannot be reached' }
     expect(
       frame(away, 80, 3, AT + 900)
@@ -126,7 +126,7 @@ describe('a frame', () => {
         .slice(1, 3),
     ).toEqual([expect.stringMatching(/STALE 0s$/), 'INFO: Redis cannot be reached'])
     expect(frame(pressed(seen(), 'space'), 80, 5, AT + 60_000)).toMatch(
-      /2026-11-30 17:00:03 {2}PAUSED\n/,
+      /2026-11-30 17:00:03 UTC {2}PAUSED\n/,
     )
     expect(frame(initialState(1_000), 80, 4)).toMatch(/CONNECTING\n\nlooking for the servers/)
   })
@@ -147,7 +147,7 @@ describe('a frame', () => {
   it('shows one server, the nodes, doctor and help', () => {
     expect(frame(pressed(seen(), 'down', 'enter'), 60, 24)).toMatchInlineSnapshot(`
       "
-      sojourn top Sentinels, prefix sj   2026-11-30 17:00:03  LIVE
+      sojourn top                                             LIVE
 
       10.0.0.2:6379
 
@@ -175,7 +175,7 @@ describe('a frame', () => {
     `)
     expect(frame(pressed(seen(), 'n'), 90, 7)).toMatchInlineSnapshot(`
       "
-      sojourn top Sentinels, prefix sj                                 2026-11-30 17:00:03  LIVE
+      sojourn top Sentinels, prefix sj                             2026-11-30 17:00:03 UTC  LIVE
 
       NODE    pid  version  up for   heard  ops/s  hits  errors/s
       web-1  4711  0.1.0        2h  0s ago  1,568  97 %         0
@@ -195,7 +195,7 @@ describe('a frame', () => {
     const doctor: Examination = { kind: 'single', servers: [], results: [result], counts }
     expect(frame({ ...pressed(seen(), 'd'), doctor }, 60, 8)).toMatchInlineSnapshot(`
       "
-      sojourn top Sentinels, prefix sj   2026-11-30 17:00:03  LIVE
+      sojourn top                                             LIVE
 
       ! mem.policy  maxmemory-policy is volatile-lru (10.0.0.1:63…
           it drops sessions that are in use before those that are

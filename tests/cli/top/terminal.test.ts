@@ -1,19 +1,10 @@
-// The built command, under a real pseudo-terminal, by `script` of util-linux.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createSessions } from '../../../src/create-sessions.ts'
 import { report } from '../../../src/operations/metrics/index.ts'
 import { runCli } from '../../support/cli.ts'
 import { type RedisServer, startRedis } from '../../support/redis-server.ts'
 import { SECRET, signIn } from '../../support/requests.ts'
-import { until } from '../../support/until.ts'
-
-const CLI = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))
-const hasScript = String(spawnSync('script', ['--version']).stdout).includes('util-linux')
-if (!hasScript)
-  console.warn('sojourn top is not tried under a terminal: there is no util-linux script')
+import { hasTerminal, see, startTerminal, type Terminal } from '../../support/terminal.ts'
 
 let redis: RedisServer
 const ends: (() => unknown)[] = []
@@ -28,52 +19,16 @@ afterEach(async () => {
 
 const ESC = '\u001B'
 
-interface Terminal {
-  readonly child: ChildProcess
-  press(keys: string): void
-  /** All that was written since it was asked last, without the sequences that steer a terminal. */
-  shown(): string
-  readonly raw: () => string
-  readonly ended: Promise<number>
-}
-
 function top(env: NodeJS.ProcessEnv = {}, before = ''): Terminal {
-  const command = `stty cols 110 rows 30; ${before} exec "${process.execPath}" "${CLI}" top`
-  const child = spawn('script', ['-qfec', command, '/dev/null'], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-    cwd: '/',
-    env: { PATH: process.env['PATH'], TERM: 'xterm', SOJOURN_REDIS: redis.url, ...env },
-  })
-  ends.push(() => child.kill('SIGKILL'))
-  let [all, told] = ['', 0]
-  child.stdout.on('data', (data: Buffer) => {
-    all += data.toString()
-  })
-  return {
-    child,
-    press: (keys) => child.stdin.write(keys),
-    shown() {
-      const text = all.slice(told)
-      told = all.length
-      return text.replaceAll(new RegExp(`${ESC}\\[[?\\d;]*[A-Za-z]`, 'g'), '\n')
-    },
-    raw: () => all,
-    ended: once(child, 'close').then(([code]) => code as number),
-  }
-}
-
-async function see(terminal: Terminal, what: RegExp): Promise<void> {
-  let seen = ''
-  await until(async () => {
-    seen += terminal.shown()
-    return what.test(seen)
-  })
+  const terminal = startTerminal('top', { env: { SOJOURN_REDIS: redis.url, ...env }, before })
+  ends.push(() => terminal.child.kill('SIGKILL'))
+  return terminal
 }
 
 const COLOURS = new RegExp(`${ESC}\\[\\d+m`)
 const RESTORED = '\u001B[?7h\u001B[?25h\u001B[?1049l'
 
-describe.skipIf(!hasScript)('sojourn top under a terminal', () => {
+describe.skipIf(!hasTerminal)('sojourn top under a terminal', () => {
   it('shows what there is, follows the keys, and leaves the terminal as it was', async () => {
     const sessions = createSessions({ redis: redis.url, secrets: [SECRET] })
     ends.push(() => sessions.close())

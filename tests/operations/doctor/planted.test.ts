@@ -558,7 +558,7 @@ describe('security', () => {
     await server.cli('AUTH', 'mallory', 'guess').catch(() => undefined)
     const [finding] = await found('sec.acllog', at)
     expect(finding?.seen).toBe(
-      '1 refusals within the last hour, the last one of mallory: a wrong password',
+      '1 refusal within the last hour, the last one of mallory: a wrong password',
     )
     await server.cli('ACL', 'LOG', 'RESET')
     expect(await found('sec.acllog', at)).toEqual([])
@@ -613,7 +613,7 @@ describe('versions', () => {
     const [finding] = await found('lib.drift', server.url)
     expect(finding?.severity).toBe('warn')
     // One that is tracked, one that counts, at most: that of doctor is none of them.
-    expect(finding?.seen).toMatch(/^1 connections of 0\.1\.\d+, 1 connections of 0\.0\.9$/)
+    expect(finding?.seen).toMatch(/^1 connection of 0\.1\.\d+, 1 connection of 0\.0\.9$/)
     await old.close()
     await until(async () => (await found('lib.drift', server.url)).length === 0)
   })

@@ -1,5 +1,6 @@
 import {
   ALLOW,
+  counted,
   DATA,
   grownBy,
   numberOf,
@@ -52,7 +53,7 @@ export const clientRules: readonly Rule[] = [
       if (rejected === 0) return undefined
       return {
         severity: 'error',
-        seen: `${rejected} connections were turned away within ${Math.round(window / 1_000)} s`,
+        seen: `${counted(rejected, 'connection was', 'connections were')} turned away within ${Math.round(window / 1_000)} s`,
         why: 'maxclients is reached: nodes cannot connect, their requests fail',
         fix: [
           'raise maxclients, and the limit of open files with it',
@@ -92,7 +93,7 @@ export const clientRules: readonly Rule[] = [
       if (cut === 0) return undefined
       return {
         severity: 'warn',
-        seen: `${cut} clients were cut off for what they had not read, within ${Math.round(window / 1_000)} s`,
+        seen: `${counted(cut, 'client was', 'clients were')} cut off for what they had not read, within ${Math.round(window / 1_000)} s`,
         why: 'a near cache that is cut off starts empty; a replica copies everything anew',
         fix: [
           'its log says who: `client-output-buffer-limit pubsub` or `replica` larger, or a node with more processor',

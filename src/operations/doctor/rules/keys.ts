@@ -2,6 +2,7 @@ import type { Facts } from '../facts.ts'
 import {
   ALLOW,
   bytes,
+  counted,
   type Finding,
   PRIMARY,
   percent,
@@ -59,7 +60,7 @@ export const keyRules: readonly Rule[] = [
       return [
         {
           severity: 'error',
-          seen: `${keys.immortal} of ${keys.records} sessions that were looked at have no time to live`,
+          seen: `of ${counted(keys.records, 'session that was', 'sessions that were')} looked at ${counted(keys.immortal, 'has', 'have')} no time to live`,
           servers: [],
           why: 'they never end, whatever the idle timeout says, and are never dropped when memory is full',
           fix: [
@@ -82,7 +83,7 @@ export const keyRules: readonly Rule[] = [
       return [
         {
           severity: 'warn',
-          seen: `${many} of ${keys.records} sessions that were looked at are larger than ${bytes(LARGE)}, the largest ${bytes(largest)}`,
+          seen: `of ${counted(keys.records, 'session that was', 'sessions that were')} looked at ${counted(many, 'is', 'are')} larger than ${bytes(LARGE)}, the largest ${bytes(largest)}`,
           servers: [],
           why: 'each change writes it whole, each read of another node loads it whole',
           fix: [
@@ -103,7 +104,7 @@ export const keyRules: readonly Rule[] = [
       return [
         {
           severity: 'warn',
-          seen: `one user has ${keys.longestIndex.toLocaleString('en')} sessions`,
+          seen: `one user has ${counted(keys.longestIndex, 'session')}`,
           servers: [],
           why: 'each login and each list of theirs takes long, and holds up the others',
           fix: [

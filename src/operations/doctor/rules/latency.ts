@@ -1,5 +1,6 @@
 import {
   ALLOW,
+  counted,
   DATA,
   numberOf,
   PRIMARY,
@@ -51,7 +52,7 @@ export const latencyRules: readonly Rule[] = [
       if (server.slowCommands === 0 || threshold < 0) return undefined
       return {
         severity: 'info',
-        seen: `${server.slowCommands} commands in the slow log, each longer than ${threshold / 1_000} ms`,
+        seen: `${counted(server.slowCommands, 'command')} in the slow log, ${server.slowCommands === 1 ? '' : 'each '}longer than ${threshold / 1_000} ms`,
         why: 'nothing else is answered meanwhile',
         fix: [
           `\`${cli(server)} SLOWLOG GET 10\` shows which, and whose; \`SLOWLOG RESET\` when it is settled`,

@@ -1,6 +1,7 @@
 import type { Facts, ServerFacts } from '../facts.ts'
 import {
   bytes,
+  counted,
   DATA,
   grownBy,
   numberOf,
@@ -116,7 +117,9 @@ export const memoryRules: readonly Rule[] = [
       const isFillingUp = days < SOON
       if (part < NEARLY_FULL && !isFillingUp) return undefined
       const ends =
-        days < 1 ? `in ${Math.max(Math.round(days * 24), 1)} h` : `in ${Math.round(days)} days`
+        days < 1
+          ? `in ${Math.max(Math.round(days * 24), 1)} h`
+          : `in ${counted(Math.round(days), 'day')}`
       return {
         severity: part >= FULL || days < 1 ? 'error' : 'warn',
         seen:
@@ -140,7 +143,7 @@ export const memoryRules: readonly Rule[] = [
       if (evicted === 0) return undefined
       return {
         severity: 'error',
-        seen: `${evicted.toLocaleString('en')} keys evicted within ${Math.round(window / 1_000)} s`,
+        seen: `${counted(evicted, 'key')} evicted within ${Math.round(window / 1_000)} s`,
         why: 'people are being signed out at this moment, because memory is full',
         fix: [
           'give it more memory now: raise maxmemory if the machine has room',
@@ -204,7 +207,7 @@ export const memoryRules: readonly Rule[] = [
         severity: 'warn',
         seen: isLarge
           ? `clients' buffers take ${bytes(buffers)}, ${percent(buffers / limit)} of maxmemory`
-          : `${evicted} clients were thrown out for their buffers' size`,
+          : `${counted(evicted ?? 0, 'client was', 'clients were')} thrown out for their buffers' size`,
         why: 'what buffers take, sessions do not have: they are dropped earlier',
         fix: [
           'CLIENT LIST shows who does not read its answers: `omem`',
@@ -236,7 +239,7 @@ function growthOf(
   const past = growthIn(points, now)
   if (past !== undefined) {
     const days = Math.round(past.over / DAY)
-    const name = `growth of the last ${days < 2 ? `${Math.round(past.over / HOUR)} h` : `${days} days`}`
+    const name = `growth of the last ${days < 2 ? `${Math.round(past.over / HOUR)} h` : `${counted(days, 'day')}`}`
     return past.rate > 0 ? { rate: past.rate, name } : undefined
   }
   const grown = grownBy(server, 'used_memory') ?? 0

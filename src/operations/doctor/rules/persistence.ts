@@ -1,4 +1,13 @@
-import { ALLOW, DATA, grownBy, numberOf, perServer, type Rule, unknown } from '../finding.ts'
+import {
+  ALLOW,
+  counted,
+  DATA,
+  grownBy,
+  numberOf,
+  perServer,
+  type Rule,
+  unknown,
+} from '../finding.ts'
 import { set } from '../remedy.ts'
 
 /** Milliseconds. */
@@ -60,7 +69,7 @@ export const persistenceRules: readonly Rule[] = [
       if (save === '') return undefined
       return {
         severity: 'warn',
-        seen: `the last snapshot is ${Math.floor((now / 1_000 - last) / 3_600)} h old, with ${changes.toLocaleString('en')} changes since`,
+        seen: `the last snapshot is ${Math.floor((now / 1_000 - last) / 3_600)} h old, with ${counted(changes, 'change')} since`,
         why: 'the server starts from it after a crash',
         fix: ['its log says why none was made; BGSAVE makes one'],
       }
@@ -97,7 +106,7 @@ export const persistenceRules: readonly Rule[] = [
       if (delayed === 0) return undefined
       return {
         severity: 'warn',
-        seen: `${delayed} writes waited for the disk within ${Math.round(window / 1_000)} s`,
+        seen: `${counted(delayed, 'write')} waited for the disk within ${Math.round(window / 1_000)} s`,
         why: 'each holds up every request for as long as the disk takes',
         fix: [
           'a faster disk, or nobody else on it',

@@ -2,6 +2,7 @@ import type { ServerFacts } from '../facts.ts'
 import {
   ALLOW,
   bytes,
+  counted,
   grownBy,
   numberOf,
   PRIMARY,
@@ -119,7 +120,7 @@ export const replicationRules: readonly Rule[] = [
       if (copies === 0) return undefined
       return {
         severity: 'warn',
-        seen: `${copies} replicas began to copy everything within ${Math.round(window / 1_000)} s`,
+        seen: `${counted(copies, 'replica')} began to copy everything within ${Math.round(window / 1_000)} s`,
         why: 'the primary forks for each, and the replica has nothing until it is done',
         fix: [
           'a larger repl-backlog-size, and `client-output-buffer-limit replica` that is not reached: its log says which',

@@ -1,6 +1,15 @@
 import { isIP } from 'node:net'
 import type { ServerFacts } from '../facts.ts'
-import { ALLOW, DATA, PRIMARY, perServer, type Rule, type Saying, unknown } from '../finding.ts'
+import {
+  ALLOW,
+  counted,
+  DATA,
+  PRIMARY,
+  perServer,
+  type Rule,
+  type Saying,
+  unknown,
+} from '../finding.ts'
 import { cli, configure } from '../remedy.ts'
 
 const SHORT_LEFT = 21
@@ -87,7 +96,7 @@ export const securityRules: readonly Rule[] = [
           : `${last.get('reason')} ${last.get('object')}`
       return {
         severity: 'warn',
-        seen: `${recent.length} refusals within the last hour, the last one of ${last.get('username')}: ${what}`,
+        seen: `${counted(recent.length, 'refusal')} within the last hour, the last one of ${last.get('username')}: ${what}`,
         why: 'an application lacks a permission, or somebody tries what they should not',
         fix: ['`ACL LOG` shows all of them; `ACL LOG RESET` when it is settled'],
       }
@@ -117,7 +126,10 @@ export const securityRules: readonly Rule[] = [
       if (days > SHORT_LEFT) return undefined
       return {
         severity: days < 3 ? 'error' : 'warn',
-        seen: days < 0 ? 'its certificate has ended' : `its certificate ends in ${days} days`,
+        seen:
+          days < 0
+            ? 'its certificate has ended'
+            : `its certificate ends in ${counted(days, 'day')}`,
         why: 'from then on no node can connect',
         fix: [
           'renew it, and `CONFIG SET tls-cert-file <the same path>` to load it without a restart',

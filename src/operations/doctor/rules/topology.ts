@@ -1,5 +1,6 @@
 import {
   ALLOW,
+  counted,
   type Finding,
   numberOf,
   PRIMARY,
@@ -85,7 +86,7 @@ export const topologyRules: readonly Rule[] = [
         seen:
           assigned < 16_384
             ? `${16_384 - assigned} of 16,384 slots are nobody's`
-            : `cluster_state is ${state}, ${failed} slots have failed`,
+            : `cluster_state is ${state}, ${counted(failed, 'slot has', 'slots have')} failed`,
         why: 'sessions in these slots cannot be read or made, and with cluster-require-full-coverage none at all',
         fix: [`\`redis-cli --cluster check ${server.name}\`, then \`--cluster fix\``],
       }
@@ -102,7 +103,7 @@ export const topologyRules: readonly Rule[] = [
       return [
         {
           severity: 'warn',
-          seen: `there are ${masters.length} masters`,
+          seen: `there ${masters.length === 1 ? 'is' : 'are'} ${counted(masters.length, 'master')}`,
           servers: masters.map(({ name }) => name),
           why: 'a failover needs the vote of most of the masters: with fewer than three one that is lost takes the Cluster with it',
           fix: [

@@ -1,6 +1,7 @@
 import type { Facts, ServerFacts } from '../facts.ts'
 import {
   ALLOW,
+  counted,
   DATA,
   type Finding,
   PRIMARY,
@@ -54,7 +55,7 @@ export const versionRules: readonly Rule[] = [
           : [
               {
                 severity: 'info' as const,
-                seen: `the list of releases with known holes is ${age} days old`,
+                seen: `the list of releases with known holes is ${counted(age, 'day')} old`,
                 servers: [],
                 why: 'what was found since is not in it',
                 fix: ['update Sojourn, or look at the release notes of the server'],
@@ -122,7 +123,9 @@ function driftOf({ servers }: Facts): Finding[] {
   return [
     {
       severity: 'warn',
-      seen: told.map(([version, count]) => `${count} connections of ${version}`).join(', '),
+      seen: told
+        .map(([version, count]) => `${counted(count, 'connection')} of ${version}`)
+        .join(', '),
       servers: names,
       why: 'what a newer version writes an older one may not read, or may not know to keep',
       fix: [
