@@ -109,7 +109,8 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   }
 
   /**
-   * Resolves when the store can serve. For applications that want to fail at start.
+   * Resolves when the store can serve, and with the option `audit` takes its entries. For applications that want to fail
+   * at start.
    * @param patience how long a store that does not answer is waited for, default 5 seconds: a first
    * connection may take longer than a command, and a store may start beside the application
    * @throws StoreUnavailableError, StoreRefusedError; what the source of the secrets throws
@@ -120,7 +121,8 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     const end = clock.monotonic() + parseDuration('patience', patience)
     for (;;) {
       try {
-        return await engine.ready()
+        await engine.ready()
+        return await this.#audit.ready()
       } catch (error) {
         // A replica may be about to be promoted.
         const isPassing =
