@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises'
 import { Argument, Command, Option } from 'commander'
 import { OptionError } from '../core/errors.ts'
 import { Catalogue } from '../operations/sessions/catalogue.ts'
-import { endSessions, sessionsOf } from '../operations/sessions/endings.ts'
+import { ENDED_A_SECOND, endSessions, sessionsOf } from '../operations/sessions/endings.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { exitCodeOf } from './exit-codes.ts'
 import { type FilterFlags, filterOf, filterOptions, isFiltered, LOOKED_A_SECOND } from './ls.ts'
@@ -17,8 +17,6 @@ interface RevokeFlags extends CommonFlags, FilterFlags {
   readonly yes?: true
 }
 
-/** Sessions that end in a second: others' requests wait the less for it. */
-const ENDED_A_SECOND = 2_000
 const EXIT_CODES: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143 }
 
 const HELP = `
@@ -99,7 +97,7 @@ async function run(ids: readonly string[], flags: RevokeFlags): Promise<void> {
       reason: flags.reason,
       filter: isByFilter ? described(flags) : undefined,
       isWanted: isFiltered(filter) ? (id) => catalogue.matches(id, filter) : undefined,
-      rate: flags.rate ?? ENDED_A_SECOND,
+      rate: flags.rate,
       signal: stop.signal,
       progress: (phase, done, total) => bars.set(phase, done, total),
     })

@@ -258,7 +258,9 @@ describe('Prometheus', () => {
     await sessions.open('not-a-token')
     await session.logout()
     await sessions.open(token)
-    await sessions.exchange({}, { cookie: '__Host-session=not-a-token', secure: true })
+    await sessions.exchange({}, {
+      ...{ cookie: '__Host-session=not-a-token', secure: true, host: undefined, proxied: false },
+    })
     server.pause()
     await expect(sessions.open(token, { fresh: true })).rejects.toThrow('did not answer')
     server.resume()
