@@ -40,6 +40,15 @@ interface Node {
   readonly size: number
 }
 
+/** Which attributes those that report have read. */
+export interface AttributeReads {
+  readonly names: ReadonlySet<string>
+  /** How many have been heard. */
+  readonly nodes: number
+  /** For how long the one that has counted longest has done so, milliseconds. */
+  readonly counted: number
+}
+
 const NOTHING = new Rates().state()
 
 /** What the processes of the applications have told of themselves lately. */
@@ -156,6 +165,20 @@ export class ReportBook {
     if (!this.isCompared && this.#listened < SECOND_REPORT) return undefined
     const rates = [...this.#nodes.values()].flatMap((node) => node.rates ?? [])
     return rates.length === 0 ? undefined : Rates.together(rates).state()
+  }
+
+  /** Undefined: nobody is heard, or one of them does not say what it reads. */
+  reads(): AttributeReads | undefined {
+    this.#forget()
+    const messages = [...this.#nodes.values()].map(({ message }) => message)
+    const names = new Set<string>()
+    for (const { reads } of messages) {
+      if (reads === undefined) return undefined
+      for (const name of reads) names.add(name)
+    }
+    if (messages.length === 0) return undefined
+    const counted = Math.max(...messages.map((message) => message.counted))
+    return { names, nodes: messages.length, counted }
   }
 
   clear(): void {

@@ -5,6 +5,7 @@ import { OptionError, type SojournError } from '../../../src/core/errors.ts'
 import type { Sessions } from '../../../src/core/sessions.ts'
 import { version } from '../../../src/core/version.ts'
 import { createSessions } from '../../../src/create-sessions.ts'
+import type { RedisEngine } from '../../../src/engines/redis/redis-engine.ts'
 import { aclRules, aclRulesFor } from '../../../src/operations/acl/acl.ts'
 import { DURATIONS } from '../../../src/operations/metrics/catalogue.ts'
 import { report } from '../../../src/operations/metrics/index.ts'
@@ -62,7 +63,7 @@ function tell(sessions: Sessions, name: string): void {
 const NOTHING = {
   ...{ id: 'a', name: 'web', version: '1.2.3', pid: 1, startedAt: 5, counted: 1_000 },
   ...{ operations: new Map(), created: new Map(), ended: new Map(), rejected: new Map() },
-  ...{ conflicts: 0, errors: 0, outages: 0, cache: undefined },
+  ...{ conflicts: 0, errors: 0, outages: 0, cache: undefined, reads: undefined },
 }
 
 describe('a report', () => {
@@ -165,6 +166,52 @@ describe('a report', () => {
       expect(() => report(sessions, options as object)).toThrow(OptionError)
     }
     expect(() => report({} as never)).toThrow(OptionError)
+  })
+
+  it('names the attributes that are read and there, no values, and nothing where they are too many', async () => {
+    const server = await start()
+    const sessions = open({ redis: server.url })
+    await sessions.ready()
+    const heard: string[] = []
+    const engine = sessions.engine as RedisEngine
+    ends.push(engine.onReport((text) => heard.push(text)))
+    const last = () => parseReport(heard.at(-1) ?? '')?.reads
+    const before = await sessions.open(await signIn(sessions, { early: 1 }))
+    before.get('early')
+    tell(sessions, 'web')
+    const session = await sessions.open(
+      await signIn(sessions, { theme: 'canary-value', cart: [1], unread: 1 }),
+    )
+    session.get('theme')
+    session.get('theme')
+    session.get('absent-canary')
+    ;(session.data as { cart?: number[] }).cart?.push(2)
+    session.has('unread')
+    session.set('unread', 2)
+    await session.commit()
+    await until(async () => last()?.length === 2)
+    expect(last()?.toSorted()).toEqual(['cart', 'theme'])
+    expect(heard.join('')).not.toContain('canary')
+    const many = Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`name-${i}`, i]))
+    const large = await sessions.open(await signIn(sessions, many))
+    JSON.stringify(large)
+    await until(async () => heard.length > 0 && last() === undefined)
+  })
+
+  it('is read whether it says what is read, or not, and refused where that is nothing of the kind', () => {
+    const good = JSON.parse(encodeReport(NOTHING)) as Record<string, unknown>
+    expect(parseReport(text(good))?.reads).toBeUndefined()
+    expect(parseReport(text({ ...good, reads: ['a', '\u0007'], more: 1 }))?.reads).toEqual(['a', '\u0007'])
+    const bad = ['a', { a: 1 }, [1], [''], ['x'.repeat(65)], Array.from({ length: 65 }, (_, i) => `${i}`)]
+    for (const reads of bad) expect(parseReport(text({ ...good, reads }))).toBeUndefined()
+    const clock: Clock = { now: () => 0, monotonic: () => 0 }
+    const book = new ReportBook(clock)
+    expect(book.reads()).toBeUndefined()
+    book.add(text({ ...good, id: 'a', counted: 5, reads: ['a'] }))
+    book.add(text({ ...good, id: 'b', counted: 9, reads: ['b'] }))
+    expect(book.reads()).toEqual({ names: new Set(['a', 'b']), nodes: 2, counted: 9 })
+    book.add(text({ ...good, id: 'c' }))
+    expect(book.reads()).toBeUndefined()
   })
 
   it('is of one prefix and one database', async () => {
