@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Clock } from '../../../src/core/clock.ts'
 import { OptionError, type SojournError } from '../../../src/core/errors.ts'
 import type { Sessions } from '../../../src/core/sessions.ts'
@@ -10,50 +10,23 @@ import { aclRules, aclRulesFor } from '../../../src/operations/acl/acl.ts'
 import { DURATIONS } from '../../../src/operations/metrics/catalogue.ts'
 import { report } from '../../../src/operations/metrics/index.ts'
 import { encodeReport, parseReport } from '../../../src/operations/metrics/report-message.ts'
-import { Observer, type ObserverOptions } from '../../../src/operations/observe/observer.ts'
+import type { Observer, ObserverOptions } from '../../../src/operations/observe/observer.ts'
 import { ReportBook } from '../../../src/operations/observe/report-book.ts'
 import type { Snapshot } from '../../../src/operations/observe/snapshot.ts'
 import { startCluster } from '../../support/cluster.ts'
-import {
-  type RedisServer,
-  type RedisServerOptions,
-  startRedis,
-} from '../../support/redis-server.ts'
+import type { RedisServer } from '../../support/redis-server.ts'
 import { SECRET, signIn } from '../../support/requests.ts'
 import { MASTER_NAME, startSentinels } from '../../support/sentinels.ts'
 import { until } from '../../support/until.ts'
+import { ends, observe, open, seen, start } from './set-up.ts'
 
 const EVERY = '500ms'
-const ends: (() => unknown)[] = []
-afterEach(async () => {
-  for (const end of ends.splice(0).toReversed()) await end()
-})
 
-async function start(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const server = await startRedis(options)
-  ends.push(() => server.stop())
-  return server
-}
-
-function open(options: Parameters<typeof createSessions>[0]): Sessions {
-  const sessions = createSessions({ secrets: [SECRET], ...options })
-  ends.push(() => sessions.close())
-  return sessions
-}
-
-function observe(
-  redis: ObserverOptions['redis'],
-  options: Partial<ObserverOptions> = {},
-): Observer {
-  const observer = new Observer({ redis, prefix: 'sj', interval: 100, ...options })
-  ends.push(() => observer.close())
+/** Looks all the time. */
+function listen(...args: Parameters<typeof observe>): Observer {
+  const observer = observe(...args)
   ends.push(observer.watch({ seen: () => undefined }))
   return observer
-}
-
-async function seen(observer: Observer, isSo: (snapshot: Snapshot) => boolean): Promise<Snapshot> {
-  await until(async () => observer.last !== undefined && isSo(observer.last))
-  return observer.last as Snapshot
 }
 
 function tell(sessions: Sessions, name: string): void {
@@ -73,7 +46,7 @@ describe('a report', () => {
     await sessions.ready()
     tell(sessions, 'web-1')
     tell(open({ redis: server.url, nearCache: false }), 'web-2')
-    const observer = observe(server.url)
+    const observer = listen(server.url)
     const token = await signIn(sessions, { theme: 'dark' }, 'ada')
     const gone = await signIn(sessions, { theme: 'dark' }, 'ada')
     await (await sessions.open(gone)).logout()
@@ -143,7 +116,7 @@ describe('a report', () => {
       'SETUSER',
       ...(await aclRulesFor(redisOf(server), { ...common, role: 'app', features })),
     )
-    const { nodes } = await seen(observe(redisOf(server)), (snapshot) => snapshot.nodes.length > 0)
+    const { nodes } = await seen(listen(redisOf(server)), (snapshot) => snapshot.nodes.length > 0)
     expect(nodes).toHaveLength(1)
   })
 
@@ -153,7 +126,7 @@ describe('a report', () => {
     await server.cli('ACL', 'SETUSER', ...(await aclRulesFor(server.url, role)))
     tell(open({ redis: server.url }), 'web')
     const access = { socket: server.socketPath, username: 'oncall', password: 'password' }
-    await seen(observe(access), ({ nodes }) => nodes.length > 0)
+    await seen(listen(access), ({ nodes }) => nodes.length > 0)
     expect(await server.cli('ACL', 'LOG')).toBe('')
   })
 
@@ -220,7 +193,7 @@ describe('a report', () => {
     tell(open({ redis: server.url, prefix: 'other' }), 'two')
     tell(open({ redis: { socket: server.socketPath, database: 3 } }), 'three')
     const at = async (redis: ObserverOptions['redis'], prefix: string) =>
-      (await seen(observe(redis, { prefix }), ({ nodes }) => nodes.length > 0)).nodes
+      (await seen(listen(redis, { prefix }), ({ nodes }) => nodes.length > 0)).nodes
     for (const [redis, prefix, name] of [
       [server.url, 'sj', 'one'],
       [server.url, 'other', 'two'],
@@ -235,7 +208,7 @@ describe('a report', () => {
     ends.push(() => deployment.stop())
     const redis = { sentinels: [...deployment.addresses], masterName: MASTER_NAME }
     tell(open({ redis }), 'web')
-    const observer = observe(redis)
+    const observer = listen(redis)
     await seen(observer, ({ nodes }) => nodes.length === 1)
     const former = await deployment.primary()
     await former.kill()
@@ -251,7 +224,7 @@ describe('a report', () => {
     const server = await start()
     tell(open({ redis: server.url }), 'web')
     const looks: Snapshot[] = []
-    const observer = observe(server.url)
+    const observer = listen(server.url)
     ends.push(observer.watch({ seen: (snapshot) => looks.push(snapshot) }))
     await seen(observer, ({ reports }) => reports === 'heard')
     const [first, last] = [looks[0] as Snapshot, looks.at(-1) as Snapshot]
@@ -264,7 +237,7 @@ describe('a report', () => {
     const server = await start()
     await server.cli('ACL', 'SETUSER', 'deaf', 'on', '>pw', '~*', 'resetchannels', '+@all')
     const redis = { socket: server.socketPath, username: 'deaf', password: 'pw' }
-    const { nodes } = await seen(observe(redis), ({ reports }) => reports === 'refused')
+    const { nodes } = await seen(listen(redis), ({ reports }) => reports === 'refused')
     expect(nodes).toEqual([])
   })
 
@@ -273,7 +246,7 @@ describe('a report', () => {
     ends.push(() => cluster.stop())
     const redis = { cluster: [...cluster.addresses] }
     tell(open({ redis }), 'web')
-    const { nodes } = await seen(observe(redis), ({ application }) => application !== undefined)
+    const { nodes } = await seen(listen(redis), ({ application }) => application !== undefined)
     expect(nodes).toMatchObject([{ name: 'web' }])
   })
 
@@ -284,7 +257,7 @@ describe('a report', () => {
       us: { number: 1, redis: other.url },
     }
     tell(open({ redis: { home: 'eu', regions } }), 'web')
-    const { nodes } = await seen(observe(home.url), (snapshot) => snapshot.nodes.length > 0)
+    const { nodes } = await seen(listen(home.url), (snapshot) => snapshot.nodes.length > 0)
     expect(nodes).toMatchObject([{ name: 'web' }])
   })
 })
@@ -294,7 +267,7 @@ const redisOf = (server: RedisServer) => ({ socket: server.socketPath })
 describe('who listens', () => {
   it('heeds nothing that is no report', async () => {
     const server = await start()
-    const observer = observe(server.url)
+    const observer = listen(server.url)
     const problems: SojournError[] = []
     ends.push(observer.watch({ seen: () => undefined, failed: (error) => problems.push(error) }))
     const good = JSON.parse(encodeReport(NOTHING)) as Record<string, unknown>
