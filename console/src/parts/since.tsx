@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { param, setParams } from '../state/route.ts'
 
-export interface Span {
+interface Span {
   readonly name: string
   /** Milliseconds. */
   readonly ms: number
