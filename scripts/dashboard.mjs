@@ -167,7 +167,11 @@ const rows = [
         ],
       ],
     ],
-    ['Redis: asked once more', 'ops', [[rate('sojourn_store_retries_total', 'reason'), '{{reason}}']]],
+    [
+      'Redis: asked once more',
+      'ops',
+      [[rate('sojourn_store_retries_total', 'reason'), '{{reason}}']],
+    ],
   ],
 ]
 

@@ -30,8 +30,8 @@ import { Expiry } from './expiry.ts'
 import { Generations } from './generations.ts'
 import type { InsightOptions, SessionsInsight } from './insight.ts'
 import { checkOwnCookie } from './legacy.ts'
-import { LiveKeyring } from './live-keyring.ts'
 import type { Live } from './live.ts'
+import { LiveKeyring } from './live-keyring.ts'
 import type { LastingRule } from './mirror.ts'
 import { openExchange } from './open-exchange.ts'
 import type { Settings } from './options.ts'
@@ -267,7 +267,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     return {
       nearCache: hasNearReads(engine) ? engine.nearCache : NO_NEAR_CACHE,
       connections: hasConnections(engine) ? engine.connections : undefined,
-      validations: { ...this.#repository.validations },
+      validations: this.#repository.validations.now,
     }
   }
 

@@ -1,5 +1,5 @@
-import { Confirmation, type Outcome } from './durability.ts'
 import { publishLifetime } from './diagnostics.ts'
+import { Confirmation, type Outcome } from './durability.ts'
 import { LONGEST_LIFETIME } from './duration.ts'
 import { isTrail, type SessionId } from './engine.ts'
 import type { EventHub } from './events.ts'

@@ -19,6 +19,11 @@ export class ValidationCounts implements Validations {
   forged: number = 0
   unknown: number = 0
 
+  get now(): Validations {
+    const { near, accepted, rejected, forged, unknown } = this
+    return { near, accepted, rejected, forged, unknown }
+  }
+
   /** What asks the store. */
   async asked<L extends { readonly status: 'live' | 'none' }>(loading: Promise<L>): Promise<L> {
     try {

@@ -203,7 +203,7 @@ describe('Prometheus', () => {
   it('tells how long sessions lived, by how they ended', async () => {
     let now = Date.now()
     const clock = { now: () => now, monotonic: () => now }
-    const here = createSessions<Data>({ secrets: [SECRET], clock, idleTimeout: '1d' })
+    const here = createSessions<Data>({ secrets: [SECRET], clock, idleTimeout: '2h' })
     try {
       const signIn = async () => {
         const session = await here.open()
@@ -222,7 +222,10 @@ describe('Prometheus', () => {
       await here.close()
     }
     const lifetime = (what: string, reason: string) =>
-      valueOf(metrics.text(), `sojourn_session_lifetime_seconds_${what}{service="shop",reason="${reason}"}`)
+      valueOf(
+        metrics.text(),
+        `sojourn_session_lifetime_seconds_${what}{service="shop",reason="${reason}"}`,
+      )
     expect([lifetime('count', 'logout'), lifetime('sum', 'logout')]).toEqual([1, 600])
     expect([lifetime('count', 'revoked'), lifetime('sum', 'revoked')]).toEqual([1, 3_600])
   })
@@ -258,9 +261,12 @@ describe('Prometheus', () => {
     await sessions.open('not-a-token')
     await session.logout()
     await sessions.open(token)
-    await sessions.exchange({}, {
-      ...{ cookie: '__Host-session=not-a-token', secure: true, host: undefined, proxied: false },
-    })
+    await sessions.exchange(
+      {},
+      {
+        ...{ cookie: '__Host-session=not-a-token', secure: true, host: undefined, proxied: false },
+      },
+    )
     server.pause()
     await expect(sessions.open(token, { fresh: true })).rejects.toThrow('did not answer')
     server.resume()
@@ -435,24 +441,31 @@ describe('the dashboard and the alerts', () => {
   function wrongIn(expr: string, shown: string): string[] {
     const wrong: string[] = []
     const own = new Set<string>()
-    for (const [, name = '', matchers = ''] of expr.matchAll(/(sojourn_[a-z_]+)(?:\{([^}]*)\})?/g)) {
+    for (const [, name = '', matchers = ''] of expr.matchAll(
+      /(sojourn_[a-z_]+)(?:\{([^}]*)\})?/g,
+    )) {
       const metric = metricOf(name)
       const has = new Set(labels.get(metric) ?? [])
       if (name.endsWith('_bucket')) has.add('le')
       for (const label of has) own.add(label)
-      for (const [, label = '', operator = '', value = ''] of matchers.matchAll(/(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"/g)) {
+      for (const [, label = '', operator = '', value = ''] of matchers.matchAll(
+        /(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"/g,
+      )) {
         if (!has.has(label)) wrong.push(`${name} has no ${label}`)
         const values = documented(metric, label)
         for (const each of operator.endsWith('~') ? value.split('|') : [value]) {
-          if (values !== undefined && !values.includes(each)) wrong.push(`${name}: ${label} is never ${each}`)
+          if (values !== undefined && !values.includes(each))
+            wrong.push(`${name}: ${label} is never ${each}`)
         }
       }
     }
-    const grouped = [...expr.matchAll(/\b(?:by|without|on|ignoring)\s*\(([^)]*)\)/g)].map(([, list = '']) =>
-      list.split(',').map((label) => label.trim()),
+    const grouped = [...expr.matchAll(/\b(?:by|without|on|ignoring)\s*\(([^)]*)\)/g)].map(
+      ([, list = '']) => list.split(',').map((label) => label.trim()),
     )
     for (const label of grouped.flat()) if (!own.has(label)) wrong.push(`nothing has ${label}`)
-    const left = /\bby\s*\(/.test(expr) ? new Set(grouped.flat()) : new Set(/\b(?:sum|min|max|count)\b/.test(expr) ? [] : own)
+    const left = /\bby\s*\(/.test(expr)
+      ? new Set(grouped.flat())
+      : new Set(/\b(?:sum|min|max|count)\b/.test(expr) ? [] : own)
     for (const [, label = ''] of shown.matchAll(/\{\{\s*(?:\$labels\.)?(\w+)\s*\}\}/g)) {
       if (!left.has(label)) wrong.push(`${label} is not left to be shown`)
     }
@@ -480,7 +493,9 @@ describe('the dashboard and the alerts', () => {
     expect(wrongIn(`${duration}{outcome="ok", opration="load"}`, '')).toHaveLength(1)
     expect(wrongIn(`${duration}{outcome="unavailabel"}`, '')).toHaveLength(1)
     expect(wrongIn(`sum by (reason) (rate(${duration}[5m]))`, '{{reason}}')).toHaveLength(1)
-    expect(wrongIn(`sum by (operation) (rate(${duration}[5m]))`, '{{ $labels.outcome }}')).toHaveLength(1)
+    expect(
+      wrongIn(`sum by (operation) (rate(${duration}[5m]))`, '{{ $labels.outcome }}'),
+    ).toHaveLength(1)
     expect(wrongIn('sum(sojourn_session_ended_total{reason=~"logout|evictd"})', '')).toHaveLength(1)
   })
 
@@ -488,7 +503,9 @@ describe('the dashboard and the alerts', () => {
     const metrics = sessionMetrics({ sessions })
     await visit()
     const exposed = new Map<string, Set<string>>()
-    for (const [, name = '', list = ''] of metrics.text().matchAll(/^(sojourn_[a-z_]+)\{(.*)\} /gm)) {
+    for (const [, name = '', list = ''] of metrics
+      .text()
+      .matchAll(/^(sojourn_[a-z_]+)\{(.*)\} /gm)) {
       const metric = metricOf(name)
       const seen = exposed.get(metric) ?? new Set()
       exposed.set(metric, seen)
@@ -503,7 +520,8 @@ describe('the dashboard and the alerts', () => {
 
   it('and the documentation names every metric with its labels', () => {
     for (const metric of all) {
-      const line = doc.split('\n').find((row) => row.includes(`\`${prometheusName(metric)}\``)) ?? ''
+      const line =
+        doc.split('\n').find((row) => row.includes(`\`${prometheusName(metric)}\``)) ?? ''
       for (const label of metric.labels) expect(line).toContain(`\`${label}\``)
       expect(line).not.toBe('')
     }

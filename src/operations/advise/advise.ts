@@ -171,7 +171,8 @@ function attributesOf(
       const hash = hashOf(value)
       own.values.set(hash, (own.values.get(hash) ?? 0) + 1)
       const twin = names.get(hash)
-      if (twin !== undefined && !isPrivateName(name)) own.twins.set(twin, (own.twins.get(twin) ?? 0) + 1)
+      if (twin !== undefined && !isPrivateName(name))
+        own.twins.set(twin, (own.twins.get(twin) ?? 0) + 1)
       else if (bytes >= NOTABLE && !isPrivateName(name)) names.set(hash, name)
     }
   }

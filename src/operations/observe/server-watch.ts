@@ -10,6 +10,8 @@ const INFO = ['INFO', 'server', 'clients', 'memory', 'stats', 'replication', 'cp
 const PLAIN_INFO = ['INFO']
 const KEYS = ['DBSIZE']
 const LATENCIES = ['LATENCY', 'HISTOGRAM']
+/** Of one command, on their way at the most: some looks' worth. */
+const MOST_OWED = 8
 /** What a server has refused it is asked again after so long: it writes down each refusal. Milliseconds. */
 export const RETRY_AFTER = 60_000
 
@@ -32,8 +34,8 @@ export class ServerWatch {
   /** Our own commands since its counters were read last, those that come in the next difference. */
   #sent = new Map<string, number>()
   #own: ReadonlyMap<string, number> = new Map()
-  /** What this process has sent on other connections since the look before, and what of it is in no difference yet. */
-  readonly #aside = new Map<string, { sent: number; owed: number }>()
+  /** What this process has sent on other connections, and what is in no difference yet. */
+  readonly #aside = new Map<string, number>()
   #ownAside: ReadonlyMap<string, number> = new Map()
   problem: SojournError | undefined
 
@@ -117,23 +119,20 @@ export class ServerWatch {
   /** Counts what this process sends there on another connection: of that it is not known which look comes after it. */
   sendsAside(command: readonly string[]): void {
     const name = statName(command)
-    const { sent, owed } = this.#aside.get(name) ?? { sent: 0, owed: 0 }
-    this.#aside.set(name, { sent: sent + 1, owed: owed + 1 })
+    this.#aside.set(name, (this.#aside.get(name) ?? 0) + 1)
   }
 
   /** @returns how many of those are in this look's difference */
   #settleAside(): Map<string, number> {
     const settled = new Map<string, number>()
     const [before, now] = [this.#before, this.#now]
-    for (const [name, { sent, owed }] of this.#aside) {
-      const [was, is] = [before, now].map((look) => statsOf(look?.info.get(`cmdstat_${name}`)).calls)
-      const counted = (is ?? 0) - (was ?? 0) - (this.#own.get(name) ?? 0)
+    for (const [name, owed] of this.#aside) {
+      const [was, is] = [before, now].map((look) => statsOf(look?.info.get(`cmdstat_${name}`)))
+      const counted = (is?.calls ?? 0) - (was?.calls ?? 0) - (this.#own.get(name) ?? 0)
       const seen = before === undefined ? 0 : Math.max(0, Math.min(owed, counted))
       settled.set(name, seen)
-      // What has not come by the look after was lost on its way.
-      const left = Math.min(owed - seen, sent)
-      if (left > 0) this.#aside.set(name, { sent: 0, owed: left })
-      else this.#aside.delete(name)
+      // What was lost on its way does not come any more.
+      this.#aside.set(name, Math.min(owed - seen, MOST_OWED))
     }
     return settled
   }

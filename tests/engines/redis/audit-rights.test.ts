@@ -28,7 +28,13 @@ async function readyWith(
   { audit = true, args = [] as string[] } = {},
 ): Promise<{ error: Error | undefined; keys: string }> {
   const server = await start()
-  await server.cli('ACL', 'SETUSER', ...aclRules(APP).map(change).filter((rule) => rule !== WITHOUT))
+  await server.cli(
+    'ACL',
+    'SETUSER',
+    ...aclRules(APP)
+      .map(change)
+      .filter((rule) => rule !== WITHOUT),
+  )
   if (args.length > 0) await server.cli('CONFIG', 'SET', ...args)
   const redis = { socket: server.socketPath, username: 'app', password: 'password' }
   const error = await open(redis, audit)
@@ -43,14 +49,17 @@ async function readyWith(
 const without = (right: string) => (rule: string) => (rule === right ? WITHOUT : rule)
 
 describe('an audit that cannot be written', () => {
-  it.each(['+xadd', '+xtrim'])('for want of %s is told of by ready, with the rule', async (right) => {
-    const { error, keys } = await readyWith(without(right))
-    expect(error).toBeInstanceOf(StoreRefusedError)
-    expect(error).toMatchObject({ reason: 'NOPERM' })
-    expect(error?.message).toContain('`+xadd +xtrim` on the keys `~sj:*`')
-    expect(error?.message).toContain('sojourn acl --for audit')
-    expect(keys).toBe('')
-  })
+  it.each(['+xadd', '+xtrim'])(
+    'for want of %s is told of by ready, with the rule',
+    async (right) => {
+      const { error, keys } = await readyWith(without(right))
+      expect(error).toBeInstanceOf(StoreRefusedError)
+      expect(error).toMatchObject({ reason: 'NOPERM' })
+      expect(error?.message).toContain('`+xadd +xtrim` on the keys `~sj:*`')
+      expect(error?.message).toContain('sojourn acl --for audit')
+      expect(keys).toBe('')
+    },
+  )
 
   it('for want of its keys is told of too', async () => {
     // Sessions, lists of them, and nothing else.

@@ -174,8 +174,18 @@ describe('a report', () => {
   it('is read whether it says what is read, or not, and refused where that is nothing of the kind', () => {
     const good = JSON.parse(encodeReport(NOTHING)) as Record<string, unknown>
     expect(parseReport(text(good))?.reads).toBeUndefined()
-    expect(parseReport(text({ ...good, reads: ['a', '\u0007'], more: 1 }))?.reads).toEqual(['a', '\u0007'])
-    const bad = ['a', { a: 1 }, [1], [''], ['x'.repeat(65)], Array.from({ length: 65 }, (_, i) => `${i}`)]
+    expect(parseReport(text({ ...good, reads: ['a', '\u0007'], more: 1 }))?.reads).toEqual([
+      'a',
+      '\u0007',
+    ])
+    const bad = [
+      'a',
+      { a: 1 },
+      [1],
+      [''],
+      ['x'.repeat(65)],
+      Array.from({ length: 65 }, (_, i) => `${i}`),
+    ]
     for (const reads of bad) expect(parseReport(text({ ...good, reads }))).toBeUndefined()
     const clock: Clock = { now: () => 0, monotonic: () => 0 }
     const book = new ReportBook(clock)
