@@ -64,8 +64,8 @@ const rows = [
       'ops',
       [
         [
-          `sum by (operation, outcome) (rate(sojourn_operation_duration_seconds_count{outcome!="ok"}${RATE}))`,
-          '{{operation}}: {{outcome}}',
+          `sum by (operation, outcome, error_type) (rate(sojourn_operation_duration_seconds_count{outcome!="ok"}${RATE}))`,
+          '{{operation}}: {{outcome}} {{error_type}}',
         ],
       ],
     ],
@@ -149,6 +149,28 @@ const rows = [
         [rate('sojourn_session_token_reuse_total'), 'token reuse'],
         [rate('sojourn_session_rotated_total'), 'rotations'],
       ],
+    ],
+  ],
+  [
+    [
+      'Tokens that came',
+      'ops',
+      [[rate('sojourn_validation_count_total', 'outcome, source'), '{{outcome}}: {{source}}']],
+    ],
+    [
+      'Sessions: how long they lived',
+      's',
+      [
+        [
+          `histogram_quantile(0.5, sum by (le, reason) (rate(sojourn_session_lifetime_seconds_bucket${RATE})))`,
+          'p50: {{reason}}',
+        ],
+      ],
+    ],
+    [
+      'Redis: asked once more',
+      'ops',
+      [[rate('sojourn_store_retries_total', 'reason'), '{{reason}}']],
     ],
   ],
 ]

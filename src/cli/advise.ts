@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
 import { type Advice, advise } from '../operations/advise/advise.ts'
+import { Listening } from '../operations/advise/listen.ts'
 import { counted } from '../operations/doctor/finding.ts'
 import { Catalogue, type SessionDetails } from '../operations/sessions/catalogue.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
@@ -16,7 +17,8 @@ const HELP = `
 Reads how long people are away before they come back, as all nodes have counted
 it, and looks at a sample of the sessions: what a shorter idle timeout would
 free, and whom it would sign out. With the secrets (SOJOURN_SECRETS, or
-sojourn.config) also which attributes are large, or the same everywhere.
+sojourn.config) also which attributes are large, the same everywhere or twice in
+a session, and which no process that reports has read.
 
 Examples:
   $ sojourn advise
@@ -38,6 +40,7 @@ export function adviseCommand(): Command {
 
 async function run(flags: AdviseFlags): Promise<void> {
   const catalogue = new Catalogue(await configured(flags))
+  const listening = catalogue.hasSecrets ? new Listening(catalogue) : undefined
   try {
     const bar = startBar('looking at')
     const size = await catalogue.size()
@@ -51,9 +54,11 @@ async function run(flags: AdviseFlags): Promise<void> {
     // Keys are also lists of users: about as many as there are sessions, or fewer. Rather too few sessions than too many.
     const live =
       sessions.length < flags.sample ? sessions.length : Math.max(size / 2, sessions.length)
-    const advice = advise(sessions, { ...(await catalogue.gaps()), live, now: catalogue.now() })
+    const known = { ...(await catalogue.gaps()), live, now: catalogue.now() }
+    const advice = advise(sessions, { ...known, reads: await listening?.reads() })
     console.log(flags.json === true ? JSON.stringify(advice, null, 2) : render(advice))
   } finally {
+    listening?.end()
     await catalogue.close()
   }
 }
@@ -61,7 +66,8 @@ async function run(flags: AdviseFlags): Promise<void> {
 const BAR = 24
 
 function render(advice: Advice): string {
-  const { looked, returns, days, idleTimeout, timeouts, recommended, attributes, isOpen } = advice
+  const { looked, returns, days, idleTimeout, timeouts, recommended } = advice
+  const { attributes, isOpen, readers } = advice
   if (looked === 0) return 'There are no sessions.'
   const lines = [
     paint('bold', `Idle timeout: ${span(idleTimeout ?? 0)}`),
@@ -112,10 +118,14 @@ function render(advice: Advice): string {
         },
         { title: 'largest', of: ({ largestBytes }) => shown(largestBytes), align: 'right' },
         { title: 'of all', of: ({ share }) => percent(share), align: 'right' },
+        { title: 'read', of: ({ read }) => (read === undefined ? '?' : read ? 'yes' : 'no') },
         { title: '', of: (each) => each.advice ?? '' },
       ],
       attributes.slice(0, 20),
     ),
+    readers === undefined
+      ? 'What is never read is not known: with `report` of sojourn/metrics applications tell which attributes they read.'
+      : `Read by ${readers.nodes === 1 ? 'the process' : `one of the ${shown(readers.nodes)} processes`} that ${readers.nodes === 1 ? 'reports' : 'report'}, within ${span(readers.counted)} at most.`,
   )
   return lines.join('\n')
 }

@@ -1,4 +1,4 @@
-import type { ApplicationState, Snapshot } from '../operations/observe/snapshot.ts'
+import type { Snapshot } from '../operations/observe/snapshot.ts'
 
 /** What is not seen. */
 export const UNSEEN = '?'
@@ -25,13 +25,6 @@ export function millis(ms: number): string {
 
 export const share = (part: number): string =>
   part > 0 && part < 0.0005 ? '<0.1 %' : `${(part * 100).toFixed(part > 0 && part < 0.1 ? 1 : 0)} %`
-
-/** Which part of reads the near caches have answered; undefined: nothing was read. */
-export function hitRate({ cache }: ApplicationState): number | undefined {
-  if (cache === undefined) return undefined
-  const reads = cache.hitsPerSecond + cache.missesPerSecond
-  return reads === 0 ? undefined : cache.hitsPerSecond / reads
-}
 
 /** What makes sessions, as an audit tells of it. */
 const CREATING = new Set(['created', 'login', 'adopted'])

@@ -3,7 +3,12 @@ import { Argument, Command, Option } from 'commander'
 import { OptionError } from '../core/errors.ts'
 import { counted } from '../operations/doctor/finding.ts'
 import { Catalogue, type SessionFilter } from '../operations/sessions/catalogue.ts'
-import { endSessions, type SessionIds, sessionsOf } from '../operations/sessions/endings.ts'
+import {
+  ENDED_A_SECOND,
+  endSessions,
+  type SessionIds,
+  sessionsOf,
+} from '../operations/sessions/endings.ts'
 import { IdSet } from '../operations/sessions/id-set.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { exitCodeOf } from './exit-codes.ts'
@@ -19,9 +24,6 @@ interface RevokeFlags extends CommonFlags, FilterFlags {
   readonly dryRun?: true
   readonly yes?: true
 }
-
-/** Sessions that end in a second: others' requests wait the less for it. */
-const ENDED_A_SECOND = 2_000
 
 const HELP = `
 Ends sessions on every node: those with these ids, all of a user, or all that a

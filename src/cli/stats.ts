@@ -1,12 +1,12 @@
 import { Command } from 'commander'
 import { bytes, counted } from '../operations/doctor/finding.ts'
+import { hitRate } from '../operations/observe/hit-rate.ts'
 import { Observer } from '../operations/observe/observer.ts'
 import type { ServerState, Snapshot } from '../operations/observe/snapshot.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import {
   AWAITED,
   areRatesAwaited,
-  hitRate,
   lagOf,
   memoryOf,
   millis,
@@ -133,7 +133,7 @@ const COLUMNS: readonly [title: string, width: number, of: (snapshot: Snapshot) 
   ['sessions', 12, (snapshot) => activeOf(snapshot)],
   ['created/s', 10, (snapshot) => soon(snapshot, () => totalAt(snapshot, 'created'))],
   ['ended/s', 10, (snapshot) => soon(snapshot, () => totalAt(snapshot, 'ended'))],
-  ['hits', 6, (snapshot) => soon(snapshot, ({ application: of }) => or(of && hitRate(of), share))],
+  ['hits', 6, (snapshot) => soon(snapshot, ({ application: of }) => or(hitRate(of?.cache), share))],
   ['redis ops/s', 12, (snapshot) => or(opsOf(snapshot), rate)],
   ['p99', 9, (snapshot) => or(slowestOf(snapshot), millis)],
   ['memory', 10, (snapshot) => or(memoryOf(snapshot)?.used, bytes)],
@@ -211,7 +211,7 @@ function cacheOf(application: NonNullable<Snapshot['application']>): string {
   if (cache === undefined) return 'none'
   const { on, count, entries } = cache
   const isOn = on === count ? '' : `, on at ${on} of ${count} nodes`
-  return `${or(hitRate(application), share)} of reads, ${counted(entries, 'session')}${isOn}`
+  return `${or(hitRate(application.cache), share)} of reads, ${counted(entries, 'session')}${isOn}`
 }
 
 function byReason(traffic: Traffic, rates: Readonly<Record<string, number>>): string {

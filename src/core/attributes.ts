@@ -1,4 +1,5 @@
 import { checkOwnName, isPrivateName } from './private-names.ts'
+import { reads } from './reads.ts'
 import { cloneValue, equalValues, freezeValue } from './values.ts'
 
 /** One changed attribute: its new value (`undefined`: deleted), or how to make it from the stored one. */
@@ -43,6 +44,12 @@ export class Attributes {
 
   /** A value that is not to be changed: frozen, or a copy where freezing is impossible (Map, Date, …). */
   view(name: string): unknown {
+    const value = this.#view(name)
+    if (reads.isOn && value !== undefined) reads.note(name)
+    return value
+  }
+
+  #view(name: string): unknown {
     const change = this.#pending(name)
     if (change !== undefined) return change.value
     const draft = this.#drafts?.get(name)
@@ -58,7 +65,13 @@ export class Attributes {
 
   /** A value whose changes in place are noticed; of another framework's one there are none to notice. */
   draft(name: string): unknown {
-    if (isPrivateName(name)) return this.view(name)
+    const value = this.#draft(name)
+    if (reads.isOn && value !== undefined) reads.note(name)
+    return value
+  }
+
+  #draft(name: string): unknown {
+    if (isPrivateName(name)) return this.#view(name)
     const change = this.#pending(name)
     if (change !== undefined) return change.value
     const draft = this.#drafts?.get(name)

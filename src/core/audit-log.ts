@@ -32,6 +32,12 @@ export interface AuditBatch {
 
 /** What an engine keeps of what happened: appended to, read in order, handed out to groups of consumers. */
 export interface AuditLog {
+  /**
+   * Tries, without writing anything, whether entries may be appended. A log that cannot be refused has none.
+   * @throws StoreRefusedError where a permission is missing, StoreUnavailableError
+   */
+  ready?(): Promise<void>
+
   /** Appends all in one step, in their order. */
   append(batch: AuditBatch): Promise<void>
 

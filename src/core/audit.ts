@@ -124,6 +124,11 @@ export class Audit {
     await this.#writerFor((event as { id?: SessionId }).id).write(entry)
   }
 
+  /** For `sessions.ready`. @throws as `AuditLog.ready`; never where no audit is kept */
+  async ready(): Promise<void> {
+    if (this.#settings.audit.events.size > 0) await this.#log.ready?.()
+  }
+
   /** For `sessions.close`: what is being handled is finished, what is queued is written if it can be. */
   async close(): Promise<void> {
     await Promise.all([...this.#readings].map((reading) => reading.stop()))

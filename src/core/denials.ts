@@ -115,7 +115,7 @@ export class Denials {
   async #end({ id, ownerTag, deadline, event, principal }: Denied): Promise<void> {
     const { engine } = this.#settings
     if (engine.now() >= deadline) return
-    const ended = await revokeById(engine, id, { ownerTag })
+    const ended = await revokeById(engine, id, { ownerTag, reason: event })
     if (ended !== undefined) await this.#events.record(event, { id: ended, principal })
   }
 }

@@ -18,14 +18,17 @@ export interface OperationMessage {
   readonly error: unknown
 }
 
-/** Of `sojourn:measure`: what has a size rather than a duration of its own. */
+/** Of `sojourn:measure`: what is neither an event nor the time of an operation. */
 export interface MeasureMessage {
   /**
    * `record.size`: of a session as it is sealed for the store, bytes. `expiry.lag`: how late expired sessions were claimed to
-   * be told of, the latest of each batch, milliseconds.
+   * be told of, the latest of each batch, milliseconds. `session.lifetime`: from its making to its end, milliseconds.
+   * `store.retry`: a command was sent once more, 1.
    */
-  readonly name: 'record.size' | 'expiry.lag'
+  readonly name: 'record.size' | 'expiry.lag' | 'session.lifetime' | 'store.retry'
   readonly value: number
+  /** Of the latter two. `session.lifetime`: `logout`, `revoked`, `expired`. */
+  readonly reason?: string
 }
 
 // Where nobody subscribes no message is made, and no clock looked at.
@@ -48,6 +51,26 @@ export function publishOperation(message: OperationMessage): void {
 
 export function publishMeasure(name: MeasureMessage['name'], value: number): void {
   if (measures.hasSubscribers) measures.publish({ name, value } satisfies MeasureMessage)
+}
+
+/** @param made, ended milliseconds since the epoch by the engine's clock */
+export function publishLifetime(
+  reason: 'logout' | 'revoked' | 'expired',
+  made: number | undefined,
+  ended: number,
+): void {
+  if (made === undefined || !measures.hasSubscribers) return
+  const value = Math.max(0, ended - made)
+  measures.publish({ name: 'session.lifetime', value, reason } satisfies MeasureMessage)
+}
+
+/**
+ * A command is sent once more. `connection`: it was lost before the answer to a read; `demoted`: the server is no primary any
+ * more; `moved`: another node of the Cluster has the slot, or gets it just now; `script`: the server did not know it.
+ */
+export function publishRetry(reason: 'connection' | 'demoted' | 'moved' | 'script'): void {
+  if (measures.hasSubscribers)
+    measures.publish({ name: 'store.retry', value: 1, reason } satisfies MeasureMessage)
 }
 
 /** @returns a function that ends it */

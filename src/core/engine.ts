@@ -489,9 +489,14 @@ export interface Reports {
   /**
    * @param listener told of what any process publishes under the same prefix; of anybody who may publish there
    * @param failed told where it is refused
+   * @param asks told before each question whether the server is still there, for who leaves that out of what it counts
    * @returns a function that ends it
    */
-  onReport(listener: (text: string) => void, failed?: (error: unknown) => void): () => void
+  onReport(
+    listener: (text: string) => void,
+    failed?: (error: unknown) => void,
+    asks?: () => void,
+  ): () => void
 }
 
 export function hasReports(engine: Engine): engine is Engine & Reports {

@@ -1,4 +1,5 @@
-import { type Expired, hasExpiryEvents } from './engine.ts'
+import { publishLifetime } from './diagnostics.ts'
+import { descriptorHead, type Expired, hasExpiryEvents } from './engine.ts'
 import type { EventHub, SessionEvents } from './events.ts'
 import type { Settings } from './options.ts'
 import { openDescriptor } from './principal.ts'
@@ -57,6 +58,9 @@ export class Expiry {
   }
 
   #tell(session: Expired, isToldOnce: boolean): Promise<void> {
+    const { owner } = session
+    const made = owner && descriptorHead(owner.descriptor).createdAt
+    publishLifetime('expired', made, this.#settings.engine.now())
     return this.#events.deliver('expired', this.#eventOf(session), isToldOnce)
   }
 

@@ -8,6 +8,7 @@ import type { LegacyMirror, LegacySource } from './legacy.ts'
 import type { Live } from './live.ts'
 import { formerOf, isPersistent, type Meta, principalOf } from './meta.ts'
 import { withoutPrivate } from './private-names.ts'
+import { reads } from './reads.ts'
 import { openRecord, type RecordHeader } from './record.ts'
 import type { Repository } from './repository.ts'
 import { isStoreError } from './revoke.ts'
@@ -245,8 +246,11 @@ export class Mirror {
     attributes: ReadonlyMap<string, unknown>,
     ttl: number,
   ): Promise<void> {
+    const own = withoutPrivate(attributes)
+    // By the old application, which gets all of them.
+    reads.noteAll(own)
     return this.#mirror.write(key, {
-      attributes: Object.fromEntries(withoutPrivate(attributes)),
+      attributes: Object.fromEntries(own),
       principal: principalOf(meta),
       persistent: this.#isLasting(meta, attributes),
       idleTimeout,

@@ -49,6 +49,7 @@ export function openExchange<Data extends object>(
   // Another system's cookie may have our name.
   if (isShared && typeof found === 'object') forged--
   if (found === 'forged' && !isShared) forged++
+  repository.validations.forged += forged
   for (; forged > 0; forged--) events.emit('rejected', { id: undefined, reason: 'forged' })
   const live = fresh || token === undefined ? undefined : repository.reader.atHand(token)
   if (token !== undefined && live !== undefined) {
@@ -105,6 +106,7 @@ function withLive<Data extends object>(
   profile: CookieProfile,
   header: string,
 ): Exchange<Data> {
+  repository.validations.near++
   if (live.former !== undefined) repository.rotations.settle(live)
   const state = new SessionState(repository, events, live)
   const { adoption } = repository
@@ -156,7 +158,7 @@ async function loadFirst(
 ): Promise<{ loaded: Loaded; token: Token }> {
   let last: { loaded: Loaded; token: Token } | undefined
   for (const token of tokens) {
-    const loaded = await repository.reader.load(token, fresh)
+    const loaded = await repository.validations.asked(repository.reader.load(token, fresh))
     if (loaded.status === 'live') return { loaded, token }
     // That one of them was superseded weighs more than that another is unknown.
     if (last === undefined || loaded.keepsCookie === true) last = { loaded, token }

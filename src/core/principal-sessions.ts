@@ -16,6 +16,7 @@ import type { Mirror } from './mirror.ts'
 import type { Settings } from './options.ts'
 import { openDescriptor, type PrincipalName } from './principal.ts'
 import { checkOwnName } from './private-names.ts'
+import { reads } from './reads.ts'
 import type { Repository } from './repository.ts'
 import { revoke } from './revoke.ts'
 import { refuseUnknown, requireObject } from './unknown-options.ts'
@@ -189,6 +190,7 @@ export class PrincipalSessions<Data extends object = Record<string, unknown>> {
     return this.#change(() => {
       checkOwnName(name)
       const checked = checkedUpdate(name, make)
+      if (reads.isOn) reads.note(name)
       return (attributes) => new Map([[name, { value: checked(cloneValue(attributes.get(name))) }]])
     })
   }

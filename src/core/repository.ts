@@ -2,6 +2,7 @@ import { Adoption } from './adoption.ts'
 import { applyDelta, type Delta } from './attributes.ts'
 import { equalBytes } from './crypto.ts'
 import { Denials } from './denials.ts'
+import { publishLifetime } from './diagnostics.ts'
 import { Confirmation, type Outcome, type WaitFor } from './durability.ts'
 import {
   type CreateResult,
@@ -42,6 +43,7 @@ import { validateData } from './schema.ts'
 import { type KnownAttributes, SessionReader } from './session-reader.ts'
 import { createToken, type Token } from './token.ts'
 import { Turns } from './turns.ts'
+import { ValidationCounts } from './validations.ts'
 import { Watches } from './watches.ts'
 
 export interface Lifetime {
@@ -133,6 +135,7 @@ export class Repository {
   readonly rotations: Rotations
   readonly leftovers: Leftovers
   readonly denials: Denials
+  readonly validations: ValidationCounts = new ValidationCounts()
   /** See `Sessions.ownedBy`. */
   ownerOf: OwnerRule | undefined
   /** Absent where no sessions of another system are taken over. */
@@ -359,6 +362,7 @@ export class Repository {
       const [principal, kind] = [principalOf(live.meta), kindOf(live.meta)]
       const [device, address] = [deviceOf(live.meta), addressOf(live.meta)]
       const { id } = live.token
+      publishLifetime('expired', live.header.createdAt, this.settings.engine.now())
       await this.#events.record('expired', { id, principal, kind, device, address })
     }
     return { status: 'ended', reason: 'ended' }

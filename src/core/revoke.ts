@@ -1,4 +1,5 @@
 import type { Denials } from './denials.ts'
+import { publishLifetime } from './diagnostics.ts'
 import { Confirmation, type DurabilityOption, type Outcome, waitForOf } from './durability.ts'
 import { LONGEST_LIFETIME } from './duration.ts'
 import { type Engine, isTrail, type SessionId } from './engine.ts'
@@ -15,6 +16,8 @@ const MOST_STEPS = 64
 export interface RevokeByIdOptions {
   readonly ownerTag?: string | undefined
   readonly confirmation?: Confirmation | undefined
+  /** As what its end counts; absent: whoever asks counts it. */
+  readonly reason?: 'logout' | 'revoked'
 }
 
 /**
@@ -29,7 +32,7 @@ export async function revokeById(
   asked: SessionId,
   options: RevokeByIdOptions = {},
 ): Promise<SessionId | undefined> {
-  const { ownerTag, confirmation } = options
+  const { ownerTag, confirmation, reason } = options
   let id = asked
   if (!isSessionId(id)) return undefined
   let stored = await engine.load(id)
@@ -42,12 +45,16 @@ export async function revokeById(
       stored = await engine.load(id)
       continue
     }
-    const owner = readHeader(record)?.ownerTag
+    const header = readHeader(record)
+    const owner = header?.ownerTag
     if (ownerTag !== undefined && owner !== ownerTag) return undefined
     // Whatever has been written meanwhile: an id keeps its owner. Of a rotation the forward is followed.
     const owned = owner === undefined ? {} : { ownerTag: owner }
     const result = await engine.destroy(id, { spareTrail: true, ...owned, confirmation })
-    if (result.status === 'done') return id
+    if (result.status === 'done') {
+      if (reason !== undefined) publishLifetime(reason, header?.createdAt, engine.now())
+      return id
+    }
     stored = result.status === 'conflict' ? result.stored : undefined
   }
   if (stored !== undefined) throw new SessionConflictError(MOST_STEPS)
@@ -80,7 +87,7 @@ export async function revoke(
   const ownerTag = name?.tag
   let ended: SessionId | undefined
   try {
-    ended = await revokeById(engine, id, { ownerTag, confirmation })
+    ended = await revokeById(engine, id, { ownerTag, confirmation, reason: 'revoked' })
   } catch (error) {
     const deadline = engine.now() + LONGEST_LIFETIME
     const denied = { id, ownerTag, deadline, event: 'revoked', principal: name?.principal } as const

@@ -169,7 +169,7 @@ export class SessionReader {
       await this.#events.record('token-reuse', { id, formerId: token.id, principal })
     }
     if (tokenReuse === 'end') {
-      const ended = await revokeById(engine, id)
+      const ended = await revokeById(engine, id, { reason: 'revoked' })
       if (ended !== undefined) await this.#events.record('revoked', { id: ended, principal })
     }
     // A request that was sent before the browser had the successor may come late.

@@ -1,6 +1,7 @@
 import { Attributes, applyDelta, type Delta } from './attributes.ts'
 import { traitsOf } from './binding.ts'
 import { equalBytes } from './crypto.ts'
+import { publishLifetime } from './diagnostics.ts'
 import type { Outcome, WaitFor } from './durability.ts'
 import { Ending } from './ending.ts'
 import type { SessionId, Stamp, Trail } from './engine.ts'
@@ -407,8 +408,10 @@ export class SessionState {
       this.#become(live, true)
       if (before !== undefined) await this.repository.adoption?.release(before)
       if (plan.name === undefined) {
-        const left = before && { id: before.token.id, principal: principalOf(before.meta) }
-        if (left !== undefined) await this.#events.record('logout', left)
+        if (before === undefined) return
+        publishLifetime('logout', before.header.createdAt, this.repository.settings.engine.now())
+        const left = { id: before.token.id, principal: principalOf(before.meta) }
+        await this.#events.record('logout', left)
         return
       }
       const { id } = live.token

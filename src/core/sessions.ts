@@ -30,6 +30,7 @@ import { Expiry } from './expiry.ts'
 import { Generations } from './generations.ts'
 import type { InsightOptions, SessionsInsight } from './insight.ts'
 import { checkOwnCookie } from './legacy.ts'
+import type { Live } from './live.ts'
 import { LiveKeyring } from './live-keyring.ts'
 import type { LastingRule } from './mirror.ts'
 import { openExchange } from './open-exchange.ts'
@@ -42,9 +43,10 @@ import { type ScannedSession, scanSessions } from './scan.ts'
 import { IDS, Session, STAMP, type Watchable } from './session.ts'
 import { SessionState } from './session-state.ts'
 import { StoredSessions } from './stored-session.ts'
-import { isSessionId, parseToken } from './token.ts'
+import { isSessionId, parseToken, type Token } from './token.ts'
 import { tokenIn } from './token-form.ts'
 import { refuseUnknown } from './unknown-options.ts'
+import type { Validations } from './validations.ts'
 import { Watch, type WatchOptions } from './watch.ts'
 
 export interface OpenOptions {
@@ -56,6 +58,8 @@ export interface SessionsStats {
   readonly nearCache: NearCacheStats
   /** Undefined for an engine that needs none. */
   readonly connections: ConnectionStats | undefined
+  /** What was said of the tokens that came, since `createSessions`. */
+  readonly validations: Validations
 }
 
 const MOST_ANOMALIES = 10_000
@@ -109,7 +113,8 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   }
 
   /**
-   * Resolves when the store can serve. For applications that want to fail at start.
+   * Resolves when the store can serve, and with the option `audit` takes its entries. For applications that want to fail
+   * at start.
    * @param patience how long a store that does not answer is waited for, default 5 seconds: a first
    * connection may take longer than a command, and a store may start beside the application
    * @throws StoreUnavailableError, StoreRefusedError; what the source of the secrets throws
@@ -120,7 +125,8 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     const end = clock.monotonic() + parseDuration('patience', patience)
     for (;;) {
       try {
-        return await engine.ready()
+        await engine.ready()
+        return await this.#audit.ready()
       } catch (error) {
         // A replica may be about to be promoted.
         const isPassing =
@@ -200,13 +206,24 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   async open(token?: string, options: OpenOptions = {}): Promise<Session<Data>> {
     const parsed =
       token === undefined ? undefined : parseToken(this.#settings.keyring, tokenIn(token))
-    const loaded = parsed && (await this.#repository.reader.load(parsed, options.fresh))
-    const live = loaded?.status === 'live' ? loaded.live : undefined
+    if (token !== undefined && parsed === undefined) this.#repository.validations.forged++
+    const live = parsed ? await this.#openToken(parsed, options) : undefined
     const isForwarded = live !== undefined && live.token.id !== parsed?.id
     if (live !== undefined && !isForwarded) this.#repository.rotations.settle(live)
     const state = new SessionState(this.#repository, this.#events, live, undefined, isForwarded)
     state.lastId = parsed?.id
     return new Session<Data>(state)
+  }
+
+  async #openToken(token: Token, { fresh = false }: OpenOptions): Promise<Live | undefined> {
+    const { reader, validations } = this.#repository
+    const held = fresh ? undefined : reader.atHand(token)
+    if (held !== undefined) {
+      validations.near++
+      return held
+    }
+    const loaded = await validations.asked(reader.load(token, fresh))
+    return loaded.status === 'live' ? loaded.live : undefined
   }
 
   /**
@@ -250,6 +267,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     return {
       nearCache: hasNearReads(engine) ? engine.nearCache : NO_NEAR_CACHE,
       connections: hasConnections(engine) ? engine.connections : undefined,
+      validations: this.#repository.validations.now,
     }
   }
 

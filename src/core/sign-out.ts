@@ -1,3 +1,4 @@
+import { publishLifetime } from './diagnostics.ts'
 import { Confirmation, type Outcome } from './durability.ts'
 import { LONGEST_LIFETIME } from './duration.ts'
 import { isTrail, type SessionId } from './engine.ts'
@@ -36,6 +37,9 @@ export async function signOut(
     destroyed.status === 'done'
       ? events.record('logout', { ...event, id: destroyed.id })
       : undefined
+  if (destroyed.status === 'done') {
+    publishLifetime('logout', live.header.createdAt, repository.settings.engine.now())
+  }
   const isLate = destroyed.status === 'gone'
   return { isSuperseded: false, outcome: destroyed.outcome, entry, isLate }
 }
@@ -54,10 +58,13 @@ export async function signOutAgain(
   const confirmation = new Confirmation(waitFor)
   // Whom this process denies may stand there still.
   const record = (await engine.load(id))?.record
-  const ownerTag = record && !isTrail(record) ? readHeader(record)?.ownerTag : undefined
-  const owned = ownerTag === undefined ? {} : { ownerTag }
+  const header = record && !isTrail(record) ? readHeader(record) : undefined
+  const owned = header?.ownerTag === undefined ? {} : { ownerTag: header.ownerTag }
   const { status } = await engine.destroy(id, { spareTrail: true, confirmation, ...owned })
-  if (status === 'done') await events.record('logout', { id, principal: undefined })
+  if (status === 'done') {
+    publishLifetime('logout', header?.createdAt, engine.now())
+    await events.record('logout', { id, principal: undefined })
+  }
   return { outcome: confirmation.outcome }
 }
 

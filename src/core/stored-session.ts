@@ -6,6 +6,7 @@ import type { EventHub } from './events.ts'
 import { noteOf, withNote } from './meta.ts'
 import type { Settings } from './options.ts'
 import { withoutPrivate } from './private-names.ts'
+import { reads } from './reads.ts'
 import { encodeRecord, nextRevision, type Opened, openRecord } from './record.ts'
 import { backOff, MOST_ATTEMPTS, type Repository } from './repository.ts'
 import { recordPages } from './scan.ts'
@@ -69,7 +70,9 @@ export class StoredSessions {
    * StoreRefusedError
    */
   async read(id: SessionId): Promise<StoredSession | undefined> {
-    return (await this.#find(id))?.session
+    const session = (await this.#find(id))?.session
+    if (session !== undefined) reads.noteAll(session.attributes)
+    return session
   }
 
   /**

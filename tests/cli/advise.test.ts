@@ -3,6 +3,7 @@ import { bucketOf, Durations } from '../../src/core/gap-histogram.ts'
 import { createSessions } from '../../src/create-sessions.ts'
 import { redisEngine } from '../../src/engines/redis/redis-engine.ts'
 import { advise, type Known } from '../../src/operations/advise/advise.ts'
+import { report } from '../../src/operations/metrics/index.ts'
 import type { SessionDetails } from '../../src/operations/sessions/catalogue.ts'
 import { runCli } from '../support/cli.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
@@ -117,6 +118,49 @@ describe('advise', () => {
   })
 })
 
+describe('advise on attributes that nobody needs', () => {
+  const large = (i: number) => `${i}`.padEnd(100, 'x')
+  const sessions = Array.from({ length: 20 }, (_, i) =>
+    session(1, {
+      ...{ used: large(i), unused: large(-i), 'django:own': large(100 + i) },
+      ...{ copy: [large(i + 200)], original: [large(i + 200)], small: i },
+    }),
+  )
+  const reads = { names: new Set(['used', 'copy', 'original']), nodes: 2, counted: 7_200_000 }
+  const of = (more: Partial<Known>) => {
+    const { attributes, readers } = advise(sessions, known(gaps({}), more))
+    return { readers, named: new Map(attributes.map((each) => [each.name, each])) }
+  }
+
+  it('names what no process that reports has read, where they have counted for long', () => {
+    const { readers, named } = of({ reads })
+    expect(readers).toEqual({ nodes: 2, counted: 7_200_000 })
+    expect(named.get('unused')).toMatchObject({
+      read: false,
+      advice: expect.stringContaining('no process that reports has read it'),
+    })
+    expect(named.get('used')).toMatchObject({ read: true, advice: undefined })
+    // Too small to matter, and another framework's.
+    expect(named.get('small')).toMatchObject({ read: false, advice: undefined })
+    expect(named.get('django:own')).toMatchObject({ read: undefined, advice: undefined })
+    const short = of({ reads: { ...reads, counted: 3_599_999 } }).named
+    expect(short.get('unused')).toMatchObject({ read: false, advice: undefined })
+    const none = of({})
+    expect(none.readers).toBeUndefined()
+    expect(none.named.get('unused')).toMatchObject({ read: undefined, advice: undefined })
+  })
+
+  it('names what stands twice in a session', () => {
+    const { named } = of({ reads })
+    expect(named.get('original')).toMatchObject({
+      sameAs: 'copy',
+      advice: 'the same as "copy": one of them is enough',
+    })
+    expect(named.get('copy')).toMatchObject({ sameAs: undefined, advice: undefined })
+    expect(named.get('used')).toMatchObject({ sameAs: undefined })
+  })
+})
+
 describe('sojourn advise', () => {
   let server: RedisServer
 
@@ -155,13 +199,35 @@ describe('sojourn advise', () => {
     expect(plain.stdout).not.toContain('flags')
     const env = { SOJOURN_REDIS: server.url, SOJOURN_SECRETS: SECRET }
     const { stdout } = await runCli(['advise', '--sample', '20', '--json'], { env })
-    const { looked, attributes } = JSON.parse(stdout)
+    const { looked, attributes, readers } = JSON.parse(stdout)
     expect(looked).toBe(20)
+    expect(readers).toBeUndefined()
     expect(attributes[0]).toMatchObject({
       name: 'flags',
       present: 1,
       alike: 1,
       advice: expect.stringContaining('the same'),
     })
+  })
+  it('hears what processes read', async () => {
+    const sessions = createSessions<{ cart: string }>({ redis: server.url, secrets: [SECRET] })
+    const end = report(sessions, { name: 'web' })
+    try {
+      const session = await sessions.open()
+      session.set('cart', 'mine')
+      await session.commit()
+      session.get('cart')
+      const env = { SOJOURN_REDIS: server.url, SOJOURN_SECRETS: SECRET }
+      const { stdout } = await runCli(['advise', '--json'], { env })
+      const { attributes, readers } = JSON.parse(stdout)
+      expect(readers).toMatchObject({ nodes: 1 })
+      const reads = Object.fromEntries(
+        attributes.map(({ name, read }: { name: string; read: boolean }) => [name, read]),
+      )
+      expect(reads).toEqual({ cart: true, flags: false })
+    } finally {
+      end()
+      await sessions.close()
+    }
   })
 })

@@ -110,12 +110,13 @@ describe('the audit is complete', () => {
 
   it('entries that are refused come in when the permission is there', async () => {
     const redis = await server()
-    const rules = 'on nopass ~* +@all -xadd'.split(' ')
+    const rules = 'on nopass ~* +@all'.split(' ')
     await redis.cli('ACL', 'SETUSER', 'app', ...rules)
     const sessions = await node('', {
       redis: { url: redis.url, username: 'app', password: 'any' },
       audit: true,
     })
+    await redis.cli('ACL', 'SETUSER', 'app', '-xadd')
     const errors: unknown[] = []
     sessions.on('error', ({ error }) => errors.push(error))
     const ids: unknown[] = []
@@ -145,6 +146,8 @@ describe('the audit is complete', () => {
   it('a batch costs the server a few commands, and no key is without a lifetime', async () => {
     const redis = await server()
     const sessions = await node(redis.url, { audit: { retention: '1h' } })
+    // What was tried at start.
+    await redis.cli('CONFIG', 'RESETSTAT')
     const logins = Array.from({ length: 50 }, async () => (await sessions.open()).login('ada'))
     await Promise.all(logins)
     const calls = await callsOf(redis)

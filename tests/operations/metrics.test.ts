@@ -24,7 +24,7 @@ import {
   type SessionMetrics,
   sessionMetrics,
 } from '../../src/operations/metrics/index.ts'
-import { prometheusName } from '../../src/operations/metrics/prometheus.ts'
+import { prometheusLabel, prometheusName } from '../../src/operations/metrics/prometheus.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { SECRET } from '../support/requests.ts'
 import { until } from '../support/until.ts'
@@ -137,13 +137,13 @@ describe('Prometheus', () => {
     expect(
       valueOf(
         text,
-        'sojourn_operation_duration_seconds_count{service="shop",operation="commit",outcome="refused"}',
+        'sojourn_operation_duration_seconds_count{service="shop",operation="commit",outcome="refused",error_type="OOM"}',
       ),
     ).toBe(1)
     expect(
       valueOf(
         text,
-        'sojourn_operation_duration_seconds_count{service="shop",operation="load",outcome="unavailable"}',
+        'sojourn_operation_duration_seconds_count{service="shop",operation="load",outcome="unavailable",error_type="ERR_SOJOURN_STORE_UNAVAILABLE"}',
       ),
     ).toBe(1)
   })
@@ -198,6 +198,106 @@ describe('Prometheus', () => {
     } finally {
       await reliable.close()
     }
+  })
+
+  it('tells how long sessions lived, by how they ended', async () => {
+    let now = Date.now()
+    const clock = { now: () => now, monotonic: () => now }
+    const here = createSessions<Data>({ secrets: [SECRET], clock, idleTimeout: '2h' })
+    try {
+      const signIn = async () => {
+        const session = await here.open()
+        await session.login('ada')
+        return session
+      }
+      const [first, second, third] = [await signIn(), await signIn(), await signIn()]
+      now += 600_000
+      await first.logout()
+      now += 3_000_000
+      await here.revoke(second.id ?? '')
+      // Of those that end in one step it is not known.
+      await here.of('ada').revokeAll()
+      expect(await here.revoke(third.id ?? '')).toBe(false)
+    } finally {
+      await here.close()
+    }
+    const lifetime = (what: string, reason: string) =>
+      valueOf(
+        metrics.text(),
+        `sojourn_session_lifetime_seconds_${what}{service="shop",reason="${reason}"}`,
+      )
+    expect([lifetime('count', 'logout'), lifetime('sum', 'logout')]).toEqual([1, 600])
+    expect([lifetime('count', 'revoked'), lifetime('sum', 'revoked')]).toEqual([1, 3_600])
+  })
+
+  it('tells of expired sessions how long they lived, where it is known whose they were', async () => {
+    const reliable = createSessions<Data>({
+      ...{ redis: server.url, prefix: 'lived', secrets: [SECRET], expiry: 'reliable' },
+      ...{ idleTimeout: '1s' },
+    })
+    try {
+      let told = 0
+      reliable.on('expired', () => told++)
+      for (const principal of ['ada', undefined]) {
+        const session = await reliable.open()
+        session.set('n', 1)
+        await (principal === undefined ? session.commit() : session.login(principal))
+      }
+      await until(async () => told === 2)
+    } finally {
+      await reliable.close()
+    }
+    const count = 'sojourn_session_lifetime_seconds_count{service="shop",reason="expired"}'
+    expect(valueOf(metrics.text(), count)).toBe(1)
+  })
+
+  it('tells what was said of the tokens that came, and by whom', async () => {
+    const session = await sessions.open()
+    session.set('n', 1)
+    await session.commit()
+    const { token } = session
+    await sessions.open(token)
+    await sessions.open(token, { fresh: true })
+    await sessions.open('not-a-token')
+    await session.logout()
+    await sessions.open(token)
+    await sessions.exchange(
+      {},
+      {
+        ...{ cookie: '__Host-session=not-a-token', secure: true, host: undefined, proxied: false },
+      },
+    )
+    server.pause()
+    await expect(sessions.open(token, { fresh: true })).rejects.toThrow('did not answer')
+    server.resume()
+    const said = (outcome: string, source: string) =>
+      valueOf(
+        metrics.text(),
+        `sojourn_validation_count_total{service="shop",outcome="${outcome}",source="${source}"}`,
+      )
+    expect(said('accepted', 'near')).toBe(1)
+    expect(said('accepted', 'store')).toBe(1)
+    expect(said('rejected', 'store')).toBe(1)
+    expect(said('rejected', 'keyring')).toBe(2)
+    expect(said('unknown', 'store')).toBe(1)
+  })
+
+  it('tells what was sent once more, and why', async () => {
+    const session = await sessions.open()
+    session.set('n', 1)
+    await session.commit()
+    await server.cli('SCRIPT', 'FLUSH')
+    session.set('n', 2)
+    await session.commit()
+    const retries = (reason: string) =>
+      valueOf(metrics.text(), `sojourn_store_retries_total{service="shop",reason="${reason}"}`)
+    expect(retries('script')).toBe(1)
+    server.pause()
+    const read = sessions.open(session.token, { fresh: true })
+    await server.kill()
+    await server.restart()
+    await read.catch(() => undefined)
+    expect(retries('connection')).toBe(1)
   })
 
   it('gives the same into a registry of prom-client', async () => {
@@ -312,7 +412,10 @@ describe('the dashboard and the alerts', () => {
         : [name]
     }),
   )
-  const labels = new Map(all.map((metric) => [prometheusName(metric), metric.labels]))
+  const labels = new Map(
+    all.map((metric) => [prometheusName(metric), metric.labels.map(prometheusLabel)]),
+  )
+  const doc = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
   const namesIn = (text: string) => [...text.matchAll(/sojourn_[a-z_]+/g)].map(([name]) => name)
 
   it('ask for metrics that there are, and the dashboard for each of them', () => {
@@ -323,20 +426,104 @@ describe('the dashboard and the alerts', () => {
     expect([...labels.keys()].filter((name) => !asked.has(name))).toEqual([])
   })
 
-  it('by labels that these have', () => {
+  const metricOf = (name: string) =>
+    labels.has(name) ? name : name.replace(/_(?:bucket|count|sum)$/, '')
+
+  /** The values that docs/metrics.md names for a label, if it names any. */
+  const documented = (metric: string, label: string): string[] | undefined => {
+    const row = doc.split('\n').find((line) => line.includes(`| \`${metric}\` |`))
+    const values = new RegExp(`\`${label.replace('_', '.')}\` \\(([^)]*)\\)`).exec(row ?? '')?.[1]
+    const all = [...(values ?? '').matchAll(/`([\w-]+)`/g)].map(([, value = '']) => value)
+    return all.length === 0 || values?.includes('…') ? undefined : all
+  }
+
+  /** What is wrong with an expression, and with the labels that are shown of it. */
+  function wrongIn(expr: string, shown: string): string[] {
+    const wrong: string[] = []
+    const own = new Set<string>()
+    for (const [, name = '', matchers = ''] of expr.matchAll(
+      /(sojourn_[a-z_]+)(?:\{([^}]*)\})?/g,
+    )) {
+      const metric = metricOf(name)
+      const has = new Set(labels.get(metric) ?? [])
+      if (name.endsWith('_bucket')) has.add('le')
+      for (const label of has) own.add(label)
+      for (const [, label = '', operator = '', value = ''] of matchers.matchAll(
+        /(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"/g,
+      )) {
+        if (!has.has(label)) wrong.push(`${name} has no ${label}`)
+        const values = documented(metric, label)
+        for (const each of operator.endsWith('~') ? value.split('|') : [value]) {
+          if (values !== undefined && !values.includes(each))
+            wrong.push(`${name}: ${label} is never ${each}`)
+        }
+      }
+    }
+    const grouped = [...expr.matchAll(/\b(?:by|without|on|ignoring)\s*\(([^)]*)\)/g)].map(
+      ([, list = '']) => list.split(',').map((label) => label.trim()),
+    )
+    for (const label of grouped.flat()) if (!own.has(label)) wrong.push(`nothing has ${label}`)
+    const left = /\bby\s*\(/.test(expr)
+      ? new Set(grouped.flat())
+      : new Set(/\b(?:sum|min|max|count)\b/.test(expr) ? [] : own)
+    for (const [, label = ''] of shown.matchAll(/\{\{\s*(?:\$labels\.)?(\w+)\s*\}\}/g)) {
+      if (!left.has(label)) wrong.push(`${label} is not left to be shown`)
+    }
+    return wrong
+  }
+
+  it('by labels that these have, with values that there are', () => {
     const { panels } = JSON.parse(file('grafana.json')) as {
       panels: { targets: { expr: string; legendFormat: string }[] }[]
     }
     const targets = panels.flatMap((panel) => panel.targets)
     expect(targets.length).toBeGreaterThan(15)
-    for (const { expr, legendFormat } of targets) {
-      const own = new Set(
-        namesIn(expr).flatMap(
-          (name) => labels.get(name.replace(/_(?:bucket|count|sum)$/, '')) ?? [],
-        ),
-      )
-      for (const [, label] of legendFormat.matchAll(/\{\{(\w+)\}\}/g)) expect(own).toContain(label)
-      for (const [, label] of expr.matchAll(/\{(\w+)[!=]/g)) expect(own).toContain(label)
+    for (const { expr, legendFormat } of targets) expect(wrongIn(expr, legendFormat)).toEqual([])
+    const alerts = file('alerts.yml').split('- alert:').slice(1)
+    expect(alerts.length).toBeGreaterThan(10)
+    for (const alert of alerts) {
+      const [, expr = ''] = /expr: (.*)/.exec(alert) ?? []
+      expect(namesIn(expr).length).toBeGreaterThan(0)
+      expect(wrongIn(expr, alert.replace(/expr: .*/, ''))).toEqual([])
+    }
+  })
+
+  it('and what asks for others is found', () => {
+    const duration = 'sojourn_operation_duration_seconds_count'
+    expect(wrongIn(`${duration}{outcome="ok", opration="load"}`, '')).toHaveLength(1)
+    expect(wrongIn(`${duration}{outcome="unavailabel"}`, '')).toHaveLength(1)
+    expect(wrongIn(`sum by (reason) (rate(${duration}[5m]))`, '{{reason}}')).toHaveLength(1)
+    expect(
+      wrongIn(`sum by (operation) (rate(${duration}[5m]))`, '{{ $labels.outcome }}'),
+    ).toHaveLength(1)
+    expect(wrongIn('sum(sojourn_session_ended_total{reason=~"logout|evictd"})', '')).toHaveLength(1)
+  })
+
+  it('the labels are those that are exposed', async () => {
+    const metrics = sessionMetrics({ sessions })
+    await visit()
+    const exposed = new Map<string, Set<string>>()
+    for (const [, name = '', list = ''] of metrics
+      .text()
+      .matchAll(/^(sojourn_[a-z_]+)\{(.*)\} /gm)) {
+      const metric = metricOf(name)
+      const seen = exposed.get(metric) ?? new Set()
+      exposed.set(metric, seen)
+      for (const [, label = ''] of list.matchAll(/(\w+)="/g)) if (label !== 'le') seen.add(label)
+    }
+    metrics.close()
+    expect(exposed.size).toBeGreaterThan(6)
+    for (const [metric, seen] of exposed) {
+      expect([...seen].filter((label) => !labels.get(metric)?.includes(label))).toEqual([])
+    }
+  })
+
+  it('and the documentation names every metric with its labels', () => {
+    for (const metric of all) {
+      const line =
+        doc.split('\n').find((row) => row.includes(`\`${prometheusName(metric)}\``)) ?? ''
+      for (const label of metric.labels) expect(line).toContain(`\`${label}\``)
+      expect(line).not.toBe('')
     }
   })
 })

@@ -6,6 +6,7 @@ import { searchText } from '../entries.ts'
 import { plural } from '../format.ts'
 import { Badge, type Mark } from '../parts/badge.tsx'
 import { Id } from '../parts/detail.tsx'
+import { chosenSpan, Since, type Spans } from '../parts/since.tsx'
 import { Empty, Failed, Loading } from '../parts/states.tsx'
 import { type Column, Table } from '../parts/table.tsx'
 import { At } from '../parts/time.tsx'
@@ -14,12 +15,12 @@ import { asProblem, call, type Problem, queryOf } from '../state/api.ts'
 import { now } from '../state/clock.ts'
 import { addressOf, param, setParams } from '../state/route.ts'
 
-const spans: Readonly<Record<string, readonly [name: string, ms: number]>> = {
-  '': ['the last day', 86_400_000],
-  '7d': ['the last week', 604_800_000],
-  '30d': ['the last 30 days', 2_592_000_000],
-  '90d': ['the last 90 days', 7_776_000_000],
-}
+const spans: Spans = [
+  ['', { name: 'the last day', ms: 86_400_000 }],
+  ['7d', { name: 'the last week', ms: 604_800_000 }],
+  ['30d', { name: 'the last 30 days', ms: 2_592_000_000 }],
+  ['90d', { name: 'the last 90 days', ms: 7_776_000_000 }],
+]
 const PAGES = 20
 
 /** What is known of an act of an operator, whatever it was. */
@@ -101,7 +102,7 @@ export function Audit(): JSX.Element {
   const busy = useSignal(true)
   const problem = useSignal<Problem | undefined>(undefined)
   const turn = useSignal(0)
-  const since = param('since')
+  const span = chosenSpan(spans)
   const query = param('q').trim().toLowerCase()
 
   useEffect(() => {
@@ -112,7 +113,7 @@ export function Audit(): JSX.Element {
       try {
         const found: HistoryEntry[] = []
         let after: string | undefined
-        const from = String(now.peek() - ((spans[since] ?? spans[''])?.[1] ?? 0))
+        const from = String(now.peek() - span.ms)
         for (let page = 0; page < PAGES; page++) {
           const answer = await call<EventsAnswer>(
             `audit${queryOf(after === undefined ? { from } : { after })}`,
@@ -131,7 +132,7 @@ export function Audit(): JSX.Element {
     }
     void load()
     return () => abort.abort()
-  }, [since, turn.value, revocations.value])
+  }, [span.ms, turn.value, revocations.value])
 
   const shown =
     query === ''
@@ -154,19 +155,7 @@ export function Audit(): JSX.Element {
             onInput={({ currentTarget }) => setParams({ q: currentTarget.value })}
           />
         </label>
-        <label>
-          <span>From</span>
-          <select
-            value={since}
-            onChange={({ currentTarget }) => setParams({ since: currentTarget.value })}
-          >
-            {Object.entries(spans).map(([value, [name]]) => (
-              <option key={value} value={value}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Since spans={spans} />
       </div>
       {shown.length > 0 ? (
         <Table
@@ -191,8 +180,8 @@ export function Audit(): JSX.Element {
         >
           <p>
             {entries.value.length > 0
-              ? `${plural(entries.value.length, 'entry', 'entries')} in ${(spans[since] ?? spans[''])?.[0]}.`
-              : `Not in ${(spans[since] ?? spans[''])?.[0]}. Whoever ends a session from here is listed, with the reason.`}
+              ? `${plural(entries.value.length, 'entry', 'entries')} in ${span.name}.`
+              : `Not in ${span.name}. Whoever ends a session from here is listed, with the reason.`}
           </p>
         </Empty>
       )}

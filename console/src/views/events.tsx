@@ -6,6 +6,7 @@ import { searchText, tell } from '../entries.ts'
 import { count, plural, rate } from '../format.ts'
 import { Badge } from '../parts/badge.tsx'
 import { Id } from '../parts/detail.tsx'
+import { chosenSpan, Since, type Spans } from '../parts/since.tsx'
 import { Empty, Failed, Loading } from '../parts/states.tsx'
 import { type Column, Table } from '../parts/table.tsx'
 import { At } from '../parts/time.tsx'
@@ -13,12 +14,12 @@ import { EventList, MOST_EVENTS } from '../state/event-list.ts'
 import { onEvents, paused, snapshot, togglePause } from '../state/live.ts'
 import { addressOf, param, setParams } from '../state/route.ts'
 
-const spans: Readonly<Record<string, readonly [name: string, ms: number]>> = {
-  '': ['the last minute', 60_000],
-  '15m': ['the last 15 minutes', 900_000],
-  '1h': ['the last hour', 3_600_000],
-  '1d': ['the last day', 86_400_000],
-}
+const spans: Spans = [
+  ['', { name: 'the last minute', ms: 60_000 }],
+  ['15m', { name: 'the last 15 minutes', ms: 900_000 }],
+  ['1h', { name: 'the last hour', ms: 3_600_000 }],
+  ['1d', { name: 'the last day', ms: 86_400_000 }],
+]
 
 const columns: readonly Column<HistoryEntry>[] = [
   { id: 'time', title: 'Time', cell: ({ at }) => <At at={at} /> },
@@ -62,7 +63,7 @@ export function Events(): JSX.Element {
   const kept = useRef<EventList | undefined>(undefined)
   kept.current ??= new EventList()
   const list = kept.current
-  const since = param('since')
+  const { ms } = chosenSpan(spans)
   const event = param('event')
   const text = useSignal(param('q'))
 
@@ -70,9 +71,9 @@ export function Events(): JSX.Element {
   useEffect(() => {
     const abort = new AbortController()
     list.clear()
-    void list.earlier((spans[since] ?? spans[''])?.[1] ?? 60_000, abort.signal)
+    void list.earlier(ms, abort.signal)
     return () => abort.abort()
-  }, [list, since])
+  }, [list, ms])
   useEffect(() => list.pause(paused.value), [list, paused.value])
 
   const { entries, waiting, dropped, skipped, isLoading, problem } = list.state.value
@@ -119,19 +120,7 @@ export function Events(): JSX.Element {
             ))}
           </select>
         </label>
-        <label>
-          <span>From</span>
-          <select
-            value={since}
-            onChange={({ currentTarget }) => setParams({ since: currentTarget.value })}
-          >
-            {Object.entries(spans).map(([value, [name]]) => (
-              <option key={value} value={value}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Since spans={spans} />
         <button type="button" onClick={() => download(shown)} disabled={shown.length === 0}>
           Export
         </button>

@@ -1,8 +1,8 @@
 import { bytes, counted } from '../../operations/doctor/finding.ts'
+import { hitRate } from '../../operations/observe/hit-rate.ts'
 import type { OperationState, ServerState, Snapshot } from '../../operations/observe/snapshot.ts'
 import {
   AWAITED,
-  hitRate,
   lagOf,
   memoryOf,
   millis,
@@ -157,7 +157,7 @@ function summaryLines({ active }: TopState, snapshot: Snapshot, width: number): 
     const { entries, on, count: caches } = application.cache
     lines.push(
       labelled('near cache', [
-        seg(`${or(hitRate(application), share)} hits`, 'bold'),
+        seg(`${or(hitRate(application.cache), share)} hits`, 'bold'),
         seg(`  ${counted(entries, 'session')}`),
         on === caches ? seg('') : seg(`  off at ${caches - on} of ${caches} nodes`, 'yellow'),
       ]),

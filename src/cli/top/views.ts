@@ -1,7 +1,8 @@
 import type { Severity } from '../../operations/doctor/finding.ts'
 import { bytes } from '../../operations/doctor/finding.ts'
+import { hitRate } from '../../operations/observe/hit-rate.ts'
 import type { NodeState, ServerState, Snapshot } from '../../operations/observe/snapshot.ts'
-import { hitRate, noReports, or, rate, share } from '../figures.ts'
+import { noReports, or, rate, share } from '../figures.ts'
 import { span } from '../table.ts'
 import { shown } from '../talk.ts'
 import { type GridColumn, grid } from './grid.ts'
@@ -92,7 +93,7 @@ export function nodeLines(snapshot: Snapshot, width: number, now: number): Line[
     { title: 'up for', of: ({ startedAt }) => span(now - startedAt), align: 'right', rank: 4 },
     { title: 'heard', of: ({ age }) => `${span(age)} ago`, align: 'right', rank: 5 },
     { title: 'ops/s', of: (node) => rate(all(node)), align: 'right' },
-    { title: 'hits', of: ({ state }) => or(hitRate(state), share), align: 'right', rank: 2 },
+    { title: 'hits', of: ({ state }) => or(hitRate(state.cache), share), align: 'right', rank: 2 },
     {
       title: 'errors/s',
       of: ({ state }) => rate(state.errorsPerSecond + state.outagesPerSecond),

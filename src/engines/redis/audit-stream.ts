@@ -15,6 +15,8 @@ import { closedError } from './errors.ts'
 import { evaluate } from './evaluate.ts'
 import { auditKey, auditWriterKey } from './keys.ts'
 import type { Link } from './link.ts'
+import { PASSING } from './probe.ts'
+import { ErrorReply } from './resp.ts'
 import { type LuaScript, scripts } from './scripts.generated.ts'
 import type { Place, Topology } from './topology.ts'
 import { type Argument, BYTES } from './wire.ts'
@@ -28,6 +30,10 @@ const SHORTEST_BETWEEN_CLAIMS = 100
 /** A consumer that has not come for so many `idle`, and has nothing in hand, is gone. */
 const GONE_AFTER = 10
 const FIRST = '-'
+/** A position that no entry can have, before all others. */
+const NOWHERE = '0-0'
+/** As long as the names of writers, and none of theirs. */
+const NO_WRITER = '-'.repeat(16)
 const PARTITION = partitionTag(0)
 
 export interface AuditStreamOptions {
@@ -43,12 +49,45 @@ export class AuditStream implements AuditLog {
   readonly #options: AuditStreamOptions
   readonly #key: string
   readonly #consumers = new Set<AuditConsumer>()
+  #isTried = false
   #closed = false
 
   constructor(topology: Topology, options: AuditStreamOptions) {
     this.#topology = topology
     this.#options = options
     this.#key = auditKey(options.prefix)
+  }
+
+  /**
+   * What `append` needs beside what sessions do. Nothing is written: no entry may have the position 0-0, none is older, and
+   * no writer has that name. A user who may not is told so before that is looked at, also by a server that is full.
+   */
+  async ready(): Promise<void> {
+    if (this.#isTried) return
+    const writer = auditWriterKey(this.#options.prefix, NO_WRITER)
+    try {
+      await this.#topology.at(PARTITION, (place) =>
+        place.call('audit', (wire) =>
+          Promise.all([
+            wire.sendCommand(['XADD', this.#key, NOWHERE, 'e', '']).catch(permitted),
+            wire.sendCommand(['XTRIM', this.#key, 'MINID', NOWHERE]).catch(permitted),
+            wire.sendCommand(['PEXPIRE', writer, '1']).catch(permitted),
+          ]),
+        ),
+      )
+    } catch (error) {
+      throw isDenied(error) ? this.#deniedError(error) : error
+    }
+    this.#isTried = true
+  }
+
+  #deniedError({ message }: StoreRefusedError): StoreRefusedError {
+    const { prefix } = this.#options
+    return new StoreRefusedError(
+      'NOPERM',
+      `${message}. The option \`audit\` needs \`+xadd +xtrim\` on the keys \`~${prefix}:*\`: ` +
+        '`npx sojourn acl --for audit` prints the whole rule',
+    )
   }
 
   async append(batch: AuditBatch): Promise<void> {
@@ -202,6 +241,17 @@ function run(
   args: readonly Argument[],
 ): Promise<unknown> {
   return place.call(script.name, (wire, isWanted) => evaluate(wire, script, keys, args, isWanted))
+}
+
+/** It may do so, and could not: there is no such position, or the server takes nothing just now. */
+function permitted(error: unknown): void {
+  if (!(error instanceof ErrorReply)) throw error
+  const [word = ''] = error.message.split(' ', 1)
+  if (!/^ERR .*0-0/.test(error.message) && !PASSING.has(word)) throw error
+}
+
+function isDenied(error: unknown): error is StoreRefusedError {
+  return error instanceof StoreRefusedError && error.reason === 'NOPERM'
 }
 
 /** Of what others have put into the stream as much as can be made of it. */

@@ -1,3 +1,4 @@
+import { publishRetry } from '../../core/diagnostics.ts'
 import type { SessionId } from '../../core/engine.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
 import { PARTITIONS, partitionOf, partitionTag } from '../../core/partitions.ts'
@@ -119,6 +120,7 @@ export class Cluster implements ShardedTopology {
         if (this.#closed || hops === MOST_HOPS || clock.monotonic() >= until) {
           throw redirection.kind === 'MOVED' ? unsettled(error) : error
         }
+        publishRetry('moved')
         if (redirection.kind === 'MOVED') this.#move(at, redirection, place)
         else if (redirection.kind === 'ASK' && options.allKeys !== true) {
           // What is written to a slot that is on the way is not waited for.

@@ -1,3 +1,4 @@
+import { publishRetry } from '../../core/diagnostics.ts'
 import { noScript } from './errors.ts'
 import type { LuaScript } from './scripts.generated.ts'
 import type { Place } from './topology.ts'
@@ -18,9 +19,9 @@ export function evaluate(
   const command = evaluation('EVALSHA', script.sha1, keys, args)
   return wire.sendCommand(command, BYTES, written).catch((error: unknown) => {
     // After a restart or SCRIPT FLUSH; nothing was carried out. EVAL makes it known again.
-    if (noScript(error) && isWanted())
-      return wire.sendCommand(evaluation('EVAL', script.text, keys, args), BYTES, written)
-    throw error
+    if (!noScript(error) || !isWanted()) throw error
+    publishRetry('script')
+    return wire.sendCommand(evaluation('EVAL', script.text, keys, args), BYTES, written)
   })
 }
 

@@ -27,8 +27,9 @@ export interface FleetServer {
   readonly target: RedisTarget
   /** Of a replica: the name of its primary, where that is told. */
   primary: string | undefined
-  /** Of a Cluster's primary: how many slots it has. */
+  /** Of a Cluster's primary: how many slots it has, and whether slot 0 is one: there is what is of no single session. */
   slots: number | undefined
+  hasFirstSlot: boolean | undefined
   /** @throws StoreUnavailableError, StoreRefusedError */
   ask(command: readonly string[]): Promise<unknown>
   /**
@@ -57,6 +58,8 @@ export interface FleetOptions {
   /** Deadline of each command, the connect included, milliseconds. */
   readonly commandTimeout: number
   readonly clock?: Clock
+  /** Told of each `ask`, by the server's name: for who counts what others ask. */
+  readonly asks?: (server: string, command: readonly string[]) => void
 }
 
 /**
@@ -67,7 +70,7 @@ export async function findFleet(redis: RedisSource, options: FleetOptions): Prom
   const plan = redisPlan(redis)
   const links = new Links(options)
   const look = async (known: readonly FleetServer[]): Promise<readonly FleetServer[]> => {
-    const found = new Servers(links)
+    const found = new Servers(links, options.asks)
     if (plan.kind === 'single') await findSingle(plan.target, found)
     else if (plan.kind === 'sentinel') await findBySentinels(plan.plan, found, known)
     else await findCluster(plan.plan, found, known)
@@ -140,9 +143,11 @@ class Links {
 class Servers {
   readonly all: FleetServer[] = []
   readonly #links: Links
+  readonly #asks: FleetOptions['asks']
 
-  constructor(links: Links) {
+  constructor(links: Links, asks: FleetOptions['asks']) {
     this.#links = links
+    this.#asks = asks
   }
 
   /** Once, whoever tells of it. */
@@ -164,8 +169,12 @@ class Servers {
     const name = nameOf(target.address)
     const link = () => this.#links.to(name, target)
     return {
-      ...{ name, role, target, primary: undefined, slots: undefined },
-      ask: (command) => link().call(String(command[0]), (wire) => wire.sendCommand(command)),
+      ...{ name, role, target, primary: undefined, slots: undefined, hasFirstSlot: undefined },
+      ask: (command) =>
+        link().call(String(command[0]), (wire) => {
+          this.#asks?.(name, command)
+          return wire.sendCommand(command)
+        }),
       askEach: (commands, strings) =>
         link().call(String(commands[0]?.[0]), (wire) =>
           Promise.all(commands.map((each) => wire.sendCommand(each, strings).catch(refusal))),
@@ -252,7 +261,10 @@ async function findCluster(
       const listed = nodesIn(table, node.target.address).map((each) => {
         const server = found.addAt(mapAddress(each.address), servers, each.role)
         names.set(each.id, server.name)
-        if (each.role === 'primary') server.slots = each.slots
+        if (each.role === 'primary') {
+          server.slots = each.slots
+          server.hasFirstSlot = each.hasFirstSlot
+        }
         return { server, of: each.of }
       })
       for (const { server, of } of listed) server.primary = names.get(of)
@@ -271,6 +283,7 @@ interface ListedNode {
   /** The id of its primary. */
   readonly of: string
   readonly slots: number
+  readonly hasFirstSlot: boolean
 }
 
 /** Those that are expected to be there: what was given up by the others is none of them. */
@@ -283,7 +296,8 @@ function nodesIn(table: string, asked: RedisTarget['address']): ListedNode[] {
     const role = flags.includes('slave') ? 'replica' : 'primary'
     // A node that has not been met yet does not know its own address.
     const address = { host: host === '' ? own : host, port: Number(port) }
-    return [{ id, address, role, of, slots: slotsIn(ranges) }]
+    const hasFirstSlot = ranges.some((range) => /^0(?:-|$)/.test(range))
+    return [{ id, address, role, of, slots: slotsIn(ranges), hasFirstSlot }]
   })
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
-import { isTimed, publishOperation } from '../../core/diagnostics.ts'
+import { isTimed, publishOperation, publishRetry } from '../../core/diagnostics.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { type Deadline, Deadlines } from './deadlines.ts'
 import {
@@ -181,7 +181,9 @@ export class Link {
         (error: unknown) => {
           if (error instanceof ErrorReply && !call.isLate) this.#answers++
           const isLost = !(error instanceof ErrorReply) && READS.has(call.operation)
-          if ((isLost || isDemoted(error)) && this.#again(call, wire)) return
+          if ((isLost || isDemoted(error)) && this.#again(call, wire)) {
+            return publishRetry(isLost ? 'connection' : 'demoted')
+          }
           this.#deadlines.settle(call.deadline)
           const { operation } = call
           call.reject(this.#closed ? closedError(operation, true) : sentError(error, operation))

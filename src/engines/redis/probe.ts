@@ -5,7 +5,7 @@ import { StoreRefusedError } from '../../core/errors.ts'
 /** Whatever happens, nothing of it stays longer. Milliseconds. */
 const LIFETIME = 5_000
 /** No reason not to start: sessions that are there are served. */
-const PASSING = new Set(['OOM', 'MISCONF', 'NOREPLICAS'])
+export const PASSING: ReadonlySet<string> = new Set(['OOM', 'MISCONF', 'NOREPLICAS'])
 
 /**
  * Does once with a session of its own what is done with sessions: a user that lacks a permission is found

@@ -542,8 +542,8 @@ export class RedisEngine
     return this.#reports.publishReport(text)
   }
 
-  onReport(listener: (text: string) => void, failed?: (error: unknown) => void): () => void {
-    return this.#reports.onReport(listener, failed)
+  onReport(...args: Parameters<Reports['onReport']>): () => void {
+    return this.#reports.onReport(...args)
   }
 
   async close(): Promise<void> {

@@ -31,7 +31,11 @@ export class RedisReports implements Reports {
     )
   }
 
-  onReport(listener: (text: string) => void, failed?: (error: unknown) => void): () => void {
+  onReport(
+    listener: (text: string) => void,
+    failed?: (error: unknown) => void,
+    asks?: () => void,
+  ): () => void {
     const link: Link = this.#topology.connect(PARTITION, {
       prepare: async (wire) => {
         try {
@@ -44,7 +48,10 @@ export class RedisReports implements Reports {
       },
     })
     const heartbeat = new Heartbeat(BEAT, async () => {
-      await link.call('reports', (wire) => wire.sendCommand(['TIME']))
+      await link.call('reports', (wire) => {
+        asks?.()
+        return wire.sendCommand(['TIME'])
+      })
     })
     heartbeat.start()
     const end = (): void => {

@@ -1,6 +1,7 @@
 import type { SessionData } from 'express-session'
 import { SessionConflictError } from '../../core/errors.ts'
 import { checkOwnName, withoutPrivate } from '../../core/private-names.ts'
+import { reads } from '../../core/reads.ts'
 import { rebase } from '../../core/rebase.ts'
 import type { SessionState } from '../../core/session-state.ts'
 import { cloneValue, equalValues, setOwn } from '../../core/values.ts'
@@ -55,6 +56,7 @@ export function giveSession(sid: string, state: SessionState): [data: SessionDat
 
 /** @param left milliseconds until the session ends if nobody comes */
 export function dataOf(attributes: ReadonlyMap<string, unknown>, left: number): SessionData {
+  reads.noteAll(attributes)
   const data: Record<string, unknown> = {}
   for (const [name, value] of attributes) if (name !== COOKIE) setOwn(data, name, cloneValue(value))
   data[COOKIE] = giveCookie(storedCookie(attributes), left)

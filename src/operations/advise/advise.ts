@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { codecs } from '../../core/codec.ts'
 import type { Durations } from '../../core/gap-histogram.ts'
+import { isPrivateName } from '../../core/private-names.ts'
+import type { AttributeReads } from '../observe/report-book.ts'
 import type { SessionDetails } from '../sessions/catalogue.ts'
 
 /** What another idle timeout would mean. */
@@ -26,6 +28,10 @@ export interface AttributeAdvice {
   readonly share: number
   /** Which part of the sessions with it have the most frequent value, 0 to 1. */
   readonly alike: number
+  /** Another one that has the same value in nearly all sessions with this one; undefined: none has. */
+  readonly sameAs: string | undefined
+  /** Whether a process that reports has read it; undefined: that is not known. */
+  readonly read: boolean | undefined
   /** What to do about it; undefined: nothing. */
   readonly advice: string | undefined
 }
@@ -46,6 +52,8 @@ export interface Advice {
   readonly attributes: readonly AttributeAdvice[]
   /** Whether sessions were opened. */
   readonly isOpen: boolean
+  /** Of those that report; undefined: none does, or one does not say what it reads. */
+  readonly readers: { readonly nodes: number; readonly counted: number } | undefined
 }
 
 const MINUTE = 60_000
@@ -64,6 +72,8 @@ const LARGE_SHARE = 0.3
 const ALIKE = 0.9
 const USUAL = 0.5
 const NOTABLE = 64
+/** What nobody has read for less says little, milliseconds. */
+const LONG_ENOUGH = 3_600_000
 
 /** What is known of all, beside the sessions that were looked at. */
 export interface Known {
@@ -74,11 +84,13 @@ export interface Known {
   readonly live: number
   /** Milliseconds since the epoch, by the store's clock. */
   readonly now: number
+  /** What processes read. */
+  readonly reads?: AttributeReads | undefined
 }
 
 export function advise(
   sessions: readonly SessionDetails[],
-  { gaps, days, live, now }: Known,
+  { gaps, days, live, now, reads }: Known,
 ): Advice {
   const idleTimeout = mostFrequent(sessions.map((session) => session.idleTimeout))
   const all = sessions.reduce((sum, { bytes }) => sum + bytes, 0)
@@ -107,8 +119,9 @@ export function advise(
     returns: gaps.count,
     days,
     ...{ idleTimeout, timeouts, recommended },
-    attributes: attributesOf(opened),
+    attributes: attributesOf(opened, reads),
     isOpen: opened.length > 0,
+    readers: reads && { nodes: reads.nodes, counted: reads.counted },
   }
 }
 
@@ -131,30 +144,41 @@ interface Seen {
   bytes: number
   largest: number
   readonly values: Map<string, number>
+  /** In how many sessions another one has the same value, by its name. */
+  readonly twins: Map<string, number>
 }
 
-function attributesOf(sessions: readonly SessionDetails[]): AttributeAdvice[] {
+function attributesOf(
+  sessions: readonly SessionDetails[],
+  reads: AttributeReads | undefined,
+): AttributeAdvice[] {
   const seen = new Map<string, Seen>()
   let all = 0
   for (const { attributes } of sessions) {
-    for (const { name, bytes, value } of attributes) {
+    const names = new Map<string, string>()
+    // By name, so that of two it is the same one everywhere.
+    for (const { name, bytes, value } of attributes.toSorted(byName)) {
       const own = seen.get(name) ?? {
-        count: 0,
-        bytes: 0,
-        largest: 0,
+        ...{ count: 0, bytes: 0, largest: 0 },
         values: new Map<string, number>(),
+        twins: new Map<string, number>(),
       }
       seen.set(name, own)
       own.count++
       own.bytes += bytes
       own.largest = Math.max(own.largest, bytes)
       all += bytes
-      const hash = hashOf(name, value)
+      const hash = hashOf(value)
       own.values.set(hash, (own.values.get(hash) ?? 0) + 1)
+      const twin = names.get(hash)
+      if (twin !== undefined && !isPrivateName(name))
+        own.twins.set(twin, (own.twins.get(twin) ?? 0) + 1)
+      else if (bytes >= NOTABLE && !isPrivateName(name)) names.set(hash, name)
     }
   }
   return [...seen]
-    .map(([name, { count, bytes, largest, values }]): AttributeAdvice => {
+    .map(([name, { count, bytes, largest, values, twins }]): AttributeAdvice => {
+      const [twin] = [...twins].sort(([, one], [, other]) => other - one)
       const facts = {
         name,
         present: count / sessions.length,
@@ -162,17 +186,27 @@ function attributesOf(sessions: readonly SessionDetails[]): AttributeAdvice[] {
         largestBytes: largest,
         share: bytes / all,
         alike: Math.max(...values.values()) / count,
+        sameAs: twin !== undefined && twin[1] >= ALIKE * count ? twin[0] : undefined,
+        // Others' own are read where nobody counts.
+        read: reads === undefined || isPrivateName(name) ? undefined : reads.names.has(name),
       }
-      return { ...facts, advice: adviceFor(facts) }
+      return { ...facts, advice: adviceFor(facts, reads) }
     })
     .sort((one, other) => other.share - one.share)
 }
 
-function adviceFor(facts: Omit<AttributeAdvice, 'advice'>): string | undefined {
-  const { present, averageBytes, largestBytes, share, alike } = facts
+function adviceFor(
+  facts: Omit<AttributeAdvice, 'advice'>,
+  reads: AttributeReads | undefined,
+): string | undefined {
+  const { present, averageBytes, largestBytes, share, alike, sameAs, read } = facts
+  if (read === false && averageBytes >= NOTABLE && (reads?.counted ?? 0) >= LONG_ENOUGH) {
+    return 'no process that reports has read it: is it needed? Others (Python, Java) do not report'
+  }
   if (alike >= ALIKE && present >= USUAL && averageBytes >= NOTABLE) {
     return 'nearly all sessions have the same: keep it once, in the application or in a cache'
   }
+  if (sameAs !== undefined) return `the same as ${JSON.stringify(sameAs)}: one of them is enough`
   if (largestBytes > LARGE && averageBytes > LARGE) {
     return 'large: keep it in the database and its key in the session; each change of anything writes it again'
   }
@@ -182,10 +216,13 @@ function adviceFor(facts: Omit<AttributeAdvice, 'advice'>): string | undefined {
 }
 
 /** Values are compared by their hashes: what people have in their sessions is not kept here. */
-function hashOf(name: string, value: unknown): string {
-  const bytes = codecs.messagepack.encode(new Map([[name, value]]), new Map())
+function hashOf(value: unknown): string {
+  const bytes = codecs.messagepack.encode(new Map([['v', value]]), new Map())
   return createHash('sha256').update(bytes).digest('base64')
 }
+
+const byName = ({ name }: { readonly name: string }, other: { readonly name: string }): number =>
+  name < other.name ? -1 : 1
 
 function mostFrequent(values: readonly number[]): number | undefined {
   const counts = new Map<number, number>()

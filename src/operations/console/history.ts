@@ -1,3 +1,4 @@
+import { hitRate } from '../observe/hit-rate.ts'
 import type { Snapshot } from '../observe/snapshot.ts'
 import type { HistoryPoint } from './api.ts'
 
@@ -31,15 +32,13 @@ export function pointOf({
 }: Omit<Snapshot, 'nodes'>): HistoryPoint {
   const primaries = servers.filter(({ role }) => role === 'primary')
   const load = application?.operations.find(({ name }) => name === 'load')
-  const { hitsPerSecond = 0, missesPerSecond = 0 } = application?.cache ?? {}
-  const reads = hitsPerSecond + missesPerSecond
   return {
     at,
     active: sessions.active,
     createdPerSecond: application && sum(Object.values(application.created)),
     endedPerSecond: application && sum(Object.values(application.ended)),
     rejectedPerSecond: application && sum(Object.values(application.rejected)),
-    hitRate: reads === 0 ? undefined : hitsPerSecond / reads,
+    hitRate: hitRate(application?.cache),
     p99: load?.p99,
     usedMemory: known(primaries.map(({ usedMemory }) => usedMemory)),
     opsPerSecond: known(primaries.map(({ opsPerSecond }) => opsPerSecond)),

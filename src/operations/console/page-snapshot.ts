@@ -1,3 +1,4 @@
+import { hitRate } from '../observe/hit-rate.ts'
 import type { NodeState, Snapshot } from '../observe/snapshot.ts'
 
 /** What pages get each second: of nodes only what they show, as there may be hundreds. */
@@ -23,12 +24,11 @@ export const pageSnapshot = (snapshot: Snapshot): PageSnapshot => ({
 function pageNode({ state, ...node }: NodeState): PageNode {
   const { operations, cache, errorsPerSecond } = state
   const times = operations.flatMap(({ p99 }) => p99 ?? [])
-  const reads = cache === undefined ? 0 : cache.hitsPerSecond + cache.missesPerSecond
   return {
     ...node,
     perSecond: operations.reduce((sum, { perSecond }) => sum + perSecond, 0),
     p99: times.length === 0 ? undefined : Math.max(...times),
-    hitRate: cache === undefined || reads === 0 ? undefined : cache.hitsPerSecond / reads,
+    hitRate: hitRate(cache),
     errorsPerSecond,
   }
 }

@@ -12,6 +12,7 @@ export interface Metric {
   /** UCUM. */
   readonly unit: '1' | 's' | 'By'
   readonly help: string
+  /** As OpenTelemetry has them; Prometheus puts `_` for `.`. One that is empty is left out. */
   readonly labels: readonly string[]
   /** Of a histogram: upper bounds, in its unit. */
   readonly buckets?: readonly number[]
@@ -21,6 +22,8 @@ export type MetricId =
   | 'operations'
   | 'created'
   | 'ended'
+  | 'lifetime'
+  | 'validations'
   | 'rotated'
   | 'rejected'
   | 'conflicts'
@@ -32,6 +35,7 @@ export type MetricId =
   | 'recordSize'
   | 'expiryLag'
   | 'connections'
+  | 'retries'
   | 'cacheRequests'
   | 'cacheInvalidations'
   | 'cacheEvictions'
@@ -39,6 +43,14 @@ export type MetricId =
   | 'cacheBytes'
   | 'cacheOn'
   | 'cacheAge'
+
+/** A series' labels with their names, without those that it has not. */
+export function labelPairs({ labels }: Metric, values: readonly string[]): [string, string][] {
+  return labels.flatMap((label, i): [string, string][] => {
+    const value = values[i] ?? ''
+    return value === '' ? [] : [[label, value]]
+  })
+}
 
 /** Seconds: from what one command takes to what nobody waits for. */
 export const DURATIONS: readonly number[] = [
@@ -48,13 +60,18 @@ const SIZES = [128, 256, 512, 1_024, 2_048, 4_096, 8_192, 16_384, 65_536, 262_14
 /** Seconds: a look of another node, and then a failure of one. */
 const LAGS = [0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600]
 
+/** Seconds: a visit, a working day, a month. */
+const LIFETIMES = [
+  10, 60, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400, 259_200, 604_800, 2_592_000,
+]
+
 export const METRICS: Readonly<Record<MetricId, Metric>> = {
   operations: {
     name: 'sojourn.operation.duration',
     kind: 'histogram',
     unit: 's',
-    help: 'What the store was asked, until its answer, by operation and outcome.',
-    labels: ['operation', 'outcome'],
+    help: 'What the store was asked, until its answer, by operation and outcome, and what it has failed with.',
+    labels: ['operation', 'outcome', 'error.type'],
     buckets: DURATIONS,
   },
   created: {
@@ -70,6 +87,21 @@ export const METRICS: Readonly<Record<MetricId, Metric>> = {
     unit: '1',
     help: 'Sessions that have ended, by why: logout, revoked, evicted, expired (where that is listened for).',
     labels: ['reason'],
+  },
+  lifetime: {
+    name: 'sojourn.session.lifetime',
+    kind: 'histogram',
+    unit: 's',
+    help: 'From the making of a session to its end, by why, where it is known when it was made: logout, revoked, expired.',
+    labels: ['reason'],
+    buckets: LIFETIMES,
+  },
+  validations: {
+    name: 'sojourn.validation.count',
+    kind: 'counter',
+    unit: '1',
+    help: 'Tokens that came, by what was said of them (accepted, rejected, unknown) and by whom: near, store, keyring.',
+    labels: ['outcome', 'source'],
   },
   rotated: {
     name: 'sojourn.session.rotated',
@@ -149,6 +181,13 @@ export const METRICS: Readonly<Record<MetricId, Metric>> = {
     unit: '1',
     help: 'Servers, by how the connection to them is: connected, connecting, broken (what is asked of them fails at once).',
     labels: ['state'],
+  },
+  retries: {
+    name: 'sojourn.store.retries',
+    kind: 'counter',
+    unit: '1',
+    help: 'Commands that were sent once more, by why: connection, demoted, moved, script.',
+    labels: ['reason'],
   },
   cacheRequests: {
     name: 'sojourn.cache.requests',

@@ -4,7 +4,7 @@ import {
   type OperationMessage,
   subscribe,
 } from '../../core/diagnostics.ts'
-import { StoreRefusedError, StoreUnavailableError } from '../../core/errors.ts'
+import { isSojournError, StoreRefusedError, StoreUnavailableError } from '../../core/errors.ts'
 import { METRICS, type MetricId } from './catalogue.ts'
 
 /** Values of labels, in the order of the metric's. */
@@ -97,12 +97,22 @@ export class Meter {
   }
 
   #operation({ operation, duration, error }: OperationMessage): void {
-    this.#record('operations', [operation, outcomeOf(error)], duration / 1_000)
+    const labels = [operation, outcomeOf(error), error === undefined ? '' : errorType(error)]
+    this.#record('operations', labels, duration / 1_000)
   }
 
-  #measure({ name, value }: MeasureMessage): void {
-    if (name === 'record.size') this.#record('recordSize', [], value)
-    else this.#record('expiryLag', [], value / 1_000)
+  #measure({ name, value, reason = '' }: MeasureMessage): void {
+    switch (name) {
+      case 'record.size':
+        return this.#record('recordSize', [], value)
+      case 'expiry.lag':
+        return this.#record('expiryLag', [], value / 1_000)
+      case 'session.lifetime':
+        return this.#record('lifetime', [reason], value / 1_000)
+      case 'store.retry':
+        return this.#count('retries', [reason])
+      default:
+    }
   }
 
   #record(id: MetricId, labels: Labels, value: number): void {
@@ -137,4 +147,13 @@ function outcomeOf(error: unknown): string {
   if (error === undefined) return 'ok'
   if (error instanceof StoreUnavailableError) return 'unavailable'
   return error instanceof StoreRefusedError ? 'refused' : 'failed'
+}
+
+/**
+ * `error.type` by OpenTelemetry's conventions for databases: the server's own word (`OOM`, `NOPERM`, `READONLY`) where it has
+ * answered, else the error's code.
+ */
+export function errorType(error: unknown): string {
+  if (error instanceof StoreRefusedError) return error.reason
+  return isSojournError(error) ? error.code : '_OTHER'
 }

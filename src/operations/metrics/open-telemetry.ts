@@ -2,8 +2,8 @@ import type { Meter as OtelMeter, Tracer } from '@opentelemetry/api'
 import { subscribe } from '../../core/diagnostics.ts'
 import { OptionError } from '../../core/errors.ts'
 import { refuseUnknown } from '../../core/unknown-options.ts'
-import { METRICS, type Metric, type MetricId } from './catalogue.ts'
-import { Meter } from './meter.ts'
+import { labelPairs, METRICS, type Metric, type MetricId } from './catalogue.ts'
+import { errorType, Meter } from './meter.ts'
 import { type MeasuredSessions, sourcesOf, statsSeries } from './stats-series.ts'
 
 export interface OpenTelemetryOptions {
@@ -43,7 +43,7 @@ function measure(meter: OtelMeter, sessions: MeasuredSessions | undefined): () =
   const sources = sourcesOf(sessions)
   const described = ({ unit, help }: Metric) => ({ unit, description: help })
   const attributes = (id: MetricId, labels: readonly string[]): Record<string, string> =>
-    Object.fromEntries(METRICS[id].labels.map((label, i) => [label, labels[i] ?? '']))
+    Object.fromEntries(labelPairs(METRICS[id], labels))
   const ids = Object.keys(METRICS) as MetricId[]
   const histograms = new Map(
     ids
@@ -97,8 +97,8 @@ function trace(tracer: Tracer): () => void {
         attributes: { 'db.system.name': 'redis', 'db.operation.name': operation },
       })
       if (error !== undefined) {
-        const { code, message } = error as { code?: string; message?: string }
-        span.setAttribute('error.type', code ?? 'unknown')
+        const { message } = error as { message?: string }
+        span.setAttribute('error.type', errorType(error))
         span.setStatus({ code: ERROR, ...(message === undefined ? {} : { message }) })
       }
       span.end()

@@ -1,5 +1,5 @@
 import { OptionError } from '../../core/errors.ts'
-import type { Metric } from './catalogue.ts'
+import { labelPairs, type Metric } from './catalogue.ts'
 import type { HistogramValue, Series } from './meter.ts'
 
 /** https://prometheus.io/docs/instrumenting/exposition_formats/ */
@@ -13,13 +13,24 @@ export function prometheusName({ name, kind, unit }: Metric): string {
   return kind === 'counter' ? `${base}_total` : base
 }
 
+/** `error.type` → `error_type` */
+export const prometheusLabel = (label: string): string => label.replaceAll('.', '_')
+
+export function prometheusLabels(
+  metric: Metric,
+  values: readonly string[],
+): Record<string, string> {
+  const pairs = labelPairs(metric, values)
+  return Object.fromEntries(pairs.map(([label, value]) => [prometheusLabel(label), value]))
+}
+
 /** @throws OptionError for labels that cannot be with each of these metrics */
 export function checkLabels(
   labels: Readonly<Record<string, string>>,
   metrics: readonly Metric[],
 ): void {
   const isTaken = (label: string): boolean =>
-    label === 'le' || metrics.some((metric) => metric.labels.includes(label))
+    label === 'le' || metrics.some((metric) => metric.labels.map(prometheusLabel).includes(label))
   for (const label of Object.keys(labels)) {
     if (/^[a-zA-Z_][a-zA-Z0-9_]*$/.test(label) && !isTaken(label)) continue
     throw new OptionError(
@@ -38,8 +49,7 @@ export function exposed(
   const name = prometheusName(metric)
   const lines = [`# HELP ${name} ${escapedHelp(metric.help)}`, `# TYPE ${name} ${metric.kind}`]
   for (const { labels, value } of series) {
-    const own: Record<string, string> = { ...common }
-    for (const [i, label] of metric.labels.entries()) own[label] = labels[i] ?? ''
+    const own = { ...common, ...prometheusLabels(metric, labels) }
     if (typeof value === 'number') lines.push(line(name, own, value))
     else lines.push(...histogram(name, own, value, metric.buckets ?? []))
   }

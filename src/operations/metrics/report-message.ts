@@ -19,6 +19,8 @@ export interface ReportMessage {
   readonly errors: number
   readonly outages: number
   readonly cache: CacheCounts | undefined
+  /** Names of attributes that it has read; undefined: it does not say, as there are too many. */
+  readonly reads: readonly string[] | undefined
 }
 
 export interface OperationCounts {
@@ -78,7 +80,7 @@ class Malformed extends Error {}
 
 function reportOf(fields: Fields): ReportMessage {
   if (fields['v'] !== FORM) throw new Malformed('v')
-  const { cache } = fields
+  const { cache, reads } = fields
   return {
     id: nameIn(fields['id']),
     name: nameIn(fields['name']),
@@ -94,6 +96,7 @@ function reportOf(fields: Fields): ReportMessage {
     errors: countIn(fields['errors']),
     outages: countIn(fields['outages']),
     cache: cache === undefined ? undefined : cacheIn(objectIn(cache)),
+    reads: reads === undefined ? undefined : readsIn(reads),
   }
 }
 
@@ -106,6 +109,14 @@ function cacheIn(fields: Fields): CacheCounts {
     bytes: countIn(fields['bytes']),
     isOn: fields['isOn'] === true,
   }
+}
+
+/** To be compared with names, not to be shown. */
+function readsIn(value: unknown): readonly string[] {
+  const isSo = (name: unknown): name is string =>
+    typeof name === 'string' && name !== '' && name.length <= LONGEST_NAME
+  if (Array.isArray(value) && value.length <= MOST_NAMES && value.every(isSo)) return value
+  throw new Malformed('reads')
 }
 
 function operationIn(value: unknown): OperationCounts {

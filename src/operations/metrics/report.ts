@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { type Duration, parseDuration } from '../../core/duration.ts'
 import { hasNearReads, hasReports, type Reports } from '../../core/engine.ts'
 import { OptionError } from '../../core/errors.ts'
+import { reads } from '../../core/reads.ts'
 import { refuseUnknown } from '../../core/unknown-options.ts'
 import { version } from '../../core/version.ts'
 import type { Sessions } from '../../index.ts'
@@ -70,6 +71,7 @@ class Reporter {
   readonly #engine: Reports
   readonly #name: string
   readonly #meter = new Meter()
+  readonly #endReads = reads.watch()
   readonly #id = randomUUID()
   readonly #since = performance.now()
   #isUnderWay = false
@@ -84,6 +86,7 @@ class Reporter {
 
   close(): void {
     this.#isEnded = true
+    this.#endReads()
     this.#meter.close()
   }
 
@@ -124,6 +127,7 @@ class Reporter {
       errors: this.#total('errors'),
       outages: this.#total('outages'),
       cache: this.#cache(),
+      reads: reads.names,
     })
   }
 

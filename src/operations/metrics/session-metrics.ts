@@ -1,7 +1,14 @@
 import { refuseUnknown } from '../../core/unknown-options.ts'
 import { METRICS, type MetricId } from './catalogue.ts'
 import { type HistogramValue, Meter, type Series } from './meter.ts'
-import { CONTENT_TYPE, checkLabels, exposed, prometheusName } from './prometheus.ts'
+import {
+  CONTENT_TYPE,
+  checkLabels,
+  exposed,
+  prometheusLabel,
+  prometheusLabels,
+  prometheusName,
+} from './prometheus.ts'
 import { type MeasuredSessions, sourcesOf, statsSeries } from './stats-series.ts'
 
 export interface MetricsOptions {
@@ -72,14 +79,11 @@ function registered(
   const about = { name, help: metric.help, type: metric.kind, aggregator: 'sum' }
   return {
     ...about,
-    labelNames: [...metric.labels, ...Object.keys(common)],
+    labelNames: [...metric.labels.map(prometheusLabel), ...Object.keys(common)],
     get: async () => ({
       ...about,
       values: series().flatMap(({ labels, value }) => {
-        const own = {
-          ...common,
-          ...Object.fromEntries(metric.labels.map((label, i) => [label, labels[i] ?? ''])),
-        }
+        const own = { ...common, ...prometheusLabels(metric, labels) }
         return typeof value === 'number'
           ? [{ labels: own, value }]
           : histogramValues(name, own, value, metric.buckets ?? [])

@@ -51,11 +51,26 @@ export function statsSeries(
       // As good as the worst; in seconds.
       return ages.includes(undefined) ? [] : one(Math.max(...(ages as number[])) / 1_000)
     }
+    case 'validations':
+      return validationSeries(sources)
     case 'connections':
       return connectionSeries(sources)
     default:
       return undefined
   }
+}
+
+function validationSeries(sources: readonly StatsSource[]): readonly Series<number>[] {
+  if (sources.length === 0) return []
+  const sum = (of: keyof SessionsStats['validations']): number =>
+    sources.reduce((total, source) => total + source.stats().validations[of], 0)
+  return [
+    { labels: ['accepted', 'near'], value: sum('near') },
+    { labels: ['accepted', 'store'], value: sum('accepted') },
+    { labels: ['rejected', 'store'], value: sum('rejected') },
+    { labels: ['rejected', 'keyring'], value: sum('forged') },
+    { labels: ['unknown', 'store'], value: sum('unknown') },
+  ]
 }
 
 function connectionSeries(sources: readonly StatsSource[]): readonly Series<number>[] {

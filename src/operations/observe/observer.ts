@@ -223,7 +223,10 @@ export class Observer {
     const { redis, commandTimeout = 1_000 } = this.#options
     const now = this.#clock.monotonic()
     if (this.#fleet === undefined) {
-      this.#fleet = await findFleet(redis, { commandTimeout, clock: this.#clock })
+      this.#fleet = await findFleet(redis, {
+        ...{ commandTimeout, clock: this.#clock },
+        asks: (name, command) => this.#watches.get(name)?.sendsAside(command),
+      })
       this.#fleetAt = now
       if (this.#closed) this.#fleet.close()
     } else if (this.#isDoubted || now - this.#fleetAt >= FLEET_EVERY) {
@@ -339,10 +342,20 @@ export class Observer {
     return watch
   }
 
+  /** That of the server which has what is of no single session. */
+  #withAudit(): ServerWatch | undefined {
+    const primaries = this.#primariesAmong(this.#fleet?.servers ?? [])
+    const server = primaries.find(({ hasFirstSlot = true }) => hasFirstSlot)
+    return server && this.#watchOf(server)
+  }
+
   #follower(): EventFollower {
     if (this.#events !== undefined) return this.#events
     if (this.#catalogue === undefined) {
-      this.#catalogue = new Catalogue(this.#options)
+      this.#catalogue = new Catalogue({
+        ...this.#options,
+        asks: (command) => this.#withAudit()?.sendsAside([command]),
+      })
       this.#reports.begin()
       this.#catalogue.onReport(
         (text) => this.#reports.add(text),

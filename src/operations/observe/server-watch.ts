@@ -10,6 +10,8 @@ const INFO = ['INFO', 'server', 'clients', 'memory', 'stats', 'replication', 'cp
 const PLAIN_INFO = ['INFO']
 const KEYS = ['DBSIZE']
 const LATENCIES = ['LATENCY', 'HISTOGRAM']
+/** Of one command, on their way at the most: some looks' worth. */
+const MOST_OWED = 8
 /** What a server has refused it is asked again after so long: it writes down each refusal. Milliseconds. */
 export const RETRY_AFTER = 60_000
 
@@ -32,6 +34,9 @@ export class ServerWatch {
   /** Our own commands since its counters were read last, those that come in the next difference. */
   #sent = new Map<string, number>()
   #own: ReadonlyMap<string, number> = new Map()
+  /** What this process has sent on other connections, and what is in no difference yet. */
+  readonly #aside = new Map<string, number>()
+  #ownAside: ReadonlyMap<string, number> = new Map()
   problem: SojournError | undefined
 
   constructor(clock: Clock) {
@@ -83,6 +88,7 @@ export class ServerWatch {
       this.#now = { at, info: told, latencies: latenciesOf(of(LATENCIES)) }
       // After a restart it counts anew.
       if (this.#before?.info.get('run_id') !== told.get('run_id')) this.#before = undefined
+      this.#ownAside = this.#settleAside()
       this.problem = undefined
     } catch (error) {
       if (!isSojournError(error)) throw error
@@ -93,25 +99,42 @@ export class ServerWatch {
     }
   }
 
-  /**
-   * Counts what we send: it is not to be seen in the figures. What the audit and the reports are followed by comes from
-   * connections of the engine, and is.
-   */
+  /** Counts what we send: it is not to be seen in the figures. */
   ask(
     server: FleetServer,
     commands: readonly (readonly string[])[],
     strings?: object,
   ): Promise<unknown[]> {
-    for (const [command = '', subcommand = ''] of commands) {
-      if (command === 'INFO') {
+    for (const command of commands) {
+      if (command[0] === 'INFO') {
         this.#own = this.#sent
         this.#sent = new Map()
       }
-      const name = command === 'LATENCY' ? `${command}|${subcommand}` : command
-      const key = name.toLowerCase()
-      this.#sent.set(key, (this.#sent.get(key) ?? 0) + 1)
+      const name = statName(command)
+      this.#sent.set(name, (this.#sent.get(name) ?? 0) + 1)
     }
     return server.askEach(commands, strings)
+  }
+
+  /** Counts what this process sends there on another connection: of that it is not known which look comes after it. */
+  sendsAside(command: readonly string[]): void {
+    const name = statName(command)
+    this.#aside.set(name, (this.#aside.get(name) ?? 0) + 1)
+  }
+
+  /** @returns how many of those are in this look's difference */
+  #settleAside(): Map<string, number> {
+    const settled = new Map<string, number>()
+    const [before, now] = [this.#before, this.#now]
+    for (const [name, owed] of this.#aside) {
+      const [was, is] = [before, now].map((look) => statsOf(look?.info.get(`cmdstat_${name}`)))
+      const counted = (is?.calls ?? 0) - (was?.calls ?? 0) - (this.#own.get(name) ?? 0)
+      const seen = before === undefined ? 0 : Math.max(0, Math.min(owed, counted))
+      settled.set(name, seen)
+      // What was lost on its way does not come any more.
+      this.#aside.set(name, Math.min(owed - seen, MOST_OWED))
+    }
+    return settled
   }
 
   state({ name, role, slots, primary }: FleetServer): Omit<ServerState, 'lagBytes'> {
@@ -119,7 +142,7 @@ export class ServerWatch {
     const max = this.#number('maxmemory')
     const link = this.#text('master_link_status')
     const allCommands = this.#perSecond('total_commands_processed')
-    const own = [...this.#own.values()].reduce((sum, count) => sum + count, 0)
+    const own = [...this.#own.values(), ...this.#ownAside.values()].reduce((sum, n) => sum + n, 0)
     return {
       name,
       role: role === 'sentinel' ? role : (this.role ?? role),
@@ -150,7 +173,7 @@ export class ServerWatch {
     return seconds > 0 ? seconds : undefined
   }
 
-  /** What came between the two looks, what we `ask` left out, by command. */
+  /** What came between the two looks, what this process has asked left out, by command. */
   *commands(): Generator<CommandCounts> {
     const [before, now] = [this.#before, this.#now]
     if (before === undefined || now === undefined) return
@@ -158,7 +181,8 @@ export class ServerWatch {
       if (!line.startsWith('cmdstat_')) continue
       const name = line.slice('cmdstat_'.length)
       const [is, was] = [statsOf(text), statsOf(before.info.get(line))]
-      const calls = is.calls - was.calls - (this.#own.get(name) ?? 0)
+      const own = (this.#own.get(name) ?? 0) + (this.#ownAside.get(name) ?? 0)
+      const calls = is.calls - was.calls - own
       const failed = is.failed - was.failed
       if (calls > 0 || failed > 0) {
         yield { name, calls: Math.max(calls, failed), failed: Math.max(failed, 0) }
@@ -218,4 +242,11 @@ function statsOf(text = ''): { calls: number; failed: number } {
   const of = (name: string) => Number(new RegExp(`(?:^|,)${name}=(\\d+)`).exec(text)?.[1] ?? 0)
   const rejected = of('rejected_calls')
   return { calls: of('calls') + rejected, failed: of('failed_calls') + rejected }
+}
+
+const WITH_SUBCOMMANDS: ReadonlySet<string> = new Set(['LATENCY', 'CLUSTER'])
+
+/** As the server names it in `commandstats`. */
+function statName([command = '', subcommand = '']: readonly string[]): string {
+  return (WITH_SUBCOMMANDS.has(command) ? `${command}|${subcommand}` : command).toLowerCase()
 }

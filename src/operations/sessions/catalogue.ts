@@ -46,6 +46,11 @@ export interface CatalogueOptions {
   readonly audit?: 'each' | 'operators'
   /** Deadline of each command, milliseconds. Default 5 seconds. */
   readonly commandTimeout?: number
+  /**
+   * Told of each command by which the audit is read and reports are heard, at the server that has the audit: for who counts
+   * what others ask.
+   */
+  readonly asks?: (command: string) => void
 }
 
 /** What is seen of a session without its secrets. Times are milliseconds since the epoch. */
@@ -143,10 +148,12 @@ export class Catalogue {
   readonly #keyring: Keyring | undefined
   readonly #auditKeyring: Keyring
   readonly #sessions: Sessions
+  readonly #asks: (command: string) => void
 
   /** @throws OptionError */
   constructor(options: CatalogueOptions) {
     const { redis, prefix, secrets, pepper } = options
+    this.#asks = options.asks ?? (() => undefined)
     const { audit = 'each', commandTimeout = COMMAND_TIMEOUT } = options
     // Ids are ended without the secrets. What is told of it is sealed all the same: only this process opens it then.
     const list = [secrets ?? randomBytes(32).toString('base64url')].flat()
@@ -264,6 +271,7 @@ export class Catalogue {
 
   /** What the applications have kept of what has happened, oldest first. @throws as `sessions.audit.list` */
   history(options: ListOptions): Promise<HistoryEntry[]> {
+    this.#asks('XRANGE')
     return this.#sessions.audit.list(options)
   }
 
@@ -288,7 +296,7 @@ export class Catalogue {
    * @returns a function that ends it
    */
   onReport(listener: (text: string) => void, refused?: () => void): () => void {
-    return this.#engine.onReport(listener, refused)
+    return this.#engine.onReport(listener, refused, () => this.#asks('TIME'))
   }
 
   /** How long people are away, as all nodes have counted it. @throws as `sessions.insight` */

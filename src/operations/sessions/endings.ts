@@ -19,7 +19,7 @@ export interface EndingOptions {
   readonly filter?: string | undefined
   /** Asked of each right before it ends, for what has chosen it may hold no more. */
   readonly isWanted?: ((id: SessionId) => Promise<boolean>) | undefined
-  /** Sessions a second that are ended, at most. Default: as fast as it goes. */
+  /** Sessions a second that are ended, at most. Default 2,000. */
   readonly rate?: number | undefined
   /** Aborted: no further one is ended. */
   readonly signal?: AbortSignal | undefined
@@ -43,11 +43,13 @@ export interface Ended {
   readonly isTold: boolean
 }
 
+/** Sessions that end in a second, whoever asks for it: others' requests wait the less for it. */
+export const ENDED_A_SECOND = 2_000
 /** Sessions that are asked for, or ended, at once. */
 const AT_ONCE = 32
 /** Of several that were named by their ids, how many the audit is told. */
 const MOST_NAMED = 100
-/** Of a principal's, what ends in one step: docs/decisions/0019. More are ended one by one where there is a rate. */
+/** Of a principal's, what ends in one step: docs/decisions/0019. More are ended one by one, at that rate. */
 const ONE_STEP = 500
 /** Sessions a second that are asked for again. */
 const VERIFIED_A_SECOND = 20_000
@@ -100,8 +102,9 @@ export async function endSessions(
   found: SessionIds,
   options: EndingOptions,
 ): Promise<Ended> {
-  const { operator, reason, filter, isWanted, rate, signal, progress = () => undefined } = options
+  const { operator, reason, filter, isWanted, signal, progress = () => undefined } = options
   await catalogue.requireOwnSecrets(found)
+  const { rate = ENDED_A_SECOND } = options
   const started = performance.now()
   const principal = 'principal' in target ? target.principal : undefined
   const named = principal === undefined ? firstOf(found, MOST_NAMED) : []
@@ -117,7 +120,7 @@ export async function endSessions(
   try {
     if (signal?.aborted === true) {
       // The audit has that it was begun.
-    } else if ('principal' in target && (rate === undefined || found.size <= ONE_STEP)) {
+    } else if ('principal' in target && found.size <= ONE_STEP) {
       revoked = (await catalogue.revokeAllOf(target.principal, target.except)).count
     } else {
       const end = async (each: SessionId): Promise<void> => {

@@ -275,6 +275,20 @@ describe('revoke', () => {
     })
   })
 
+  it('ends very many of one user no faster than the command line does', async () => {
+    const count = 1_200
+    for (let i = 0; i < count; i += 100) {
+      await Promise.all(Array.from({ length: 100 }, () => signIn(sessions, { theme: 'x' }, 'ada')))
+    }
+    const spared = await open({ theme: 'mine' }, 'ada')
+    const target = { principal: 'ada', except: spared.id }
+    const { revoked, verified, took } = await revoke({ target, reason: 'x', count })
+    expect({ revoked, verified }).toEqual({ revoked: count, verified: true })
+    // 2,000 a second.
+    expect(took).toBeGreaterThan(580)
+    expect(await isLive(spared.token)).toBe(true)
+  })
+
   it('ends nothing where there are others by now, and asks for the count and why', async () => {
     const { id, token } = await open({ theme: 'a' }, 'ada')
     const target = { principal: 'ada' }

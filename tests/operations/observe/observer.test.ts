@@ -1,59 +1,15 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { OptionError, type SojournError } from '../../../src/core/errors.ts'
-import type { Sessions } from '../../../src/core/sessions.ts'
-import { createSessions } from '../../../src/create-sessions.ts'
 import { aclRulesFor } from '../../../src/operations/acl/acl.ts'
-import { Observer, type ObserverOptions } from '../../../src/operations/observe/observer.ts'
+import { Observer } from '../../../src/operations/observe/observer.ts'
 import type { ServerState, Snapshot } from '../../../src/operations/observe/snapshot.ts'
 import type { HistoryEntry } from '../../../src/operations/sessions/catalogue.ts'
 import { startCluster } from '../../support/cluster.ts'
-import {
-  type RedisServer,
-  type RedisServerOptions,
-  startRedis,
-} from '../../support/redis-server.ts'
+import type { RedisServer } from '../../support/redis-server.ts'
 import { SECRET, signIn } from '../../support/requests.ts'
 import { MASTER_NAME, startSentinels } from '../../support/sentinels.ts'
 import { until } from '../../support/until.ts'
-
-interface Data {
-  cart: string
-  theme: string
-}
-
-const ends: (() => unknown)[] = []
-afterEach(async () => {
-  for (const end of ends.splice(0).toReversed()) await end()
-})
-
-async function start(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const server = await startRedis(options)
-  ends.push(() => server.stop())
-  return server
-}
-
-function open(redis: ObserverOptions['redis'], options = {}): Sessions<Data> {
-  const sessions = createSessions<Data>({ redis, secrets: [SECRET], ...options })
-  ends.push(() => sessions.close())
-  return sessions
-}
-
-function observe(
-  redis: ObserverOptions['redis'],
-  options: Partial<ObserverOptions> = {},
-): Observer {
-  const observer = new Observer({ redis, prefix: 'sj', interval: 100, ...options })
-  ends.push(() => observer.close())
-  return observer
-}
-
-/** The last snapshot that is so. */
-async function seen(observer: Observer, isSo: (snapshot: Snapshot) => boolean): Promise<Snapshot> {
-  const end = observer.watch({ seen: () => undefined })
-  await until(async () => observer.last !== undefined && isSo(observer.last))
-  end()
-  return observer.last as Snapshot
-}
+import { ends, observe, open, seen, start } from './set-up.ts'
 
 const total = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0)
 
@@ -75,7 +31,7 @@ async function fill(server: RedisServer, sessions: number, others: number): Prom
 describe('a look', () => {
   it('counts sessions, and tells what they are like', async () => {
     const server = await start({ args: ['--maxmemory', '100mb'] })
-    const sessions = open(server.url)
+    const sessions = open({ redis: server.url })
     for (let i = 0; i < 10; i++) await signIn(sessions, { cart: 'x'.repeat(100 * i) }, `u${i}`)
     for (let i = 0; i < 30; i++) await signIn(sessions, { theme: 'dark' })
     // What it leaves is no session.
@@ -109,7 +65,7 @@ describe('a look', () => {
 
   it('without secrets names no attribute, of no sessions tells nothing', async () => {
     const server = await start()
-    await signIn(open(server.url), { cart: 'x' }, 'ada')
+    await signIn(open({ redis: server.url }), { cart: 'x' }, 'ada')
     const { sessions } = await observe(server.url).look()
     expect(sessions).toMatchObject({ active: 1, attributes: [], signedInShare: 1 })
     const none = await observe(server.url, { prefix: 'other' }).look()
@@ -120,7 +76,7 @@ describe('a look', () => {
 
   it('of many makes an estimate from a bounded part of them', async () => {
     const server = await start()
-    await signIn(open(server.url), { theme: 'dark' })
+    await signIn(open({ redis: server.url }), { theme: 'dark' })
     await fill(server, 30_000, 10_000)
     await server.cli('CONFIG', 'RESETSTAT')
     const { sessions } = await seen(
@@ -142,7 +98,7 @@ describe('a look', () => {
 
   it('forgets what is not there any more', async () => {
     const server = await start()
-    await signIn(open(server.url), { theme: 'dark' })
+    await signIn(open({ redis: server.url }), { theme: 'dark' })
     await fill(server, 30_000, 0)
     const observer = observe(server.url)
     await seen(observer, ({ sessions: { sampled } }) => sampled > 1_000)
@@ -153,7 +109,7 @@ describe('a look', () => {
 
   it('tells of commands, its own left out', async () => {
     const server = await start()
-    const sessions = open(server.url, { nearCache: false })
+    const sessions = open({ redis: server.url, nearCache: false })
     await server.cli('SET', 'sj:text', 'x')
     const tokens = await Promise.all([1, 2, 3].map(() => signIn(sessions, { theme: 'dark' })))
     const observer = observe(server.url)
@@ -183,6 +139,36 @@ describe('a look', () => {
     expect(servers[0]?.opsPerSecond).toBeLessThan(1.2 * sum)
   })
 
+  it.each(['one server', 'a Cluster'])(
+    'of %s that is idle there is nothing to tell',
+    async (kind) => {
+      const cluster = kind === 'a Cluster' ? await startCluster({ masters: 2 }) : undefined
+      ends.push(() => cluster?.stop())
+      const redis =
+        cluster === undefined ? (await start()).url : { cluster: [...cluster.addresses] }
+      const observer = observe(redis)
+      const told: string[] = []
+      let ops = 0
+      let looks = 0
+      const stop = observer.watch({
+        seen: ({ commands, servers }) => {
+          // It connects in the first of them.
+          if (++looks < 20) return
+          told.push(...commands.map(({ name, perSecond }) => `${name} ${perSecond.toFixed(1)}`))
+          for (const server of servers) ops = Math.max(ops, server.opsPerSecond ?? 0)
+        },
+      })
+      // Longer than reports are listened for without a word, and than it is looked which servers there are.
+      for (const enough of [60, 125]) await until(async () => looks > enough)
+      stop()
+      // Whether a Cluster's masters are masters still, and who they are, is asked by every application.
+      const own = told.filter((line) => !/^(?:exists|cluster\|slots|cluster\|info) /.test(line))
+      expect(own).toEqual([])
+      expect(cluster === undefined ? ops : 0).toBe(0)
+    },
+    60_000,
+  )
+
   it('says what part of a command fails', async () => {
     const server = await start()
     await server.cli('SET', 'sj:text', 'x')
@@ -197,7 +183,7 @@ describe('a look', () => {
 
   it('writes nothing', async () => {
     const server = await start()
-    const sessions = open(server.url, { audit: true })
+    const sessions = open({ redis: server.url, audit: true })
     for (let i = 0; i < 20; i++) await signIn(sessions, { cart: 'x' }, `u${i}`)
     await sessions.close()
     const state = async () => {
@@ -219,7 +205,7 @@ describe('a look', () => {
 
   it('calls undefined what it may not see', async () => {
     const server = await start()
-    await signIn(open(server.url), { theme: 'dark' })
+    await signIn(open({ redis: server.url }), { theme: 'dark' })
     const rules = 'on >password ~sj:* -@all +hello +auth +client|setname +select +time +scan +get'
     await server.cli(
       'ACL',
@@ -249,7 +235,7 @@ describe('a look', () => {
   it('does without INFO and LATENCY where the server has none', async () => {
     const gone = ['INFO', 'LATENCY', 'DBSIZE'].flatMap((name) => ['--rename-command', name, ''])
     const server = await start({ args: gone })
-    await signIn(open(server.url), { theme: 'dark' }, 'ada')
+    await signIn(open({ redis: server.url }), { theme: 'dark' }, 'ada')
     const observer = observe(server.url)
     await observer.look()
     const { sessions, servers, commands } = await observer.look()
@@ -260,7 +246,7 @@ describe('a look', () => {
 
   it('sees all with the user that `sojourn acl --role ops` makes', async () => {
     const server = await start()
-    await signIn(open(server.url, { audit: true }), { theme: 'dark' }, 'ada')
+    await signIn(open({ redis: server.url, audit: true }), { theme: 'dark' }, 'ada')
     const role = { role: 'ops', user: 'oncall', prefix: 'sj', features: [], database: 0 } as const
     await server.cli('ACL', 'SETUSER', ...(await aclRulesFor(server.url, role)))
     const access = { socket: server.socketPath, username: 'oncall', password: 'password' }
@@ -277,7 +263,7 @@ describe('a look', () => {
 
   it('does without a sample where it may not scan or read, and counts nothing as none', async () => {
     const server = await start()
-    await signIn(open(server.url), { theme: 'dark' })
+    await signIn(open({ redis: server.url }), { theme: 'dark' })
     await server.cli('ACL', 'SETUSER', 'narrow', 'on', '>password', '~*', '&*', '+@all', '-scan')
     const access = { socket: server.socketPath, username: 'narrow', password: 'password' }
     const logged = async () => (await server.cli('ACL', 'LOG')).match(/count\n(\d+)/g)
@@ -315,7 +301,7 @@ describe('a look', () => {
 describe('who listens', () => {
   it('hears of what comes into the audit, and how much of it there is', async () => {
     const server = await start()
-    const sessions = open(server.url, { audit: true })
+    const sessions = open({ redis: server.url, audit: true })
     await signIn(sessions, { theme: 'dark' }, 'before')
     await until(async () => (await sessions.audit.list()).length > 0)
     const observer = observe(server.url, { secrets: SECRET })
@@ -343,7 +329,7 @@ describe('who listens', () => {
 
   it('of more events than one look reads gets the newest, and is told', async () => {
     const server = await start()
-    const sessions = open(server.url, { audit: true })
+    const sessions = open({ redis: server.url, audit: true })
     await signIn(sessions, { theme: 'dark' }, 'ada')
     await until(async () => (await sessions.audit.list()).length > 0)
     const stream = (await server.cli('KEYS', 'sj:*:a')).trim()
@@ -412,7 +398,7 @@ describe('who listens', () => {
 
   it('costs the same as a second one, and nothing when all have gone', async () => {
     const server = await start()
-    await signIn(open(server.url), { theme: 'dark' })
+    await signIn(open({ redis: server.url }), { theme: 'dark' })
     const observer = observe(server.url)
     const infos = async () =>
       Number(/cmdstat_info:calls=(\d+)/.exec(await server.cli('INFO', 'commandstats'))?.[1] ?? 0)
@@ -434,7 +420,7 @@ describe('who listens', () => {
 
   it('hears within two seconds that the server is gone, and sees again when it is back', async () => {
     const server = await start({ tcp: true })
-    await signIn(open(server.url), { theme: 'dark' })
+    await signIn(open({ redis: server.url }), { theme: 'dark' })
     const observer = observe(server.url, { interval: 1_000 })
     const failures: SojournError[] = []
     let count = 0
@@ -475,7 +461,7 @@ describe('several servers', () => {
     const deployment = await startSentinels()
     ends.push(() => deployment.stop())
     const redis = { sentinels: [...deployment.addresses], masterName: MASTER_NAME }
-    await signIn(open(redis), { theme: 'dark' }, 'ada')
+    await signIn(open({ redis }), { theme: 'dark' }, 'ada')
     const observer = observe(redis)
     const first = await observer.look()
     expect(first.kind).toBe('sentinel')
@@ -526,7 +512,7 @@ describe('several servers', () => {
     const cluster = await startCluster({ replicas: 0 })
     ends.push(() => cluster.stop())
     const redis = { cluster: [...cluster.addresses] }
-    const sessions = open(redis)
+    const sessions = open({ redis })
     for (let i = 0; i < 60; i++) await signIn(sessions, { theme: 'dark' }, `u${i}`)
     const observer = observe(redis, { commandTimeout: 300 })
     const well = await observer.look()

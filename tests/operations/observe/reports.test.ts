@@ -1,58 +1,32 @@
 import { readFileSync } from 'node:fs'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Clock } from '../../../src/core/clock.ts'
 import { OptionError, type SojournError } from '../../../src/core/errors.ts'
 import type { Sessions } from '../../../src/core/sessions.ts'
 import { version } from '../../../src/core/version.ts'
 import { createSessions } from '../../../src/create-sessions.ts'
+import type { RedisEngine } from '../../../src/engines/redis/redis-engine.ts'
 import { aclRules, aclRulesFor } from '../../../src/operations/acl/acl.ts'
 import { DURATIONS } from '../../../src/operations/metrics/catalogue.ts'
 import { report } from '../../../src/operations/metrics/index.ts'
 import { encodeReport, parseReport } from '../../../src/operations/metrics/report-message.ts'
-import { Observer, type ObserverOptions } from '../../../src/operations/observe/observer.ts'
+import type { Observer, ObserverOptions } from '../../../src/operations/observe/observer.ts'
 import { ReportBook } from '../../../src/operations/observe/report-book.ts'
 import type { Snapshot } from '../../../src/operations/observe/snapshot.ts'
 import { startCluster } from '../../support/cluster.ts'
-import {
-  type RedisServer,
-  type RedisServerOptions,
-  startRedis,
-} from '../../support/redis-server.ts'
+import type { RedisServer } from '../../support/redis-server.ts'
 import { SECRET, signIn } from '../../support/requests.ts'
 import { MASTER_NAME, startSentinels } from '../../support/sentinels.ts'
 import { until } from '../../support/until.ts'
+import { ends, observe, open, seen, start } from './set-up.ts'
 
 const EVERY = '500ms'
-const ends: (() => unknown)[] = []
-afterEach(async () => {
-  for (const end of ends.splice(0).toReversed()) await end()
-})
 
-async function start(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const server = await startRedis(options)
-  ends.push(() => server.stop())
-  return server
-}
-
-function open(options: Parameters<typeof createSessions>[0]): Sessions {
-  const sessions = createSessions({ secrets: [SECRET], ...options })
-  ends.push(() => sessions.close())
-  return sessions
-}
-
-function observe(
-  redis: ObserverOptions['redis'],
-  options: Partial<ObserverOptions> = {},
-): Observer {
-  const observer = new Observer({ redis, prefix: 'sj', interval: 100, ...options })
-  ends.push(() => observer.close())
+/** Looks all the time. */
+function listen(...args: Parameters<typeof observe>): Observer {
+  const observer = observe(...args)
   ends.push(observer.watch({ seen: () => undefined }))
   return observer
-}
-
-async function seen(observer: Observer, isSo: (snapshot: Snapshot) => boolean): Promise<Snapshot> {
-  await until(async () => observer.last !== undefined && isSo(observer.last))
-  return observer.last as Snapshot
 }
 
 function tell(sessions: Sessions, name: string): void {
@@ -62,7 +36,7 @@ function tell(sessions: Sessions, name: string): void {
 const NOTHING = {
   ...{ id: 'a', name: 'web', version: '1.2.3', pid: 1, startedAt: 5, counted: 1_000 },
   ...{ operations: new Map(), created: new Map(), ended: new Map(), rejected: new Map() },
-  ...{ conflicts: 0, errors: 0, outages: 0, cache: undefined },
+  ...{ conflicts: 0, errors: 0, outages: 0, cache: undefined, reads: undefined },
 }
 
 describe('a report', () => {
@@ -72,7 +46,7 @@ describe('a report', () => {
     await sessions.ready()
     tell(sessions, 'web-1')
     tell(open({ redis: server.url, nearCache: false }), 'web-2')
-    const observer = observe(server.url)
+    const observer = listen(server.url)
     const token = await signIn(sessions, { theme: 'dark' }, 'ada')
     const gone = await signIn(sessions, { theme: 'dark' }, 'ada')
     await (await sessions.open(gone)).logout()
@@ -142,7 +116,7 @@ describe('a report', () => {
       'SETUSER',
       ...(await aclRulesFor(redisOf(server), { ...common, role: 'app', features })),
     )
-    const { nodes } = await seen(observe(redisOf(server)), (snapshot) => snapshot.nodes.length > 0)
+    const { nodes } = await seen(listen(redisOf(server)), (snapshot) => snapshot.nodes.length > 0)
     expect(nodes).toHaveLength(1)
   })
 
@@ -152,7 +126,7 @@ describe('a report', () => {
     await server.cli('ACL', 'SETUSER', ...(await aclRulesFor(server.url, role)))
     tell(open({ redis: server.url }), 'web')
     const access = { socket: server.socketPath, username: 'oncall', password: 'password' }
-    await seen(observe(access), ({ nodes }) => nodes.length > 0)
+    await seen(listen(access), ({ nodes }) => nodes.length > 0)
     expect(await server.cli('ACL', 'LOG')).toBe('')
   })
 
@@ -167,13 +141,69 @@ describe('a report', () => {
     expect(() => report({} as never)).toThrow(OptionError)
   })
 
+  it('names the attributes that are read and there, no values, and nothing where they are too many', async () => {
+    const server = await start()
+    const sessions = open({ redis: server.url })
+    await sessions.ready()
+    const heard: string[] = []
+    const engine = sessions.engine as RedisEngine
+    ends.push(engine.onReport((text) => heard.push(text)))
+    const last = () => parseReport(heard.at(-1) ?? '')?.reads
+    const before = await sessions.open(await signIn(sessions, { early: 1 }))
+    before.get('early')
+    tell(sessions, 'web')
+    const session = await sessions.open(
+      await signIn(sessions, { theme: 'canary-value', cart: [1], unread: 1 }),
+    )
+    session.get('theme')
+    session.get('theme')
+    session.get('absent-canary')
+    ;(session.data as { cart?: number[] }).cart?.push(2)
+    session.has('unread')
+    session.set('unread', 2)
+    await session.commit()
+    await until(async () => last()?.length === 2)
+    expect(last()?.toSorted()).toEqual(['cart', 'theme'])
+    expect(heard.join('')).not.toContain('canary')
+    const many = Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`name-${i}`, i]))
+    const large = await sessions.open(await signIn(sessions, many))
+    JSON.stringify(large)
+    await until(async () => heard.length > 0 && last() === undefined)
+  })
+
+  it('is read whether it says what is read, or not, and refused where that is nothing of the kind', () => {
+    const good = JSON.parse(encodeReport(NOTHING)) as Record<string, unknown>
+    expect(parseReport(text(good))?.reads).toBeUndefined()
+    expect(parseReport(text({ ...good, reads: ['a', '\u0007'], more: 1 }))?.reads).toEqual([
+      'a',
+      '\u0007',
+    ])
+    const bad = [
+      'a',
+      { a: 1 },
+      [1],
+      [''],
+      ['x'.repeat(65)],
+      Array.from({ length: 65 }, (_, i) => `${i}`),
+    ]
+    for (const reads of bad) expect(parseReport(text({ ...good, reads }))).toBeUndefined()
+    const clock: Clock = { now: () => 0, monotonic: () => 0 }
+    const book = new ReportBook(clock)
+    expect(book.reads()).toBeUndefined()
+    book.add(text({ ...good, id: 'a', counted: 5, reads: ['a'] }))
+    book.add(text({ ...good, id: 'b', counted: 9, reads: ['b'] }))
+    expect(book.reads()).toEqual({ names: new Set(['a', 'b']), nodes: 2, counted: 9 })
+    book.add(text({ ...good, id: 'c' }))
+    expect(book.reads()).toBeUndefined()
+  })
+
   it('is of one prefix and one database', async () => {
     const server = await start()
     tell(open({ redis: server.url }), 'one')
     tell(open({ redis: server.url, prefix: 'other' }), 'two')
     tell(open({ redis: { socket: server.socketPath, database: 3 } }), 'three')
     const at = async (redis: ObserverOptions['redis'], prefix: string) =>
-      (await seen(observe(redis, { prefix }), ({ nodes }) => nodes.length > 0)).nodes
+      (await seen(listen(redis, { prefix }), ({ nodes }) => nodes.length > 0)).nodes
     for (const [redis, prefix, name] of [
       [server.url, 'sj', 'one'],
       [server.url, 'other', 'two'],
@@ -188,7 +218,7 @@ describe('a report', () => {
     ends.push(() => deployment.stop())
     const redis = { sentinels: [...deployment.addresses], masterName: MASTER_NAME }
     tell(open({ redis }), 'web')
-    const observer = observe(redis)
+    const observer = listen(redis)
     await seen(observer, ({ nodes }) => nodes.length === 1)
     const former = await deployment.primary()
     await former.kill()
@@ -204,7 +234,7 @@ describe('a report', () => {
     const server = await start()
     tell(open({ redis: server.url }), 'web')
     const looks: Snapshot[] = []
-    const observer = observe(server.url)
+    const observer = listen(server.url)
     ends.push(observer.watch({ seen: (snapshot) => looks.push(snapshot) }))
     await seen(observer, ({ reports }) => reports === 'heard')
     const [first, last] = [looks[0] as Snapshot, looks.at(-1) as Snapshot]
@@ -217,7 +247,7 @@ describe('a report', () => {
     const server = await start()
     await server.cli('ACL', 'SETUSER', 'deaf', 'on', '>pw', '~*', 'resetchannels', '+@all')
     const redis = { socket: server.socketPath, username: 'deaf', password: 'pw' }
-    const { nodes } = await seen(observe(redis), ({ reports }) => reports === 'refused')
+    const { nodes } = await seen(listen(redis), ({ reports }) => reports === 'refused')
     expect(nodes).toEqual([])
   })
 
@@ -226,7 +256,7 @@ describe('a report', () => {
     ends.push(() => cluster.stop())
     const redis = { cluster: [...cluster.addresses] }
     tell(open({ redis }), 'web')
-    const { nodes } = await seen(observe(redis), ({ application }) => application !== undefined)
+    const { nodes } = await seen(listen(redis), ({ application }) => application !== undefined)
     expect(nodes).toMatchObject([{ name: 'web' }])
   })
 
@@ -237,7 +267,7 @@ describe('a report', () => {
       us: { number: 1, redis: other.url },
     }
     tell(open({ redis: { home: 'eu', regions } }), 'web')
-    const { nodes } = await seen(observe(home.url), (snapshot) => snapshot.nodes.length > 0)
+    const { nodes } = await seen(listen(home.url), (snapshot) => snapshot.nodes.length > 0)
     expect(nodes).toMatchObject([{ name: 'web' }])
   })
 })
@@ -247,7 +277,7 @@ const redisOf = (server: RedisServer) => ({ socket: server.socketPath })
 describe('who listens', () => {
   it('heeds nothing that is no report', async () => {
     const server = await start()
-    const observer = observe(server.url)
+    const observer = listen(server.url)
     const problems: SojournError[] = []
     ends.push(observer.watch({ seen: () => undefined, failed: (error) => problems.push(error) }))
     const good = JSON.parse(encodeReport(NOTHING)) as Record<string, unknown>
@@ -356,6 +386,36 @@ describe('who listens', () => {
     now += 1_000
     book.add(encodeReport(NOTHING))
     expect(book.nodes()).toHaveLength(1)
+  })
+
+  it('keeps the places of those who are regular, and takes in who is to be, whatever floods it', () => {
+    let now = 0
+    const clock: Clock = { now: () => now, monotonic: () => now }
+    const book = new ReportBook(clock)
+    let made = 0
+    const flood = (count: number, padding = '') => {
+      for (let i = 0; i < count; i++) {
+        book.add(encodeReport({ ...NOTHING, id: `f${made++}` }) + padding)
+      }
+    }
+    const tell = (id: string) => book.add(encodeReport({ ...NOTHING, id, counted: now + 1_000 }))
+    const known = Array.from({ length: 200 }, (_, i) => `known-${i}`)
+    // From before anybody is heard.
+    for (let second = 0; second < 40; second++) {
+      now = second * 1_000
+      flood(1_500)
+      // More than is read in a second: those who are regular are heard still.
+      if (second >= 30) flood(400, ' '.repeat(15_000))
+      if (second % 2 === 0) for (const id of known) tell(id)
+      if (second % 2 === 0 && second >= 20) tell('late')
+      flood(1_500)
+      if (second < 4) continue
+      const ids = book.nodes().map(({ id }) => id)
+      expect(ids.filter((id) => id.startsWith('known-'))).toHaveLength(200)
+      expect(ids.includes('late')).toBe(second >= 22)
+      expect(ids.length).toBeLessThanOrEqual(512)
+    }
+    expect(book.nodes().every(({ age }) => age <= 10_000)).toBe(true)
   })
 
   it('shows names without what steers a terminal, and takes reports too close together for no rate', () => {
