@@ -147,6 +147,7 @@ const rows = [
       [
         [rate('sojourn_errors_total', 'operation'), 'error: {{operation}}'],
         [rate('sojourn_session_token_reuse_total'), 'token reuse'],
+        [rate('sojourn_session_anomalies_total'), 'from another client'],
         [rate('sojourn_session_rotated_total'), 'rotations'],
       ],
     ],

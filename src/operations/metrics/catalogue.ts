@@ -29,6 +29,7 @@ export type MetricId =
   | 'conflicts'
   | 'dropped'
   | 'reuse'
+  | 'anomalies'
   | 'outages'
   | 'uncertain'
   | 'errors'
@@ -136,6 +137,13 @@ export const METRICS: Readonly<Record<MetricId, Metric>> = {
     kind: 'counter',
     unit: '1',
     help: 'Former tokens that came after their time: copied, or an old browser state.',
+    labels: [],
+  },
+  anomalies: {
+    name: 'sojourn.session.anomalies',
+    kind: 'counter',
+    unit: '1',
+    help: 'Sessions that came from another client than signed in, each of them once on a node.',
     labels: [],
   },
   outages: {

@@ -86,6 +86,8 @@ export class Meter {
         return this.#count('dropped', [text('reason')])
       case 'token-reuse':
         return this.#count('reuse', [])
+      case 'anomaly':
+        return this.#count('anomalies', [])
       case 'outage':
         return this.#count('outages', [text('policy')])
       case 'uncertain':
