@@ -54,6 +54,8 @@ function* importsOf(text) {
 
 /** Why `file` may not import `specifier`, or nothing. Paths are relative to src, with `/`. */
 function violation(file, specifier) {
+  // The one that reads the user's own file.
+  if (specifier === undefined && file === 'cli/config-file.ts') return
   if (specifier === undefined) return 'import() of a computed path cannot be checked'
   if (/^sojourn(?:\/|$)/.test(specifier)) return 'src imports its own files by relative path'
   const layer = file.includes('/') ? file.slice(0, file.indexOf('/')) : ''

@@ -21,17 +21,15 @@ export const CONFIG_NAMES: readonly string[] = ['ts', 'mts', 'js', 'mjs', 'json'
   (type) => `sojourn.config.${type}`,
 )
 const KNOWN = [...SESSIONS_OPTION_NAMES, ...ENGINE_OPTION_NAMES]
-const UNREAD_TYPESCRIPT =
-  'this Node does not read TypeScript: 22.18 and later do; or name it sojourn.config.mjs'
 
 /**
  * @param path undefined: the next one here or above, if there is one
  * @throws OptionError that names the file
  */
 export async function readConfigFile(path: string | undefined): Promise<FileConfig> {
-  const script = told(loadScript)
+  const [script, typeScript] = [told(loadScript), told(loadTypeScript)]
   const loaders = {
-    ...{ '.ts': script, '.mts': script, '.js': script, '.mjs': script, '.cjs': script },
+    ...{ '.ts': typeScript, '.mts': typeScript, '.js': script, '.mjs': script, '.cjs': script },
     '.json': told(loadJson),
   }
   const finder = lilconfig('sojourn', { searchPlaces: [...CONFIG_NAMES], loaders })
@@ -66,51 +64,65 @@ async function withSecrets(config: FileConfig): Promise<FileConfig> {
 }
 
 /** What is wrong in the file comes with the file and the line: Node and JSON.parse tell the one or the other at most. */
-function told(load: Loader): Loader {
+function told(read: Loader): Loader {
   return async (path, text) => {
     const content = text.replace(/^\uFEFF/, '')
     try {
-      return await load(path, content)
+      return await read(path, content)
     } catch (thrown) {
       const error = thrown instanceof Error ? thrown : new Error(String(thrown))
-      const line = lineOf(path, content, error)
-      throw new OptionError(
-        'config',
-        `${path}${line === undefined ? '' : `, line ${line}`}: ${error.message.split('\n', 1)[0]}`,
-      )
+      const { line, what = error.message } = placeOf(path, content, error)
+      const where = line === undefined ? path : `${path}, line ${line}`
+      throw new OptionError('config', `${where}: ${what.split('\n', 1)[0]}`)
     }
   }
 }
 
-/** By import, which reads TypeScript where Node does. */
+/** By import, which reads TypeScript where Node does. lilconfig's tries require after it, and tells of that. */
 const loadScript: Loader = async (path) => {
+  const module: { readonly default?: unknown } = await import(pathToFileURL(path).href)
+  if (module.default === undefined) throw new Error('it has no `export default`')
+  return module.default
+}
+
+const loadTypeScript: Loader = async (path, content) => {
   try {
-    const module: { readonly default?: unknown } = await import(pathToFileURL(path).href)
-    if (module.default !== undefined) return module.default
+    return await loadScript(path, content)
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    const isUnread = code === 'ERR_UNKNOWN_FILE_EXTENSION'
-    throw isUnread ? new Error(UNREAD_TYPESCRIPT, { cause: error }) : error
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_UNKNOWN_FILE_EXTENSION') throw error
+    throw new Error(
+      'this Node does not read TypeScript: 22.18 and later do; or name it sojourn.config.mjs',
+      { cause: error },
+    )
   }
-  throw new Error('it has no `export default`')
 }
 
 const loadJson: Loader = (_, content) => JSON.parse(content)
 
-function lineOf(path: string, content: string, error: Error): number | undefined {
-  if (path.endsWith('.json')) return jsonLineOf(content)
+interface Place {
+  readonly line: number | undefined
+  /** Where it is better than the error's own message. */
+  readonly what?: string | undefined
+}
+
+function placeOf(path: string, content: string, error: Error): Place {
+  if (path.endsWith('.json')) return { line: jsonLineOf(content) }
   // Of what a script does the stack tells. Of one that cannot be read Node tells nobody but who has it checked.
-  const isChecked = error instanceof SyntaxError && !/ts$/.test(path)
-  const args = ['--check', '--input-type=module']
-  const trace = isChecked
-    ? spawnSync(process.execPath, args, { input: content, encoding: 'utf8' }).stderr
-    : (error.stack ?? '')
-  for (const name of ['[stdin]', path, pathToFileURL(path).href]) {
-    const at = trace.indexOf(`${name}:`)
-    const line = at === -1 ? Number.NaN : Number.parseInt(trace.slice(at + name.length + 1), 10)
-    if (Number.isInteger(line)) return line
+  if (!(error instanceof SyntaxError) || path.endsWith('ts')) {
+    const { stack = '' } = error
+    return { line: lineAfter(stack, path) ?? lineAfter(stack, pathToFileURL(path).href) }
   }
-  return undefined
+  const args = ['--check', '--input-type=module']
+  const { stderr } = spawnSync(process.execPath, args, { input: content, encoding: 'utf8' })
+  const what = /^SyntaxError: (.*)$/m.exec(stderr)?.[1]
+  return { line: lineAfter(stderr, '[stdin]'), what }
+}
+
+/** Of `name:12`. */
+function lineAfter(text: string, name: string): number | undefined {
+  const at = text.indexOf(`${name}:`)
+  const line = at === -1 ? Number.NaN : Number.parseInt(text.slice(at + name.length + 1), 10)
+  return Number.isInteger(line) ? line : undefined
 }
 
 /** The first with which it is wrong, and not only unfinished: not every message has a position. */

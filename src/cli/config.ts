@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { OptionError } from '../core/errors.ts'
-import { requireListener } from '../engines/redis/reach.ts'
 import type { RedisSource } from '../index.ts'
+import { requireListener } from '../operations/reach/reach.ts'
 import { CONFIG_NAMES, type FileConfig, readConfigFile } from './config-file.ts'
 
 /** What every command that looks at a deployment takes. */

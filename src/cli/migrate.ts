@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Command, Option } from 'commander'
 import { OptionError, StoreUnavailableError } from '../core/errors.ts'
-import { requireListener } from '../engines/redis/reach.ts'
 import { counted } from '../operations/doctor/finding.ts'
 import {
   Migration,
@@ -10,6 +9,7 @@ import {
   type Verification,
 } from '../operations/migrate/migration.ts'
 import type { MigrationCounts } from '../operations/migrate/mirror.ts'
+import { requireListener } from '../operations/reach/reach.ts'
 import { redisOf } from './config.ts'
 import { wholeNumber } from './numbers.ts'
 import { plain } from './table.ts'

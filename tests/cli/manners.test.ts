@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { requireListener } from '../../src/engines/redis/reach.ts'
+import { requireListener } from '../../src/operations/reach/reach.ts'
 import { runCli } from '../support/cli.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 
@@ -37,7 +37,8 @@ describe('a server that is not there', () => {
   })
 
   it('does not matter where another one is', async () => {
-    await requireListener({ cluster: ['127.0.0.1:1', `127.0.0.1:${server.port}`] })
+    const cluster = ['127.0.0.1:1', `127.0.0.1:${server.port}`]
+    await expect(requireListener({ cluster })).resolves.toBeUndefined()
   })
 })
 

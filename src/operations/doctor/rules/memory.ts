@@ -239,7 +239,7 @@ function growthOf(
   const past = growthIn(points, now)
   if (past !== undefined) {
     const days = Math.round(past.over / DAY)
-    const name = `growth of the last ${days < 2 ? `${Math.round(past.over / HOUR)} h` : `${counted(days, 'day')}`}`
+    const name = `growth of the last ${days < 2 ? `${Math.round(past.over / HOUR)} h` : counted(days, 'day')}`
     return past.rate > 0 ? { rate: past.rate, name } : undefined
   }
   const grown = grownBy(server, 'used_memory') ?? 0

@@ -1,8 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { unreachableError } from './errors.ts'
-import { nameOf } from './fleet.ts'
-import { type RedisPlan, type RedisSource, type RedisTarget, redisPlan } from './options.ts'
-import { Wire } from './wire.ts'
+import { unreachableError } from '../../engines/redis/errors.ts'
+import { nameOf } from '../../engines/redis/fleet.ts'
+import {
+  type RedisPlan,
+  type RedisSource,
+  type RedisTarget,
+  redisPlan,
+} from '../../engines/redis/options.ts'
+import { Wire } from '../../engines/redis/wire.ts'
 
 /** What has come to nothing by then is left to whoever connects for good, with a patience of their own. Milliseconds. */
 const PATIENCE = 1_000
