@@ -103,6 +103,7 @@ def test_who_has_come_is_signed_in_without_the_former_secret(make: Make, server:
     after = make(secrets=[NEW])
     assert [after.open(token).principal for token in changed] == [f"user{n % 3}" for n in range(12)]
     assert all(after.open(token).is_new for token in tokens)
+    assert all(info.created_at is not None for info in after.of("user0").list()), "the index opens too"
     assert len(after.of("user0").list()) == 4
     held: list[Any] = [server.cli.get(key) for key in server.cli.scan_iter(f"{prefix}:*:s:*")]
     assert {IDS[int.from_bytes(record[14:16], "big")] for record in held if record[1] < 0x80} == {"new"}
