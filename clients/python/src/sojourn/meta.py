@@ -19,6 +19,8 @@ ADDRESS = "i"
 PERSISTENT = "k"
 TOKEN_MADE_AT = "r"
 FORMER = "f"
+#: Of a record that was sealed anew while nobody was there: the id of the key that its client's token may be signed with.
+TOKEN_KEY = "t"
 
 
 def text(meta: Meta, name: str) -> str | None:
@@ -48,7 +50,7 @@ def with_persistent(meta: Meta, persistent: bool) -> dict[str, Any]:
 
 def with_token(meta: Meta, at: int, former: str | None) -> dict[str, Any]:
     """A new token. `at`: milliseconds since the epoch. `former`: where a forward is left, 22 characters."""
-    changed = {name: value for name, value in meta.items() if name != FORMER}
+    changed = {name: value for name, value in meta.items() if name not in (FORMER, TOKEN_KEY)}
     changed[TOKEN_MADE_AT] = at
     return changed if former is None else {**changed, FORMER: former}
 

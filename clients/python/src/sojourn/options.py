@@ -45,7 +45,8 @@ class CookieOptions(TypedDict, total=False):
 
 
 class _RequiredOptions(TypedDict):
-    #: Each at least 32 bytes; the first signs and seals, all verify and open.
+    #: Each at least 32 bytes; the first signs and seals, all verify and open. A request whose token another has signed gets
+    #: a new one once that is 10 minutes old.
     secrets: Secrets
 
 

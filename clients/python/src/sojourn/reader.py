@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from . import meta as m
 from .bounded import BoundedSet
 from .errors import SessionElsewhereError
+from .keyring import Key
 from .lifetimes import Lifetimes
 from .memo import RecordMemo
-from .record import RecordHeader, Rejected, is_trail, open_record, stamp_of
+from .record import Opened, RecordHeader, Rejected, is_trail, open_record, stamp_of
 from .revoke import revoke_by_id
 from .steps import Op
 from .store import Stored
@@ -29,18 +30,22 @@ if TYPE_CHECKING:
 _MOST_FORWARDS = 64
 #: Of so many former tokens it is remembered that their reuse has been told of.
 _MOST_REUSED = 10_000
+#: A token of a former secret is replaced at this age, milliseconds. Not at once: nodes that have the secrets in another
+#: order, while a new one comes to one after the other, would replace each other's with each request.
+_SECRET_PATIENCE = 10 * 60_000
 
 
 class Live:
     """A session as it stands in the store, opened."""
 
-    __slots__ = ("attributes", "expires_at", "former", "header", "meta", "rotate_at", "stamp", "token")
+    __slots__ = ("attributes", "expires_at", "former", "header", "key", "meta", "rotate_at", "stamp", "token")
 
     def __init__(
         self,
         token: Token,
         stamp: bytes,
         header: RecordHeader,
+        key: Key,
         meta: m.Meta,
         attributes: dict[str, Any],
         expires_at: int,
@@ -48,18 +53,20 @@ class Live:
         self.token = token
         self.stamp = stamp
         self.header = header
+        #: That its record is sealed with.
+        self.key = key
         self.meta = meta
         self.attributes = attributes
         #: When the store lets it go if nobody comes, milliseconds since the epoch. Moves with each touch.
         self.expires_at = expires_at
-        #: When its token is old enough for another; infinite: never.
+        #: When its token is to be replaced by another; infinite: never.
         self.rotate_at = float("inf")
         #: The id of before the rotation, whose forward is to end now that this token is used.
         self.former: str | None = None
 
     def until(self, expires_at: int) -> Live:
         """The same, of another request: what stands in it is shared, and never changed."""
-        live = Live(self.token, self.stamp, self.header, self.meta, self.attributes, expires_at)
+        live = Live(self.token, self.stamp, self.header, self.key, self.meta, self.attributes, expires_at)
         live.rotate_at = self.rotate_at
         live.former = self.former
         return live
@@ -179,7 +186,7 @@ class Reader:
             attributes = None
         if attributes is None:
             return Nothing("schema")
-        live = self._aged(Live(token, stamp_of(record), opened.header, opened.meta, attributes, 0))
+        live = self._live(token, record, opened, attributes, 0)
         # What a step of the application has made is not kept: the step runs each time, as it may look elsewhere.
         if attributes is opened.attributes:
             self._memo.keep(live, record)
@@ -195,7 +202,7 @@ class Reader:
             raise RuntimeError(f"own record does not open: {opened.reason}")
         expires_at = self._settings.clock.now() + ttl
         self._lifetimes.note(token.id, opened.header, expires_at)
-        live = self._aged(Live(token, stamp_of(record), opened.header, opened.meta, opened.attributes, expires_at))
+        live = self._live(token, record, opened, opened.attributes, expires_at)
         self._memo.keep(live, record)
         return live.until(expires_at)
 
@@ -205,12 +212,20 @@ class Reader:
         self._memo.forget(token)
         return live if isinstance(live, Live) else None
 
-    def _aged(self, live: Live) -> Live:
-        made = m.token_made_at(live.meta)
-        live.rotate_at = (live.header.created_at if made is None else made) + self._settings.rotate_every
-        former = m.text(live.meta, m.FORMER)
-        live.former = None if former is None else live.token.id[: -len(former)] + former
+    def _live(self, token: Token, record: bytes, opened: Opened, attributes: dict[str, Any], expires_at: int) -> Live:
+        header, meta = opened.header, opened.meta
+        live = Live(token, stamp_of(record), header, opened.key, meta, attributes, expires_at)
+        live.rotate_at = self._rotate_at(opened)
+        former = m.text(meta, m.FORMER)
+        live.former = None if former is None else token.id[: -len(former)] + former
         return live
+
+    def _rotate_at(self, opened: Opened) -> float:
+        settings, made = self._settings, m.token_made_at(opened.meta)
+        # Its token is signed with the secret of its record, or with that of before.
+        is_of_first = opened.key is settings.keyring.primary and m.number(opened.meta, m.TOKEN_KEY) is None
+        every = settings.rotate_every if is_of_first else min(settings.rotate_every, _SECRET_PATIENCE)
+        return (opened.header.created_at if made is None else made) + every
 
     def _refuse(self, token: Token, live: Live, over: Forward) -> Op[Loaded]:
         """Of a forward whose time is over."""

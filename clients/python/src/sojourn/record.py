@@ -71,6 +71,8 @@ class Opened(NamedTuple):
     header: RecordHeader
     attributes: dict[str, Any]
     meta: dict[str, Any]
+    #: That has opened it.
+    key: Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,12 @@ def encode_record(
     token: Token,
     settings: RecordSettings,
     random: bytes | None = None,
+    key: Key | None = None,
 ) -> bytes:
     """Raises SessionAttributeError when a value cannot be stored, SessionTooLargeError for more than `max_bytes`.
 
-    `random`: 8 bytes instead of the operating system's, for tests.
+    `random`: 8 bytes instead of the operating system's, for tests. `key`: of the record before, so that by a record is seen
+    which secret its client's token is signed with; None: the first, which signs new tokens.
     """
     payload = settings.codec.encode(attributes, meta)
     if len(payload) > settings.max_bytes:
@@ -125,7 +129,7 @@ def encode_record(
     if header.owner_tag is not None:
         flags |= _OWNED
         owner = urlsafe_b64decode(header.owner_tag + "==")
-    key = keyring.primary
+    key = key or keyring.primary
     head = b"".join(
         (
             bytes((RECORD_VERSION, flags)),
@@ -190,7 +194,7 @@ def open_record(record: bytes, keyring: Keyring, session_id: str, token: Token |
             decoded = codec.decode(_inflate(plain) if flags & _COMPRESSED else plain)
         except MalformedPayload:
             return Rejected("payload")
-        return Opened(header, decoded.attributes, decoded.meta)
+        return Opened(header, decoded.attributes, decoded.meta, key)
     return Rejected(reason)
 
 

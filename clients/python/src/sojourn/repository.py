@@ -10,6 +10,7 @@ from typing import Any
 from . import meta as m
 from .errors import SessionConflictError, SessionLimitError, StoreUnavailableError
 from .events import EventHub
+from .keyring import Key
 from .limit import Limit
 from .options import Settings
 from .principal import Descriptor, seal_descriptor
@@ -97,9 +98,11 @@ class Repository:
         """Milliseconds until the record ends if nobody comes; 0 or less when its deadline has passed."""
         return min(header.idle_timeout, header.deadline - self.settings.clock.now())
 
-    def _encode(self, token: Token, header: RecordHeader, attributes: Mapping[str, Any], meta: m.Meta) -> bytes:
+    def _encode(
+        self, token: Token, header: RecordHeader, attributes: Mapping[str, Any], meta: m.Meta, key: Key | None = None
+    ) -> bytes:
         settings = self.settings
-        return encode_record(header, attributes, meta, settings.keyring, token, settings.record)
+        return encode_record(header, attributes, meta, settings.keyring, token, settings.record, key=key)
 
     def create(
         self,
@@ -153,11 +156,12 @@ class Repository:
                 meta = m.with_persistent(meta, lifetime.persistent)
             if wish.change_meta is not None:
                 meta = wish.change_meta(meta)
-            token = live.token
+            token, key = live.token, live.key
             if rotate is not None:
                 meta = self.rotations.meta(rotate, meta, live.token)
-                token = create_token(self.settings.keyring, token.partition, token.region)
-            record = self._encode(token, header, apply_delta(live.attributes, delta), meta)
+                keyring = self.settings.keyring
+                token, key = create_token(keyring, token.partition, token.region), keyring.primary
+            record = self._encode(token, header, apply_delta(live.attributes, delta), meta, key)
             stamp = stamp_of(record)
             own = [record[:NONCE_END]]
             try:

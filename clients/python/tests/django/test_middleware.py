@@ -139,6 +139,23 @@ def test_rotations_bring_their_key(middleware: Any, sojourn: Any) -> None:
 
 
 @BOTH
+def test_another_secret_brings_its_key(middleware: Any, sojourn: Any) -> None:
+    old, new = "a former secret: 0123456789abcdef0123", "a new secret: 0123456789abcdef0123456"
+    sojourn(SECRETS=[old])
+    former = stored(a=1).session_key
+    sojourn(SECRETS=[new, old])
+    assert call(middleware, read, former).cookies == {}
+    later(10 * 60_000)
+    token = call(middleware, read, former).cookies[COOKIE].value
+    assert token != former
+    assert call(middleware, read, former).cookies[COOKIE].value == token
+    assert call(middleware, read, token).cookies == {}
+    sojourn(SECRETS=[new])
+    assert dict(SessionStore(token).items()) == {"a": 1}
+    assert dict(SessionStore(former).items()) == {}
+
+
+@BOTH
 def test_use_keeps_it_alive(middleware: Any, sojourn: Any, server: Server, prefix: str) -> None:
     sojourn(IDLE_TIMEOUT="30m", ABSOLUTE_TIMEOUT="12h")
     session = stored(a=1)

@@ -22,7 +22,8 @@ final class ById {
   }
 
   /** @param id where it stands now: a rotation may have moved it */
-  private record Found(String id, RedisEngine.Stored stored, RecordHeader header, Codec.Payload payload) {}
+  private record Found(
+      String id, RedisEngine.Stored stored, RecordHeader header, Codec.Payload payload, Keyring.Key key) {}
 
   private @Nullable Found find(String asked) {
     if (!Token.isSessionId(asked)) return null;
@@ -32,8 +33,8 @@ final class ById {
       if (stored == null) return null;
       if (!RecordFormat.isTrail(stored.record())) {
         RecordFormat.Opened opened = reader.opened(id, stored.record());
-        if (opened == null || opened.header() == null || opened.payload() == null) return null;
-        return new Found(id, stored, opened.header(), opened.payload());
+        if (opened == null || opened.header() == null || opened.payload() == null || opened.key() == null) return null;
+        return new Found(id, stored, opened.header(), opened.payload(), opened.key());
       }
       String successor = Trail.successor(stored.record());
       if (successor == null) return null;
@@ -117,6 +118,6 @@ final class ById {
         new RecordHeader(
             header.nextRevision(), header.createdAt(), header.deadline(), header.idleTimeout(), schema, header.ownerTag());
     Codec.Payload content = new Codec.Payload(Change.apply(found.payload.attributes(), delta), found.payload.meta());
-    return settings.format().encode(next, content, new RecordFormat.Context(settings.keyring(), found.id, null));
+    return settings.format().encode(next, content, found.key, new RecordFormat.Context(settings.keyring(), found.id, null));
   }
 }

@@ -18,6 +18,7 @@ final class Meta {
   private static final String PERSISTENT = "k";
   private static final String TOKEN_MADE_AT = "r";
   private static final String FORMER = "f";
+  private static final String TOKEN_KEY = "t";
 
   private Meta() {}
 
@@ -49,6 +50,7 @@ final class Meta {
   static Map<String, @Nullable Object> withToken(Map<String, @Nullable Object> meta, long now, @Nullable String former) {
     Map<String, @Nullable Object> changed = new LinkedHashMap<>(meta);
     changed.put(TOKEN_MADE_AT, now);
+    changed.remove(TOKEN_KEY);
     if (former == null) changed.remove(FORMER);
     else changed.put(FORMER, former);
     return changed;
@@ -98,6 +100,14 @@ final class Meta {
   /** Last 22 characters of the id of before the rotation, where that has left a forward. */
   static @Nullable String former(Map<String, @Nullable Object> meta) {
     return text(meta, FORMER);
+  }
+
+  /**
+   * Of a record that was sealed anew while nobody was there: the id of the key that its client's token may be signed with.
+   * Null: that of the record.
+   */
+  static @Nullable Long tokenKey(Map<String, @Nullable Object> meta) {
+    return number(meta, TOKEN_KEY);
   }
 
   static @Nullable String text(Map<String, @Nullable Object> map, String name) {

@@ -47,10 +47,18 @@ record RecordFormat(Codec codec, SealMode seal, int compressFrom, int maxBytes) 
     PAYLOAD
   }
 
-  /** What became of a record: either {@code header} and {@code payload}, or a rejection. */
-  record Opened(@Nullable RecordHeader header, Codec.@Nullable Payload payload, @Nullable Rejection rejection) {
+  /**
+   * What became of a record: either {@code header}, {@code payload} and {@code key}, or a rejection.
+   *
+   * @param key that has opened it
+   */
+  record Opened(
+      @Nullable RecordHeader header,
+      Codec.@Nullable Payload payload,
+      Keyring.@Nullable Key key,
+      @Nullable Rejection rejection) {
     private static Opened rejected(Rejection rejection) {
-      return new Opened(null, null, rejection);
+      return new Opened(null, null, null, rejection);
     }
   }
 
@@ -65,19 +73,22 @@ record RecordFormat(Codec codec, SealMode seal, int compressFrom, int maxBytes) 
     }
   }
 
-  /** @throws SessionTooLargeException when the payload has more than {@code maxBytes}, before compression */
-  byte[] encode(RecordHeader header, Codec.Payload payload, Context context) {
-    return encode(header, payload, context, Crypto.randomBytes(RANDOM_BYTES));
+  /**
+   * @param key of the record before, so that by a record is seen which secret its client's token is signed with; the first of
+   *     the keyring for a token that is new
+   * @throws SessionTooLargeException when the payload has more than {@code maxBytes}, before compression
+   */
+  byte[] encode(RecordHeader header, Codec.Payload payload, Keyring.Key key, Context context) {
+    return encode(header, payload, key, context, Crypto.randomBytes(RANDOM_BYTES));
   }
 
   /** @param random new for each record */
-  byte[] encode(RecordHeader header, Codec.Payload content, Context context, byte[] random) {
+  byte[] encode(RecordHeader header, Codec.Payload content, Keyring.Key key, Context context, byte[] random) {
     byte[] payload = codec.encode(content.attributes(), content.meta());
     if (payload.length > maxBytes) throw tooLarge(payload.length, content);
     int flags = codec.id | seal.ordinal() << SEAL_SHIFT;
     byte[] smaller = payload.length >= compressFrom ? compressed(payload) : null;
     if (smaller != null) flags |= COMPRESSED;
-    Keyring.Key key = context.keyring.primary();
     byte[] head = head(header, flags, key.id, random);
     byte[] sessionKey = sessionKey(key, seal.ordinal(), context);
     if (sessionKey == null) throw new IllegalStateException("a token-sealed record needs its token");
@@ -130,7 +141,7 @@ record RecordFormat(Codec codec, SealMode seal, int compressFrom, int maxBytes) 
         continue;
       }
       try {
-        return new Opened(header, codec.decode((flags & COMPRESSED) == 0 ? plain : inflated(plain)), null);
+        return new Opened(header, codec.decode((flags & COMPRESSED) == 0 ? plain : inflated(plain)), key, null);
       } catch (MalformedPayloadException malformed) {
         return Opened.rejected(Rejection.PAYLOAD);
       }

@@ -93,7 +93,8 @@ final class Repository {
       Codec.Payload content,
       RedisEngine.@Nullable Limit limit,
       List<byte[]> unknown) {
-    byte[] record = settings.format().encode(header, content, new RecordFormat.Context(settings.keyring(), token));
+    Keyring.Key key = settings.keyring().primary();
+    byte[] record = settings.format().encode(header, content, key, new RecordFormat.Context(settings.keyring(), token));
     long ttl = timeToLive(header);
     RedisEngine.Created created;
     try {
@@ -108,9 +109,9 @@ final class Repository {
           String principal = Meta.principal(content.meta());
           settings.listener().evicted(id, principal == null ? "" : principal, token.id());
         }
-        return live(token, record, header, content, ttl);
+        return live(token, record, header, key, content, ttl);
       case EXISTS:
-        return isStored(token.id(), record) ? live(token, record, header, content, ttl) : null;
+        return isStored(token.id(), record) ? live(token, record, header, key, content, ttl) : null;
       default:
         break;
     }
@@ -179,11 +180,13 @@ final class Repository {
           return Written.ended(false);
         }
         Token token = rotation == null ? live.token() : successor();
+        Keyring.Key key = rotation == null ? live.key() : settings.keyring().primary();
         Codec.Payload content = new Codec.Payload(Change.apply(live.attributes(), delta), nextMeta());
-        byte[] record = settings.format().encode(header, content, new RecordFormat.Context(settings.keyring(), token));
+        RecordFormat.Context context = new RecordFormat.Context(settings.keyring(), token);
+        byte[] record = settings.format().encode(header, content, key, context);
         RedisEngine.Written result = write(token, header, content, record, ttl);
         if (result.status() == RedisEngine.Status.DONE) {
-          return new Written(live(token, record, header, content, ttl), false, rotation != null, isOver);
+          return new Written(live(token, record, header, key, content, ttl), false, rotation != null, isOver);
         }
         if (result.status() == RedisEngine.Status.GONE) return Written.ended(false);
         // What was stored before a pause has been overtaken after it.
@@ -310,11 +313,12 @@ final class Repository {
     return live.until(now + ttl);
   }
 
-  private Live live(Token token, byte[] record, RecordHeader header, Codec.Payload content, long ttl) {
+  private Live live(
+      Token token, byte[] record, RecordHeader header, Keyring.Key key, Codec.Payload content, long ttl) {
     byte[] stamp = RecordFormat.stamp(record);
     long expiresAt = settings.engine().now() + ttl;
     reader.lifetimes.note(token.id(), header, expiresAt);
-    return new Live(token, stamp, header, content.meta(), content.attributes(), expiresAt);
+    return new Live(token, stamp, header, key, content.meta(), content.attributes(), expiresAt);
   }
 
   /** As the index needs it; null for a session of nobody. */

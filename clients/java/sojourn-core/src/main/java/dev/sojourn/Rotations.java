@@ -17,6 +17,11 @@ final class Rotations {
   private static final int MOST_SETTLED = 10_000;
   /** After one that failed: a store that is down is not asked with each request. */
   private static final long PAUSE_MS = 1_000;
+  /**
+   * A token of a former secret is replaced at this age. Not at once: nodes that have the secrets in another order, while a new
+   * one comes to one after the other, would replace each other's with each request.
+   */
+  private static final long SECRET_PATIENCE_MS = 10 * 60_000;
 
   private final Settings settings;
   /** Former ids whose forwards this process has settled. */
@@ -71,11 +76,15 @@ final class Rotations {
     settings.listener().error("settle", error);
   }
 
-  /** Whether the session's token is old enough for another. */
+  /** Whether the session's token is to be replaced by another: for its age, or for the secret that it is signed with. */
   boolean isDue(Live live) {
+    // That is the one of its record, or of before.
+    boolean isOfFirst = live.key() == settings.keyring().primary() && Meta.tokenKey(live.meta()) == null;
     Long every = settings.rotateEvery();
-    if (every == null) return false;
+    long most = every == null ? Long.MAX_VALUE : every;
+    if (!isOfFirst) most = Math.min(most, SECRET_PATIENCE_MS);
     Long madeAt = Meta.tokenMadeAt(live.meta());
-    return (madeAt == null ? live.header().createdAt() : madeAt) + every <= settings.engine().now();
+    long age = settings.engine().now() - (madeAt == null ? live.header().createdAt() : madeAt);
+    return age >= most;
   }
 }

@@ -102,14 +102,15 @@ final class SessionReader {
     RecordFormat.Opened opened = RecordFormat.open(stored.record(), context);
     RecordHeader header = opened.header();
     Codec.Payload payload = opened.payload();
-    if (header == null || payload == null) return Loaded.none(reason(opened.rejection()));
+    Keyring.Key key = opened.key();
+    if (header == null || payload == null || key == null) return Loaded.none(reason(opened.rejection()));
     long now = settings.engine().now();
     if (header.deadline() <= now) return Loaded.none(SessionListener.Rejection.ABSENT);
     Map<String, @Nullable Object> attributes = migrated(payload.attributes(), header.schema());
     if (attributes == null) return Loaded.none(SessionListener.Rejection.SCHEMA);
     byte[] stamp = RecordFormat.stamp(stored.record());
     if (stored.isHeard()) lifetimes.note(token.id(), header, now + stored.ttl());
-    Live live = new Live(token, stamp, header, payload.meta(), attributes, now + stored.ttl());
+    Live live = new Live(token, stamp, header, key, payload.meta(), attributes, now + stored.ttl());
     return new Loaded(live, over, null, false, null);
   }
 
@@ -120,7 +121,8 @@ final class SessionReader {
     Codec.Payload payload = opened.payload();
     if (header == null || payload == null || header.deadline() <= settings.engine().now()) return null;
     Map<String, @Nullable Object> attributes = migrated(payload.attributes(), header.schema());
-    return attributes == null ? null : new RecordFormat.Opened(header, new Codec.Payload(attributes, payload.meta()), null);
+    if (attributes == null) return null;
+    return new RecordFormat.Opened(header, new Codec.Payload(attributes, payload.meta()), opened.key(), null);
   }
 
   /** Null where no step leads to the present version. Data of a newer node stays as it is. */

@@ -86,7 +86,10 @@ public final class SessionsBuilder {
     }
   }
 
-  /** At least 32 bytes each: the first signs and seals, the others still verify and open. */
+  /**
+   * At least 32 bytes each: the first signs and seals, the others still verify and open. A request whose token another has
+   * signed gets a new one with its commit once that is 10 minutes old.
+   */
   public SessionsBuilder secrets(@Nullable String... secrets) {
     List<byte[]> given = new ArrayList<>();
     for (int i = 0; i < secrets.length; i++) {

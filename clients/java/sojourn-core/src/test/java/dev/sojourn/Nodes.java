@@ -10,7 +10,7 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /** Two web nodes that share their sessions. */
-final class Nodes implements AutoCloseable {
+public final class Nodes implements AutoCloseable {
   static final String SECRET = "a secret for tests: 0123456789abcdef";
 
   final Sessions one;
@@ -94,8 +94,13 @@ final class Nodes implements AutoCloseable {
 
   /** For all nodes time goes on, but for the server. */
   void pass(Duration time) {
-    one.engine().clock().skew.addAndGet(time.toMillis());
-    two.engine().clock().skew.addAndGet(time.toMillis());
+    later(one, time);
+    later(two, time);
+  }
+
+  /** For this node it is later than it is, or earlier. */
+  public static void later(Sessions node, Duration time) {
+    node.engine().clock().skew.addAndGet(time.toMillis());
   }
 
   public static void eventually(java.util.function.BooleanSupplier isSo) {

@@ -81,7 +81,8 @@ final class Records {
     Codec codec = random.nextBoolean() ? Codec.MESSAGE_PACK : Codec.JSON;
     SealMode seal = SealMode.values()[random.nextInt(3)];
     RecordFormat format = new RecordFormat(codec, seal, random.nextBoolean() ? 0 : 256, 1 << 23);
-    byte[] record = format.encode(header, new Codec.Payload(attributes, meta), new RecordFormat.Context(keyring, token));
+    Codec.Payload payload = new Codec.Payload(attributes, meta);
+    byte[] record = format.encode(header, payload, keyring.primary(), new RecordFormat.Context(keyring, token));
     Map<String, @Nullable Object> line = new LinkedHashMap<>();
     line.put("token", token.value());
     line.put("record", Vectors.hex(record));

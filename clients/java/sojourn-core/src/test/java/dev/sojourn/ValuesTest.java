@@ -240,7 +240,8 @@ class ValuesTest {
     int most = (16 << 20) - 9;
     for (int size : List.of(most, most + 1, 17 << 20)) {
       Codec.Payload payload = new Codec.Payload(Map.of("a", new byte[size]), Map.of());
-      RecordFormat.Opened opened = RecordFormat.open(large.encode(header, payload, context), context);
+      byte[] record = large.encode(header, payload, context.keyring().primary(), context);
+      RecordFormat.Opened opened = RecordFormat.open(record, context);
       assertEquals(size > most ? RecordFormat.Rejection.PAYLOAD : null, opened.rejection());
     }
   }

@@ -112,7 +112,7 @@ class VectorsTest {
     boolean isCompressed = Boolean.TRUE.equals(given.get("compressed"));
     RecordFormat format = new RecordFormat(codec, seal, isCompressed ? 0 : Integer.MAX_VALUE, 65_536);
     byte[] random = Bytes.slice(record, 6, 14);
-    byte[] written = format.encode(header(given), payload, context, random);
+    byte[] written = format.encode(header(given), payload, context.keyring().primary(), context, random);
     if (isCompressed) {
       assertArrayEquals(Arrays.copyOf(record, 36), Arrays.copyOf(written, 36));
       RecordFormat.Opened again = RecordFormat.open(written, context);
