@@ -177,7 +177,7 @@ const CLUSTER: readonly string[] = [
   '# A node of a Cluster. What it knows of the others it keeps in this file, and writes it itself.',
   'cluster-enabled yes',
   'cluster-config-file nodes.conf',
-  '# So long a master must be away before a replica takes its place, milliseconds: requests with its sessions fail meanwhile.',
+  '# So long a primary must be away before a replica takes its place, milliseconds: requests with its sessions fail meanwhile.',
   'cluster-node-timeout 5000',
   '# When some slots are nobody’s the sessions in the others go on.',
   'cluster-require-full-coverage no',
