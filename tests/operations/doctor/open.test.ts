@@ -1,9 +1,16 @@
 // A server that lets everybody in is closed by doctor's remedy, word for word, and whoever is on call can still get in.
 import { execFileSync } from 'node:child_process'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { createSessions } from '../../../src/create-sessions.ts'
 import { runCli } from '../../support/cli.ts'
-import { type RedisServer, startRedis } from '../../support/redis-server.ts'
+import {
+  type RedisServer,
+  seenByServer,
+  serverFolder,
+  startRedis,
+} from '../../support/redis-server.ts'
 import { SECRET, signIn } from '../../support/requests.ts'
 import { found } from './found.ts'
 
@@ -90,6 +97,18 @@ it('with a configuration, also after a restart', async () => {
   await close(server)
   expect(await othersAreOut(server)).toBe(true)
   await server.kill()
+  await server.restart()
+  expect(await othersAreOut(server)).toBe(true)
+})
+
+it('with a file of its users, also after a restart', async () => {
+  const folder = serverFolder()
+  ends.push(() => rmSync(folder, { recursive: true, force: true }))
+  const path = join(folder, 'users.acl')
+  writeFileSync(path, '')
+  const server = await start(`appendonly yes\naclfile ${seenByServer(path)}\n`)
+  await close(server)
+  expect(readFileSync(path, 'latin1')).toMatch(/^user admin on /m)
   await server.restart()
   expect(await othersAreOut(server)).toBe(true)
 })
