@@ -180,7 +180,10 @@ describe('sojourn redis-conf', () => {
     expect(value('maxmemory', { memory: 16 * GIB })).toBe('11468mb')
     expect(value('maxclients', { processes: 20 })).toBe('1000')
     expect(value('maxclients', { processes: 2_000 })).toBe('12200')
-    expect(value('tracking-table-max-keys', { processes: 500 })).toBe('5000000')
+    // What their near caches can hold, as far as there can be so many sessions.
+    expect(value('tracking-table-max-keys', { memory: 16 * GIB })).toBe('2000000')
+    expect(value('tracking-table-max-keys', { memory: 16 * GIB, processes: 500 })).toBe('11468000')
+    expect(value('tracking-table-max-keys', { processes: 1 })).toBe('1000000')
     expect(value('notify-keyspace-events', {})).toBe('""')
   })
 

@@ -1,3 +1,4 @@
+import { TRACKED } from '../../plan/plan.ts'
 import type { ServerFacts } from '../facts.ts'
 import {
   ALLOW,
@@ -18,13 +19,11 @@ import { set } from '../remedy.ts'
 const CROWDED = 0.8
 /** Seconds: our connections ask more often than that, and so do most pools. */
 const SHORT_TIMEOUT = 60
-const TRACKED = 0.8
+const FULL_TABLE = 0.8
 /** What the server does when it is not told: redis.conf, tracking-table-max-keys. */
 const TRACKING_DEFAULT = 1_000_000
 /** Of a near cache that is left at its default. */
 const NEAR_ENTRIES = 100_000
-/** Of the table, for a key and those who hold it. */
-const TRACKED_BYTES = 100
 /** Of what is free until maxmemory. */
 const AFFORDABLE = 0.5
 
@@ -119,10 +118,11 @@ export const clientRules: readonly Rule[] = [
       if (keys === 0) return undefined
       if (server.config === undefined) return unknown('how many keys it tracks', ALLOW.config)
       const most = settingOf(server, 'tracking-table-max-keys') ?? TRACKING_DEFAULT
-      if (most === 0 || keys / most < TRACKED) return undefined
+      if (most === 0 || keys / most < FULL_TABLE) return undefined
       const needed = trackable(server, keys)
       const value = String(roomFor(needed))
-      const takes = (Number(value) - keys) * TRACKED_BYTES
+      const each = bytesOfTracked(server, keys)
+      const takes = (Number(value) - keys) * each
       const free = freeIn(server)
       const isAffordable = takes <= free * AFFORDABLE
       return {
@@ -136,7 +136,7 @@ export const clientRules: readonly Rule[] = [
                 `more memory first, or a smaller nearCache.maxEntries: of ${bytes(free)} that are free it would take ${bytes(takes)}`,
               ]),
           ...set(server, 'tracking-table-max-keys', value),
-          `its near caches may hold ${needed.toLocaleString('en')} keys: up to ${bytes(needed * TRACKED_BYTES)}`,
+          `its near caches may hold ${needed.toLocaleString('en')} keys: up to ${bytes(needed * each)}`,
         ],
         setting: isAffordable ? { name: 'tracking-table-max-keys', value } : undefined,
       }
@@ -153,6 +153,12 @@ function trackable({ info }: ServerFacts, tracked: number): number {
     0,
   )
   return Math.max(tracked, Math.min(stored, caches * NEAR_ENTRIES))
+}
+
+/** A key, with as many holders as those have that are tracked now. */
+function bytesOfTracked({ info }: ServerFacts, keys: number): number {
+  const holders = (numberOf(info, 'tracking_total_items') ?? keys) / keys
+  return TRACKED.key + TRACKED.further * (holders - 1)
 }
 
 /** With half as much again, as a round number. */
