@@ -70,8 +70,9 @@ async function run(flags: AclFlags): Promise<void> {
   if (redis === undefined) {
     say(
       'Redis 7.2 and later, and Valkey, also know +client|setinfo' +
-        (role === 'ops' ? ' and +client|no-touch' : '') +
-        (flags.for.includes('durability') ? ' and +waitaof' : ''),
+        (role === 'app' ? '' : ' and +client|no-touch') +
+        (flags.for.includes('durability') ? ' and +waitaof' : '') +
+        (role === 'app' ? '' : '; Redis 8.2 and Valkey 8 +cluster|slot-stats'),
     )
   }
 }

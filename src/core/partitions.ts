@@ -45,6 +45,11 @@ function findTags(regions: number): string[][] {
   return found
 }
 
+/** The slot of keys with this hash tag, whoever's it is. */
+export function slotOf(tag: string): number {
+  return Buffer.from(tag).reduce(crcStep, 0) & 16383
+}
+
 /** What a tag stands for. */
 interface Place {
   readonly partition: number

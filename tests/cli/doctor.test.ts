@@ -82,6 +82,13 @@ describe('sojourn doctor', () => {
     expect(await run(['--config', 'absent.mjs'])).toMatchObject({ code: 2 })
   })
 
+  it('is not content with a user that is not there', async () => {
+    const { code, stdout } = await run(['--redis', redis(), '--user', 'nosuch'])
+    expect(code).toBe(1)
+    expect(stdout).toContain(`✗ sec.acl  there is no user nosuch (${server.socketPath})`)
+    expect(stdout).toContain('Fix: `sojourn acl --user nosuch`')
+  })
+
   it('shows what strangers have sent to the server, and does not obey it', async () => {
     const evil = '\u001B[31mevil\u0007\u009B2J'
     await server.cli('AUTH', evil, 'x').catch(() => undefined)

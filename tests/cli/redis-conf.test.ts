@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { createSessions } from '../../src/create-sessions.ts'
 import type { RedisSource } from '../../src/engines/redis/options.ts'
+import { aclRulesFor } from '../../src/operations/acl/acl.ts'
 import { examine } from '../../src/operations/doctor/examine.ts'
 import type { Severity } from '../../src/operations/doctor/finding.ts'
 import {
@@ -9,11 +10,14 @@ import {
   sentinelConf,
 } from '../../src/operations/redis-conf/redis-conf.ts'
 import { runCli } from '../support/cli.ts'
+import { startCluster } from '../support/cluster.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { SECRET } from '../support/requests.ts'
 import { until } from '../support/until.ts'
 
 const GIB = 2 ** 30
+/** As `sojourn acl` prints it. */
+const PASSWORD = 'password'
 const OPTIONS: ConfOptions = {
   ...{ kind: 'single', memory: 2 * GIB, processes: 20, durable: false, expiry: 'off', tls: false },
 }
@@ -29,7 +33,18 @@ async function start(options: Parameters<typeof startRedis>[0]): Promise<RedisSe
   return server
 }
 
-/** What doctor says, but of this release of the server, of who asks, and of what a busy machine holds up. */
+/** Those whom `sojourn acl` prints: the application, and who is on call. */
+async function signUp(redis: RedisSource, servers: readonly RedisServer[]): Promise<void> {
+  for (const role of ['app', 'ops'] as const) {
+    const options = { role, user: role, prefix: 'sj', features: [], database: 0 }
+    const rules = await aclRulesFor(redis, options)
+    for (const server of servers) await server.cli('ACL', 'SETUSER', ...rules)
+  }
+}
+
+const ops = { username: 'ops', password: PASSWORD }
+
+/** What doctor says, but of this release of the server, and of what a busy machine holds up. */
 async function found(
   redis: RedisSource,
   durable: boolean,
@@ -44,9 +59,10 @@ async function found(
       window: 100,
       commandTimeout: 5_000,
       readFile: () => undefined,
+      user: 'app',
     },
   })
-  const others = new Set(['ver.cve', 'sec.open', 'lat.slow', 'lat.rtt'])
+  const others = new Set(['ver.cve', 'lat.slow', 'lat.rtt'])
   return results
     .filter(({ findings }) => findings.some(({ severity }) => severities.includes(severity)))
     .filter(({ id }) => !others.has(id))
@@ -57,10 +73,14 @@ describe('sojourn redis-conf', () => {
   it('one server starts with it, and doctor has nothing to say but that it is alone', async () => {
     const { stdout, code } = await runCli(['redis-conf', '--memory', '2gb', '--expiry', 'notify'])
     expect(code).toBe(0)
-    const server = await start({ config: stdout })
-    expect(await found(server.url, false, 'notify')).toEqual(['repl.count'])
+    const server = await start({ config: stdout, password: PASSWORD })
+    await signUp({ socket: server.socketPath, password: PASSWORD }, [server])
+    const redis = { socket: server.socketPath, ...ops }
+    expect(await found(redis, false, 'notify')).toEqual(['repl.count'])
     // Which is no reason for an exit code of 1: it starts with what it had.
-    expect(await found(server.url, false, 'notify', ['error', 'warn'])).toEqual([])
+    expect(await found(redis, false, 'notify', ['error', 'warn'])).toEqual([])
+    await server.cli('ACL', 'SETUSER', 'default', 'nopass')
+    expect(await found(redis, false, 'notify')).toEqual(['repl.count', 'sec.open'])
     expect(await server.cli('CONFIG', 'GET', 'maxmemory')).toContain(String(1_433 * 2 ** 20))
     expect(await server.cli('CONFIG', 'GET', 'appendonly')).toContain('yes')
   })
@@ -95,11 +115,11 @@ describe('sojourn redis-conf', () => {
 
   it('servers with Sentinels start with it, and doctor has nothing to say', async () => {
     const config = redisConf({ ...OPTIONS, kind: 'sentinel', durable: true })
-    const primary = await start({ tcp: true, config })
+    const own = { tcp: true, config, password: PASSWORD }
+    const primary = await start({ ...own, args: ['--masterauth', PASSWORD] })
     const replica = await start({
-      tcp: true,
-      config,
-      args: ['--replicaof', '127.0.0.1', String(primary.port)],
+      ...own,
+      args: ['--masterauth', PASSWORD, '--replicaof', '127.0.0.1', String(primary.port)],
     })
     const { stdout } = await runCli([
       'redis-conf',
@@ -110,16 +130,29 @@ describe('sojourn redis-conf', () => {
       'shop',
     ])
     expect(stdout).toBe(sentinelConf({ masterName: 'shop', tls: false }))
-    const sentinel = stdout.replace('127.0.0.1 6379', `127.0.0.1 ${primary.port}`)
+    const sentinel = stdout
+      .replace('127.0.0.1 6379', `127.0.0.1 ${primary.port}`)
+      .replace('# sentinel auth-pass shop …', `sentinel auth-pass shop ${PASSWORD}`)
     const sentinels = await Promise.all([0, 1, 2].map(() => start({ tcp: true, sentinel })))
     await until(async () => (await replica.cli('INFO', 'replication')).includes('link_status:up'))
     const redis = {
       sentinels: sentinels.map(({ port }) => `127.0.0.1:${port}`),
       masterName: 'shop',
+      sentinelAccess: {},
     }
+    await signUp({ ...redis, password: PASSWORD }, [primary, replica])
     // They take a while to find each other.
-    await until(async () => (await found(redis, true)).length === 0)
+    await until(async () => (await found({ ...redis, ...ops }, true)).length === 0)
     expect(await primary.cli('CONFIG', 'GET', 'min-replicas-to-write')).toContain('1')
+  })
+
+  it('a Cluster starts with it, and doctor has nothing to say', async () => {
+    const config = redisConf({ ...OPTIONS, kind: 'cluster' })
+    const cluster = await startCluster({ masters: 3, replicas: 1, config, password: PASSWORD })
+    ends.push(() => cluster.stop())
+    await signUp({ cluster: cluster.addresses, password: PASSWORD }, cluster.nodes)
+    const redis = { cluster: cluster.addresses, ...ops }
+    await expect.poll(() => found(redis, false), { timeout: 10_000 }).toEqual([])
   })
 
   it('a node of a Cluster starts with it', async () => {
@@ -127,7 +160,10 @@ describe('sojourn redis-conf', () => {
     await server.cli('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
     await until(async () => (await server.cli('CLUSTER', 'INFO')).includes('cluster_state:ok'))
     const redis = { cluster: [`127.0.0.1:${server.port}`] }
-    expect(await found(redis, false)).toEqual(['clu.replica', 'repl.count'])
+    await signUp(redis, [server])
+    expect(await found({ ...redis, ...ops }, false)).toEqual([
+      ...['clu.replica', 'repl.count', 'sec.open'],
+    ])
   })
 
   it('has certificates where TLS is asked for, and no plain port', () => {
@@ -144,7 +180,10 @@ describe('sojourn redis-conf', () => {
     expect(value('maxmemory', { memory: 16 * GIB })).toBe('11468mb')
     expect(value('maxclients', { processes: 20 })).toBe('1000')
     expect(value('maxclients', { processes: 2_000 })).toBe('12200')
-    expect(value('tracking-table-max-keys', { processes: 500 })).toBe('5000000')
+    // What their near caches can hold, as far as there can be so many sessions.
+    expect(value('tracking-table-max-keys', { memory: 16 * GIB })).toBe('2000000')
+    expect(value('tracking-table-max-keys', { memory: 16 * GIB, processes: 500 })).toBe('11468000')
+    expect(value('tracking-table-max-keys', { processes: 1 })).toBe('1000000')
     expect(value('notify-keyspace-events', {})).toBe('""')
   })
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { PARTITIONS, partitionOf, partitionTag } from '../../src/core/partitions.ts'
+import { PARTITIONS, partitionOf, partitionTag, slotOf } from '../../src/core/partitions.ts'
 
 /** CRC-16/XMODEM bit by bit, on its own: the slot rule of the Redis Cluster specification. */
-function slotOf(key: string): number {
+function slotByBits(key: string): number {
   let crc = 0
   for (const byte of Buffer.from(key)) {
     for (let bit = 7; bit >= 0; bit--) {
@@ -18,8 +18,12 @@ const tags = Array.from({ length: PARTITIONS }, (_, partition) => partitionTag(p
 describe('partitions', () => {
   it('reckons slots as Redis does', () => {
     // The check value of CRC-16/XMODEM, and the example of the specification.
-    expect(slotOf('123456789')).toBe(0x31c3)
-    expect(slotOf('foo')).toBe(12_182)
+    expect(slotByBits('123456789')).toBe(0x31c3)
+    expect(slotByBits('foo')).toBe(12_182)
+  })
+
+  it('says the slot of any tag', () => {
+    for (const tag of ['foo', '123456789', '', 'zoë']) expect(slotOf(tag)).toBe(slotByBits(tag))
   })
 
   it('has 1,024 distinct tags of three letters or digits', () => {
@@ -28,7 +32,7 @@ describe('partitions', () => {
   })
 
   it('lies 16 slots apart: partition p is in slot 16 p', () => {
-    for (const [partition, tag] of tags.entries()) expect(slotOf(tag)).toBe(16 * partition)
+    for (const [partition, tag] of tags.entries()) expect(slotByBits(tag)).toBe(16 * partition)
   })
 
   it('takes the first tag of each slot, so that every implementation finds the same', () => {
@@ -37,7 +41,7 @@ describe('partitions', () => {
     for (const a of alphabet) {
       for (const b of alphabet) {
         for (const c of alphabet) {
-          const slot = slotOf(a + b + c)
+          const slot = slotByBits(a + b + c)
           if (!first.has(slot)) first.set(slot, a + b + c)
         }
       }
@@ -50,7 +54,7 @@ describe('partitions', () => {
     const each = 16_384 / masters
     const counts = new Array<number>(masters).fill(0)
     for (const tag of tags) {
-      const slot = slotOf(tag)
+      const slot = slotByBits(tag)
       const master = counts.findIndex(
         (_, m) => slot >= Math.round(m * each) && slot < Math.round((m + 1) * each),
       )

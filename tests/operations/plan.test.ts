@@ -164,6 +164,15 @@ describe('sojourn plan', () => {
     expect(indexBytes(2, 256)).toBeLessThan(indexBytes(2))
   })
 
+  it('takes one primary, or a Cluster of three at least, by one name', () => {
+    const two = plan({ ...OPTIONS, users: 10_000_000 })
+    expect(figure({ users: 10_000_000 }, 'primaries')).toBe(3)
+    const text = JSON.stringify(two)
+    expect(text).toMatch(/2 by memory .*; a Cluster has 3 at least/)
+    expect(text).toContain('a Cluster of 3 primaries, a replica each')
+    expect(text).not.toContain('master')
+  })
+
   it('takes more servers by memory, and more by work', () => {
     expect(figure({}, 'primaries')).toBe(1)
     expect(figure({ users: 50_000_000 }, 'primaries')).toBeGreaterThan(3)

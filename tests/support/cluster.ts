@@ -14,6 +14,9 @@ export interface ClusterOptions {
   /** Masters beside those, that have no slots. */
   readonly spare?: number
   readonly args?: readonly string[]
+  /** The text of each node's configuration, and the password of its default user: as of `startRedis`. */
+  readonly config?: string
+  readonly password?: string
 }
 
 export interface ClusterNode extends RedisServer {
@@ -49,9 +52,9 @@ export interface RedisCluster {
 }
 
 export async function startCluster(options: ClusterOptions = {}): Promise<RedisCluster> {
-  const { masters = 3, replicas = 0, spare = 0, args = [] } = options
+  const { masters = 3, replicas = 0, spare = 0 } = options
   const count = masters * (1 + replicas) + spare
-  const nodes = await Promise.all(Array.from({ length: count }, () => startNode(args)))
+  const nodes = await Promise.all(Array.from({ length: count }, () => startNode(options)))
   const first = nodes[0] as ClusterNode
   for (const other of nodes.slice(1)) {
     await first.cli('CLUSTER', 'MEET', '127.0.0.1', String(other.port), other.busPort)
@@ -163,10 +166,10 @@ function clusterOf(nodes: readonly ClusterNode[]): RedisCluster {
   }
 }
 
-async function startNode(args: readonly string[]): Promise<ClusterNode & { busPort: string }> {
+async function startNode(options: ClusterOptions): Promise<ClusterNode & { busPort: string }> {
   for (let tries = 1; ; tries++) {
     try {
-      return await startNodeOnce(args)
+      return await startNodeOnce(options)
     } catch (error) {
       // Between the look for a free port and its use anybody may take it.
       if (tries === 5 || !String(error).includes('Address already in use')) throw error
@@ -174,13 +177,20 @@ async function startNode(args: readonly string[]): Promise<ClusterNode & { busPo
   }
 }
 
-async function startNodeOnce(args: readonly string[]): Promise<ClusterNode & { busPort: string }> {
+async function startNodeOnce({
+  args = [],
+  config,
+  password,
+}: ClusterOptions): Promise<ClusterNode & { busPort: string }> {
   const busPort = String(await freePort())
   const options: RedisServerOptions = {
     tcp: true,
+    ...(config === undefined ? {} : { config }),
+    ...(password === undefined ? {} : { password }),
     args: [
       ...['--cluster-enabled', 'yes', '--cluster-port', busPort],
       ...['--cluster-node-timeout', String(NODE_TIMEOUT), '--repl-diskless-sync-delay', '0'],
+      ...(password === undefined ? [] : ['--masterauth', password]),
       ...args,
     ],
   }

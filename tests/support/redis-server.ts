@@ -106,8 +106,9 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   async function answers(): Promise<boolean> {
     try {
       return existsSync(socketPath) && (await cli('PING')) === 'PONG'
-    } catch {
-      return false
+    } catch (error) {
+      // The user default is off: it is there.
+      return (error as Error).message.startsWith('NOAUTH')
     }
   }
 

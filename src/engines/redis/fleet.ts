@@ -14,6 +14,9 @@ import { ErrorReply } from './resp.ts'
 import { directRoute } from './route.ts'
 import { type Address, addressIn, askSentinel } from './sentinel.ts'
 
+/** After the name of the applications' connections: CLIENT LIST and ACL LOG tell who only looks. */
+export const LOOKER = ':ops'
+
 /** What a server says that does not tell. */
 const UNTOLD = new Set(['NOPERM', 'ERR'])
 
@@ -113,7 +116,8 @@ class Links {
     if (known !== undefined) return known
     const { commandTimeout, clock = systemClock } = this.#options
     const link = new Link({
-      ...{ route: directRoute(target), clock, commandTimeout },
+      route: directRoute({ ...target, name: `${target.name}${LOOKER}` }),
+      ...{ clock, commandTimeout },
       // Who looks is no use of a key, where the server drops those that are used least.
       prepare: async (wire) => {
         await wire.sendCommand(['CLIENT', 'NO-TOUCH', 'ON']).catch(refusal)

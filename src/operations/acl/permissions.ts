@@ -105,5 +105,7 @@ export const PERMISSIONS: readonly Permission[] = [
     'acl|log': '',
     'command|info': 'get',
     'cluster|nodes': '',
+    'cluster|countkeysinslot': '0',
   }),
+  { command: 'cluster|slot-stats', features: ['ops'], args: ['ORDERBY', 'KEY-COUNT'], isNew: true },
 ]

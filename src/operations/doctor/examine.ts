@@ -2,6 +2,7 @@ import type { RedisSource } from '../../engines/redis/options.ts'
 import { type Facts, type GatherOptions, gather } from './facts.ts'
 import { type Finding, numberOf, type Rule, type RuleGroup, type Severity } from './finding.ts'
 import { clientRules } from './rules/clients.ts'
+import { clusterRules } from './rules/cluster.ts'
 import { keyRules } from './rules/keys.ts'
 import { latencyRules } from './rules/latency.ts'
 import { machineRules } from './rules/machine.ts'
@@ -11,10 +12,13 @@ import { replicationRules } from './rules/replication.ts'
 import { securityRules } from './rules/security.ts'
 import { topologyRules } from './rules/topology.ts'
 import { versionRules } from './rules/versions.ts'
+import { writeRules } from './rules/writes.ts'
 
 /** In the order in which they are told. */
 export const rules: readonly Rule[] = [
   ...topologyRules,
+  ...writeRules,
+  ...clusterRules,
   ...memoryRules,
   ...persistenceRules,
   ...replicationRules,
@@ -48,7 +52,9 @@ export async function examine(redis: RedisSource, options: GatherOptions): Promi
   const examination = judge(facts)
   for (const { name, info } of facts.servers) {
     const used = numberOf(info, 'used_memory')
-    if (used !== undefined) options.history?.add(name, { at: facts.now, used })
+    if (used === undefined) continue
+    const evicted = numberOf(info, 'evicted_keys')
+    options.history?.add(name, { at: facts.now, used, evicted })
   }
   return examination
 }

@@ -14,7 +14,8 @@ import type { MemoryHistory } from './history.ts'
 import { type Host, readHost } from './host.ts'
 import { type KeySample, sampleKeys } from './key-sample.ts'
 import { librariesOf } from './libraries.ts'
-import { type Rights, rightsOf } from './rights.ts'
+import { type DefaultUser, defaultUserOf, type Rights, rightsOf } from './rights.ts'
+import { type BusySlot, busySlotsOf } from './slots.ts'
 
 /** What the application asks of its sessions, which decides what is amiss. */
 export interface Wants {
@@ -32,6 +33,8 @@ export interface ServerFacts {
   readonly name: string
   readonly role: FleetServer['role']
   readonly target: FleetServer['target']
+  /** Of a replica: the name of its primary, where that is told. */
+  readonly primary: string | undefined
   /** Why nothing is known of it. */
   readonly problem: SojournError | undefined
   readonly info: ReadonlyMap<string, string>
@@ -52,8 +55,12 @@ export interface ServerFacts {
   readonly sentinel: SentinelFacts | undefined
   /** Of the machine, where it is this one. */
   readonly host: Host | undefined
-  /** Of the user that asks. */
+  /** Of the application's user where it is named, else of the one who asks. */
   readonly rights: Rights | undefined
+  /** Who is in without a name. */
+  readonly defaultUser: DefaultUser | undefined
+  /** Of a Cluster's primary: those that have taken most of its time, where its release counts that. */
+  readonly busySlots: readonly BusySlot[] | undefined
   /** Of ours that are connected: how many connections of each version. */
   readonly libraries: ReadonlyMap<string, number> | undefined
   /** Days until its certificate ends. */
@@ -106,6 +113,8 @@ export async function gather(redis: RedisSource, options: GatherOptions): Promis
     const keys = sampleKeys(fleet, options.prefix)
     const rest = window - (clock.monotonic() - started)
     if (rest > 0) await waited(rest, signal)
+    // Not with the looks below: they take long where a server is busy.
+    const seen = clock.monotonic() - started
     const infos = await infosOf(fleet.servers)
     const servers = await Promise.all(
       fleet.servers.map((server) =>
@@ -117,7 +126,7 @@ export async function gather(redis: RedisSource, options: GatherOptions): Promis
       kind: fleet.kind,
       servers,
       wants: { prefix, expiry, durable, user },
-      window: clock.monotonic() - started,
+      window: seen,
       keys: await keys,
       history,
       now: clock.now(),
@@ -167,7 +176,7 @@ async function look(
   fleet: Fleet,
   { clock = systemClock, readFile, prefix, user }: GatherOptions,
 ): Promise<ServerFacts> {
-  const { name, role, target } = server
+  const { name, role, target, primary } = server
   const isAway = !(info instanceof Map)
   const known: Info = isAway ? new Map() : info
   const ask = <T>(
@@ -176,22 +185,26 @@ async function look(
   ): Promise<T | undefined> =>
     isAway ? Promise.resolve(undefined) : orUnknown(server.ask(command).then(read))
   const isServer = role !== 'sentinel'
-  const [config, clockOffset, slowCommands, aclLog, cluster, sentinel, rights, libraries] =
-    await Promise.all([
-      isServer ? ask(['CONFIG', 'GET', '*'], fieldsOf) : undefined,
-      isAway ? undefined : orUnknown(clockOffsetOf(server, clock)),
-      isServer ? ask(['SLOWLOG', 'LEN'], Number) : undefined,
-      isServer ? ask(['ACL', 'LOG', '20'], (log) => (log as unknown[]).map(fieldsOf)) : undefined,
-      isServer && fleet.kind === 'cluster' ? ask(['CLUSTER', 'INFO'], linesOf) : undefined,
-      isServer || isAway ? undefined : orUnknown(sentinelOf(server, fleet.masterName ?? '')),
-      isServer && !isAway
-        ? orUnknown(rightsOf(server, { prefix, user, kind: fleet.kind }))
-        : undefined,
-      isServer && !isAway ? orUnknown(librariesOf(server)) : undefined,
-    ])
+  const { kind } = fleet
+  const isThere = isServer && !isAway
+  const hasSlots = isThere && kind === 'cluster' && role === 'primary'
+  const [config, clockOffset, slowCommands, aclLog, cluster, sentinel] = await Promise.all([
+    isServer ? ask(['CONFIG', 'GET', '*'], fieldsOf) : undefined,
+    isAway ? undefined : orUnknown(clockOffsetOf(server, clock)),
+    isServer ? ask(['SLOWLOG', 'LEN'], Number) : undefined,
+    isServer ? ask(['ACL', 'LOG', '20'], (log) => (log as unknown[]).map(fieldsOf)) : undefined,
+    isServer && kind === 'cluster' ? ask(['CLUSTER', 'INFO'], linesOf) : undefined,
+    isServer || isAway ? undefined : orUnknown(sentinelOf(server, fleet.masterName ?? '')),
+  ])
+  const [rights, defaultUser, libraries, busySlots] = await Promise.all([
+    isThere ? orUnknown(rightsOf(server, { prefix, user, kind })) : undefined,
+    isThere ? orUnknown(defaultUserOf(server)) : undefined,
+    isThere ? orUnknown(librariesOf(server)) : undefined,
+    hasSlots ? orUnknown(busySlotsOf(server)) : undefined,
+  ])
   return {
-    ...{ name, role, target, clockOffset, slowCommands, aclLog, cluster, sentinel, rights },
-    libraries,
+    ...{ name, role, target, primary, clockOffset, slowCommands, aclLog, cluster, sentinel },
+    ...{ rights, defaultUser, libraries, busySlots },
     problem: isAway ? (info as SojournError) : undefined,
     info: known,
     before: before instanceof Map ? before : new Map(),

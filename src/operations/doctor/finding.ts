@@ -102,6 +102,7 @@ export const ALLOW = {
   rights: '+acl|whoami +acl|getuser +acl|dryrun',
   clients: '+client|list',
   cluster: '+cluster|info',
+  slots: '+cluster|countkeysinslot',
   sentinel: '+sentinel|master +sentinel|ckquorum',
   keys: '+scan +pttl +strlen +hlen',
   time: '+time',
@@ -154,6 +155,14 @@ export function bytes(count: number): string {
     unit++
   }
   return `${value >= 100 || unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
+}
+
+/** Milliseconds, in words: 3 h, 12 days */
+export function span(time: number): string {
+  const minutes = Math.max(1, Math.round(time / 60_000))
+  if (minutes < 120) return `${minutes} min`
+  const hours = Math.round(minutes / 60)
+  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`
 }
 
 export const percent = (part: number): string => `${Math.round(part * 100)} %`

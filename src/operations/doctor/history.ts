@@ -7,6 +7,8 @@ export interface MemoryPoint {
   readonly at: number
   /** Bytes. */
   readonly used: number
+  /** Keys, since the server's start: absent in what was noted before this was. */
+  readonly evicted?: number | undefined
 }
 
 const MINUTE = 60_000
@@ -50,7 +52,10 @@ export class MemoryHistory {
   /** @returns why it could not be written */
   save(): string | undefined {
     const servers = Object.fromEntries(
-      [...this.#servers].map(([name, points]) => [name, points.map(({ at, used }) => [at, used])]),
+      [...this.#servers].map(([name, points]) => [
+        name,
+        points.map(({ at, used, evicted }) => [at, used, evicted]),
+      ]),
     )
     try {
       mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
@@ -76,8 +81,9 @@ function read(path: string): Map<string, readonly MemoryPoint[]> {
     for (const [name, points] of Object.entries(stored)) {
       if (!Array.isArray(points)) continue
       const own = points.flatMap((point: unknown) => {
-        const [at, used] = Array.isArray(point) ? (point as unknown[]) : []
-        return typeof at === 'number' && typeof used === 'number' ? [{ at, used }] : []
+        const [at, used, evicted] = Array.isArray(point) ? (point as unknown[]) : []
+        if (typeof at !== 'number' || typeof used !== 'number') return []
+        return [{ at, used, evicted: typeof evicted === 'number' ? evicted : undefined }]
       })
       servers.set(name, own)
     }

@@ -1,5 +1,6 @@
 import { StoreRefusedError, StoreUnavailableError } from '../../core/errors.ts'
 import type { Fleet, FleetServer } from '../../engines/redis/fleet.ts'
+import { type FullSlot, fullestSlotOf } from './slots.ts'
 
 /** Some of the keys, by chance. */
 export interface KeySample {
@@ -13,9 +14,13 @@ export interface KeySample {
   readonly sizes: readonly number[]
   /** The largest list of one principal's sessions that was seen. */
   readonly longestIndex: number
+  /** Of each primary of a Cluster that which has most keys; absent where that may not be asked. */
+  readonly fullSlots: readonly FullSlot[] | undefined
 }
 
-type Seen = { -readonly [Name in keyof Omit<KeySample, 'sizes'>]: number } & { sizes: number[] }
+type Seen = {
+  -readonly [Name in keyof Omit<KeySample, 'sizes' | 'fullSlots'>]: number
+} & { sizes: number[] }
 
 /** Keys of each server that are looked at. */
 const SAMPLE = 1_000
@@ -27,22 +32,42 @@ export async function sampleKeys(fleet: Fleet, prefix: string): Promise<KeySampl
     ...{ looked: 0, foreign: 0, records: 0, immortal: 0, longestIndex: 0 },
     sizes: [],
   }
+  const slots: (FullSlot | undefined)[] = []
+  let isRefused = false
   let servers = 0
   for (const server of fleet.servers) {
     if (server.role !== 'primary') continue
     try {
-      await sampleOf(server, prefix, seen)
+      const tags = await sampleOf(server, prefix, seen)
       servers++
+      if (fleet.kind !== 'cluster') continue
+      slots.push(
+        await fullestSlotOf(server, tags).catch((error: unknown) => {
+          if (!(error instanceof StoreRefusedError)) throw error
+          isRefused = true
+          return undefined
+        }),
+      )
     } catch (error) {
       if (error instanceof StoreRefusedError) return undefined
       if (!(error instanceof StoreUnavailableError)) throw error
     }
   }
   if (servers === 0) return undefined
-  return { ...seen, sizes: seen.sizes.sort((one, other) => one - other) }
+  return {
+    ...seen,
+    sizes: seen.sizes.sort((one, other) => one - other),
+    fullSlots: isRefused ? undefined : slots.filter((slot) => slot !== undefined),
+  }
 }
 
-async function sampleOf(server: FleetServer, prefix: string, seen: Seen): Promise<void> {
+/** @returns how many of the keys had which hash tag */
+async function sampleOf(
+  server: FleetServer,
+  prefix: string,
+  seen: Seen,
+): Promise<ReadonlyMap<string, number>> {
+  const tags = new Map<string, number>()
   let cursor = '0'
   let left = SAMPLE
   do {
@@ -53,9 +78,17 @@ async function sampleOf(server: FleetServer, prefix: string, seen: Seen): Promis
     cursor = next
     left -= keys.length
     seen.looked += keys.length
+    for (const key of keys) {
+      const tag = tagOf(key)
+      tags.set(tag, (tags.get(tag) ?? 0) + 1)
+    }
     await Promise.all(keys.map((key) => lookAt(server, key, prefix, seen)))
   } while (cursor !== '0' && left > 0)
+  return tags
 }
+
+/** What decides on its slot: what stands in the first braces, or all of it. */
+const tagOf = (key: string): string => /^[^{]*\{([^}]+)\}/.exec(key)?.[1] ?? key
 
 async function lookAt(server: FleetServer, key: string, prefix: string, seen: Seen): Promise<void> {
   if (!key.startsWith(`${prefix}:{`)) {

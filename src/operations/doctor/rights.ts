@@ -1,23 +1,37 @@
 import { StoreRefusedError } from '../../core/errors.ts'
 import { fieldsOf } from '../../engines/redis/fields.ts'
 import type { Fleet, FleetServer } from '../../engines/redis/fleet.ts'
-import { type Feature, PERMISSIONS } from '../acl/permissions.ts'
+import { type Feature, PERMISSIONS, type Permission } from '../acl/permissions.ts'
 
 /** What a user may do at one server. */
 export interface Rights {
   readonly user: string
+  /** One that is off, or not there at all, is turned away. */
+  readonly state: 'on' | 'off' | 'absent'
   /** Every command and every key. */
   readonly isBroad: boolean
   readonly hasPassword: boolean
-  /** Some command that stores something, wherever: else it is no application's user. */
-  readonly isWriter: boolean
+  /** May store something, and is none of those that `sojourn acl` makes for whoever is on call. */
+  readonly isApplication: boolean
   /** Of the commands that sessions need, those that it may not use; absent where that may not be asked. */
   readonly denied: readonly string[] | undefined
+  /** The same of those without which there are sessions, but no near cache. */
+  readonly deniedNearCache: readonly string[]
+}
+
+/** The user that a connection is until it has said who it is. */
+export interface DefaultUser {
+  /** Whoever connects is in, without a password. */
+  readonly isOpen: boolean
+  /** What they may do then, as ACL GETUSER says it. */
+  readonly commands: string
 }
 
 /** Of those that a user of the application needs whatever it does. */
 const NEEDED: ReadonlySet<Feature> = new Set(['sessions', 'near-cache'])
 const EXAMPLE = '{000}:s:doctor'
+/** What somebody who may do nothing else cannot do harm with. */
+const HARMLESS = new Set(['+ping', '+echo', '+hello', '+auth', '+quit', '+reset'])
 
 /** @param options `user`: without it of the one who asks @throws StoreRefusedError where it may not ask that */
 export async function rightsOf(
@@ -30,14 +44,55 @@ export async function rightsOf(
 ): Promise<Rights> {
   const { prefix, kind } = options
   const user = options.user ?? String(await server.ask(['ACL', 'WHOAMI']))
-  const fields = fieldsOf(await server.ask(['ACL', 'GETUSER', user]))
-  const flags = (fields.get('flags') ?? '').split(',')
+  const { isThere, flags, commands, keys } = await userAt(server, user)
   const needed = PERMISSIONS.filter(
     ({ features, isNew }) =>
       isNew === undefined && features.some((each) => NEEDED.has(each) || each === kind),
   )
-  let denied: string[] | undefined = []
-  for (const { command, args } of needed) {
+  const refused = isThere ? await refusedOf(server, user, prefix, needed) : undefined
+  const named = (of: boolean): string[] | undefined =>
+    refused?.filter((each) => isOfNearCache(each) === of).map(({ command }) => command)
+  return {
+    user,
+    state: !isThere ? 'absent' : flags.has('off') ? 'off' : 'on',
+    isBroad: commands.includes('+@all') && keys === '~*',
+    isApplication:
+      /(?:^| )\+@(?:all|write)(?: |$)/.test(commands) ||
+      (/(?:^| )\+set(?: |$)/.test(commands) && !commands.includes('+acl|getuser')),
+    hasPassword: !flags.has('nopass'),
+    denied: named(false),
+    deniedNearCache: named(true) ?? [],
+  }
+}
+
+/** @throws StoreRefusedError where that may not be asked */
+export async function defaultUserOf(server: FleetServer): Promise<DefaultUser> {
+  const { flags, commands } = await userAt(server, 'default')
+  const allowed = commands.split(' ').filter((each) => each.startsWith('+') && !HARMLESS.has(each))
+  return { isOpen: flags.has('on') && flags.has('nopass') && allowed.length > 0, commands }
+}
+
+async function userAt(server: FleetServer, user: string) {
+  const answer = await server.ask(['ACL', 'GETUSER', user])
+  const fields = fieldsOf(answer)
+  return {
+    isThere: answer !== null,
+    flags: new Set((fields.get('flags') ?? '').split(',')),
+    commands: fields.get('commands') ?? '',
+    keys: fields.get('keys') ?? '',
+  }
+}
+
+/** @returns nothing where ACL DRYRUN is refused */
+async function refusedOf(
+  server: FleetServer,
+  user: string,
+  prefix: string,
+  needed: readonly Permission[],
+): Promise<Permission[] | undefined> {
+  const refused: Permission[] = []
+  for (const permission of needed) {
+    const { command, args } = permission
     const call = [
       ...command.split('|'),
       ...args.map((arg) => (arg === 'K' ? `${prefix}:${EXAMPLE}` : arg)),
@@ -47,17 +102,11 @@ export async function rightsOf(
       // An older server, or one that does not know the command.
       return error.reason === 'NOPERM' ? undefined : 'OK'
     })
-    if (answer === undefined) {
-      denied = undefined
-      break
-    }
-    if (answer !== 'OK') denied.push(command)
+    if (answer === undefined) return undefined
+    if (answer !== 'OK') refused.push(permission)
   }
-  return {
-    user,
-    isBroad: (fields.get('commands') ?? '').includes('+@all') && fields.get('keys') === '~*',
-    isWriter: /(?:^| )\+(?:@all|@write|set)(?: |$)/.test(fields.get('commands') ?? ''),
-    hasPassword: !flags.includes('nopass'),
-    denied,
-  }
+  return refused
 }
+
+const isOfNearCache = ({ features }: Permission): boolean =>
+  features.every((each) => each === 'near-cache')

@@ -222,23 +222,26 @@ export class Observer {
   async #findFleet(): Promise<Fleet> {
     const { redis, commandTimeout = 1_000 } = this.#options
     const now = this.#clock.monotonic()
-    if (this.#fleet === undefined) {
-      this.#fleet = await findFleet(redis, {
+    // One's own: it is gone from here when this is closed meanwhile.
+    let fleet = this.#fleet
+    if (fleet === undefined) {
+      fleet = await findFleet(redis, {
         ...{ commandTimeout, clock: this.#clock },
         asks: (name, command) => this.#watches.get(name)?.sendsAside(command),
       })
+      this.#fleet = fleet
       this.#fleetAt = now
-      if (this.#closed) this.#fleet.close()
+      if (this.#closed) fleet.close()
     } else if (this.#isDoubted || now - this.#fleetAt >= FLEET_EVERY) {
       // Where nobody knows better those that are known are asked, and say by themselves what is the matter.
-      await this.#fleet.refresh().catch((error: unknown) => {
+      await fleet.refresh().catch((error: unknown) => {
         if (!isSojournError(error)) throw error
       })
       this.#fleetAt = now
-      this.#forgetOthers(this.#fleet)
+      this.#forgetOthers(fleet)
     }
     this.#isDoubted = false
-    return this.#fleet
+    return fleet
   }
 
   #forgetOthers({ servers }: Fleet): void {

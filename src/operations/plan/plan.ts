@@ -62,6 +62,8 @@ const TOUCH_AFTER = 0.1
 /** Of the memory, that is copied while it saves: pages that are written meanwhile. */
 const COPIED = 0.3
 const CONNECTIONS = 3
+/** Primaries: with fewer no majority is left when one is lost. */
+const LEAST_CLUSTER = 3
 /** Memory of the allocator that is not in use. */
 const FRAGMENTATION = 1.1
 /** Bytes of a key that one process holds, and of each further one: Redis 7.0, 200,000 keys of sessions, 1 to 4 connections. */
@@ -92,7 +94,8 @@ export function plan(options: PlanOptions): Plan {
   const received = stored * (record + COMMAND_BYTES)
   const byMemory = Math.ceil(memory / (machine * USABLE))
   const byCpu = Math.ceil(cpu / BUSY)
-  const servers = Math.max(byMemory, byCpu, 1)
+  const least = Math.max(byMemory, byCpu, 1)
+  const servers = least === 1 ? 1 : Math.max(least, LEAST_CLUSTER)
   const tracked = Math.min(sessions, stored * (idleTimeout / 1_000)) * (holders + 1)
   const figures: Figure[] = [
     figure(
@@ -111,7 +114,8 @@ export function plan(options: PlanOptions): Plan {
       'primaries',
       servers,
       'servers',
-      `${n(byMemory)} by memory (${n(USABLE * 100)} % of a machine), ${n(byCpu)} by processor (${n(BUSY * 100)} % of a core)`,
+      `${n(byMemory)} by memory (${n(USABLE * 100)} % of a machine), ${n(byCpu)} by processor (${n(BUSY * 100)} % of a core)` +
+        (servers > least ? `; a Cluster has ${LEAST_CLUSTER} at least` : ''),
     ),
     figure(
       'processor of Redis',
@@ -175,7 +179,7 @@ function notesOf({ idleTimeout, holders, processes }: PlanOptions, servers: numb
   const notes = [
     servers === 1
       ? 'one primary with a replica, and three Sentinels: a lost one is replaced within seconds'
-      : `${Math.max(servers, 3)} masters, a replica each: one that is lost is replaced by its own replica, the others have no more to do`,
+      : `a Cluster of ${servers} primaries, a replica each: one that is lost is replaced by its own replica, the others have no more to do`,
     'a replica needs as much memory as its primary',
   ]
   if (holders > 0) {

@@ -31,8 +31,9 @@ const CONNECTIONS = 6
 /** Tools, replicas, whoever is on call. */
 const OTHERS = 200
 /** Entries of a near cache that is left at its default. */
-const NEAR_ENTRIES = 10_000
-const MOST_TRACKED = 50_000_000
+const NEAR_ENTRIES = 100_000
+/** Sessions take a KiB each, or more: so many there can be. */
+const SESSIONS_A_MIB = 1_000
 /** Of memory, for replicas that were away. */
 const BACKLOG_PART = 1 / 64
 
@@ -49,7 +50,7 @@ export function redisConf(options: ConfOptions): string {
   const limit = Math.floor((memory * USABLE) / MIB)
   const backlog = Math.max(1, Math.floor((memory * BACKLOG_PART) / MIB))
   const clients = Math.max(1_000, processes * CONNECTIONS + OTHERS)
-  const tracked = Math.min(Math.max(1_000_000, processes * NEAR_ENTRIES), MOST_TRACKED)
+  const tracked = Math.max(1_000_000, Math.min(processes * NEAR_ENTRIES, limit * SESSIONS_A_MIB))
   const hasReplicas = kind !== 'single' || durable
   const parts: readonly (readonly string[])[] = [
     [
@@ -177,7 +178,7 @@ const CLUSTER: readonly string[] = [
   '# A node of a Cluster. What it knows of the others it keeps in this file, and writes it itself.',
   'cluster-enabled yes',
   'cluster-config-file nodes.conf',
-  '# So long a master must be away before a replica takes its place, milliseconds: requests with its sessions fail meanwhile.',
+  '# So long a primary must be away before a replica takes its place, milliseconds: requests with its sessions fail meanwhile.',
   'cluster-node-timeout 5000',
   '# When some slots are nobody’s the sessions in the others go on.',
   'cluster-require-full-coverage no',

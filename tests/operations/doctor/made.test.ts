@@ -1,7 +1,7 @@
 // Rules that no server can be brought to within a test, by what it would tell: from where on they speak, and how much.
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { rules } from '../../../src/operations/doctor/examine.ts'
-import type { ServerFacts } from '../../../src/operations/doctor/facts.ts'
+import type { Facts, ServerFacts } from '../../../src/operations/doctor/facts.ts'
 import { factsOf, serverOf } from './made.ts'
 
 type Fields = Readonly<Record<string, string | number>>
@@ -118,4 +118,152 @@ it('mem.limit: nothing for --fix where others take of the same memory, or a cont
   expect(others).toEqual([])
   expect(both).toMatchObject({ setting: undefined, servers: ['a', 'b'] })
   expect(both?.fix.join('\n')).toMatch(/maxmemory 350mb[^]*2 of the servers share a machine/)
+})
+
+it('mem.evicted: before the window, by the look before, or by how long it runs', () => {
+  const hour = 3_600_000
+  const evicted = (before: { ago: number; evicted?: number } | undefined, days: number) => {
+    const info = fields({ evicted_keys: 700, uptime_in_seconds: days * 86_400 })
+    const server = serverOf('a', 'primary', { info, before: info })
+    const facts = factsOf('single', [server])
+    const points =
+      before === undefined ? [] : [{ at: facts.now - before.ago, used: 1, evicted: before.evicted }]
+    return rules
+      .find(({ id }) => id === 'mem.evicted')
+      ?.check({ ...facts, history: { of: () => points } })
+      .map(({ severity, seen }) => `${severity}: ${seen}`)
+  }
+  expect(evicted(undefined, 0.5)).toEqual(['warn: 700 keys evicted since its start 12 h ago'])
+  expect(evicted(undefined, 40)).toEqual(['info: 700 keys evicted since its start 40 days ago'])
+  expect(evicted({ ago: 5 * hour, evicted: 100 }, 40)).toEqual([
+    'warn: 600 keys evicted since the look 5 h ago',
+  ])
+  expect(evicted({ ago: 5 * hour, evicted: 700 }, 40)).toEqual([
+    'info: 700 keys evicted since its start 40 days ago, none since the look 5 h ago',
+  ])
+  // It has been started anew since.
+  expect(evicted({ ago: 5 * hour, evicted: 9_000 }, 0.1)).toEqual([
+    'warn: 700 keys evicted since the look 5 h ago',
+  ])
+  // Noted before evictions were.
+  expect(evicted({ ago: 5 * hour }, 40)).toEqual([
+    'info: 700 keys evicted since its start 40 days ago',
+  ])
+})
+
+it('track.table: as many as near caches may hold, if there is memory for them', () => {
+  const table = (told: Fields) => {
+    const server = serverOf('a', 'primary', {
+      info: fields({ tracking_total_keys: 900_000, tracking_clients: 40, ...told }),
+      config: new Map([['tracking-table-max-keys', '1000000']]),
+    })
+    return rules.find(({ id }) => id === 'track.table')?.check(factsOf('single', [server]))[0]
+  }
+  // All that there are.
+  expect(table({ db0: 'keys=1200000,expires=0' })?.setting?.value).toBe('1800000')
+  // As many as 20 near caches have room for.
+  const db0 = 'keys=9000000,expires=0'
+  expect(table({ db0, tracking_clients: 20 })?.setting?.value).toBe('3000000')
+  const full = { db0, maxmemory: 2_000 * MIB, used_memory: 1_800 * MIB }
+  const tight = table(full)
+  expect(tight?.setting).toBeUndefined()
+  expect(tight?.fix[0]).toMatch(/^more memory first, .* of 200 MiB that are free it would take/)
+})
+
+it('sec.open: by who reaches it, and who may do something', () => {
+  const open = (told: Partial<ServerFacts>, host = '10.0.0.2', commands = '+@all') => {
+    const made = serverOf('a', 'primary', { defaultUser: { isOpen: true, commands }, ...told })
+    const target = { ...made.target, address: { host, port: 6379 } }
+    return rules
+      .find(({ id }) => id === 'sec.open')
+      ?.check(factsOf('single', [{ ...made, target }]))
+      .map(({ severity, seen }) => `${severity}: ${seen}`)
+  }
+  const config = (mode: string, bind: string) =>
+    new Map(Object.entries({ 'protected-mode': mode, bind, port: '6379' }))
+  expect(open({ config: config('no', '*') })?.[0]).toMatch(/^error: .*listens to other machines$/)
+  // As of a managed service.
+  expect(open({})?.[0]).toMatch(/^warn: .*lets in whoever reaches its address$/)
+  // From its own machine.
+  expect(open({ config: config('no', '127.0.0.1 -::1') }, '127.0.0.1')?.[0]).toMatch(/^info/)
+  expect(open({ config: config('no', '127.0.0.1 10.0.0.2') }, '127.0.0.1')?.[0]).toMatch(/^error/)
+  expect(open({ config: config('yes', '*') }, '127.0.0.1', '-@all +get')?.[0]).toMatch(
+    /^info: the user default has no password, and may -@all \+get: only protected-mode/,
+  )
+})
+
+describe('a Cluster', () => {
+  const at = (name: string, host: string, told: Partial<ServerFacts> = {}) => {
+    const made = serverOf(name, told.primary === undefined ? 'primary' : 'replica', told)
+    return { ...made, target: { ...made.target, address: { host, port: 6379 } } }
+  }
+  const found = (id: string, servers: ServerFacts[], told: Partial<Facts> = {}) =>
+    rules
+      .find((each) => each.id === id)
+      ?.check({ ...factsOf('cluster', servers), ...told })
+      .map(({ severity, seen, servers: names }) => `${severity}: ${seen} (${names.join(' ')})`)
+  const zone = (name: string) => ({ info: fields({ availability_zone: name }) })
+
+  it('clu.zone: a primary with its replicas, or most primaries, on one machine', () => {
+    const [a, b] = [at('a', '10.0.0.1'), at('b', '10.0.0.2')]
+    expect(
+      found('clu.zone', [a, b, at('c', '10.0.0.3'), at('d', '10.0.0.1', { primary: 'b' })]),
+    ).toEqual([])
+    expect(
+      found('clu.zone', [a, b, at('c', '10.0.0.3'), at('d', '10.0.0.2', { primary: 'b' })]),
+    ).toEqual(['warn: it and all its replicas are in one place, the machine 10.0.0.2 (b)'])
+    expect(found('clu.zone', [a, b, at('c', '10.0.0.1')])).toEqual([
+      'warn: 2 of 3 primaries are in one place, the machine 10.0.0.1 (a c)',
+    ])
+    // By tunnels: who is where is not known.
+    expect(
+      found(
+        'clu.zone',
+        ['a', 'b', 'c'].map((name) => at(name, '127.0.0.1')),
+      ),
+    ).toEqual([])
+  })
+
+  it('clu.zone: the same of a zone', () => {
+    const two = [
+      ...[at('a', '10.0.0.1', zone('x')), at('b', '10.0.0.2', zone('x'))],
+      ...[at('c', '10.0.0.3', zone('y')), at('d', '10.0.0.4', { ...zone('y'), primary: 'c' })],
+    ]
+    expect(found('clu.zone', two)).toEqual([
+      'info: it and all its replicas are in one place, the zone y (c)',
+      'info: 2 of 3 primaries are in one place, the zone x (a b)',
+    ])
+    const three = two.map((server, i) => ({
+      ...server,
+      ...zone(['x', 'y', 'z', 'x'][i] as string),
+    }))
+    expect(found('clu.zone', three)).toEqual([])
+  })
+
+  it('clu.hot: one that works for the others, and the slots that it works for', () => {
+    const busy = (name: string, part: number, told: Partial<ServerFacts> = {}) =>
+      at(name, name, {
+        before: fields({ used_cpu_user_main_thread: 100, used_cpu_sys_main_thread: 10 }),
+        info: fields({
+          used_cpu_user_main_thread: 100 + part * 8,
+          used_cpu_sys_main_thread: 10 + part * 2,
+        }),
+        ...told,
+      })
+    const others = [busy('b', 0.1), busy('c', 0.1)]
+    expect(found('clu.hot', [busy('a', 0.7), ...others])).toEqual([
+      'warn: its thread is busy for 70 % of the time, that of one with a fair part would be for 30 % (a)',
+    ])
+    expect(found('clu.hot', [busy('a', 0.4), ...others])).toEqual([])
+    expect(found('clu.hot', [busy('a', 0.8), busy('b', 0.8), busy('c', 0.6)])).toEqual([])
+    const busySlots = [
+      { slot: 16, seconds: 812.4 },
+      { slot: 32, seconds: 0 },
+    ]
+    const hot = [busy('a', 0.7, { busySlots }), ...others]
+    const [finding] = rules.find(({ id }) => id === 'clu.hot')?.check(factsOf('cluster', hot)) ?? []
+    expect(finding?.fix[0]).toBe(
+      'most of its time went to the slots 16 (812 s): `CLUSTER GETKEYSINSLOT 16 10` shows whose',
+    )
+  })
 })

@@ -15,7 +15,8 @@ export const serverOf = (
   ...{ name, role, target, problem: undefined, info: new Map(), before: new Map() },
   ...{ config: undefined, clockOffset: undefined, roundTrips: [], slowCommands: undefined },
   ...{ aclLog: undefined, cluster: undefined, sentinel: undefined, host: undefined },
-  ...{ rights: undefined, libraries: undefined, certificateDays: undefined },
+  ...{ rights: undefined, defaultUser: undefined, libraries: undefined, busySlots: undefined },
+  ...{ primary: undefined, certificateDays: undefined },
   ...told,
 })
 

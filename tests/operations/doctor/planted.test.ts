@@ -10,7 +10,6 @@ import type { Clock } from '../../../src/core/clock.ts'
 import { createSessions } from '../../../src/create-sessions.ts'
 import type { FleetServer } from '../../../src/engines/redis/fleet.ts'
 import type { RedisSource } from '../../../src/engines/redis/options.ts'
-import { examine } from '../../../src/operations/doctor/examine.ts'
 import type { GatherOptions } from '../../../src/operations/doctor/facts.ts'
 import type { Finding } from '../../../src/operations/doctor/finding.ts'
 import { applyFix } from '../../../src/operations/doctor/fix.ts'
@@ -26,8 +25,8 @@ import {
 } from '../../support/redis-server.ts'
 import { SECRET, signIn } from '../../support/requests.ts'
 import { until } from '../../support/until.ts'
+import { found, WINDOW } from './found.ts'
 
-const WINDOW = 100
 const PASSWORD = 'Canary77'
 
 const ends: (() => unknown)[] = []
@@ -42,20 +41,6 @@ async function start(options: RedisServerOptions = {}): Promise<RedisServer> {
 }
 
 const started = (...args: string[]) => start({ args })
-
-async function found(
-  id: string,
-  redis: RedisSource,
-  options: Partial<GatherOptions> = {},
-): Promise<readonly Finding[]> {
-  const { results } = await examine(redis, {
-    ...{ prefix: 'sj', expiry: 'off', durable: false, window: WINDOW, commandTimeout: 5_000 },
-    ...options,
-  })
-  const result = results.find((each) => each.id === id)
-  if (result === undefined) throw new Error(`there is no rule ${id}`)
-  return result.findings
-}
 
 /** It is found, what the finding would set is set, and then it is not found. @returns its severity */
 async function mendedBySetting(
@@ -199,6 +184,12 @@ describe('memory', () => {
     expect(await found('mem.evicted', server.url)).toMatchObject([{ severity: 'error' }])
     clearInterval(pushed)
     await server.cli('CONFIG', 'SET', 'maxmemory', '100mb')
+    // It is over, and told of: the server has started a moment ago.
+    await until(async () => (await found('mem.evicted', server.url))[0]?.severity === 'warn')
+    const [finding] = await found('mem.evicted', server.url)
+    expect(finding?.seen).toMatch(/^[\d,]+ keys evicted since its start 1 min ago$/)
+    expect(finding?.fix.join()).toContain('`CONFIG RESETSTAT`')
+    await server.cli('CONFIG', 'RESETSTAT')
     expect(await found('mem.evicted', server.url)).toEqual([])
   })
 
@@ -434,6 +425,10 @@ describe('clients', () => {
       await sessions.open(token)
     }
     await until(async () => /tracking_total_keys:[45]/.test(await server.cli('INFO', 'stats')))
+    const [finding] = await found('track.table', server.url)
+    // All keys that there are, and half as many again: not a multiple of what it is.
+    const keys = Number(await server.cli('DBSIZE'))
+    expect(finding?.setting?.value).toBe(String(Math.ceil(keys * 1.5)))
     expect(await mendedBySetting('track.table', server.url)).toBe('warn')
   })
 })
@@ -551,6 +546,46 @@ describe('security', () => {
     expect(await found('sec.acl', at, { prefix: 'other' })).toMatchObject([{ severity: 'error' }])
   })
 
+  it('has a user who has no near cache', async () => {
+    const server = await started()
+    await server.cli('ACL', 'SETUSER', 'app', 'on', 'nopass', '~sj:*', '+@all', '-client|tracking')
+    expect(await found('sec.acl', server.url, { user: 'app' })).toMatchObject([
+      { severity: 'warn', seen: 'the user app may not use client|tracking' },
+    ])
+    await server.cli('ACL', 'SETUSER', 'app', '+client|tracking')
+    expect(await found('sec.acl', server.url, { user: 'app' })).toEqual([])
+  })
+
+  it('has no such user, or has turned it off', async () => {
+    const server = await started()
+    expect(await found('sec.acl', server.url, { user: 'nosuch' })).toMatchObject([
+      { severity: 'error', seen: 'there is no user nosuch' },
+    ])
+    await server.cli('ACL', 'SETUSER', 'nosuch', 'off', 'nopass', '~sj:*', '+@all')
+    const [finding] = await found('sec.acl', server.url, { user: 'nosuch' })
+    expect(finding).toMatchObject({ severity: 'error', seen: 'the user nosuch is off' })
+    expect(finding?.fix).toEqual(['`ACL SETUSER nosuch on`'])
+    await server.cli('ACL', 'SETUSER', 'nosuch', 'on')
+    expect(await found('sec.acl', server.url, { user: 'nosuch' })).toEqual([])
+  })
+
+  it('has a replica that does not know the user', async () => {
+    const primary = await start({ tcp: true, args: ['--repl-diskless-sync-delay', '0'] })
+    const replica = await start({
+      tcp: true,
+      args: ['--replicaof', '127.0.0.1', String(primary.port)],
+    })
+    const app = ['ACL', 'SETUSER', 'app', 'on', 'nopass', '~sj:*', '+@all']
+    await primary.cli(...app)
+    await until(async () => (await primary.cli('INFO', 'replication')).includes('state=online'))
+    const seen = () => found('sec.acl', primary.url, { user: 'app' })
+    expect(await seen()).toMatchObject([
+      { severity: 'error', servers: [`127.0.0.1:${replica.port}`] },
+    ])
+    await replica.cli(...app)
+    expect(await seen()).toEqual([])
+  })
+
   it('has refused somebody', async () => {
     const server = await start({ password: PASSWORD })
     const at = { socket: server.socketPath, password: PASSWORD }
@@ -625,7 +660,10 @@ describe('versions', () => {
       line('cmd=get user=app resp=3 lib-name=sojourn lib-ver=0.1.0'),
       line('cmd=get user=app resp=3 lib-name=sojourn lib-ver=0.2.0'),
       line('cmd=ping user=app resp=3 lib-name=sojourn lib-ver=0.2.0'),
-      line('cmd=client|list user=app resp=3 lib-name=sojourn lib-ver=0.3.0'),
+      line('cmd=client|list user=ops resp=3 lib-name=sojourn lib-ver=0.3.0').replace(
+        'name=sojourn',
+        'name=sojourn:ops',
+      ),
       line('cmd=get user=app resp=3 lib-name=node-redis lib-ver=5.0.0'),
       line('cmd=get user=app resp=3 lib-name=sojourn lib-ver='),
       line('cmd=get user=app resp=3'),

@@ -1,12 +1,17 @@
+import { execFileSync } from 'node:child_process'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { Clock } from '../../../src/core/clock.ts'
+import { slotOf } from '../../../src/core/partitions.ts'
 import type { RedisSource } from '../../../src/engines/redis/options.ts'
 import { type Examination, examine } from '../../../src/operations/doctor/examine.ts'
 import type { GatherOptions } from '../../../src/operations/doctor/facts.ts'
+import type { Finding } from '../../../src/operations/doctor/finding.ts'
 import { applyFix } from '../../../src/operations/doctor/fix.ts'
 import { startCluster } from '../../support/cluster.ts'
-import { startRedis } from '../../support/redis-server.ts'
+import { freePort, type RedisServer, startRedis } from '../../support/redis-server.ts'
 import { MASTER_NAME, startSentinels } from '../../support/sentinels.ts'
 import { until } from '../../support/until.ts'
+import { found } from './found.ts'
 
 const PASSWORD = 'Canary77'
 /** A server that is set up as docs/redis.md says. */
@@ -29,6 +34,29 @@ const look = (redis: RedisSource, options: Partial<GatherOptions> = {}): Promise
     readFile: () => undefined,
     ...options,
   })
+
+/** Counts a fifth: a thread that gets a fifth of a processor, on a machine that is busy with other tests, is busy all the time. */
+const slow: Clock = { now: () => Date.now(), monotonic: () => performance.now() / 5 }
+
+/** What is said while its thread has something to do for a key; in pieces, for in between it is to answer. */
+async function saidOfBusy(
+  server: RedisServer,
+  key: string,
+  redis: RedisSource,
+): Promise<readonly Finding[]> {
+  const told = new AbortController()
+  const pieces = (async () => {
+    const text = 'local n = 0 for i = 1, 2000000 do n = n + i end'
+    while (!told.signal.aborted) await server.cli('EVAL', text, '1', key)
+  })()
+  const findings = await found('clu.hot', redis, { readFile: () => undefined, clock: slow })
+  told.abort()
+  await pieces
+  return findings
+}
+
+/** By one rule, whatever this machine is set to. */
+const said = (id: string, redis: RedisSource) => found(id, redis, { readFile: () => undefined })
 
 /** Said of this release of the server, and of a machine that is busy with other tests. */
 const OF_HERE = new Set(['ver.cve', 'lat.rtt'])
@@ -61,6 +89,7 @@ describe('a clean set-up', () => {
     ends.push(() => set.stop())
     for (const server of set.servers) {
       await server.cli('ACL', 'SETUSER', 'ops', 'on', `>${PASSWORD}`, '~*', '&*', '+@all')
+      await server.cli('ACL', 'SETUSER', 'default', `>${PASSWORD}`)
     }
     await until(
       async () =>
@@ -90,6 +119,7 @@ describe('a clean set-up', () => {
     ends.push(() => cluster.stop())
     for (const node of cluster.nodes) {
       await node.cli('ACL', 'SETUSER', 'ops', 'on', `>${PASSWORD}`, '~*', '&*', '+@all')
+      await node.cli('ACL', 'SETUSER', 'default', `>${PASSWORD}`)
     }
     await until(async () => {
       const links = cluster.nodes.slice(3).map((node) => node.cli('INFO', 'replication'))
@@ -167,6 +197,84 @@ describe('a Cluster', () => {
     expect(finding?.fix.at(-1)).toBe('and the same at the others')
     if (finding !== undefined) await applyFix(redis, finding, 5_000)
     expect(told(await look(redis)).filter((line) => line.startsWith('mem.policy'))).toEqual([])
+  })
+
+  it('has all on one machine', async () => {
+    const cluster = await startCluster({ masters: 3, replicas: 1, args: GOOD })
+    ends.push(() => cluster.stop())
+    const findings = await found('clu.zone', { cluster: cluster.addresses })
+    expect(findings.map(({ severity, seen }) => `${severity}: ${seen}`)).toEqual([
+      'warn: it and all its replicas are in one place, this machine',
+      'warn: 3 of 3 primaries are in one place, this machine',
+    ])
+    expect(findings[0]?.servers).toHaveLength(3)
+  })
+
+  it('has a slot that is full of what is not spread, and one that works for the others', async () => {
+    const cluster = await startCluster({ masters: 3, args: GOOD })
+    ends.push(() => cluster.stop())
+    const redis = { cluster: cluster.addresses }
+    const fill = (tag: string, count: number) => {
+      const text = `for i = 1, ${count} do redis.call('SET', '{${tag}}' .. i, 'v') end`
+      return cluster.masterOf(slotOf(tag)).then((node) => node.cli('EVAL', text, '1', `{${tag}}`))
+    }
+    await fill('cache', 9_000)
+    expect(await said('clu.tags', redis)).toEqual([])
+    await fill('other', 3_000)
+    const tags = await said('clu.tags', redis)
+    const at = (await cluster.masterOf(slotOf('cache'))).port
+    const finding = tags.find(({ servers }) => servers.includes(`127.0.0.1:${at}`))
+    expect(finding?.seen).toBe(`slot ${slotOf('cache')} has 9,000 of 12,000 keys, 75 %`)
+    const shown = /`(redis-cli [^`]+)`/.exec(finding?.fix[0] ?? '')?.[1] ?? ''
+    expect(execFileSync('sh', ['-c', shown], { encoding: 'utf8' })).toMatch(/^\{cache\}\d+$/m)
+
+    const node = await cluster.masterOf(slotOf('cache'))
+    const hot = () => saidOfBusy(node, '{cache}', redis)
+    await until(async () => (await hot())[0]?.servers[0] === `127.0.0.1:${node.port}`)
+    await until(async () => (await said('clu.hot', redis)).length === 0)
+  })
+
+  it('is told its zones and its busiest slots, by servers that know them', async (context) => {
+    const cluster = await startCluster({ masters: 3, args: GOOD })
+    ends.push(() => cluster.stop())
+    const redis = { cluster: cluster.addresses }
+    for (const [i, node] of cluster.nodes.entries()) {
+      const zone = i < 2 ? 'x' : 'y'
+      const isKnown = await node.cli('CONFIG', 'SET', 'availability-zone', zone).then(
+        () => true,
+        () => false,
+      )
+      context.skip(!isKnown, 'this server has no availability-zone: Valkey 8 has')
+      await node.cli('CONFIG', 'SET', 'cluster-slot-stats-enabled', 'yes')
+    }
+    expect(await said('clu.zone', redis)).toMatchObject([
+      { severity: 'info', seen: '2 of 3 primaries are in one place, the zone x' },
+    ])
+    await cluster.nodes[1]?.cli('CONFIG', 'SET', 'availability-zone', 'z')
+    expect(await said('clu.zone', redis)).toEqual([])
+    const node = await cluster.masterOf(slotOf('cache'))
+    await until(async () => {
+      const [finding] = await saidOfBusy(node, '{cache}', redis)
+      return finding?.fix[0]?.includes(` slots ${slotOf('cache')} (`) === true
+    })
+  })
+
+  it('has no replica: one is made as the remedy says', async () => {
+    const cluster = await startCluster({ masters: 3, args: GOOD })
+    ends.push(() => cluster.stop())
+    const redis = { cluster: cluster.addresses }
+    const alone = () => said('repl.count', redis)
+    const [finding] = await alone()
+    expect(finding?.servers).toHaveLength(3)
+    const [fix = ''] = finding?.fix ?? []
+    expect(fix).not.toContain('replicaof')
+    const args = ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())]
+    const node = await startRedis({ tcp: true, args })
+    ends.push(() => node.stop())
+    const [, command = ''] = /`(redis-cli .*)`/.exec(fix) ?? []
+    const bus = args.at(-1)
+    execFileSync('sh', ['-c', command.replace('<its host:port>', `127.0.0.1:${node.port}@${bus}`)])
+    await until(async () => (await alone())[0]?.servers.length === 2)
   })
 
   it('has lost a master', async () => {

@@ -53,7 +53,8 @@ const WITHOUT_ANSWERS = [
   ...['sys.thp', 'sys.overcommit'],
 ]
 /** There is no Cluster, no Sentinel, no replica and no TLS at one server. */
-const NOT_OF_ONE = ['clu.state', 'clu.even', 'clu.slow', 'sen.quorum', 'sen.slow']
+const OF_CLUSTERS = ['clu.state', 'clu.zone', 'clu.even', 'clu.hot', 'clu.tags', 'clu.slow']
+const NOT_OF_ONE = [...OF_CLUSTERS, 'sen.quorum', 'sen.slow']
 const NOT_ALONE = ['repl.link', 'repl.lag', 'sec.cert']
 
 describe('a user that may not see everything', () => {
@@ -75,6 +76,7 @@ describe('a user that may not see everything', () => {
     // None of these asks for what was refused.
     const rightly = [
       ...[...WITHOUT_ANSWERS, ...NOT_OF_ONE, ...NOT_ALONE],
+      'top.writes',
       ...['mem.policy', 'mem.used', 'mem.evicted', 'mem.frag', 'mem.swap', 'mem.clients'],
       ...['persist.any', 'persist.rdb', 'persist.aof', 'persist.fork'],
       ...['repl.backlog', 'repl.full', 'repl.min'],
@@ -120,9 +122,7 @@ describe('every rule', () => {
     expect(cluster.toSorted()).toEqual([...WITHOUT_ANSWERS, ...ofSentinels, 'repl.min'].toSorted())
     const sentinels = ['sentinel', 'sentinel', 'sentinel'] as const
     const set = wellWith(factsOf('sentinel', ['primary', 'replica', ...sentinels]))
-    expect(set.toSorted()).toEqual(
-      [...WITHOUT_ANSWERS, 'clu.state', 'clu.even', 'clu.slow'].toSorted(),
-    )
+    expect(set.toSorted()).toEqual([...WITHOUT_ANSWERS, ...OF_CLUSTERS].toSorted())
   })
 
   it('is unknown where none of the servers that it looks at answers', () => {

@@ -486,6 +486,22 @@ describe('several servers', () => {
     expect(sessions.active).toBe(1)
   })
 
+  it('closed while it looks which servers there are: that look fails as any other', async () => {
+    const server = await startRedis()
+    ends.push(() => server.stop())
+    let ahead = 0
+    const clock = { now: () => Date.now(), monotonic: () => performance.now() + ahead }
+    const observer = observe(server.url, { clock })
+    await observer.look()
+    // Long after: it looks for them anew.
+    ahead = 60_000
+    server.pause()
+    const looking = observer.look().catch((error: SojournError) => error.code)
+    await observer.close()
+    server.resume()
+    expect(await looking).toBe('ERR_SOJOURN_STORE_UNAVAILABLE')
+  })
+
   it('Sentinels: a primary that has given way is found out at once', async () => {
     const deployment = await startSentinels({ replicas: 1 })
     ends.push(() => deployment.stop())

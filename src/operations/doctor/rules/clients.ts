@@ -1,5 +1,8 @@
+import { TRACKED } from '../../plan/plan.ts'
+import type { ServerFacts } from '../facts.ts'
 import {
   ALLOW,
+  bytes,
   counted,
   DATA,
   grownBy,
@@ -16,9 +19,13 @@ import { set } from '../remedy.ts'
 const CROWDED = 0.8
 /** Seconds: our connections ask more often than that, and so do most pools. */
 const SHORT_TIMEOUT = 60
-const TRACKED = 0.8
+const FULL_TABLE = 0.8
 /** What the server does when it is not told: redis.conf, tracking-table-max-keys. */
 const TRACKING_DEFAULT = 1_000_000
+/** Of a near cache that is left at its default. */
+const NEAR_ENTRIES = 100_000
+/** Of what is free until maxmemory. */
+const AFFORDABLE = 0.5
 
 export const clientRules: readonly Rule[] = [
   {
@@ -111,15 +118,58 @@ export const clientRules: readonly Rule[] = [
       if (keys === 0) return undefined
       if (server.config === undefined) return unknown('how many keys it tracks', ALLOW.config)
       const most = settingOf(server, 'tracking-table-max-keys') ?? TRACKING_DEFAULT
-      if (most === 0 || keys / most < TRACKED) return undefined
-      const value = String(most * 4)
+      if (most === 0 || keys / most < FULL_TABLE) return undefined
+      const needed = trackable(server, keys)
+      const value = String(roomFor(needed))
+      const each = bytesOfTracked(server, keys)
+      const takes = (Number(value) - keys) * each
+      const free = freeIn(server)
+      const isAffordable = takes <= free * AFFORDABLE
       return {
         severity: 'warn',
         seen: `it tracks ${keys.toLocaleString('en')} of at most ${most.toLocaleString('en')} keys`,
         why: 'above that it forgets some, and near caches drop what is still true: more requests go to Redis',
-        fix: set(server, 'tracking-table-max-keys', value),
-        setting: { name: 'tracking-table-max-keys', value },
+        fix: [
+          ...(isAffordable
+            ? []
+            : [
+                `more memory first, or a smaller nearCache.maxEntries: of ${bytes(free)} that are free it would take ${bytes(takes)}`,
+              ]),
+          ...set(server, 'tracking-table-max-keys', value),
+          `its near caches may hold ${needed.toLocaleString('en')} keys: up to ${bytes(needed * each)}`,
+        ],
+        setting: isAffordable ? { name: 'tracking-table-max-keys', value } : undefined,
       }
     }),
   },
 ]
+
+/** Keys that near caches hold, or will: all that there are, or as many as they have room for. */
+function trackable({ info }: ServerFacts, tracked: number): number {
+  const caches = numberOf(info, 'tracking_clients') ?? 1
+  const stored = [...info].reduce(
+    (sum, [name, line]) =>
+      sum + (/^db\d+$/.test(name) ? Number(/keys=(\d+)/.exec(line)?.[1] ?? 0) : 0),
+    0,
+  )
+  return Math.max(tracked, Math.min(stored, caches * NEAR_ENTRIES))
+}
+
+/** A key, with as many holders as those have that are tracked now. */
+function bytesOfTracked({ info }: ServerFacts, keys: number): number {
+  const holders = (numberOf(info, 'tracking_total_items') ?? keys) / keys
+  return TRACKED.key + TRACKED.further * (holders - 1)
+}
+
+/** With half as much again, as a round number. */
+function roomFor(keys: number): number {
+  const exact = keys * 1.5
+  const step = 10 ** Math.max(0, Math.floor(Math.log10(exact)) - 1)
+  return Math.ceil(exact / step) * step
+}
+
+/** Bytes until maxmemory. */
+function freeIn({ info }: ServerFacts): number {
+  const limit = numberOf(info, 'maxmemory') ?? 0
+  return limit === 0 ? Number.POSITIVE_INFINITY : limit - (numberOf(info, 'used_memory') ?? 0)
+}

@@ -9,6 +9,8 @@ import {
   percent,
   perServer,
   type Rule,
+  type Saying,
+  span,
   unknown,
 } from '../finding.ts'
 import { growthIn } from '../history.ts'
@@ -136,14 +138,14 @@ export const memoryRules: readonly Rule[] = [
   {
     id: 'mem.evicted',
     group: 'Memory',
-    well: 'no session is being dropped',
-    check: perServer(PRIMARY, (server, { window }) => {
+    well: 'no session was dropped since the server started',
+    check: perServer(PRIMARY, (server, facts) => {
       const evicted = grownBy(server, 'evicted_keys')
       if (evicted === undefined) return unknown('what it evicts')
-      if (evicted === 0) return undefined
+      if (evicted === 0) return evictedBefore(server, facts)
       return {
         severity: 'error',
-        seen: `${counted(evicted, 'key')} evicted within ${Math.round(window / 1_000)} s`,
+        seen: `${counted(evicted, 'key')} evicted within ${Math.round(facts.window / 1_000)} s`,
         why: 'people are being signed out at this moment, because memory is full',
         fix: [
           'give it more memory now: raise maxmemory if the machine has room',
@@ -217,6 +219,34 @@ export const memoryRules: readonly Rule[] = [
     }),
   },
 ]
+
+/** Before the window. The look before tells when; without one, a server that has started lately does. */
+function evictedBefore(server: ServerFacts, { history, now }: Facts): Saying | undefined {
+  const all = numberOf(server.info, 'evicted_keys') ?? 0
+  if (all === 0) return undefined
+  const uptime = (numberOf(server.info, 'uptime_in_seconds') ?? NEVER) * 1_000
+  const start = uptime === NEVER ? 'its start' : `its start ${span(uptime)} ago`
+  const look = history?.of(server.name).findLast(({ evicted }) => evicted !== undefined)
+  // A counter that is lower has begun anew since.
+  const since = all - (look?.evicted !== undefined && look.evicted <= all ? look.evicted : 0)
+  const count = (keys: number): string => `${counted(keys, 'key')} evicted since`
+  const ago = look === undefined ? '' : `the look ${span(now - look.at)} ago`
+  const isLate = look === undefined ? uptime <= DAY : since > 0
+  return {
+    severity: isLate ? 'warn' : 'info',
+    seen:
+      look === undefined
+        ? `${count(all)} ${start}`
+        : since > 0
+          ? `${count(since)} ${ago}`
+          : `${count(all)} ${start}, none since ${ago}`,
+    why: 'memory was full: people were signed out for it, and will be again',
+    fix: [
+      'give it more memory, or make idle sessions end sooner: `sojourn advise`',
+      '`CONFIG RESETSTAT` when it is settled, which sets all its counters to 0',
+    ],
+  }
+}
 
 /** By its address: all of the loopback, and sockets, are this one. */
 function machineOf({ target: { address } }: ServerFacts): string {

@@ -1,4 +1,4 @@
-import type { ServerFacts } from '../facts.ts'
+import type { Facts, ServerFacts } from '../facts.ts'
 import {
   ALLOW,
   bytes,
@@ -11,7 +11,7 @@ import {
   type Rule,
   unknown,
 } from '../finding.ts'
-import { set } from '../remedy.ts'
+import { cli, set } from '../remedy.ts'
 
 /** Bytes, and seconds without a word. */
 const FAR_BEHIND = 1_048_576
@@ -34,7 +34,7 @@ export const replicationRules: readonly Rule[] = [
         severity: isChosen ? 'info' : 'warn',
         seen: 'it has no replica',
         why: 'when its machine is lost, so are its sessions: everybody who has one there is signed out',
-        fix: ['start one with `replicaof <this server>`, and Sentinels that make it the primary'],
+        fix: replicaFor(server, kind),
       }
     }),
   },
@@ -153,6 +153,22 @@ export const replicationRules: readonly Rule[] = [
     }),
   },
 ]
+
+function replicaFor(server: ServerFacts, kind: Facts['kind']): string[] {
+  const { address, tls } = server.target
+  const at = 'path' in address ? '<host> <port>' : `${address.host} ${address.port}`
+  if (kind === 'cluster') {
+    const id = `$(${cli(server)} CLUSTER MYID)`
+    return [
+      `start a node on another machine, and \`redis-cli${tls === undefined ? '' : ' --tls'} --cluster add-node <its host:port> ${server.name} --cluster-slave --cluster-master-id "${id}"\``,
+      `or \`CLUSTER REPLICATE "${id}"\` at a node of it that has no slots`,
+    ]
+  }
+  const start = `start one on another machine with \`replicaof ${at}\``
+  return kind === 'sentinel'
+    ? [`${start}: the Sentinels find it by themselves`]
+    : [`${start}, and Sentinels that make it the primary`]
+}
 
 /** Bytes. The primary was asked first: what was written in between does not count. */
 function lagOf(replica: ServerFacts['info'], primary: ServerFacts['info']): number | undefined {

@@ -1,5 +1,7 @@
 import { isIP } from 'node:net'
-import type { ServerFacts } from '../facts.ts'
+import { LOOKER } from '../../../engines/redis/fleet.ts'
+import { PERMISSIONS } from '../../acl/permissions.ts'
+import type { Facts, ServerFacts } from '../facts.ts'
 import {
   ALLOW,
   counted,
@@ -10,11 +12,27 @@ import {
   type Saying,
   unknown,
 } from '../finding.ts'
+import { providerOf } from '../provider.ts'
 import { cli, configure } from '../remedy.ts'
+import type { Rights } from '../rights.ts'
 
 const SHORT_LEFT = 21
 /** Seconds: older refusals are of another day. */
 const RECENT = 3_600
+/** What doctor asks, and those who look at sessions. */
+const LOOKS: ReadonlySet<string> = new Set(
+  PERMISSIONS.filter(({ features }) => features.includes('ops')).map(({ command }) => command),
+)
+/** Who gets as far as the user default. */
+const REACH = {
+  exposed: { severity: 'error', words: 'protected-mode is no, and it listens to other machines' },
+  // By us, from another machine, though its settings are not told.
+  reached: { severity: 'warn', words: 'it lets in whoever reaches its address' },
+  near: {
+    severity: 'info',
+    words: 'only protected-mode, or the address it listens at, keeps others out',
+  },
+} as const
 const LOOPBACK = /^(?:localhost|127\.|::1$|\[::1\])/
 
 export const securityRules: readonly Rule[] = [
@@ -22,20 +40,18 @@ export const securityRules: readonly Rule[] = [
     id: 'sec.open',
     group: 'Security',
     well: 'nobody gets in without a password',
-    check: perServer(DATA, (server) => {
-      if (server.rights === undefined) return unknown('the rights of its users', ALLOW.rights)
-      if (server.rights.hasPassword || server.rights.user !== 'default') return undefined
-      const isOpen = server.config?.get('protected-mode') === 'no' && !isLocal(server)
+    check: perServer(DATA, (server, { kind }) => {
+      const { defaultUser } = server
+      if (defaultUser === undefined) return unknown('the rights of its users', ALLOW.rights)
+      const { isOpen, commands } = defaultUser
+      if (!isOpen) return undefined
+      const { severity, words } = REACH[reachOf(server)]
+      const may = commands.includes('+@all') ? '' : `, and may ${commands}`
       return {
-        severity: isOpen ? 'error' : 'info',
-        seen: isOpen
-          ? 'the user default has no password, and protected-mode is no'
-          : 'the user default has no password: only protected-mode, or the address it listens at, keeps others out',
+        severity,
+        seen: `the user default has no password${may}: ${words}`,
         why: 'whoever reaches the port can end and list all sessions, and run what they like',
-        fix: [
-          '`sojourn acl` prints a user for the application',
-          `then \`${cli(server)} ACL SETUSER default off\``,
-        ],
+        fix: closing(server, kind),
       }
     }),
   },
@@ -59,23 +75,30 @@ export const securityRules: readonly Rule[] = [
     id: 'sec.acl',
     group: 'Security',
     well: 'the user may do what sessions need',
-    check: perServer(PRIMARY, ({ rights }, { wants }) => {
+    // Replicas too: each has its own users, and takes over with those.
+    check: perServer(DATA, ({ rights }, { wants }) => {
+      if (rights !== undefined && rights.state !== 'on') return turnedAway(rights)
       if (rights?.denied === undefined) return unknown('the rights of its users', ALLOW.rights)
-      if (rights.denied.length === 0) return undefined
-      if (!rights.isWriter && wants.user === undefined) {
+      const { user, denied, deniedNearCache } = rights
+      const all = [...denied, ...deniedNearCache]
+      if (all.length === 0) return undefined
+      if (!rights.isApplication && wants.user === undefined) {
         return {
           severity: 'unknown',
-          seen: `${rights.user}, who asks, is not the application's user`,
+          seen: `${user}, who asks, is not the application's user`,
           why: 'whether that one may do what sessions need is not seen',
           fix: ["name the application's user: `--user <name>`"],
         }
       }
+      const isMild = denied.length === 0
       return {
-        severity: 'error',
-        seen: `the user ${rights.user} may not use ${rights.denied.join(', ')}`,
-        why: 'some requests fail with NOPERM, at the latest when somebody signs out everywhere',
+        severity: isMild ? 'warn' : 'error',
+        seen: `the user ${user} may not use ${all.join(', ')}`,
+        why: isMild
+          ? 'there is no near cache: every request reads from Redis'
+          : 'some requests fail with NOPERM, at the latest when somebody signs out everywhere',
         fix: [
-          `\`ACL SETUSER ${rights.user} ${rights.denied.map((name) => `+${name}`).join(' ')}\``,
+          `\`ACL SETUSER ${user} ${all.map((name) => `+${name}`).join(' ')}\``,
           'or the whole line of `sojourn acl`',
         ],
       }
@@ -85,9 +108,11 @@ export const securityRules: readonly Rule[] = [
     id: 'sec.acllog',
     group: 'Security',
     well: 'nobody was refused of late',
-    check: perServer(DATA, ({ aclLog }) => {
+    check: perServer(DATA, ({ aclLog, target }) => {
       if (aclLog === undefined) return unknown('whom it has refused', ALLOW.aclLog)
-      const recent = aclLog.filter((entry) => Number(entry.get('age-seconds')) <= RECENT)
+      const recent = aclLog.filter(
+        (entry) => Number(entry.get('age-seconds')) <= RECENT && !isOurs(entry, target.name),
+      )
       const [last] = recent
       if (last === undefined) return undefined
       const what =
@@ -145,6 +170,73 @@ const untoldCertificate: Saying = {
   seen: 'no certificate came within 5 s',
   why: 'what is not seen may be wrong',
   fix: ['`openssl s_client -connect <host>:<port>` shows it'],
+}
+
+function turnedAway({ user, state }: Rights): Saying {
+  return {
+    severity: 'error',
+    seen: state === 'off' ? `the user ${user} is off` : `there is no user ${user}`,
+    why: 'an application that gives this name is turned away (WRONGPASS): its requests fail',
+    fix:
+      state === 'off'
+        ? [`\`ACL SETUSER ${user} on\``]
+        : [
+            `\`sojourn acl --user ${user}\` prints the command that makes it, to be given to every server`,
+            'or name the one that the application signs in as: `--user <name>`',
+          ],
+  }
+}
+
+/** A look of doctor's by somebody who may not see all: it is told of as unknown, and nobody is amiss for it. */
+const isOurs = (entry: ReadonlyMap<string, string>, name: string): boolean =>
+  entry.get('reason') === 'command' &&
+  LOOKS.has(entry.get('object') ?? '') &&
+  (entry.get('client-info') ?? '').split(' ').includes(`name=${name}${LOOKER}`)
+
+function reachOf(server: ServerFacts): keyof typeof REACH {
+  const { config } = server
+  const isOn = config?.get('protected-mode')
+  if (!isLocal(server)) return isOn === 'no' ? 'exposed' : 'reached'
+  const ports = [config?.get('port'), config?.get('tls-port')]
+  if (isOn !== 'no' || ports.every((port) => port === undefined || port === '0')) return 'near'
+  const listens = config?.get('bind')?.split(' ') ?? []
+  return listens.every((address) => LOOPBACK.test(address.replace(/^-/, ''))) ? 'near' : 'exposed'
+}
+
+/** Each step leaves somebody who can make the next, and undo it. */
+function closing(server: ServerFacts, kind: Facts['kind']): string[] {
+  const provider = providerOf(server)
+  const users =
+    '`sojourn acl` prints the user of the application, with `--for audit report …` what it uses beside; `--role ops` and `--role operator` those on call'
+  if (provider !== undefined) {
+    return [users, `then ${provider.settings}: these users, and default off or with a password`]
+  }
+  const admin = `${cli(server)} --user admin --askpass`
+  const replicas = 'replicas sign in too: `masteruser` and `masterauth` on every server'
+  return [
+    'with a password of each in the place of `password`: first somebody who may change it back, or nobody gets in any more:',
+    `\`${cli(server)} ACL SETUSER admin on '>password' '~*' '&*' +@all\`, at every server`,
+    users,
+    ...(kind === 'sentinel'
+      ? [
+          `${replicas}; \`SENTINEL SET <primary> auth-user <name> auth-pass <password>\` on every Sentinel`,
+        ]
+      : kind === 'cluster'
+        ? [replicas]
+        : []),
+    `give all that connect their user, until \`${admin} CLIENT LIST\` shows nobody with user=default`,
+    `then \`${admin} ACL SETUSER default off\``,
+    keeping(server, admin),
+  ]
+}
+
+function keeping({ info, config }: ServerFacts, admin: string): string {
+  if ((config?.get('aclfile') ?? '') !== '')
+    return `and \`${admin} ACL SAVE\`, so that it outlasts a restart`
+  if ((info.get('config_file') ?? '') !== '') {
+    return `and \`${admin} CONFIG REWRITE\`, so that it outlasts a restart`
+  }
+  return `and what \`${admin} ACL LIST\` prints in its configuration, so that it outlasts a restart: it was started without a file`
 }
 
 function isLocal({ target: { address } }: ServerFacts): boolean {

@@ -1,23 +1,15 @@
 import {
   ALLOW,
-  counted,
   type Finding,
   numberOf,
-  PRIMARY,
   perServer,
   type Rule,
   SENTINEL,
-  settingOf,
   unknown,
-  unknownOfAll,
 } from '../finding.ts'
-import { cli, set } from '../remedy.ts'
+import { cli } from '../remedy.ts'
 
 const LEAST_SENTINELS = 3
-/** Of the keys of a master that has its fair part. */
-const UNEVEN = 1.5
-/** Fewer say nothing. */
-const ENOUGH_KEYS = 10_000
 /** Milliseconds without an answer after which a Sentinel begins to think of a failover. */
 const SLOW_TO_NOTICE = 30_000
 
@@ -67,77 +59,6 @@ export const topologyRules: readonly Rule[] = [
           ],
         },
       ]
-    },
-  },
-  {
-    id: 'clu.state',
-    group: 'Topology',
-    well: 'every slot is served',
-    check: perServer(PRIMARY, (server, { kind }) => {
-      if (kind !== 'cluster') return undefined
-      const state = server.cluster?.get('cluster_state')
-      if (server.cluster === undefined || state === undefined)
-        return unknown('the state of the Cluster', ALLOW.cluster)
-      const failed = numberOf(server.cluster, 'cluster_slots_fail') ?? 0
-      const assigned = numberOf(server.cluster, 'cluster_slots_assigned') ?? 0
-      if (state === 'ok' && failed === 0 && assigned === 16_384) return undefined
-      return {
-        severity: 'error',
-        seen:
-          assigned < 16_384
-            ? `${16_384 - assigned} of 16,384 slots are nobody's`
-            : `cluster_state is ${state}, ${counted(failed, 'slot has', 'slots have')} failed`,
-        why: 'sessions in these slots cannot be read or made, and with cluster-require-full-coverage none at all',
-        fix: [`\`redis-cli --cluster check ${server.name}\`, then \`--cluster fix\``],
-      }
-    }),
-  },
-  {
-    id: 'clu.replica',
-    group: 'Topology',
-    well: 'the Cluster goes on without any one of its servers',
-    check: ({ kind, servers }) => {
-      if (kind !== 'cluster') return []
-      const masters = servers.filter(({ role }) => role === 'primary')
-      if (masters.length >= 3) return []
-      return [
-        {
-          severity: 'warn',
-          seen: `there ${masters.length === 1 ? 'is' : 'are'} ${counted(masters.length, 'master')}`,
-          servers: masters.map(({ name }) => name),
-          why: 'a failover needs the vote of most of the masters: with fewer than three one that is lost takes the Cluster with it',
-          fix: [
-            '`redis-cli --cluster add-node`, then `--cluster rebalance --cluster-use-empty-masters`',
-          ],
-        },
-      ]
-    },
-  },
-  {
-    id: 'clu.even',
-    group: 'Topology',
-    well: 'sessions lie evenly',
-    check: ({ kind, servers }) => {
-      if (kind !== 'cluster') return []
-      const answering = servers.filter(
-        ({ role, problem }) => role === 'primary' && problem === undefined,
-      )
-      if (answering.some(({ info }) => info.size === 0)) {
-        return unknownOfAll('how many keys it has', ALLOW.info)
-      }
-      const masters = answering.map(({ name, info }) => ({ name, keys: keysOf(info) }))
-      const all = masters.reduce((sum, { keys }) => sum + keys, 0)
-      const fair = all / masters.length
-      const full = masters.filter(({ keys }) => all >= ENOUGH_KEYS && keys > fair * UNEVEN)
-      return full.map(({ name, keys }) => ({
-        severity: 'warn' as const,
-        seen: `it has ${keys.toLocaleString('en')} of ${all.toLocaleString('en')} keys, a fair part would be ${Math.round(fair).toLocaleString('en')}`,
-        servers: [name],
-        why: 'it is full while the others have room',
-        fix: [
-          '`redis-cli --cluster rebalance`: sessions are 1,024 partitions that lie evenly over the slots',
-        ],
-      }))
     },
   },
   {
@@ -194,27 +115,4 @@ export const topologyRules: readonly Rule[] = [
       }
     }),
   },
-  {
-    id: 'clu.slow',
-    group: 'Topology',
-    well: 'a lost master is noticed in time',
-    check: perServer(PRIMARY, (server, { kind }) => {
-      if (kind !== 'cluster') return undefined
-      const timeout = settingOf(server, 'cluster-node-timeout')
-      if (timeout === undefined) return unknown('its cluster-node-timeout', ALLOW.config)
-      if (timeout < SLOW_TO_NOTICE) return undefined
-      return {
-        severity: 'info',
-        seen: `cluster-node-timeout is ${timeout.toLocaleString('en')}`,
-        why: 'for so long requests with its sessions fail when a master is lost',
-        fix: set(server, 'cluster-node-timeout', '5000'),
-        setting: { name: 'cluster-node-timeout', value: '5000' },
-      }
-    }),
-  },
 ]
-
-/** Of all databases: a Cluster has one. */
-function keysOf(info: ReadonlyMap<string, string>): number {
-  return Number(/keys=(\d+)/.exec(info.get('db0') ?? '')?.[1] ?? 0)
-}
