@@ -487,8 +487,7 @@ describe('several servers', () => {
   })
 
   it('closed while it looks which servers there are: that look fails as any other', async () => {
-    const server = await startRedis()
-    ends.push(() => server.stop())
+    const server = await start()
     let ahead = 0
     const clock = { now: () => Date.now(), monotonic: () => performance.now() + ahead }
     const observer = observe(server.url, { clock })
