@@ -44,17 +44,11 @@ export class Attributes {
 
   /** A value that is not to be changed: frozen, or a copy where freezing is impossible (Map, Date, …). */
   view(name: string): unknown {
-    const value = this.#view(name)
-    if (reads.isOn && value !== undefined) reads.note(name)
-    return value
-  }
-
-  #view(name: string): unknown {
     const change = this.#pending(name)
     if (change !== undefined) return change.value
     const draft = this.#drafts?.get(name)
     if (draft !== undefined) return draft.object
-    const value = this.#base().get(name)
+    const value = this.#read(name)
     if (typeof value !== 'object' || value === null) return value
     // Of a value of our own the outermost object is frozen last.
     if (Object.isFrozen(value) || freezeValue(value)) return value
@@ -65,23 +59,24 @@ export class Attributes {
 
   /** A value whose changes in place are noticed; of another framework's one there are none to notice. */
   draft(name: string): unknown {
-    const value = this.#draft(name)
-    if (reads.isOn && value !== undefined) reads.note(name)
-    return value
-  }
-
-  #draft(name: string): unknown {
-    if (isPrivateName(name)) return this.#view(name)
+    if (isPrivateName(name)) return this.view(name)
     const change = this.#pending(name)
     if (change !== undefined) return change.value
     const draft = this.#drafts?.get(name)
     if (draft !== undefined) return draft.object
-    const value = this.#base().get(name)
+    const value = this.#read(name)
     if (typeof value !== 'object' || value === null) return value
     const object: object = cloneValue(value)
     this.#drafts ??= new Map()
     this.#drafts.set(name, { object })
     return object
+  }
+
+  /** What was stored, and is wanted: what the request has set itself it does not read from there. */
+  #read(name: string): unknown {
+    const value = this.#base().get(name)
+    if (reads.isOn && value !== undefined) reads.note(name)
+    return value
   }
 
   has(name: string): boolean {
