@@ -267,3 +267,32 @@ describe('a Cluster', () => {
     )
   })
 })
+
+describe('ver.cve', () => {
+  const holes = (told: Fields) =>
+    said('ver.cve', told)?.filter((each) => !each.includes('days old'))
+
+  it.each(['6.2.24', '7.2.16', '7.4.11', '8.2.9', '8.4.6', '8.6.6', '8.8.2', '8.10.1'])(
+    'S31 Redis %s has no known hole, the release before it has',
+    (version) => {
+      expect(holes({ redis_version: version })).toEqual([])
+      const before = version.replace(/\d+$/, (patch) => String(Number(patch) - 1))
+      expect(holes({ redis_version: before })).toHaveLength(1)
+    },
+  )
+
+  it.each(['7.2.14', '8.0.10', '8.1.9', '9.0.5', '9.1.1'])(
+    'S31 Valkey %s has no known hole, the release before it has',
+    (version) => {
+      const told = { server_name: 'valkey', redis_version: '7.2.4' }
+      expect(holes({ ...told, valkey_version: version })).toEqual([])
+      const before = version.replace(/\d+$/, (patch) => String(Number(patch) - 1))
+      expect(holes({ ...told, valkey_version: before })).toHaveLength(1)
+    },
+  )
+
+  it('S31 a line that gets no more releases has holes that stay', () => {
+    expect(holes({ redis_version: '7.0.15' })).toHaveLength(1)
+    expect(holes({ redis_version: '5.0.14' })).toHaveLength(1)
+  })
+})

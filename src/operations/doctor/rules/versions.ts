@@ -13,11 +13,12 @@ import {
 } from '../finding.ts'
 
 /**
- * The oldest release of each line without a known hole, as of 2026-07: the security releases of that month.
+ * The oldest release of each line without a known hole, as of 2026-07: the security releases of that month; and where
+ * CVE-2026-81934 (TLS) was mended since.
  * https://redis.io/docs/latest/operate/rs/release-notes/, https://valkey.io/download/
  */
 const FLOORS: Readonly<Record<'redis' | 'valkey', readonly string[]>> = {
-  redis: ['6.2.23', '7.2.15', '7.4.10', '8.2.8', '8.4.5', '8.6.5', '8.8.1'],
+  redis: ['6.2.24', '7.2.16', '7.4.11', '8.2.9', '8.4.6', '8.6.6', '8.8.2', '8.10.1'],
   valkey: ['7.2.14', '8.0.10', '8.1.9', '9.0.5', '9.1.1'],
 }
 const AS_OF = Date.UTC(2026, 6, 31)
