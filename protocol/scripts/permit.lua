@@ -4,8 +4,8 @@
 -- ARGV[1]  window, ms
 -- ARGV[2]  how many
 --
--- answer   {1}       yes, and it counts
---          {2, ms}   no, and nothing is written; so long after now there is room again
+-- answer   {1}       done: yes, and it counts
+--          {5, ms}   rejected: no, and nothing is written; so long after now there is room again
 --
 -- A string, because of the commands for it nothing else is needed that the other scripts do not use.
 
@@ -18,7 +18,7 @@ local kept = string.sub(times, first)
 if #kept >= 6 * ARGV[2] then
   -- The limit may have been higher before: then more than one has to go.
   local leaves = struct.unpack('>I6', kept, #kept - 6 * ARGV[2] + 1)
-  return {2, leaves + ARGV[1] - now}
+  return {5, leaves + ARGV[1] - now}
 end
 redis.call('SET', KEYS[1], kept .. struct.pack('>I6', now), 'PX', ARGV[1])
 return {1}

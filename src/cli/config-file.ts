@@ -97,7 +97,14 @@ const loadTypeScript: Loader = async (path, content) => {
   }
 }
 
-const loadJson: Loader = (_, content) => JSON.parse(content)
+const loadJson: Loader = (_, content) => {
+  try {
+    return JSON.parse(content)
+  } catch {
+    // The parser's own words quote what stands there: a secret, or a password.
+    throw new Error('it is no JSON')
+  }
+}
 
 interface Place {
   readonly line: number | undefined

@@ -6,12 +6,15 @@ import { Keys, type KeyUse, type Resealed } from '../operations/sessions/keys.ts
 import type { PassOptions } from '../operations/sessions/pass.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { wholeNumber } from './numbers.ts'
+import { operator } from './operator.ts'
+import { Stop } from './stop.ts'
 import { span, table } from './table.ts'
 import { say, shown, startBar } from './talk.ts'
 
 interface KeysFlags extends CommonFlags {
   readonly new?: true
   readonly reseal?: true
+  readonly yes?: true
   readonly rate: number
 }
 
@@ -31,7 +34,7 @@ needs the old one.
 Examples:
   $ sojourn keys --new
   $ SOJOURN_SECRETS='["new…","old…"]' sojourn keys
-  $ SOJOURN_SECRETS='["new…","old…"]' sojourn keys --reseal
+  $ SOJOURN_SECRETS='["new…","old…"]' sojourn keys --reseal --yes
 
 Exit code: 0, 1 there are sessions that none of these opens, 2 usage, 3 not
 reachable, 4 not permitted.`
@@ -41,6 +44,7 @@ export function keysCommand(): Command {
     .description('Which secrets are still in use, and a change of secrets.')
     .option('--new', 'print a new secret')
     .option('--reseal', 'seal all with the first secret, also of who does not come')
+    .option('--yes', 'with --reseal: all nodes have the first secret, do it')
     .addOption(
       new Option('--rate <sessions>', 'at most so many a second')
         .argParser(wholeNumber(1))
@@ -61,15 +65,34 @@ async function run(flags: KeysFlags): Promise<void> {
   }
   const keys = new Keys({ redis, prefix, secrets })
   try {
+    const look = (): Promise<KeyUse[]> =>
+      passed(keys, flags.rate, 'looking at', (pass) => keys.uses(pass))
+    let uses = await look()
     let resealed: Resealed | undefined
-    if (flags.reseal === true) {
-      resealed = await passed(keys, flags.rate, 'sealing', (pass) => keys.reseal(pass))
+    const [, ...others] = uses
+    const found = others.reduce(
+      (sum, { place, sessions }) => sum + (place === undefined ? 0 : sessions),
+      0,
+    )
+    if (flags.reseal === true && flags.yes === true && found > 0) {
+      const stop = new Stop()
+      try {
+        resealed = await passed(keys, flags.rate, 'sealing', (pass) =>
+          keys.reseal({ ...pass, operator: operator(), found, signal: stop.signal }),
+        )
+      } finally {
+        stop.close()
+      }
+      if (stop.by !== undefined) process.exitCode = stop.exitCode
+      uses = await look()
+    } else if (flags.reseal === true) {
+      say(notDone(uses, found))
     }
-    const uses = await passed(keys, flags.rate, 'looking at', (pass) => keys.uses(pass))
     if (flags.json === true) console.log(JSON.stringify(resealed ? { resealed, uses } : uses))
     else console.log(render(uses))
     if (resealed !== undefined) say(told(resealed))
-    if (uses.some(({ place }) => place === undefined)) process.exitCode = 1
+    if (uses.some(({ place, sessions }) => place === undefined && sessions > 0))
+      process.exitCode ??= 1
   } finally {
     await keys.close()
   }
@@ -91,6 +114,16 @@ async function passed<T>(
   const result = await work({ rate, looked })
   bar.end(`looked at ${counted(count, 'session')}`)
   return result
+}
+
+/** A node that does not have the first secret signs out whom it has been sealed anew for. */
+function notDone([first]: readonly KeyUse[], found: number): string {
+  if (found === 0) return 'there is nothing to seal anew'
+  const isUsed = first !== undefined && first.sessions > 0
+  return [
+    `${counted(found, 'session')} would be sealed with secrets[0]: again with --yes, when all nodes have that`,
+    ...(isUsed ? [] : ['it has sealed none yet: is it the right one, and does any node have it?']),
+  ].join('\n')
 }
 
 function told({ resealed, tokenSealed, unopened, left }: Resealed): string {
@@ -120,10 +153,12 @@ function render(all: readonly KeyUse[]): string {
 }
 
 function verdict({ place, sessions, tokens, lastDeadline }: KeyUse, now: number): string {
+  if (place === undefined && sessions === 0)
+    return 'only cookies of before need it, until they are renewed'
   if (place === undefined)
     return 'nobody can open them: a secret is missing, or they are of another application'
   if (place === 0) return 'signs and seals'
   if (sessions + tokens === 0 || lastDeadline === undefined)
-    return 'can be taken out, when that has been so for 5 minutes'
+    return 'can be taken out, when that has been so for 5 minutes (rotationPatience)'
   return `in use, for ${span(lastDeadline - now)} at most`
 }

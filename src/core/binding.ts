@@ -8,7 +8,8 @@ import { refuseUnknown, requireObject } from './unknown-options.ts'
 export interface BindingOptions {
   /**
    * What of a request is compared, by names of your own: `({ request }) => ({ agent: …, network: … })`. Asked with each
-   * login, step-up and request; what has no value then is not compared. Nothing of it is stored but a hash.
+   * login, step-up and request; what has no value at the login is not compared, and one that is missing later differs. Nothing of
+   * it is stored but a hash.
    */
   readonly to: (context: {
     readonly request: object | undefined
@@ -67,10 +68,12 @@ export function changedSince(
 ): readonly string[] {
   const bound = boundOf(meta)
   if (bound === undefined) return []
-  const values = Object.entries(binding.to({ request }))
-  return values.flatMap(([name, value]) => {
-    const kept = value === undefined || !Object.hasOwn(bound, name) ? undefined : bound[name]
-    return kept === undefined || kept === hashOf(pepper, name, String(value)) ? [] : [name]
+  const now = binding.to({ request })
+  return Object.keys(bound).filter((name) => {
+    // Names that the application does not compare any more, and not those that this request leaves out.
+    if (!Object.hasOwn(now, name)) return false
+    const value = now[name]
+    return value === undefined || bound[name] !== hashOf(pepper, name, value)
   })
 }
 

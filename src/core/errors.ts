@@ -124,10 +124,13 @@ export class RateLimitError extends SojournError {
 
 /** There are no secrets yet: their source has not answered. Whoever serves before `ready()` would sign everybody out. */
 export class SecretsError extends SojournError {
-  constructor() {
+  /** @param waited milliseconds, where it was asked and has not answered for so long */
+  constructor(waited?: number) {
     super(
       'ERR_SOJOURN_SECRETS',
-      'the source of the secrets has not answered yet: `await sessions.ready()` before the first request',
+      waited === undefined
+        ? 'the source of the secrets has not answered yet: `await sessions.ready()` before the first request'
+        : `the source of the secrets has not answered within ${waited / 1_000} seconds: those of before go on`,
       503,
     )
   }

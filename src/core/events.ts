@@ -101,14 +101,17 @@ export interface SessionEvents {
     readonly ids?: readonly SessionId[] | undefined
     /** Who. */
     readonly operator: string
-    /** `values`: looks at what the session holds. `revoke`: is about to end sessions. `revoked`: has done so. */
-    readonly action: 'values' | 'revoke' | 'revoked'
+    /**
+     * `values`: looks at what the session holds. `revoke`: is about to end sessions. `revoked`: has done so. `reseal`: is about
+     * to seal sessions with another secret. `resealed`: has done so.
+     */
+    readonly action: 'values' | 'revoke' | 'revoked' | 'reseal' | 'resealed'
     readonly reason?: string | undefined
     /** Whose sessions. */
     readonly principal?: string | undefined
     /** Which sessions, where many were chosen by a rule. */
     readonly filter?: string | undefined
-    /** How many there were to be ended. */
+    /** How many there were to be ended, or sealed. */
     readonly found?: number | undefined
     readonly revoked?: number | undefined
     /** Whether the primary was asked again, and had none of them any more. */

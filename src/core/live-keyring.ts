@@ -14,6 +14,8 @@ export interface SecretsSource {
 }
 
 const EVERY: Duration = '1m'
+/** A source that has not answered by then is asked anew, milliseconds: one that hangs must not keep the secrets of before for ever. */
+const PATIENCE = 30_000
 
 /** The secrets that a source has told last. */
 export class LiveKeyring implements Keyring {
@@ -34,8 +36,8 @@ export class LiveKeyring implements Keyring {
       )
     this.#load = load
     const first = load()
-    if (first instanceof Promise) {
-      this.#loading = first.then((secrets) => this.#take(secrets)).finally(() => this.#done())
+    if (isPromise(first)) {
+      this.#loading = this.#answer(first).finally(() => this.#done())
       // Whoever waits for it is told.
       this.#loading.catch(() => undefined)
     } else {
@@ -83,7 +85,19 @@ export class LiveKeyring implements Keyring {
   }
 
   async #ask(): Promise<void> {
-    this.#take(await this.#load())
+    await this.#answer(this.#load())
+  }
+
+  async #answer(asked: Secrets | Promise<Secrets>): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new SecretsError(PATIENCE)), PATIENCE).unref()
+    })
+    try {
+      this.#take(await Promise.race([asked, late]))
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   #done(): void {
@@ -106,4 +120,8 @@ export class LiveKeyring implements Keyring {
     this.#keys = keys
     for (const listener of this.#listeners) listener()
   }
+}
+
+function isPromise(value: Secrets | Promise<Secrets>): value is Promise<Secrets> {
+  return typeof (value as Partial<Promise<Secrets>>).then === 'function'
 }

@@ -17,7 +17,7 @@ export interface NewSessionsOptions {
    * Which client that is: its address, or the network of it. Given what the framework hands out for the request: in Express
    * `({ request }) => request.ip`. Where it answers nothing there is no limit.
    */
-  readonly by: (context: { readonly request: object | undefined }) => string | undefined
+  readonly by: (context: { readonly request: object | undefined }) => string | null | undefined
 }
 
 /** Checked. */
@@ -60,7 +60,9 @@ export async function permitNew(
   request: object | undefined,
 ): Promise<void> {
   const client = newSessions?.by({ request })
-  if (newSessions === undefined || client === undefined) return
+  if (newSessions === undefined || client === undefined || client === null) return
+  if (typeof client !== 'string')
+    throw new OptionError('newSessions.by', 'is to answer a string, or nothing')
   if (!hasPermits(engine)) throw new OptionError('newSessions', 'is not offered by this engine')
   const { max, per } = newSessions
   // Not the address itself: what stands in Redis names nobody.

@@ -219,7 +219,8 @@ export class Repository {
     limit?: Limit,
     unknown?: Stamp[],
   ): Promise<Live | undefined> {
-    const key = this.settings.keyring.primary
+    // It may have been made some time ago: there may be another first secret by now.
+    const key = token.signedWith ?? this.settings.keyring.primary
     const record = await this.#encode(token, header, key, attributes, meta)
     const ttl = this.timeToLive(header)
     const owner = this.#ownerOf(token.id, header, meta)

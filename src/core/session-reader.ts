@@ -20,7 +20,7 @@ import type { Settings } from './options.ts'
 import { type Opened, openRecord, type RecordHeader } from './record.ts'
 import { revokeById } from './revoke.ts'
 import { migrateData } from './schema.ts'
-import type { Token } from './token.ts'
+import { parseToken, type Token } from './token.ts'
 import { readTrail, SUPERSEDED_FOR, successorOf } from './trail.ts'
 
 type Found = Extract<Loaded, { status: 'live' }>
@@ -103,7 +103,7 @@ export class SessionReader {
   /** Whether nothing is known of an end of the session that this token has just opened. No I/O. */
   mayStand(token: Token): boolean {
     if (this.#near === undefined || this.#near.nearCache.state !== 'on') return true
-    return this.atHand(token) !== undefined
+    return this.standing(token) !== undefined
   }
 
   /** Whether the session was at hand when this text opened it, and is not any more. No I/O. */
@@ -178,6 +178,9 @@ export class SessionReader {
   }
 
   #noteToken(token: Token, live: Live): void {
+    const { keyring } = this.#settings
+    // Its secret may have been taken out since the request was let in.
+    if (keyring instanceof LiveKeyring && parseToken(keyring, token.text) === undefined) return
     const ticket: Ticket = { token, held: undefined, until: 0 }
     this.#tokens.set(token.text, ticket)
     this.#note(ticket, live)

@@ -386,7 +386,8 @@ export class SessionState {
           await permitNew(this.repository.settings, this.#events, this.request)
         }
         const region = this.repository.regionForNew({ principal, request: this.request })
-        const bound = plan.follows === true ? before && boundOf(before.meta) : this.#traits()
+        const isSame = plan.follows === true && before?.header.ownerTag === plan.name?.tag
+        const bound = isSame ? before && boundOf(before.meta) : this.#traits()
         signedIn = await login(this.repository, before, delta, { ...plan, bound }, region)
       } catch (error) {
         if (error instanceof SessionEndedError) {
@@ -652,7 +653,8 @@ export class SessionState {
 
   #traits(): Readonly<Record<string, string>> | undefined {
     const { binding, pepper } = this.repository.settings
-    return binding && traitsOf(binding, pepper, this.request)
+    // What has no request has nothing to be compared later.
+    return binding && this.request && traitsOf(binding, pepper, this.request)
   }
 
   #newToken(): Token {

@@ -40,7 +40,7 @@ export type View<V> = V extends
 /** For `sessions.watch`; a symbol, so that it is reached through plain properties too. */
 export const STAMP: unique symbol = Symbol('sojourn.stamp')
 
-/** Its id, and that of before the rotation that has given it its token; none: it is not stored. */
+/** Its id, and that of before the rotation that has given it its token. */
 export const IDS: unique symbol = Symbol('sojourn.ids')
 
 /** A session, whatever the type of its data. */
@@ -72,7 +72,8 @@ export class Session<Data extends object = Record<string, unknown>> {
     Object.defineProperty(Session.prototype, IDS, {
       get(this: Session<object>): readonly SessionId[] {
         const { live } = this.#state
-        if (live === undefined) return []
+        // That of one that is not stored is known already.
+        if (live === undefined) return [this.#state.reserve().id]
         const { id } = live.token
         const former = formerOf(live.meta)
         return former === undefined ? [id] : [id, id.slice(0, -former.length) + former]

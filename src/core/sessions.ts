@@ -312,14 +312,13 @@ export class Sessions<Data extends object = Record<string, unknown>> {
 
   /** For `sojourn/csrf`: a token that is good for this session only, and until the next login. */
   csrfToken(session: object): string {
-    const [id = ''] = (session as { [IDS]: readonly SessionId[] })[IDS]
+    const [id = ''] = idsOf(session)
     return makeCsrfToken(this.#settings.keyring, id)
   }
 
   /** For `sojourn/csrf`. */
   isCsrfToken(session: object, text: string): boolean {
-    const ids = (session as { [IDS]: readonly SessionId[] })[IDS]
-    return isCsrfToken(this.#settings.keyring, ids, text)
+    return isCsrfToken(this.#settings.keyring, idsOf(session), text)
   }
 
   /** Whether an adapter of these sessions has seen the request. */
@@ -488,6 +487,14 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   #exchangeOf(request: object): Exchange<Data> | undefined {
     return (request as Record<symbol, Exchange<Data> | undefined>)[this.#slot]
   }
+}
+
+/** @throws OptionError for what is no session of ours, such as `req.session` of a drop-in */
+function idsOf(session: object): readonly SessionId[] {
+  const ids = (session as { readonly [IDS]?: readonly SessionId[] })[IDS]
+  if (ids === undefined)
+    throw new OptionError('session', 'takes what `sessions.from(request)` gives')
+  return ids
 }
 
 function noSession(): TypeError {

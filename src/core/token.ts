@@ -1,6 +1,6 @@
 import { equalBytes, hmacSha256, randomBytes, type SecretKey, sha256 } from './crypto.ts'
 import type { SessionId } from './engine.ts'
-import type { Keyring } from './keyring.ts'
+import type { Key, Keyring } from './keyring.ts'
 import { PARTITIONS, partitionOf, partitionTag, REGIONS } from './partitions.ts'
 
 /**
@@ -18,6 +18,8 @@ export interface Token {
   readonly id: SessionId
   /** From another system's secret: no client holds its text, and no new one can be given. */
   readonly isDerived: boolean
+  /** Made by this process: the key that it is signed with. */
+  readonly signedWith: Key | undefined
   /** The key of its records, once it has been derived: that costs as much as all the rest of a small record. */
   recordKey: DerivedKey | undefined
 }
@@ -46,8 +48,9 @@ export function createToken(keyring: Keyring, partition?: number, region = 0): T
   bytes[0] = (VERSION << 5) | region
   bytes.writeUInt16BE(partition ?? random.readUInt16BE(0) % PARTITIONS, 1)
   bytes.set(random.subarray(2), SECRET_OFFSET)
-  bytes.set(mac(keyring.primary.token, bytes), MAC_OFFSET)
-  return describe(bytes)
+  const { primary } = keyring
+  bytes.set(mac(primary.token, bytes), MAC_OFFSET)
+  return describe(bytes, false, primary)
 }
 
 /**
@@ -92,7 +95,7 @@ export function tokenBytes(token: Token): Buffer {
   return Buffer.from(token.text, 'base64url')
 }
 
-function describe(bytes: Buffer, isDerived = false): Token {
+function describe(bytes: Buffer, isDerived = false, signedWith?: Key): Token {
   const partition = bytes.readUInt16BE(1)
   const region = (bytes[0] ?? 0) & 31
   // A copy: tokens are kept, and a slice would keep the page of memory that it is cut from.
@@ -104,6 +107,7 @@ function describe(bytes: Buffer, isDerived = false): Token {
     secret,
     id: partitionTag(partition, region) + sha256(secret).toString('base64url', 0, 16),
     isDerived,
+    signedWith,
     recordKey: undefined,
   }
 }

@@ -40,9 +40,12 @@ describe('sojourn.config', () => {
       )
     }
     expect(await said('sojourn.config.json', `{\n  "redis": "x",\n  "prefix": 'sj'\n}\n`)).toMatch(
-      /: \/sojourn\.config\.json, line 3: Unexpected token/,
+      /: \/sojourn\.config\.json, line 3: it is no JSON$/,
     )
     expect(await said('sojourn.config.json', `{\n  "redis": "x",\n}\n`)).toContain(', line 3: ')
+    // The parser's own message quotes the end of it.
+    const secret = `{ "secrets": ["0123456789abcdefghij",] }`
+    expect(await said('sojourn.config.json', secret)).not.toContain('defghij')
     expect(
       await said(
         'sojourn.config.mjs',

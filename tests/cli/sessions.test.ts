@@ -249,17 +249,30 @@ describe('sojourn keys', () => {
       { place: 0, sessions: 0, tokens: 0 },
       { place: 1, sessions: 2, tokens: 0 },
     ])
-    const { stdout, stderr, code } = await run('--reseal')
+    const asked = await run('--reseal')
+    expect(asked.stderr).toContain('2 sessions would be sealed with secrets[0]: again with --yes')
+    expect(asked.stderr).toContain('it has sealed none yet')
+    expect(JSON.parse((await run('--json')).stdout)).toMatchObject([
+      { sessions: 0 },
+      { sessions: 2 },
+    ])
+    const { stdout, stderr, code } = await run('--reseal', '--yes')
     expect(code).toBe(0)
     expect(stderr).toContain('2 sealed anew.')
     expect(stdout).toMatch(/secrets\[1\] .* 0 +2 +in use, for 11h at most/)
-    expect(JSON.parse((await run('--reseal', '--json')).stdout)).toMatchObject({
-      resealed: { resealed: 0, tokenSealed: 0, unopened: 0, left: 0 },
-      uses: [
-        { place: 0, sessions: 2, tokens: 0 },
-        { place: 1, sessions: 0, tokens: 2 },
-      ],
-    })
+    const again = await run('--reseal', '--yes', '--json')
+    expect(again.stderr).toContain('there is nothing to seal anew')
+    expect(JSON.parse(again.stdout)).toMatchObject([
+      { place: 0, sessions: 2, tokens: 0 },
+      { place: 1, sessions: 0, tokens: 2 },
+    ])
+    const audit = createSessions<Data>({ redis: server.url, secrets: [fresh, SECRET] })
+    const entries = (await audit.audit.list()).filter(({ event }) => event === 'operator')
+    await audit.close()
+    expect(entries).toMatchObject([
+      { event: 'operator', details: { action: 'reseal', found: 2 } },
+      { event: 'operator', details: { action: 'resealed', found: 2 } },
+    ])
     rmSync(folder, { recursive: true })
   })
 

@@ -75,6 +75,16 @@ describe('newSessions', () => {
     expect(engine.stats().records).toBe(5)
   })
 
+  it('null is nobody, and what is no text is an error of the application', async () => {
+    client = null as never
+    const { browser } = limited(1)
+    for (let i = 0; i < 3; i++) await browser().visit((s) => s.set('a', i))
+    client = 42 as never
+    await expect(browser().visit((s) => s.set('a', 1))).rejects.toMatchObject({
+      option: 'newSessions.by',
+    })
+  })
+
   it.each<[string, unknown, string]>([
     ['no limit', { per: '1m', by: () => 'a' }, 'newSessions.max'],
     ['too high a one', { max: 1_001, per: '1m', by: () => 'a' }, 'newSessions.max'],

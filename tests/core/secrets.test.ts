@@ -175,6 +175,28 @@ describe('secrets from a source', () => {
     expect(asked).toBe(3)
   })
 
+  it('that do not come are asked for anew, and it is told', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'setTimeout', 'clearTimeout'] })
+    let asked = 0
+    const load = (): Promise<string[]> => {
+      asked++
+      if (asked === 2) return new Promise(() => undefined)
+      return Promise.resolve(asked === 1 ? [OLD] : [NEW, OLD])
+    }
+    const world = setUp<Data>({ secrets: { load, every: '1m' } })
+    await world.sessions.ready()
+    await vi.advanceTimersByTimeAsync(MINUTE)
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(world.announced('error')).toMatchObject([
+      { operation: 'secrets', error: { code: 'ERR_SOJOURN_SECRETS' } },
+    ])
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(asked).toBe(3)
+    const ada = world.browser()
+    await ada.visit((s) => s.set('a', 1))
+    expect(await keyIdIn(world, await idOf(ada))).toBe(newId)
+  })
+
   it('that are refused change nothing, and are not shown', async () => {
     const given = source([OLD])
     const world = setUp<Data>({ secrets: given.option })

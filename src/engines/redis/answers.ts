@@ -16,7 +16,7 @@ export const Answer = {
   gone: 3,
   /** `create`: a record stands under that id already. */
   exists: 4,
-  /** `create`: a session limit of the owner is reached. Followed by 1 where it is that of the kind. */
+  /** `create`: a session limit of the owner is reached. Followed by 1 where it is that of the kind. `permit`: by milliseconds. */
   rejected: 5,
   /** `create`: the owner's index is too large to be looked through in one step. */
   crowded: 6,

@@ -232,12 +232,19 @@ export class CommandBuffer {
     return this.#size === 0
   }
 
+  /** All of it or, where an argument is none, nothing. */
   add(args: readonly Argument[]): void {
-    this.#head(STAR, args.length)
-    for (let i = 0; i < args.length; i++) {
-      const arg = args[i] as Argument
-      if (typeof arg !== 'string') this.#add(arg instanceof Uint8Array ? [arg] : arg)
-      else if (!this.#addAscii(arg)) this.#add([Buffer.from(arg)])
+    const start = this.#size
+    try {
+      this.#head(STAR, args.length)
+      for (let i = 0; i < args.length; i++) {
+        const arg = args[i] as Argument
+        if (typeof arg !== 'string') this.#add(arg instanceof Uint8Array ? [arg] : arg)
+        else if (!this.#addAscii(arg)) this.#add([Buffer.from(arg)])
+      }
+    } catch (error) {
+      this.#size = start
+      throw error
     }
   }
 

@@ -115,8 +115,11 @@ export function createCsrf<Data extends object>(
     return mode === 'always' || (mode === 'fallback' && !isOwn)
   }
   /** Without a session there is nothing that a forged request could use. */
-  const hasSession = (session: object | undefined): session is object =>
-    (session as Session | undefined)?.id !== undefined
+  const hasSession = (session: object | undefined): session is object => {
+    const { id, outage } = (session ?? {}) as Partial<Session>
+    // While the store does not answer nobody knows which one it is: it may be found later in the request.
+    return id !== undefined || outage === 'anonymous'
+  }
   const checkToken = (session: object, given: string | undefined): void => {
     if (given === undefined) throw new CsrfError('token-missing')
     if (!sessions.isCsrfToken(session, given)) throw new CsrfError('token')
@@ -206,7 +209,8 @@ function ofNode({ method = '', headers }: IncomingMessage): CsrfRequest {
   return {
     method,
     header: (name) => {
-      const value = headers[name]
+      // HTTP/2 has it by another name.
+      const value = headers[name] ?? (name === 'host' ? headers[':authority'] : undefined)
       return Array.isArray(value) ? value.join(', ') : value
     },
   }

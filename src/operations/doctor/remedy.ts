@@ -1,5 +1,20 @@
 import type { ServerFacts } from './facts.ts'
+import { numberOf } from './finding.ts'
 import { providerOf } from './provider.ts'
+
+/** Of what is free until maxmemory: more would have sessions evicted by what was to mend something. */
+const AFFORDABLE = 0.5
+
+/** Bytes until maxmemory. */
+export function freeIn({ info }: ServerFacts): number {
+  const limit = numberOf(info, 'maxmemory') ?? 0
+  return limit === 0 ? Number.POSITIVE_INFINITY : limit - (numberOf(info, 'used_memory') ?? 0)
+}
+
+/** Whether a setting that takes so many bytes more may be made. */
+export function fits(server: ServerFacts, bytes: number): boolean {
+  return bytes <= freeIn(server) * AFFORDABLE
+}
 
 /** How a setting is changed where this server runs, and so that it outlasts a restart. */
 export function set(server: ServerFacts, name: string, value: string): string[] {

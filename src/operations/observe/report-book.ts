@@ -177,7 +177,8 @@ export class ReportBook {
       for (const name of reads) names.add(name)
     }
     if (messages.length === 0) return undefined
-    const counted = Math.max(...messages.map((message) => message.counted))
+    // So long all of them have: one that has just begun may yet read what the others do not.
+    const counted = Math.min(...messages.map((message) => message.counted))
     return { names, nodes: messages.length, counted }
   }
 

@@ -128,7 +128,7 @@ export type Operation = SessionEvents['operator']
 /** Milliseconds. */
 const COMMAND_TIMEOUT = 5_000
 /** Whoever keeps the audit says how much of it stays: what is written here removes nothing. */
-const KEEPS_ALL = { maxLength: 100_000_000, retention: '400d' } as const
+export const KEEPS_ALL = { maxLength: 100_000_000, retention: '400d' } as const
 /** Rotations within one grace make a chain of forwards. */
 const MOST_FORWARDS = 64
 /** Sessions that are looked at for whether the secrets are theirs. */

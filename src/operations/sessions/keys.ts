@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isTrail, type ScannedRecord, stampOf } from '../../core/engine.ts'
 import { createKeyring, type Keyring } from '../../core/keyring.ts'
 import { tokenKeyOf, withTokenKey } from '../../core/meta.ts'
@@ -10,7 +11,8 @@ import {
   settingsOf,
 } from '../../core/record.ts'
 import { type RedisEngine, redisEngine } from '../../engines/redis/redis-engine.ts'
-import type { RedisSource } from '../../index.ts'
+import { createSessions, type RedisSource, type Sessions } from '../../index.ts'
+import { KEEPS_ALL } from './catalogue.ts'
 import { type PassOptions, paced } from './pass.ts'
 
 /** One secret of the application's, by the place that it has among them. */
@@ -38,6 +40,15 @@ export interface Resealed {
   readonly left: number
 }
 
+export interface ResealOptions extends PassOptions {
+  /** Who has it done, for the audit. */
+  readonly operator: string
+  /** How many there are, for the audit. */
+  readonly found: number
+  /** Stops it: the rest stays as it is. */
+  readonly signal?: AbortSignal
+}
+
 export interface KeysOptions {
   readonly redis: RedisSource
   readonly prefix: string
@@ -54,16 +65,25 @@ const COMMAND_TIMEOUT = 5_000
 const MOST_ATTEMPTS = 8
 /** Records that are written at the same time. */
 const AT_ONCE = 16
+/** Records that are written in a second: others' requests wait the less for it. */
+const RESEALED_A_SECOND = 2_000
 
 /** The secrets that sessions need, for those who change them. */
 export class Keys {
   readonly #engine: RedisEngine
   readonly #keyring: Keyring
+  /** For the audit. */
+  readonly #sessions: Sessions
 
   /** @throws OptionError */
   constructor({ redis, prefix, secrets }: KeysOptions) {
     this.#keyring = createKeyring([secrets].flat())
     this.#engine = redisEngine({ redis, prefix, nearCache: false, commandTimeout: COMMAND_TIMEOUT })
+    this.#sessions = createSessions({
+      engine: this.#engine,
+      secrets: [secrets].flat(),
+      audit: { events: ['operator'], ...KEEPS_ALL },
+    })
   }
 
   /** Keys of all servers: about as many as there are sessions and principals. */
@@ -90,7 +110,6 @@ export class Keys {
         const own = of(keyId)
         own.sessions++
         own.lastDeadline = Math.max(own.lastDeadline, header.deadline)
-        if (keyId !== this.#keyring.primary.id) continue
         const opened = openRecord(record, { keyring: this.#keyring, id, token: undefined })
         const former = opened.status === 'open' ? tokenKeyOf(opened.meta) : undefined
         if (former === undefined) continue
@@ -109,20 +128,32 @@ export class Keys {
   }
 
   /**
-   * Seals all with the first secret, by compare-and-set, while the applications go on. Lifetimes stay as they are.
-   * @throws StoreUnavailableError, StoreRefusedError
+   * Seals all with the first secret, by compare-and-set, while the applications go on. Lifetimes stay as they are. All
+   * nodes have to have that secret: one that has not signs out whose session it cannot open.
+   * @throws StoreUnavailableError, StoreRefusedError; also where the audit cannot be told before
    */
-  async reseal(pass: PassOptions = {}): Promise<Resealed> {
+  async reseal({ operator, found, signal, ...pass }: ResealOptions): Promise<Resealed> {
     const counts = { resealed: 0, tokenSealed: 0, unopened: 0, left: 0 }
-    for await (const page of paced(this.#engine.scan(), pass)) {
-      const due = page.filter(({ record }) => keyIdOf(record) !== this.#keyring.primary.id)
-      for (let from = 0; from < due.length; from += AT_ONCE) {
-        const some = due.slice(from, from + AT_ONCE)
-        for (const end of await Promise.all(some.map((each) => this.#resealOne(each))))
-          counts[end]++
+    await this.#sessions.beginOperation({ operator, action: 'reseal', found })
+    const started = performance.now()
+    try {
+      for await (const page of paced(this.#engine.scan(), pass)) {
+        const due = page.filter(({ record }) => keyIdOf(record) !== this.#keyring.primary.id)
+        for (let from = 0; from < due.length; from += AT_ONCE) {
+          if (signal?.aborted === true) return counts
+          const some = due.slice(from, from + AT_ONCE)
+          const ends = await Promise.all(some.map((each) => this.#resealOne(each)))
+          for (const end of ends) counts[end]++
+          const earliest = (counts.resealed / RESEALED_A_SECOND) * 1_000
+          const ahead = earliest - (performance.now() - started)
+          if (ahead > 0) await sleep(ahead)
+        }
+        if (signal?.aborted === true) return counts
       }
+      return counts
+    } finally {
+      await this.#sessions.endOperation({ operator, action: 'resealed', found: counts.resealed })
     }
-    return counts
   }
 
   async #resealOne({ id, record: found }: ScannedRecord): Promise<keyof Resealed> {
@@ -149,6 +180,6 @@ export class Keys {
   }
 
   close(): Promise<void> {
-    return this.#engine.close()
+    return this.#sessions.close()
   }
 }

@@ -154,6 +154,13 @@ describe('commands', () => {
     for (const [taken, meant] of takenAndMeant) expect(taken.equals(Buffer.from(meant))).toBe(true)
   })
 
+  it('with an argument that is none leave nothing behind', () => {
+    const buffer = new CommandBuffer()
+    buffer.add(['GET', 'k'])
+    expect(() => buffer.add(['SET', null as unknown as string])).toThrow(TypeError)
+    expect(buffer.take().toString()).toBe('*2\r\n$3\r\nGET\r\n$1\r\nk\r\n')
+  })
+
   it('leave once', () => {
     const buffer = new CommandBuffer()
     expect(buffer.isEmpty).toBe(true)

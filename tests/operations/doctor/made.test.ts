@@ -296,3 +296,17 @@ describe('ver.cve', () => {
     expect(holes({ redis_version: '5.0.14' })).toHaveLength(1)
   })
 })
+
+it('repl.backlog: nothing for --fix where it would have sessions evicted', () => {
+  const rule = rules.find(({ id }) => id === 'repl.backlog')
+  const setting = (maxmemory: number) => {
+    const info = { connected_slaves: 1, repl_backlog_size: MIB, used_memory: 900 * MIB, maxmemory }
+    const server = serverOf('a', 'primary', {
+      info: fields({ ...info, master_repl_offset: 100 * MIB }),
+      before: fields({ ...info, master_repl_offset: 0 }),
+    })
+    return rule?.check(factsOf('single', [server])).map((found) => found.setting?.name)
+  }
+  expect(setting(0)).toEqual(['repl-backlog-size'])
+  expect(setting(1_024 * MIB)).toEqual([undefined])
+})

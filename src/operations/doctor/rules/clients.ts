@@ -14,7 +14,7 @@ import {
   settingOf,
   unknown,
 } from '../finding.ts'
-import { set } from '../remedy.ts'
+import { fits, freeIn, set } from '../remedy.ts'
 
 const CROWDED = 0.8
 /** Seconds: our connections ask more often than that, and so do most pools. */
@@ -24,8 +24,6 @@ const FULL_TABLE = 0.8
 const TRACKING_DEFAULT = 1_000_000
 /** Of a near cache that is left at its default. */
 const NEAR_ENTRIES = 100_000
-/** Of what is free until maxmemory. */
-const AFFORDABLE = 0.5
 
 export const clientRules: readonly Rule[] = [
   {
@@ -124,7 +122,7 @@ export const clientRules: readonly Rule[] = [
       const each = bytesOfTracked(server, keys)
       const takes = (Number(value) - keys) * each
       const free = freeIn(server)
-      const isAffordable = takes <= free * AFFORDABLE
+      const isAffordable = fits(server, takes)
       return {
         severity: 'warn',
         seen: `it tracks ${keys.toLocaleString('en')} of at most ${most.toLocaleString('en')} keys`,
@@ -166,10 +164,4 @@ function roomFor(keys: number): number {
   const exact = keys * 1.5
   const step = 10 ** Math.max(0, Math.floor(Math.log10(exact)) - 1)
   return Math.ceil(exact / step) * step
-}
-
-/** Bytes until maxmemory. */
-function freeIn({ info }: ServerFacts): number {
-  const limit = numberOf(info, 'maxmemory') ?? 0
-  return limit === 0 ? Number.POSITIVE_INFINITY : limit - (numberOf(info, 'used_memory') ?? 0)
 }

@@ -11,7 +11,7 @@ import {
   type Rule,
   unknown,
 } from '../finding.ts'
-import { cli, set } from '../remedy.ts'
+import { cli, fits, freeIn, set } from '../remedy.ts'
 
 /** Bytes, and seconds without a word. */
 const FAR_BEHIND = 1_048_576
@@ -101,12 +101,22 @@ export const replicationRules: readonly Rule[] = [
       const needed = (written / window) * 1_000 * BACKLOG_SECONDS
       if (size >= needed) return undefined
       const value = String(2 ** Math.ceil(Math.log2(needed)))
+      // It counts against maxmemory.
+      const takes = Number(value) - size
+      const isAffordable = fits(server, takes)
       return {
         severity: 'warn',
         seen: `it keeps ${bytes(size)} for replicas that were away, less than ${BACKLOG_SECONDS} s of writes (${bytes(needed)})`,
         why: 'after a short break the replica copies everything anew, and the primary forks for it',
-        fix: set(server, 'repl-backlog-size', value),
-        setting: { name: 'repl-backlog-size', value },
+        fix: [
+          ...(isAffordable
+            ? []
+            : [
+                `more memory first: of ${bytes(freeIn(server))} that are free it takes ${bytes(takes)}`,
+              ]),
+          ...set(server, 'repl-backlog-size', value),
+        ],
+        setting: isAffordable ? { name: 'repl-backlog-size', value } : undefined,
       }
     }),
   },
