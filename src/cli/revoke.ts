@@ -175,7 +175,7 @@ async function end(
     reason: flags.reason,
     filter: filter === undefined ? undefined : described(filter),
     isWanted,
-    rate: flags.rate ?? ENDED_A_SECOND,
+    rate: flags.rate,
     signal: stop.signal,
     progress: (phase, done, total) => bars.set(phase, done, total),
   })

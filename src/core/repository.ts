@@ -220,7 +220,7 @@ export class Repository {
     unknown?: Stamp[],
   ): Promise<Live | undefined> {
     // It may have been made some time ago: there may be another first secret by now.
-    const key = token.signedWith ?? this.settings.keyring.primary
+    const key = token.isDerived ? this.settings.keyring.primary : token.key
     const record = await this.#encode(token, header, key, attributes, meta)
     const ttl = this.timeToLive(header)
     const owner = this.#ownerOf(token.id, header, meta)

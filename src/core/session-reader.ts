@@ -20,7 +20,7 @@ import type { Settings } from './options.ts'
 import { type Opened, openRecord, type RecordHeader } from './record.ts'
 import { revokeById } from './revoke.ts'
 import { migrateData } from './schema.ts'
-import { parseToken, type Token } from './token.ts'
+import type { Token } from './token.ts'
 import { readTrail, SUPERSEDED_FOR, successorOf } from './trail.ts'
 
 type Found = Extract<Loaded, { status: 'live' }>
@@ -178,9 +178,8 @@ export class SessionReader {
   }
 
   #noteToken(token: Token, live: Live): void {
-    const { keyring } = this.#settings
-    // Its secret may have been taken out since the request was let in.
-    if (keyring instanceof LiveKeyring && parseToken(keyring, token.text) === undefined) return
+    // Its secret may have been taken out since the request was let in. Derived ones no client can bring.
+    if (!token.isDerived && !this.#settings.keyring.keys.includes(token.key)) return
     const ticket: Ticket = { token, held: undefined, until: 0 }
     this.#tokens.set(token.text, ticket)
     this.#note(ticket, live)

@@ -18,8 +18,8 @@ export interface Token {
   readonly id: SessionId
   /** From another system's secret: no client holds its text, and no new one can be given. */
   readonly isDerived: boolean
-  /** Made by this process: the key that it is signed with. */
-  readonly signedWith: Key | undefined
+  /** That it is signed with. */
+  readonly key: Key
   /** The key of its records, once it has been derived: that costs as much as all the rest of a small record. */
   recordKey: DerivedKey | undefined
 }
@@ -50,7 +50,7 @@ export function createToken(keyring: Keyring, partition?: number, region = 0): T
   bytes.set(random.subarray(2), SECRET_OFFSET)
   const { primary } = keyring
   bytes.set(mac(primary.token, bytes), MAC_OFFSET)
-  return describe(bytes, false, primary)
+  return describe(bytes, primary)
 }
 
 /**
@@ -65,7 +65,7 @@ export function deriveToken(keyring: Keyring, origin: string, secret: string, re
   bytes.writeUInt16BE(digest.readUInt16BE(0) % PARTITIONS, 1)
   bytes.set(digest.subarray(2, 2 + MAC_OFFSET - SECRET_OFFSET), SECRET_OFFSET)
   bytes.set(mac(keyring.primary.token, bytes), MAC_OFFSET)
-  return describe(bytes, true)
+  return describe(bytes, keyring.primary, true)
 }
 
 /** The token, or nothing for everything that this keyring did not make. Costs no I/O. */
@@ -79,11 +79,11 @@ export function verifyToken(keyring: Keyring, bytes: Buffer): Token | undefined 
   if (bytes.length !== TOKEN_BYTES) return undefined
   const given = bytes.subarray(MAC_OFFSET)
   // Every key is tried, so that the time does not tell which one fitted.
-  let valid = false
-  for (const key of keyring.keys) valid = equalBytes(mac(key.token, bytes), given) || valid
-  if (!valid || (bytes[0] ?? 0) >> 5 !== VERSION) return undefined
+  let signer: Key | undefined
+  for (const key of keyring.keys) if (equalBytes(mac(key.token, bytes), given)) signer = key
+  if (signer === undefined || (bytes[0] ?? 0) >> 5 !== VERSION) return undefined
   if ((bytes[0] ?? 0) % 32 >= REGIONS) return undefined
-  return bytes.readUInt16BE(1) < PARTITIONS ? describe(bytes) : undefined
+  return bytes.readUInt16BE(1) < PARTITIONS ? describe(bytes, signer) : undefined
 }
 
 function mac(key: SecretKey, bytes: Uint8Array): Buffer {
@@ -95,7 +95,7 @@ export function tokenBytes(token: Token): Buffer {
   return Buffer.from(token.text, 'base64url')
 }
 
-function describe(bytes: Buffer, isDerived = false, signedWith?: Key): Token {
+function describe(bytes: Buffer, key: Key, isDerived = false): Token {
   const partition = bytes.readUInt16BE(1)
   const region = (bytes[0] ?? 0) & 31
   // A copy: tokens are kept, and a slice would keep the page of memory that it is cut from.
@@ -107,7 +107,7 @@ function describe(bytes: Buffer, isDerived = false, signedWith?: Key): Token {
     secret,
     id: partitionTag(partition, region) + sha256(secret).toString('base64url', 0, 16),
     isDerived,
-    signedWith,
+    key,
     recordKey: undefined,
   }
 }

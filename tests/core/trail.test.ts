@@ -37,8 +37,7 @@ function sameKeyId(): [string, string] {
 describe('a forward', () => {
   it('leads the holder of the former token to the successor', () => {
     const trail = makeForward(keyring, from, to, UNTIL)
-    const token = { ...to, signedWith: undefined }
-    const found = { kind: 'forward', token, until: UNTIL, isUsed: false }
+    const found = { kind: 'forward', token: to, until: UNTIL, isUsed: false }
     expect(readTrail(keyring, from, trail)).toEqual(found)
     expect(trail).toHaveLength(16 + 25 + 6 + 1 + 36 + 16)
   })

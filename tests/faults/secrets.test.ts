@@ -151,3 +151,19 @@ it('S26 a session that is only read, and is at hand, gets a new token too', asyn
   expect(await user.visit(here, false)).toBe(true)
   expect(hit(here, token)?.isNew).toBe(true)
 })
+
+it('S26 a request that is under way while its secret is taken out lets in nobody after it', async () => {
+  const redis = await server()
+  const before = await node<Data>(redis.url, { secrets: [OLD] })
+  const token = await signIn<Data>(before, { owner: 'ada', n: 0 })
+  const keys = new Keys({ redis: redis.url, prefix: 'sj', secrets: [NEW, OLD] })
+  atEnd(() => keys.close())
+  expect(await keys.reseal({ operator: 'mara', found: 1 })).toMatchObject({ resealed: 1 })
+  let secrets = [NEW, OLD]
+  const here = await node<Data>(redis.url, { secrets: () => secrets })
+  const underWay = request(here, token)
+  secrets = [NEW]
+  await here.reloadSecrets()
+  expect((await underWay).session.get('owner')).toBe('ada')
+  expect(hit(here, token)?.isNew).toBe(true)
+})
