@@ -46,9 +46,7 @@ export function keysCommand(): Command {
     .option('--reseal', 'seal all with the first secret, also of who does not come')
     .option('--yes', 'with --reseal: all nodes have the first secret, do it')
     .addOption(
-      new Option('--rate <sessions>', 'at most so many a second')
-        .argParser(wholeNumber(1))
-        .default(RATE),
+      new Option('--rate <n>', 'keys a second, at most').argParser(wholeNumber(1)).default(RATE),
     )
     .addHelpText('after', HELP)
     .action(run)
@@ -107,8 +105,8 @@ async function passed<T>(
   const total = await keys.size()
   const bar = startBar(verb)
   let count = 0
-  const looked = (so: number): void => {
-    count = so
+  const looked = (so: number, sessions: number): void => {
+    count = sessions
     bar.set(so, total)
   }
   const result = await work({ rate, looked })

@@ -21,7 +21,7 @@ export interface FilterFlags {
   readonly rate?: number
 }
 
-/** Sessions a second that are looked at, where nobody says otherwise. */
+/** Keys a second that are looked at, where nobody says otherwise. */
 export const LOOKED_A_SECOND = 20_000
 
 interface LsFlags extends CommonFlags, FilterFlags {
@@ -30,7 +30,7 @@ interface LsFlags extends CommonFlags, FilterFlags {
 }
 
 const HELP = `
-Goes through all sessions by SCAN, so many a second at most, and shows what is
+Goes through all keys by SCAN, so many a second at most, and shows what is
 seen without the application's secrets: their public ids, of no use as cookies.
 With the secrets (SOJOURN_SECRETS, or sojourn.config) also who is signed in.
 
@@ -69,7 +69,7 @@ export function filterOptions(command: Command): Command {
     .addOption(
       new Option(
         '--rate <n>',
-        `sessions a second, at most (looked at: ${LOOKED_A_SECOND})`,
+        `a second, at most: keys that are looked at (default: ${LOOKED_A_SECOND})`,
       ).argParser(wholeNumber(1)),
     )
 }
@@ -116,9 +116,9 @@ async function listAll(
   let [shownCount, lookedAt] = [0, 0]
   // One table, but where everything is asked for: that is shown as it comes.
   const waiting: SessionSummary[] = []
-  const looked = (count: number): void => {
-    lookedAt = count
-    bar.set(count, total)
+  const looked = (keys: number, sessions: number): void => {
+    lookedAt = sessions
+    bar.set(keys, total)
   }
   for await (const page of catalogue.list(filter, { rate, looked })) {
     const rows = limit === 0 ? page : page.slice(0, limit - shownCount)

@@ -248,7 +248,7 @@ async function found(
   const total = await catalogue.size()
   const bar = startBar('looking at')
   const ids = new IdSet()
-  const looked = (count: number): void => bar.set(count, total)
+  const looked = (keys: number): void => bar.set(keys, total)
   for await (const page of catalogue.list(filter, { rate, looked })) {
     if (signal.aborted) break
     for (const { id } of page) ids.add(id)

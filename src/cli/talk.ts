@@ -1,8 +1,12 @@
-import { plain } from './table.ts'
+import { plain, span } from './table.ts'
 
 /** Between two lines where nobody looks at a bar, milliseconds. */
 const EVERY = 5_000
 const BAR = 30
+
+/** Before so long, and before so much is done, nobody can say how long it takes. Milliseconds. */
+const ESTIMATED_AFTER = 2_000
+const ESTIMATED_FROM = 0.01
 
 export interface Bar {
   /** @param done of about `total`; both may change */
@@ -23,13 +27,15 @@ export function startBar(what: string): Bar {
   const { stderr } = process
   const isDrawn = stderr.isTTY && stderr.columns >= BAR + what.length + BAR
   const every = isDrawn ? 100 : EVERY
-  let next = Date.now() + (isDrawn ? 0 : every)
+  const started = Date.now()
+  let next = started + (isDrawn ? 0 : every)
   return {
     set(done, total) {
       if (Date.now() < next) return
       next = Date.now() + every
       const part = Math.min(done / Math.max(total, 1), 1)
-      const text = `${what} ${shown(done)} of about ${shown(total)}`
+      const left = timeLeft(part, Date.now() - started)
+      const text = `${what} ${shown(Math.min(done, total))} of about ${shown(total)}${left}`
       if (!isDrawn) return say(text)
       const full = Math.round(part * BAR)
       stderr.write(`\r${'━'.repeat(full)}${'─'.repeat(BAR - full)} ${text}\u001B[K`)
@@ -39,6 +45,12 @@ export function startBar(what: string): Bar {
       else say(line)
     },
   }
+}
+
+/** @param part of all that is done. @param elapsed since it was begun, milliseconds */
+export function timeLeft(part: number, elapsed: number): string {
+  if (elapsed < ESTIMATED_AFTER || part < ESTIMATED_FROM || part >= 1) return ''
+  return `, about ${span((elapsed / part) * (1 - part))} left`
 }
 
 /** 1234567 → 1,234,567 */

@@ -455,7 +455,7 @@ export interface ScannedRecord extends Stored {
 /** Optional ability: the engine goes through all sessions that there are. Not on a request's path. */
 export interface Listing {
   /**
-   * Page after page, trails left out. What is there from the beginning to the end comes once at least; what
+   * Page after page, each what one step has found, which may be nothing; trails left out. What is there from the beginning to the end comes once at least; what
    * comes or goes meanwhile may be missing or come all the same.
    */
   scan(): AsyncIterable<readonly ScannedRecord[]>

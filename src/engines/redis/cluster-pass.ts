@@ -67,8 +67,7 @@ export class ClusterPass {
       let isWhole = true
       try {
         for await (const page of scan(this.#linkTo(server))) {
-          const records = page.filter(({ id }) => here.has(partitionOf(id.slice(0, 3)) ?? -1))
-          if (records.length > 0) yield records
+          yield page.filter(({ id }) => here.has(partitionOf(id.slice(0, 3)) ?? -1))
         }
       } catch (error) {
         if (!(error instanceof StoreUnavailableError) || !(await this.#hasLeft(server, here))) {

@@ -158,6 +158,14 @@ export function lateError(operation: string, waited: number): SojournError {
   )
 }
 
+/** What has to go on at the same run of the same server cannot. */
+export function restlessError(operation: string, connections: number): SojournError {
+  return new StoreUnavailableError(
+    `${operation}: the connection to Redis was lost ${connections - 1} times: try again when the server has come to rest`,
+    false,
+  )
+}
+
 /** `sent`: the command was under way when the engine was closed. */
 export function closedError(operation: string, sent: boolean): SojournError {
   return new StoreUnavailableError(`${operation}: the Redis engine is closed`, sent)

@@ -1,8 +1,10 @@
 import { isTrail, type Listing, type ScannedRecord, type SessionId } from '../../core/engine.ts'
+import { StoreUnavailableError } from '../../core/errors.ts'
 import { ClusterPass, movedIn } from './cluster-pass.ts'
-import { closedError } from './errors.ts'
+import { closedError, restlessError } from './errors.ts'
 import { recordIdOf, recordKey } from './keys.ts'
 import type { Link } from './link.ts'
+import { ErrorReply } from './resp.ts'
 import { isSharded, type Topology } from './topology.ts'
 import { BYTES, type Commands } from './wire.ts'
 
@@ -14,6 +16,8 @@ export const PAGE = 100
 const ANY = '???*'
 /** A pass by pieces begins again where slots have moved under it, and is given up as good enough after so many. */
 const MOST_ROUNDS = 5
+/** To one server, of one pass: on each further one it is begun again. */
+const MOST_CONNECTIONS = 5
 /** Connections that stay: more than servers that a Cluster should have. */
 const MOST_LINKS = 1_000
 
@@ -22,8 +26,9 @@ export interface ListingPlace {
   /** Which of the servers, and a partition of it. */
   readonly server: number
   readonly at: string
-  /** Of SCAN. */
+  /** Of SCAN, and of which run of which server: to another one it means nothing. */
   readonly cursor: string
+  readonly run: string
   /** How often it has begun again. */
   readonly round: number
   /** Of a Cluster, who had what when this round began; undefined: slots were on the move. */
@@ -46,6 +51,7 @@ export class RedisListing implements Listing {
   readonly #open = new Set<Link>()
   /** For pieces: of each server one, which stays. */
   readonly #links = new Map<string, Link>()
+  readonly #runs = new WeakMap<Commands, Promise<string>>()
   #closed = false
 
   constructor(topology: Topology, prefix: string) {
@@ -86,12 +92,16 @@ export class RedisListing implements Listing {
    */
   async piece(from?: ListingPlace): Promise<ListingPiece> {
     const servers = await this.#topology.servers()
+    let run = ''
     const place = from ?? (await this.#beginning(servers, 1))
-    const { cursor, records } = await this.#step(this.#linkTo(place.at), place.cursor)
-    if (cursor !== '0') return { records, next: { ...place, cursor } }
+    const { cursor, records } = await this.#step(this.#linkTo(place.at), async (wire) => {
+      run = await this.#runOf(wire)
+      return run === place.run ? place.cursor : '0'
+    })
+    if (cursor !== '0') return { records, next: { ...place, cursor, run } }
     const server = place.server + 1
     const next = servers[server]
-    if (next !== undefined) return { records, next: { ...place, server, at: next, cursor } }
+    if (next !== undefined) return { records, next: { ...place, server, at: next, cursor, run } }
     if (!this.#topology.isSharded || place.round >= MOST_ROUNDS) return { records, next: undefined }
     const again = await this.#beginning(servers, place.round + 1)
     const isSettled = again.print !== undefined && again.print === place.print
@@ -115,7 +125,8 @@ export class RedisListing implements Listing {
 
   async #beginning([at = '']: readonly string[], round: number): Promise<ListingPlace> {
     const topology = this.#topology
-    if (!isSharded(topology)) return { server: 0, at, cursor: '0', round, print: undefined }
+    if (!isSharded(topology))
+      return { server: 0, at, cursor: '0', run: '', round, print: undefined }
     const links = new Map<string, Link>()
     const linkTo = (server: string): Link => {
       const link = links.get(server) ?? topology.connectTo(server)
@@ -124,7 +135,7 @@ export class RedisListing implements Listing {
     }
     try {
       const print = await new ClusterPass(topology, this.#prefix, linkTo).fingerprint()
-      return { server: 0, at, cursor: '0', round, print }
+      return { server: 0, at, cursor: '0', run: '', round, print }
     } finally {
       for (const link of links.values()) link.close()
     }
@@ -146,23 +157,58 @@ export class RedisListing implements Listing {
 
   async *#scan(link: Link): AsyncGenerator<readonly ScannedRecord[]> {
     let cursor = '0'
+    let known: Commands | undefined
+    let connections = 0
     do {
-      const step = await this.#step(link, cursor)
+      const step = await this.#step(link, (wire) => {
+        if (wire === known) return cursor
+        // Where each answer loses its connection the pass would have no end.
+        if (++connections > MOST_CONNECTIONS) throw restlessError('scan', connections)
+        known = wire
+        return '0'
+      })
       cursor = step.cursor
-      if (step.records.length > 0) yield step.records
+      yield step.records
     } while (cursor !== '0')
   }
 
+  /**
+   * Looks at so many keys, and reads what is a record. What the connection is lost over is asked once more.
+   * @param cursorOf where to go on at whom this connection leads to: a cursor is of one run of one server, and at
+   * another it would pass over sessions in silence
+   */
   async #step(
     link: Link,
-    from: string,
-  ): Promise<{ cursor: string; records: readonly ScannedRecord[] }> {
-    const page = ['SCAN', from, 'MATCH', recordKey(this.#prefix, ANY), 'COUNT', String(PAGE)]
-    const [cursor, keys] = (await link.call('scan', (wire) => wire.sendCommand(page))) as [
-      string,
-      string[],
-    ]
-    return { cursor, records: await this.#read(link, keys) }
+    cursorOf: (wire: Commands) => string | Promise<string>,
+    isAgain = false,
+  ): Promise<Step> {
+    try {
+      const [cursor, keys] = await link.call('scan', async (wire) => {
+        const from = await cursorOf(wire)
+        const page = ['SCAN', from, 'MATCH', recordKey(this.#prefix, ANY), 'COUNT', String(PAGE)]
+        return wire.sendCommand(page) as Promise<[string, string[]]>
+      })
+      return { cursor, records: await this.#read(link, keys) }
+    } catch (error) {
+      const isLost = error instanceof StoreUnavailableError && error.indeterminate
+      if (isAgain || this.#closed || !isLost) throw error
+      return this.#step(link, cursorOf, true)
+    }
+  }
+
+  /** Which run of which server it is; empty where that may not be asked. */
+  #runOf(wire: Commands): Promise<string> {
+    const known = this.#runs.get(wire)
+    if (known !== undefined) return known
+    const run = wire
+      .sendCommand(['INFO', 'server'])
+      .catch((error: unknown) => {
+        if (error instanceof ErrorReply) return ''
+        throw error
+      })
+      .then((info) => /^run_id:(\w{16})/m.exec(String(info))?.[1] ?? '')
+    this.#runs.set(wire, run)
+    return run
   }
 
   async #read(link: Link, keys: readonly string[]): Promise<ScannedRecord[]> {
@@ -195,6 +241,11 @@ export class RedisListing implements Listing {
       beside: true,
     })
   }
+}
+
+interface Step {
+  readonly cursor: string
+  readonly records: readonly ScannedRecord[]
 }
 
 type Read = [record: Buffer | null, ttl: number]

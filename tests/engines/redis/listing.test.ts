@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import type { ScannedRecord } from '../../../src/core/engine.ts'
+import type { ListingPlace } from '../../../src/engines/redis/listing.ts'
 import { type RedisEngine, redisEngine } from '../../../src/engines/redis/redis-engine.ts'
 import { testId, testRecord } from '../../../src/testing/index.ts'
 import { type RedisServer, startRedis } from '../../support/redis-server.ts'
@@ -65,4 +67,70 @@ describe('a scan', () => {
     await engine.close()
     await expect(scan.next()).rejects.toThrow('closed')
   })
+
+  describe.each([
+    ['a scan', byScan],
+    ['pieces', byPieces],
+  ])('by %s', (_, by) => {
+    it.each<[string, (server: RedisServer) => Promise<unknown>]>([
+      [
+        'whose connection is lost on the way',
+        (server) => server.cli('CLIENT', 'KILL', 'TYPE', 'normal'),
+      ],
+      [
+        'of a server that has come back, and has its keys in another order',
+        async (server) => {
+          await server.cli('SAVE')
+          await server.kill()
+          await server.restart()
+        },
+      ],
+    ])('%s finds all', async (_what, disturb) => {
+      const { server, engine } = await start(2_000)
+      const next = by(engine)
+      const seen = new Set<string>()
+      for (let step = 0; step < 10; step++) for (const { id } of (await next()) ?? []) seen.add(id)
+      expect(seen.size).toBeLessThan(2_000)
+      await disturb(server)
+      let page = await next()
+      while (page !== undefined) {
+        for (const { id } of page) seen.add(id)
+        page = await next()
+      }
+      expect(seen.size).toBe(2_000)
+    })
+  })
+
+  it('whose connections are lost again and again comes to an end', async () => {
+    const { server, engine } = await start(1_300)
+    const going = (async () => {
+      for await (const page of engine.scan()) {
+        expect(page.length).toBeLessThan(1_300)
+        await server.cli('CLIENT', 'KILL', 'TYPE', 'normal')
+      }
+    })()
+    await expect(going).rejects.toThrow('the connection to Redis was lost 5 times')
+  })
 })
+
+type Next = () => Promise<readonly ScannedRecord[] | undefined>
+
+function byScan(engine: RedisEngine): Next {
+  const pages = engine.scan()[Symbol.asyncIterator]()
+  return async () => {
+    const { done, value } = await pages.next()
+    return done === true ? undefined : value
+  }
+}
+
+function byPieces(engine: RedisEngine): Next {
+  let place: ListingPlace | undefined
+  let isBegun = false
+  return async () => {
+    if (isBegun && place === undefined) return undefined
+    isBegun = true
+    const piece = await engine.listing.piece(place)
+    place = piece.next
+    return piece.records
+  }
+}
