@@ -1,6 +1,7 @@
 /** Changes from all applications at once, and what they understand of each other's values. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { openShops, PAIRS, STACKS } from './shops.mjs'
 
 const shops = await openShops()
@@ -107,7 +108,7 @@ test('a map that looks like another language’s object is a map to all', async 
     for (const map of maps) {
       await ada.set(stack, 'map', map)
       for (const each of STACKS)
-        assert.deepEqual((await ada.me(each)).map, map, `${stack}, ${each}`)
+        await settled(ada, each, (seen) => isDeepStrictEqual(seen.map, map))
     }
   }
 })
