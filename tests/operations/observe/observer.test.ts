@@ -392,8 +392,8 @@ describe('who listens', () => {
     await writing
     expect(events.about).toBe(true)
     const told = events.perSecond?.['login'] ?? 0
-    expect(told).toBeGreaterThan(0.95 * perSecond)
-    expect(told).toBeLessThan(1.05 * perSecond)
+    expect(told).toBeGreaterThan(0.9 * perSecond)
+    expect(told).toBeLessThan(1.1 * perSecond)
   })
 
   it('costs the same as a second one, and nothing when all have gone', async () => {
