@@ -9,12 +9,14 @@ export interface MemoryPoint {
   readonly used: number
   /** Keys, since the server's start: absent in what was noted before this was. */
   readonly evicted?: number | undefined
+  /** When a look has seen last that there are more of them; absent: none has. Milliseconds since the epoch. */
+  readonly evictedAt?: number | undefined
 }
 
 const MINUTE = 60_000
 const DAY = 1_440 * MINUTE
 const KEPT = 30 * DAY
-/** Looks that are closer tell nothing of days. */
+/** Looks that are closer are noted as one: they tell nothing of days. */
 const APART = 10 * MINUTE
 /** Of a server, so that a look each few minutes stays a small file. */
 const MOST = 1_000
@@ -28,15 +30,18 @@ export function historyPath(env: NodeJS.ProcessEnv = process.env): string {
   return join(base, 'sojourn', 'memory.json')
 }
 
-/** What memory servers had in use at former looks: names and figures, in a file of whoever runs doctor. */
+/** What memory servers had in use at former looks, and what they had evicted: names and figures. */
 export class MemoryHistory {
-  readonly #path: string
+  readonly #path: string | undefined
   readonly #servers: Map<string, readonly MemoryPoint[]>
 
-  /** A file that is not there, or is none of these, is a history that begins. */
-  constructor(path: string) {
+  /**
+   * @param path a file of whoever runs doctor; one that is not there, or is none of these, is a history that begins. Without
+   * it the history lives as long as this process.
+   */
+  constructor(path?: string) {
     this.#path = path
-    this.#servers = read(path)
+    this.#servers = path === undefined ? new Map() : read(path)
   }
 
   /** Oldest first. */
@@ -45,16 +50,23 @@ export class MemoryHistory {
   }
 
   add(server: string, point: MemoryPoint): void {
-    const kept = this.of(server).filter(({ at }) => at > point.at - KEPT && at <= point.at - APART)
+    const oldest = point.at - KEPT
+    for (const [name, points] of this.#servers) {
+      if ((points.at(-1)?.at ?? 0) <= oldest) this.#servers.delete(name)
+    }
+    const kept = this.of(server).filter(({ at }) => at > oldest && at < point.at)
+    const [last, former] = [kept.at(-1), kept.at(-2)]
+    if (last !== undefined && former !== undefined && last.at - former.at < APART) kept.pop()
     this.#servers.set(server, [...kept, point].slice(-MOST))
   }
 
   /** @returns why it could not be written */
   save(): string | undefined {
+    if (this.#path === undefined) return undefined
     const servers = Object.fromEntries(
       [...this.#servers].map(([name, points]) => [
         name,
-        points.map(({ at, used, evicted }) => [at, used, evicted]),
+        points.map(({ at, used, evicted, evictedAt }) => [at, used, evicted, evictedAt]),
       ]),
     )
     try {
@@ -81,9 +93,12 @@ function read(path: string): Map<string, readonly MemoryPoint[]> {
     for (const [name, points] of Object.entries(stored)) {
       if (!Array.isArray(points)) continue
       const own = points.flatMap((point: unknown) => {
-        const [at, used, evicted] = Array.isArray(point) ? (point as unknown[]) : []
+        const [at, used, ...rest] = Array.isArray(point) ? (point as unknown[]) : []
         if (typeof at !== 'number' || typeof used !== 'number') return []
-        return [{ at, used, evicted: typeof evicted === 'number' ? evicted : undefined }]
+        const [evicted, evictedAt] = rest.map((each) =>
+          typeof each === 'number' ? each : undefined,
+        )
+        return [{ at, used, evicted, evictedAt }]
       })
       servers.set(name, own)
     }

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { rules } from '../../../src/operations/doctor/examine.ts'
 import type { Facts, ServerFacts } from '../../../src/operations/doctor/facts.ts'
+import { MemoryHistory } from '../../../src/operations/doctor/history.ts'
 import { factsOf, serverOf } from './made.ts'
 
 type Fields = Readonly<Record<string, string | number>>
@@ -122,12 +123,23 @@ it('mem.limit: nothing for --fix where others take of the same memory, or a cont
 
 it('mem.evicted: before the window, by the look before, or by how long it runs', () => {
   const hour = 3_600_000
-  const evicted = (before: { ago: number; evicted?: number } | undefined, days: number) => {
+  const evicted = (
+    before: { ago: number; evicted?: number; evictedAgo?: number } | undefined,
+    days: number,
+  ) => {
     const info = fields({ evicted_keys: 700, uptime_in_seconds: days * 86_400 })
     const server = serverOf('a', 'primary', { info, before: info })
     const facts = factsOf('single', [server])
+    const ago = (time: number | undefined) => (time === undefined ? undefined : facts.now - time)
     const points =
-      before === undefined ? [] : [{ at: facts.now - before.ago, used: 1, evicted: before.evicted }]
+      before === undefined
+        ? []
+        : [
+            {
+              ...{ at: facts.now - before.ago, used: 1, evicted: before.evicted },
+              evictedAt: ago(before.evictedAgo),
+            },
+          ]
     return rules
       .find(({ id }) => id === 'mem.evicted')
       ?.check({ ...facts, history: { of: () => points } })
@@ -141,6 +153,14 @@ it('mem.evicted: before the window, by the look before, or by how long it runs',
   expect(evicted({ ago: 5 * hour, evicted: 700 }, 40)).toEqual([
     'info: 700 keys evicted since its start 40 days ago, none since the look 5 h ago',
   ])
+  // By the look before that one: for a day.
+  const seen = (ago: number) => ({ ago: hour / 2, evicted: 700, evictedAgo: ago })
+  expect(evicted(seen(23 * hour), 40)).toEqual([
+    'warn: 700 keys evicted since its start 40 days ago, seen last 23 h ago',
+  ])
+  expect(evicted(seen(25 * hour), 40)).toEqual([
+    'info: 700 keys evicted since its start 40 days ago, none since the look 30 min ago',
+  ])
   // It has been started anew since.
   expect(evicted({ ago: 5 * hour, evicted: 9_000 }, 0.1)).toEqual([
     'warn: 700 keys evicted since the look 5 h ago',
@@ -149,6 +169,19 @@ it('mem.evicted: before the window, by the look before, or by how long it runs',
   expect(evicted({ ago: 5 * hour }, 40)).toEqual([
     'info: 700 keys evicted since its start 40 days ago',
   ])
+})
+
+it('the history of looks that are minutes apart spans days, one for each ten minutes', () => {
+  const minute = 60_000
+  const history = new MemoryHistory()
+  for (let at = 0; at <= 180; at += 4) history.add('a', { at: at * minute, used: at })
+  const apart = history.of('a').map(({ used }, i, all) => used - (all[i - 1]?.used ?? used))
+  expect(apart.slice(1, -1).every((each) => each >= 10 && each < 14)).toBe(true)
+  expect(history.of('a')[0]?.at).toBe(0)
+  expect(history.of('a').at(-1)?.at).toBe(180 * minute)
+  // A server that is gone is forgotten some time.
+  history.add('b', { at: 32 * 1_440 * minute, used: 1 })
+  expect(history.of('a')).toEqual([])
 })
 
 it('track.table: as many as near caches may hold, if there is memory for them', () => {

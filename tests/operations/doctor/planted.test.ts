@@ -189,6 +189,31 @@ describe('memory', () => {
     const [finding] = await found('mem.evicted', server.url)
     expect(finding?.seen).toMatch(/^[\d,]+ keys evicted since its start 1 min ago$/)
     expect(finding?.fix.join()).toContain('`CONFIG RESETSTAT`')
+    // By a file, of a server that runs for long: run after run, for a day.
+    const folder = serverFolder()
+    ends.push(() => rmSync(folder, { recursive: true, force: true }))
+    const path = join(folder, 'memory.json')
+    const before = new MemoryHistory(path)
+    const now = Date.now()
+    before.add(server.socketPath, { at: now - 30 * 3_600_000, used: 1, evicted: 0 })
+    expect(before.save()).toBeUndefined()
+    const seen = async (ago: number) => {
+      const history = new MemoryHistory(path)
+      const clock = { now: () => now + ago, monotonic: () => performance.now() }
+      const findings = await found('mem.evicted', server.url, { history, clock })
+      history.save()
+      return findings.map(({ severity, seen: what }) => `${severity}: ${what}`)
+    }
+    expect(await seen(0)).toEqual([
+      expect.stringMatching(/^warn: [\d,]+ keys evicted since the look 30 h ago$/),
+    ])
+    expect(await seen(60_000)).toEqual([expect.stringMatching(/^warn: .* seen last 1 min ago$/)])
+    expect(await seen(23 * 3_600_000)).toEqual([
+      expect.stringMatching(/^warn: .* seen last 23 h ago$/),
+    ])
+    expect(await seen(25 * 3_600_000)).toEqual([
+      expect.stringMatching(/^info: .* none since the look 2 h ago$/),
+    ])
     await server.cli('CONFIG', 'RESETSTAT')
     expect(await found('mem.evicted', server.url)).toEqual([])
   })

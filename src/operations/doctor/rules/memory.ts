@@ -1,3 +1,4 @@
+import { DAY, evictionsOf } from '../evictions.ts'
 import type { Facts, ServerFacts } from '../facts.ts'
 import {
   bytes,
@@ -30,7 +31,6 @@ const USABLE = 0.7
 /** Growth within the window that is more than chance, bytes. */
 const GROWTH = MIB
 const HOUR = 3_600_000
-const DAY = 24 * HOUR
 /** Days within which it is worth a word. */
 const SOON = 14
 const NEVER = Number.POSITIVE_INFINITY
@@ -220,18 +220,16 @@ export const memoryRules: readonly Rule[] = [
   },
 ]
 
-/** Before the window. The look before tells when; without one, a server that has started lately does. */
-function evictedBefore(server: ServerFacts, { history, now }: Facts): Saying | undefined {
-  const all = numberOf(server.info, 'evicted_keys') ?? 0
+/** Before the window: for a day after it was seen last it is to be mended. */
+function evictedBefore(server: ServerFacts, facts: Facts): Saying | undefined {
+  const { now } = facts
+  const { all = 0, look, since, at } = evictionsOf(server, facts)
   if (all === 0) return undefined
-  const uptime = (numberOf(server.info, 'uptime_in_seconds') ?? NEVER) * 1_000
-  const start = uptime === NEVER ? 'its start' : `its start ${span(uptime)} ago`
-  const look = history?.of(server.name).findLast(({ evicted }) => evicted !== undefined)
-  // A counter that is lower has begun anew since.
-  const since = all - (look?.evicted !== undefined && look.evicted <= all ? look.evicted : 0)
+  const uptime = numberOf(server.info, 'uptime_in_seconds')
+  const start = uptime === undefined ? 'its start' : `its start ${span(uptime * 1_000)} ago`
   const count = (keys: number): string => `${counted(keys, 'key')} evicted since`
   const ago = look === undefined ? '' : `the look ${span(now - look.at)} ago`
-  const isLate = look === undefined ? uptime <= DAY : since > 0
+  const isLate = at !== undefined && now - at <= DAY
   return {
     severity: isLate ? 'warn' : 'info',
     seen:
@@ -239,7 +237,7 @@ function evictedBefore(server: ServerFacts, { history, now }: Facts): Saying | u
         ? `${count(all)} ${start}`
         : since > 0
           ? `${count(since)} ${ago}`
-          : `${count(all)} ${start}, none since ${ago}`,
+          : `${count(all)} ${start}, ${isLate ? `seen last ${span(now - at)} ago` : `none since ${ago}`}`,
     why: 'memory was full: people were signed out for it, and will be again',
     fix: [
       'give it more memory, or make idle sessions end sooner: `sojourn advise`',
