@@ -52,7 +52,7 @@ export async function examine(redis: RedisSource, options: GatherOptions): Promi
   const facts = await gather(redis, options)
   const examination = judge(facts)
   for (const server of facts.servers) {
-    const used = numberOf(server.info, 'used_memory')
+    const used = numberOf(server.info, 'used_memory_dataset')
     if (used === undefined) continue
     const { all, at } = evictionsOf(server, facts)
     options.history?.add(server.name, { at: facts.now, used, evicted: all, evictedAt: at })

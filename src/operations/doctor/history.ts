@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 export interface MemoryPoint {
   /** Milliseconds since the epoch. */
   readonly at: number
-  /** Bytes. */
+  /** Bytes of what is stored: without the buffers of clients and replicas, which come and go. */
   readonly used: number
   /** Keys, since the server's start: absent in what was noted before this was. */
   readonly evicted?: number | undefined
@@ -13,6 +13,8 @@ export interface MemoryPoint {
   readonly evictedAt?: number | undefined
 }
 
+/** Of the file: in 1 `used` was all that was in use. */
+const VERSION = 2
 const MINUTE = 60_000
 const DAY = 1_440 * MINUTE
 const KEPT = 30 * DAY
@@ -20,8 +22,8 @@ const KEPT = 30 * DAY
 const APART = 10 * MINUTE
 /** Of a server, so that a look each few minutes stays a small file. */
 const MOST = 1_000
-/** Less says nothing of days, more is not how it grows now. */
-const [SHORTEST, LONGEST] = [DAY / 4, 14 * DAY]
+/** Less is chance, more is not how it grows now. */
+const [SHORTEST, LONGEST] = [10 * MINUTE, 14 * DAY]
 
 /** `$XDG_STATE_HOME/sojourn/memory.json` (specifications.freedesktop.org/basedir-spec) */
 export function historyPath(env: NodeJS.ProcessEnv = process.env): string {
@@ -73,7 +75,7 @@ export class MemoryHistory {
       mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
       // Whole or not at all: another doctor may read it just now.
       const next = `${this.#path}.${process.pid}`
-      writeFileSync(next, JSON.stringify({ version: 1, servers }), { mode: 0o600 })
+      writeFileSync(next, JSON.stringify({ version: VERSION, servers }), { mode: 0o600 })
       renameSync(next, this.#path)
       return undefined
     } catch (error) {
@@ -89,7 +91,7 @@ function read(path: string): Map<string, readonly MemoryPoint[]> {
       version: unknown
       servers: Record<string, unknown>
     }
-    if (version !== 1) return servers
+    if (version !== VERSION) return servers
     for (const [name, points] of Object.entries(stored)) {
       if (!Array.isArray(points)) continue
       const own = points.flatMap((point: unknown) => {

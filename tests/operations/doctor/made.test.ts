@@ -121,6 +121,66 @@ it('mem.limit: nothing for --fix where others take of the same memory, or a cont
   expect(both?.fix.join('\n')).toMatch(/maxmemory 350mb[^]*2 of the servers share a machine/)
 })
 
+it('mem.used: full soon is an error by looks of some minutes only, a warning by a long window', () => {
+  const [minute, gib] = [60_000, 1_024 * MIB]
+  const forecast = (
+    grown: number,
+    window: number,
+    ago: readonly (readonly [number, number])[] = [],
+  ) => {
+    // Buffers come, and are no growth.
+    const memory = (stored: number, buffers: number) =>
+      fields({ maxmemory: gib, used_memory: stored + buffers, used_memory_dataset: stored })
+    const stored = 400 * MIB
+    const server = serverOf('a', 'primary', {
+      before: memory(stored - grown * MIB, 0),
+      info: memory(stored, 100 * MIB),
+    })
+    const facts = factsOf('single', [server])
+    const points = ago.map(([minutes, less]) => {
+      return { at: facts.now - minutes * minute, used: stored - less * MIB }
+    })
+    return rules
+      .find(({ id }) => id === 'mem.used')
+      ?.check({ ...facts, window, history: { of: () => points } })
+      .map(({ severity, seen }) => `${severity}: ${seen}`)
+  }
+  const used = '500 MiB of 1.0 GiB are used, 49 %; at the'
+  expect(forecast(0, 10_000)).toEqual([])
+  expect(forecast(50, 9_000)).toEqual([])
+  expect(forecast(50, 9_999)).toEqual([`warn: ${used} present growth it is full in 1 h`])
+  expect(forecast(1, 10_000)).toEqual([])
+  // Not of the next days.
+  expect(forecast(2, 60_000)).toEqual([`warn: ${used} present growth it is full in 4 h`])
+  expect(forecast(2, 600_000)).toEqual([])
+  // What was seen before counts, whatever is in the window.
+  expect(
+    forecast(50, 10_000, [
+      [30, 0],
+      [20, 0],
+      [10, 0],
+    ]),
+  ).toEqual([])
+  expect(forecast(50, 10_000, [[5, 50]])).toEqual([
+    `warn: ${used} present growth it is full in 1 h`,
+  ])
+  const steady = (each: number, minutes: number) =>
+    [3, 2, 1].map((n) => [(minutes * n) / 3, (each * minutes * n) / 180] as const)
+  expect(forecast(0, 2_000, steady(600, 12))).toEqual([
+    `error: ${used} growth of the last 12 min it is full in 1 h`,
+  ])
+  expect(forecast(0, 2_000, steady(150, 12))).toEqual([
+    `warn: ${used} growth of the last 12 min it is full in 3 h`,
+  ])
+  expect(forecast(0, 2_000, steady(150, 60))).toEqual([
+    `error: ${used} growth of the last 60 min it is full in 3 h`,
+  ])
+  expect(forecast(0, 2_000, steady(20, 60))).toEqual([])
+  expect(forecast(0, 2_000, steady(20, 420))).toEqual([
+    `warn: ${used} growth of the last 7 h it is full in 1 day`,
+  ])
+})
+
 it('mem.evicted: before the window, by the look before, or by how long it runs', () => {
   const hour = 3_600_000
   const evicted = (
