@@ -174,6 +174,13 @@ const rows = [
       [[rate('sojourn_store_retries_total', 'reason'), '{{reason}}']],
     ],
   ],
+  [
+    [
+      'Redis: dropped, memory was full',
+      'ops',
+      [[rate('sojourn_deployment_evicted_keys_total', 'server'), '{{server}}']],
+    ],
+  ],
 ]
 
 const [WIDTH, HEIGHT] = [8, 8]

@@ -349,10 +349,18 @@ describe('of the whole deployment', () => {
       expect(valueOf(text, 'sojourn_session_average_size_bytes{env="test"}')).toBeGreaterThan(50)
       const servers = 'sojourn_deployment_servers{env="test",role="primary",state="up"}'
       expect(valueOf(text, servers)).toBe(1)
+      const evicted = `sojourn_deployment_evicted_keys_total{env="test",server="${own.socketPath}"}`
+      expect(valueOf(text, evicted)).toBe(0)
       // It has begun to look; what it finds comes with a later text.
       const found = 'sojourn_doctor_findings{env="test",rule="mem.limit",severity="error"}'
       expect(valueOf(text, found)).toBeUndefined()
       await until(async () => valueOf(await metrics.text(), found) === 1)
+      await own.cli('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-random', 'maxmemory', '1')
+      await own.cli('GET', 'x')
+      const dropped = async () =>
+        Number(/evicted_keys:(\d+)/.exec(await own.cli('INFO', 'stats'))?.[1])
+      await until(async () => (await dropped()) > 30)
+      await until(async () => Number(valueOf(await metrics.text(), evicted)) > 30)
       await own.kill()
       await until(
         async () => valueOf(await metrics.text(), 'sojourn_deployment_up{env="test"}') === 0,

@@ -22,6 +22,8 @@ const UNTOLD = new Set(['NOPERM', 'ERR'])
 
 export type ServerRole = 'primary' | 'replica' | 'sentinel'
 
+export type SlotRange = readonly [first: number, last: number]
+
 /** One server of a deployment, as those who were asked for it tell of it. */
 export interface FleetServer {
   /** `host:port` as it is reached from here, or the path of its socket. */
@@ -30,9 +32,9 @@ export interface FleetServer {
   readonly target: RedisTarget
   /** Of a replica: the name of its primary, where that is told. */
   primary: string | undefined
-  /** Of a Cluster's primary: how many slots it has, and whether slot 0 is one: there is what is of no single session. */
+  /** Of a Cluster's primary: how many slots it has, and which: from and to. */
   slots: number | undefined
-  hasFirstSlot: boolean | undefined
+  slotRanges: readonly SlotRange[] | undefined
   /** @throws StoreUnavailableError, StoreRefusedError */
   ask(command: readonly string[]): Promise<unknown>
   /**
@@ -173,7 +175,7 @@ class Servers {
     const name = nameOf(target.address)
     const link = () => this.#links.to(name, target)
     return {
-      ...{ name, role, target, primary: undefined, slots: undefined, hasFirstSlot: undefined },
+      ...{ name, role, target, primary: undefined, slots: undefined, slotRanges: undefined },
       ask: (command) =>
         link().call(String(command[0]), (wire) => {
           this.#asks?.(name, command)
@@ -267,7 +269,7 @@ async function findCluster(
         names.set(each.id, server.name)
         if (each.role === 'primary') {
           server.slots = each.slots
-          server.hasFirstSlot = each.hasFirstSlot
+          server.slotRanges = each.slotRanges
         }
         return { server, of: each.of }
       })
@@ -287,7 +289,7 @@ interface ListedNode {
   /** The id of its primary. */
   readonly of: string
   readonly slots: number
-  readonly hasFirstSlot: boolean
+  readonly slotRanges: readonly SlotRange[]
 }
 
 /** Those that are expected to be there: what was given up by the others is none of them. */
@@ -300,17 +302,18 @@ function nodesIn(table: string, asked: RedisTarget['address']): ListedNode[] {
     const role = flags.includes('slave') ? 'replica' : 'primary'
     // A node that has not been met yet does not know its own address.
     const address = { host: host === '' ? own : host, port: Number(port) }
-    const hasFirstSlot = ranges.some((range) => /^0(?:-|$)/.test(range))
-    return [{ id, address, role, of, slots: slotsIn(ranges), hasFirstSlot }]
+    const slotRanges = slotRangesIn(ranges)
+    const slots = slotRanges.reduce((sum, [first, last]) => sum + last - first + 1, 0)
+    return [{ id, address, role, of, slots, slotRanges }]
   })
 }
 
 /** `0-5460 7000`; what is on the way stands in brackets. */
-function slotsIn(ranges: readonly string[]): number {
-  return ranges.reduce((sum, range) => {
+function slotRangesIn(ranges: readonly string[]): SlotRange[] {
+  return ranges.flatMap((range) => {
     const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(range) ?? []
-    return first === undefined ? sum : sum + Number(last) - Number(first) + 1
-  }, 0)
+    return first === undefined ? [] : [[Number(first), Number(last)] as const]
+  })
 }
 
 function replicasIn(info: ReadonlyMap<string, string>): Address[] {

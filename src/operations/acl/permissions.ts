@@ -95,6 +95,7 @@ export const PERMISSIONS: readonly Permission[] = [
     'latency|histogram': '',
     ping: '',
     dbsize: '',
+    randomkey: '',
     strlen: 'K',
     info: '',
     'config|get': '*',

@@ -1,6 +1,7 @@
 import type { RedisSource } from '../../index.ts'
 import { examine } from '../doctor/examine.ts'
 import type { GatherOptions } from '../doctor/facts.ts'
+import { MemoryHistory } from '../doctor/history.ts'
 import type { DoctorAnswer } from './api.ts'
 
 /** Over which counters are compared, milliseconds: somebody waits for it. */
@@ -17,6 +18,7 @@ export type DoctorOptions = Pick<GatherOptions, 'prefix' | 'expiry' | 'durable'>
 export class Doctor {
   readonly #redis: RedisSource
   readonly #options: DoctorOptions
+  readonly #history = new MemoryHistory()
   #running: Promise<DoctorAnswer> | undefined
   #last: DoctorAnswer | undefined
   readonly #closed = new AbortController()
@@ -51,6 +53,7 @@ export class Doctor {
   async #look(): Promise<DoctorAnswer> {
     const examination = await examine(this.#redis, {
       ...this.#options,
+      history: this.#history,
       window: WINDOW,
       commandTimeout: COMMAND_TIMEOUT,
       signal: this.#closed.signal,

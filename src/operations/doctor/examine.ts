@@ -1,4 +1,5 @@
 import type { RedisSource } from '../../engines/redis/options.ts'
+import { evictionsOf } from './evictions.ts'
 import { type Facts, type GatherOptions, gather } from './facts.ts'
 import { type Finding, numberOf, type Rule, type RuleGroup, type Severity } from './finding.ts'
 import { clientRules } from './rules/clients.ts'
@@ -50,11 +51,11 @@ export interface Examination {
 export async function examine(redis: RedisSource, options: GatherOptions): Promise<Examination> {
   const facts = await gather(redis, options)
   const examination = judge(facts)
-  for (const { name, info } of facts.servers) {
-    const used = numberOf(info, 'used_memory')
+  for (const server of facts.servers) {
+    const used = numberOf(server.info, 'used_memory_dataset')
     if (used === undefined) continue
-    const evicted = numberOf(info, 'evicted_keys')
-    options.history?.add(name, { at: facts.now, used, evicted })
+    const { all, at } = evictionsOf(server, facts)
+    options.history?.add(server.name, { at: facts.now, used, evicted: all, evictedAt: at })
   }
   return examination
 }

@@ -104,7 +104,7 @@ export const ALLOW = {
   cluster: '+cluster|info',
   slots: '+cluster|countkeysinslot',
   sentinel: '+sentinel|master +sentinel|ckquorum',
-  keys: '+scan +pttl +strlen +hlen',
+  keys: '+scan +dbsize +randomkey +pttl +strlen +hlen',
   time: '+time',
   ping: '+ping',
 } as const

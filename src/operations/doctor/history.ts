@@ -5,21 +5,25 @@ import { dirname, join } from 'node:path'
 export interface MemoryPoint {
   /** Milliseconds since the epoch. */
   readonly at: number
-  /** Bytes. */
+  /** Bytes of what is stored: without the buffers of clients and replicas, which come and go. */
   readonly used: number
   /** Keys, since the server's start: absent in what was noted before this was. */
   readonly evicted?: number | undefined
+  /** When a look has seen last that there are more of them; absent: none has. Milliseconds since the epoch. */
+  readonly evictedAt?: number | undefined
 }
 
+/** Of the file: in 1 `used` was all that was in use. */
+const VERSION = 2
 const MINUTE = 60_000
 const DAY = 1_440 * MINUTE
 const KEPT = 30 * DAY
-/** Looks that are closer tell nothing of days. */
+/** Looks that are closer are noted as one: they tell nothing of days. */
 const APART = 10 * MINUTE
 /** Of a server, so that a look each few minutes stays a small file. */
 const MOST = 1_000
-/** Less says nothing of days, more is not how it grows now. */
-const [SHORTEST, LONGEST] = [DAY / 4, 14 * DAY]
+/** Less is chance, more is not how it grows now. */
+const [SHORTEST, LONGEST] = [10 * MINUTE, 14 * DAY]
 
 /** `$XDG_STATE_HOME/sojourn/memory.json` (specifications.freedesktop.org/basedir-spec) */
 export function historyPath(env: NodeJS.ProcessEnv = process.env): string {
@@ -28,15 +32,18 @@ export function historyPath(env: NodeJS.ProcessEnv = process.env): string {
   return join(base, 'sojourn', 'memory.json')
 }
 
-/** What memory servers had in use at former looks: names and figures, in a file of whoever runs doctor. */
+/** What memory servers had in use at former looks, and what they had evicted: names and figures. */
 export class MemoryHistory {
-  readonly #path: string
+  readonly #path: string | undefined
   readonly #servers: Map<string, readonly MemoryPoint[]>
 
-  /** A file that is not there, or is none of these, is a history that begins. */
-  constructor(path: string) {
+  /**
+   * @param path a file of whoever runs doctor; one that is not there, or is none of these, is a history that begins. Without
+   * it the history lives as long as this process.
+   */
+  constructor(path?: string) {
     this.#path = path
-    this.#servers = read(path)
+    this.#servers = path === undefined ? new Map() : read(path)
   }
 
   /** Oldest first. */
@@ -45,23 +52,30 @@ export class MemoryHistory {
   }
 
   add(server: string, point: MemoryPoint): void {
-    const kept = this.of(server).filter(({ at }) => at > point.at - KEPT && at <= point.at - APART)
+    const oldest = point.at - KEPT
+    for (const [name, points] of this.#servers) {
+      if ((points.at(-1)?.at ?? 0) <= oldest) this.#servers.delete(name)
+    }
+    const kept = this.of(server).filter(({ at }) => at > oldest && at < point.at)
+    const [last, former] = [kept.at(-1), kept.at(-2)]
+    if (last !== undefined && former !== undefined && last.at - former.at < APART) kept.pop()
     this.#servers.set(server, [...kept, point].slice(-MOST))
   }
 
   /** @returns why it could not be written */
   save(): string | undefined {
+    if (this.#path === undefined) return undefined
     const servers = Object.fromEntries(
       [...this.#servers].map(([name, points]) => [
         name,
-        points.map(({ at, used, evicted }) => [at, used, evicted]),
+        points.map(({ at, used, evicted, evictedAt }) => [at, used, evicted, evictedAt]),
       ]),
     )
     try {
       mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
       // Whole or not at all: another doctor may read it just now.
       const next = `${this.#path}.${process.pid}`
-      writeFileSync(next, JSON.stringify({ version: 1, servers }), { mode: 0o600 })
+      writeFileSync(next, JSON.stringify({ version: VERSION, servers }), { mode: 0o600 })
       renameSync(next, this.#path)
       return undefined
     } catch (error) {
@@ -77,13 +91,16 @@ function read(path: string): Map<string, readonly MemoryPoint[]> {
       version: unknown
       servers: Record<string, unknown>
     }
-    if (version !== 1) return servers
+    if (version !== VERSION) return servers
     for (const [name, points] of Object.entries(stored)) {
       if (!Array.isArray(points)) continue
       const own = points.flatMap((point: unknown) => {
-        const [at, used, evicted] = Array.isArray(point) ? (point as unknown[]) : []
+        const [at, used, ...rest] = Array.isArray(point) ? (point as unknown[]) : []
         if (typeof at !== 'number' || typeof used !== 'number') return []
-        return [{ at, used, evicted: typeof evicted === 'number' ? evicted : undefined }]
+        const [evicted, evictedAt] = rest.map((each) =>
+          typeof each === 'number' ? each : undefined,
+        )
+        return [{ at, used, evicted, evictedAt }]
       })
       servers.set(name, own)
     }

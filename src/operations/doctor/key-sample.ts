@@ -26,7 +26,7 @@ type Seen = {
 const SAMPLE = 1_000
 const PAGE = 250
 
-/** By SCAN, a page at a time; nothing where that is refused, or where no primary answers. Servers that are away are left out. */
+/** A page at a time; nothing where that is refused, or where no primary answers. Servers that are away are left out. */
 export async function sampleKeys(fleet: Fleet, prefix: string): Promise<KeySample | undefined> {
   const seen: Seen = {
     ...{ looked: 0, foreign: 0, records: 0, immortal: 0, longestIndex: 0 },
@@ -38,11 +38,14 @@ export async function sampleKeys(fleet: Fleet, prefix: string): Promise<KeySampl
   for (const server of fleet.servers) {
     if (server.role !== 'primary') continue
     try {
-      const tags = await sampleOf(server, prefix, seen)
+      for await (const keys of someKeysOf(server, fleet.kind)) {
+        seen.looked += keys.length
+        await Promise.all(keys.map((key) => lookAt(server, key, prefix, seen)))
+      }
       servers++
       if (fleet.kind !== 'cluster') continue
       slots.push(
-        await fullestSlotOf(server, tags).catch((error: unknown) => {
+        await fullestSlotOf(server).catch((error: unknown) => {
           if (!(error instanceof StoreRefusedError)) throw error
           isRefused = true
           return undefined
@@ -61,13 +64,13 @@ export async function sampleKeys(fleet: Fleet, prefix: string): Promise<KeySampl
   }
 }
 
-/** @returns how many of the keys had which hash tag */
-async function sampleOf(
-  server: FleetServer,
-  prefix: string,
-  seen: Seen,
-): Promise<ReadonlyMap<string, number>> {
-  const tags = new Map<string, number>()
+/** SCAN goes by a hash of the key; but slot by slot in a Cluster, from Redis 7.4 and Valkey 8 on: its first keys are of a few slots. */
+async function* someKeysOf(server: FleetServer, kind: Fleet['kind']): AsyncGenerator<string[]> {
+  const isSmall = kind !== 'cluster' || Number(await server.ask(['DBSIZE'])) <= SAMPLE
+  yield* isSmall ? scanned(server) : drawn(server)
+}
+
+async function* scanned(server: FleetServer): AsyncGenerator<string[]> {
   let cursor = '0'
   let left = SAMPLE
   do {
@@ -77,18 +80,20 @@ async function sampleOf(
     ]
     cursor = next
     left -= keys.length
-    seen.looked += keys.length
-    for (const key of keys) {
-      const tag = tagOf(key)
-      tags.set(tag, (tags.get(tag) ?? 0) + 1)
-    }
-    await Promise.all(keys.map((key) => lookAt(server, key, prefix, seen)))
+    yield keys
   } while (cursor !== '0' && left > 0)
-  return tags
 }
 
-/** What decides on its slot: what stands in the first braces, or all of it. */
-const tagOf = (key: string): string => /^[^{]*\{([^}]+)\}/.exec(key)?.[1] ?? key
+/** Each of its keys is as likely as the others, whatever slot it is in. */
+async function* drawn(server: FleetServer): AsyncGenerator<string[]> {
+  const known = new Set<string>()
+  for (let left = SAMPLE; left > 0; left -= PAGE) {
+    const asked = Array.from({ length: PAGE }, () => server.ask(['RANDOMKEY']))
+    const keys = new Set((await Promise.all(asked)).filter((key) => typeof key === 'string'))
+    yield [...keys].filter((key) => !known.has(key))
+    for (const key of keys) known.add(key)
+  }
+}
 
 async function lookAt(server: FleetServer, key: string, prefix: string, seen: Seen): Promise<void> {
   if (!key.startsWith(`${prefix}:{`)) {

@@ -1,5 +1,4 @@
 import { StoreRefusedError } from '../../core/errors.ts'
-import { slotOf } from '../../core/partitions.ts'
 import { fieldsOf } from '../../engines/redis/fields.ts'
 import type { FleetServer } from '../../engines/redis/fleet.ts'
 
@@ -18,6 +17,8 @@ export interface FullSlot {
 }
 
 const BUSIEST = 3
+/** Slots that are counted at once. */
+const PAGE = 250
 
 /** @throws StoreRefusedError where it does not count that: `cluster-slot-stats-enabled` of Redis 8.2 and Valkey 8 */
 export async function busySlotsOf(server: FleetServer): Promise<BusySlot[]> {
@@ -25,25 +26,35 @@ export async function busySlotsOf(server: FleetServer): Promise<BusySlot[]> {
   return stats.map(({ slot, value }) => ({ slot, seconds: value / 1_000_000 }))
 }
 
-/**
- * By the server's own count; where its release has none, that of the tag which is most frequent in a sample.
- * @param sampled how many of the keys that were looked at had which hash tag
- * @throws StoreRefusedError
- */
-export async function fullestSlotOf(
-  server: FleetServer,
-  sampled: ReadonlyMap<string, number>,
-): Promise<FullSlot | undefined> {
-  const [known] = await statsOf(server, 'KEY-COUNT', 1).catch((error: unknown) => {
-    if (error instanceof StoreRefusedError) return []
-    throw error
+/** By the server's own count; where its release has none, that of each of its slots. @throws StoreRefusedError */
+export async function fullestSlotOf(server: FleetServer): Promise<FullSlot | undefined> {
+  const stats = await statsOf(server, 'KEY-COUNT', 1).catch((error: unknown) => {
+    if (!(error instanceof StoreRefusedError)) throw error
+    return undefined
   })
-  if (known !== undefined) return { server: server.name, slot: known.slot, keys: known.value }
-  const [most] = [...sampled].sort(([, one], [, other]) => other - one)
+  const [most] = stats ?? [await countedIn(server)]
   if (most === undefined) return undefined
-  const slot = slotOf(most[0])
-  const keys = Number(await server.ask(['CLUSTER', 'COUNTKEYSINSLOT', String(slot)]))
-  return { server: server.name, slot, keys }
+  return { server: server.name, slot: most.slot, keys: most.value }
+}
+
+interface SlotCount {
+  readonly slot: number
+  readonly value: number
+}
+
+/** That which has most keys. */
+async function countedIn(server: FleetServer): Promise<SlotCount | undefined> {
+  let most: SlotCount | undefined
+  for (const [first, last] of server.slotRanges ?? []) {
+    for (let from = first; from <= last; from += PAGE) {
+      const slots = Array.from({ length: Math.min(PAGE, last - from + 1) }, (_, i) => from + i)
+      const asked = slots.map((slot) => server.ask(['CLUSTER', 'COUNTKEYSINSLOT', String(slot)]))
+      for (const [i, count] of (await Promise.all(asked)).map(Number).entries()) {
+        if (count > (most?.value ?? 0)) most = { slot: from + i, value: count }
+      }
+    }
+  }
+  return most
 }
 
 /** Those with most of it, first (valkey.io/commands/cluster-slot-stats). */
@@ -51,7 +62,7 @@ async function statsOf(
   server: FleetServer,
   metric: 'CPU-USEC' | 'KEY-COUNT',
   limit: number,
-): Promise<{ readonly slot: number; readonly value: number }[]> {
+): Promise<SlotCount[]> {
   const answer = await server.ask([
     ...['CLUSTER', 'SLOT-STATS', 'ORDERBY', metric],
     ...['LIMIT', String(limit), 'DESC'],

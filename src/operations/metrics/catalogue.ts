@@ -1,6 +1,6 @@
 /*
  * Every metric, once: Prometheus and OpenTelemetry have the same, by the rules of each for names. Never a principal, session,
- * address or key as a label: their number has no bound.
+ * client's address or key as a label: their number has no bound.
  */
 
 export type MetricKind = 'counter' | 'gauge' | 'histogram'

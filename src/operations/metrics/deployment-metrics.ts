@@ -4,6 +4,7 @@ import { refuseUnknown } from '../../core/unknown-options.ts'
 import type { RedisSource } from '../../engines/redis/options.ts'
 import { type Examination, examine } from '../doctor/examine.ts'
 import type { GatherOptions } from '../doctor/facts.ts'
+import { MemoryHistory } from '../doctor/history.ts'
 import { Observer } from '../observe/observer.ts'
 import type { Snapshot } from '../observe/snapshot.ts'
 import type { Metric } from './catalogue.ts'
@@ -35,7 +36,15 @@ export interface DeploymentMetrics {
   close(): Promise<void>
 }
 
-type DeploymentMetricId = 'up' | 'active' | 'signedIn' | 'size' | 'servers' | 'nodes' | 'findings'
+type DeploymentMetricId =
+  | 'up'
+  | 'active'
+  | 'signedIn'
+  | 'size'
+  | 'servers'
+  | 'evicted'
+  | 'nodes'
+  | 'findings'
 
 const gauge = (name: string, help: string, labels: readonly string[] = []): Metric => ({
   ...{ name, help, labels },
@@ -50,6 +59,13 @@ export const DEPLOYMENT_METRICS: Readonly<Record<DeploymentMetricId, Metric>> = 
   servers: gauge('sojourn.deployment.servers', 'Servers, by role and whether they answer.', [
     ...['role', 'state'],
   ]),
+  evicted: {
+    name: 'sojourn.deployment.evicted_keys',
+    kind: 'counter',
+    unit: '1',
+    help: 'Keys that servers have dropped because their memory was full, by server.',
+    labels: ['server'],
+  },
   nodes: gauge('sojourn.deployment.nodes', 'Processes of applications that report.'),
   findings: gauge('sojourn.doctor.findings', 'What doctor has found last.', ['rule', 'severity']),
 }
@@ -74,6 +90,7 @@ class Deployment implements DeploymentMetrics {
   readonly #options: DeploymentMetricsOptions
   readonly #doctorEvery: number
   readonly #observer: Observer
+  readonly #history = new MemoryHistory()
   #ignore: (() => void) | undefined
   #firstLook: Promise<void> | undefined
   #unasked: NodeJS.Timeout | undefined
@@ -151,6 +168,7 @@ class Deployment implements DeploymentMetrics {
     this.#examinedAt = now
     this.#examining = examine(redis, {
       ...{ prefix, expiry, durable, window: DOCTOR_WINDOW, commandTimeout: COMMAND_TIMEOUT },
+      history: this.#history,
       signal: this.#closed.signal,
     }).then(
       (examination) => {
@@ -182,6 +200,9 @@ function seriesOf(snapshot: Snapshot | undefined): AllSeries {
     size: one(averageBytes),
     servers: counted(
       servers.map(({ role, problem }) => [role, problem === undefined ? 'up' : 'away']),
+    ),
+    evicted: servers.flatMap(({ name, evictedKeys }) =>
+      evictedKeys === undefined ? [] : [{ labels: [name], value: evictedKeys }],
     ),
     nodes: one(reports === 'heard' ? nodes.length : undefined),
   }

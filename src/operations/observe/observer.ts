@@ -348,7 +348,9 @@ export class Observer {
   /** That of the server which has what is of no single session. */
   #withAudit(): ServerWatch | undefined {
     const primaries = this.#primariesAmong(this.#fleet?.servers ?? [])
-    const server = primaries.find(({ hasFirstSlot = true }) => hasFirstSlot)
+    const server = primaries.find(
+      ({ slotRanges }) => slotRanges === undefined || slotRanges.some(([first]) => first === 0),
+    )
     return server && this.#watchOf(server)
   }
 

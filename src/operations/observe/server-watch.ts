@@ -156,6 +156,7 @@ export class ServerWatch {
       clients: this.#number('connected_clients'),
       opsPerSecond: allCommands === undefined ? undefined : this.#without(allCommands, own),
       cpu: this.#cpu(),
+      evictedKeys: this.#number('evicted_keys'),
       evictedPerSecond: this.#perSecond('evicted_keys'),
       expiredPerSecond: this.#perSecond('expired_keys'),
       inputBytesPerSecond: this.#perSecond('total_net_input_bytes'),

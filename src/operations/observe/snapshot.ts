@@ -42,6 +42,8 @@ export interface ServerState {
   readonly opsPerSecond: number | undefined
   /** Of one processor, 0 to 1 and above with I/O threads. */
   readonly cpu: number | undefined
+  /** Since its start. */
+  readonly evictedKeys: number | undefined
   readonly evictedPerSecond: number | undefined
   readonly expiredPerSecond: number | undefined
   readonly inputBytesPerSecond: number | undefined

@@ -11,7 +11,7 @@ export const server = (name: string, state: Partial<ServerState> = {}): ServerSt
   ...{ name, role: 'primary', problem: undefined, version: '7.2.15', uptime: 86_400 },
   ...{ usedMemory: 1_288_490_188, maxMemory: 4_294_967_296, memoryPolicy: 'volatile-ttl' },
   ...{ keys: 201_000, clients: 120, opsPerSecond: 12_345.6, cpu: 0.34 },
-  ...{ evictedPerSecond: 0, expiredPerSecond: 12.3 },
+  ...{ evictedKeys: 0, evictedPerSecond: 0, expiredPerSecond: 12.3 },
   ...{ inputBytesPerSecond: 1_048_576, outputBytesPerSecond: 2_097_152 },
   ...{ lagBytes: undefined, primary: undefined, linked: undefined, slots: undefined },
   ...state,

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { rules } from '../../../src/operations/doctor/examine.ts'
 import type { Facts, ServerFacts } from '../../../src/operations/doctor/facts.ts'
+import { MemoryHistory } from '../../../src/operations/doctor/history.ts'
 import { factsOf, serverOf } from './made.ts'
 
 type Fields = Readonly<Record<string, string | number>>
@@ -120,14 +121,85 @@ it('mem.limit: nothing for --fix where others take of the same memory, or a cont
   expect(both?.fix.join('\n')).toMatch(/maxmemory 350mb[^]*2 of the servers share a machine/)
 })
 
+it('mem.used: full soon is an error by looks of some minutes only, a warning by a long window', () => {
+  const [minute, gib] = [60_000, 1_024 * MIB]
+  const forecast = (
+    grown: number,
+    window: number,
+    ago: readonly (readonly [number, number])[] = [],
+  ) => {
+    // Buffers come, and are no growth.
+    const memory = (stored: number, buffers: number) =>
+      fields({ maxmemory: gib, used_memory: stored + buffers, used_memory_dataset: stored })
+    const stored = 400 * MIB
+    const server = serverOf('a', 'primary', {
+      before: memory(stored - grown * MIB, 0),
+      info: memory(stored, 100 * MIB),
+    })
+    const facts = factsOf('single', [server])
+    const points = ago.map(([minutes, less]) => {
+      return { at: facts.now - minutes * minute, used: stored - less * MIB }
+    })
+    return rules
+      .find(({ id }) => id === 'mem.used')
+      ?.check({ ...facts, window, history: { of: () => points } })
+      .map(({ severity, seen }) => `${severity}: ${seen}`)
+  }
+  const used = '500 MiB of 1.0 GiB are used, 49 %; at the'
+  expect(forecast(0, 10_000)).toEqual([])
+  expect(forecast(50, 9_000)).toEqual([])
+  expect(forecast(50, 9_999)).toEqual([`warn: ${used} present growth it is full in 1 h`])
+  expect(forecast(1, 10_000)).toEqual([])
+  // Not of the next days.
+  expect(forecast(2, 60_000)).toEqual([`warn: ${used} present growth it is full in 4 h`])
+  expect(forecast(2, 600_000)).toEqual([])
+  // What was seen before counts, whatever is in the window.
+  expect(
+    forecast(50, 10_000, [
+      [30, 0],
+      [20, 0],
+      [10, 0],
+    ]),
+  ).toEqual([])
+  expect(forecast(50, 10_000, [[5, 50]])).toEqual([
+    `warn: ${used} present growth it is full in 1 h`,
+  ])
+  const steady = (each: number, minutes: number) =>
+    [3, 2, 1].map((n) => [(minutes * n) / 3, (each * minutes * n) / 180] as const)
+  expect(forecast(0, 2_000, steady(600, 12))).toEqual([
+    `error: ${used} growth of the last 12 min it is full in 1 h`,
+  ])
+  expect(forecast(0, 2_000, steady(150, 12))).toEqual([
+    `warn: ${used} growth of the last 12 min it is full in 3 h`,
+  ])
+  expect(forecast(0, 2_000, steady(150, 60))).toEqual([
+    `error: ${used} growth of the last 60 min it is full in 3 h`,
+  ])
+  expect(forecast(0, 2_000, steady(20, 60))).toEqual([])
+  expect(forecast(0, 2_000, steady(20, 420))).toEqual([
+    `warn: ${used} growth of the last 7 h it is full in 1 day`,
+  ])
+})
+
 it('mem.evicted: before the window, by the look before, or by how long it runs', () => {
   const hour = 3_600_000
-  const evicted = (before: { ago: number; evicted?: number } | undefined, days: number) => {
+  const evicted = (
+    before: { ago: number; evicted?: number; evictedAgo?: number } | undefined,
+    days: number,
+  ) => {
     const info = fields({ evicted_keys: 700, uptime_in_seconds: days * 86_400 })
     const server = serverOf('a', 'primary', { info, before: info })
     const facts = factsOf('single', [server])
+    const ago = (time: number | undefined) => (time === undefined ? undefined : facts.now - time)
     const points =
-      before === undefined ? [] : [{ at: facts.now - before.ago, used: 1, evicted: before.evicted }]
+      before === undefined
+        ? []
+        : [
+            {
+              ...{ at: facts.now - before.ago, used: 1, evicted: before.evicted },
+              evictedAt: ago(before.evictedAgo),
+            },
+          ]
     return rules
       .find(({ id }) => id === 'mem.evicted')
       ?.check({ ...facts, history: { of: () => points } })
@@ -141,6 +213,14 @@ it('mem.evicted: before the window, by the look before, or by how long it runs',
   expect(evicted({ ago: 5 * hour, evicted: 700 }, 40)).toEqual([
     'info: 700 keys evicted since its start 40 days ago, none since the look 5 h ago',
   ])
+  // By the look before that one: for a day.
+  const seen = (ago: number) => ({ ago: hour / 2, evicted: 700, evictedAgo: ago })
+  expect(evicted(seen(23 * hour), 40)).toEqual([
+    'warn: 700 keys evicted since its start 40 days ago, seen last 23 h ago',
+  ])
+  expect(evicted(seen(25 * hour), 40)).toEqual([
+    'info: 700 keys evicted since its start 40 days ago, none since the look 30 min ago',
+  ])
   // It has been started anew since.
   expect(evicted({ ago: 5 * hour, evicted: 9_000 }, 0.1)).toEqual([
     'warn: 700 keys evicted since the look 5 h ago',
@@ -149,6 +229,19 @@ it('mem.evicted: before the window, by the look before, or by how long it runs',
   expect(evicted({ ago: 5 * hour }, 40)).toEqual([
     'info: 700 keys evicted since its start 40 days ago',
   ])
+})
+
+it('the history of looks that are minutes apart spans days, one for each ten minutes', () => {
+  const minute = 60_000
+  const history = new MemoryHistory()
+  for (let at = 0; at <= 180; at += 4) history.add('a', { at: at * minute, used: at })
+  const apart = history.of('a').map(({ used }, i, all) => used - (all[i - 1]?.used ?? used))
+  expect(apart.slice(1, -1).every((each) => each >= 10 && each < 14)).toBe(true)
+  expect(history.of('a')[0]?.at).toBe(0)
+  expect(history.of('a').at(-1)?.at).toBe(180 * minute)
+  // A server that is gone is forgotten some time.
+  history.add('b', { at: 32 * 1_440 * minute, used: 1 })
+  expect(history.of('a')).toEqual([])
 })
 
 it('track.table: as many as near caches may hold, if there is memory for them', () => {

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { Clock } from '../../../src/core/clock.ts'
 import { slotOf } from '../../../src/core/partitions.ts'
 import type { RedisSource } from '../../../src/engines/redis/options.ts'
+import { aclRulesFor } from '../../../src/operations/acl/acl.ts'
 import { type Examination, examine } from '../../../src/operations/doctor/examine.ts'
 import type { GatherOptions } from '../../../src/operations/doctor/facts.ts'
 import type { Finding } from '../../../src/operations/doctor/finding.ts'
@@ -57,6 +58,13 @@ async function saidOfBusy(
 
 /** By one rule, whatever this machine is set to. */
 const said = (id: string, redis: RedisSource) => found(id, redis, { readFile: () => undefined })
+
+/** Hash tags of which the slot is one of these. */
+function tagsIn(isOne: (slot: number) => boolean, count: number): string[] {
+  const tags: string[] = []
+  for (let i = 0; tags.length < count; i++) if (isOne(slotOf(`t${i}`))) tags.push(`t${i}`)
+  return tags
+}
 
 /** Said of this release of the server, and of a machine that is busy with other tests. */
 const OF_HERE = new Set(['ver.cve', 'lat.rtt'])
@@ -232,6 +240,52 @@ describe('a Cluster', () => {
     const hot = () => saidOfBusy(node, '{cache}', redis)
     await until(async () => (await hot())[0]?.servers[0] === `127.0.0.1:${node.port}`)
     await until(async () => (await said('clu.hot', redis)).length === 0)
+  })
+
+  it('has a slot that is full of what has different hash tags', async () => {
+    const cluster = await startCluster({ masters: 1, args: GOOD })
+    ends.push(() => cluster.stop())
+    const redis = { cluster: cluster.addresses }
+    const [node] = cluster.nodes
+    const [first, second, third] = tagsIn((slot) => slot === 16_000, 3)
+    const fill = (tag: string, count: number) => {
+      const text = `for i = 1, ${count} do redis.call('SET', '{${tag}}' .. i, 'v') end`
+      return node?.cli('EVAL', text, '1', `{${tag}}`)
+    }
+    for (let i = 0; i < 40; i++) await fill(`other ${i}`, 240)
+    await fill('one', 450)
+    for (const tag of [first, second]) await fill(String(tag), 250)
+    expect(await said('clu.tags', redis)).toEqual([])
+    await fill(String(third), 250)
+    expect(await said('clu.tags', redis)).toMatchObject([
+      { seen: 'slot 16000 has 750 of 10,800 keys, 7 %' },
+    ])
+  })
+
+  it('is looked at in all its slots, also by who is on call', async () => {
+    const cluster = await startCluster({ masters: 1, args: GOOD })
+    ends.push(() => cluster.stop())
+    const redis = { cluster: cluster.addresses }
+    const [node] = cluster.nodes
+    const [low, high] = [tagsIn((slot) => slot < 100, 1), tagsIn((slot) => slot > 16_000, 1)]
+    const fill = (start: string) => {
+      const text = `for i = 1, 3000 do redis.call('SET', '${start}' .. i, 'v', 'EX', 100) end`
+      return node?.cli('EVAL', text, '1', start)
+    }
+    await fill(`sj:{${low[0]}}:s:`)
+    await fill(`{${high[0]}}`)
+    const rules = await aclRulesFor(redis, {
+      ...{ role: 'ops', user: 'ops', prefix: 'sj', features: [], database: 0 },
+    })
+    await node?.cli('ACL', 'SETUSER', ...rules)
+    const findings = await said('key.foreign', { ...redis, username: 'ops', password: 'password' })
+    expect(findings).toHaveLength(1)
+    const share = Number(/^(\d+) %/.exec(findings[0]?.seen ?? '')?.[1])
+    expect(Math.abs(share - 50)).toBeLessThan(10)
+    await node?.cli('ACL', 'SETUSER', 'ops', '-randomkey')
+    expect(
+      await said('key.foreign', { ...redis, username: 'ops', password: 'password' }),
+    ).toMatchObject([{ severity: 'unknown', fix: [expect.stringContaining('+randomkey')] }])
   })
 
   it('is told its zones and its busiest slots, by servers that know them', async (context) => {

@@ -151,7 +151,10 @@ export const clusterRules: readonly Rule[] = [
       if (kind !== 'cluster') return []
       const answering = primariesOf(servers).filter(({ problem }) => problem === undefined)
       if (keys?.fullSlots === undefined || answering.some(({ info }) => info.size === 0)) {
-        return unknownOfAll('which slots its keys are in', `${ALLOW.slots} +scan ${ALLOW.info}`)
+        return unknownOfAll(
+          'which slots its keys are in',
+          `${ALLOW.slots} ${ALLOW.keys} ${ALLOW.info}`,
+        )
       }
       const all = answering.reduce((sum, { info }) => sum + keysOf(info), 0)
       return keys.fullSlots.flatMap(({ server, slot, keys: count }): Finding[] => {

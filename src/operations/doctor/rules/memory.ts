@@ -1,8 +1,10 @@
+import { DAY, evictionsOf } from '../evictions.ts'
 import type { Facts, ServerFacts } from '../facts.ts'
 import {
   bytes,
   counted,
   DATA,
+  type Finding,
   grownBy,
   numberOf,
   PRIMARY,
@@ -13,7 +15,7 @@ import {
   span,
   unknown,
 } from '../finding.ts'
-import { growthIn } from '../history.ts'
+import { type Growth, growthIn } from '../history.ts'
 import { LOOPBACK } from '../host.ts'
 import { set } from '../remedy.ts'
 
@@ -27,10 +29,15 @@ const SWAPPED = 0.9
 const CLIENTS_PART = 0.1
 /** Of the machine: the rest is for copies while it saves, and for buffers. */
 const USABLE = 0.7
-/** Growth within the window that is more than chance, bytes. */
+/** Growth that is more than chance: bytes, and seconds of the window. */
 const GROWTH = MIB
+const LEAST_WINDOW = 10
 const HOUR = 3_600_000
-const DAY = 24 * HOUR
+/** Growth over less says nothing of the days to come. */
+const FEW_HOURS = 6 * HOUR
+/** Growth over less may be a burst; and it may go on for so many times as long as it was seen. */
+const SOME_MINUTES = HOUR / 6
+const FAR = 6
 /** Days within which it is worth a word. */
 const SOON = 14
 const NEVER = Number.POSITIVE_INFINITY
@@ -114,19 +121,19 @@ export const memoryRules: readonly Rule[] = [
       if (limit === undefined || used === undefined) return unknown('how much memory it uses')
       if (limit === 0) return undefined
       const part = used / limit
-      const growth = growthOf(server, used, facts)
-      const days = growth === undefined ? NEVER : (limit - used) / growth.rate / DAY
-      const isFillingUp = days < SOON
-      if (part < NEARLY_FULL && !isFillingUp) return undefined
+      const growth = growthOf(server, facts)
+      const left = growth === undefined ? NEVER : (limit - used) / growth.rate
+      const gravity = growth && gravityOf(growth, left)
+      if (part < NEARLY_FULL && gravity === undefined) return undefined
       const ends =
-        days < 1
-          ? `in ${Math.max(Math.round(days * 24), 1)} h`
-          : `in ${counted(Math.round(days), 'day')}`
+        left < DAY
+          ? `in ${Math.max(Math.round(left / HOUR), 1)} h`
+          : `in ${counted(Math.round(left / DAY), 'day')}`
       return {
-        severity: part >= FULL || days < 1 ? 'error' : 'warn',
+        severity: part >= FULL ? 'error' : (gravity ?? 'warn'),
         seen:
           `${bytes(used)} of ${bytes(limit)} are used, ${percent(part)}` +
-          (isFillingUp ? `; at the ${growth?.name} it is full ${ends}` : ''),
+          (gravity === undefined ? '' : `; at the ${growth?.name} it is full ${ends}`),
         why: 'full, it drops sessions that are not over, or refuses logins',
         fix: [
           'give it more memory, or spread the sessions over a Cluster',
@@ -220,18 +227,16 @@ export const memoryRules: readonly Rule[] = [
   },
 ]
 
-/** Before the window. The look before tells when; without one, a server that has started lately does. */
-function evictedBefore(server: ServerFacts, { history, now }: Facts): Saying | undefined {
-  const all = numberOf(server.info, 'evicted_keys') ?? 0
+/** Before the window: for a day after it was seen last it is to be mended. */
+function evictedBefore(server: ServerFacts, facts: Facts): Saying | undefined {
+  const { now } = facts
+  const { all = 0, look, since, at } = evictionsOf(server, facts)
   if (all === 0) return undefined
-  const uptime = (numberOf(server.info, 'uptime_in_seconds') ?? NEVER) * 1_000
-  const start = uptime === NEVER ? 'its start' : `its start ${span(uptime)} ago`
-  const look = history?.of(server.name).findLast(({ evicted }) => evicted !== undefined)
-  // A counter that is lower has begun anew since.
-  const since = all - (look?.evicted !== undefined && look.evicted <= all ? look.evicted : 0)
+  const uptime = numberOf(server.info, 'uptime_in_seconds')
+  const start = uptime === undefined ? 'its start' : `its start ${span(uptime * 1_000)} ago`
   const count = (keys: number): string => `${counted(keys, 'key')} evicted since`
   const ago = look === undefined ? '' : `the look ${span(now - look.at)} ago`
-  const isLate = look === undefined ? uptime <= DAY : since > 0
+  const isLate = at !== undefined && now - at <= DAY
   return {
     severity: isLate ? 'warn' : 'info',
     seen:
@@ -239,7 +244,7 @@ function evictedBefore(server: ServerFacts, { history, now }: Facts): Saying | u
         ? `${count(all)} ${start}`
         : since > 0
           ? `${count(since)} ${ago}`
-          : `${count(all)} ${start}, none since ${ago}`,
+          : `${count(all)} ${start}, ${isLate ? `seen last ${span(now - at)} ago` : `none since ${ago}`}`,
     why: 'memory was full: people were signed out for it, and will be again',
     fix: [
       'give it more memory, or make idle sessions end sooner: `sojourn advise`',
@@ -253,25 +258,29 @@ function machineOf({ target: { address } }: ServerFacts): string {
   return 'path' in address || LOOPBACK.test(address.host) ? '' : address.host
 }
 
-interface NamedGrowth {
-  /** Bytes a millisecond, above 0. */
-  readonly rate: number
+interface NamedGrowth extends Growth {
   readonly name: string
 }
 
-/** Of the days before, where there are looks of them; else within the window, if it is more than chance. */
-function growthOf(
-  server: ServerFacts,
-  used: number,
-  { history, window, now }: Facts,
-): NamedGrowth | undefined {
-  const points = [...(history?.of(server.name) ?? []), { at: now, used }]
-  const past = growthIn(points, now)
+/** Of what is stored, by the looks before, where there are such of some minutes; else within the window. If it is more than chance. */
+function growthOf(server: ServerFacts, { history, window, now }: Facts): NamedGrowth | undefined {
+  const used = numberOf(server.info, 'used_memory_dataset')
+  if (used === undefined) return undefined
+  const past = growthIn([...(history?.of(server.name) ?? []), { at: now, used }], now)
   if (past !== undefined) {
-    const days = Math.round(past.over / DAY)
-    const name = `growth of the last ${days < 2 ? `${Math.round(past.over / HOUR)} h` : counted(days, 'day')}`
-    return past.rate > 0 ? { rate: past.rate, name } : undefined
+    const isChance = past.rate * past.over <= GROWTH
+    return isChance ? undefined : { ...past, name: `growth of the last ${span(past.over)}` }
   }
-  const grown = grownBy(server, 'used_memory') ?? 0
-  return grown > GROWTH ? { rate: grown / window, name: 'present growth' } : undefined
+  const grown = grownBy(server, 'used_memory_dataset') ?? 0
+  const isLong = Math.round(window / 1_000) >= LEAST_WINDOW
+  if (!isLong || grown <= GROWTH) return undefined
+  return { rate: grown / window, over: window, name: 'present growth' }
+}
+
+/** How bad what it says is, of a server that is full in so long a time at this rate. Milliseconds. */
+function gravityOf({ over }: Growth, left: number): Finding['severity'] | undefined {
+  if (left > (over < FEW_HOURS ? DAY : SOON * DAY)) return undefined
+  // A burst, or the morning of a day, is no reason to wake anybody.
+  const isSure = over >= SOME_MINUTES && left <= over * FAR
+  return left <= DAY && isSure ? 'error' : 'warn'
 }
