@@ -124,13 +124,16 @@ export class RateLimitError extends SojournError {
 
 /** There are no secrets yet: their source has not answered. Whoever serves before `ready()` would sign everybody out. */
 export class SecretsError extends SojournError {
-  /** @param waited milliseconds, where it was asked and has not answered for so long */
-  constructor(waited?: number) {
+  /**
+   * @param waited milliseconds, where it was asked and has not answered for so long
+   * @param isFirst there are none of before
+   */
+  constructor(waited?: number, isFirst = false) {
     super(
       'ERR_SOJOURN_SECRETS',
       waited === undefined
         ? 'the source of the secrets has not answered yet: `await sessions.ready()` before the first request'
-        : `the source of the secrets has not answered within ${waited / 1_000} seconds: those of before go on`,
+        : `the source of the secrets has not answered within ${waited / 1_000} seconds${isFirst ? '' : ': those of before go on'}`,
       503,
     )
   }

@@ -1,3 +1,4 @@
+import type { Clock } from './clock.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import { OptionError, SecretsError } from './errors.ts'
 import { createKeyring, type Key, type Keyring } from './keyring.ts'
@@ -69,9 +70,23 @@ export class LiveKeyring implements Keyring {
     this.#listeners.push(listener)
   }
 
-  /** Waits for the first secrets. Rejects as `reload`. */
-  async ready(): Promise<void> {
-    if (this.#keys.length === 0) await this.reload()
+  /**
+   * Waits for the first secrets. Rejects as `reload`, at once for what the source throws.
+   * @param patience how long a source that does not answer is waited for, milliseconds
+   * @param isClosed ends the wait
+   */
+  async ready(patience: number, clock: Clock, isClosed: () => boolean): Promise<void> {
+    const end = clock.monotonic() + patience
+    while (this.#keys.length === 0) {
+      let isLate: boolean
+      try {
+        isLate = await Promise.race([this.reload().then(() => false), pause()])
+      } catch (error) {
+        if (!(error instanceof SecretsError)) throw error
+        isLate = true // And is asked anew.
+      }
+      if (isLate && (clock.monotonic() >= end || isClosed())) throw new SecretsError(patience, true)
+    }
   }
 
   /** Asks the source now. Rejects with what it throws, or OptionError: then nothing has changed. */
@@ -91,7 +106,10 @@ export class LiveKeyring implements Keyring {
   async #answer(asked: Secrets | Promise<Secrets>): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new SecretsError(PATIENCE)), PATIENCE).unref()
+      timer = setTimeout(
+        () => reject(new SecretsError(PATIENCE, this.#keys.length === 0)),
+        PATIENCE,
+      ).unref()
     })
     try {
       this.#take(await Promise.race([asked, late]))
@@ -120,6 +138,10 @@ export class LiveKeyring implements Keyring {
     this.#keys = keys
     for (const listener of this.#listeners) listener()
   }
+}
+
+function pause(): Promise<true> {
+  return new Promise((resolve) => setTimeout(resolve, 100, true))
 }
 
 function isPromise(value: Secrets | Promise<Secrets>): value is Promise<Secrets> {

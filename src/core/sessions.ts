@@ -115,14 +115,15 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   /**
    * Resolves when the store can serve, and with the option `audit` takes its entries. For applications that want to fail
    * at start.
-   * @param patience how long a store that does not answer is waited for, default 5 seconds: a first
+   * @param patience how long a store, or a source of secrets, that does not answer is waited for, default 5 seconds: a first
    * connection may take longer than a command, and a store may start beside the application
    * @throws StoreUnavailableError, StoreRefusedError; what the source of the secrets throws
    */
   async ready(patience: Duration = '5s'): Promise<void> {
     const { engine, clock, keyring } = this.#settings
-    if (keyring instanceof LiveKeyring) await keyring.ready()
-    const end = clock.monotonic() + parseDuration('patience', patience)
+    const wait = parseDuration('patience', patience)
+    const end = clock.monotonic() + wait
+    if (keyring instanceof LiveKeyring) await keyring.ready(wait, clock, () => this.isClosed)
     for (;;) {
       try {
         await engine.ready()

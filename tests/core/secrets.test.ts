@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { Duration } from '../../src/core/duration.ts'
 import { OptionError, SecretsError } from '../../src/core/errors.ts'
 import { createKeyring } from '../../src/core/keyring.ts'
 import type { SecretsSource } from '../../src/core/live-keyring.ts'
@@ -239,6 +240,54 @@ describe('secrets from a source', () => {
     await expect(world.sessions.ready()).rejects.toThrow('no network yet')
     await world.sessions.ready()
     expect(asked).toBe(2)
+  })
+
+  it('that do not come are waited for as long as the patience of `ready` says, and no longer', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    let asked = 0
+    let answers = false
+    const load = () => {
+      asked += 1
+      return answers ? Promise.resolve(NEW) : new Promise<string>(() => undefined)
+    }
+    const pass = async (seconds: number): Promise<void> => {
+      for (let i = 0; i < seconds * 10; i++) {
+        world.clock.advance(100)
+        await vi.advanceTimersByTimeAsync(100)
+      }
+    }
+    const world = setUp<Data>({ secrets: { load } })
+    const told: unknown[] = []
+    const ready = (patience?: Duration) =>
+      world.sessions.ready(patience).then(
+        () => told.push('ready'),
+        (error: unknown) => told.push(error),
+      )
+    void ready()
+    await pass(4.9)
+    expect(told).toEqual([])
+    await pass(0.2)
+    expect(told).toEqual([
+      expect.objectContaining({
+        code: 'ERR_SOJOURN_SECRETS',
+        message: 'the source of the secrets has not answered within 5 seconds',
+      }),
+    ])
+    expect(asked).toBe(1)
+    // Longer than what one question is waited for: it is asked anew.
+    void ready('2m')
+    await pass(60)
+    expect(told).toHaveLength(1)
+    expect(asked).toBe(3)
+    answers = true
+    await pass(31)
+    expect(told[1]).toBe('ready')
+    // One that is closed is waited for no more.
+    const other = setUp<Data>({ secrets: { load: () => new Promise<string>(() => undefined) } })
+    const waiting = other.sessions.ready('1h').catch((error: unknown) => error)
+    await other.sessions.close()
+    await pass(0.1)
+    expect(await waiting).toBeInstanceOf(SecretsError)
   })
 
   it('in a file: one a line or a JSON list, and a file that is changed', async () => {

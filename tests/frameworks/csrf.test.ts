@@ -119,6 +119,33 @@ describe('createCsrf', () => {
     )
   })
 
+  it('S32 looks at a web request by itself, as for the route handlers of Next', async () => {
+    const sessions = createSessions<Data>({ secrets: [SECRET] })
+    onTestFinished(() => sessions.close())
+    const csrf = createCsrf(sessions)
+    const [session, other] = [await sessions.open(), await sessions.open()]
+    for (const each of [session, other]) {
+      each.set('n', 1)
+      await each.commit()
+    }
+    const by = (headers: Record<string, string>) =>
+      new Request('https://shop.example/cart', { method: 'POST', headers })
+    const refused = expect.objectContaining({ code: 'ERR_SOJOURN_CSRF' })
+    for (const headers of [
+      { 'sec-fetch-site': 'cross-site' },
+      { origin: 'https://evil.example' },
+      {},
+      { 'x-csrf-token': csrf.token(other) },
+    ]) {
+      expect(() => csrf.check(by(headers), session)).toThrow(refused)
+    }
+    csrf.check(by({ 'sec-fetch-site': 'same-origin' }), session)
+    csrf.check(by({ origin: 'https://shop.example' }), session)
+    csrf.check(by({ 'x-csrf-token': csrf.token(session) }), session)
+    csrf.check(by({}), session, csrf.token(session))
+    expect(() => csrf.check(by({}), session, csrf.token(other))).toThrow(refused)
+  })
+
   it('in front of the sessions it says so, instead of asking for no token', async () => {
     const sessions = createSessions<Data>({ secrets: [SECRET] })
     const csrf = createCsrf(sessions)

@@ -94,6 +94,10 @@ const NETWORK: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "the server's certificate has expired: renew it",
 }
 
+/** How OpenSSL names what a server says that misses a client certificate, or does not trust it. */
+const CLIENT_CERTIFICATE =
+  /^ERR_SSL_.*ALERT_(?:CERTIFICATE_\w+|BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|UNKNOWN_CA|HANDSHAKE_FAILURE)$/
+
 /** A command as the server's own table spells it; some servers do not name what a script may not run. */
 const DENIED_COMMAND = / permissions to run the '([a-z]{1,16}(?:\|[a-z]{1,16})?)' command/
 
@@ -190,7 +194,7 @@ export function unreachableError(
   if (problem instanceof ErrorReply) return replyError(problem, operation)
   if (isSojournError(problem)) return problem
   const code = codeOf(problem)
-  const advice = code === undefined ? undefined : NETWORK[code]
+  const advice = code === undefined ? undefined : adviceOf(code)
   const why =
     advice === undefined
       ? `no answer${code === undefined ? '' : ` (${code})`}: check address, network and server`
@@ -202,6 +206,11 @@ export function unreachableError(
     false,
     problem === undefined ? undefined : { cause: problem },
   )
+}
+
+function adviceOf(code: string): string | undefined {
+  if (!CLIENT_CERTIFICATE.test(code)) return NETWORK[code]
+  return 'the server wants a client certificate that it trusts: check redis.tls.cert and redis.tls.key'
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -3,6 +3,7 @@ import { CsrfError, isSojournError, OptionError } from '../../core/errors.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { refuseUnknown, requireObject } from '../../core/unknown-options.ts'
+import { firstRequest } from '../fetch/first-request.ts'
 import { type CsrfRequest, checkedOrigins, isSafe, originOf } from './check.ts'
 import { formToken, nodeToken } from './token.ts'
 
@@ -48,6 +49,9 @@ interface HonoLike {
 interface H3Like {
   readonly req: Request
 }
+interface NitroLike {
+  readonly node: { readonly req: IncomingMessage }
+}
 interface SvelteKitLike {
   readonly request: Request
 }
@@ -58,10 +62,10 @@ export interface Csrf {
   token(session: object): string
   /**
    * For anything else: looks at a request.
-   * @param given the token that it has brought, if it has
+   * @param given the token that it has brought, if it has; without it that of the header
    * @throws CsrfError
    */
-  check(request: CsrfRequest, session: object | undefined, given?: string): void
+  check(request: CsrfRequest | Request, session: object | undefined, given?: string): void
   /** Middleware of Express, Nest on Express and Connect, behind the one of the sessions and that of bodies. */
   readonly express: (request: IncomingMessage, response: ServerResponse, next: NodeNext) => void
   /** A plugin of Fastify, behind that of the sessions. */
@@ -70,6 +74,11 @@ export interface Csrf {
   readonly koa: (ctx: KoaLike, next: () => Promise<unknown>) => Promise<unknown>
   /** Middleware of Hono, behind the one of the sessions. A refused request gets a plain 403. */
   readonly hono: (c: HonoLike, next: () => Promise<void>) => Promise<Response | undefined>
+  /**
+   * For Nuxt, Nitro 2 and h3 1, in a handler of `server/middleware`. A refused request gets a plain 403.
+   * @param readBody reads the body, if the token has to be looked for there
+   */
+  readonly nitro: (event: NitroLike, readBody?: () => unknown) => Promise<Response | undefined>
   /** Middleware of h3 2 and Nitro 3, behind the one of the sessions. A refused request gets a plain 403. */
   readonly h3: (event: H3Like, next: () => unknown) => Promise<unknown>
   /** `handle` of SvelteKit, behind that of the sessions in `sequence`. A refused request gets a plain 403. */
@@ -132,19 +141,25 @@ export function createCsrf<Data extends object>(
     if (!hasSession(session)) return
     checkToken(session, request.header(headerName) ?? nodeToken(body, field))
   }
-  const refusalOf = async (key: object, raw: Request): Promise<Response | undefined> => {
-    const request = ofFetch(raw)
+  /** @param inBody asked where the header does not bring the token */
+  const refusalOf = async (
+    key: object,
+    request: CsrfRequest,
+    inBody: () => Promise<string | undefined>,
+  ): Promise<Response | undefined> => {
     try {
       if (!isForToken(request)) return undefined
       const session = sessions.from(key)
       if (!hasSession(session)) return undefined
-      checkToken(session, request.header(headerName) ?? (await formToken(raw, field)))
+      checkToken(session, request.header(headerName) ?? (await inBody()))
       return undefined
     } catch (error) {
       if (!(error instanceof CsrfError)) throw error
       return new Response(error.message, { status: error.status })
     }
   }
+  const fetchRefusal = (key: object, raw: Request): Promise<Response | undefined> =>
+    refusalOf(key, ofFetch(raw), () => formToken(raw, field))
 
   const fastify: Csrf['fastify'] = (app, _options, done) => {
     ;(app as FastifyLike).addHook('preHandler', (request, _reply, next) => {
@@ -165,8 +180,10 @@ export function createCsrf<Data extends object>(
 
   return {
     token: (session) => sessions.csrfToken(session),
-    check(request, session, given) {
-      if (isForToken(request) && hasSession(session)) checkToken(session, given)
+    check(given, session, token) {
+      const request = 'header' in given ? given : ofFetch(given)
+      if (!isForToken(request) || !hasSession(session)) return
+      checkToken(session, token ?? request.header(headerName))
     },
     express(request, _response, next) {
       try {
@@ -182,21 +199,23 @@ export function createCsrf<Data extends object>(
       return next()
     },
     async hono(c, next) {
-      const refused = await refusalOf(c.req.raw, c.req.raw)
+      const refused = await fetchRefusal(firstRequest(c), c.req.raw)
       if (refused !== undefined) return refused
       await next()
       return undefined
     },
+    nitro: (event, readBody) =>
+      refusalOf(event, ofNode(event.node.req), async () => nodeToken(await readBody?.(), field)),
     async h3(event, next) {
-      return (await refusalOf(event, event.req)) ?? next()
+      return (await fetchRefusal(event, event.req)) ?? next()
     },
     async sveltekit({ event, resolve }) {
-      return (await refusalOf(event, event.request)) ?? resolve(event)
+      return (await fetchRefusal(event, event.request)) ?? resolve(event)
     },
     fetch:
       (handler) =>
       async (request, ...rest) =>
-        (await refusalOf(request, request)) ?? handler(request, ...rest),
+        (await fetchRefusal(request, request)) ?? handler(request, ...rest),
   }
 }
 

@@ -2,6 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { isOutOfOrder, isSojournError, RETRY_AFTER } from '../../core/errors.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
+import { firstRequest } from '../fetch/first-request.ts'
 import { FetchMount } from '../fetch/mount.ts'
 import { RequestFacts } from '../fetch/request-facts.ts'
 import { discard, takesHeaders } from '../fetch/response.ts'
@@ -22,10 +23,6 @@ export interface SessionEnv<Data extends object> {
   Variables: { session: Session<Data> }
 }
 
-/** Middleware may put another request in the place of the one that the session was opened for. */
-const REQUEST: unique symbol = Symbol('sojourn.request')
-type Seen = Context & { [REQUEST]?: Request }
-
 /**
  * Gives each request its session, `c.get('session')` and `c.var.session`, stores it before the response
  * is handed out, and keeps the cookie. `sessions.from(c.req.raw)` has it too. Errors, such as
@@ -40,7 +37,7 @@ export function honoSessions<Data extends object>(
   const { trustProxy = false } = options
   const mount = new FetchMount(sessions, options)
   return async (c, next) => {
-    const source = ((c as Seen)[REQUEST] ??= c.req.raw)
+    const source = firstRequest(c)
     const facts = new RequestFacts(source, trustProxy)
     const opened = mount.open(source, facts)
     let exchange: Awaited<typeof opened>

@@ -6,43 +6,104 @@ import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
 import { afterAll, describe, expect, it } from 'vitest'
 import { StoreUnavailableError } from '../../../src/core/errors.ts'
+import type { Sessions } from '../../../src/core/sessions.ts'
+import { createSessions } from '../../../src/create-sessions.ts'
 import { redisEngine } from '../../../src/engines/redis/redis-engine.ts'
-import { freePort, seenByServer, serverFolder, startRedis } from '../../support/redis-server.ts'
+import { aclRules } from '../../../src/operations/acl/acl.ts'
+import {
+  freePort,
+  type RedisServerOptions,
+  seenByServer,
+  serverFolder,
+  startRedis,
+} from '../../support/redis-server.ts'
+import { SECRET, signIn, until } from '../../support/requests.ts'
 import { failure, newId } from './fixtures.ts'
 
-const usable = spawnSync('openssl', ['version']).status === 0
+// Which makes certificates for another's CA in one command.
+const usable = /^OpenSSL [3-9]/.test(
+  spawnSync('openssl', ['version'], { encoding: 'utf8' }).stdout ?? '',
+)
 
 describe.skipIf(!usable)('S29 TLS', async () => {
   if (!usable) return
   const folder = serverFolder()
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-  // A certificate of its own making, valid for `localhost` only.
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
-  const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
-  spawnSync('openssl', ['req', ...kind, '-days', '2', '-keyout', key, '-out', cert, ...subject])
-  const port = await freePort()
-  const server = await startRedis({
-    tcp: true,
-    args: ['--tls-port', `${port}`].concat([
-      ...['--tls-cert-file', seenByServer(cert), '--tls-key-file', seenByServer(key)],
-      ...['--tls-ca-cert-file', seenByServer(cert), '--tls-auth-clients', 'optional'],
-    ]),
-  })
-  const ca = readFileSync(cert)
+  const file = (name: string): string => join(folder, name)
+  const pem = (name: string): Buffer => readFileSync(file(name))
+  const openssl = (...args: string[]): void => {
+    const { status, stderr } = spawnSync('openssl', args, { encoding: 'utf8' })
+    if (status !== 0) throw new Error(stderr)
+  }
+  /** `name.key` and `name.pem`, which says who it is; by itself, or by `issuer`. */
+  const certify = (name: string, subject: string[], issuer?: string): void => {
+    const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+    const by = issuer ? ['-CA', file(`${issuer}.pem`), '-CAkey', file(`${issuer}.key`)] : []
+    const into = ['-keyout', file(`${name}.key`), '-out', file(`${name}.pem`)]
+    openssl('req', ...kind, '-days', '2', ...into, ...subject, ...by)
+  }
+  for (const name of ['ca', 'other-ca']) certify(name, ['-subj', `/CN=${name}`])
+  const basic = ['-addext', 'basicConstraints=CA:FALSE']
+  const host = ['-subj', '/CN=redis', '-addext', 'subjectAltName=DNS:localhost', ...basic]
+  certify('server', host, 'ca')
+  certify('client', ['-subj', '/CN=app', ...basic], 'ca')
+  certify('stranger', ['-subj', '/CN=app', ...basic], 'other-ca')
+
+  const onTls = async (clients: 'yes' | 'optional', more: RedisServerOptions = {}) => {
+    const port = await freePort()
+    const server = await startRedis({
+      tcp: true,
+      ...more,
+      args: ['--tls-port', `${port}`, '--tls-auth-clients', clients].concat([
+        ...['--tls-cert-file', seenByServer(file('server.pem'))],
+        ...['--tls-key-file', seenByServer(file('server.key'))],
+        ...['--tls-ca-cert-file', seenByServer(file('ca.pem'))],
+      ]),
+    })
+    afterAll(() => server.stop())
+    return { server, port }
+  }
+  const { server, port } = await onTls('optional')
+  const strict = await onTls('yes')
+  const alone = createTlsServer({ key: pem('other-ca.key'), cert: pem('other-ca.pem') }).listen(0)
+  await once(alone, 'listening')
+  const selfSigned = (alone.address() as AddressInfo).port
+  const ca = pem('ca.pem')
   const plainPort = server.port
-  afterAll(async () => {
-    await server.stop()
+  afterAll(() => {
+    alone.close()
     rmSync(folder, { recursive: true, force: true })
   })
 
   it('connects to a server whose certificate is trusted, with a client certificate too', async () => {
-    for (const own of [{}, { cert: ca, key: readFileSync(key) }]) {
-      const tls = { ca, ...own }
-      const engine = redisEngine({ redis: { url: `rediss://localhost:${port}`, tls } })
+    const own = { cert: pem('client.pem'), key: pem('client.key') }
+    for (const [host, to, tls] of [
+      ['localhost', port, { ca }],
+      ['localhost', port, { ca, ...own }],
+      ['localhost', strict.port, { ca, ...own }],
+      ['127.0.0.1', strict.port, { ca, ...own, servername: 'localhost' }],
+    ] as const) {
+      const engine = redisEngine({ redis: { url: `rediss://${host}:${to}`, tls } })
       expect(await engine.load(newId())).toBeUndefined()
       await engine.close()
     }
   })
+
+  it.each([
+    ['none', {}],
+    ['one of another CA', { cert: pem('stranger.pem'), key: pem('stranger.key') }],
+  ])(
+    'where the server wants a client certificate, %s is refused, and it is said',
+    async (_, own) => {
+      const redis = { url: `rediss://localhost:${strict.port}`, tls: { ca, ...own } }
+      const engine = redisEngine({ redis })
+      for (let i = 0; i < 2; i++) {
+        const error = await failure(engine.ready())
+        expect(error).toBeInstanceOf(StoreUnavailableError)
+        expect(error.message).toMatch(/redis\.tls\.cert and redis\.tls\.key/)
+      }
+      await engine.close()
+    },
+  )
 
   // As an operator sees it: by the second look a first attempt to connect may be over, or not.
   it.each([
@@ -67,10 +128,10 @@ describe.skipIf(!usable)('S29 TLS', async () => {
   it('says which it may be where the port takes connections and says nothing at all', async () => {
     const nothing = (): void => undefined
     const plain = createServer(nothing).listen(0, '127.0.0.1')
-    const secure = createTlsServer({ key: readFileSync(key), cert: ca }, nothing).listen(
-      0,
-      '127.0.0.1',
-    )
+    const secure = createTlsServer(
+      { key: pem('server.key'), cert: pem('server.pem') },
+      nothing,
+    ).listen(0, '127.0.0.1')
     for (const [server, scheme, advice] of [
       [secure, 'rediss', /does not answer: look whether the server hangs \(SILENT\)$/],
       [
@@ -108,11 +169,89 @@ describe.skipIf(!usable)('S29 TLS', async () => {
   })
 
   it.each([
-    ['not trusted', `rediss://localhost:${port}`, {}, /redis\.tls\.ca \(DEPTH_ZERO/],
+    ['of no CA', `rediss://localhost:${port}`, {}, /redis\.tls\.ca \(SELF_SIGNED_CERT_IN_CHAIN/],
+    [
+      'of another CA',
+      `rediss://localhost:${port}`,
+      { ca: pem('other-ca.pem') },
+      /redis\.tls\.ca \(SELF_SIGNED_CERT_IN_CHAIN/,
+    ],
+    ['self-signed', `rediss://localhost:${selfSigned}`, {}, /redis\.tls\.ca \(DEPTH_ZERO/],
     ['of another host', `rediss://127.0.0.1:${port}`, { ca }, /redis\.tls\.servername/],
   ])('refuses a certificate that is %s, and says what to do', async (_, url, tls, message) => {
     const engine = redisEngine({ redis: { url, tls } })
     expect((await failure(engine.ready())).message).toMatch(message)
     await engine.close()
+  })
+
+  it('another password, while requests go on: connections that are made anew take it, and no request fails', async () => {
+    const { server, port } = strict
+    const change = (...rules: string[]) => server.cli('ACL', 'SETUSER', ...rules)
+    await change(...aclRules({ user: 'app', role: 'app', prefix: 'sj', database: 0, features: [] }))
+    let password = 'password'
+    const tls = { ca, cert: pem('client.pem'), key: pem('client.key') }
+    const redis = { url: `rediss://localhost:${port}`, tls, username: 'app' }
+    const open = () =>
+      createSessions<{ n: number }>({
+        redis: { ...redis, password: async () => password },
+        secrets: [SECRET],
+      })
+    const nodes = [open(), open()]
+    await Promise.all(nodes.map((node) => node.ready()))
+    const token = await signIn(nodes[0] as Sessions<{ n: number }>, { n: 0 }, 'ada')
+    let isOver = false
+    let reads = 0
+    let writes = 0
+    // Of a write whose connection is cut nobody knows whether it was done: none is under way then.
+    let gate = Promise.resolve()
+    const writing: Promise<unknown>[] = []
+    const users = nodes.flatMap((node, i) => [
+      (async () => {
+        for (; !isOver; reads++) await node.open(token, { fresh: true })
+      })(),
+      (async () => {
+        for (; !isOver; writes++) {
+          await gate
+          const write = node.open(token).then((session) => session.update('n', (n = 0) => n + 1))
+          writing[i] = write
+          await write
+        }
+      })(),
+    ])
+    const more = async (): Promise<void> => {
+      const [enoughReads, enoughWrites] = [reads + 20, writes + 20]
+      await until('requests go on', () => reads > enoughReads && writes > enoughWrites)
+    }
+    const reconnected = async (): Promise<void> => {
+      for (let i = 0; i < 5; i++) {
+        let open = (): void => undefined
+        gate = new Promise((resolve) => {
+          open = resolve
+        })
+        await Promise.all(writing)
+        await server.cli('CLIENT', 'KILL', 'USER', 'app')
+        await until('all are back', async () => {
+          const clients = (await server.cli('CLIENT', 'LIST')).split('\n')
+          return clients.filter((line) => line.includes(' user=app ')).length === nodes.length
+        })
+        open()
+        await more()
+      }
+    }
+    const work = async (): Promise<void> => {
+      await more()
+      await change('app', '>other')
+      await reconnected() // The application does not know it yet.
+      password = 'other'
+      await reconnected()
+      await change('app', '<password')
+      await reconnected()
+      isOver = true
+    }
+    await Promise.all([work(), ...users])
+    expect((await nodes[1]?.open(token, { fresh: true }))?.data.n).toBe(writes)
+    const late = redisEngine({ redis: { ...redis, password: 'password' } })
+    expect(await failure(late.ready())).toMatchObject({ reason: 'WRONGPASS' })
+    await Promise.all([late, ...nodes].map((each) => each.close()))
   })
 })

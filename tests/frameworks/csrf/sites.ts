@@ -5,6 +5,7 @@ import express from 'express'
 import express4 from 'express4'
 import fastify from 'fastify'
 import { H3, toNodeHandler } from 'h3'
+import { createApp, defineEventHandler, readBody, toNodeListener } from 'h3v1'
 import { Hono } from 'hono'
 import Koa from 'koa'
 import type { Sessions } from 'sojourn'
@@ -12,8 +13,8 @@ import { type Csrf, isCsrfError } from 'sojourn/csrf'
 import { expressSessions } from 'sojourn/express'
 import { fastifySessions } from 'sojourn/fastify'
 import { fetchSessions } from 'sojourn/fetch'
-import { h3Sessions } from 'sojourn/h3'
-import { honoSessions } from 'sojourn/hono'
+import { h3Sessions, nitroSessions } from 'sojourn/h3'
+import { honoSessions, type SessionEnv } from 'sojourn/hono'
 import { koaSessions } from 'sojourn/koa'
 import { type SvelteKitEvent, sveltekitSessions } from 'sojourn/sveltekit'
 
@@ -93,6 +94,30 @@ export const sites: Readonly<Record<string, Site>> = {
     app.use(honoSessions(sessions), csrf.hono)
     app.all('/', (c) => c.text(act(sessions.from(c.req.raw), c.req.method, csrf)))
     return getRequestListener(app.fetch)
+  },
+  'hono, whose request has been replaced'(sessions, csrf) {
+    const app = new Hono<SessionEnv<Data>>()
+    app.use(honoSessions(sessions))
+    app.use(async (c, next) => {
+      // As middleware does that bounds bodies, or changes headers.
+      c.req.raw = new Request(c.req.raw)
+      await next()
+    })
+    app.use(csrf.hono)
+    app.all('/', (c) => c.text(act(c.get('session'), c.req.method, csrf)))
+    return getRequestListener(app.fetch)
+  },
+  'h3 1'(sessions, csrf) {
+    const app = createApp()
+    nitroSessions(sessions)({ h3App: app })
+    app.use(defineEventHandler((event) => csrf.nitro(event, () => readBody(event))))
+    app.use(
+      defineEventHandler(async (event) => {
+        if (event.method === 'POST') await readBody(event) // It is still there.
+        return act(sessions.from(event), event.method, csrf)
+      }),
+    )
+    return toNodeListener(app)
   },
   h3(sessions, csrf) {
     const app = new H3({ silent: true })
