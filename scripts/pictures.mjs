@@ -1,5 +1,6 @@
-// Makes the pictures in docs/pictures, of made-up data that is the same each time. Needs chromium; looks
-// best with the font Inter (Debian: fonts-inter). Usage: node scripts/pictures.mjs, after a build.
+// Makes the pictures in docs/pictures: of made-up data that is the same each time, but for doctor's, which show what it
+// finds at a real server. Needs chromium and redis-server; looks best with the font Inter (Debian: fonts-inter).
+// Usage: node scripts/pictures.mjs, after a build.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,8 +32,9 @@ const { startFixture, scenarios } = (await runnerImport(here('../tests/console/f
   .module
 const { startBrowser, openPage } = (await runnerImport(here('../tests/console/browser.ts'))).module
 
-const desk = { width: 1280, height: 920 }
-const phone = { width: 390, height: 800 }
+// Cut between two parts of the page.
+const desk = { width: 1280, height: 888 }
+const phone = { width: 390, height: 732 }
 const pictures = [
   { name: 'console-overview-light', path: 'overview', seen: 'What sessions look like' },
   { name: 'console-overview-dark', path: 'overview', seen: 'What sessions look like', dark: true },
@@ -43,7 +45,7 @@ const pictures = [
     height: 720,
     act,
   },
-  { name: 'console-doctor', path: 'doctor', seen: 'mem.policy', height: 740 },
+  { name: 'console-doctor', path: 'doctor', seen: 'mem.policy', height: 860, calm: true },
   {
     name: 'console-phone',
     path: 'overview',
@@ -67,11 +69,37 @@ mkdirSync(folder, { recursive: true })
 process.env.FORCE_COLOR = '1'
 delete process.env.NO_COLOR
 const load = async (path) => (await runnerImport(here(path))).module
+
+/** What doctor finds at a server with faults that are often met. */
+async function examined() {
+  const [{ startRedis }, { examine }, { redisConf }, { aclRules }] = await Promise.all(
+    ['../tests/support/redis-server.ts', '../src/operations/doctor/examine.ts']
+      .concat('../src/operations/redis-conf/redis-conf.ts', '../src/operations/acl/acl.ts')
+      .map(load),
+  )
+  const conf = { kind: 'single', memory: 512 * 1_048_576, processes: 12, durable: true }
+  const user = (role) =>
+    `user ${aclRules({ user: role, role, prefix: 'sj', features: [], database: 0 }).join(' ')}`
+  const faults = ['maxmemory-policy allkeys-lru', 'appendonly no', 'timeout 30']
+  const users = ['user default off', user('ops'), `${user('app')} -evalsha`]
+  const config = [redisConf({ ...conf, expiry: 'off', tls: false }), ...faults, ...users, '']
+  const server = await startRedis({ tcp: true, config: config.join('\n') })
+  try {
+    const url = `redis://ops:password@127.0.0.1:${server.port}`
+    const wants = { prefix: 'sj', user: 'app', expiry: 'off', durable: false }
+    const found = await examine(url, { ...wants, window: 1_000, commandTimeout: 5_000 })
+    // The port is another one each time.
+    return JSON.parse(JSON.stringify(found).replaceAll(String(server.port), '6379'))
+  } finally {
+    await server.stop()
+  }
+}
+const examination = await examined()
+
 const terminals = {
   async doctor() {
     const { renderExamination } = await load('../src/cli/doctor.ts')
-    const { examination } = await load('../tests/console/fixture/examination.ts')
-    return renderExamination(examination('cluster'), false)
+    return renderExamination(examination, false)
   },
   async top() {
     const [{ initialState, withSnapshot }, { render }, { paint }, { snapshotAt }] =
@@ -83,7 +111,9 @@ const terminals = {
     const at = Date.UTC(2026, 6, 14, 10, 20)
     let state = initialState(1_000)
     for (let second = 120; second >= 0; second--) {
-      state = withSnapshot(state, snapshotAt(at - second * 1_000, scenarios.cluster))
+      const traffic = 3 * (0.75 + 0.25 * Math.cos(second / 2))
+      const load = { ...scenarios.cluster, traffic }
+      state = withSnapshot(state, snapshotAt(at - second * 1_000, load))
     }
     return render(state, 112, 32, at + 200, paint).join('\n')
   },
@@ -111,6 +141,7 @@ try {
       root: here('../dist/console'),
       scenario: calm ? scenarios.calm : scenarios.cluster,
       startAt: Date.UTC(2026, 6, 14, 10, 20),
+      examination: name === 'console-doctor' ? examination : undefined,
     })
     const { page } = await openPage(browser, `${fixture.url}#/${path}`, {
       viewport: { ...size, height: height ?? size.height },

@@ -1,5 +1,6 @@
 import type { DoctorAnswer } from '../../src/operations/console/api.ts'
 import type { Finding, Severity } from '../../src/operations/doctor/finding.ts'
+import { list } from './format.ts'
 
 export const severities: readonly Severity[] = ['error', 'warn', 'unknown', 'info']
 
@@ -21,6 +22,10 @@ export const topFindings = (answer: DoctorAnswer, most: number): Found[] =>
   findingsOf(answer)
     .filter(({ finding }) => finding.severity === 'error' || finding.severity === 'warn')
     .slice(0, most)
+
+/** With where, up to three of the servers. */
+export const seenAt = ({ seen, servers }: Finding): string =>
+  servers.length === 0 ? seen : `${seen}, at ${list(servers.slice(0, 3))}`
 
 const COMMAND = /^(?:redis-cli|sysctl|sojourn|npx sojourn) [^`<>…]+$/
 

@@ -1,6 +1,6 @@
 import type { DoctorAnswer, Snapshot } from '../../src/operations/console/api.ts'
 import type { Severity } from '../../src/operations/doctor/finding.ts'
-import { topFindings } from './doctor.ts'
+import { seenAt, topFindings } from './doctor.ts'
 import { bytes, count, list, percent, plural, rate } from './format.ts'
 import { LAG_WARN } from './server-state.ts'
 import type { ViewId } from './state/route.ts'
@@ -71,11 +71,7 @@ const gravest = (doctor: DoctorAnswer | undefined): Trouble[] =>
     ? []
     : topFindings(doctor, 3)
         .filter(({ finding }) => finding.severity === 'error')
-        .map(({ finding: { seen, servers } }) => ({
-          level: 'error',
-          text: `${seen}${servers.length === 0 ? '' : `, at ${list(servers.slice(0, 3))}`}.`,
-          view: 'doctor',
-        }))
+        .map(({ finding }) => ({ level: 'error', text: `${seenAt(finding)}.`, view: 'doctor' }))
 
 function* troublesOf(look: Snapshot): Generator<Trouble> {
   const { servers, application } = look

@@ -26,7 +26,6 @@ interface DoctorFlags extends CommonFlags {
 
 /** Of each command, milliseconds. */
 const COMMAND_TIMEOUT = 5_000
-const DOCS = 'docs/doctor.md'
 
 const HELP = `
 Asks every server, replicas and Sentinels too, and says what is amiss, what
@@ -151,15 +150,13 @@ const WORDS: Readonly<Record<Severity, string>> = {
   unknown: 'not to be seen',
 }
 
-function linesOf({ id, well, findings }: RuleResult, isAll: boolean): string[] {
+function linesOf({ id, well, docs, findings }: RuleResult, isAll: boolean): string[] {
   if (findings.length === 0) return isAll ? [`  ${MARKS.ok} ${paint('dim', id)}  ${well}`] : []
   return findings.flatMap((finding) => [
     `  ${MARKS[finding.severity]} ${paint('dim', id)}  ${plain(finding.seen + where(finding))}`,
     `      ${plain(finding.why)}`,
     ...finding.fix.map((line, i) => `      ${i === 0 ? 'Fix:' : '    '} ${plain(line)}`),
-    ...(finding.severity === 'unknown'
-      ? []
-      : [paint('dim', `      ${DOCS}#${id.replace('.', '')}`)]),
+    ...(finding.severity === 'unknown' ? [] : [paint('dim', `      ${docs}`)]),
   ])
 }
 

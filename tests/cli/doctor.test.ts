@@ -37,7 +37,7 @@ describe('sojourn doctor', () => {
     expect(stdout).toContain(
       `Fix: redis-cli -s ${server.socketPath} CONFIG SET maxmemory-policy volatile-ttl`,
     )
-    expect(stdout).toContain('docs/doctor.md#mempolicy')
+    expect(stdout).toContain('      node_modules/sojourn/docs/doctor.md#mempolicy\n')
     expect(stdout).toContain('✓ Topology')
     expect(stdout).not.toContain('top.away')
     expect(stdout).toMatch(/\d to mend now, \d to mend, \d to know\.\n$/)
@@ -52,6 +52,12 @@ describe('sojourn doctor', () => {
     const { stdout } = await run(['--redis', redis(), '--json'])
     const { results, servers } = JSON.parse(stdout)
     expect(results.map(({ id }: { id: string }) => id)).toEqual(rules.map(({ id }) => id))
+    expect(results).toContainEqual(
+      expect.objectContaining({
+        id: 'mem.policy',
+        docs: 'node_modules/sojourn/docs/doctor.md#mempolicy',
+      }),
+    )
     expect(servers).toEqual([{ name: server.socketPath, role: 'primary' }])
     expect(stdout).not.toContain(PASSWORD)
   })

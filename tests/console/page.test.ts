@@ -497,14 +497,14 @@ describe.skipIf(isSkipped)('the console in a browser', { timeout: 60_000 }, () =
     })
     await page.getByText('CONFIG SET maxmemory-policy volatile-ttl').waitFor()
     const lag = page.locator('#finding-repl\\.lag')
-    await lag.getByText('lets sign-outs wait').waitFor()
+    await lag.getByText('which waits for it').waitFor()
     expect(await lag.getByRole('button').count()).toBe(0)
     const policy = page.locator('#finding-mem\\.policy')
     expect(await policy.getByRole('button', { name: 'Copy' }).count()).toBe(2)
     await policy.getByRole('button', { name: 'Copy' }).first().click()
     await policy.getByText('Copied').waitFor()
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(
-      'redis-cli -h 10.4.1.13 CONFIG SET maxmemory-policy volatile-ttl',
+      'redis-cli -h 10.4.1.13 -p 6379 --tls CONFIG SET maxmemory-policy volatile-ttl',
     )
   })
 
@@ -591,6 +591,7 @@ describe.skipIf(isSkipped)('the console in a browser', { timeout: 60_000 }, () =
     const page = await open('doctor', scenarios.cluster)
     await page.getByText('maxmemory-policy is allkeys-lru').waitFor()
     await page.getByText('CONFIG SET maxmemory-policy volatile-ttl').waitFor()
+    await page.getByText('docs/doctor.md#mempolicy').waitFor()
     await page.getByRole('button', { name: /well$/ }).click()
     await page.waitForURL(/show=all/)
     await page.getByText('mem.swap').waitFor()

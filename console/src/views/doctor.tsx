@@ -2,6 +2,7 @@ import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import type { DoctorAnswer } from '../../../src/operations/console/api.ts'
+import type { RuleResult } from '../../../src/operations/doctor/examine.ts'
 import type { Finding, Severity } from '../../../src/operations/doctor/finding.ts'
 import { commandIn, severities } from '../doctor.ts'
 import { plural, span } from '../format.ts'
@@ -92,7 +93,7 @@ function Examined({ answer: { examination } }: { answer: DoctorAnswer }): JSX.El
       {groups.map((group) => {
         const shown = results
           .filter((result) => result.group === group)
-          .flatMap(({ id, findings }) => findings.map((finding) => ({ id, finding })))
+          .flatMap((result) => result.findings.map((finding) => ({ result, finding })))
           .filter(({ finding }) => only === '' || finding.severity === only)
         const fine = all && only === '' ? well.filter((result) => result.group === group) : []
         if (shown.length + fine.length === 0) return null
@@ -100,13 +101,15 @@ function Examined({ answer: { examination } }: { answer: DoctorAnswer }): JSX.El
           <section class="group" key={group} aria-label={group}>
             <h2>{group}</h2>
             <ul class="findings">
-              {shown.map(({ id, finding }) => (
+              {shown.map(({ result, finding }) => (
                 <FindingRow
-                  key={`${id} ${finding.seen}`}
-                  id={id}
+                  key={`${result.id} ${finding.seen}`}
+                  result={result}
                   finding={finding}
                   isOpen={
-                    opened === id || finding.severity === 'error' || finding.severity === 'warn'
+                    opened === result.id ||
+                    finding.severity === 'error' ||
+                    finding.severity === 'warn'
                   }
                 />
               ))}
@@ -126,11 +129,11 @@ function Examined({ answer: { examination } }: { answer: DoctorAnswer }): JSX.El
 }
 
 function FindingRow({
-  id,
+  result: { id, well, docs },
   finding,
   isOpen,
 }: {
-  id: string
+  result: RuleResult
   finding: Finding
   isOpen: boolean
 }): JSX.Element {
@@ -149,6 +152,9 @@ function FindingRow({
           {fix.map((line) => (
             <Fix key={line} line={line} />
           ))}
+          <p class="quiet">
+            Wanted: {well}. More: <code>{docs}</code>
+          </p>
         </div>
       </details>
     </li>

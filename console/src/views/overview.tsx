@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import type { DoctorAnswer, Snapshot } from '../../../src/operations/console/api.ts'
-import { topFindings } from '../doctor.ts'
+import { seenAt, topFindings } from '../doctor.ts'
 import { bytes, capital, count, percent, plural, rate, span } from '../format.ts'
 import { Shape } from '../parts/badge.tsx'
 import { RateBars } from '../parts/bars.tsx'
@@ -185,7 +185,7 @@ function Findings({
             <li key={`${id} ${finding.seen}`}>
               <Shape mark={finding.severity} />
               <div>
-                <a href={addressOf('doctor', { open: id })}>{finding.seen}</a>
+                <a href={addressOf('doctor', { open: id })}>{seenAt(finding)}</a>
                 <p class="quiet">{finding.why}</p>
               </div>
             </li>

@@ -33,18 +33,15 @@ export function grid<Row>(
   const first = shown[0] ?? 0
   // The first is the name: it gives way.
   if (all > width) widths[first] = Math.max(1, (widths[first] ?? 0) - (all - width))
-  const gap = seg(' '.repeat(GAP))
-  const line = (of: (i: number) => ReturnType<typeof seg>): Line =>
-    shown.flatMap((i, n) => (n === 0 ? [of(i)] : [gap, of(i)]))
+  const line = (of: (i: number) => ReturnType<typeof seg>, style?: 'inverse'): Line =>
+    shown.flatMap((i, n) => (n === 0 ? [of(i)] : [seg(' '.repeat(GAP), style), of(i)]))
   const cell = (i: number, text: string) => pad(text, widths[i] ?? 0, columns[i]?.align)
   return [
     line((i) => seg(cell(i, titles[i] ?? ''), 'dim')),
-    ...rows.map((row, n) =>
-      line((i) => {
-        const style = columns[i]?.style?.(row)
-        return seg(cell(i, cells[i]?.[n] ?? ''), n === marked ? 'inverse' : style)
-      }),
-    ),
+    ...rows.map((row, n) => {
+      const mark = n === marked ? 'inverse' : undefined
+      return line((i) => seg(cell(i, cells[i]?.[n] ?? ''), mark ?? columns[i]?.style?.(row)), mark)
+    }),
   ]
 }
 

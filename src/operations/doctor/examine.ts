@@ -1,7 +1,14 @@
 import type { RedisSource } from '../../engines/redis/options.ts'
 import { evictionsOf } from './evictions.ts'
 import { type Facts, type GatherOptions, gather } from './facts.ts'
-import { type Finding, numberOf, type Rule, type RuleGroup, type Severity } from './finding.ts'
+import {
+  docsOf,
+  type Finding,
+  numberOf,
+  type Rule,
+  type RuleGroup,
+  type Severity,
+} from './finding.ts'
 import { clientRules } from './rules/clients.ts'
 import { clusterRules } from './rules/cluster.ts'
 import { keyRules } from './rules/keys.ts'
@@ -36,6 +43,8 @@ export interface RuleResult {
   readonly group: RuleGroup
   /** What is so when nothing is found. */
   readonly well: string
+  /** What there is to read of it: a file of the package, and the heading. */
+  readonly docs: string
   readonly findings: readonly Finding[]
 }
 
@@ -62,7 +71,7 @@ export async function examine(redis: RedisSource, options: GatherOptions): Promi
 
 function judge(facts: Facts): Examination {
   const results = rules.map(({ id, group, well, check }) => ({
-    ...{ id, group, well },
+    ...{ id, group, well, docs: docsOf(id) },
     findings: check(facts),
   }))
   const counts = { error: 0, warn: 0, info: 0, unknown: 0 }

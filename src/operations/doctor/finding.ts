@@ -43,6 +43,10 @@ export interface Rule {
   readonly check: (facts: Facts) => readonly Finding[]
 }
 
+/** What there is to read of a rule, where an application has it that has installed the package: it has no site. */
+export const docsOf = (id: Rule['id']): string =>
+  `node_modules/sojourn/docs/doctor.md#${id.replace('.', '')}`
+
 /** What a rule says of one server. */
 export type Saying = Omit<Finding, 'servers'>
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Paint } from '../../../src/cli/top/line.ts'
 import { render } from '../../../src/cli/top/render.ts'
 import { initialState, type TopState, withKey, withSnapshot } from '../../../src/cli/top/state.ts'
 import type { Examination, RuleResult } from '../../../src/operations/doctor/examine.ts'
@@ -53,6 +54,12 @@ describe('a frame', () => {
       q quit  ? help  s sort: rate  / filter  ↑↓ ⏎ inspect  n nodes  d doctor  space pause
       "
     `)
+  })
+
+  it('marks the whole row that is selected', () => {
+    const marks: Paint = (style, text) => ([style].flat().includes('inverse') ? `[${text}]` : text)
+    const [row = ''] = render(seen(), 110, 24, AT + 300, marks).filter((line) => /▸/.test(line))
+    expect(row.replaceAll('][', '').trimEnd()).toMatch(/^\[▸ 10\.0\.0\.1:6379 [^[\]]* 201,000 *\]$/)
   })
 
   it('of a narrow terminal leaves out what matters least', () => {
@@ -190,7 +197,13 @@ describe('a frame', () => {
       ...{ why: 'it drops sessions that are in use before those that are nearly over, when full' },
       fix: ['CONFIG SET maxmemory-policy volatile-ttl'],
     }
-    const result: RuleResult = { id: 'mem.policy', group: 'Memory', well: '', findings: [finding] }
+    const result: RuleResult = {
+      id: 'mem.policy',
+      group: 'Memory',
+      well: '',
+      docs: '',
+      findings: [finding],
+    }
     const counts = { error: 0, warn: 1, info: 0, unknown: 0 }
     const doctor: Examination = { kind: 'single', servers: [], results: [result], counts }
     expect(frame({ ...pressed(seen(), 'd'), doctor }, 60, 8)).toMatchInlineSnapshot(`
