@@ -199,7 +199,7 @@ describe.skipIf(!usable)('S29 TLS', async () => {
     const nodes = [open(), open()]
     await Promise.all(nodes.map((node) => node.ready()))
     const token = await signIn(nodes[0] as Sessions<{ n: number }>, { n: 0 }, 'ada')
-    let isOver = false
+    const over = new AbortController()
     let reads = 0
     let writes = 0
     // Of a write whose connection is cut nobody knows whether it was done: none is under way then.
@@ -207,10 +207,10 @@ describe.skipIf(!usable)('S29 TLS', async () => {
     const writing: Promise<unknown>[] = []
     const users = nodes.flatMap((node, i) => [
       (async () => {
-        for (; !isOver; reads++) await node.open(token, { fresh: true })
+        for (; !over.signal.aborted; reads++) await node.open(token, { fresh: true })
       })(),
       (async () => {
-        for (; !isOver; writes++) {
+        for (; !over.signal.aborted; writes++) {
           await gate
           const write = node.open(token).then((session) => session.update('n', (n = 0) => n + 1))
           writing[i] = write
@@ -246,7 +246,7 @@ describe.skipIf(!usable)('S29 TLS', async () => {
       await reconnected()
       await change('app', '<password')
       await reconnected()
-      isOver = true
+      over.abort()
     }
     await Promise.all([work(), ...users])
     expect((await nodes[1]?.open(token, { fresh: true }))?.data.n).toBe(writes)
