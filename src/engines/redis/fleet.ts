@@ -35,6 +35,8 @@ export interface FleetServer {
   /** Of a Cluster's primary: how many slots it has, and which: from and to. */
   slots: number | undefined
   slotRanges: readonly SlotRange[] | undefined
+  /** Of a Cluster: the host by which the others know it, before any mapping. */
+  announced: string | undefined
   /** @throws StoreUnavailableError, StoreRefusedError */
   ask(command: readonly string[]): Promise<unknown>
   /**
@@ -175,7 +177,8 @@ class Servers {
     const name = nameOf(target.address)
     const link = () => this.#links.to(name, target)
     return {
-      ...{ name, role, target, primary: undefined, slots: undefined, slotRanges: undefined },
+      ...{ name, role, target, primary: undefined },
+      ...{ slots: undefined, slotRanges: undefined, announced: undefined },
       ask: (command) =>
         link().call(String(command[0]), (wire) => {
           this.#asks?.(name, command)
@@ -267,6 +270,7 @@ async function findCluster(
       const listed = nodesIn(table, node.target.address).map((each) => {
         const server = found.addAt(mapAddress(each.address), servers, each.role)
         names.set(each.id, server.name)
+        server.announced = each.address.host
         if (each.role === 'primary') {
           server.slots = each.slots
           server.slotRanges = each.slotRanges

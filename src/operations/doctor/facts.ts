@@ -35,6 +35,10 @@ export interface ServerFacts {
   readonly target: FleetServer['target']
   /** Of a replica: the name of its primary, where that is told. */
   readonly primary: string | undefined
+  /** Of a Cluster's primary: how many slots it has. One that has none has no sessions and no vote. */
+  readonly slots: number | undefined
+  /** Of a Cluster: the host by which the others know it. */
+  readonly announced: string | undefined
   /** Why nothing is known of it. */
   readonly problem: SojournError | undefined
   readonly info: ReadonlyMap<string, string>
@@ -176,7 +180,7 @@ async function look(
   fleet: Fleet,
   { clock = systemClock, readFile, prefix, user }: GatherOptions,
 ): Promise<ServerFacts> {
-  const { name, role, target, primary } = server
+  const { name, role, target, primary, slots, announced } = server
   const isAway = !(info instanceof Map)
   const known: Info = isAway ? new Map() : info
   const ask = <T>(
@@ -203,7 +207,8 @@ async function look(
     hasSlots ? orUnknown(busySlotsOf(server)) : undefined,
   ])
   return {
-    ...{ name, role, target, primary, clockOffset, slowCommands, aclLog, cluster, sentinel },
+    ...{ name, role, target, primary, slots, announced },
+    ...{ clockOffset, slowCommands, aclLog, cluster, sentinel },
     ...{ rights, defaultUser, libraries, busySlots },
     problem: isAway ? (info as SojournError) : undefined,
     info: known,

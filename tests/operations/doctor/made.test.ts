@@ -288,7 +288,8 @@ it('sec.open: by who reaches it, and who may do something', () => {
 describe('a Cluster', () => {
   const at = (name: string, host: string, told: Partial<ServerFacts> = {}) => {
     const made = serverOf(name, told.primary === undefined ? 'primary' : 'replica', told)
-    return { ...made, target: { ...made.target, address: { host, port: 6379 } } }
+    const target = { ...made.target, address: { host, port: 6379 } }
+    return { ...made, target, announced: told.announced ?? host }
   }
   const found = (id: string, servers: ServerFacts[], told: Partial<Facts> = {}) =>
     rules
@@ -315,6 +316,38 @@ describe('a Cluster', () => {
         ['a', 'b', 'c'].map((name) => at(name, '127.0.0.1')),
       ),
     ).toEqual([])
+  })
+
+  it('clu.zone: by what they call themselves, where they are reached by tunnels', () => {
+    const by = (host: string) => (name: string, announced: string, primary?: string) =>
+      at(name, host, { announced, primary })
+    const tunnel = by('10.9.9.9')
+    const apart = [tunnel('a', '10.0.0.1'), tunnel('b', '10.0.0.2'), tunnel('c', '10.0.0.3')]
+    expect(found('clu.zone', [...apart, tunnel('d', '10.0.0.1', 'b')])).toEqual([])
+    expect(found('clu.zone', [...apart, tunnel('d', '10.0.0.2', 'b')])).toEqual([
+      'warn: it and all its replicas are in one place, the machine 10.0.0.2 (b)',
+    ])
+  })
+
+  it('clu.zone: of one address for all it is not known what is behind', () => {
+    const all = ['a', 'b', 'c'].map((name) => at(name, '10.0.0.1'))
+    expect(found('clu.zone', [...all, at('d', '10.0.0.1', { primary: 'b' })])).toEqual([
+      expect.stringMatching(
+        /^info: it and all its replicas are in one place, one machine, or what leads to several: 10\.0\.0\.1 \(b\)$/,
+      ),
+      expect.stringMatching(/^info: 3 of 3 primaries are in one place, one machine, or/),
+    ])
+  })
+
+  it('counts primaries that have slots', () => {
+    const empty = (name: string) => at(name, '10.0.0.1', { slots: 0 })
+    const [a, b] = [at('a', '10.0.0.1'), at('b', '10.0.0.2')]
+    expect(found('clu.replica', [a, b, empty('c'), empty('d')])).toEqual([
+      'warn: there are 2 primaries, and 2 without slots, which have no vote (a b)',
+    ])
+    expect(found('clu.replica', [a, b, at('c', '10.0.0.3')])).toEqual([])
+    // None of these is in the way of a vote.
+    expect(found('clu.zone', [a, b, at('c', '10.0.0.3'), empty('d'), empty('e')])).toEqual([])
   })
 
   it('clu.zone: the same of a zone', () => {

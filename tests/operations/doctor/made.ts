@@ -16,7 +16,7 @@ export const serverOf = (
   ...{ config: undefined, clockOffset: undefined, roundTrips: [], slowCommands: undefined },
   ...{ aclLog: undefined, cluster: undefined, sentinel: undefined, host: undefined },
   ...{ rights: undefined, defaultUser: undefined, libraries: undefined, busySlots: undefined },
-  ...{ primary: undefined, certificateDays: undefined },
+  ...{ primary: undefined, slots: undefined, announced: '10.0.0.1', certificateDays: undefined },
   ...told,
 })
 

@@ -5,7 +5,7 @@ import { slotOf } from '../../../src/core/partitions.ts'
 import type { RedisSource } from '../../../src/engines/redis/options.ts'
 import { aclRulesFor } from '../../../src/operations/acl/acl.ts'
 import { type Examination, examine } from '../../../src/operations/doctor/examine.ts'
-import type { GatherOptions } from '../../../src/operations/doctor/facts.ts'
+import { type GatherOptions, gather } from '../../../src/operations/doctor/facts.ts'
 import type { Finding } from '../../../src/operations/doctor/finding.ts'
 import { applyFix } from '../../../src/operations/doctor/fix.ts'
 import { startCluster } from '../../support/cluster.ts'
@@ -192,6 +192,26 @@ describe('a Cluster', () => {
     for (const master of masters) expect(found.join(' ')).toContain(master)
     await cluster.nodes[0]?.cli('CLUSTER', 'ADDSLOTS', '5')
     await until(async () => told(await look(redis)).every((line) => !line.startsWith('clu.state')))
+  })
+
+  it('has a node without slots: it does not count', async () => {
+    const cluster = await startCluster({ masters: 2, spare: 1, args: GOOD })
+    ends.push(() => cluster.stop())
+    const redis = {
+      cluster: cluster.addresses,
+      mapAddress: ({ port }: { readonly port: number }) => ({ host: 'localhost', port }),
+    }
+    const names = cluster.nodes.slice(0, 2).map(({ port }) => `localhost:${port}`)
+    const findings = await said('clu.replica', redis)
+    expect(findings).toMatchObject([
+      { seen: 'there are 2 primaries, and 1 without slots, which has no vote' },
+    ])
+    for (const finding of [...findings, ...(await said('repl.count', redis))]) {
+      expect(finding.servers.toSorted()).toEqual(names.toSorted())
+    }
+    const options = { prefix: 'sj', expiry: 'off', durable: false, window: 50 } as const
+    const { servers } = await gather(redis, { ...options, commandTimeout: 2_000 })
+    expect(servers.map(({ announced }) => announced)).toEqual(Array(3).fill('127.0.0.1'))
   })
 
   it('is told of once, whatever the number of its servers', async () => {

@@ -60,10 +60,15 @@ export const clusterRules: readonly Rule[] = [
       if (kind !== 'cluster') return []
       const primaries = primariesOf(servers)
       if (primaries.length >= 3) return []
+      const empty = servers.filter(({ role }) => role === 'primary').length - primaries.length
       return [
         {
           severity: 'warn',
-          seen: `there ${primaries.length === 1 ? 'is' : 'are'} ${counted(primaries.length, 'primary', 'primaries')}`,
+          seen:
+            `there ${primaries.length === 1 ? 'is' : 'are'} ${counted(primaries.length, 'primary', 'primaries')}` +
+            (empty === 0
+              ? ''
+              : `, and ${empty} without slots, which ${empty === 1 ? 'has' : 'have'} no vote`),
           servers: primaries.map(({ name }) => name),
           why: 'a failover needs the vote of most of the primaries: with fewer than three one that is lost takes the Cluster with it',
           fix: [
@@ -79,7 +84,7 @@ export const clusterRules: readonly Rule[] = [
     well: 'no machine takes a primary and its replicas, or most of the primaries, along',
     check: ({ kind, servers }) => {
       if (kind !== 'cluster') return []
-      const byMachine = gatheredIn(servers, MACHINE)
+      const byMachine = gatheredIn(servers, isBehindOne(servers) ? ADDRESS : MACHINE)
       const known = new Set(byMachine.flatMap((finding) => finding.servers))
       // A machine is in a zone: that both are there goes without saying.
       const byZone = gatheredIn(servers, ZONE).filter(
@@ -196,8 +201,9 @@ export const clusterRules: readonly Rule[] = [
   },
 ]
 
+/** Those that have sessions, and a vote. */
 const primariesOf = (servers: Facts['servers']): ServerFacts[] =>
-  servers.filter(({ role }) => role === 'primary')
+  servers.filter(({ role, slots }) => role === 'primary' && slots !== 0)
 
 /** Of all databases: a Cluster has one. */
 function keysOf(info: ReadonlyMap<string, string>): number {
@@ -211,14 +217,29 @@ interface PlaceKind {
   readonly fix: string
 }
 
-/** Loopback addresses may be tunnels: only what was seen to run here is on one machine. */
+/** By what they call themselves: how they are reached from here may be by tunnels. Of the loopback it is what was seen to run here. */
 const MACHINE: PlaceKind = {
   severity: 'warn',
-  of: ({ target: { address }, host }) => {
-    if (!('path' in address) && !LOOPBACK.test(address.host)) return `the machine ${address.host}`
-    return host === undefined ? undefined : 'this machine'
+  of: ({ announced, host }) => {
+    if (host !== undefined) return 'this machine'
+    return announced === undefined || LOOPBACK.test(announced)
+      ? undefined
+      : `the machine ${announced}`
   },
   fix: 'on another machine',
+}
+
+const ADDRESS: PlaceKind = {
+  ...MACHINE,
+  severity: 'info',
+  of: ({ announced }) => `one machine, or what leads to several: ${announced}`,
+}
+
+/** Managed services, and networks behind NAT, have one address for all of their machines. */
+function isBehindOne(servers: Facts['servers']): boolean {
+  const places = new Set(servers.map(MACHINE.of))
+  const [place] = places
+  return places.size === 1 && place !== undefined && servers.every(({ host }) => host === undefined)
 }
 
 /** `availability-zone` of Valkey 8. */

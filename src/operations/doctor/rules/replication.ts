@@ -27,7 +27,7 @@ export const replicationRules: readonly Rule[] = [
     check: perServer(PRIMARY, (server, { kind, wants }) => {
       const count = numberOf(server.info, 'connected_slaves')
       if (count === undefined) return unknown('its replicas')
-      if (count > 0) return undefined
+      if (count > 0 || server.slots === 0) return undefined
       // One that starts with what it had is a choice; no server of Sentinels or of a Cluster is meant to be alone.
       const isChosen = kind === 'single' && !wants.durable && server.info.get('aof_enabled') === '1'
       return {
