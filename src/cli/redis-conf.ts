@@ -94,7 +94,7 @@ interface ConfLine {
 }
 
 /** Printed as comments: a file, or names and passwords, that only their owner knows. */
-const YOURS = /^# (?=aclfile|masteruser|masterauth|sentinel auth-)/
+const YOURS = /^# (?=aclfile|masteruser|masterauth|requirepass|sentinel auth-)/
 
 /** What was printed, for programs. `yours`: lines to complete, which are off until then. */
 function linesIn(text: string): { lines: readonly ConfLine[]; yours: readonly string[] } {

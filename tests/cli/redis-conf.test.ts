@@ -110,7 +110,7 @@ describe('sojourn redis-conf', () => {
     expect(lines.filter(({ reason }) => reason === '')).toEqual([])
     expect(yours).toEqual(['aclfile /etc/redis/users.acl', 'masteruser replica', 'masterauth …'])
     const sentinel = await runCli(['redis-conf', '--sentinel', '--json'])
-    expect(JSON.parse(sentinel.stdout).yours).toHaveLength(2)
+    expect(JSON.parse(sentinel.stdout).yours).toHaveLength(3)
   })
 
   it('servers with Sentinels start with it, and doctor has nothing to say', async () => {
@@ -132,13 +132,16 @@ describe('sojourn redis-conf', () => {
     expect(stdout).toBe(sentinelConf({ masterName: 'shop', tls: false }))
     const sentinel = stdout
       .replace('127.0.0.1 6379', `127.0.0.1 ${primary.port}`)
+      .replace('# requirepass …', `requirepass ${PASSWORD}`)
       .replace('# sentinel auth-pass shop …', `sentinel auth-pass shop ${PASSWORD}`)
-    const sentinels = await Promise.all([0, 1, 2].map(() => start({ tcp: true, sentinel })))
+    const sentinels = await Promise.all(
+      [0, 1, 2].map(() => start({ tcp: true, sentinel, password: PASSWORD })),
+    )
     await until(async () => (await replica.cli('INFO', 'replication')).includes('link_status:up'))
     const redis = {
       sentinels: sentinels.map(({ port }) => `127.0.0.1:${port}`),
       masterName: 'shop',
-      sentinelAccess: {},
+      sentinelAccess: { password: PASSWORD },
     }
     await signUp({ ...redis, password: PASSWORD }, [primary, replica])
     // They take a while to find each other.

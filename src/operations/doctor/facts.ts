@@ -196,13 +196,13 @@ async function look(
     isServer ? ask(['CONFIG', 'GET', '*'], fieldsOf) : undefined,
     isAway ? undefined : orUnknown(clockOffsetOf(server, clock)),
     isServer ? ask(['SLOWLOG', 'LEN'], Number) : undefined,
-    isServer ? ask(['ACL', 'LOG', '20'], (log) => (log as unknown[]).map(fieldsOf)) : undefined,
+    ask(['ACL', 'LOG', '20'], (log) => (log as unknown[]).map(fieldsOf)),
     isServer && kind === 'cluster' ? ask(['CLUSTER', 'INFO'], linesOf) : undefined,
     isServer || isAway ? undefined : orUnknown(sentinelOf(server, fleet.masterName ?? '')),
   ])
   const [rights, defaultUser, libraries, busySlots] = await Promise.all([
     isThere ? orUnknown(rightsOf(server, { prefix, user, kind })) : undefined,
-    isThere ? orUnknown(defaultUserOf(server)) : undefined,
+    isAway ? undefined : orUnknown(defaultUserOf(server)),
     isThere ? orUnknown(librariesOf(server)) : undefined,
     hasSlots ? orUnknown(busySlotsOf(server)) : undefined,
   ])
@@ -217,7 +217,7 @@ async function look(
     config: config === undefined || config.size === 0 ? undefined : config,
     roundTrips: isAway ? [] : await roundTripsOf(server, clock),
     host: isAway ? undefined : readHost(target.address, known.get('process_id'), readFile),
-    certificateDays: isServer ? await certificateDaysOf(target, clock.now()) : undefined,
+    certificateDays: await certificateDaysOf(target, clock.now()),
   }
 }
 

@@ -96,6 +96,7 @@ export const PRIMARY: readonly ServerFacts['role'][] = ['primary']
 export const REPLICA: readonly ServerFacts['role'][] = ['replica']
 export const DATA: readonly ServerFacts['role'][] = ['primary', 'replica']
 export const SENTINEL: readonly ServerFacts['role'][] = ['sentinel']
+export const EVERY: readonly ServerFacts['role'][] = [...DATA, ...SENTINEL]
 
 /** What the one who asks must be allowed, as ACL SETUSER takes it, to be told something. */
 export const ALLOW = {

@@ -47,10 +47,11 @@ const UNNAMED: Provider = {
 }
 
 /** By its host name; else by its refusing CONFIG to a user that may ask for INFO. */
-export function providerOf({ target, config, info }: ServerFacts): Provider | undefined {
+export function providerOf({ role, target, config, info }: ServerFacts): Provider | undefined {
   const { address } = target
   const host = 'path' in address ? '' : address.host
   const known = PROVIDERS.find((provider) => provider.host.test(host))
   if (known !== undefined) return known
-  return config === undefined && info.size > 0 ? UNNAMED : undefined
+  // Sentinels have no CONFIG.
+  return role !== 'sentinel' && config === undefined && info.size > 0 ? UNNAMED : undefined
 }

@@ -201,6 +201,8 @@ export function sentinelConf({ masterName, tls }: SentinelConfOptions): string {
           'tls-replication yes',
         ]
       : ['port 26379']),
+    '# Of this and of all other Sentinels, which sign in to each other by it; applications have it in `sentinelAccess`.',
+    '# requirepass …',
     '# The primary at first, and how many Sentinels must agree that it is lost.',
     `sentinel monitor ${masterName} 127.0.0.1 6379 2`,
     `# sentinel auth-user ${masterName} sentinel`,

@@ -285,6 +285,28 @@ it('sec.open: by who reaches it, and who may do something', () => {
   )
 })
 
+it('sec.open, sec.tls: a Sentinel, by who reaches it', () => {
+  const said = (id: string, host: string, info: Fields = {}) => {
+    const defaultUser = { isOpen: true, commands: '+@all' }
+    const made = serverOf('a', 'sentinel', { defaultUser, info: fields(info) })
+    const target = { ...made.target, tls: undefined, address: { host, port: 26_379 } }
+    return rules
+      .find((each) => each.id === id)
+      ?.check(factsOf('sentinel', [{ ...made, target }]))
+      .map(({ severity, seen }) => `${severity}: ${seen}`)
+  }
+  expect(said('sec.open', '10.0.0.2')).toEqual([
+    'error: the user default has no password: it lets in whoever reaches it over the network',
+  ])
+  expect(said('sec.open', '127.0.0.1')?.[0]).toMatch(/^warn: .*whoever reaches its address$/)
+  const bound = (bind: string) => ({ listener0: `name=tcp,${bind},port=26379` })
+  expect(said('sec.open', '127.0.0.1', bound('bind=127.0.0.1,bind=-::1'))?.[0]).toMatch(/^info: /)
+  expect(said('sec.open', '127.0.0.1', bound('bind=127.0.0.1,bind=10.0.0.2'))?.[0]).toMatch(/^warn/)
+  expect(said('sec.open', '127.0.0.1', bound('bind=*,bind=-::*'))?.[0]).toMatch(/^warn/)
+  expect(said('sec.tls', '10.0.0.2')).toEqual(['warn: it is reached over the network without TLS'])
+  expect(said('sec.tls', '127.0.0.1')).toEqual([])
+})
+
 describe('a Cluster', () => {
   const at = (name: string, host: string, told: Partial<ServerFacts> = {}) => {
     const made = serverOf(name, told.primary === undefined ? 'primary' : 'replica', told)

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { createSessions } from '../../../src/create-sessions.ts'
 import { runCli } from '../../support/cli.ts'
 import {
@@ -12,6 +12,8 @@ import {
   startRedis,
 } from '../../support/redis-server.ts'
 import { SECRET, signIn } from '../../support/requests.ts'
+import { MASTER_NAME, startSentinels } from '../../support/sentinels.ts'
+import { until } from '../../support/until.ts'
 import { found } from './found.ts'
 
 const PASSWORD = 'Canary77'
@@ -30,7 +32,9 @@ async function start(config?: string): Promise<RedisServer> {
 /** What a remedy puts between backticks, with a password in the place of `password`. */
 function type(command: string): string {
   return execFileSync('sh', ['-c', command.replaceAll('>password', `>${PASSWORD}`)], {
-    input: `${PASSWORD}\n`,
+    // Who asks for none does not read it.
+    input: command.includes('--askpass') ? `${PASSWORD}\n` : '',
+    env: { PATH: process.env['PATH'], SENTINEL_PASSWORD: PASSWORD },
     encoding: 'utf8',
   }).trim()
 }
@@ -132,4 +136,76 @@ it('is open, whoever asks', async () => {
   expect(await found('sec.open', as(server, 'admin'), { user: 'app' })).toHaveLength(1)
   await server.cli('ACL', 'SETUSER', 'app', '-acl')
   expect(await found('sec.open', as(server, 'app'))).toMatchObject([{ severity: 'unknown' }])
+})
+
+describe('Sentinels', () => {
+  it('that take orders from anybody are closed, and go on as one, also after a restart', async () => {
+    const set = await startSentinels({ replicas: 1 })
+    ends.push(() => set.stop())
+    const redis = { sentinels: [...set.addresses], masterName: MASTER_NAME }
+    const sayings = async (id: string, password?: string) => {
+      const sentinelAccess = password === undefined ? {} : { password }
+      const findings = await found(id, { ...redis, sentinelAccess })
+      return findings.filter(({ servers }) => set.addresses.includes(servers[0] ?? ''))
+    }
+    const [finding] = await sayings('sec.open')
+    expect(finding?.servers.toSorted()).toEqual([...set.addresses].toSorted())
+    // Redis 7.0 does not tell that they listen at the loopback only.
+    const isTold = (await set.sentinels[0]?.cli('INFO', 'server'))?.includes('listener0') === true
+    expect(finding?.severity).toBe(isTold ? 'info' : 'warn')
+    const at = (command: string, address: string) =>
+      command.replace(/-h \S+ -p \d+/, `-h 127.0.0.1 -p ${address.split(':')[1]}`)
+    const typed = commandsIn(finding?.fix ?? []).filter((command) => command.includes('redis-cli'))
+    expect(typed).toHaveLength(3)
+    for (const command of typed) {
+      // Who has the password already is let in all the while.
+      await until(async () => (await sayings('sen.quorum', PASSWORD)).length === 0)
+      for (const address of set.addresses) expect(type(at(command, address))).toBe('OK')
+    }
+    expect(await sayings('sec.open', PASSWORD)).toEqual([])
+    const ask = (address: string, what: string) =>
+      type(`REDISCLI_AUTH=${PASSWORD} ${at('redis-cli -h x -p 0', address)} ${what}`)
+    const areOne = () =>
+      set.addresses.every((address) =>
+        ask(address, `SENTINEL CKQUORUM ${MASTER_NAME}`).startsWith('OK 3 usable'),
+      )
+    for (const address of set.addresses) ask(address, 'CLIENT KILL TYPE normal')
+    await until(async () => areOne())
+    for (const sentinel of set.sentinels) {
+      await sentinel.kill()
+      await sentinel.restart()
+    }
+    for (const address of set.addresses) {
+      expect(type(at('redis-cli -h x -p 0 PING', address))).toMatch(/^NOAUTH/)
+    }
+    await until(async () => areOne())
+    await expect(sayings('sec.open')).rejects.toThrow('NOAUTH')
+  })
+
+  it('tell whom they have refused', async () => {
+    const set = await startSentinels({ replicas: 1 })
+    ends.push(() => set.stop())
+    const redis = { sentinels: [...set.addresses], masterName: MASTER_NAME }
+    expect(await found('sec.acllog', redis)).toEqual([])
+    await set.sentinels[1]?.cli('AUTH', 'mallory', 'guess').catch(() => undefined)
+    expect(await found('sec.acllog', redis)).toMatchObject([
+      {
+        seen: expect.stringContaining('of mallory: a wrong password'),
+        servers: [set.addresses[1]],
+      },
+    ])
+    await set.sentinels[1]?.cli('ACL', 'LOG', 'RESET')
+    // What doctor itself may not ask there is no refusal of somebody.
+    const rules = ['on', `>${PASSWORD}`, '&*', '+@connection', '+subscribe', '+sentinel|master']
+    for (const sentinel of set.sentinels) {
+      const own = [...rules, '+sentinel|get-master-addr-by-name', '+sentinel|sentinels']
+      await sentinel.cli('ACL', 'SETUSER', 'narrow', ...own, '+sentinel|replicas')
+    }
+    const narrow = { ...redis, sentinelAccess: { username: 'narrow', password: PASSWORD } }
+    expect(await found('sec.open', narrow)).toContainEqual(
+      expect.objectContaining({ severity: 'unknown' }),
+    )
+    expect(await set.sentinels[0]?.cli('ACL', 'LOG')).not.toBe('')
+    expect(await found('sec.acllog', redis)).toEqual([])
+  })
 })

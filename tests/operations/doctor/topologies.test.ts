@@ -99,6 +99,10 @@ describe('a clean set-up', () => {
       await server.cli('ACL', 'SETUSER', 'ops', 'on', `>${PASSWORD}`, '~*', '&*', '+@all')
       await server.cli('ACL', 'SETUSER', 'default', `>${PASSWORD}`)
     }
+    for (const sentinel of set.sentinels) {
+      await sentinel.cli('SENTINEL', 'CONFIG', 'SET', 'sentinel-pass', PASSWORD)
+      await sentinel.cli('ACL', 'SETUSER', 'default', `>${PASSWORD}`)
+    }
     await until(
       async () =>
         (await set.servers[1]?.cli('INFO', 'replication'))?.includes('master_link_status:up') ===
@@ -109,7 +113,7 @@ describe('a clean set-up', () => {
       masterName: MASTER_NAME,
       username: 'ops',
       password: PASSWORD,
-      sentinelAccess: {},
+      sentinelAccess: { password: PASSWORD },
     }
     const examination = await look(redis, { durable: true })
     expect(examination.servers.map(({ role }) => role).toSorted()).toEqual([

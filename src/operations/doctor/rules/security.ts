@@ -6,6 +6,7 @@ import {
   ALLOW,
   counted,
   DATA,
+  EVERY,
   PRIMARY,
   perServer,
   type Rule,
@@ -20,12 +21,16 @@ const SHORT_LEFT = 21
 /** Seconds: older refusals are of another day. */
 const RECENT = 3_600
 /** What doctor asks, and those who look at sessions. */
-const LOOKS: ReadonlySet<string> = new Set(
-  PERMISSIONS.filter(({ features }) => features.includes('ops')).map(({ command }) => command),
-)
+const LOOKS: ReadonlySet<string> = new Set([
+  ...PERMISSIONS.filter(({ features }) => features.includes('ops')).map(({ command }) => command),
+  ...['sentinel|master', 'sentinel|get-master-addr-by-name', 'sentinel|sentinels'],
+  ...['sentinel|replicas', 'sentinel|ckquorum'],
+])
 /** Who gets as far as the user default. */
 const REACH = {
   exposed: { severity: 'error', words: 'protected-mode is no, and it listens to other machines' },
+  // A Sentinel, which has no protected-mode unless it is told to.
+  network: { severity: 'error', words: 'it lets in whoever reaches it over the network' },
   // By us, from another machine, though its settings are not told.
   reached: { severity: 'warn', words: 'it lets in whoever reaches its address' },
   near: {
@@ -40,7 +45,7 @@ export const securityRules: readonly Rule[] = [
     id: 'sec.open',
     group: 'Security',
     well: 'nobody gets in without a password',
-    check: perServer(DATA, (server, { kind }) => {
+    check: perServer(EVERY, (server, { kind }) => {
       const { defaultUser } = server
       if (defaultUser === undefined) return unknown('the rights of its users', ALLOW.rights)
       const { isOpen, commands } = defaultUser
@@ -50,8 +55,15 @@ export const securityRules: readonly Rule[] = [
       return {
         severity,
         seen: `the user default has no password${may}: ${words}`,
-        why: 'whoever reaches the port can end and list all sessions, and run what they like',
-        fix: closing(server, kind),
+        ...(server.role === 'sentinel'
+          ? {
+              why: 'whoever reaches the port can have it name a server of theirs as the primary: applications follow it',
+              fix: closingSentinel(server),
+            }
+          : {
+              why: 'whoever reaches the port can end and list all sessions, and run what they like',
+              fix: closing(server, kind),
+            }),
       }
     }),
   },
@@ -108,7 +120,7 @@ export const securityRules: readonly Rule[] = [
     id: 'sec.acllog',
     group: 'Security',
     well: 'nobody was refused of late',
-    check: perServer(DATA, ({ aclLog, target }) => {
+    check: perServer(EVERY, ({ aclLog, target }) => {
       if (aclLog === undefined) return unknown('whom it has refused', ALLOW.aclLog)
       const recent = aclLog.filter(
         (entry) => Number(entry.get('age-seconds')) <= RECENT && !isOurs(entry, target.name),
@@ -131,8 +143,9 @@ export const securityRules: readonly Rule[] = [
     id: 'sec.tls',
     group: 'Security',
     well: 'nothing goes over the network in clear',
-    check: perServer(DATA, (server) => {
+    check: perServer(EVERY, (server) => {
       if (server.target.tls !== undefined || isLocal(server)) return undefined
+      if (server.role === 'sentinel') return clearSentinel
       return {
         severity: 'warn',
         seen: 'it is reached over the network without TLS',
@@ -145,7 +158,7 @@ export const securityRules: readonly Rule[] = [
     id: 'sec.cert',
     group: 'Security',
     well: 'its certificate is good for some time',
-    check: perServer(DATA, ({ target, certificateDays: days }) => {
+    check: perServer(EVERY, ({ target, certificateDays: days }) => {
       if (target.tls === undefined) return undefined
       if (days === undefined) return untoldCertificate
       if (days > SHORT_LEFT) return undefined
@@ -163,6 +176,16 @@ export const securityRules: readonly Rule[] = [
     }),
   },
 ]
+
+const clearSentinel: Saying = {
+  severity: 'warn',
+  seen: 'it is reached over the network without TLS',
+  why: 'who listens learns its password; who is in between can name another server as the primary',
+  fix: [
+    '`sojourn redis-conf --for sentinel --sentinel --tls` prints the lines for its configuration; and a restart',
+    'then `sentinelAccess: { tls: true }`, or `tls` for servers and Sentinels alike (docs/redis.md)',
+  ],
+}
 
 /** No permission is needed for it. */
 const untoldCertificate: Saying = {
@@ -194,13 +217,41 @@ const isOurs = (entry: ReadonlyMap<string, string>, name: string): boolean =>
   (entry.get('client-info') ?? '').split(' ').includes(`name=${name}${LOOKER}`)
 
 function reachOf(server: ServerFacts): keyof typeof REACH {
-  const { config } = server
+  const { config, role, info } = server
+  if (role === 'sentinel') {
+    if (!isLocal(server)) return 'network'
+    const listens = boundTo(info)
+    return listens?.every((address) => LOOPBACK.test(address)) === true ? 'near' : 'reached'
+  }
   const isOn = config?.get('protected-mode')
   if (!isLocal(server)) return isOn === 'no' ? 'exposed' : 'reached'
   const ports = [config?.get('port'), config?.get('tls-port')]
   if (isOn !== 'no' || ports.every((port) => port === undefined || port === '0')) return 'near'
   const listens = config?.get('bind')?.split(' ') ?? []
   return listens.every((address) => LOOPBACK.test(address.replace(/^-/, ''))) ? 'near' : 'exposed'
+}
+
+/** Addresses that it listens at, as Redis 7.2 and Valkey tell: `listener0:name=tcp,bind=127.0.0.1,bind=-::1,port=26379` */
+function boundTo(info: ServerFacts['info']): string[] | undefined {
+  const listeners = [...info].filter(
+    ([name, text]) => /^listener\d+$/.test(name) && !text.startsWith('name=unix'),
+  )
+  if (listeners.length === 0) return undefined
+  return listeners.flatMap(([, text]) =>
+    [...text.matchAll(/(?:^|,)bind=-?([^,]+)/g)].map(([, address = '']) => address),
+  )
+}
+
+/** They sign in to each other by it; who comes with a password is let in also before it is asked for. */
+function closingSentinel(server: ServerFacts): string[] {
+  const sentinel = cli(server)
+  return [
+    'one password for all Sentinels, here in SENTINEL_PASSWORD. At every Sentinel:',
+    `\`${sentinel} SENTINEL CONFIG SET sentinel-pass "\${SENTINEL_PASSWORD:?}"\``,
+    'give it to all that ask them: `sentinelAccess: { password }` (docs/redis.md)',
+    `then, at every Sentinel, \`${sentinel} ACL SETUSER default on ">\${SENTINEL_PASSWORD:?}"\``,
+    `and \`REDISCLI_AUTH="\${SENTINEL_PASSWORD:?}" ${sentinel} SENTINEL FLUSHCONFIG\`, so that it outlasts a restart`,
+  ]
 }
 
 /** Each step leaves somebody who can make the next, and undo it. */
