@@ -24,7 +24,7 @@ import { type RedisTime, redisTime } from './redis-time.ts'
  */
 
 const MINUTE = 60_000
-const PREFIX = 'model'
+const PREFIX = 'sj:model'
 /** Which principal (or none) each of the ids belongs to. */
 const OWNERS = [undefined, undefined, 0, 0, 0, 0, 1, 1] as const
 

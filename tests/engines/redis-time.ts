@@ -37,7 +37,10 @@ end
 
 /** On a connection of its own. A key that has no lifetime is a leak: `pass` rejects. */
 export async function redisTime(server: RedisServer): Promise<RedisTime> {
-  const client = createClient({ socket: { path: server.socketPath, tls: false } })
+  const client = createClient({
+    ...server.admin,
+    socket: { path: server.socketPath, tls: false },
+  })
   client.on('error', () => undefined)
   await client.connect()
   return {

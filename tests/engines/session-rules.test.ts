@@ -47,7 +47,7 @@ const stores: Readonly<Record<string, (clock: ManualClock) => Store>> = {
     return { engines: [engine, engine], pass: async () => undefined }
   },
   Redis: (clock) => {
-    const prefix = `rules${(count += 1)}`
+    const prefix = `sj:rules${(count += 1)}`
     const options = { redis: server.url, prefix, clock, commandTimeout: 10_000 }
     const engines = [redisEngine(options), redisEngine(options)] as const
     return { engines, pass: (ms) => time.pass(prefix, ms) }

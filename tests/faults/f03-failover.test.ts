@@ -137,9 +137,11 @@ it('F13 I3 a server is demoted under a live connection: what it refuses is done 
   atEnd(async () => topology.close())
   const at = partitionTag(1)
   const add = () =>
-    topology.at(at, (place) => place.call('test', (wire) => wire.sendCommand(['INCR', 'sj:n'])))
+    topology.at(at, (place) =>
+      place.call('test', (wire) => wire.sendCommand(['HINCRBY', 'sj:n', 'n', '1'])),
+    )
   expect(await add()).toBe(1)
-  await until('it has arrived', async () => (await successor.cli('GET', 'sj:n')) === '1')
+  await until('it has arrived', async () => (await successor.cli('HGET', 'sj:n', 'n')) === '1')
   await successor.cli('REPLICAOF', 'NO', 'ONE')
   target = redisTarget(successor.url)
   await former.cli('REPLICAOF', '127.0.0.1', String(successor.port))

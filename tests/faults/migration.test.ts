@@ -4,6 +4,7 @@ import { Users } from '../../bench/migrate/users.mjs'
 import { createSessions } from '../../src/create-sessions.ts'
 import { Migration } from '../../src/operations/migrate/migration.ts'
 import { seeded } from '../support/random.ts'
+import type { RedisServer } from '../support/redis-server.ts'
 import { SECRET, sleep } from '../support/requests.ts'
 import { atEnd, proxyOf, server } from './setup.ts'
 
@@ -11,6 +12,9 @@ const RIGHT = { lost: 0, undone: 0, increments: 0 }
 
 /** Whatever the machine can do: what follows has to keep up with the load, and users have to be left. */
 const PAUSE = 10
+
+/** Who migrates may do more than an application. */
+const asAdmin = ({ admin, url }: RedisServer, by = { url }) => ({ ...admin, url: by.url })
 
 async function start(count: number) {
   const [from, to] = await Promise.all([server(), server()])
@@ -42,7 +46,7 @@ async function moveAll(
 it('I1 I3 a migration under load loses no session and undoes no sign-out', async () => {
   const { from, to, users } = await start(2_000)
   users.start()
-  const migration = new Migration({ from: from.url, to: to.url })
+  const migration = new Migration({ from: asAdmin(from), to: asAdmin(to) })
   atEnd(() => migration.close())
   await migration.copy()
   await migration.inStep()
@@ -73,7 +77,10 @@ it('I1 I3 nor one whose connections are cut all the time, and which is ended and
   atEnd(async () => migration?.close())
   const again = async (): Promise<Migration> => {
     await migration?.close()
-    migration = new Migration({ from: before.url, to: behind.url, commandTimeout: 1_000 })
+    migration = new Migration({
+      ...{ from: asAdmin(from, before), to: asAdmin(to, behind) },
+      commandTimeout: 1_000,
+    })
     await migration.copy()
     return migration
   }

@@ -24,7 +24,11 @@ afterAll(() => rmSync(built, { recursive: true, force: true }))
 
 async function run(operations: number, module = join(built, 'index.js')): Promise<SoakReport> {
   const redis = await server()
-  const client = createClient({ RESP: 2, socket: { path: redis.socketPath, tls: false } })
+  const client = createClient({
+    ...redis.admin,
+    RESP: 2,
+    socket: { path: redis.socketPath, tls: false },
+  })
   client.on('error', () => undefined)
   await client.connect()
   atEnd(async () => client.destroy())
@@ -82,7 +86,7 @@ it('finds a session that has ended and is still waited for', async () => {
 }, 120_000)
 
 it('finds an entry of an index that nobody removes', async () => {
-  const bug = planted('ack', "redis.call('HDEL', string.sub", "redis.call('HEXISTS', string.sub")
+  const bug = planted('ack', "redis.call('HDEL', string.sub", "redis.call('HGET', string.sub")
   const problem = /has an entry that leads to nothing/
   expect(await problemsOf(bug, 1_000, problem)).toMatch(problem)
 }, 120_000)

@@ -1047,7 +1047,7 @@ describe('other than koa-session, or more', () => {
 describe('on Redis', () => {
   it('two nodes: stored on one, known on the other, ended on both', async () => {
     const server: RedisServer = await startRedis()
-    const options = { redis: server.url, prefix: 'app:sess:' }
+    const options = { redis: server.url, prefix: 'sj:app:sess:' }
     const one = await start('sojourn', {
       options,
       handlers: basic,

@@ -20,7 +20,7 @@ afterAll(() => server.stop())
 
 /** Every key with its bytes, as a backup has them. */
 async function dump(): Promise<Map<string, Buffer[]>> {
-  const wire = new Wire(redisTarget(server.url))
+  const wire = new Wire(redisTarget({ ...server.admin, url: server.url }))
   await wire.connect()
   const ask = (...command: string[]): Promise<unknown> => wire.sendCommand(command, BYTES)
   const all = new Map<string, Buffer[]>()

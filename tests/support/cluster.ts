@@ -144,6 +144,8 @@ function clusterOf(nodes: readonly ClusterNode[]): RedisCluster {
     async moveSlot(slot, to, { before, midway, first = /./ } = {}) {
       const from = await masterOf(slot)
       const text = String(slot)
+      const { username, password } = to.admin
+      const auth = username === undefined ? [] : ['AUTH2', username, String(password)]
       await to.cli('CLUSTER', 'SETSLOT', text, 'IMPORTING', from.id)
       await from.cli('CLUSTER', 'SETSLOT', text, 'MIGRATING', to.id)
       await before?.()
@@ -154,7 +156,7 @@ function clusterOf(nodes: readonly ClusterNode[]): RedisCluster {
         const keys = isFirst ? there.filter((key) => first.test(key)).slice(0, 1) : there
         if (isFirst && keys.length === 0) throw new Error(`no key of the slot is ${first}`)
         if (keys[0] === '') break
-        const at = ['127.0.0.1', String(to.port), '', '0', '5000']
+        const at = ['127.0.0.1', String(to.port), '', '0', '5000', ...auth]
         await from.cli('MIGRATE', ...at, 'REPLACE', 'KEYS', ...keys)
       }
       // The new one first: it must never be that nobody has it.

@@ -4,6 +4,9 @@
  * also when the test process dies: a watchdog reads from a pipe that only closes with us.
  *
  * `SOJOURN_REDIS_SERVER` names another server: a path, or `chroot DIR redis-server`.
+ *
+ * With `SOJOURN_TEST_ACL=1` who connects as nobody may only do what `sojourn acl` gives an application;
+ * tests themselves, by `cli` and `admin`, may do everything.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,6 +15,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { createClient } from '@redis/client'
+import { aclRules } from '../../src/operations/acl/acl.ts'
+import { PERMISSIONS } from '../../src/operations/acl/permissions.ts'
 
 export interface RedisServerOptions {
   /** Listen on a free port of 127.0.0.1 too; `url` then names it. */
@@ -41,11 +46,18 @@ export interface RedisServer {
   pause(): void
   /** SIGCONT. */
   resume(): void
+  /** Whom another client of the tests has to be to do what `cli` may: nobody without ACLs. */
+  readonly admin: { readonly username?: string; readonly password?: string }
   /** One command; the answer as `redis-cli` prints it into a pipe: lists one item a line, nil ''. */
   cli(...args: ReadonlyArray<string | Buffer>): Promise<string>
 }
 
 const START_DEADLINE = 15_000
+const ADMIN = { username: 'admin', password: 'admin' } as const
+
+/** Whether the server knows an application with the least permissions, and us. */
+const ofAcl = ({ sentinel }: RedisServerOptions): boolean =>
+  process.env['SOJOURN_TEST_ACL'] === '1' && sentinel === undefined
 
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const command = serverCommand()
@@ -65,6 +77,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   const mode = sentinel === undefined ? own : [`${address.directory}/sentinel.conf`, '--sentinel']
   const args = [...command.slice(1), ...mode, ...serverArguments(address, options)]
 
+  const admin = ofAcl(options) ? ADMIN : {}
   let child: ChildProcess | undefined
   let watchdog: ChildProcess | undefined
   let console: Console | undefined
@@ -98,9 +111,18 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
       if (await answers()) break
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
+    if (admin === ADMIN) await permitNew()
     // Neither the server nor its watchdog keeps a finished test process alive.
     started.unref()
     watchdog?.unref()
+  }
+
+  /** What not every server knows: naming it at the start would make the whole line fail. */
+  async function permitNew(): Promise<void> {
+    for (const { command, features, isNew } of PERMISSIONS) {
+      if (isNew !== true || features.every((feature) => feature === 'ops')) continue
+      await cli('ACL', 'SETUSER', 'default', `+${command}`).catch(() => undefined)
+    }
   }
 
   async function answers(): Promise<boolean> {
@@ -128,7 +150,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   async function cli(...args: ReadonlyArray<string | Buffer>): Promise<string> {
     if (!console?.isReady) {
       console?.destroy()
-      console = openConsole(socketPath, options.password)
+      console = openConsole(socketPath, { password: options.password, ...admin })
       await console.connect()
     }
     return print(await console.sendCommand<Reply>(args))
@@ -141,6 +163,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
 
   await start()
   return {
+    admin,
     url: port === undefined ? `unix://${socketPath}` : `redis://127.0.0.1:${port}`,
     socketPath,
     port,
@@ -210,6 +233,24 @@ function serverArguments(
     ...['--loglevel', 'warning'],
     ...(options.password === undefined ? [] : ['--requirepass', options.password]),
     ...(options.args ?? []),
+    ...(ofAcl(options) ? aclArguments(options) : []),
+  ]
+}
+
+/** Everything that an application may use. Who has no name is one. */
+function aclArguments({ password }: RedisServerOptions): string[] {
+  const features = PERMISSIONS.flatMap((permission) => permission.features)
+  const rules = aclRules({
+    ...{ role: 'app', user: 'default', prefix: 'sj', database: 0 },
+    features: features.filter((feature) => feature !== 'ops'),
+  })
+  const permissions = rules.slice(rules.indexOf('resetkeys'))
+  const login = password === undefined ? 'nopass' : `>${password}`
+  return [
+    ...['--user', 'default', 'on', login, ...permissions],
+    ...['--user', ADMIN.username, 'on', `>${ADMIN.password}`, '~*', '&*', '+@all'],
+    // Of a replica.
+    ...['--masteruser', ADMIN.username, '--masterauth', ADMIN.password],
   ]
 }
 
@@ -227,11 +268,15 @@ function watch(pid: number | undefined, directory: string): ChildProcess | undef
 
 type Console = ReturnType<typeof openConsole>
 
-function openConsole(path: string, password: string | undefined) {
+function openConsole(
+  path: string,
+  { username, password }: { username?: string; password?: string | undefined },
+) {
   const client = createClient({
     RESP: 2,
     socket: { path, reconnectStrategy: false },
     maintNotifications: 'disabled',
+    ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
   })
   client.on('error', () => undefined)

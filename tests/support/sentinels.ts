@@ -33,6 +33,9 @@ export async function startSentinels(
   const sentinel = [
     `sentinel monitor ${MASTER_NAME} 127.0.0.1 ${first.port} 2`,
     `sentinel down-after-milliseconds ${MASTER_NAME} ${DOWN_AFTER}`,
+    ...Object.entries(first.admin).map(
+      ([name, value]) => `sentinel auth-${name.slice(0, 4)} ${MASTER_NAME} ${value}`,
+    ),
     `sentinel failover-timeout ${MASTER_NAME} 3000`,
     '',
   ].join('\n')

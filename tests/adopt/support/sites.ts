@@ -47,8 +47,8 @@ export interface Client extends LegacyClient {
   pExpire(key: string, milliseconds: number): Promise<number>
 }
 
-function openClient(path: string): Client {
-  return createClient({ RESP: 2, socket: { path, reconnectStrategy: false } })
+function openClient({ admin, socketPath: path }: RedisServer): Client {
+  return createClient({ ...admin, RESP: 2, socket: { path, reconnectStrategy: false } })
 }
 
 export interface Stores {
@@ -62,7 +62,7 @@ export interface Stores {
 export async function openStores(): Promise<Stores> {
   const server = await startRedis()
   later(() => server.stop())
-  const client = openClient(server.socketPath)
+  const client = openClient(server)
   client.on('error', () => undefined)
   await client.connect()
   later(() => client.destroy())

@@ -95,7 +95,7 @@ describe('an audit that cannot be written', () => {
     const cluster = await startCluster({ masters: 2 })
     ends.push(() => cluster.stop())
     const at = { cluster: [...cluster.addresses] }
-    const rules = await aclRulesFor(at, APP)
+    const rules = await aclRulesFor({ ...at, ...cluster.nodes[0]?.admin }, APP)
     const access = { ...at, username: 'app', password: 'password' }
     for (const node of cluster.nodes) {
       await node.cli('ACL', 'SETUSER', ...rules.map(without('+xadd')).filter((r) => r !== WITHOUT))

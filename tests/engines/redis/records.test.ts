@@ -256,10 +256,10 @@ it('F21 knows the scripts again after SCRIPT FLUSH', async () => {
 })
 
 it('keeps two prefixes apart', async () => {
-  const other = redisEngine({ redis: server.url, prefix: 'a.b:c-d_1' })
+  const other = redisEngine({ redis: server.url, prefix: 'sj:a.b:c-d_1' })
   const id = newId()
   await other.create(id, record(1), 60_000)
   expect(await engine.load(id)).toBeUndefined()
-  expect([...(await lifetimes(server)).keys()]).toEqual([`a.b:c-d_1:{02u}:s:${id.slice(3)}`])
+  expect([...(await lifetimes(server)).keys()]).toEqual([`sj:a.b:c-d_1:{02u}:s:${id.slice(3)}`])
   await other.close()
 })

@@ -91,7 +91,7 @@ function remembered(node: Sessions<Data>): number {
 
 async function weigh({ kind, bytes, isWritten, codec, maxBytes }: Weighing): Promise<Weighed> {
   const options = {
-    ...{ redis, secrets: [SECRET], prefix: `w${weighings++}`, maxBytes: 200_000 },
+    ...{ redis, secrets: [SECRET], prefix: `sj:w${weighings++}`, maxBytes: 200_000 },
     codec: codec ?? 'messagepack',
   }
   const writer = createSessions<Data>({ ...options, nearCache: false })

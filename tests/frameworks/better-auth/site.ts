@@ -71,7 +71,10 @@ export function ours(server: RedisServer, prefix = 'sj', former?: Storage): Sojo
 
 /** As applications write it. */
 export async function plain(server: RedisServer): Promise<Storage> {
-  const client = createClient({ socket: { path: server.socketPath, reconnectStrategy: false } })
+  const client = createClient({
+    ...server.admin,
+    socket: { path: server.socketPath, reconnectStrategy: false },
+  })
   client.on('error', () => undefined)
   await client.connect()
   later(() => client.destroy())

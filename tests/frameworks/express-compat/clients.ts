@@ -177,7 +177,7 @@ export function clientCases(version: ExpressVersion, redis: () => string): void 
 
   it('the store lists, reads, changes and ends the sessions of all nodes', async () => {
     const build = (app: Express): void => passportSite(app, true)
-    const more = { prefix: `store-${version.name.at(-1)}` }
+    const more = { prefix: `sj:store-${version.name.at(-1)}` }
     const [a, b] = [await node(build, more), await node(build, more)]
     const [ada, grace] = [new Browser(), new Browser()]
     await ada.post(`${a.origin}/login`, credentials)

@@ -52,7 +52,7 @@ export function formerCases(express: () => Express): void {
   it('who is signed in over connect-redis stays so, under the same cookie', async () => {
     const server = await startRedis()
     afterwards(() => server.stop())
-    const client = createClient({ socket: { path: server.socketPath } as never })
+    const client = createClient({ ...server.admin, socket: { path: server.socketPath } as never })
     await client.connect()
     afterwards(() => client.destroy())
     const options = { cookie: { maxAge: DAY } }

@@ -41,7 +41,11 @@ async function start(): Promise<RedisServer> {
 
 /** Every key and every value, byte for byte. */
 async function contents(server: RedisServer): Promise<Map<string, Buffer>> {
-  const client = createClient({ url: server.url, socket: { path: server.socketPath } as never })
+  const client = createClient({
+    ...server.admin,
+    url: server.url,
+    socket: { path: server.socketPath } as never,
+  })
   await client.connect()
   const found = new Map<string, Buffer>()
   for (const key of await client.keys('*')) {
@@ -181,7 +185,7 @@ export function redisCases(express: () => Express): void {
 
   describe('beside connect-redis', () => {
     const connectRedis = async (server: RedisServer): Promise<Store> => {
-      const client = createClient({ socket: { path: server.socketPath } as never })
+      const client = createClient({ ...server.admin, socket: { path: server.socketPath } as never })
       client.on('error', () => undefined)
       await client.connect()
       afterwards(() => client.destroy())

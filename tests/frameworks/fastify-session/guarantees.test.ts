@@ -1030,16 +1030,16 @@ describe('on Redis, two nodes', () => {
 
   it('keyPrefix is in front of every key', async () => {
     const app = makeApp()
-    const options = { secret: SECRET, redis: server.url, keyPrefix: 'shop', prefix: '/shop' }
+    const options = { secret: SECRET, redis: server.url, keyPrefix: 'sj:shop', prefix: '/shop' }
     await app.register(fastifySession, { ...options, cookie: { secure: false } })
     counting(app)
-    const client = await createClient({ url: server.url }).connect()
+    const client = await createClient({ ...server.admin, url: server.url }).connect()
     closing.push(() => client.destroy())
     await client.flushAll()
     await (await start(app)).get('/count')
     const keys = await client.keys('*')
     expect(keys.length).toBeGreaterThan(0)
-    expect(keys.filter((key) => !key.startsWith('shop:'))).toEqual([])
+    expect(keys.filter((key) => !key.startsWith('sj:shop:'))).toEqual([])
   })
 
   it('one session: changes of both are kept, and what one ends the other does not know', async () => {

@@ -60,7 +60,7 @@ async function mendedBySetting(
 }
 
 async function connected(server: RedisServer) {
-  const client = createClient({ socket: { path: server.socketPath, tls: false } })
+  const client = createClient({ ...server.admin, socket: { path: server.socketPath, tls: false } })
   client.on('error', () => undefined)
   await client.connect()
   ends.push(() => client.isOpen && client.destroy())
