@@ -108,6 +108,11 @@ export class Exchange<Data extends object> {
     return changedSince(binding, pepper, request, live.meta)
   }
 
+  /** Told of a session that the store did not tell of at first. A promise: it is nobody's for this request, once that is done. */
+  onFound(listener: () => Promise<void> | undefined): void {
+    this.#state.onFound = listener
+  }
+
   /** Until the next login or step-up its principal counts as not authenticated. */
   doubt(changed: readonly string[]): void {
     this.#state.anomaly = changed

@@ -26,6 +26,9 @@ export class LiveKeyring implements Keyring {
   #keys: readonly Key[] = []
   #timer: NodeJS.Timeout | undefined
   #loading: Promise<void> | undefined
+  /** How often the source has been asked, and which time has been answered last. */
+  #turn = 0
+  #taken = 0
 
   /** @throws OptionError at once where the source answers at once, and what it throws then */
   constructor({ load, every = EVERY }: SecretsSource) {
@@ -38,9 +41,8 @@ export class LiveKeyring implements Keyring {
     this.#load = load
     const first = load()
     if (isPromise(first)) {
-      this.#loading = this.#answer(first).finally(() => this.#done())
       // Whoever waits for it is told.
-      this.#loading.catch(() => undefined)
+      this.#follow(first).catch(() => undefined)
     } else {
       this.#take(first)
     }
@@ -51,7 +53,7 @@ export class LiveKeyring implements Keyring {
    * @param onError told when secrets cannot be had: those of before go on
    */
   start(onError: (error: unknown) => void): void {
-    this.#timer = setInterval(() => void this.reload().catch(onError), this.#interval).unref()
+    this.#timer = setInterval(() => void this.#asked().catch(onError), this.#interval).unref()
   }
 
   /** @throws SecretsError before there are any */
@@ -80,7 +82,7 @@ export class LiveKeyring implements Keyring {
     while (this.#keys.length === 0) {
       let isLate: boolean
       try {
-        isLate = await Promise.race([this.reload().then(() => false), pause()])
+        isLate = await Promise.race([this.#asked().then(() => false), pause()])
       } catch (error) {
         if (!(error instanceof SecretsError)) throw error
         isLate = true // And is asked anew.
@@ -89,21 +91,36 @@ export class LiveKeyring implements Keyring {
     }
   }
 
-  /** Asks the source now. Rejects with what it throws, or OptionError: then nothing has changed. */
+  /**
+   * Asks the source now, also while it has been asked: that may be answered with what was before. Rejects with what it throws,
+   * or OptionError: then nothing has changed.
+   */
   reload(): Promise<void> {
-    this.#loading ??= this.#ask().finally(() => this.#done())
-    return this.#loading
+    try {
+      return this.#follow(this.#load())
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #follow(asked: Secrets | Promise<Secrets>): Promise<void> {
+    const loading = this.#answer(asked).finally(() => {
+      if (this.#loading === loading) this.#loading = undefined
+    })
+    this.#loading = loading
+    return loading
+  }
+
+  #asked(): Promise<void> {
+    return this.#loading ?? this.reload()
   }
 
   close(): void {
     clearInterval(this.#timer)
   }
 
-  async #ask(): Promise<void> {
-    await this.#answer(this.#load())
-  }
-
   async #answer(asked: Secrets | Promise<Secrets>): Promise<void> {
+    const turn = ++this.#turn
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(
@@ -112,14 +129,14 @@ export class LiveKeyring implements Keyring {
       ).unref()
     })
     try {
-      this.#take(await Promise.race([asked, late]))
+      const secrets = await Promise.race([asked, late])
+      // Asked later and answered sooner: that holds.
+      if (turn < this.#taken) return
+      this.#take(secrets)
+      this.#taken = turn
     } finally {
       clearTimeout(timer)
     }
-  }
-
-  #done(): void {
-    this.#loading = undefined
   }
 
   #take(secrets: Secrets): void {

@@ -2,35 +2,79 @@ import { readFileSync } from 'node:fs'
 import { OptionError } from './errors.ts'
 import type { SecretsSource } from './live-keyring.ts'
 
+/** What has changed is taken when it has been the same for so long: it may be written still. Milliseconds. */
+const SETTLED = 250
+/** So often a file that goes on changing is read. */
+const MOST_READS = 20
+
 /**
- * Secrets in a file, such as one that Kubernetes or Docker mounts: one a line, or a JSON list; the first is the current
- * one. Looked at every 10 seconds: who changes the file rotates them, without a restart.
+ * Secrets in a file, such as one that Kubernetes or Docker mounts: UTF-8 text, one a line, or a JSON list; the first is the
+ * current one. Looked at every 10 seconds: who changes the file rotates them, without a restart.
  * @throws OptionError, from `createSessions`, when the file cannot be read
  */
 export function secretsFile(path: string): SecretsSource {
   if (typeof path !== 'string' || path === '') {
     throw new OptionError('secrets', 'secretsFile takes the path of a file')
   }
-  return { load: () => secretsIn(read(path)), every: '10s' }
+  let known: string | undefined
+  return {
+    load: () => {
+      const text = read(path)
+      const isSettled = known === undefined || text === known
+      if (!isSettled) return settled(path, text).then((now) => secretsIn((known = now), path))
+      known = text
+      return secretsIn(text, path)
+    },
+    every: '10s',
+  }
+}
+
+async function settled(path: string, first: string): Promise<string> {
+  let last = first
+  for (let reads = 1; reads < MOST_READS; reads++) {
+    await new Promise((resolve) => setTimeout(resolve, SETTLED))
+    const text = read(path)
+    if (text === last) return text
+    last = text
+  }
+  throw new OptionError('secrets', `the file ${path} changes all the time`)
 }
 
 function read(path: string): string {
+  let bytes: Uint8Array
   try {
-    return readFileSync(path, 'utf8')
+    bytes = readFileSync(path)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw new OptionError('secrets', `the file ${path} cannot be read: ${code}`)
   }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    // Read all the same, bytes that are no text would be one and the same character, and secrets of them alike.
+    throw new OptionError(
+      'secrets',
+      `the file ${path} is no text: \`sojourn keys --new\` makes one`,
+    )
+  }
 }
 
-/** What a file of secrets, or a variable, holds. @throws OptionError */
-function secretsIn(text: string): readonly string[] {
+/** @throws OptionError */
+function secretsIn(text: string, path: string): readonly string[] {
   const trimmed = text.trim()
   if (!trimmed.startsWith('[')) {
-    return trimmed
+    const lines = trimmed
       .split(/\r?\n/)
       .map((line) => line.trim())
       .filter((line) => line !== '')
+    // To sign with what everybody takes for a comment would be worse than to refuse it.
+    if (lines.some((line) => line.startsWith('#'))) {
+      throw new OptionError(
+        'secrets',
+        `the file ${path} has a line with # in front: it has no comments`,
+      )
+    }
+    return lines
   }
   try {
     return JSON.parse(trimmed) as readonly string[]

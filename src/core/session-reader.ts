@@ -360,7 +360,7 @@ export class SessionReader {
       attributes: () => {
         if (attributes !== undefined) return attributes
         // Decoded when asked for, and from the bytes: the application goes on changing its own objects.
-        const opened = this.#reopen(token, record)
+        const opened = reopen(token, key, record)
         this.#weigh(written, opened.heapBytes)
         attributes = opened.attributes
         return attributes
@@ -396,13 +396,14 @@ export class SessionReader {
     const isOfFirst = key === keyring.primary && tokenKeyOf(meta) === undefined
     return madeAt + (isOfFirst ? rotateEvery : Math.min(rotateEvery, SECRET_PATIENCE))
   }
+}
 
-  #reopen(token: Token, record: Uint8Array): Opened & { status: 'open' } {
-    const context = { keyring: this.#settings.keyring, id: token.id, token }
-    const opened = openRecord(record, context)
-    if (opened.status !== 'open') throw new TypeError(`own record does not open: ${opened.reason}`)
-    return opened
-  }
+/** By the key that has sealed it, which may have been taken out of the keyring since. */
+function reopen(token: Token, key: Key, record: Uint8Array): Opened & { status: 'open' } {
+  const context = { keyring: { primary: key, keys: [key] }, id: token.id, token }
+  const opened = openRecord(record, context)
+  if (opened.status !== 'open') throw new TypeError(`own record does not open: ${opened.reason}`)
+  return opened
 }
 
 /** One whose token is to be renewed is read from the store: others may have done so. */

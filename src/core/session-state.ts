@@ -81,6 +81,8 @@ export class SessionState {
   unavailable: { readonly token: Token; readonly error: StoreUnavailableError } | undefined
   /** What of the client is not as it was at the login, by `binding`. Until the next one. */
   anomaly: readonly string[] | undefined
+  /** For `binding`: told of who it is where that was not known at first. A promise: it is not for this client. */
+  onFound: (() => Promise<void> | undefined) | undefined
   /** What the framework hands out for the request, where somebody wants to know. */
   request: object | undefined
   /** The store did not answer: this is what was last known of the session. */
@@ -511,7 +513,12 @@ export class SessionState {
   async #askAgain(token: Token): Promise<void> {
     const loaded = await this.repository.reader.load(token, true)
     this.unavailable = undefined
-    if (loaded.status === 'live') this.#found(loaded.live)
+    if (loaded.status !== 'live') return
+    this.#found(loaded.live)
+    const ended = this.onFound?.()
+    if (ended === undefined) return
+    this.#becomeNobodys()
+    await ended
   }
 
   /** Whether enough of the idle timeout has passed for a renewal to be worth a write. */

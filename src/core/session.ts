@@ -160,8 +160,9 @@ export class Session<Data extends object = Record<string, unknown>> {
     return this.#state.anomaly
   }
 
-  /** How well the principal is known, as `login` or `stepUp` has said; absent where neither has. */
+  /** How well the principal is known, as `login` or `stepUp` has said; absent where neither has, and with an `anomaly`. */
   get level(): number | undefined {
+    if (this.anomaly !== undefined) return undefined
     const { live } = this.#state
     return live && levelOf(live.meta)
   }

@@ -1,5 +1,6 @@
 import type { Attachment } from './attachment.ts'
 import { Audit } from './audit.ts'
+import type { Binding } from './binding.ts'
 import { cookieValues } from './cookie.ts'
 import { isCsrfToken, makeCsrfToken } from './csrf.ts'
 import { DerivedSessions } from './derived-sessions.ts'
@@ -355,19 +356,27 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     const exchange = this.#remember(key, opened)
     const { binding } = this.#settings
     if (binding === undefined) return exchange
-    const { changed, found } = exchange
-    if (changed.length === 0 || found === undefined) return exchange
-    const told = this.#tellAnomaly({ ...found, changed })
-    if (binding.policy === 'step-up') exchange.doubt(changed)
-    if (binding.policy !== 'end') return exchange
-    // Then it is as with any session that has been ended.
-    return this.#endFor(found, told).then(async () => {
+    // Of whom the store has said nothing: as soon as it says who that is.
+    exchange.onFound(() => this.#doubted(exchange, binding))
+    const ended = this.#doubted(exchange, binding)
+    if (ended === undefined) return exchange
+    // Then it is as with any session that has been ended; and the next of several cookies leads to another one.
+    return ended.then(async () => {
       const now = await openExchange<Data>(this.#repository, this.#events, request, {
         ...options,
         fresh: true,
       })
-      return this.#remember(key, now)
+      return this.#compared(key, request, options, now)
     })
+  }
+
+  /** @returns where its session is ended for it, the end of that */
+  #doubted(exchange: Exchange<Data>, { policy }: Binding): Promise<void> | undefined {
+    const { changed, found } = exchange
+    if (changed.length === 0 || found === undefined) return undefined
+    const told = this.#tellAnomaly({ ...found, changed })
+    if (policy === 'step-up') exchange.doubt(changed)
+    return policy === 'end' ? this.#endFor(found, told) : undefined
   }
 
   async #endFor(

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { BindingPolicy } from '../../src/core/binding.ts'
-import { OptionError } from '../../src/core/errors.ts'
+import type { Engine } from '../../src/core/engine.ts'
+import { OptionError, StoreUnavailableError } from '../../src/core/errors.ts'
 import type { Exchange } from '../../src/core/exchange.ts'
 import { createSessions } from '../../src/create-sessions.ts'
+import { memoryEngine } from '../../src/engines/memory/memory-engine.ts'
+import { manualClock } from '../../src/testing/index.ts'
 import { setUp, type World } from './session-set-up.ts'
 
 type Data = Record<string, unknown>
@@ -85,7 +88,9 @@ describe('binding', () => {
     await user.visit((s) => s.set('b', 2))
     expect((await user.request()).session.anomaly).toEqual(['agent', 'network'])
     await user.visit(async (s) => {
+      expect(s.level).toBeUndefined()
       await s.stepUp(1)
+      expect(s.level).toBe(1)
       expect(s.anomaly).toBeUndefined()
       expect(s.authenticatedWithin('1h')).toBe(true)
     })
@@ -109,6 +114,45 @@ describe('binding', () => {
     now = HOME
     expect(await owner.sees()).toEqual({})
     expect(await world.sessions.of('ada').count()).toBe(0)
+  })
+
+  it('end: a cookie before it does not lead past it', async () => {
+    const world = bound('end')
+    const victim = await signedIn(world)
+    const other = await signedIn(world)
+    now = AWAY
+    const { token } = victim
+    const both = world.browser(`${other.cookie}; __Host-session=${token}`)
+    const { session } = await both.request()
+    expect(session.principal).toBeUndefined()
+    expect(world.announced('anomaly')).toHaveLength(2)
+    expect(await world.sessions.of('ada').count()).toBe(0)
+  })
+
+  it.each<[BindingPolicy, unknown]>([
+    ['step-up', { principal: 'ada', level: undefined, a: 1 }],
+    ['end', { principal: undefined, level: undefined, a: undefined }],
+  ])('%s: whom the store tells of only later is compared then', async (policy, expected) => {
+    const clock = manualClock()
+    const engine = memoryEngine({ clock })
+    let isAway = false
+    const asked = Object.entries(engine).filter(([name]) => name !== 'peek')
+    const load: Engine['load'] = (...args) =>
+      isAway ? Promise.reject(new StoreUnavailableError('away', false)) : engine.load(...args)
+    const away = (): Engine => ({ ...(Object.fromEntries(asked) as unknown as Engine), load })
+    const options = { binding: { to: () => now, policy }, outage: 'anonymous' } as const
+    const world = setUp<Data>(options, away, clock, engine)
+    const user = await signedIn(world)
+    now = AWAY
+    isAway = true
+    const exchange = await user.request()
+    expect(exchange.session.outage).toBe('anonymous')
+    isAway = false
+    await exchange.session.refresh()
+    const { principal, level } = exchange.session
+    expect({ principal, level, a: exchange.session.get('a') }).toEqual(expected)
+    expect(world.announced('anomaly')).toHaveLength(1)
+    expect(await world.sessions.of('ada').count()).toBe(policy === 'end' ? 0 : 1)
   })
 
   it('goes along with rotations, and holds no more than hashes', async () => {

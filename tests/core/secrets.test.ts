@@ -152,6 +152,44 @@ describe('secrets from a source', () => {
     await old.sessions.close()
   })
 
+  it.each([true, 'token', false] as const)(
+    'S26 a session that was written before its secret was taken out is written on, seal %s',
+    async (seal) => {
+      const given = source([OLD])
+      const world = setUp<Data>({ secrets: given.option, seal })
+      const ada = world.browser()
+      const underWay = await ada.request()
+      underWay.session.set('a', { b: 1 })
+      await underWay.session.commit()
+      given.now = [NEW]
+      await world.sessions.reloadSecrets()
+      underWay.session.set('c', 2)
+      await underWay.session.rotate()
+      await ada.respond(underWay)
+      expect(await ada.sees()).toEqual({ a: { b: 1 }, c: 2 })
+      expect(await keyIdIn(world, await idOf(ada))).toBe(newId)
+    },
+  )
+
+  it('are those of now once `reloadSecrets` has resolved, also where they were being asked for', async () => {
+    const answers: ((secrets: string[]) => void)[] = []
+    const load = (): Promise<string[]> => new Promise((resolve) => answers.push(resolve))
+    const world = setUp<Data>({ secrets: { load, every: '1h' } })
+    answers[0]?.([OLD])
+    const ada = world.browser()
+    await world.sessions.ready()
+    await ada.visit((s) => s.set('a', 1))
+    const before = world.sessions.reloadSecrets()
+    const after = world.sessions.reloadSecrets()
+    answers[2]?.([NEW])
+    await after
+    expect(await ada.sees()).toEqual({})
+    // What was asked before comes later, and does not hold.
+    answers[1]?.([OLD])
+    await before
+    expect(await ada.sees()).toEqual({})
+  })
+
   it('are asked for again and again, and where that fails those of before go on', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     let asked = 0
@@ -301,9 +339,26 @@ describe('secrets from a source', () => {
     writeFileSync(path, JSON.stringify([NEW]))
     await world.sessions.reloadSecrets()
     expect(await at(world, ada).sees()).toEqual({})
+    // One that is being written is waited for.
+    writeFileSync(path, NEW.slice(0, 33))
+    const reloading = world.sessions.reloadSecrets()
+    writeFileSync(path, `${NEW}\n${OLD}\n`)
+    await reloading
+    expect(await at(world, ada).sees()).toEqual({ a: 1 })
     rmSync(path)
     await expect(world.sessions.reloadSecrets()).rejects.toThrow(/cannot be read: ENOENT/)
     rmSync(folder, { recursive: true })
+  })
+
+  it.each<[string, string | Buffer, RegExp]>([
+    ['is no text', Buffer.alloc(32, 0xff), /is no text: `sojourn keys --new` makes one/],
+    ['has a comment', `# ${NEW}\n${OLD}\n`, /a line with # in front: it has no comments/],
+    ['begins like a list', `["${NEW}",`, /begin like a JSON list and are none/],
+    ['is empty', '\n', /secrets/],
+  ])('in a file that %s are refused', (_, content, message) => {
+    const path = join(mkdtempSync(join(tmpdir(), 'sj-secrets-')), 'secrets')
+    writeFileSync(path, content)
+    expect(() => createSessions({ secrets: secretsFile(path) })).toThrow(message)
   })
 
   it.each<[string, unknown, string]>([
