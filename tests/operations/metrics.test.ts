@@ -13,7 +13,7 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base'
 import { Registry } from 'prom-client'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Sessions } from '../../src/core/sessions.ts'
 import { createSessions } from '../../src/create-sessions.ts'
 import { METRICS } from '../../src/operations/metrics/catalogue.ts'
@@ -369,6 +369,31 @@ describe('of the whole deployment', () => {
     } finally {
       await metrics.close()
       await there.close()
+      await own.stop()
+    }
+  })
+
+  it('has a history of what doctor saw before: memory that fills up is told of', async () => {
+    const own = await startRedis({ args: ['--maxmemory', '100mb'] })
+    const metrics = deploymentMetrics({ redis: own.url, doctor: '1m' })
+    const found = async (rule: string, severity: string) =>
+      valueOf(
+        await metrics.text(),
+        `sojourn_doctor_findings{rule="${rule}",severity="${severity}"}`,
+      ) === 1
+    try {
+      await until(() => found('persist.any', 'warn'))
+      const text = `for i = 1, 3000 do redis.call('SET', 'x' .. i, string.rep('x', 9900)) end`
+      await own.cli('EVAL', text, '0')
+      // Twenty minutes later.
+      const [time, monotonic] = [Date.now.bind(Date), performance.now.bind(performance)]
+      vi.spyOn(Date, 'now').mockImplementation(() => time() + 1_200_000)
+      vi.spyOn(performance, 'now').mockImplementation(() => monotonic() + 1_200_000)
+      await until(() => found('mem.used', 'error'))
+      expect(await found('mem.used', 'warn')).toBe(false)
+    } finally {
+      vi.restoreAllMocks()
+      await metrics.close()
       await own.stop()
     }
   })

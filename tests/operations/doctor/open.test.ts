@@ -17,6 +17,10 @@ import { until } from '../../support/until.ts'
 import { found } from './found.ts'
 
 const PASSWORD = 'Canary77'
+const PASSWORDS = {
+  ...{ ADMIN_PASSWORD: PASSWORD, REPLICA_PASSWORD: 'Canary78', FAILOVER_PASSWORD: 'Canary79' },
+  SENTINEL_PASSWORD: PASSWORD,
+}
 
 const ends: (() => unknown)[] = []
 afterEach(async () => {
@@ -29,12 +33,12 @@ async function start(config?: string): Promise<RedisServer> {
   return server
 }
 
-/** What a remedy puts between backticks, with a password in the place of `password`. */
+/** What a remedy puts between backticks, in a shell that has these passwords. */
 function type(command: string): string {
-  return execFileSync('sh', ['-c', command.replaceAll('>password', `>${PASSWORD}`)], {
+  return execFileSync('sh', ['-c', command], {
     // Who asks for none does not read it.
     input: command.includes('--askpass') ? `${PASSWORD}\n` : '',
-    env: { PATH: process.env['PATH'], SENTINEL_PASSWORD: PASSWORD },
+    env: { PATH: process.env['PATH'], ...PASSWORDS },
     encoding: 'utf8',
   }).trim()
 }
@@ -90,6 +94,17 @@ async function othersAreOut(server: RedisServer): Promise<boolean> {
   return true
 }
 
+it('makes nobody whose password is a word of the remedy', async () => {
+  const server = await start()
+  const [finding] = await found('sec.open', server.url)
+  const [admin = ''] = commandsIn(finding?.fix ?? [])
+  expect(admin).toContain('ACL SETUSER admin')
+  expect(() =>
+    execFileSync('sh', ['-c', admin], { env: { PATH: process.env['PATH'] }, stdio: 'pipe' }),
+  ).toThrow('ADMIN_PASSWORD')
+  expect(await server.cli('ACL', 'USERS')).toBe('default')
+})
+
 it('started without a file', async () => {
   const server = await start()
   await close(server)
@@ -138,7 +153,59 @@ it('is open, whoever asks', async () => {
   expect(await found('sec.open', as(server, 'app'))).toMatchObject([{ severity: 'unknown' }])
 })
 
+/** The same command, at another server. */
+const at = (command: string, address: string): string =>
+  command.replace(/-h \S+ -p \d+/, `-h 127.0.0.1 -p ${address.split(':')[1]}`)
+
 describe('Sentinels', () => {
+  it('have servers that are closed: replicas copy, and a failover is made', async () => {
+    const set = await startSentinels({ replicas: 1 })
+    ends.push(() => set.stop())
+    const redis = { sentinels: [...set.addresses], masterName: MASTER_NAME }
+    const ports = set.servers.map(({ port }) => `127.0.0.1:${port}`)
+    const open = async (login: object) => {
+      const findings = await found('sec.open', { ...redis, ...login })
+      return findings.filter(({ servers }) => ports.includes(servers[0] ?? ''))
+    }
+    const [finding] = await open({})
+    const typed = commandsIn(finding?.fix ?? []).filter((command) => command.includes('redis-cli'))
+    expect(typed).toHaveLength(8)
+    for (const command of typed) {
+      const isSentinels = command.includes(' SENTINEL SET ')
+      for (const address of isSentinels ? set.addresses : ports) {
+        expect(type(at(command, address))).toMatch(/^OK|user=default|^user /)
+      }
+    }
+    const admin = { username: 'admin', password: PASSWORD, sentinelAccess: {} }
+    expect(await open(admin)).toEqual([])
+    const ask = (address: string, what: string) =>
+      type(`${at('redis-cli -h x -p 0 --user admin --askpass', address)} ${what}`)
+    // Whoever is connected has to sign in again.
+    for (const address of ports)
+      for (const kind of ['replica', 'master', 'normal', 'pubsub']) {
+        ask(address, `CLIENT KILL TYPE ${kind} SKIPME yes`)
+      }
+    const primaryOf = async () =>
+      (await set.sentinels[0]?.cli('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME))
+        ?.split('\n')
+        .join(':') ?? ''
+    const isWhole = async () => {
+      const primary = await primaryOf()
+      const others = ports.filter((address) => address !== primary)
+      return others.every((address) => {
+        const info = ask(address, 'INFO replication')
+        return info.includes('master_link_status:up') && info.includes(`:${primary.split(':')[1]}`)
+      })
+    }
+    await until(isWhole)
+    const former = await primaryOf()
+    await until(async () => {
+      const answer = set.sentinels[0]?.cli('SENTINEL', 'FAILOVER', MASTER_NAME)
+      return (await answer?.catch(() => '')) === 'OK'
+    })
+    await until(async () => (await primaryOf()) !== former && (await isWhole()))
+  }, 60_000)
+
   it('that take orders from anybody are closed, and go on as one, also after a restart', async () => {
     const set = await startSentinels({ replicas: 1 })
     ends.push(() => set.stop())
@@ -153,8 +220,6 @@ describe('Sentinels', () => {
     // Redis 7.0 does not tell that they listen at the loopback only.
     const isTold = (await set.sentinels[0]?.cli('INFO', 'server'))?.includes('listener0') === true
     expect(finding?.severity).toBe(isTold ? 'info' : 'warn')
-    const at = (command: string, address: string) =>
-      command.replace(/-h \S+ -p \d+/, `-h 127.0.0.1 -p ${address.split(':')[1]}`)
     const typed = commandsIn(finding?.fix ?? []).filter((command) => command.includes('redis-cli'))
     expect(typed).toHaveLength(3)
     for (const command of typed) {

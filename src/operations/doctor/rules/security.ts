@@ -38,6 +38,9 @@ const REACH = {
     words: 'only protected-mode, or the address it listens at, keeps others out',
   },
 } as const
+/** What Sentinels do at servers. */
+const FAILOVER =
+  "'&*' +ping +info +role +publish +subscribe +multi +exec +slaveof '+config|rewrite' '+client|setname' '+client|kill' '+script|kill'"
 const LOOPBACK = /^(?:localhost|127\.|::1$|\[::1\])/
 
 export const securityRules: readonly Rule[] = [
@@ -45,7 +48,7 @@ export const securityRules: readonly Rule[] = [
     id: 'sec.open',
     group: 'Security',
     well: 'nobody gets in without a password',
-    check: perServer(EVERY, (server, { kind }) => {
+    check: perServer(EVERY, (server, facts) => {
       const { defaultUser } = server
       if (defaultUser === undefined) return unknown('the rights of its users', ALLOW.rights)
       const { isOpen, commands } = defaultUser
@@ -62,7 +65,7 @@ export const securityRules: readonly Rule[] = [
             }
           : {
               why: 'whoever reaches the port can end and list all sessions, and run what they like',
-              fix: closing(server, kind),
+              fix: closing(server, facts),
             }),
       }
     }),
@@ -254,8 +257,8 @@ function closingSentinel(server: ServerFacts): string[] {
   ]
 }
 
-/** Each step leaves somebody who can make the next, and undo it. */
-function closing(server: ServerFacts, kind: Facts['kind']): string[] {
+/** Each step leaves somebody who can make the next, and undo it. Passwords are the shell's: none is one that was to be replaced. */
+function closing(server: ServerFacts, facts: Facts): string[] {
   const provider = providerOf(server)
   const users =
     '`sojourn acl` prints the user of the application, with `--for audit report …` what it uses beside; `--role ops` and `--role operator` those on call'
@@ -263,21 +266,34 @@ function closing(server: ServerFacts, kind: Facts['kind']): string[] {
     return [users, `then ${provider.settings}: these users, and default off or with a password`]
   }
   const admin = `${cli(server)} --user admin --askpass`
-  const replicas = 'replicas sign in too: `masteruser` and `masterauth` on every server'
   return [
-    'with a password of each in the place of `password`: first somebody who may change it back, or nobody gets in any more:',
-    `\`${cli(server)} ACL SETUSER admin on '>password' '~*' '&*' +@all\`, at every server`,
-    users,
-    ...(kind === 'sentinel'
-      ? [
-          `${replicas}; \`SENTINEL SET <primary> auth-user <name> auth-pass <password>\` on every Sentinel`,
-        ]
-      : kind === 'cluster'
-        ? [replicas]
-        : []),
+    'first somebody who may change it back, or nobody gets in any more, with a password in ADMIN_PASSWORD:',
+    `\`${cli(server)} ACL SETUSER admin on ">\${ADMIN_PASSWORD:?}" '~*' '&*' +@all\`, at every server`,
+    `${users}, each with a password in the place of \`password\``,
+    ...signingIn(server, facts),
     `give all that connect their user, until \`${admin} CLIENT LIST\` shows nobody with user=default`,
     `then \`${admin} ACL SETUSER default off\``,
     keeping(server, admin),
+  ]
+}
+
+/** Replicas and Sentinels: what they may do is of redis.io, ACL. */
+function signingIn(server: ServerFacts, { kind, servers }: Facts): string[] {
+  if (kind === 'single' && !servers.some(({ role }) => role === 'replica')) return []
+  const to = cli(server)
+  const user = (name: string, variable: string, rules: string): string =>
+    `\`${to} ACL SETUSER ${name} on ">\${${variable}:?}" ${rules}\`, at every server`
+  const replica = [
+    user('replica', 'REPLICA_PASSWORD', '+psync +replconf +ping'),
+    `\`${to} CONFIG SET masteruser replica masterauth "\${REPLICA_PASSWORD:?}"\`, at every server and in its configuration`,
+  ]
+  const sentinel = servers.find(({ role }) => role === 'sentinel')
+  if (sentinel === undefined) return replica
+  const primary = sentinel.sentinel?.master.get('name') ?? '<primary>'
+  return [
+    ...replica,
+    user('sentinel', 'FAILOVER_PASSWORD', FAILOVER),
+    `\`${cli(sentinel)} SENTINEL SET ${primary} auth-user sentinel auth-pass "\${FAILOVER_PASSWORD:?}"\`, at every Sentinel`,
   ]
 }
 
