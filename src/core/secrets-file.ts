@@ -23,7 +23,7 @@ function read(path: string): string {
   }
 }
 
-/** What a file of secrets, or a variable, holds. @throws OptionError */
+/** @throws OptionError */
 function secretsIn(text: string): readonly string[] {
   const trimmed = text.trim()
   if (!trimmed.startsWith('[')) {
@@ -32,9 +32,14 @@ function secretsIn(text: string): readonly string[] {
       .map((line) => line.trim())
       .filter((line) => line !== '')
   }
+  return secretsList('secrets', trimmed)
+}
+
+/** @throws OptionError for what is no JSON; what is in the list is for the keyring to look at */
+export function secretsList(option: string, text: string): readonly string[] {
   try {
-    return JSON.parse(trimmed) as readonly string[]
+    return JSON.parse(text) as readonly string[]
   } catch {
-    throw new OptionError('secrets', 'begin like a JSON list and are none')
+    throw new OptionError(option, 'begins like a JSON list and is none')
   }
 }
