@@ -1,6 +1,7 @@
 import { checkDurabilityDefault, type DurabilityDefault } from './core/durability.ts'
 import { type Duration, parseDuration } from './core/duration.ts'
-import { type Engine, type ExpiryEvents, hasExpiryEvents, hasRegions } from './core/engine.ts'
+import type { Engine } from './core/engine.ts'
+import { type ExpiryEvents, hasExpiryEvents, hasRegions } from './core/engine-abilities.ts'
 import { ENGINE_OPTION_NAMES } from './core/engine-option-names.ts'
 import { OptionError } from './core/errors.ts'
 import { checkOptions, SESSIONS_OPTION_NAMES, type SessionsOptions } from './core/options.ts'

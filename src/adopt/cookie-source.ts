@@ -1,8 +1,7 @@
 import { sha256 } from '../core/crypto.ts'
-import type { LegacyCookie, LegacyEntry, LegacySource } from '../core/legacy.ts'
+import type { LegacySource } from '../core/legacy.ts'
 import type { LegacyCookieJar } from './cookie.ts'
-import type { Conversion } from './source-options.ts'
-import type { OldSession } from './stored-source.ts'
+import type { Conversion, OldSession } from './source-options.ts'
 
 type Reading = () => OldSession | undefined
 
@@ -25,25 +24,20 @@ export interface CookieForm {
  * The old application itself knows of no end, so there is nothing to delete.
  */
 export function cookieSource({ name, jar, conversion, open, clear }: CookieForm): LegacySource {
-  const read = async (opened: Reading): Promise<LegacyEntry | undefined> => {
-    const found = opened()
-    if (found === undefined) return undefined
-    const { data, maxAge, lasts } = found
-    return conversion.entry(data, { idleTimeout: maxAge, persistent: maxAge !== undefined, lasts })
-  }
-  const find = (header: string): LegacyCookie | 'forged' | undefined => {
-    let forged: 'forged' | undefined
-    for (const value of jar.values(header)) {
+  const find: LegacySource['find'] = (header) =>
+    jar.first(header, (value) => {
       const opened = value === '' ? undefined : open(value, header)
-      if (opened === false) forged = 'forged'
-      else if (opened !== undefined) {
-        // The value itself may be large, and is kept with the session.
-        const key = sha256(Buffer.from(value)).toString('base64url')
-        return { key, read: () => read(opened) }
+      if (!opened) return opened
+      // The value itself may be large, and is kept with the session.
+      const key = sha256(Buffer.from(value)).toString('base64url')
+      return {
+        key,
+        read: async () => {
+          const found = opened()
+          return found && conversion.entry(found)
+        },
       }
-    }
-    return forged
-  }
+    })
   const { old, hasPrincipals } = conversion
   return { name, cookieName: jar.name, old, hasPrincipals, find, clear }
 }

@@ -1,4 +1,5 @@
 import { OptionError } from '../core/errors.ts'
+import type { LegacyCookie } from '../core/legacy.ts'
 import { refuseUnknown } from '../core/unknown-options.ts'
 
 /** As the other application sets its cookie: a cookie of the browser is replaced by one of the same domain and path only. */
@@ -87,6 +88,23 @@ export class LegacyCookieJar {
       if (value !== undefined && values.length < MOST_VALUES) values.push(value)
     }
     return values
+  }
+
+  /**
+   * The first one that is a session's; `forged` where there is none but one whose signature is wrong.
+   * @param open false for a wrong signature, undefined for what is of somebody else
+   */
+  first(
+    header: string,
+    open: (value: string) => LegacyCookie | false | undefined,
+  ): LegacyCookie | 'forged' | undefined {
+    let forged: 'forged' | undefined
+    for (const value of this.values(header)) {
+      const found = open(value)
+      if (found === false) forged = 'forged'
+      else if (found !== undefined) return found
+    }
+    return forged
   }
 
   /** Whether the header holds this very value. */

@@ -9,8 +9,13 @@ import { cookieSource } from './cookie-source.ts'
 import { type Attributes, parseEntry } from './json.ts'
 import { type OldLifetime, parseOldLifetime } from './old-lifetime.ts'
 import { equalTexts, type SecretOptions, type SigningKey, secretsOf } from './signature.ts'
-import { Conversion, SOURCE_OPTIONS, type SourceOptions } from './source-options.ts'
-import { type OldSession, storedSource } from './stored-source.ts'
+import {
+  Conversion,
+  type OldSession,
+  SOURCE_OPTIONS,
+  type SourceOptions,
+} from './source-options.ts'
+import { storedSource } from './stored-source.ts'
 import { timeReader } from './zoned-time.ts'
 
 interface DjangoOptions<Old extends object = Attributes> extends SourceOptions<Old> {

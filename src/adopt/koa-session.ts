@@ -13,8 +13,13 @@ import {
   type SigningKey,
   signingKeys,
 } from './signature.ts'
-import { Conversion, SOURCE_OPTIONS, type SourceOptions } from './source-options.ts'
-import { type OldSession, storedSource } from './stored-source.ts'
+import {
+  Conversion,
+  type OldSession,
+  SOURCE_OPTIONS,
+  type SourceOptions,
+} from './source-options.ts'
+import { storedSource } from './stored-source.ts'
 
 export interface KoaSessionOptions<Old extends object = Attributes> extends SourceOptions<Old> {
   /** `app.keys`: texts or bytes. All verify. */

@@ -36,6 +36,14 @@ export const SOURCE_OPTIONS: readonly string[] = ['old', 'principal', 'map', 'un
 
 const OLD: readonly unknown[] = ['keep', 'delete', 'mirror']
 
+export interface OldSession {
+  readonly data: Attributes
+  /** Milliseconds; absent: it ends with the browser. */
+  readonly maxAge: number | undefined
+  /** Of the entry, if it is used on and on. Milliseconds. */
+  readonly lasts: number
+}
+
 /** How the old data becomes a session's, and the reverse. */
 export class Conversion {
   readonly old: OldEntry
@@ -79,13 +87,14 @@ export class Conversion {
     this.#options = options
   }
 
-  entry(data: Attributes, rest: Omit<LegacyEntry, 'attributes' | 'principal'>): LegacyEntry {
+  entry({ data, maxAge, lasts }: OldSession): LegacyEntry {
     const { principal, map } = this.#options
     let name: string | undefined
     if (typeof principal === 'function') name = principalFrom(principal(data as never))
     else if (principal !== undefined) name = principalFrom(data[principal])
     const attributes = map === undefined ? data : map(data as never)
-    return { ...rest, attributes, principal: name }
+    const lifetime = { idleTimeout: maxAge, persistent: maxAge !== undefined, lasts }
+    return { ...lifetime, attributes, principal: name }
   }
 
   data({ attributes, principal }: MirroredSession): Attributes {

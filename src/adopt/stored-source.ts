@@ -1,15 +1,9 @@
-import type {
-  LegacyCookie,
-  LegacyEntry,
-  LegacyMirror,
-  LegacySource,
-  MirroredSession,
-} from '../core/legacy.ts'
+import type { LegacyEntry, LegacyMirror, LegacySource, MirroredSession } from '../core/legacy.ts'
 import type { LegacyStore } from './client.ts'
 import type { LegacyCookieJar } from './cookie.ts'
 import type { Attributes } from './json.ts'
 import { Misses } from './misses.ts'
-import type { Conversion } from './source-options.ts'
+import type { Conversion, OldSession } from './source-options.ts'
 
 /** What tells one kind of sessions in a store, each under a key that a cookie names, from another. */
 export interface StoredForm {
@@ -31,14 +25,6 @@ export interface StoredForm {
   readonly mirror?: MirrorForm | undefined
 }
 
-export interface OldSession {
-  readonly data: Attributes
-  /** Milliseconds; absent: it ends with the browser. */
-  readonly maxAge: number | undefined
-  /** Of the entry, if it is used on and on. Milliseconds. */
-  readonly lasts: number
-}
-
 export interface MirrorForm {
   readonly keyOf: LegacyMirror['keyOf']
   /** The cookies of a key: names and values. The first one names the session. */
@@ -56,19 +42,13 @@ export function storedSource(form: StoredForm): LegacySource {
   const read = async (key: string): Promise<LegacyEntry | undefined> => {
     const found = await form.read(key)
     misses.note(found === undefined)
-    if (found === undefined) return undefined
-    const { data, maxAge, lasts } = found
-    return conversion.entry(data, { idleTimeout: maxAge, persistent: maxAge !== undefined, lasts })
+    return found && conversion.entry(found)
   }
-  const find = (header: string): LegacyCookie | 'forged' | undefined => {
-    let forged: 'forged' | undefined
-    for (const value of jar.values(header)) {
+  const find: LegacySource['find'] = (header) =>
+    jar.first(header, (value) => {
       const key = form.keyOf(value, header)
-      if (key === false) forged = 'forged'
-      else if (key !== undefined) return { key, read: () => read(key) }
-    }
-    return forged
-  }
+      return typeof key === 'string' ? { key, read: () => read(key) } : key
+    })
   const { old, hasPrincipals } = conversion
   const source = {
     ...{ name, cookieName: jar.name, old, hasPrincipals, find },

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { OptionError } from '../core/errors.ts'
+import { secretsList } from '../core/secrets-file.ts'
 import type { RedisSource } from '../index.ts'
 import { requireListener } from '../operations/reach/reach.ts'
 import { CONFIG_NAMES, type FileConfig, readConfigFile } from './config-file.ts'
@@ -74,10 +75,5 @@ export function redisOf(option: string, text: string): RedisSource {
 
 /** One, or a JSON list of them, as it is for `createSessions`. */
 function secretsOf(text: string): string | readonly string[] {
-  if (!text.startsWith('[')) return text
-  try {
-    return JSON.parse(text) as readonly string[]
-  } catch {
-    throw new OptionError('SOJOURN_SECRETS', 'begins like a JSON list and is none')
-  }
+  return text.startsWith('[') ? secretsList('SOJOURN_SECRETS', text) : text
 }

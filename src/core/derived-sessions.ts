@@ -1,4 +1,5 @@
-import { hasNearReads, type SessionId } from './engine.ts'
+import type { SessionId } from './engine.ts'
+import { hasNearReads } from './engine-abilities.ts'
 import { StoreUnavailableError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import { Generations } from './generations.ts'

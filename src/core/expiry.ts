@@ -1,5 +1,6 @@
 import { publishLifetime } from './diagnostics.ts'
-import { descriptorHead, type Expired, hasExpiryEvents } from './engine.ts'
+import { descriptorHead } from './engine.ts'
+import { type Expired, hasExpiryEvents } from './engine-abilities.ts'
 import type { EventHub, SessionEvents } from './events.ts'
 import type { Settings } from './options.ts'
 import { openDescriptor } from './principal.ts'

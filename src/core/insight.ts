@@ -1,4 +1,5 @@
-import { type Engine, hasInsights, type Insights } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { hasInsights, type Insights } from './engine-abilities.ts'
 import { OptionError, StoreUnavailableError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import { bucketOf, Durations, GAP_BUCKETS, SHORTEST_GAP } from './gap-histogram.ts'

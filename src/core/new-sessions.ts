@@ -1,6 +1,6 @@
 import { hmacSha256 } from './crypto.ts'
 import { type Duration, parseDuration } from './duration.ts'
-import { hasPermits } from './engine.ts'
+import { hasPermits } from './engine-abilities.ts'
 import { OptionError, RateLimitError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import type { Settings } from './options.ts'

@@ -3,13 +3,8 @@ import type { Change } from './attributes.ts'
 import { type ChangedSessions, changeAll, type DeltaOf } from './change-all.ts'
 import type { Denials } from './denials.ts'
 import { Confirmation, type DurabilityOption, type Outcome, waitForOf } from './durability.ts'
-import {
-  type Engine,
-  hasPartialLists,
-  hasRegions,
-  type ListedSession,
-  type SessionId,
-} from './engine.ts'
+import type { Engine, ListedSession, SessionId } from './engine.ts'
+import { hasPartialLists, hasRegions } from './engine-abilities.ts'
 import { SessionElsewhereError, SessionEndedError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import type { Mirror } from './mirror.ts'

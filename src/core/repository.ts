@@ -6,7 +6,6 @@ import { publishLifetime } from './diagnostics.ts'
 import { Confirmation, type Outcome, type WaitFor } from './durability.ts'
 import {
   type CreateResult,
-  hasRegions,
   type Limit,
   type Owner,
   type SessionId,
@@ -16,6 +15,7 @@ import {
   type Trail,
   type WriteResult,
 } from './engine.ts'
+import { hasRegions } from './engine-abilities.ts'
 import { SessionConflictError, SessionLimitError, StoreUnavailableError } from './errors.ts'
 import type { EventHub, SessionEvents } from './events.ts'
 import { attributeBytes } from './heap.ts'

@@ -1,5 +1,6 @@
 import type { Denials } from './denials.ts'
-import { type Engine, hasListing, type ScannedRecord, type SessionId } from './engine.ts'
+import type { Engine, SessionId } from './engine.ts'
+import { hasListing, type ScannedRecord } from './engine-abilities.ts'
 import { OptionError } from './errors.ts'
 import { noteOf, principalOf } from './meta.ts'
 import type { Settings } from './options.ts'

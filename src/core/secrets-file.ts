@@ -76,9 +76,14 @@ function secretsIn(text: string, path: string): readonly string[] {
     }
     return lines
   }
+  return secretsList('secrets', trimmed)
+}
+
+/** @throws OptionError for what is no JSON; what is in the list is for the keyring to look at */
+export function secretsList(option: string, text: string): readonly string[] {
   try {
-    return JSON.parse(trimmed) as readonly string[]
+    return JSON.parse(text) as readonly string[]
   } catch {
-    throw new OptionError('secrets', 'begin like a JSON list and are none')
+    throw new OptionError(option, 'begins like a JSON list and is none')
   }
 }

@@ -1,14 +1,7 @@
 import { equalBytes } from './crypto.ts'
 import type { Denials } from './denials.ts'
-import {
-  type Held,
-  hasNearReads,
-  hasRegions,
-  isTrail,
-  type NearReads,
-  type Stored,
-  stampOf,
-} from './engine.ts'
+import { type Held, isTrail, type Stored, stampOf } from './engine.ts'
+import { hasNearReads, hasRegions, type NearReads } from './engine-abilities.ts'
 import { SessionElsewhereError } from './errors.ts'
 import type { EventHub } from './events.ts'
 import { Generations } from './generations.ts'

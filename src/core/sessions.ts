@@ -6,14 +6,13 @@ import { isCsrfToken, makeCsrfToken } from './csrf.ts'
 import { DerivedSessions } from './derived-sessions.ts'
 import type { DurabilityOption, Outcome } from './durability.ts'
 import { type Duration, parseDuration } from './duration.ts'
+import type { Engine, SessionId } from './engine.ts'
 import {
   type ConnectionStats,
-  type Engine,
   hasConnections,
   hasNearReads,
   type NearCacheStats,
-  type SessionId,
-} from './engine.ts'
+} from './engine-abilities.ts'
 import {
   NotSignedInError,
   OptionError,

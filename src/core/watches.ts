@@ -1,14 +1,7 @@
 import { Bursts } from './bursts.ts'
 import { equalBytes } from './crypto.ts'
-import {
-  type Engine,
-  hasNearReads,
-  isTrail,
-  type SessionId,
-  type Stamp,
-  type Stored,
-  stampOf,
-} from './engine.ts'
+import { type Engine, isTrail, type SessionId, type Stamp, type Stored, stampOf } from './engine.ts'
+import { hasNearReads } from './engine-abilities.ts'
 import { successorOf } from './trail.ts'
 
 /** Whom to tell. Neither may throw. */

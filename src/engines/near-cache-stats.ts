@@ -1,4 +1,4 @@
-import type { NearCacheStats } from '../core/engine.ts'
+import type { NearCacheStats } from '../core/engine-abilities.ts'
 
 /** Of several near caches: as good as the worst of them. */
 export function sumOfNearCaches(all: readonly NearCacheStats[]): NearCacheStats {

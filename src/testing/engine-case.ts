@@ -1,11 +1,5 @@
 import assert from 'node:assert/strict'
-import {
-  type Engine,
-  type SessionId,
-  type Stamp,
-  type Stored,
-  type WriteResult,
-} from '../core/engine.ts'
+import type { Engine, SessionId, Stamp, Stored, WriteResult } from '../core/engine.ts'
 
 /** What a case needs of the engine under test. */
 export interface EngineHarness {

@@ -57,3 +57,11 @@ describe('sojourn.config', () => {
     )
   })
 })
+
+it('SOJOURN_SECRETS that begins like a list and is none is refused, and not shown', async () => {
+  const env = { SOJOURN_SECRETS: '["0123456789abcdefghij"' }
+  const { code, stderr } = await runCli(['ls'], { cwd: folder, env })
+  expect(code).toBe(2)
+  expect(stderr).toContain('`SOJOURN_SECRETS`: begins like a JSON list and is none')
+  expect(stderr).not.toContain('defghij')
+})

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Engine, ScannedRecord } from '../../src/core/engine.ts'
+import type { Engine } from '../../src/core/engine.ts'
+import type { ScannedRecord } from '../../src/core/engine-abilities.ts'
 import { StoreUnavailableError } from '../../src/core/errors.ts'
 import type { ScannedSession } from '../../src/core/scan.ts'
 import type { Sessions } from '../../src/core/sessions.ts'

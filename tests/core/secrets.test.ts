@@ -353,7 +353,7 @@ describe('secrets from a source', () => {
   it.each<[string, string | Buffer, RegExp]>([
     ['is no text', Buffer.alloc(32, 0xff), /is no text: `sojourn keys --new` makes one/],
     ['has a comment', `# ${NEW}\n${OLD}\n`, /a line with # in front: it has no comments/],
-    ['begins like a list', `["${NEW}",`, /begin like a JSON list and are none/],
+    ['begins like a list', `["${NEW}",`, /begins like a JSON list and is none/],
     ['is empty', '\n', /secrets/],
   ])('in a file that %s are refused', (_, content, message) => {
     const path = join(mkdtempSync(join(tmpdir(), 'sj-secrets-')), 'secrets')

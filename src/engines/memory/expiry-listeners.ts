@@ -1,4 +1,4 @@
-import type { Expired } from '../../core/engine.ts'
+import type { Expired } from '../../core/engine-abilities.ts'
 import { toBeTold } from '../expiry-yield.ts'
 
 /** As with Redis: after a failure it is told again, each time after twice as long, for about a day. */

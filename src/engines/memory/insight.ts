@@ -1,4 +1,4 @@
-import type { InsightSample } from '../../core/engine.ts'
+import type { InsightSample } from '../../core/engine-abilities.ts'
 
 const DAY = 86_400_000
 const KEPT_DAYS = 15

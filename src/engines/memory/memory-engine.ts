@@ -1,24 +1,26 @@
 import { type Clock, systemClock } from '../../core/clock.ts'
 import {
-  type Audits,
   type CreateResult,
   type DestroyResult,
   descriptorHead,
   type Engine,
-  type ExpiryEvents,
-  type Insights,
   isTrail,
   type ListedSession,
-  type Listing,
-  type NearReads,
-  type Permits,
-  type ScannedRecord,
   type SessionId,
   type Stamp,
   type Stored,
   stampOf,
   type WriteResult,
 } from '../../core/engine.ts'
+import type {
+  Audits,
+  ExpiryEvents,
+  Insights,
+  Listing,
+  NearReads,
+  Permits,
+  ScannedRecord,
+} from '../../core/engine-abilities.ts'
 import { OptionError, StoreRefusedError, StoreUnavailableError } from '../../core/errors.ts'
 import { settledForward, successorOf } from '../../core/trail.ts'
 import { excess } from '../limits.ts'

@@ -1,4 +1,5 @@
-import { type Expired, type Held, isTrail, type Owner, type SessionId } from '../../core/engine.ts'
+import { type Held, isTrail, type Owner, type SessionId } from '../../core/engine.ts'
+import type { Expired } from '../../core/engine-abilities.ts'
 import { ExpiryHeap } from './expiry-heap.ts'
 
 /** The sessions of one principal. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { ScannedRecord } from '../../core/engine.ts'
+import type { ScannedRecord } from '../../core/engine-abilities.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
 import { PARTITIONS, partitionOf, partitionTag } from '../../core/partitions.ts'
 import { recordKey } from './keys.ts'

@@ -1,4 +1,4 @@
-import type { Expired, ExpiryEvents } from '../../core/engine.ts'
+import type { Expired, ExpiryEvents } from '../../core/engine-abilities.ts'
 import { OptionError } from '../../core/errors.ts'
 import { toBeTold } from '../expiry-yield.ts'
 

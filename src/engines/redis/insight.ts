@@ -1,4 +1,5 @@
-import { type InsightSample, type Insights, isTrail } from '../../core/engine.ts'
+import { isTrail } from '../../core/engine.ts'
+import type { InsightSample, Insights } from '../../core/engine-abilities.ts'
 import { partitionTag } from '../../core/partitions.ts'
 import { closedError } from './errors.ts'
 import { evaluate } from './evaluate.ts'

@@ -1,4 +1,5 @@
-import { isTrail, type Listing, type ScannedRecord, type SessionId } from '../../core/engine.ts'
+import { isTrail, type SessionId } from '../../core/engine.ts'
+import type { Listing, ScannedRecord } from '../../core/engine-abilities.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
 import { ClusterPass, movedIn } from './cluster-pass.ts'
 import { closedError, restlessError } from './errors.ts'

@@ -1,5 +1,6 @@
-import type { Held, NearCacheStats, SessionId } from '../../core/engine.ts'
+import type { Held, SessionId } from '../../core/engine.ts'
 import { stampOf } from '../../core/engine.ts'
+import type { NearCacheStats } from '../../core/engine-abilities.ts'
 import { Generations } from '../../core/generations.ts'
 import { Watchers } from '../watchers.ts'
 

@@ -1,4 +1,4 @@
-import type { Reports } from '../../core/engine.ts'
+import type { Reports } from '../../core/engine-abilities.ts'
 import { partitionTag } from '../../core/partitions.ts'
 import { replyError } from './errors.ts'
 import { Heartbeat } from './heartbeat.ts'

@@ -1,26 +1,28 @@
 import type { AuditLog } from '../../core/audit-log.ts'
 import {
-  type Audits,
-  type ConnectionStats,
-  type Connections,
   descriptorHead,
   type Engine,
-  type Expired,
-  type ExpiryEvents,
-  type ExpiryOptions,
   type Held,
-  type Insights,
   type ListedSession,
-  type Listing,
-  type NearCacheStats,
-  type NearReads,
-  type Permits,
-  type Regions,
-  type Reports,
   type RevokeOptions,
-  type ScannedRecord,
   type SessionId,
 } from '../../core/engine.ts'
+import type {
+  Audits,
+  ConnectionStats,
+  Connections,
+  Expired,
+  ExpiryEvents,
+  ExpiryOptions,
+  Insights,
+  Listing,
+  NearCacheStats,
+  NearReads,
+  Permits,
+  Regions,
+  Reports,
+  ScannedRecord,
+} from '../../core/engine-abilities.ts'
 import { OptionError, SessionElsewhereError, StoreUnavailableError } from '../../core/errors.ts'
 import { partitionTag, placeOfTag } from '../../core/partitions.ts'
 import { sumOfNearCaches } from '../near-cache-stats.ts'

@@ -1,4 +1,4 @@
-import { hasRegions } from '../../core/engine.ts'
+import { hasRegions } from '../../core/engine-abilities.ts'
 import { OptionError } from '../../core/errors.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { refuseUnknown } from '../../core/unknown-options.ts'

@@ -1,6 +1,6 @@
 import type { Store } from 'express-session'
 import { parseDuration } from '../../core/duration.ts'
-import { hasRegions } from '../../core/engine.ts'
+import { hasRegions } from '../../core/engine-abilities.ts'
 import { OptionError } from '../../core/errors.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { refuseUnknown } from '../../core/unknown-options.ts'

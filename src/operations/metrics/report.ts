@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type Duration, parseDuration } from '../../core/duration.ts'
-import { hasNearReads, hasReports, type Reports } from '../../core/engine.ts'
+import { hasNearReads, hasReports, type Reports } from '../../core/engine-abilities.ts'
 import { OptionError } from '../../core/errors.ts'
 import { reads } from '../../core/reads.ts'
 import { refuseUnknown } from '../../core/unknown-options.ts'

@@ -1,5 +1,5 @@
 import { randomBytes } from '../../core/crypto.ts'
-import { hasListing } from '../../core/engine.ts'
+import { hasListing } from '../../core/engine-abilities.ts'
 import { OptionError } from '../../core/errors.ts'
 import { createSessions } from '../../index.ts'
 

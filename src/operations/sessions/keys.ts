@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isTrail, type ScannedRecord, stampOf } from '../../core/engine.ts'
+import { isTrail, stampOf } from '../../core/engine.ts'
+import type { ScannedRecord } from '../../core/engine-abilities.ts'
 import { createKeyring, type Keyring } from '../../core/keyring.ts'
 import { tokenKeyOf, withTokenKey } from '../../core/meta.ts'
 import {

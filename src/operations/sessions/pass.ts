@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ScannedRecord } from '../../core/engine.ts'
+import type { ScannedRecord } from '../../core/engine-abilities.ts'
 import { PAGE } from '../../engines/redis/listing.ts'
 
 /** How a pass over all sessions goes. */

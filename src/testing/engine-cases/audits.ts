@@ -8,7 +8,7 @@ import type {
   HandedAuditRecord,
   StoredAuditRecord,
 } from '../../core/audit-log.ts'
-import { hasAudit } from '../../core/engine.ts'
+import { hasAudit } from '../../core/engine-abilities.ts'
 import { isSojournError } from '../../core/errors.ts'
 import { assertBytes, type EngineCase, type EngineHarness, HOUR, MINUTE } from '../engine-case.ts'
 

@@ -1,12 +1,6 @@
 import assert from 'node:assert/strict'
-import {
-  type Engine,
-  type Expired,
-  type ExpiryEvents,
-  hasExpiryEvents,
-  type SessionId,
-  stampOf,
-} from '../../core/engine.ts'
+import { type Engine, type SessionId, stampOf } from '../../core/engine.ts'
+import { type Expired, type ExpiryEvents, hasExpiryEvents } from '../../core/engine-abilities.ts'
 import { assertBytes, assertDone, type EngineCase, HOUR, MINUTE } from '../engine-case.ts'
 import { testForward, testPrincipal, testRecord, testTrail } from '../test-records.ts'
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { type Engine, hasInsights, type Insights } from '../../core/engine.ts'
+import type { Engine } from '../../core/engine.ts'
+import { hasInsights, type Insights } from '../../core/engine-abilities.ts'
 import { isSojournError } from '../../core/errors.ts'
 import { assertLifetime, type EngineCase, HOUR, MINUTE } from '../engine-case.ts'
 import { testId, testRecord, testTrail } from '../test-records.ts'

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { type Engine, hasListing, type Listing, type ScannedRecord } from '../../core/engine.ts'
+import type { Engine } from '../../core/engine.ts'
+import { hasListing, type Listing, type ScannedRecord } from '../../core/engine-abilities.ts'
 import { isSojournError } from '../../core/errors.ts'
 import { partitionTag } from '../../core/partitions.ts'
 import { assertBytes, assertLifetime, type EngineCase, HOUR, MINUTE } from '../engine-case.ts'

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { hasNearReads, type NearReads, type SessionId, stampOf } from '../../core/engine.ts'
+import { type SessionId, stampOf } from '../../core/engine.ts'
+import { hasNearReads, type NearReads } from '../../core/engine-abilities.ts'
 import {
   assertBytes,
   assertDone,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { type Engine, hasPermits, type Permits } from '../../core/engine.ts'
+import type { Engine } from '../../core/engine.ts'
+import { hasPermits, type Permits } from '../../core/engine-abilities.ts'
 import { partitionTag } from '../../core/partitions.ts'
 import { type EngineCase, HOUR, MINUTE } from '../engine-case.ts'
 import { testId } from '../test-records.ts'

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
-import { hasExpiryEvents, stampOf } from '../../../src/core/engine.ts'
+import { stampOf } from '../../../src/core/engine.ts'
+import { hasExpiryEvents } from '../../../src/core/engine-abilities.ts'
 import { testId, testRecord, testTrail } from '../../../src/testing/index.ts'
 import { alive, fill, MINUTE, setUp } from './set-up.ts'
 

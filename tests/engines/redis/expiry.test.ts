@@ -1,12 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
-import {
-  type Expired,
-  type ExpiryOptions,
-  type Owner,
-  type SessionId,
-  stampOf,
-} from '../../../src/core/engine.ts'
+import { type Owner, type SessionId, stampOf } from '../../../src/core/engine.ts'
+import type { Expired, ExpiryOptions } from '../../../src/core/engine-abilities.ts'
 import { partitionTag } from '../../../src/core/partitions.ts'
 import type { RedisEngine } from '../../../src/engines/redis/redis-engine.ts'
 import type { RedisServer } from '../../support/redis-server.ts'

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { ScannedRecord } from '../../../src/core/engine.ts'
+import type { ScannedRecord } from '../../../src/core/engine-abilities.ts'
 import { PARTITIONS, partitionOf, partitionTag } from '../../../src/core/partitions.ts'
 import type { ListingPlace } from '../../../src/engines/redis/listing.ts'
 import { type RedisEngine, redisEngine } from '../../../src/engines/redis/redis-engine.ts'

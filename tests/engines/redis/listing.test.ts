@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import type { ScannedRecord } from '../../../src/core/engine.ts'
+import type { ScannedRecord } from '../../../src/core/engine-abilities.ts'
 import type { ListingPlace } from '../../../src/engines/redis/listing.ts'
 import { type RedisEngine, redisEngine } from '../../../src/engines/redis/redis-engine.ts'
 import { testId, testRecord } from '../../../src/testing/index.ts'

@@ -6,7 +6,7 @@ import { createSessions, type Session, type Sessions, type SessionsOptions } fro
 import { expressSessions } from 'sojourn/express'
 import { onTestFinished } from 'vitest'
 import type { Engine } from '../../../src/core/engine.ts'
-import { hasNearReads } from '../../../src/core/engine.ts'
+import { hasNearReads } from '../../../src/core/engine-abilities.ts'
 import type { Data } from '../support/adapter.ts'
 import { Browser } from '../support/http-client.ts'
 import { SECRET } from '../support/world.ts'
