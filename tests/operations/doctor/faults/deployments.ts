@@ -4,7 +4,8 @@ import { PARTITIONS, partitionTag, slotOf } from '../../../../src/core/partition
 import { makeCertificate } from '../../../support/certificate.ts'
 import { startCluster } from '../../../support/cluster.ts'
 import { freePort, seenByServer, serverFolder, startRedis } from '../../../support/redis-server.ts'
-import { MASTER_NAME, startSentinels } from '../../../support/sentinels.ts'
+import { MASTER_NAME, type Sentineled, startSentinels } from '../../../support/sentinels.ts'
+import { until } from '../../../support/until.ts'
 import {
   conf,
   type Ends,
@@ -82,6 +83,7 @@ const secure: readonly Fault[] = [
   },
   {
     ...{ rule: 'sec.cert', severity: 'warn', name: 'has a certificate that ends soon' },
+    seen: /^its certificate ends in 9 days$/,
     plant: async (ends) => {
       const at = folder(ends)
       const { key, cert } = makeCertificate(at, 10)
@@ -108,14 +110,26 @@ function folder(ends: Ends): string {
 
 const ofSentinels = (): string => conf([], { kind: 'sentinel', durable: true })
 
-export async function watched(
-  ends: Ends,
-  replicas: number,
-): Promise<Planted & Pick<Awaited<ReturnType<typeof startSentinels>>, 'sentinels'>> {
+interface Watched extends Planted {
+  readonly sentinels: Sentineled['sentinels']
+}
+
+async function watched(ends: Ends, replicas: number): Promise<Watched> {
   const set = await startSentinels({ replicas, config: ofSentinels() })
   ends.push(() => set.stop())
   const redis = { sentinels: set.addresses, masterName: MASTER_NAME }
   return { redis, servers: set.servers, sentinels: set.sentinels }
+}
+
+const sharedEnds: Ends = []
+let sharedCluster: ReturnType<typeof clustered> | undefined
+let sharedSet: ReturnType<typeof watched> | undefined
+/** For faults that leave them as they were, once they are mended. */
+const three = () => (sharedCluster ??= clustered(sharedEnds, { masters: 3 }))
+export const pairOfSentinels = (): Promise<Watched> => (sharedSet ??= watched(sharedEnds, 1))
+
+export async function endShared(): Promise<void> {
+  for (const end of sharedEnds.splice(0)) await end()
 }
 
 const sentinels: readonly Fault[] = [
@@ -137,8 +151,8 @@ const sentinels: readonly Fault[] = [
   },
   {
     ...{ rule: 'sen.slow', severity: 'info', name: 'notice a lost primary late' },
-    plant: async (ends) => {
-      const planted = await watched(ends, 1)
+    plant: async () => {
+      const planted = await pairOfSentinels()
       for (const one of planted.sentinels) {
         await one.cli('SENTINEL', 'SET', MASTER_NAME, 'down-after-milliseconds', '60000')
       }
@@ -181,23 +195,20 @@ async function node(ends: Ends): Promise<string> {
   return `127.0.0.1:${server.port}@${bus}`
 }
 
-const sharedEnds: Ends = []
-let shared: ReturnType<typeof clustered> | undefined
-/** For faults that leave it as it was, once they are mended. */
-const three = () => (shared ??= clustered(sharedEnds, { masters: 3 }))
-
-export async function endShared(): Promise<void> {
-  for (const end of sharedEnds.splice(0)) await end()
-  shared = undefined
-}
-
 const clusters: readonly Fault[] = [
   {
     ...{ rule: 'clu.state', severity: 'error', name: 'has slots that are nobody’s' },
     also: ['repl.count warn'],
     plant: async () => {
       const planted = await three()
-      for (const each of planted.cluster.nodes) await each.cli('CLUSTER', 'DELSLOTS', '5')
+      const { nodes } = planted.cluster
+      // The former owner's word may still be on its way.
+      const told = async () => {
+        for (const each of nodes) await each.cli('CLUSTER', 'DELSLOTS', '5').catch(() => undefined)
+        const infos = await Promise.all(nodes.map((each) => each.cli('CLUSTER', 'INFO')))
+        return infos.every((info) => info.includes('cluster_slots_assigned:16383'))
+      }
+      await until(async () => (await told()) && (await told()))
       return planted
     },
   },
@@ -224,13 +235,13 @@ const clusters: readonly Fault[] = [
     ...{ rule: 'clu.even', severity: 'warn', name: 'has most sessions at one' },
     also: ['repl.count warn'],
     plant: async (ends) => {
-      const shares = [9_000, 3_692, 3_692] as const
-      const planted = await clustered(ends, { masters: 3, shares })
+      const shares = [6_400, 3_328, 3_328, 3_328] as const
+      const planted = await clustered(ends, { masters: shares.length, shares })
       const text = "for i = 1, 12 do redis.call('SET', KEYS[1] .. i, 'v', 'EX', 100) end"
       for (let partition = 0; partition < PARTITIONS; partition++) {
         const tag = partitionTag(partition)
         const at = slotOf(tag) - shares[0]
-        const server = planted.servers[at < 0 ? 0 : at < shares[1] ? 1 : 2]
+        const server = planted.servers[at < 0 ? 0 : 1 + Math.floor(at / shares[1])]
         await server?.cli('EVAL', text, '1', `sj:{${tag}}:x:`)
       }
       return planted

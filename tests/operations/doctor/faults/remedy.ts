@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import type { Finding } from '../../../../src/operations/doctor/finding.ts'
 import { runCli } from '../../../support/cli.ts'
 import type { RedisServer } from '../../../support/redis-server.ts'
+import { until } from '../../../support/until.ts'
 import { PASSWORD, type Planted } from './fault.ts'
 
 /** What a server answers that has not done it; `redis-cli` ends with 0 all the same. */
@@ -21,7 +22,7 @@ export async function carryOut({ fix }: Finding, planted: Planted): Promise<stri
   for (const { text, isShown } of commands) {
     const command = filled(text, fills)
     done.push(command)
-    if (command.startsWith('redis-cli ')) type(command, isShown, planted)
+    if (command.startsWith('redis-cli ')) await type(command, isShown, planted)
     else if (command.startsWith('sojourn ')) await run(command, planted)
     else if (isOfRedis(command)) await each(servers, command)
     else configuration.push(command)
@@ -63,16 +64,20 @@ function filled(command: string, fills: Readonly<Record<string, string>>): strin
 }
 
 /** As whoever is on call types it: the password is in the environment, questions are answered with yes. */
-function type(command: string, isShown: boolean, { redis }: Planted): void {
+async function type(command: string, isShown: boolean, { redis }: Planted): Promise<void> {
   const hasPassword = typeof redis === 'object' && 'password' in redis
-  const { stdout, status } = spawnSync('sh', ['-c', `${command} 2>&1`], {
-    ...{ input: 'yes\n', encoding: 'utf8' },
-    env: { PATH: process.env['PATH'], ...(hasPassword ? { REDISCLI_AUTH: PASSWORD } : {}) },
+  const env = { PATH: process.env['PATH'], ...(hasPassword ? { REDISCLI_AUTH: PASSWORD } : {}) }
+  await until(async () => {
+    const done = spawnSync('sh', ['-c', `${command} 2>&1`], {
+      ...{ input: 'yes\n', encoding: 'utf8', env },
+    })
+    const told = done.stdout
+    // A check that has something to tell ends with 1.
+    if (isShown ? told !== '' : done.status === 0 && !REFUSAL.test(told)) return true
+    // Once more, as they themselves say: each has yet to hear of the others.
+    if (told.includes("[ERR] Nodes don't agree about configuration!")) return false
+    throw new Error(`${command}: ${told}`)
   })
-  // A check that has something to tell ends with 1.
-  if (isShown ? stdout === '' : status !== 0 || REFUSAL.test(stdout)) {
-    throw new Error(`${command}: ${stdout}`)
-  }
 }
 
 /** Ours; what it prints for others to type is typed. */

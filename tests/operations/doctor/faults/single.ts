@@ -244,14 +244,15 @@ const latency: readonly Fault[] = [
   },
 ]
 
-const user = (rule: string, of = ''): string => `user app on nopass ~sj:* &* ${rule}${of}`
+const user = (rules: string): string => `user app on nopass ~sj:* &* +@all ${rules}`
 const acl = (
   severity: Fault['severity'],
   name: string,
   of: readonly string[],
   asked: string,
+  seen: RegExp,
 ): Fault => ({
-  ...{ rule: 'sec.acl', severity, name },
+  ...{ rule: 'sec.acl', severity, name, seen },
   plant: async (ends) => ({ ...(await single(ends, of)), options: { user: asked } }),
 })
 
@@ -264,12 +265,31 @@ const security: readonly Fault[] = [
       return { ...planted, mended: { redis, options: { user: 'app' } } }
     },
   },
-  acl('error', 'has a user who lacks rights', [user('+@all', ' -evalsha -hgetall')], 'app'),
-  acl('warn', 'has a user who has no near cache', [user('+@all', ' -client|tracking')], 'app'),
-  acl('error', 'has no such user', [], 'nosuch'),
-  acl('error', 'has turned the user off', ['user gone off nopass ~sj:* &* +@all'], 'gone'),
+  acl(
+    'error',
+    'has a user who lacks rights',
+    [user('-evalsha -hgetall')],
+    'app',
+    /^the user app may not use hgetall, evalsha$/,
+  ),
+  acl(
+    'warn',
+    'has a user who has no near cache',
+    [user('-client|tracking')],
+    'app',
+    /^the user app may not use client.tracking$/,
+  ),
+  acl('error', 'has no such user', [], 'nosuch', /^there is no user nosuch$/),
+  acl(
+    'error',
+    'has turned the user off',
+    ['user gone off nopass ~sj:* &* +@all'],
+    'gone',
+    /^the user gone is off$/,
+  ),
   {
     ...{ rule: 'sec.acllog', severity: 'warn', name: 'has refused somebody' },
+    seen: /^1 refusal within the last hour, the last one of mallory: a wrong password$/,
     plant: async (ends) => {
       const planted = await single(ends, [])
       await planted.server.cli('AUTH', 'mallory', 'guess').catch(() => undefined)
