@@ -3,8 +3,6 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-export const hasOpenssl: boolean = spawnSync('openssl', ['version']).status === 0
-
 export interface Certificate {
   /** Paths as we see them. */
   readonly key: string
@@ -22,6 +20,6 @@ export function makeCertificate(folder: string, days: number): Certificate {
   const { status, stderr } = spawnSync('openssl', [
     ...['req', ...kind, '-days', String(days), ...subject, ...files],
   ])
-  if (status !== 0) throw new Error(`openssl: ${stderr}`)
+  if (status !== 0) throw new Error(`openssl: ${stderr.toString()}`)
   return { key, cert, ca: readFileSync(cert) }
 }

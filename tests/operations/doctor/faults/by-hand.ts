@@ -185,10 +185,10 @@ const several: readonly ByHand[] = [
     },
     plant: async (ends) => {
       const { primary, replica } = await pair(ends, ['repl-backlog-size 16kb'])
-      let isEnded = false
+      const end = new AbortController()
       // It is cut off again and again, and misses more than is kept for it.
       const cut = (async () => {
-        while (!isEnded) {
+        while (!end.signal.aborted) {
           await linked(replica)
           const text = 'x'.repeat(100_000)
           await Promise.all([
@@ -198,7 +198,7 @@ const several: readonly ByHand[] = [
         }
       })()
       ends.push(async () => {
-        isEnded = true
+        end.abort()
         await cut.catch(() => undefined)
       })
       return {
