@@ -26,10 +26,12 @@ export interface SentinelOptions {
   readonly args?: readonly string[]
   /** The text of the servers' configuration: as of `startRedis`. */
   readonly config?: string
+  /** Of the Sentinels. */
+  readonly password?: string
 }
 
 export async function startSentinels(options: SentinelOptions = {}): Promise<Sentineled> {
-  const { replicas = 2, config } = options
+  const { replicas = 2, config, password } = options
   const args = ['--repl-diskless-sync-delay', '0', ...(options.args ?? [])]
   const own = { tcp: true, ...(config === undefined ? {} : { config }) }
   const first = await startRedis({ ...own, args })
@@ -46,7 +48,10 @@ export async function startSentinels(options: SentinelOptions = {}): Promise<Sen
     `sentinel failover-timeout ${MASTER_NAME} 3000`,
     '',
   ].join('\n')
-  const sentinels = await Promise.all([0, 1, 2].map(() => startRedis({ tcp: true, sentinel })))
+  const secret = password === undefined ? {} : { password }
+  const sentinels = await Promise.all(
+    [0, 1, 2].map(() => startRedis({ tcp: true, sentinel, ...secret })),
+  )
 
   const named = async (): Promise<RedisServer | undefined> => {
     const ports = await Promise.all(

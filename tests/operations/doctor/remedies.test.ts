@@ -19,6 +19,8 @@ import { look } from './found.ts'
 
 /** Of this release of the server, and of a machine that is busy with other tests. */
 const OF_HERE = new Set(['ver.cve', 'lat.rtt', 'persist.fork', 'persist.aof'])
+/** Milliseconds: redis-cli moves a third of all slots, on a machine that is busy. */
+const SLOW = 60_000
 /** Servers of which the remedy names the first, and says "the same at the others". */
 const MOST = 6
 
@@ -77,7 +79,10 @@ async function foundAt(
 const settingOf = ({ setting }: Finding): string =>
   setting === undefined ? '' : `CONFIG SET ${setting.name} ${setting.value || "''"}\n`
 
-/** Where it is said of several servers it is done at the first, and again at those that are left. @returns what was done */
+/**
+ * Where it is said of several servers it is done at the first, and again at those that are left; and where something else is
+ * said then, that. @returns what was done
+ */
 async function mended(
   finding: Finding,
   planted: Planted,
@@ -89,7 +94,11 @@ async function mended(
   let next: Finding | undefined
   await until(async () => {
     next = await left()
-    return next === undefined || next.servers.length < finding.servers.length
+    return (
+      next === undefined ||
+      next.servers.length < finding.servers.length ||
+      next.fix.join() !== finding.fix.join()
+    )
   })
   return next === undefined ? done : mended(next, planted, left, tries - 1)
 }
@@ -97,17 +106,21 @@ async function mended(
 const MENDED_BY_COMMANDS = [...OF_ONE_SERVER, ...OF_SEVERAL_SERVERS]
 
 describe('what is amiss is mended by the commands of its finding', () => {
-  it.each(titled(MENDED_BY_COMMANDS))('%s', async (_, fault) => {
-    const planted = await fault.plant(ends)
-    const asked = { ...planted, ...planted.mended }
-    const left = async () => (await seen(fault.rule, asked, planted.during)).own[0]
-    const first = await foundAt(fault, planted)
-    expect(first.fix.join('\n')).toContain(settingOf(first))
-    const done = await mended(first, planted, left)
-    if (!done.some((command) => command.endsWith(' CONFIG REWRITE'))) return
-    await planted.servers[0]?.restart()
-    await until(async () => (await left()) === undefined)
-  })
+  it.each(titled(MENDED_BY_COMMANDS))(
+    '%s',
+    async (_, fault) => {
+      const planted = await fault.plant(ends)
+      const asked = { ...planted, ...planted.mended }
+      const left = async () => (await seen(fault.rule, asked, planted.during)).own[0]
+      const first = await foundAt(fault, planted)
+      expect(first.fix.join('\n')).toContain(settingOf(first))
+      const done = await mended(first, planted, left)
+      if (!done.some((command) => command.endsWith(' CONFIG REWRITE'))) return
+      await planted.servers[0]?.restart()
+      await until(async () => (await left()) === undefined)
+    },
+    SLOW,
+  )
 })
 
 describe('what is amiss is mended by hand, as its finding says', () => {

@@ -76,8 +76,10 @@ export const clusterRules: readonly Rule[] = [
           servers: primaries.map(({ name }) => name),
           why: 'a failover needs the vote of most of the primaries: with fewer than three one that is lost takes the Cluster with it',
           fix: [
-            `start another node, and \`${clusterCli(any, 'add-node <its host:port>')}\``,
-            `then \`${clusterCli(any, 'rebalance')} --cluster-use-empty-masters\``,
+            ...(primaries.length + empty >= 3
+              ? []
+              : [`start another node, and \`${clusterCli(any, 'add-node <its host:port>')}\``]),
+            `slots for those that have none: \`${clusterCli(any, 'rebalance')} --cluster-use-empty-masters\``,
           ],
         },
       ]

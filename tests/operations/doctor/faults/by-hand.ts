@@ -141,8 +141,9 @@ const several: readonly ByHand[] = [
     plant: async (ends) => {
       const { primary } = await pair(ends, ['min-replicas-to-write 1'])
       const sentinel = `sentinel monitor mymaster 127.0.0.1 ${primary.port} 1\n`
-      const more = () => start(ends, { tcp: true, sentinel })
-      const redis = { sentinels: [`127.0.0.1:${(await more()).port}`] }
+      const more = () => start(ends, { tcp: true, sentinel, password: PASSWORD })
+      const sentinels = [`127.0.0.1:${(await more()).port}`]
+      const redis = { sentinels, sentinelAccess: { password: PASSWORD } }
       return { redis, mend: () => Promise.all([more(), more()]) }
     },
   },

@@ -115,9 +115,12 @@ interface Watched extends Planted {
 }
 
 async function watched(ends: Ends, replicas: number): Promise<Watched> {
-  const set = await startSentinels({ replicas, config: ofSentinels() })
+  const set = await startSentinels({ replicas, config: ofSentinels(), password: PASSWORD })
   ends.push(() => set.stop())
-  const redis = { sentinels: set.addresses, masterName: MASTER_NAME }
+  const redis = {
+    ...{ sentinels: set.addresses, masterName: MASTER_NAME },
+    sentinelAccess: { password: PASSWORD },
+  }
   return { redis, servers: set.servers, sentinels: set.sentinels }
 }
 
@@ -143,8 +146,11 @@ const sentinels: readonly Fault[] = [
     plant: async (ends) => {
       const { primary } = await pair(ends, ['min-replicas-to-write 1'])
       const sentinel = `sentinel monitor mymaster 127.0.0.1 ${primary.port} 2\n`
-      const alone = await start(ends, { tcp: true, sentinel })
-      const redis = { sentinels: [`127.0.0.1:${alone.port}`] }
+      const alone = await start(ends, { tcp: true, sentinel, password: PASSWORD })
+      const redis = {
+        sentinels: [`127.0.0.1:${alone.port}`],
+        sentinelAccess: { password: PASSWORD },
+      }
       const fills = { '<primary>': 'mymaster', '<n>': '1' }
       return { redis, servers: [alone], fills, lines: /lower the quorum/ }
     },

@@ -65,7 +65,7 @@ function filled(command: string, fills: Readonly<Record<string, string>>): strin
 
 /** As whoever is on call types it: the password is in the environment, questions are answered with yes. */
 async function type(command: string, isShown: boolean, { redis }: Planted): Promise<void> {
-  const hasPassword = typeof redis === 'object' && 'password' in redis
+  const hasPassword = JSON.stringify(redis).includes(PASSWORD)
   const env = { PATH: process.env['PATH'], ...(hasPassword ? { REDISCLI_AUTH: PASSWORD } : {}) }
   await until(async () => {
     const done = spawnSync('sh', ['-c', `${command} 2>&1`], {
