@@ -107,6 +107,8 @@ function linesIn(text: string): { lines: readonly ConfLine[]; yours: readonly st
       reason = []
     } else if (YOURS.test(line)) {
       yours.push(line.replace(YOURS, ''))
+      // What is said above it is not of the next line.
+      isSaid = true
     } else if (line.startsWith('# ')) {
       reason = isSaid ? [line.slice(2)] : [...reason, line.slice(2)]
       isSaid = false

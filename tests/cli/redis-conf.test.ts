@@ -110,7 +110,12 @@ describe('sojourn redis-conf', () => {
     expect(lines.filter(({ reason }) => reason === '')).toEqual([])
     expect(yours).toEqual(['aclfile /etc/redis/users.acl', 'masteruser replica', 'masterauth …'])
     const sentinel = await runCli(['redis-conf', '--sentinel', '--json'])
-    expect(JSON.parse(sentinel.stdout).yours).toHaveLength(3)
+    const told = JSON.parse(sentinel.stdout) as { lines: typeof lines; yours: string[] }
+    expect(told.yours).toHaveLength(3)
+    // Not what is said of the password above it.
+    expect(told.lines.find(({ line }) => line.startsWith('sentinel monitor'))?.reason).toBe(
+      'The primary at first, and how many Sentinels must agree that it is lost.',
+    )
   })
 
   it('servers with Sentinels start with it, and doctor has nothing to say', async () => {

@@ -9,6 +9,8 @@ export const NODE_TIMEOUT = 1_000
 export interface ClusterOptions {
   /** Default 3. */
   readonly masters?: number
+  /** How many slots each master has. Default: as many as the others. */
+  readonly shares?: readonly number[]
   /** Of each master. Default 0. */
   readonly replicas?: number
   /** Masters beside those, that have no slots. */
@@ -59,9 +61,12 @@ export async function startCluster(options: ClusterOptions = {}): Promise<RedisC
   for (const other of nodes.slice(1)) {
     await first.cli('CLUSTER', 'MEET', '127.0.0.1', String(other.port), other.busPort)
   }
+  const begin = (n: number): number =>
+    options.shares?.slice(0, n).reduce((sum, share) => sum + share, 0) ??
+    Math.round((n * SLOTS) / masters)
   for (let i = 0; i < masters; i++) {
-    const [from, to] = [i, i + 1].map((n) => Math.round((n * SLOTS) / masters)) as [number, number]
-    await nodes[i]?.cli('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to - 1))
+    const range = [begin(i), begin(i + 1) - 1].map(String)
+    await nodes[i]?.cli('CLUSTER', 'ADDSLOTSRANGE', ...range)
   }
   await until(async () => {
     const known = await Promise.all(nodes.map((node) => node.cli('CLUSTER', 'NODES')))

@@ -22,6 +22,8 @@ export interface Proxy {
   delay(ms: number): void
   /** Answers go out in pieces of so many bytes. */
   pieces(size: number): void
+  /** What the server says is changed on its way; as it is again without `change`. It must stay as long as it was. */
+  answers(change?: (text: string) => string): void
   /** The server's half of each connection ends; what clients send is still taken. */
   halfClose(): void
   /** TCP resets on both sides of each connection. */
@@ -47,6 +49,7 @@ export async function startProxy(socketPath: string): Promise<Proxy> {
   let [connections, questions, delay, size] = [0, 0, 0, 0]
   let isHolding = false
   let isCut = false
+  let changed: ((text: string) => string) | undefined
 
   const send = ({ client }: Pair, chunk: Buffer): void => {
     if (!isCut && !client.destroyed && !client.writableEnded) client.write(chunk)
@@ -84,7 +87,10 @@ export async function startProxy(socketPath: string): Promise<Proxy> {
       questions++
       upstream.write(chunk)
     })
-    upstream.on('data', (chunk) => answer(pair, chunk))
+    upstream.on('data', (chunk) => {
+      const text = changed?.(chunk.toString('latin1'))
+      answer(pair, text === undefined ? chunk : Buffer.from(text, 'latin1'))
+    })
     const end = (): void => {
       client.destroy()
       upstream.destroy()
@@ -139,6 +145,9 @@ export async function startProxy(socketPath: string): Promise<Proxy> {
     },
     pieces(bytes) {
       size = bytes
+    },
+    answers(change) {
+      changed = change
     },
     halfClose() {
       for (const { client } of pairs) client.end()

@@ -172,7 +172,8 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
     },
     async stop() {
       await kill()
-      rmSync(directory, { recursive: true, force: true })
+      // A child of it that saves may still write.
+      rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 })
     },
     kill,
     async restart() {

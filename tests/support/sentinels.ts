@@ -20,14 +20,23 @@ export interface Sentineled {
   stop(): Promise<void>
 }
 
-export async function startSentinels(
-  options: { readonly replicas?: number; readonly args?: readonly string[] } = {},
-): Promise<Sentineled> {
-  const { replicas = 2 } = options
+export interface SentinelOptions {
+  /** Default 2. */
+  readonly replicas?: number
+  readonly args?: readonly string[]
+  /** The text of the servers' configuration: as of `startRedis`. */
+  readonly config?: string
+  /** Of the Sentinels. */
+  readonly password?: string
+}
+
+export async function startSentinels(options: SentinelOptions = {}): Promise<Sentineled> {
+  const { replicas = 2, config, password } = options
   const args = ['--repl-diskless-sync-delay', '0', ...(options.args ?? [])]
-  const first = await startRedis({ tcp: true, args })
+  const own = { tcp: true, ...(config === undefined ? {} : { config }) }
+  const first = await startRedis({ ...own, args })
   const rest = Array.from({ length: replicas }, () =>
-    startRedis({ tcp: true, args: [...args, '--replicaof', '127.0.0.1', String(first.port)] }),
+    startRedis({ ...own, args: [...args, '--replicaof', '127.0.0.1', String(first.port)] }),
   )
   const servers = [first, ...(await Promise.all(rest))]
   const sentinel = [
@@ -39,7 +48,10 @@ export async function startSentinels(
     `sentinel failover-timeout ${MASTER_NAME} 3000`,
     '',
   ].join('\n')
-  const sentinels = await Promise.all([0, 1, 2].map(() => startRedis({ tcp: true, sentinel })))
+  const secret = password === undefined ? {} : { password }
+  const sentinels = await Promise.all(
+    [0, 1, 2].map(() => startRedis({ tcp: true, sentinel, ...secret })),
+  )
 
   const named = async (): Promise<RedisServer | undefined> => {
     const ports = await Promise.all(

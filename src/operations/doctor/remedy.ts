@@ -30,13 +30,14 @@ export function set(server: ServerFacts, name: string, value: string): string[] 
   ]
 }
 
-/** A line for the configuration file, for what only a restart changes. */
-export function configure(server: ServerFacts, line: string): string[] {
+/** Lines for the configuration file, for what only a restart changes. */
+export function configure(server: ServerFacts, lines: readonly string[]): string[] {
   const provider = providerOf(server)
-  if (provider !== undefined) return [`${provider.settings}: ${line}`]
+  if (provider !== undefined) return [`${provider.settings}: ${lines.join(', ')}`]
   const file = server.info.get('config_file')
+  const shown = lines.map((line) => `\`${line}\``).join(', ')
   return [
-    `\`${line}\` in ${file === undefined || file === '' ? 'its configuration' : file}, and a restart`,
+    `${shown} in ${file === undefined || file === '' ? 'its configuration' : file}, and a restart`,
   ]
 }
 
@@ -45,4 +46,9 @@ export function cli({ target }: ServerFacts): string {
   const { address, tls } = target
   const where = 'path' in address ? `-s ${address.path}` : `-h ${address.host} -p ${address.port}`
   return `redis-cli ${where}${tls === undefined ? '' : ' --tls'}`
+}
+
+/** The same for what is of the Cluster as a whole: it is told one of its nodes, after the command. */
+export function clusterCli({ target, name }: ServerFacts, command: string): string {
+  return `redis-cli${target.tls === undefined ? '' : ' --tls'} --cluster ${command} ${name}`
 }

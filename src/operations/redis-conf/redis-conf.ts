@@ -80,7 +80,13 @@ export function redisConf(options: ConfOptions): string {
       '# --- Who may do what',
       '# `sojourn acl --file` prints the lines: the application, and whoever is on call. Then the user default is off.',
       '# aclfile /etc/redis/users.acl',
-      ...(hasReplicas ? ['# masteruser replica', '# masterauth …'] : []),
+      ...(hasReplicas
+        ? [
+            '# Replicas sign in too: on every server, and in its aclfile `user replica on >… -@all +psync +replconf +ping`.',
+            '# masteruser replica',
+            '# masterauth …',
+          ]
+        : []),
     ],
     [
       '# --- Memory',
@@ -184,6 +190,10 @@ const CLUSTER: readonly string[] = [
   'cluster-require-full-coverage no',
 ]
 
+/** redis.io/docs/latest/operate/oss_and_stack/management/sentinel/, "Redis Access Control List authentication" */
+const SENTINEL_RIGHTS =
+  'allchannels -@all +multi +exec +ping +info +role +subscribe +publish +slaveof +replicaof +config|rewrite +client|setname +client|kill +script|kill'
+
 /** The configuration of a Sentinel. @throws OptionError */
 export function sentinelConf({ masterName, tls }: SentinelConfOptions): string {
   if (!/^[\w.-]{1,64}$/.test(masterName)) {
@@ -198,6 +208,8 @@ export function sentinelConf({ masterName, tls }: SentinelConfOptions): string {
           'tls-cert-file /etc/redis/server.crt',
           'tls-key-file /etc/redis/server.key',
           'tls-ca-cert-file /etc/redis/ca.crt',
+          '# As at the servers: `yes` asks applications and the other Sentinels for a certificate too.',
+          'tls-auth-clients no',
           'tls-replication yes',
         ]
       : ['port 26379']),
@@ -205,6 +217,8 @@ export function sentinelConf({ masterName, tls }: SentinelConfOptions): string {
     '# requirepass …',
     '# The primary at first, and how many Sentinels must agree that it is lost.',
     `sentinel monitor ${masterName} 127.0.0.1 6379 2`,
+    '# Who it is at the servers. In their aclfile:',
+    `# \`user sentinel on >… ${SENTINEL_RIGHTS}\`.`,
     `# sentinel auth-user ${masterName} sentinel`,
     `# sentinel auth-pass ${masterName} …`,
     '# So long it must be away, milliseconds: nobody can sign in or out meanwhile. Less, and a busy machine looks lost.',

@@ -1,11 +1,9 @@
-// Primaries that take no writes now: found, and gone when the remedy has been applied.
-import { execFileSync } from 'node:child_process'
+// Primaries that take no writes now: they refuse them when it is found, and take them when it is not.
 import { mkdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { rules } from '../../../src/operations/doctor/examine.ts'
 import type { ServerFacts } from '../../../src/operations/doctor/facts.ts'
-import type { Finding } from '../../../src/operations/doctor/finding.ts'
 import {
   type RedisServer,
   type RedisServerOptions,
@@ -32,14 +30,6 @@ const written = (server: RedisServer) =>
     (error: Error) => error.message.split(' ')[0],
   )
 
-/** What a remedy says is to be typed, typed. */
-function type(finding: Finding | undefined, name: string): void {
-  const line = finding?.fix.find((each) => each.includes(name))
-  const command = /redis-cli .*$/.exec(line ?? '')?.[0]
-  if (command === undefined) throw new Error(`no remedy names ${name}`)
-  execFileSync('sh', ['-c', command])
-}
-
 describe('top.writes', () => {
   it('has fewer replicas than it must', async () => {
     const primary = await start({
@@ -52,11 +42,6 @@ describe('top.writes', () => {
     expect(finding?.seen).toMatch(
       /^it refuses every write \(NOREPLICAS\): 0 of its replicas keep up, min-replicas-to-write is 1/,
     )
-    type(finding, 'min-replicas-to-write')
-    expect(await written(primary)).toBe('OK')
-    expect(await found('top.writes', primary.url)).toEqual([])
-    await primary.cli('CONFIG', 'SET', 'min-replicas-to-write', '1')
-    expect(await found('top.writes', primary.url)).toHaveLength(1)
     await start({ args: ['--replicaof', '127.0.0.1', String(primary.port)] })
     await until(async () => (await written(primary)) === 'OK')
     expect(await found('top.writes', primary.url)).toEqual([])
@@ -84,13 +69,9 @@ describe('top.writes', () => {
       severity: 'error',
       seen: 'it refuses every write (MISCONF): its last snapshot failed',
     })
-    type(finding, 'stop-writes-on-bgsave-error')
-    expect(await written(server)).toBe('OK')
-    expect(await found('top.writes', server.url)).toEqual([])
-    await server.cli('CONFIG', 'SET', 'stop-writes-on-bgsave-error', 'yes')
-    expect(await found('top.writes', server.url)).toHaveLength(1)
     rmSync(inTheWay, { recursive: true })
     await saved('ok')
+    expect(await written(server)).toBe('OK')
     expect(await found('top.writes', server.url)).toEqual([])
   })
 

@@ -56,12 +56,16 @@ export const clientRules: readonly Rule[] = [
       const rejected = grownBy(server, 'rejected_connections')
       if (rejected === undefined) return unknown('whom it turns away')
       if (rejected === 0) return undefined
+      const most = numberOf(server.info, 'maxclients')
       return {
         severity: 'error',
         seen: `${counted(rejected, 'connection was', 'connections were')} turned away within ${Math.round(window / 1_000)} s`,
         why: 'maxclients is reached: nodes cannot connect, their requests fail',
         fix: [
-          'raise maxclients, and the limit of open files with it',
+          ...(most === undefined
+            ? ['raise maxclients']
+            : set(server, 'maxclients', String(most * 2))),
+          'and the limit of open files with it',
           'CLIENT LIST shows who has the connections',
         ],
       }

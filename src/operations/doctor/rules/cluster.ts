@@ -14,7 +14,7 @@ import {
   unknownOfAll,
 } from '../finding.ts'
 import { LOOPBACK } from '../host.ts'
-import { cli, set } from '../remedy.ts'
+import { cli, clusterCli, set } from '../remedy.ts'
 
 const SLOTS = 16_384
 /** As many times what a primary with its fair part has. */
@@ -48,7 +48,10 @@ export const clusterRules: readonly Rule[] = [
             ? `${SLOTS - assigned} of 16,384 slots are nobody's`
             : `cluster_state is ${state}, ${counted(failed, 'slot has', 'slots have')} failed`,
         why: 'sessions in these slots cannot be read or made, and with cluster-require-full-coverage none at all',
-        fix: [`\`redis-cli --cluster check ${server.name}\`, then \`--cluster fix\``],
+        fix: [
+          `\`${clusterCli(server, 'check')}\` shows which; a primary that is away first: its sessions come back with it`,
+          `then \`${clusterCli(server, 'fix')}\` gives what is nobody's to one that is there`,
+        ],
       }
     }),
   },
@@ -59,7 +62,8 @@ export const clusterRules: readonly Rule[] = [
     check: ({ kind, servers }) => {
       if (kind !== 'cluster') return []
       const primaries = primariesOf(servers)
-      if (primaries.length >= 3) return []
+      const [any] = servers
+      if (primaries.length >= 3 || any === undefined) return []
       const empty = servers.filter(({ role }) => role === 'primary').length - primaries.length
       return [
         {
@@ -72,7 +76,10 @@ export const clusterRules: readonly Rule[] = [
           servers: primaries.map(({ name }) => name),
           why: 'a failover needs the vote of most of the primaries: with fewer than three one that is lost takes the Cluster with it',
           fix: [
-            '`redis-cli --cluster add-node`, then `--cluster rebalance --cluster-use-empty-masters`',
+            ...(primaries.length + empty >= 3
+              ? []
+              : [`start another node, and \`${clusterCli(any, 'add-node <its host:port>')}\``]),
+            `slots for those that have none: \`${clusterCli(any, 'rebalance')} --cluster-use-empty-masters\``,
           ],
         },
       ]
@@ -103,17 +110,17 @@ export const clusterRules: readonly Rule[] = [
       if (answering.some(({ info }) => info.size === 0)) {
         return unknownOfAll('how many keys it has', ALLOW.info)
       }
-      const primaries = answering.map(({ name, info }) => ({ name, keys: keysOf(info) }))
+      const primaries = answering.map((server) => ({ server, keys: keysOf(server.info) }))
       const all = primaries.reduce((sum, { keys }) => sum + keys, 0)
       const fair = all / primaries.length
       const full = primaries.filter(({ keys }) => all >= ENOUGH_KEYS && keys > fair * UNEVEN)
-      return full.map(({ name, keys }) => ({
+      return full.map(({ server, keys }) => ({
         severity: 'warn' as const,
         seen: `it has ${keys.toLocaleString('en')} of ${all.toLocaleString('en')} keys, a fair part would be ${Math.round(fair).toLocaleString('en')}`,
-        servers: [name],
+        servers: [server.name],
         why: 'it is full while the others have room',
         fix: [
-          '`redis-cli --cluster rebalance`: sessions are 1,024 partitions that lie evenly over the slots',
+          `\`${clusterCli(server, 'rebalance')}\`: sessions are 1,024 partitions that lie evenly over the slots`,
         ],
       }))
     },
@@ -140,7 +147,7 @@ export const clusterRules: readonly Rule[] = [
             why: 'its sessions wait for each other while the others idle; from 100 % on they time out',
             fix: [
               busiest(server),
-              'where it has more slots than the others (clu.even): `redis-cli --cluster rebalance`',
+              `where it has more slots than the others (clu.even): \`${clusterCli(server, 'rebalance')}\``,
               `or a command that takes long: \`${cli(server)} SLOWLOG GET 10\``,
             ],
           },

@@ -8,7 +8,7 @@ import {
   type Rule,
   unknown,
 } from '../finding.ts'
-import { set } from '../remedy.ts'
+import { cli, set } from '../remedy.ts'
 
 /** Milliseconds. */
 const LONG_FORK = 200
@@ -57,6 +57,7 @@ export const persistenceRules: readonly Rule[] = [
           why: 'the server may refuse writes (MISCONF), and has nothing to start from after a crash',
           fix: [
             'its log says why: most often the disk is full, or fork was refused: vm.overcommit_memory 1',
+            `then \`${cli(server)} BGSAVE\``,
           ],
         }
       }
@@ -71,7 +72,7 @@ export const persistenceRules: readonly Rule[] = [
         severity: 'warn',
         seen: `the last snapshot is ${Math.floor((now / 1_000 - last) / 3_600)} h old, with ${counted(changes, 'change')} since`,
         why: 'the server starts from it after a crash',
-        fix: ['its log says why none was made; BGSAVE makes one'],
+        fix: [`its log says why none was made; \`${cli(server)} BGSAVE\` makes one`],
       }
     }),
   },
@@ -98,7 +99,12 @@ export const persistenceRules: readonly Rule[] = [
             isWritten === 'ok'
               ? 'the file grows until the disk is full'
               : 'the server refuses writes: nobody can sign in or out',
-          fix: ['its log says why: most often the disk is full'],
+          fix: [
+            'its log says why: most often the disk is full',
+            ...(isWritten === 'ok'
+              ? [`then \`${cli(server)} BGREWRITEAOF\``]
+              : ['it writes again by itself when there is room']),
+          ],
         }
       }
       const delayed = grownBy(server, 'aof_delayed_fsync')

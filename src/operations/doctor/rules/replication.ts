@@ -11,7 +11,7 @@ import {
   type Rule,
   unknown,
 } from '../finding.ts'
-import { cli, fits, freeIn, set } from '../remedy.ts'
+import { cli, clusterCli, fits, freeIn, set } from '../remedy.ts'
 
 /** Bytes, and seconds without a word. */
 const FAR_BEHIND = 1_048_576
@@ -165,12 +165,12 @@ export const replicationRules: readonly Rule[] = [
 ]
 
 function replicaFor(server: ServerFacts, kind: Facts['kind']): string[] {
-  const { address, tls } = server.target
+  const { address } = server.target
   const at = 'path' in address ? '<host> <port>' : `${address.host} ${address.port}`
   if (kind === 'cluster') {
     const id = `$(${cli(server)} CLUSTER MYID)`
     return [
-      `start a node on another machine, and \`redis-cli${tls === undefined ? '' : ' --tls'} --cluster add-node <its host:port> ${server.name} --cluster-slave --cluster-master-id "${id}"\``,
+      `start a node on another machine, and \`${clusterCli(server, 'add-node <its host:port>')} --cluster-slave --cluster-master-id "${id}"\``,
       `or \`CLUSTER REPLICATE "${id}"\` at a node of it that has no slots`,
     ]
   }

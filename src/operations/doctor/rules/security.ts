@@ -153,7 +153,13 @@ export const securityRules: readonly Rule[] = [
         severity: 'warn',
         seen: 'it is reached over the network without TLS',
         why: 'who listens learns the password, and the ids of sessions; what is in them is sealed',
-        fix: [...configure(server, 'tls-port 6380'), 'then `rediss://` in the URL (docs/redis.md)'],
+        fix: [
+          ...configure(server, [
+            ...['tls-port 6380', 'tls-cert-file <its certificate>', 'tls-key-file <its key>'],
+            ...['tls-ca-cert-file <whom it trusts>', 'tls-auth-clients no'],
+          ]),
+          'then `rediss://` in the URL, with that port (docs/redis.md); `port 0` when nobody comes without TLS any more',
+        ],
       }
     }),
   },
