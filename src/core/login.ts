@@ -1,9 +1,19 @@
 import { type Change as AttributeChange, applyDelta, type Delta } from './attributes.ts'
+import { publishLifetime } from './diagnostics.ts'
 import { Confirmation } from './durability.ts'
 import type { Limit } from './engine.ts'
 import { SessionEndedError, StoreUnavailableError } from './errors.ts'
+import type { EventHub } from './events.ts'
 import type { Live } from './live.ts'
-import { loginMeta, type Meta, NO_META, withBound, withNote, withPersistent } from './meta.ts'
+import {
+  loginMeta,
+  type Meta,
+  NO_META,
+  principalOf,
+  withBound,
+  withNote,
+  withPersistent,
+} from './meta.ts'
 import type { PrincipalName } from './principal.ts'
 import { isPrivateName } from './private-names.ts'
 import { rebase } from './rebase.ts'
@@ -102,6 +112,29 @@ export async function login(
     // Signed in, and its token given to nobody.
     await repository.destroy(created).catch(leave)
     throw error
+  }
+}
+
+/** Enters a login that is done, or whose session was left by it. */
+export async function tellOfLogin(
+  { settings }: Repository,
+  events: EventHub,
+  before: Live | undefined,
+  { name, kind, level, device, address }: LoginPlan,
+  { live, joined }: SignedIn,
+): Promise<void> {
+  const { id } = live.token
+  if (name === undefined) {
+    if (before === undefined) return
+    publishLifetime('logout', before.header.createdAt, settings.engine.now())
+    const left = { id: before.token.id, principal: principalOf(before.meta) }
+    await events.record('logout', left)
+  } else if (joined === undefined) {
+    const about = { principal: name.principal, kind, level, device, address }
+    await events.record('login', { id, previousId: before?.token.id, ...about })
+  } else if (joined.length > 0) {
+    // Who has signed it in has told of that.
+    await events.record('changed', { id, attributes: joined })
   }
 }
 

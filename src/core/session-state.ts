@@ -1,7 +1,7 @@
+import { createAnonymous, newToken } from './anonymous-session.ts'
 import { Attributes, applyDelta, type Delta } from './attributes.ts'
 import { traitsOf } from './binding.ts'
 import { equalBytes } from './crypto.ts'
-import { publishLifetime } from './diagnostics.ts'
 import type { Outcome, WaitFor } from './durability.ts'
 import { Ending } from './ending.ts'
 import type { SessionId, Stamp, Trail } from './engine.ts'
@@ -15,17 +15,15 @@ import {
 import type { EventHub } from './events.ts'
 import { HandOver } from './hand-over.ts'
 import type { Live } from './live.ts'
-import { type LoginPlan, login, type SignedIn } from './login.ts'
+import { type LoginPlan, login, type SignedIn, tellOfLogin } from './login.ts'
 import {
   boundOf,
   isPersistent,
   type Meta,
-  NO_META,
   noteOf,
   principalOf,
   withBound,
   withNote,
-  withPersistent,
   withStepUp,
 } from './meta.ts'
 import { permitNew } from './new-sessions.ts'
@@ -42,7 +40,7 @@ import {
 } from './repository.ts'
 import type { Rotation } from './rotations.ts'
 import { denyUnknown, type SignedOut, signOut, signOutAgain } from './sign-out.ts'
-import { createToken, type Token } from './token.ts'
+import type { Token } from './token.ts'
 import { Unmirrored } from './unmirrored.ts'
 import { equalValues } from './values.ts'
 
@@ -211,7 +209,7 @@ export class SessionState {
   reserve(make?: () => Token): Token {
     if (this.#live !== undefined) return this.#live.token
     if (this.#pending?.token !== undefined) return this.#pending.token
-    const token = make?.() ?? this.#newToken()
+    const token = make?.() ?? newToken(this.repository, this.request)
     this.#pending = { ...this.#pending, token }
     return token
   }
@@ -400,7 +398,6 @@ export class SessionState {
         this.#ending?.follow(before)
         throw error
       }
-      const { live, joined } = signedIn
       this.#ended = undefined
       this.unavailable = undefined
       this.cached = false
@@ -408,30 +405,9 @@ export class SessionState {
       this.#concealed = false
       this.rotationDue = false
       if (plan.follows !== true) this.anomaly = undefined
-      this.#become(live, true)
+      this.#become(signedIn.live, true)
       if (before !== undefined) await this.repository.adoption?.release(before)
-      if (plan.name === undefined) {
-        if (before === undefined) return
-        publishLifetime('logout', before.header.createdAt, this.repository.settings.engine.now())
-        const left = { id: before.token.id, principal: principalOf(before.meta) }
-        await this.#events.record('logout', left)
-        return
-      }
-      const { id } = live.token
-      if (joined !== undefined) {
-        // Who has signed it in has told of that.
-        if (joined.length > 0) await this.#events.record('changed', { id, attributes: joined })
-        return
-      }
-      await this.#events.record('login', {
-        id,
-        previousId: before?.token.id,
-        principal: plan.name.principal,
-        kind: plan.kind,
-        level: plan.level,
-        device: plan.device,
-        address: plan.address,
-      })
+      await tellOfLogin(this.repository, this.#events, before, plan, signedIn)
     })
   }
 
@@ -587,9 +563,13 @@ export class SessionState {
     const pending = this.#pending
     let live: Live | undefined
     try {
-      const { settings } = this.repository
-      if (settings.newSessions !== undefined) await permitNew(settings, this.#events, this.request)
-      live = await this.#create(applyDelta(NOTHING, delta), pending)
+      const { repository, request } = this
+      const { settings } = repository
+      if (settings.newSessions !== undefined) await permitNew(settings, this.#events, request)
+      const token = pending?.token ?? newToken(repository, request)
+      const made = applyDelta(NOTHING, delta)
+      const unknown = (this.#unknown ??= [])
+      live = await createAnonymous(repository, token, made, unknown, pending)
       if (live === undefined) return await this.#join(this.reserve(), delta)
     } catch (error) {
       this.#giveBack(error)
@@ -662,32 +642,6 @@ export class SessionState {
     const { binding, pepper } = this.repository.settings
     // What has no request has nothing to be compared later.
     return binding && this.request && traitsOf(binding, pepper, this.request)
-  }
-
-  #newToken(): Token {
-    const region = this.repository.regionForNew({ principal: undefined, request: this.request })
-    return createToken(this.repository.settings.keyring, undefined, region)
-  }
-
-  #create(
-    attributes: ReadonlyMap<string, unknown>,
-    { lifetime = {}, note, token }: Pending = {},
-  ): Promise<Live | undefined> {
-    const { engine, schema, idleTimeout, absoluteTimeout } = this.repository.settings
-    const now = Math.floor(engine.now())
-    const header = {
-      revision: 1,
-      createdAt: now,
-      deadline: lifetime.deadline ?? now + absoluteTimeout,
-      idleTimeout: lifetime.idleTimeout ?? idleTimeout,
-      schema: schema.version,
-      ownerTag: undefined,
-    }
-    const lasting = lifetime.persistent === true ? withPersistent(NO_META, true) : NO_META
-    const meta = note === undefined ? lasting : withNote(lasting, note.value)
-    const unknown = (this.#unknown ??= [])
-    const asked = token ?? this.#newToken()
-    return this.repository.createOnce(asked, header, attributes, meta, undefined, unknown)
   }
 
   async #store(live: Live, rotation?: Rotation, changeMeta?: (meta: Meta) => Meta): Promise<void> {
