@@ -9,6 +9,7 @@ import { applyFix } from '../operations/doctor/fix.ts'
 import { historyPath, MemoryHistory } from '../operations/doctor/history.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { paint } from './paint.ts'
+import { Stop } from './stop.ts'
 import { plain } from './table.ts'
 import { say } from './talk.ts'
 
@@ -94,9 +95,14 @@ async function run(flags: DoctorFlags): Promise<void> {
   }
   let examination = await look()
   if (flags.fix === true) {
-    const isChanged = await fix(examination, flags, (finding) =>
+    const stop = new Stop()
+    const isChanged = await fix(examination, flags, stop, (finding) =>
       applyFix(redis, finding, COMMAND_TIMEOUT),
-    )
+    ).finally(() => stop.close())
+    if (stop.exitCode !== undefined) {
+      process.exitCode = stop.exitCode
+      return
+    }
     if (isChanged) examination = await look()
   }
   const problem = history?.save()
@@ -170,16 +176,21 @@ function where({ servers }: Finding): string {
 type Apply = (finding: Finding) => ReturnType<typeof applyFix>
 
 /** @returns whether anything was changed */
-async function fix({ results }: Examination, flags: DoctorFlags, apply: Apply): Promise<boolean> {
+async function fix(
+  { results }: Examination,
+  flags: DoctorFlags,
+  stop: Stop,
+  apply: Apply,
+): Promise<boolean> {
   let isChanged = false
   for (const { id, findings } of results) {
     for (const finding of findings) {
       const { setting, seen, servers } = finding
-      if (setting === undefined) continue
+      if (setting === undefined || stop.signal.aborted) continue
       const change = `CONFIG SET ${setting.name} ${setting.value === '' ? '""' : setting.value}`
       say(`${id}: ${seen}`)
-      if (flags.yes !== true && !(await agreed(`  ${change} on ${servers.join(', ')}? [y/N] `)))
-        continue
+      const question = `  ${change} on ${servers.join(', ')}? [y/N] `
+      if (flags.yes !== true && !(await agreed(question, stop))) continue
       for (const { server, isSet, isKept, problem } of await apply(finding)) {
         isChanged ||= isSet
         if (isKept) say(`  ${server}: ${change}, also after a restart`)
@@ -192,10 +203,17 @@ async function fix({ results }: Examination, flags: DoctorFlags, apply: Apply): 
   return isChanged
 }
 
-async function agreed(question: string): Promise<boolean> {
+async function agreed(question: string, stop: Stop): Promise<boolean> {
   const asking = createInterface({ input: process.stdin, output: process.stderr })
+  // It has the keyboard, and with it Ctrl-C.
+  asking.once('SIGINT', () => stop.now('SIGINT'))
   try {
-    return /^y(?:es)?$/i.test((await asking.question(plain(question))).trim())
+    const answer = await asking.question(plain(question), { signal: stop.signal })
+    return /^y(?:es)?$/i.test(answer.trim())
+  } catch (error) {
+    if (!stop.signal.aborted) throw error
+    say('')
+    return false
   } finally {
     asking.close()
   }

@@ -1,10 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { rules } from '../../src/operations/doctor/examine.ts'
 import { runCli } from '../support/cli.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
+import { hasTerminal, see, startTerminal, type Terminal } from '../support/terminal.ts'
 
 const PASSWORD = 'Canary77'
 /** Control characters, but for the ends of lines. */
@@ -146,5 +147,81 @@ describe('sojourn doctor', () => {
     const page = readFileSync(new URL('../../docs/doctor.md', import.meta.url), 'utf8')
     const told = [...page.matchAll(/^### (\S+)$/gm)].map(([, id]) => String(id))
     expect(told.toSorted()).toEqual(rules.map(({ id }) => id).toSorted())
+  })
+})
+
+describe.skipIf(!hasTerminal)('sojourn doctor --fix under a terminal', () => {
+  let config: string
+  let asked: RedisServer
+  let terminal: Terminal
+
+  beforeAll(() => {
+    // Two settings that can be changed while it runs.
+    config = 'maxmemory-policy allkeys-lru\ntimeout 10\nappendonly yes\nmaxmemory 100mb\n'
+  })
+  afterEach(async () => {
+    terminal.child.kill('SIGKILL')
+    await asked.stop()
+  })
+
+  async function ask(): Promise<void> {
+    asked = await startRedis({ config })
+    const env = { SOJOURN_REDIS: asked.url, XDG_STATE_HOME: folder }
+    terminal = startTerminal('doctor --fix --window 100ms', { env })
+    await see(terminal, /maxmemory-policy volatile-ttl on \S+\? \[y\/N\] /)
+  }
+
+  const settings = async () => {
+    const answers = ['maxmemory-policy', 'timeout'].map((name) => asked.cli('CONFIG', 'GET', name))
+    return (await Promise.all(answers)).map((text) => text.split('\n')[1])
+  }
+
+  it('asks before each change, makes what is agreed to, and looks again', async () => {
+    await ask()
+    expect(await settings()).toEqual(['allkeys-lru', '10'])
+    terminal.press('y\r')
+    await see(terminal, /CONFIG SET timeout 0 on \S+\? \[y\/N\] /)
+    // It does not wait for the other answers.
+    expect(await settings()).toEqual(['volatile-ttl', '10'])
+    terminal.press('n\r')
+    expect(await terminal.ended).toBe(1)
+    const told = terminal.raw()
+    expect(told).toContain('CONFIG SET maxmemory-policy volatile-ttl, also after a restart')
+    expect(told.slice(told.lastIndexOf('looking for'))).not.toContain('mem.policy')
+    expect(told.slice(told.lastIndexOf('looking for'))).toContain('cli.idle')
+    await asked.restart()
+    expect(await settings()).toEqual(['volatile-ttl', '10'])
+  })
+
+  it.each([
+    ['n', 'n\r'],
+    ['nothing', '\r'],
+    ['something else', 'yn\r'],
+  ])('changes nothing by %s, and does not look again', async (_, keys) => {
+    await ask()
+    terminal.press(keys)
+    await see(terminal, /CONFIG SET timeout 0 on \S+\? \[y\/N\] /)
+    terminal.press('\r')
+    expect(await terminal.ended).toBe(1)
+    expect(terminal.raw()).toContain('nothing was changed')
+    expect(terminal.raw().match(/looking for/g)).toHaveLength(1)
+    expect(await settings()).toEqual(['allkeys-lru', '10'])
+  })
+
+  it('ends by Ctrl-C, says so, and has changed what was agreed to before', async () => {
+    await ask()
+    terminal.press('\u0003')
+    expect(await terminal.ended).toBe(130)
+    expect(terminal.raw()).toContain('nothing was changed')
+    expect(await settings()).toEqual(['allkeys-lru', '10'])
+    await asked.stop()
+
+    await ask()
+    terminal.press('y\r')
+    await see(terminal, /CONFIG SET timeout 0 on \S+\? \[y\/N\] /)
+    terminal.press('\u0003')
+    expect(await terminal.ended).toBe(130)
+    expect(terminal.raw()).not.toContain('nothing was changed')
+    expect(await settings()).toEqual(['volatile-ttl', '10'])
   })
 })

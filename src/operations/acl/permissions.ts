@@ -110,3 +110,13 @@ export const PERMISSIONS: readonly Permission[] = [
   }),
   { command: 'cluster|slot-stats', features: ['ops'], args: ['ORDERBY', 'KEY-COUNT'], isNew: true },
 ]
+
+/** What a replica does at its primary: redis.io, "ACL", "ACL rules for Sentinel and Replicas". */
+export const REPLICA_RULES: readonly string[] = ['-@all', '+psync', '+replconf', '+ping']
+
+/** What Sentinels do at servers, from the same page. */
+export const SENTINEL_RULES: readonly string[] = [
+  ...['&*', '-@all', '+ping', '+info', '+role', '+publish', '+subscribe', '+multi', '+exec'],
+  ...['+slaveof', '+replicaof', '+config|rewrite', '+client|setname', '+client|kill'],
+  '+script|kill',
+]

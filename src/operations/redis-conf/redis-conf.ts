@@ -1,4 +1,5 @@
 import { OptionError } from '../../core/errors.ts'
+import { REPLICA_RULES, SENTINEL_RULES } from '../acl/permissions.ts'
 import { TRACKED } from '../plan/plan.ts'
 
 export type ConfKind = 'single' | 'sentinel' | 'cluster'
@@ -82,7 +83,7 @@ export function redisConf(options: ConfOptions): string {
       '# aclfile /etc/redis/users.acl',
       ...(hasReplicas
         ? [
-            '# Replicas sign in too: on every server, and in its aclfile `user replica on >… -@all +psync +replconf +ping`.',
+            `# Replicas sign in too: on every server, and in its aclfile \`user replica on >… ${REPLICA_RULES.join(' ')}\`.`,
             '# masteruser replica',
             '# masterauth …',
           ]
@@ -190,10 +191,6 @@ const CLUSTER: readonly string[] = [
   'cluster-require-full-coverage no',
 ]
 
-/** redis.io/docs/latest/operate/oss_and_stack/management/sentinel/, "Redis Access Control List authentication" */
-const SENTINEL_RIGHTS =
-  'allchannels -@all +multi +exec +ping +info +role +subscribe +publish +slaveof +replicaof +config|rewrite +client|setname +client|kill +script|kill'
-
 /** The configuration of a Sentinel. @throws OptionError */
 export function sentinelConf({ masterName, tls }: SentinelConfOptions): string {
   if (!/^[\w.-]{1,64}$/.test(masterName)) {
@@ -218,7 +215,7 @@ export function sentinelConf({ masterName, tls }: SentinelConfOptions): string {
     '# The primary at first, and how many Sentinels must agree that it is lost.',
     `sentinel monitor ${masterName} 127.0.0.1 6379 2`,
     '# Who it is at the servers. In their aclfile:',
-    `# \`user sentinel on >… ${SENTINEL_RIGHTS}\`.`,
+    `# \`user sentinel on >… ${SENTINEL_RULES.join(' ')}\`.`,
     `# sentinel auth-user ${masterName} sentinel`,
     `# sentinel auth-pass ${masterName} …`,
     '# So long it must be away, milliseconds: nobody can sign in or out meanwhile. Less, and a busy machine looks lost.',

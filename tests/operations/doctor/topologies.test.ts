@@ -12,6 +12,7 @@ import { startCluster } from '../../support/cluster.ts'
 import type { RedisServer } from '../../support/redis-server.ts'
 import { MASTER_NAME, startSentinels } from '../../support/sentinels.ts'
 import { until } from '../../support/until.ts'
+import { carryOut } from './faults/remedy.ts'
 import { found } from './found.ts'
 
 const PASSWORD = 'Canary77'
@@ -289,6 +290,21 @@ describe('a Cluster', () => {
       const [finding] = await saidOfBusy(node, '{cache}', redis)
       return finding?.fix[0]?.includes(` slots ${slotOf('cache')} (`) === true
     })
+  })
+
+  it('forgets a replica that is gone for good, as the remedy says', async () => {
+    const cluster = await startCluster({ masters: 1, replicas: 1, args: GOOD })
+    ends.push(() => cluster.stop())
+    const redis = { cluster: cluster.addresses.slice(0, 1) }
+    const [, replica] = cluster.nodes
+    await replica?.kill()
+    const away = () => found('top.away', redis, { commandTimeout: 500 })
+    await until(async () => (await away()).length === 1)
+    const [finding] = await away()
+    expect(finding).toMatchObject({ severity: 'warn', servers: [`127.0.0.1:${replica?.port}`] })
+    const fills = { '<its id>': String(replica?.id) }
+    await carryOut(finding as Finding, { redis, servers: [], fills })
+    await until(async () => (await away()).length === 0)
   })
 
   it('has lost a master', async () => {

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { LOOKER } from '../../../engines/redis/fleet.ts'
-import { PERMISSIONS } from '../../acl/permissions.ts'
+import { PERMISSIONS, REPLICA_RULES, SENTINEL_RULES } from '../../acl/permissions.ts'
 import type { Facts, ServerFacts } from '../facts.ts'
 import {
   ALLOW,
@@ -38,9 +38,6 @@ const REACH = {
     words: 'only protected-mode, or the address it listens at, keeps others out',
   },
 } as const
-/** What Sentinels do at servers. */
-const FAILOVER =
-  "'&*' +ping +info +role +publish +subscribe +multi +exec +slaveof '+config|rewrite' '+client|setname' '+client|kill' '+script|kill'"
 const LOOPBACK = /^(?:localhost|127\.|::1$|\[::1\])/
 
 export const securityRules: readonly Rule[] = [
@@ -283,14 +280,17 @@ function closing(server: ServerFacts, facts: Facts): string[] {
   ]
 }
 
-/** Replicas and Sentinels: what they may do is of redis.io, ACL. */
+/** For a shell. */
+const quoted = (rule: string): string => (/[|&*]/.test(rule) ? `'${rule}'` : rule)
+
+/** Replicas and Sentinels. */
 function signingIn(server: ServerFacts, { kind, servers }: Facts): string[] {
   if (kind === 'single' && !servers.some(({ role }) => role === 'replica')) return []
   const to = cli(server)
-  const user = (name: string, variable: string, rules: string): string =>
-    `\`${to} ACL SETUSER ${name} on ">\${${variable}:?}" ${rules}\`, at every server`
+  const user = (name: string, variable: string, rules: readonly string[]): string =>
+    `\`${to} ACL SETUSER ${name} on ">\${${variable}:?}" ${rules.map(quoted).join(' ')}\`, at every server`
   const replica = [
-    user('replica', 'REPLICA_PASSWORD', '+psync +replconf +ping'),
+    user('replica', 'REPLICA_PASSWORD', REPLICA_RULES),
     `\`${to} CONFIG SET masteruser replica masterauth "\${REPLICA_PASSWORD:?}"\`, at every server and in its configuration`,
   ]
   const sentinel = servers.find(({ role }) => role === 'sentinel')
@@ -298,7 +298,7 @@ function signingIn(server: ServerFacts, { kind, servers }: Facts): string[] {
   const primary = sentinel.sentinel?.master.get('name') ?? '<primary>'
   return [
     ...replica,
-    user('sentinel', 'FAILOVER_PASSWORD', FAILOVER),
+    user('sentinel', 'FAILOVER_PASSWORD', SENTINEL_RULES),
     `\`${cli(sentinel)} SENTINEL SET ${primary} auth-user sentinel auth-pass "\${FAILOVER_PASSWORD:?}"\`, at every Sentinel`,
   ]
 }

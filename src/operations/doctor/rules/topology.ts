@@ -1,3 +1,4 @@
+import type { Facts, ServerFacts } from '../facts.ts'
 import {
   ALLOW,
   type Finding,
@@ -7,7 +8,7 @@ import {
   SENTINEL,
   unknown,
 } from '../finding.ts'
-import { cli } from '../remedy.ts'
+import { cli, clusterCli } from '../remedy.ts'
 
 const LEAST_SENTINELS = 3
 /** Milliseconds without an answer after which a Sentinel begins to think of a failover. */
@@ -18,8 +19,8 @@ export const topologyRules: readonly Rule[] = [
     id: 'top.away',
     group: 'Topology',
     well: 'every server that belongs to it answers',
-    check: ({ servers }) =>
-      servers.flatMap(({ name, role, problem }): Finding[] => {
+    check: (facts) =>
+      facts.servers.flatMap(({ name, role, problem }): Finding[] => {
         if (problem === undefined) return []
         return [
           {
@@ -32,10 +33,7 @@ export const topologyRules: readonly Rule[] = [
                 : role === 'replica'
                   ? 'it cannot take over'
                   : 'it does not vote: fewer may be left than a failover needs',
-            fix: [
-              'start it, or look at the network between here and there',
-              'if it is gone for good: `SENTINEL RESET`, or `CLUSTER FORGET`',
-            ],
+            fix: ['start it, or look at the network between here and there', ...forgetting(facts)],
           },
         ]
       }),
@@ -65,7 +63,8 @@ export const topologyRules: readonly Rule[] = [
     id: 'sen.quorum',
     group: 'Topology',
     well: 'the Sentinels can make a failover',
-    check: perServer(SENTINEL, ({ sentinel }) => {
+    check: perServer(SENTINEL, (server) => {
+      const { sentinel } = server
       if (sentinel === undefined) return unknown('whether there are enough of them', ALLOW.sentinel)
       if (sentinel.quorum.startsWith('OK')) return undefined
       return {
@@ -74,7 +73,7 @@ export const topologyRules: readonly Rule[] = [
         why: 'when the primary is lost nothing takes its place',
         fix: [
           'start the Sentinels that are missing',
-          'or lower the quorum: `SENTINEL SET <primary> quorum <n>`',
+          `or lower the quorum, at every Sentinel: \`${cli(server)} SENTINEL SET ${nameIn(server)} quorum <n>\``,
         ],
       }
     }),
@@ -106,13 +105,29 @@ export const topologyRules: readonly Rule[] = [
       const after = master && numberOf(master, 'down-after-milliseconds')
       if (after === undefined) return unknown('its down-after-milliseconds', ALLOW.sentinel)
       if (after < SLOW_TO_NOTICE) return undefined
-      const name = master?.get('name') ?? 'mymaster'
       return {
         severity: 'info',
         seen: `down-after-milliseconds is ${after.toLocaleString('en')}`,
         why: 'for so long nobody can sign in or out when the primary is lost',
-        fix: [`\`${cli(server)} SENTINEL SET ${name} down-after-milliseconds 5000\``],
+        fix: [`\`${cli(server)} SENTINEL SET ${nameIn(server)} down-after-milliseconds 5000\``],
       }
     }),
   },
 ]
+
+/** What the Sentinels call the primary. */
+const nameIn = ({ sentinel }: ServerFacts): string => sentinel?.master.get('name') ?? '<primary>'
+
+/** Of one that does not come back: those that still name it. */
+function forgetting({ kind, servers }: Facts): string[] {
+  const any = servers.find(
+    ({ role, problem }) => problem === undefined && (kind === 'cluster' || role === 'sentinel'),
+  )
+  if (any === undefined) return []
+  if (kind === 'cluster') {
+    return [
+      `if it is gone for good: \`${clusterCli(any, 'call')} CLUSTER FORGET <its id>\`, which \`${cli(any)} CLUSTER NODES\` shows`,
+    ]
+  }
+  return [`if it is gone for good, at every Sentinel: \`SENTINEL RESET ${nameIn(any)}\``]
+}

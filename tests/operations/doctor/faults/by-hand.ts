@@ -5,7 +5,7 @@ import { startProxy } from '../../../support/proxy.ts'
 import type { RedisServer } from '../../../support/redis-server.ts'
 import { SECRET, signIn } from '../../../support/requests.ts'
 import { until } from '../../../support/until.ts'
-import { pairOfSentinels } from './deployments.ts'
+import { HASTY, pairOfSentinels } from './deployments.ts'
 import {
   type ByHand,
   conf,
@@ -21,9 +21,6 @@ import {
 
 const ITS_MACHINE = 'is of the machine'
 const THE_APPLICATION = 'is in the application'
-
-/** Who is away is not waited for as long as usual. */
-const HASTY = { options: { commandTimeout: 500 } }
 
 const servers: readonly ByHand[] = [
   {
@@ -118,7 +115,7 @@ const several: readonly ByHand[] = [
       const [primary, replica] = servers as [RedisServer, RedisServer]
       await replica.kill()
       await until(async () => (await primary.cli('INFO', 'replication')).includes('slaves:0'))
-      return { redis, ...HASTY, mend: () => replica.restart() }
+      return { redis, options: HASTY, mend: () => replica.restart() }
     },
   },
   {
@@ -132,7 +129,7 @@ const several: readonly ByHand[] = [
     plant: async () => {
       const { redis, sentinels } = await pairOfSentinels()
       await sentinels[2]?.kill()
-      return { redis, ...HASTY, mend: () => sentinels[2]?.restart() }
+      return { redis, options: HASTY, mend: () => sentinels[2]?.restart() }
     },
   },
   {

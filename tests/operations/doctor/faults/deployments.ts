@@ -20,6 +20,9 @@ import {
   start,
 } from './fault.ts'
 
+/** Who is away is not waited for as long as usual. */
+export const HASTY = { commandTimeout: 500 } as const
+
 const replication: readonly Fault[] = [
   {
     ...{ rule: 'repl.count', severity: 'warn', name: 'has no replica' },
@@ -151,8 +154,34 @@ const sentinels: readonly Fault[] = [
         sentinels: [`127.0.0.1:${alone.port}`],
         sentinelAccess: { password: PASSWORD },
       }
-      const fills = { '<primary>': 'mymaster', '<n>': '1' }
+      const fills = { '<n>': '1' }
       return { redis, servers: [alone], fills, lines: /lower the quorum/ }
+    },
+  },
+  {
+    ...{ rule: 'top.away', severity: 'warn', name: 'name a Sentinel that is gone for good' },
+    also: ['sen.count warn'],
+    plant: async (ends) => {
+      const { primary } = await pair(ends, ['min-replicas-to-write 1'])
+      const sentinel = `sentinel monitor mymaster 127.0.0.1 ${primary.port} 1\n`
+      const [one, other] = await Promise.all(
+        [0, 1].map(() => start(ends, { tcp: true, sentinel, password: PASSWORD })),
+      )
+      await until(
+        async () =>
+          (await one?.cli('SENTINEL', 'SENTINELS', 'mymaster'))?.includes(`${other?.port}`) ??
+          false,
+      )
+      await other?.kill()
+      return {
+        servers: one === undefined ? [] : [one],
+        redis: {
+          sentinels: [`127.0.0.1:${one?.port}`],
+          sentinelAccess: { password: PASSWORD },
+        },
+        options: HASTY,
+        lines: /gone for good/,
+      }
     },
   },
   {
