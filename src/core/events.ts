@@ -68,7 +68,14 @@ export interface SessionEvents {
   /** A cookie was presented that opens no session; or a client has had too many new ones lately, `newSessions`. */
   rejected: {
     readonly id: SessionId | undefined
-    readonly reason: RejectReason | 'forged' | 'absent' | 'superseded' | 'reused' | 'rate-limited'
+    readonly reason:
+      | RejectReason
+      | 'malformed'
+      | 'forged'
+      | 'absent'
+      | 'superseded'
+      | 'reused'
+      | 'rate-limited'
   }
   /** Changes could not be stored because the session had ended or its cookie could not be sent. */
   dropped: {

@@ -8,7 +8,7 @@ import type { Live, Loaded } from './live.ts'
 import { checkOutagePolicy } from './outage.ts'
 import type { Repository } from './repository.ts'
 import { SessionState } from './session-state.ts'
-import { parseToken, type Token } from './token.ts'
+import { parseToken, refusalOf, type Token } from './token.ts'
 
 /**
  * Finds the session of a request. At once, without a promise, where no I/O is needed: there is no
@@ -37,20 +37,23 @@ export function openExchange<Data extends object>(
       return withLive(repository, events, live, live.token.text, profile, header)
   }
   const tokens: Token[] = []
-  let forged = 0
+  const refused: ('forged' | 'malformed')[] = []
   for (const text of cookie.candidates(profile, header)) {
     const token = parseToken(keyring, text)
-    if (token === undefined) forged++
-    else tokens.push(token)
+    if (token !== undefined) tokens.push(token)
+    else refused.push(refusalOf(text))
   }
   const [token] = tokens
-  const isShared = forged > 0 && adoption?.sources.some((each) => each.cookieName === profile.name)
+  const isShared =
+    refused.length > 0 && adoption?.sources.some((each) => each.cookieName === profile.name)
   const found = token === undefined || isShared ? adoption?.find(header) : undefined
   // Another system's cookie may have our name.
-  if (isShared && typeof found === 'object') forged--
-  if (found === 'forged' && !isShared) forged++
-  repository.validations.forged += forged
-  for (; forged > 0; forged--) events.emit('rejected', { id: undefined, reason: 'forged' })
+  if (isShared && found !== undefined) {
+    refused.splice(Math.max(refused.indexOf('malformed'), 0), 1)
+  }
+  if (found === 'forged') refused.push('forged')
+  repository.validations.forged += refused.length
+  for (const reason of refused) events.emit('rejected', { id: undefined, reason })
   const live = fresh || token === undefined ? undefined : repository.reader.atHand(token)
   if (token !== undefined && live !== undefined) {
     return withLive(repository, events, live, token.text, profile, header)

@@ -43,7 +43,7 @@ import { type ScannedSession, scanSessions } from './scan.ts'
 import { IDS, Session, STAMP, type Watchable } from './session.ts'
 import { SessionState } from './session-state.ts'
 import { StoredSessions } from './stored-session.ts'
-import { isSessionId, parseToken, type Token } from './token.ts'
+import { isSessionId, parseToken, refusalOf, type Token } from './token.ts'
 import { tokenIn } from './token-form.ts'
 import { refuseUnknown } from './unknown-options.ts'
 import type { Validations } from './validations.ts'
@@ -205,9 +205,12 @@ export class Sessions<Data extends object = Record<string, unknown>> {
    * @param options `fresh`: from the store, past the near cache
    */
   async open(token?: string, options: OpenOptions = {}): Promise<Session<Data>> {
-    const parsed =
-      token === undefined ? undefined : parseToken(this.#settings.keyring, tokenIn(token))
-    if (token !== undefined && parsed === undefined) this.#repository.validations.forged++
+    const text = token === undefined ? undefined : tokenIn(token)
+    const parsed = text === undefined ? undefined : parseToken(this.#settings.keyring, text)
+    if (text !== undefined && parsed === undefined) {
+      this.#repository.validations.forged++
+      this.#events.emit('rejected', { id: undefined, reason: refusalOf(text) })
+    }
     const live = parsed ? await this.#openToken(parsed, options) : undefined
     const isForwarded = live !== undefined && live.token.id !== parsed?.id
     if (live !== undefined && !isForwarded) this.#repository.rotations.settle(live)

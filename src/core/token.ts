@@ -68,9 +68,18 @@ export function deriveToken(keyring: Keyring, origin: string, secret: string, re
   return describe(bytes, keyring.primary, true)
 }
 
+function looksLikeToken(text: string): boolean {
+  return text.length === TOKEN_LENGTH && TOKEN_SHAPE.test(text)
+}
+
+/** Of a text that is no token: whether only its signature tells so. */
+export function refusalOf(text: string): 'forged' | 'malformed' {
+  return looksLikeToken(text) ? 'forged' : 'malformed'
+}
+
 /** The token, or nothing for everything that this keyring did not make. Costs no I/O. */
 export function parseToken(keyring: Keyring, text: string): Token | undefined {
-  if (text.length !== TOKEN_LENGTH || !TOKEN_SHAPE.test(text)) return undefined
+  if (!looksLikeToken(text)) return undefined
   return verifyToken(keyring, Buffer.from(text, 'base64url'))
 }
 

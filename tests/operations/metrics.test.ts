@@ -26,7 +26,7 @@ import {
 } from '../../src/operations/metrics/index.ts'
 import { prometheusLabel, prometheusName } from '../../src/operations/metrics/prometheus.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
-import { SECRET } from '../support/requests.ts'
+import { SECRET, signIn } from '../support/requests.ts'
 import { until } from '../support/until.ts'
 
 interface Data {
@@ -96,6 +96,52 @@ describe('Prometheus', () => {
     expect(metrics.contentType).toContain('version=0.0.4')
     expect(text).not.toMatch(/ada|not-a-token/)
   })
+
+  it('S05 counts refused cookies by reason, over-long ones too, without a command', async () => {
+    const token = (await sessions.open(await signIn(sessions, { n: 1 }))).token ?? ''
+    const { token: ended } = await sessions.open(await signIn(sessions, { n: 1 }))
+    await (await sessions.open(ended)).logout()
+    await server.cli('CONFIG', 'RESETSTAT')
+    const other = token.endsWith('A') ? 'B' : 'A'
+    const MANY = 100_000
+    const NAME = '__Host-session='
+    for (const [cookie, count, reason] of [
+      [NAME + token.slice(0, -1) + other, 1, 'forged'],
+      [NAME + token.slice(0, -1), 1, 'malformed'],
+      [NAME + token.repeat(MANY), 1, 'malformed'],
+      [NAME, 1, 'malformed'],
+      // No more of them are looked at.
+      [Array.from({ length: MANY }, (_, i) => `${NAME}${i}`).join('; '), 8, 'malformed'],
+      [Array.from({ length: MANY }, () => `${NAME}x`).join('; '), 1, 'malformed'],
+      [
+        Array.from({ length: MANY }, (_, i) => NAME + `${i}`.padStart(48, 'A')).join('; '),
+        8,
+        'forged',
+      ],
+    ] as const) {
+      const before = { forged: rejections('forged'), malformed: rejections('malformed') }
+      const began = performance.now()
+      const exchange = sessions.exchange(
+        {},
+        { secure: true, host: 'example.org', proxied: false, cookie },
+      )
+      // Some megabytes are gone through once.
+      expect(performance.now() - began).toBeLessThan(500)
+      expect(exchange).not.toBeInstanceOf(Promise)
+      const expected = { ...before, [reason]: before[reason] + count }
+      expect({ forged: rejections('forged'), malformed: rejections('malformed') }).toEqual(expected)
+    }
+    expect(await server.cli('INFO', 'commandstats')).not.toMatch(/cmdstat_(?:get|eval)/)
+    await sessions.open(ended)
+    await sessions.open('not-a-token')
+    expect(rejections('absent')).toBe(1)
+    expect(rejections('malformed')).toBe(13)
+    expect(metrics.text()).not.toContain(token)
+  })
+
+  const rejections = (reason: string): number =>
+    valueOf(metrics.text(), `sojourn_session_rejected_total{service="shop",reason="${reason}"}`) ??
+    0
 
   it('has every metric by the rules: HELP, TYPE, buckets that add up', async () => {
     await visit()

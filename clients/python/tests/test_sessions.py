@@ -60,7 +60,7 @@ def test_texts_that_open_nothing(make: Make) -> None:
         session = one.open(text)
         assert session.is_new
         assert session.cookie() is None
-    assert [details["reason"] for _, details in heard] == ["forged", "forged", "absent", "forged"]
+    assert [details["reason"] for _, details in heard] == ["malformed", "malformed", "absent", "forged"]
     with pytest.raises(SessionElsewhereError):
         one.open(create_token(repository.settings.keyring, 7, 3).text)
 

@@ -59,6 +59,8 @@ export class Wire {
   #written: string | undefined
   #socket: Socket | undefined
   #ended: Error | undefined
+  /** For the password. */
+  #isAsking = false
   /** TLS has been agreed upon. */
   #isSecured = false
   /** The server has answered the introduction. */
@@ -79,7 +81,7 @@ export class Wire {
   /** Opens the socket and introduces itself. Rejects with what the server or the network says. */
   async connect(): Promise<void> {
     const { address, username, password, database, name } = this.#target
-    const secret = typeof password === 'function' ? await password() : password
+    const secret = typeof password === 'function' ? await this.#ask(password) : password
     if (this.#ended !== undefined) throw this.#ended
     this.#socket = this.#open(address)
     const auth = secret === undefined ? [] : ['AUTH', username ?? 'default', secret]
@@ -97,8 +99,23 @@ export class Wire {
     this.#isIntroduced = true
   }
 
-  /** How far it has got with a server that takes connections and then says nothing; nothing where that is not so. */
+  async #ask(password: () => string | Promise<string>): Promise<string> {
+    this.#isAsking = true
+    try {
+      return await password()
+    } catch (error) {
+      throw noPassword(error)
+    } finally {
+      this.#isAsking = false
+    }
+  }
+
+  /**
+   * How far it has got where nothing is answered: by the function for the password, or by a server that takes connections;
+   * nothing where that is not so.
+   */
   get silence(): Error | undefined {
+    if (this.#isAsking) return noPassword()
     if (this.#socket === undefined || this.#socket.connecting || this.#isIntroduced)
       return undefined
     const { tls, address } = this.#target
@@ -238,6 +255,10 @@ function isDone(value: unknown): boolean {
 
 function silent(code: 'NO_TLS' | 'NO_HELLO' | 'SILENT'): Error {
   return Object.assign(new Error('the server takes the connection and does not answer'), { code })
+}
+
+function noPassword(cause?: unknown): Error {
+  return Object.assign(new Error('there is no password', { cause }), { code: 'NO_PASSWORD' })
 }
 
 function closed(): Error {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { StoreRefusedError } from '../../../src/core/errors.ts'
+import { StoreRefusedError, StoreUnavailableError } from '../../../src/core/errors.ts'
 import { failure, newId, record } from './fixtures.ts'
 import { open, recovered, start, timed } from './harness.ts'
 
@@ -37,6 +37,22 @@ describe('refusals', () => {
     await server.cli('CONFIG', 'SET', 'requirepass', 'two')
     password = 'two'
     await server.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    expect(await recovered(engine)).toBeLessThan(5_000)
+  })
+
+  it('S29 a password function that fails or hangs is told as that, and asked again', async () => {
+    const server = await start({ password: 'one' })
+    const failed = new Error('the vault is sealed')
+    let ask = (): Promise<string> => Promise.reject(failed)
+    const engine = open({ url: server.url, password: () => ask() })
+    const error = await failure(engine.ready())
+    expect(error).toBeInstanceOf(StoreUnavailableError)
+    expect(error.message).toMatch(/function of redis\.password .*\(NO_PASSWORD\)/)
+    expect((error.cause as Error).cause).toBe(failed)
+    ask = () => new Promise(() => undefined)
+    const silent = open({ url: server.url, password: () => ask() })
+    expect((await failure(silent.ready())).message).toMatch(/\(NO_PASSWORD\)/)
+    ask = async () => 'one'
     expect(await recovered(engine)).toBeLessThan(5_000)
   })
 

@@ -10,7 +10,7 @@ from .reader import Nothing
 from .repository import Repository
 from .state import SessionState
 from .steps import Op
-from .token import Token
+from .token import Token, looks_like_token
 
 #: A flood of cookies with our name costs at most so many checks.
 _MOST_CANDIDATES = 8
@@ -33,7 +33,7 @@ def presented(repository: Repository, *texts: str | None) -> list[Token] | Sessi
         if token is not None:
             tokens.append(token)
         elif text:
-            repository.events.emit("rejected", id=None, reason="forged")
+            repository.events.emit("rejected", id=None, reason="forged" if looks_like_token(text) else "malformed")
     return tokens or SessionState(repository, None, None, False)
 
 

@@ -60,9 +60,14 @@ def derive_token(keyring: Keyring, origin: str, secret: str, region: int = 0) ->
     return create_token(keyring, partition, region, digest[2 : 2 + RANDOM_BYTES])
 
 
+def looks_like_token(text: str) -> bool:
+    """Whether only its signature can tell it from a token."""
+    return _TOKEN_SHAPE.fullmatch(text) is not None
+
+
 def parse_token(keyring: Keyring, text: str) -> Token | None:
     """The token, or None for everything that this keyring did not make. Costs no I/O."""
-    if _TOKEN_SHAPE.fullmatch(text) is None:
+    if not looks_like_token(text):
         return None
     # 48 characters are 36 bytes exactly: no other text stands for the same.
     return verify_token(keyring, urlsafe_b64decode(text), text)

@@ -10,7 +10,9 @@ import org.jspecify.annotations.Nullable;
 public interface SessionListener {
   /** Why a token has led to no session. */
   enum Rejection {
-    /** It is no token that these secrets have made. */
+    /** It is no token, by its form. */
+    MALFORMED,
+    /** None of these secrets has signed it. */
     FORGED,
     /** Nothing is there: it has ended, or its time is over. */
     ABSENT,
@@ -30,7 +32,7 @@ public interface SessionListener {
     SCHEMA
   }
 
-  /** @param id of the token; null of one that is FORGED */
+  /** @param id of the token; null of one that is MALFORMED or FORGED */
   default void rejected(@Nullable String id, Rejection reason) {}
 
   /** Somebody came with a token that had been replaced and was out of use. Told once in a process. */

@@ -44,7 +44,7 @@ public final class Sessions implements AutoCloseable {
   public Session open(@Nullable String token) {
     Token parsed = Token.parse(settings.keyring(), token);
     if (parsed == null) {
-      if (token != null) settings.listener().rejected(null, SessionListener.Rejection.FORGED);
+      if (token != null) settings.listener().rejected(null, Token.refusalOf(token));
       return new Session(repository, null, null);
     }
     SessionReader.Loaded loaded = repository.reader.load(parsed);

@@ -15,6 +15,7 @@ public final class Token {
   private static final int SECRET_OFFSET = 3;
   private static final int MAC_OFFSET = 27;
   private static final int BYTES = 36;
+  private static final Pattern SHAPE = Pattern.compile("[A-Za-z0-9_-]{48}");
   private static final Pattern ID_SHAPE = Pattern.compile("[A-Za-z0-9]{3}[A-Za-z0-9_-]{22}");
 
   private final byte[] bytes;
@@ -46,6 +47,11 @@ public final class Token {
     } catch (IllegalArgumentException notBase64url) {
       return null;
     }
+  }
+
+  /** Of a text that is no token: whether only its signature tells so. */
+  static SessionListener.Rejection refusalOf(String text) {
+    return SHAPE.matcher(text).matches() ? SessionListener.Rejection.FORGED : SessionListener.Rejection.MALFORMED;
   }
 
   /** As {@link #parse}, from the 36 bytes themselves. */

@@ -48,6 +48,17 @@ class SessionsTest extends TwoNodes {
   }
 
   @Test
+  void whatIsNoTokenOpensNothing() {
+    String token = Nodes.token(Nodes.stored(one, "a", 1));
+    String forged = token.substring(0, 47) + (token.endsWith("A") ? "B" : "A");
+    for (String text : List.of("", "x", token.substring(1), token + "A", "+" + token.substring(1), "é".repeat(48), forged)) {
+      nodes.events.told.clear();
+      assertNull(one.open(text).id());
+      assertEquals(List.of(text.equals(forged) ? "rejected FORGED" : "rejected MALFORMED"), nodes.events.told);
+    }
+  }
+
+  @Test
   void whatIsHandedOutIsACopy() {
     List<Object> list = new ArrayList<>(List.of(1));
     Session session = Nodes.stored(one, "list", list);
