@@ -1,14 +1,24 @@
 // Which test shows which requirement of docs/security.md. Runs all tests that have an id such as S05 in their title.
-// Usage: npm run security-report [-- --json FILE]. Ends with 1 when a row has no test, or one fails.
+// Usage: npm run security-report [-- [--long] [--json FILE]]. Ends with 1 when a row has no test that has passed, one fails, or a file
+// of tests does not load.
+//   --long   a million of fuzzed cookies, records and tokens, and the times of refusals (npm run bench:timing)
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-const { values } = parseArgs({ options: { json: { type: 'string' } } })
+const own = fileURLToPath(new URL('..', import.meta.url))
+const { values } = parseArgs({
+  options: {
+    json: { type: 'string' },
+    long: { type: 'boolean', default: false },
+    // Where docs/security.md and the tests are.
+    root: { type: 'string', default: own },
+  },
+})
+const { root } = values
 const page = readFileSync(join(root, 'docs/security.md'), 'utf8')
 const [, list = ''] = /<!-- security -->([^]*?)<!-- \/security -->/.exec(page) ?? []
 const rows = [...list.matchAll(/^\| (S\d\d) \| (.+) \|$/gm)].map(([, id, requirement]) => ({
@@ -17,45 +27,83 @@ const rows = [...list.matchAll(/^\| (S\d\d) \| (.+) \|$/gm)].map(([, id, require
 }))
 if (rows.length === 0) throw new Error('docs/security.md has no list')
 
+/** What went wrong that is no test's. */
+const problems = []
 const folder = mkdtempSync(join(tmpdir(), 'sj-security-'))
 const file = join(folder, 'report.json')
 try {
-  const vitest = join(root, 'node_modules/vitest/vitest.mjs')
-  const ids = rows.map(({ id }) => id).join('|')
-  spawnSync(
+  const { status, error, signal } = spawnSync(
     process.execPath,
     [
-      ...[vitest, 'run', '--typecheck.enabled=false', '-t', `\\b(?:${ids})\\b`],
+      ...[join(own, 'node_modules/vitest/vitest.mjs'), 'run', '--typecheck.enabled=false'],
+      ...['-t', `\\b(?:${rows.map(({ id }) => id).join('|')})\\b`],
       ...['--reporter=json', `--outputFile=${file}`],
     ],
-    { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] },
+    {
+      ...{ cwd: root, stdio: ['ignore', 'ignore', 'inherit'] },
+      env: { ...process.env, ...(values.long ? { SOJOURN_FULL: '1' } : {}) },
+    },
   )
-  for (const { name, assertionResults } of JSON.parse(readFileSync(file, 'utf8')).testResults) {
-    for (const { fullName, status } of assertionResults) {
-      if (status !== 'passed' && status !== 'failed') continue
+  const results = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).testResults : []
+  let failed = 0
+  for (const { name, status: fileStatus, message, assertionResults } of results) {
+    const path = relative(root, name)
+    // It did not load, or what goes before its tests has failed.
+    const isBroken = fileStatus === 'failed' && !assertionResults.some(isFailed)
+    if (isBroken) problems.push(`${path}: ${(message || 'did not run').split('\n')[0]}`)
+    for (const result of assertionResults) {
+      if (isFailed(result)) failed++
       for (const row of rows) {
-        if (!new RegExp(`\\b${row.id}\\b`).test(fullName)) continue
-        row.tests.push({ title: fullName, file: relative(root, name), passed: status === 'passed' })
+        if (!new RegExp(`\\b${row.id}\\b`).test(result.fullName)) continue
+        const outcome = ['passed', 'failed'].includes(result.status) ? result.status : 'skipped'
+        row.tests.push({ title: result.fullName, file: path, outcome })
       }
     }
+  }
+  // A leak after the last test, or the run itself.
+  if (status !== 0 && failed === 0 && problems.length === 0) {
+    problems.push(`the run failed: ${error?.message ?? signal ?? `exit ${status}`}`)
   }
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
 
-let passed = 0
-let failed = 0
+const MARKS = { passed: '✓', failed: '✗', skipped: '–' }
+const counts = { passed: 0, failed: 0, skipped: 0 }
 for (const { id, requirement, tests } of rows) {
   console.log(`\n${id} ${requirement}`)
   if (tests.length === 0) console.log('   ✗ NO TEST')
-  for (const test of tests) {
-    console.log(`   ${test.passed ? '✓' : '✗'} ${test.title}  (${test.file})`)
-    if (test.passed) passed++
-    else failed++
+  for (const { title, file: path, outcome } of tests) {
+    console.log(
+      `   ${MARKS[outcome]} ${title}  (${path})${outcome === 'skipped' ? ': not run' : ''}`,
+    )
+    counts[outcome]++
   }
 }
-const bare = rows.filter(({ tests }) => tests.length === 0).map(({ id }) => id)
-console.log(`\n${rows.length} requirements; ${passed} tests passed, ${failed} failed`)
-if (bare.length > 0) console.log(`without a test: ${bare.join(', ')}`)
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`)
-if (bare.length > 0 || failed > 0) process.exitCode = 1
+if (values.long) timing()
+
+const bare = rows.filter(({ tests }) => !tests.some(({ outcome }) => outcome === 'passed'))
+const { passed, failed, skipped } = counts
+console.log(
+  `\n${rows.length} requirements; ${passed} tests passed, ${failed} failed, ${skipped} not run`,
+)
+for (const problem of problems) console.log(`✗ ${problem}`)
+if (bare.length > 0) {
+  console.log(`without a test that has passed: ${bare.map(({ id }) => id).join(', ')}`)
+}
+if (values.json !== undefined) {
+  writeFileSync(values.json, `${JSON.stringify({ rows, problems }, null, 2)}\n`)
+}
+if (bare.length > 0 || failed > 0 || problems.length > 0) process.exitCode = 1
+
+function isFailed({ status }) {
+  return status === 'failed'
+}
+
+/** Not among the tests: it needs a machine that does little else. */
+function timing() {
+  console.log('\nTimes of refusals (S05)')
+  const script = join(own, 'bench/timing.mjs')
+  const { status } = spawnSync(process.execPath, [script], { cwd: own, stdio: 'inherit' })
+  if (status !== 0) problems.push('bench:timing: it failed, or saw a leak')
+}

@@ -25,6 +25,43 @@ function signed(by: Keyring, change: (bytes: Buffer) => void): Buffer {
   return bytes
 }
 
+/** What is compared meanwhile by the one comparison that takes the same time everywhere: how many bytes each time. */
+function compared(work: () => void): number[] {
+  const original = crypto.timingSafeEqual
+  const lengths: number[] = []
+  crypto.timingSafeEqual = (a, b) => {
+    lengths.push(a.byteLength)
+    return original(a, b)
+  }
+  syncBuiltinESMExports()
+  try {
+    work()
+  } finally {
+    crypto.timingSafeEqual = original
+    syncBuiltinESMExports()
+  }
+  return lengths
+}
+
+describe('the time of a refusal', () => {
+  it('S05 is the same wherever the MAC is wrong: all of it is compared, with every secret', () => {
+    const three = createKeyring(['k', 'l', 'm'].map((letter) => letter.repeat(32)))
+    for (let at = 0; at < 36; at++) {
+      const bytes = tokenBytes(createToken(three))
+      bytes[at] = (bytes[at] ?? 0) ^ 1
+      const work = (): void => {
+        expect(parseToken(three, bytes.toString('base64url'))).toBe(undefined)
+      }
+      expect(compared(work)).toEqual([9, 9, 9])
+    }
+    // Also of one that is taken, and of one signed with a secret that is not there any more.
+    for (const by of [createKeyring(['l'.repeat(32)]), foreign]) {
+      const { text } = createToken(by)
+      expect(compared(() => void parseToken(three, text))).toEqual([9, 9, 9])
+    }
+  })
+})
+
 describe('createToken', () => {
   it('S01 gives 200,000 tokens whose random parts differ in full and whose bits are even', () => {
     const count = 200_000
