@@ -651,6 +651,9 @@ describe('security', () => {
       { severity: 'warn', seen: 'its certificate ends in 9 days' },
     ])
     expect(await found('sec.tls', at)).toEqual([])
+    expect(await found('sec.verify', at)).toMatchObject([{ severity: 'warn' }])
+    const known = { host: 'localhost', port, tls: { ca: readFileSync(cert) } }
+    expect(await found('sec.verify', known)).toEqual([])
     expect(made(100)).toBe(0)
     await server.cli('CONFIG', 'SET', 'tls-cert-file', cert)
     expect(await found('sec.cert', at)).toEqual([])

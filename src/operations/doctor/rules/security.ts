@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { LOOKER } from '../../../engines/redis/fleet.ts'
+import { isUnverified } from '../../../engines/redis/options.ts'
 import { PERMISSIONS } from '../../acl/permissions.ts'
 import type { Facts, ServerFacts } from '../facts.ts'
 import {
@@ -151,6 +152,22 @@ export const securityRules: readonly Rule[] = [
         seen: 'it is reached over the network without TLS',
         why: 'who listens learns the password, and the ids of sessions; what is in them is sealed',
         fix: [...configure(server, 'tls-port 6380'), 'then `rediss://` in the URL (docs/redis.md)'],
+      }
+    }),
+  },
+  {
+    id: 'sec.verify',
+    group: 'Security',
+    well: 'the certificate that it shows is verified',
+    check: perServer(EVERY, ({ target }) => {
+      if (!isUnverified(target.tls)) return undefined
+      return {
+        severity: 'warn',
+        seen: 'it is asked by TLS without a look at its certificate',
+        why: 'who stands in between learns the password, and answers as they like; the application may be set up in the same way',
+        fix: [
+          'the certificate of who signed it as `tls.ca`, its name as `tls.servername`, and no `rejectUnauthorized: false` nor NODE_TLS_REJECT_UNAUTHORIZED=0 (docs/redis.md)',
+        ],
       }
     }),
   },
