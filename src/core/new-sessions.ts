@@ -35,6 +35,8 @@ const NAMES: readonly (keyof NewSessionsOptions)[] = ['max', 'per', 'by']
 const MOST = 1_000
 const LONGEST = 86_400_000
 const HASH_BYTES = 16
+/** Keeps it apart from what else is made with the seal key: protocol/README.md has all of them. */
+const PURPOSE = 0x08
 /** So many and none that is known are no accident. */
 const UNKNOWN_TO_WARN = 10
 
@@ -70,7 +72,7 @@ function networkOfClient({
  * @throws RateLimitError; what `by` throws; StoreUnavailableError, StoreRefusedError
  */
 export async function permitNew(
-  { engine, newSessions, pepper }: Settings,
+  { engine, keyring, newSessions }: Settings,
   events: EventHub,
   request: object | undefined,
 ): Promise<void> {
@@ -82,8 +84,9 @@ export async function permitNew(
   if (!hasPermits(engine)) throw new OptionError('newSessions', 'is not offered by this engine')
   const { max, per } = newSessions
   newSessions.unknown = undefined
-  // Not the address itself: what stands in Redis names nobody.
-  const hash = hmacSha256(pepper, Buffer.from('sojourn/1/new\0'), Buffer.from(client))
+  // Not the address, and not by the pepper, which is empty unless one is given: of IPv4 all there are could be tried. While
+  // nodes differ in their first secret each counts for itself.
+  const hash = hmacSha256(keyring.primary.seal, Uint8Array.of(PURPOSE), Buffer.from(client))
   const partition = partitionTag(hash.readUInt16BE(HASH_BYTES) % PARTITIONS)
   const name = hash.toString('base64url', 0, HASH_BYTES)
   const wait = await engine.permit(partition, name, max, per)

@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { OptionError, RateLimitError } from '../../src/core/errors.ts'
 import { createSessions } from '../../src/create-sessions.ts'
+import { memoryEngine } from '../../src/engines/memory/memory-engine.ts'
 import { MINUTE, setUp, type World } from './session-set-up.ts'
 
 type Data = Record<string, unknown>
@@ -114,6 +115,25 @@ describe('newSessions', () => {
     await make('2001:db8::1')
     await expect(make('2001:db8::2')).rejects.toThrow(RateLimitError)
     await make('2001:db8:0:1::1')
+  })
+
+  it('what stands in the store names no client to who does not have the secrets', async () => {
+    client = '192.0.2.1'
+    const names: string[] = []
+    for (const secret of ['a', 'b']) {
+      const engine = memoryEngine()
+      const permit = vi.spyOn(engine, 'permit')
+      const secrets = [secret.repeat(32)]
+      const newSessions = { max: 1, per: '10m' as const, by: () => client }
+      const sessions = createSessions<Data>({ engine, secrets, newSessions })
+      onTestFinished(() => sessions.close())
+      const session = await sessions.open()
+      session.set('a', 1)
+      await session.commit()
+      names.push(...permit.mock.calls.map(([, name]) => name))
+    }
+    expect(names).toHaveLength(2)
+    expect(names[0]).not.toBe(names[1])
   })
 
   it('null is nobody, and what is no text is an error of the application', async () => {
