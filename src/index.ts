@@ -19,6 +19,7 @@ export type {
 export type { AuditOptions } from './core/audit-options.ts'
 export type { AuditReading } from './core/audit-reader.ts'
 export type { ChangedSessions } from './core/change-all.ts'
+export { addressOf } from './core/client-address.ts'
 export { type Clock, systemClock } from './core/clock.ts'
 export type { CookieOptions } from './core/cookie.ts'
 export {

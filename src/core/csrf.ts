@@ -7,8 +7,8 @@ import type { Key, Keyring } from './keyring.ts'
  * (BREACH).
  */
 
-/** Where other keys are derived from the same one: see protocol/README.md. */
-const PURPOSE = 0x06
+/** Keeps it apart from what else is made with the seal key: protocol/README.md has all of them. */
+const PURPOSE = 0x07
 const RANDOM_BYTES = 16
 const MAC_BYTES = 16
 const SHAPE = /^[A-Za-z0-9_-]{43}$/

@@ -1,3 +1,4 @@
+import { addressOf, networkOf } from './client-address.ts'
 import { hmacSha256 } from './crypto.ts'
 import { type Duration, parseDuration } from './duration.ts'
 import { hasPermits } from './engine-abilities.ts'
@@ -14,10 +15,10 @@ export interface NewSessionsOptions {
   /** A window that slides along: `'10m'`, at most 1 day. */
   readonly per: Duration
   /**
-   * Which client that is: its address, or the network of it. Given what the framework hands out for the request: in Express
-   * `({ request }) => request.ip`. Where it answers nothing there is no limit.
+   * Which client that is. Given what the framework hands out for the request; where it answers nothing there is no limit.
+   * Default: `addressOf(request)`, of IPv6 its /64.
    */
-  readonly by: (context: { readonly request: object | undefined }) => string | null | undefined
+  readonly by?: (context: { readonly request: object | undefined }) => string | null | undefined
 }
 
 /** Checked. */
@@ -25,19 +26,25 @@ export interface NewSessionsLimit {
   readonly max: number
   /** Milliseconds. */
   readonly per: number
-  readonly by: NewSessionsOptions['by']
+  readonly by: NonNullable<NewSessionsOptions['by']>
+  /** Requests of which it was not told, until one was; undefined from then on, and when it has been warned. */
+  unknown: number | undefined
 }
 
 const NAMES: readonly (keyof NewSessionsOptions)[] = ['max', 'per', 'by']
 const MOST = 1_000
 const LONGEST = 86_400_000
 const HASH_BYTES = 16
+/** Keeps it apart from what else is made with the seal key: protocol/README.md has all of them. */
+const PURPOSE = 0x08
+/** So many and none that is known are no accident. */
+const UNKNOWN_TO_WARN = 10
 
 /** @throws OptionError */
 export function checkNewSessions(options: unknown): NewSessionsLimit | undefined {
   if (options === undefined) return undefined
   requireObject('newSessions', options)
-  const { max, per, by } = options as Partial<NewSessionsOptions>
+  const { max, per, by = networkOfClient } = options as Partial<NewSessionsOptions>
   refuseUnknown(options as object, NAMES, 'newSessions.')
   if (!Number.isInteger(max) || (max as number) < 1 || (max as number) > MOST) {
     throw new OptionError('newSessions.max', `takes a whole number from 1 to ${MOST}`)
@@ -47,7 +54,17 @@ export function checkNewSessions(options: unknown): NewSessionsLimit | undefined
     max: max as number,
     per: parseDuration('newSessions.per', per, LONGEST),
     by,
+    unknown: 0,
   }
+}
+
+function networkOfClient({
+  request,
+}: {
+  readonly request: object | undefined
+}): string | undefined {
+  const address = addressOf(request)
+  return address === undefined ? undefined : networkOf(address)
 }
 
 /**
@@ -55,22 +72,37 @@ export function checkNewSessions(options: unknown): NewSessionsLimit | undefined
  * @throws RateLimitError; what `by` throws; StoreUnavailableError, StoreRefusedError
  */
 export async function permitNew(
-  { engine, newSessions, pepper }: Settings,
+  { engine, keyring, newSessions }: Settings,
   events: EventHub,
   request: object | undefined,
 ): Promise<void> {
   const client = newSessions?.by({ request })
-  if (newSessions === undefined || client === undefined || client === null) return
+  if (newSessions === undefined) return
+  if (client === undefined || client === null) return missed(newSessions, request)
   if (typeof client !== 'string')
     throw new OptionError('newSessions.by', 'is to answer a string, or nothing')
   if (!hasPermits(engine)) throw new OptionError('newSessions', 'is not offered by this engine')
   const { max, per } = newSessions
-  // Not the address itself: what stands in Redis names nobody.
-  const hash = hmacSha256(pepper, Buffer.from('sojourn/1/new\0'), Buffer.from(client))
+  newSessions.unknown = undefined
+  // Not the address, and not by the pepper, which is empty unless one is given: of IPv4 all there are could be tried. While
+  // nodes differ in their first secret each counts for itself.
+  const hash = hmacSha256(keyring.primary.seal, Uint8Array.of(PURPOSE), Buffer.from(client))
   const partition = partitionTag(hash.readUInt16BE(HASH_BYTES) % PARTITIONS)
   const name = hash.toString('base64url', 0, HASH_BYTES)
   const wait = await engine.permit(partition, name, max, per)
   if (wait === 0) return
   events.emit('rejected', { id: undefined, reason: 'rate-limited' })
   throw new RateLimitError(max, per, wait)
+}
+
+/** A limit that never limits must not look like one. What has no request, such as `sessions.open`, says nothing of it. */
+function missed(limit: NewSessionsLimit, request: object | undefined): void {
+  if (limit.unknown === undefined || request === undefined) return
+  if (++limit.unknown < UNKNOWN_TO_WARN) return
+  limit.unknown = undefined
+  process.emitWarning(
+    `\`newSessions.by\` has told of no client for the first ${UNKNOWN_TO_WARN} new sessions, and none of them was limited. ` +
+      "Leave it out for the client's address, or use `addressOf(request)`: docs/security.md, Floods. Told once.",
+    { code: 'SOJOURN_NO_CLIENT' },
+  )
 }

@@ -71,7 +71,7 @@ export interface SessionsOptions<Data extends object> extends RotationOptions, O
    */
   readonly maxSessions?: MaxSessions | undefined
   /**
-   * How many new sessions one client may have within a time: `{ max: 100, per: '10m', by: ({ request }) => … }`.
+   * How many new sessions one client may have within a time: `{ max: 100, per: '10m' }`.
    * Default: no limit. See NewSessionsOptions.
    */
   readonly newSessions?: NewSessionsOptions | undefined

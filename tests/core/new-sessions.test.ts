@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { OptionError, RateLimitError } from '../../src/core/errors.ts'
 import { createSessions } from '../../src/create-sessions.ts'
+import { memoryEngine } from '../../src/engines/memory/memory-engine.ts'
 import { MINUTE, setUp, type World } from './session-set-up.ts'
 
 type Data = Record<string, unknown>
@@ -75,6 +76,66 @@ describe('newSessions', () => {
     expect(engine.stats().records).toBe(5)
   })
 
+  it('warns, once, where of the first requests none told which client it is', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    onTestFinished(() => warn.mockRestore())
+    const told = (): unknown[] =>
+      warn.mock.calls.map(([, options]) => (options as { code?: string } | undefined)?.code)
+    client = undefined
+    const { browser, sessions } = limited(1)
+    // What has no request says nothing of those that have one.
+    for (let i = 0; i < 20; i++) {
+      const session = await sessions.open()
+      session.set('a', i)
+      await session.commit()
+    }
+    for (let i = 0; i < 9; i++) await browser().visit((s) => s.set('a', i))
+    expect(told()).toEqual([])
+    for (let i = 0; i < 30; i++) await browser().visit((s) => s.set('a', i))
+    expect(told()).toEqual(['SOJOURN_NO_CLIENT'])
+    const other = limited(20)
+    client = '192.0.2.1'
+    await other.browser().visit((s) => s.set('a', 1))
+    client = undefined
+    for (let i = 0; i < 30; i++) await other.browser().visit((s) => s.set('a', i))
+    expect(told()).toHaveLength(1)
+  })
+
+  it('without `by`: the address of the client, of IPv6 its /64', async () => {
+    const sessions = createSessions<Data>({ newSessions: { max: 1, per: '10m' } })
+    onTestFinished(() => sessions.close())
+    const make = async (ip: string): Promise<void> => {
+      const facts = { secure: true, host: 'example.org', proxied: false, cookie: undefined }
+      const exchange = await sessions.exchange({ ip }, facts)
+      exchange.session.set('a', 1)
+      await exchange.commit()
+    }
+    await make('192.0.2.1')
+    await expect(make('::ffff:192.0.2.1')).rejects.toThrow(RateLimitError)
+    await make('2001:db8::1')
+    await expect(make('2001:db8::2')).rejects.toThrow(RateLimitError)
+    await make('2001:db8:0:1::1')
+  })
+
+  it('what stands in the store names no client to who does not have the secrets', async () => {
+    client = '192.0.2.1'
+    const names: string[] = []
+    for (const secret of ['a', 'b']) {
+      const engine = memoryEngine()
+      const permit = vi.spyOn(engine, 'permit')
+      const secrets = [secret.repeat(32)]
+      const newSessions = { max: 1, per: '10m' as const, by: () => client }
+      const sessions = createSessions<Data>({ engine, secrets, newSessions })
+      onTestFinished(() => sessions.close())
+      const session = await sessions.open()
+      session.set('a', 1)
+      await session.commit()
+      names.push(...permit.mock.calls.map(([, name]) => name))
+    }
+    expect(names).toHaveLength(2)
+    expect(names[0]).not.toBe(names[1])
+  })
+
   it('null is nobody, and what is no text is an error of the application', async () => {
     client = null as never
     const { browser } = limited(1)
@@ -90,7 +151,7 @@ describe('newSessions', () => {
     ['too high a one', { max: 1_001, per: '1m', by: () => 'a' }, 'newSessions.max'],
     ['no window', { max: 1, by: () => 'a' }, 'newSessions.per'],
     ['a window of days', { max: 1, per: '2d', by: () => 'a' }, 'newSessions.per'],
-    ['no client', { max: 1, per: '1m' }, 'newSessions.by'],
+    ['no function', { max: 1, per: '1m', by: 'ip' }, 'newSessions.by'],
     ['an unknown name', { max: 1, per: '1m', by: () => 'a', policy: 'x' }, 'newSessions.policy'],
     ['no object', 5, 'newSessions'],
   ])('refuses %s at the start', (_, newSessions, option) => {

@@ -1,7 +1,10 @@
 import { createSessions, type Sessions } from 'sojourn'
 import { type CsrfOptions, createCsrf, isCsrfError } from 'sojourn/csrf'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { hmacSha256 } from '../../src/core/crypto.ts'
+import { isCsrfToken } from '../../src/core/csrf.ts'
 import { OptionError } from '../../src/core/errors.ts'
+import { createKeyring } from '../../src/core/keyring.ts'
 import { type Data, sites } from './csrf/sites.ts'
 import { type Answer, Browser } from './support/http-client.ts'
 import { listen } from './support/listen.ts'
@@ -93,6 +96,50 @@ describe.each(Object.keys(sites))('%s', (site) => {
 })
 
 describe('createCsrf', () => {
+  it('S32 makes tokens as protocol/README.md says, with a key of nothing else', () => {
+    const keyring = createKeyring([SECRET])
+    const random = Buffer.alloc(16, 5)
+    const made = (purpose: number): string => {
+      const seal = keyring.primary.seal
+      const mac = hmacSha256(seal, Uint8Array.of(purpose), random, Buffer.from('id'))
+      return Buffer.concat([random, mac.subarray(0, 16)]).toString('base64url')
+    }
+    const good = Array.from({ length: 256 }, (_, purpose) => purpose).filter((purpose) =>
+      isCsrfToken(keyring, ['id'], made(purpose)),
+    )
+    expect(good).toEqual([7])
+  })
+
+  it.each<[string, Record<string, string>, boolean | undefined, boolean]>([
+    ['https://example.org', { host: 'example.org' }, true, true],
+    ['https://example.org', { host: 'example.org:443' }, true, true],
+    ['http://example.org', { host: 'example.org:80' }, undefined, true],
+    ['https://EXAMPLE.org', { host: 'Example.ORG' }, undefined, true],
+    ['http://[::1]:3000', { host: '[::1]:3000' }, false, true],
+    // Behind a proxy that ends TLS and says nothing.
+    ['https://example.org', { host: 'example.org' }, false, true],
+    ['https://example.org:8443', { host: 'example.org' }, true, false],
+    // Whoever is between the browser and us can make a page of it.
+    ['http://example.org', { host: 'example.org' }, true, false],
+    ['http://example.org', { host: 'example.org', 'x-forwarded-proto': 'https' }, false, false],
+    // A proxy that speaks TLS to us only.
+    ['http://example.org', { host: 'example.org', 'x-forwarded-proto': 'http' }, true, true],
+    ['ftp://example.org', { host: 'example.org' }, undefined, false],
+    ['chrome-extension://example.org', { host: 'example.org' }, undefined, false],
+    ['javascript://example.org', { host: 'example.org' }, undefined, false],
+    ['https://example.org', {}, true, false],
+    ['', { host: '' }, true, false],
+  ])('S32 a page of %s, asking for %o by TLS %s: %s', (origin, headers, secure, isOwn) => {
+    const sessions = createSessions<Data>({ secrets: [SECRET] })
+    onTestFinished(() => sessions.close())
+    const csrf = createCsrf(sessions)
+    const told: Record<string, string> = { ...headers, origin }
+    const request = { method: 'POST', header: (name: string) => told[name], secure }
+    const look = (): void => csrf.check(request, undefined)
+    if (isOwn) expect(look).not.toThrow()
+    else expect(look).toThrow('another site')
+  })
+
   it('lets other origins in that are named, requests that are ignored, and what has no session to misuse', async () => {
     const { begin, post, browser } = await visit('express', {
       origins: ['https://app.example.org'],

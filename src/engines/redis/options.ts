@@ -6,7 +6,7 @@ export interface RedisAccess {
   readonly username?: string
   /** A function is asked at each connect: a password can change without a restart. */
   readonly password?: string | (() => string | Promise<string>)
-  /** `true`, or certificates: turns TLS on. Certificates are verified unless told otherwise. */
+  /** `true`, or certificates: turns TLS on. The server's is verified unless `rejectUnauthorized` is false. */
   readonly tls?: boolean | RedisTlsOptions
 }
 
@@ -119,6 +119,10 @@ const SINGLE = ['url', 'socket', 'host', 'port', ...LOGIN]
 const SENTINEL = ['sentinels', 'masterName', 'sentinelAccess', 'mapAddress', ...LOGIN]
 const CLUSTER = ['cluster', 'mapAddress', 'username', 'password', 'tls', 'name']
 const ACCESS = ['username', 'password', 'tls']
+const TLS: readonly (keyof RedisTlsOptions)[] = [
+  ...(['ca', 'cert', 'key', 'passphrase', 'servername', 'minVersion'] as const),
+  'rejectUnauthorized',
+]
 
 /** @throws OptionError, whose message never holds a value: it could be the password. */
 export function redisPlan(redis: RedisSource): RedisPlan {
@@ -127,6 +131,32 @@ export function redisPlan(redis: RedisSource): RedisPlan {
     if ('cluster' in redis) return { kind: 'cluster', plan: clusterPlan(redis) }
   }
   return { kind: 'single', target: redisTarget(redis) }
+}
+
+/** Whether a server's certificate is not looked at: by the option, or by the environment, of which Node itself warns. */
+export function isUnverified(tls: RedisTlsOptions | undefined): boolean {
+  if (tls === undefined) return false
+  return !(tls.rejectUnauthorized ?? process.env['NODE_TLS_REJECT_UNAUTHORIZED'] !== '0')
+}
+
+let isWarned = false
+
+/** Told once a process, where an application connects; who only looks, such as doctor, finds it. */
+export function warnUnverified(plan: RedisPlan): void {
+  const logins =
+    plan.kind === 'single'
+      ? [plan.target]
+      : plan.kind === 'cluster'
+        ? [plan.plan.servers]
+        : [plan.plan.servers, plan.plan.atSentinels]
+  if (isWarned || !logins.some(({ tls }) => tls?.rejectUnauthorized === false)) return
+  isWarned = true
+  process.emitWarning(
+    '`redis.tls.rejectUnauthorized` is false: who stands between here and Redis reads and changes what goes over the ' +
+      'connection, the password too. Give the certificate of who signed the server’s as `ca` instead, and the name that ' +
+      'it is made out to as `servername`: docs/redis.md',
+    { code: 'SOJOURN_UNVERIFIED_TLS' },
+  )
 }
 
 /** @throws OptionError, as redisPlan */
@@ -286,7 +316,12 @@ function tlsOf(
   }
   if (typeof tls === 'boolean') return tls ? {} : undefined
   if (typeof tls !== 'object' || tls === null) {
-    throw new OptionError(option, 'takes true or an object with ca, cert, key, servername')
+    throw new OptionError(option, `takes true or an object with ${TLS.join(', ')}`)
+  }
+  refuseOthers(option, tls, TLS)
+  const { rejectUnauthorized } = tls
+  if (rejectUnauthorized !== undefined && typeof rejectUnauthorized !== 'boolean') {
+    throw new OptionError(`${option}.rejectUnauthorized`, 'takes true or false')
   }
   return tls
 }

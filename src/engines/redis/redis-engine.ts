@@ -72,7 +72,7 @@ import {
 import { RedisListing } from './listing.ts'
 import type { Hold } from './near-cache.ts'
 import { type NearCacheOptions, nearCacheLimits } from './near-cache-options.ts'
-import { type RedisPlan, type RedisSource, redisPlan } from './options.ts'
+import { type RedisPlan, type RedisSource, redisPlan, warnUnverified } from './options.ts'
 import { PrincipalIndex } from './principal-index.ts'
 import { probe } from './probe.ts'
 import { Recent } from './recent.ts'
@@ -121,6 +121,7 @@ export function redisEngine(options: RedisEngineOptions): RedisEngine {
   const expiry = checkExpiry(options.expiry)
   const { waitFor, timeout: confirmTimeout } = checkDurabilityDefault(options.durability)
   const plan = redisPlan(options.redis)
+  warnUnverified(plan)
   return new RedisEngine({
     plan,
     prefix,

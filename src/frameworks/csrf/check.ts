@@ -1,10 +1,14 @@
 import { CsrfError, OptionError } from '../../core/errors.ts'
+import { isForwardedHttps } from '../node/forwarded.ts'
+import { isOfHost } from '../node/origin.ts'
 
 /** What is looked at of a request. */
 export interface CsrfRequest {
   readonly method: string
   /** The value of a header, by its name in lower case. */
   readonly header: (name: string) => string | undefined
+  /** Whether it has come by TLS, if no proxy's X-Forwarded-Proto says otherwise. */
+  readonly secure?: boolean | undefined
 }
 
 /** Of a request: nothing, or why it is taken for a forged one. `unsure`: its headers do not tell. */
@@ -41,10 +45,9 @@ export function originOf(request: CsrfRequest, trusted: ReadonlySet<string>): Or
   if (site === 'same-origin' || site === 'none') return 'own'
   if (site !== undefined) throw new CsrfError('cross-site')
   if (origin === undefined) return 'unsure'
-  // The scheme is not known behind a proxy; of an opaque origin ("null") nothing is.
-  const host = URL.canParse(origin) ? new URL(origin).host : undefined
-  if (host === undefined || host === '' || host !== request.header('host')?.toLowerCase()) {
-    throw new CsrfError('cross-site')
-  }
+  // Believed whoever has set it: a forged request cannot, and it only makes this stricter.
+  const proto = request.header('x-forwarded-proto')
+  const isSecure = proto === undefined ? request.secure === true : isForwardedHttps(proto)
+  if (!isOfHost(origin, request.header('host') ?? '', isSecure)) throw new CsrfError('cross-site')
   return 'own'
 }

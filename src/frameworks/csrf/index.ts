@@ -224,9 +224,10 @@ export function isCsrfError(error: unknown): error is CsrfError {
   return isSojournError(error) && error.code === 'ERR_SOJOURN_CSRF'
 }
 
-function ofNode({ method = '', headers }: IncomingMessage): CsrfRequest {
+function ofNode({ method = '', headers, socket }: IncomingMessage): CsrfRequest {
   return {
     method,
+    secure: (socket as { encrypted?: boolean } | undefined)?.encrypted,
     header: (name) => {
       // HTTP/2 has it by another name.
       const value = headers[name] ?? (name === 'host' ? headers[':authority'] : undefined)
@@ -238,6 +239,7 @@ function ofNode({ method = '', headers }: IncomingMessage): CsrfRequest {
 function ofFetch({ method, headers, url }: Request): CsrfRequest {
   return {
     method,
+    secure: url.startsWith('https:'),
     // Not all servers hand out `Host`; the URL is made of it then.
     header: (name) =>
       headers.get(name) ?? (name === 'host' && URL.canParse(url) ? new URL(url).host : undefined),

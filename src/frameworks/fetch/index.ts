@@ -2,12 +2,13 @@ import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { checkOptions, type MountOptions } from '../node/mount.ts'
 import { type Answer, FetchMount } from './mount.ts'
+import { peerOf } from './peer.ts'
 import { RequestFacts } from './request-facts.ts'
 
 export interface FetchSessionsOptions extends MountOptions<Request> {
   /**
-   * Whether X-Forwarded-Proto is believed, which decides on the cookie's form. Only behind a proxy
-   * that sets it. Default false.
+   * Whether X-Forwarded-Proto is believed, which decides on the cookie's form, and of X-Forwarded-For the last address,
+   * for `addressOf`. Only behind a proxy that sets them. Default false.
    */
   readonly trustProxy?: boolean
   /**
@@ -45,8 +46,10 @@ export function fetchSessions<Data extends object>(
   const { trustProxy = false } = options
   const mount = new FetchMount(sessions, options)
   return (handler) =>
-    (request, ...rest): Answer =>
-      mount.serve(request, new RequestFacts(request, trustProxy), (exchange) =>
+    (request, ...rest): Answer => {
+      const facts = new RequestFacts(request, trustProxy, () => peerOf(request, rest[0]))
+      return mount.serve(request, facts, (exchange) =>
         handler(request, exchange?.session ?? sessions.from(request), ...rest),
       )
+    }
 }

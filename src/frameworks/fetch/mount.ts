@@ -1,3 +1,4 @@
+import { holdAddress } from '../../core/client-address.ts'
 import { isOutOfOrder } from '../../core/errors.ts'
 import type { SetCookies } from '../../core/exchange.ts'
 import { type Arrivals, arrive, type MountOptions } from '../node/mount.ts'
@@ -65,6 +66,7 @@ export class FetchMount<Opened extends AnyExchange, Source extends object> {
    * @returns nothing for a request that has been here before: whoever saw it first answers for it
    */
   open(source: Source, facts: FetchFacts): Opened | undefined | Promise<Opened | undefined> {
+    holdAddress(source, () => facts.address)
     return arrive(this.#sessions, this.#options, source, facts)
   }
 

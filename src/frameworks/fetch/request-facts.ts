@@ -1,5 +1,5 @@
 import type { ExchangeRequest } from '../../core/exchange.ts'
-import { isForwardedHttps } from '../node/forwarded.ts'
+import { isForwardedHttps, lastForwarded } from '../node/forwarded.ts'
 
 /** What the shared core asks of a request. All of it is looked up when it is asked: most is not. */
 export interface FetchFacts extends ExchangeRequest {
@@ -7,17 +7,24 @@ export interface FetchFacts extends ExchangeRequest {
   readonly signal: AbortSignal | undefined
   /** Whether the response's body is not sent. */
   readonly bodiless: boolean
+  /** The client's, where that is known. */
+  readonly address: string | undefined
 }
 
 /** The facts of a `Request`. */
 export class RequestFacts implements FetchFacts {
   readonly #request: Request
   readonly #trustProxy: boolean
+  readonly #peer: (() => string | undefined) | undefined
 
-  /** @param trustProxy whether X-Forwarded-Proto is believed */
-  constructor(request: Request, trustProxy: boolean) {
+  /**
+   * @param trustProxy whether X-Forwarded-Proto and the last of X-Forwarded-For are believed
+   * @param peer the address of who is connected
+   */
+  constructor(request: Request, trustProxy: boolean, peer?: () => string | undefined) {
     this.#request = request
     this.#trustProxy = trustProxy
+    this.#peer = peer
   }
 
   get cookie(): string | undefined {
@@ -39,6 +46,11 @@ export class RequestFacts implements FetchFacts {
     return (
       headers.has('x-forwarded-for') || headers.has('x-forwarded-proto') || headers.has('forwarded')
     )
+  }
+
+  get address(): string | undefined {
+    const header = this.#trustProxy ? this.#request.headers.get('x-forwarded-for') : null
+    return lastForwarded(header ?? '') ?? this.#peer?.()
   }
 
   get signal(): AbortSignal {

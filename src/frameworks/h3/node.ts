@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { holdAddress } from '../../core/client-address.ts'
 import { isOutOfOrder, isSojournError, OUT_OF_ORDER } from '../../core/errors.ts'
 import type { ExchangeRequest } from '../../core/exchange.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { FetchMount } from '../fetch/mount.ts'
-import { type ConnectionOptions, securityOf } from '../node/connection.ts'
+import { type ConnectionOptions, holdForwarded, securityOf } from '../node/connection.ts'
 import { removeBodyHeaders, withSessionHeaders } from '../node/headers.ts'
 import { arrive, type MountOptions } from '../node/mount.ts'
 import { NodeRequest } from '../node/request.ts'
@@ -73,6 +74,8 @@ export class NodeMount<Data extends object> {
     }
     if (!this.#only(event)) return void (await handler(event))
     const facts = new NitroRequest(req, this.#isSecure)
+    holdAddress(event, () => req.socket?.remoteAddress)
+    holdForwarded(event, req, this.#isSecure)
     const exchange = await this.#open(event, facts)
     if (exchange === undefined) return void (await handler(event))
     const own: Outer = { event, session: exchange.session, isDone: false }

@@ -2,6 +2,7 @@ import { isOutOfOrder, isSojournError } from '../../core/errors.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { addSessionHeaders } from '../fetch/headers.ts'
 import { FetchMount } from '../fetch/mount.ts'
+import { peerOf } from '../fetch/peer.ts'
 import { type FetchFacts, RequestFacts } from '../fetch/request-facts.ts'
 import { discard, takesHeaders } from '../fetch/response.ts'
 import { removeBodyHeaders } from '../node/body-headers.ts'
@@ -32,7 +33,8 @@ export class WebMount<Data extends object> {
 
   /** @throws what the handlers below throw, and when the session cannot be loaded or stored */
   serve(event: WebEvent, next: () => unknown): unknown {
-    const facts = new RequestFacts(event.req, this.#trustProxy)
+    const { req } = event
+    const facts = new RequestFacts(req, this.#trustProxy, () => peerOf(req, undefined))
     let opened: AnyExchange | undefined | Promise<AnyExchange | undefined>
     try {
       opened = this.#mount.open(event, facts)

@@ -4,6 +4,7 @@ import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
 import { firstRequest } from '../fetch/first-request.ts'
 import { FetchMount } from '../fetch/mount.ts'
+import { peerOf } from '../fetch/peer.ts'
 import { RequestFacts } from '../fetch/request-facts.ts'
 import { discard, takesHeaders } from '../fetch/response.ts'
 import { removeBodyHeaders } from '../node/body-headers.ts'
@@ -12,8 +13,8 @@ import { withRetry } from '../node/retry-after.ts'
 
 export interface HonoSessionsOptions extends MountOptions<Request> {
   /**
-   * Whether X-Forwarded-Proto is believed, which decides on the cookie's form. Only behind a proxy
-   * that sets it. Default false.
+   * Whether X-Forwarded-Proto is believed, which decides on the cookie's form, and of X-Forwarded-For the last address,
+   * for `addressOf`. Only behind a proxy that sets them. Default false.
    */
   readonly trustProxy?: boolean
 }
@@ -38,7 +39,7 @@ export function honoSessions<Data extends object>(
   const mount = new FetchMount(sessions, options)
   return async (c, next) => {
     const source = firstRequest(c)
-    const facts = new RequestFacts(source, trustProxy)
+    const facts = new RequestFacts(source, trustProxy, () => peerOf(source, c.env))
     const opened = mount.open(source, facts)
     let exchange: Awaited<typeof opened>
     try {

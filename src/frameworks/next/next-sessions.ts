@@ -1,3 +1,4 @@
+import { holdAddress } from '../../core/client-address.ts'
 import { OptionError, ReadOnlySessionError } from '../../core/errors.ts'
 import type { Exchange, SetCookies } from '../../core/exchange.ts'
 import { checkOutagePolicy, type OutagePolicy } from '../../core/outage.ts'
@@ -8,7 +9,14 @@ import { FetchMount } from '../fetch/mount.ts'
 import { answerWith, keepCookie } from './answer.ts'
 import { type CookieJar, isControlFlow, isSealed, type Platform } from './platform.ts'
 import { ReadonlySession } from './readonly-session.ts'
-import { factsOf, type NextRequest, type Process, processOf, type Running } from './requests.ts'
+import {
+  addressIn,
+  factsOf,
+  type NextRequest,
+  type Process,
+  processOf,
+  type Running,
+} from './requests.ts'
 
 export interface NextSessionsOptions {
   /** Tells several `nextSessions` of an application apart. Default `'sojourn'`. */
@@ -124,7 +132,9 @@ class Bound<Data extends object> {
     if (request.opened !== undefined && !fresh) return request.opened
     const sessions = this.#sessions()
     const options = { fresh, outage: this.#outage }
-    const opened = sessions.exchange({ headers: request.headers }, factsOf(request), options)
+    const key = { headers: request.headers }
+    holdAddress(key, () => addressIn(request.headers))
+    const opened = sessions.exchange(key, factsOf(request), options)
     const report = (error: unknown): void => sessions.reportError('touch', error)
     request.opened = opened
     if (!(opened instanceof Promise)) {

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Exchange, ExchangeRequest } from '../../core/exchange.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
-import { isForwardedHttps } from '../node/forwarded.ts'
+import { isForwardedHttps, lastForwarded } from '../node/forwarded.ts'
 
 const PROCESS: unique symbol = Symbol.for('sojourn.next') as never
 
@@ -42,6 +42,11 @@ export function factsOf({
     // Next says so of all requests; it decides only in development.
     proxied: false,
   }
+}
+
+/** Next sets the header itself where there is none; a client's own comes through where no proxy adds to it. */
+export function addressIn(headers: Headers): string | undefined {
+  return lastForwarded(headers.get('x-forwarded-for') ?? '')
 }
 
 /** @param name tells several `nextSessions` apart */

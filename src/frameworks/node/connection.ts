@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http'
-import { firstForwarded, isForwardedHttps } from './forwarded.ts'
+import { holdAddress } from '../../core/client-address.ts'
+import { firstForwarded, isForwardedHttps, lastForwarded } from './forwarded.ts'
 
 export interface ConnectionOptions {
   /**
-   * Whether X-Forwarded-Proto is believed, which decides on the cookie's form; for sockets also
-   * X-Forwarded-Host, for the check of origins. Only behind a proxy that sets them. Default false.
+   * Whether X-Forwarded-Proto is believed, which decides on the cookie's form, and of X-Forwarded-For the last address,
+   * for `addressOf`; for sockets also X-Forwarded-Host, for the check of origins. Only behind a proxy that sets them. Default false.
    */
   readonly trustProxy?: boolean
 }
@@ -23,6 +24,22 @@ function isEncrypted({ socket }: IncomingMessage): boolean {
 function isSecureByProxy(request: IncomingMessage): boolean {
   const header = request.headers['x-forwarded-proto']
   return header === undefined ? isEncrypted(request) : isForwardedHttps(String(header))
+}
+
+/**
+ * Has `addressOf` tell of the request what its proxy says, where that is believed.
+ * @param isSecure what `securityOf` has made
+ */
+export function holdForwarded(
+  request: object,
+  { headers, socket }: IncomingMessage,
+  isSecure: (request: IncomingMessage) => boolean,
+): void {
+  if (isSecure !== isSecureByProxy) return
+  holdAddress(
+    request,
+    () => lastForwarded(String(headers['x-forwarded-for'] ?? '')) ?? socket.remoteAddress,
+  )
 }
 
 /** What the proxy nearest to the browser says. */

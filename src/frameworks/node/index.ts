@@ -4,7 +4,7 @@ import type { Attachment } from '../../core/attachment.ts'
 import type { Exchange } from '../../core/exchange.ts'
 import type { Session } from '../../core/session.ts'
 import type { Sessions } from '../../core/sessions.ts'
-import { type ConnectionOptions, securityOf } from './connection.ts'
+import { type ConnectionOptions, holdForwarded, securityOf } from './connection.ts'
 import { checkOptions, enter, type MountOptions } from './mount.ts'
 import { refuseOtherCookie } from './other-cookie.ts'
 import { NodeRequest } from './request.ts'
@@ -43,6 +43,7 @@ export function nodeSessions<Data extends object>(
   return (request, response, next) => {
     const message = request as IncomingMessage
     const facts = new NodeRequest(message, message, isSecure)
+    holdForwarded(message, message, isSecure)
     const start = (exchange: Exchange<Data>): void => {
       hookResponse(response as ServerResponse, exchange, next, sessions)
       next()

@@ -52,7 +52,8 @@ function sameOrigin(options: ConnectionOptions): (request: IncomingMessage) => b
   }
 }
 
-function isOfHost(origin: string, host: string, isSecure: boolean): boolean {
+/** Whether a page of that origin is of this host: by http too, where it is not known that we are reached by https. */
+export function isOfHost(origin: string, host: string, isSecure: boolean): boolean {
   try {
     const page = new URL(origin)
     if (page.protocol !== 'https:' && (page.protocol !== 'http:' || isSecure)) return false

@@ -27,6 +27,8 @@ export interface SvelteKitEvent {
   readonly locals: object
   /** Whether it is a call that SvelteKit makes by itself, for `event.fetch`. */
   readonly isSubRequest: boolean
+  /** By the adapter's rules of which proxies are believed. */
+  readonly getClientAddress?: () => string
 }
 
 export interface SvelteKitSessionsOptions extends MountOptions<SvelteKitEvent> {
@@ -83,7 +85,8 @@ export function sveltekitSessions<Data extends object>(
       return resolve(event)
     }
     // The scheme is that of the URL: SvelteKit's adapters know which proxy to believe.
-    return mount.serve(event, new RequestFacts(event.request, false), (exchange): Answer => {
+    const facts = new RequestFacts(event.request, false, () => clientOf(event))
+    return mount.serve(event, facts, (exchange): Answer => {
       if (exchange === undefined) return resolve(event)
       const { session } = exchange
       hold(event, session)
@@ -96,6 +99,14 @@ export function sveltekitSessions<Data extends object>(
         }
       })
     })
+  }
+}
+
+function clientOf(event: SvelteKitEvent): string | undefined {
+  try {
+    return event.getClientAddress?.()
+  } catch {
+    return undefined // while pages are made ahead, and with an adapter that does not know it
   }
 }
 

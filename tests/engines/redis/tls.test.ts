@@ -4,7 +4,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { StoreUnavailableError } from '../../../src/core/errors.ts'
 import type { Sessions } from '../../../src/core/sessions.ts'
 import { createSessions } from '../../../src/create-sessions.ts'
@@ -104,6 +104,24 @@ describe.skipIf(!usable)('S29 TLS', async () => {
       await engine.close()
     },
   )
+
+  it('takes any certificate where it is told to, and a warning says so once', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    onTestFinished(() => warn.mockRestore())
+    const url = `rediss://localhost:${port}`
+    const plain = redisEngine({ redis: { url } })
+    expect((await failure(plain.ready())).message).toMatch(/certificate/)
+    await plain.close()
+    expect(warn).not.toHaveBeenCalled()
+    for (let i = 0; i < 2; i++) {
+      const engine = redisEngine({ redis: { url, tls: { rejectUnauthorized: false } } })
+      await engine.ready()
+      await engine.close()
+    }
+    expect(warn.mock.calls.map(([, options]) => options)).toEqual([
+      { code: 'SOJOURN_UNVERIFIED_TLS' },
+    ])
+  })
 
   // As an operator sees it: by the second look a first attempt to connect may be over, or not.
   it.each([

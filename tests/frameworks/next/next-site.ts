@@ -1,4 +1,4 @@
-import { createSessions, memoryEngine, type Sessions } from 'sojourn'
+import { createSessions, memoryEngine, type NewSessionsOptions, type Sessions } from 'sojourn'
 import { onTestFinished } from 'vitest'
 import { bindSessions, type NextSessions } from '../../../src/frameworks/next/next-sessions.ts'
 import type { CookieJar, Platform } from '../../../src/frameworks/next/platform.ts'
@@ -27,7 +27,9 @@ export class NextBrowser {
 const sites = { count: 0 }
 
 /** What Next does with `headers()` and `cookies()`; Next itself is in examples/next. */
-export function nextSite(options: { failing?: true } = {}): NextSite {
+export function nextSite(
+  options: { failing?: true; forwardedFor?: string; by?: NewSessionsOptions['by'] } = {},
+): NextSite {
   const store = memoryEngine()
   onTestFinished(() => store.close())
   const engine = watchedEngine(store)
@@ -40,12 +42,15 @@ export function nextSite(options: { failing?: true } = {}): NextSite {
   const factory = (): Sessions<Data> => {
     if (options.failing) throw new Error('no secrets at build time')
     made++
-    return createSessions<Data>({ engine, secrets: [SECRET], maxBytes: 2_000 })
+    const { by } = options
+    const newSessions = by === undefined ? undefined : { max: 9, per: '10m' as const, by }
+    return createSessions<Data>({ engine, secrets: [SECRET], maxBytes: 2_000, newSessions })
   }
   // A process has one of a name: a test its own.
   const name = `test ${sites.count++}`
   const run = async <T>(browser: NextBrowser, jar: CookieJar, work: () => T | Promise<T>) => {
     const headers = new Headers({ host: 'localhost:3000', 'x-forwarded-proto': 'http' })
+    if (options.forwardedFor !== undefined) headers.set('x-forwarded-for', options.forwardedFor)
     if (browser.cookie !== undefined) headers.set('cookie', browser.cookie)
     current = { headers, jar }
     try {

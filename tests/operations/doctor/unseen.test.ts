@@ -48,7 +48,7 @@ const WITHOUT_ANSWERS = [
   // Who belongs to it, and who answers.
   ...['top.away', 'top.replica', 'clu.replica', 'sen.count'],
   // How it is reached.
-  'sec.tls',
+  ...['sec.tls', 'sec.verify'],
   // Of this machine's files: they say "where doctor runs on its machine".
   ...['sys.thp', 'sys.overcommit'],
 ]

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { LOOKER } from '../../../engines/redis/fleet.ts'
+import { isUnverified } from '../../../engines/redis/options.ts'
 import { PERMISSIONS, REPLICA_RULES, SENTINEL_RULES } from '../../acl/permissions.ts'
 import type { Facts, ServerFacts } from '../facts.ts'
 import {
@@ -156,6 +157,22 @@ export const securityRules: readonly Rule[] = [
             ...['tls-ca-cert-file <whom it trusts>', 'tls-auth-clients no'],
           ]),
           'then `rediss://` in the URL, with that port (docs/redis.md); `port 0` when nobody comes without TLS any more',
+        ],
+      }
+    }),
+  },
+  {
+    id: 'sec.verify',
+    group: 'Security',
+    well: 'the certificate that it shows is verified',
+    check: perServer(EVERY, ({ target }) => {
+      if (!isUnverified(target.tls)) return undefined
+      return {
+        severity: 'warn',
+        seen: 'it is asked by TLS without a look at its certificate',
+        why: 'who stands in between learns the password, and answers as they like; the application may be set up in the same way',
+        fix: [
+          'the certificate of who signed it as `tls.ca`, its name as `tls.servername`, and no `rejectUnauthorized: false` nor NODE_TLS_REJECT_UNAUTHORIZED=0 (docs/redis.md)',
         ],
       }
     }),
