@@ -78,6 +78,12 @@ export async function startCluster(options: ClusterOptions = {}): Promise<RedisC
   }
   const cluster = clusterOf(nodes)
   await cluster.settled()
+  await until(async () => {
+    const known = await Promise.all(nodes.map((node) => node.cli('CLUSTER', 'NODES')))
+    return known.every(
+      (text) => text.match(/\bslave\b/g)?.length === (masters * replicas || undefined),
+    )
+  })
   return cluster
 }
 

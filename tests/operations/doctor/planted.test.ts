@@ -9,9 +9,7 @@ import type { Finding } from '../../../src/operations/doctor/finding.ts'
 import { applyFix } from '../../../src/operations/doctor/fix.ts'
 import { MemoryHistory } from '../../../src/operations/doctor/history.ts'
 import { librariesOf } from '../../../src/operations/doctor/libraries.ts'
-import { makeCertificate } from '../../support/certificate.ts'
 import {
-  freePort,
   type RedisServer,
   type RedisServerOptions,
   serverFolder,
@@ -216,20 +214,6 @@ describe('security', () => {
     const at = { socket: server.socketPath, username: 'app', password: PASSWORD }
     expect(await found('sec.acl', at)).toEqual([])
     expect(await found('sec.acl', at, { prefix: 'other' })).toMatchObject([{ severity: 'error' }])
-  })
-
-  it('is asked by TLS, and its certificate is not looked at', async () => {
-    const path = serverFolder()
-    ends.push(() => rmSync(path, { recursive: true, force: true }))
-    const { key, cert, ca } = makeCertificate(path, 100)
-    const port = await freePort()
-    const files = ['--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', cert]
-    await started('--tls-port', String(port), ...files, '--tls-auth-clients', 'no')
-    const at = (tls: object) => ({ host: 'localhost', port, tls })
-    expect(await found('sec.verify', at({ rejectUnauthorized: false }))).toMatchObject([
-      { severity: 'warn', fix: [expect.stringContaining('`tls.ca`')] },
-    ])
-    expect(await found('sec.verify', at({ ca }))).toEqual([])
   })
 })
 

@@ -1,8 +1,9 @@
 /** What no command of a remedy mends: it is found, and gone when somebody has done what the remedy says in words. */
 import type { Clock } from '../../../../src/core/clock.ts'
 import { createSessions } from '../../../../src/create-sessions.ts'
+import { makeCertificate } from '../../../support/certificate.ts'
 import { startProxy } from '../../../support/proxy.ts'
-import type { RedisServer } from '../../../support/redis-server.ts'
+import { freePort, type RedisServer, seenByServer } from '../../../support/redis-server.ts'
 import { SECRET, signIn } from '../../../support/requests.ts'
 import { until } from '../../../support/until.ts'
 import { HASTY, pairOfSentinels } from './deployments.ts'
@@ -11,6 +12,7 @@ import {
   conf,
   type Ends,
   fill,
+  folder,
   linked,
   PASSWORD,
   pair,
@@ -245,6 +247,24 @@ async function announced(ends: Ends) {
   return { primary, proxy }
 }
 
+const secure: readonly ByHand[] = [
+  {
+    ...{ rule: 'sec.verify', severity: 'warn', name: 'may be anybody, for its certificate' },
+    ...{ reason: THE_APPLICATION, says: /no `rejectUnauthorized: false`/ },
+    plant: async (ends) => {
+      const { key, cert, ca } = makeCertificate(folder(ends), 100)
+      const port = await freePort()
+      const files = [
+        ...[`tls-port ${port}`, `tls-cert-file ${seenByServer(cert)}`, 'tls-auth-clients no'],
+        ...[`tls-key-file ${seenByServer(key)}`, `tls-ca-cert-file ${seenByServer(cert)}`],
+      ]
+      await single(ends, files, { password: PASSWORD })
+      const at = (tls: object) => ({ host: 'localhost', port, password: PASSWORD, tls })
+      return { redis: at({ rejectUnauthorized: false }), mended: { redis: at({ ca }) } }
+    },
+  },
+]
+
 const keys: readonly ByHand[] = [
   {
     ...{ rule: 'key.ttl', severity: 'error', name: 'has a session that never ends' },
@@ -294,7 +314,7 @@ const keys: readonly ByHand[] = [
   },
 ]
 
-export const BY_HAND: readonly ByHand[] = [...servers, ...several, ...keys]
+export const BY_HAND: readonly ByHand[] = [...servers, ...several, ...secure, ...keys]
 
 /** Rules that no row above is of, and why. */
 export const ELSEWHERE: ReadonlyMap<string, string> = new Map([

@@ -1,15 +1,15 @@
 /** Of several servers, and of the way to them. */
-import { rmSync } from 'node:fs'
 import { PARTITIONS, partitionTag, slotOf } from '../../../../src/core/partitions.ts'
 import { makeCertificate } from '../../../support/certificate.ts'
 import { startCluster } from '../../../support/cluster.ts'
-import { freePort, seenByServer, serverFolder, startRedis } from '../../../support/redis-server.ts'
+import { freePort, seenByServer, startRedis } from '../../../support/redis-server.ts'
 import { MASTER_NAME, type Sentineled, startSentinels } from '../../../support/sentinels.ts'
 import { until } from '../../../support/until.ts'
 import {
   conf,
   type Ends,
   type Fault,
+  folder,
   going,
   linked,
   PASSWORD,
@@ -87,6 +87,7 @@ const secure: readonly Fault[] = [
   {
     ...{ rule: 'sec.cert', severity: 'warn', name: 'has a certificate that ends soon' },
     seen: /^its certificate ends in 9 days$/,
+    also: ['sec.verify warn'],
     plant: async (ends) => {
       const at = folder(ends)
       const { key, cert } = makeCertificate(at, 10)
@@ -104,12 +105,6 @@ const secure: readonly Fault[] = [
     },
   },
 ]
-
-function folder(ends: Ends): string {
-  const path = serverFolder()
-  ends.push(() => rmSync(path, { recursive: true, force: true }))
-  return path
-}
 
 const ofSentinels = (): string => conf([], { kind: 'sentinel', durable: true })
 

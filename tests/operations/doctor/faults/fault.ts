@@ -1,5 +1,6 @@
 /** A misconfiguration of real servers, and how its remedy is carried out. */
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import type { RedisSource } from '../../../../src/engines/redis/options.ts'
 import type { GatherOptions } from '../../../../src/operations/doctor/facts.ts'
@@ -8,6 +9,7 @@ import { type ConfOptions, redisConf } from '../../../../src/operations/redis-co
 import {
   type RedisServer,
   type RedisServerOptions,
+  serverFolder,
   startRedis,
 } from '../../../support/redis-server.ts'
 import { until } from '../../../support/until.ts'
@@ -130,6 +132,13 @@ export async function pair(
 
 export const linked = (replica: RedisServer): Promise<void> =>
   until(async () => (await replica.cli('INFO', 'replication')).includes('master_link_status:up'))
+
+/** Which the server can read too. */
+export function folder(ends: Ends): string {
+  const path = serverFolder()
+  ends.push(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
 
 export async function fill(server: RedisServer, bytes: number): Promise<void> {
   await server.cli(
