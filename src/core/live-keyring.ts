@@ -95,12 +95,8 @@ export class LiveKeyring implements Keyring {
    * Asks the source now, also while it has been asked: that may be answered with what was before. Rejects with what it throws,
    * or OptionError: then nothing has changed.
    */
-  reload(): Promise<void> {
-    try {
-      return this.#follow(this.#load())
-    } catch (error) {
-      return Promise.reject(error)
-    }
+  async reload(): Promise<void> {
+    await this.#follow(this.#load())
   }
 
   #follow(asked: Secrets | Promise<Secrets>): Promise<void> {
