@@ -22,7 +22,7 @@ export function connectRedis<Old extends object = Attributes>(
   refuseUnknown(options, SIGNED_OPTIONS)
   const { prefix = 'sess:', cookieName = 'connect.sid' } = options
   return signedSource(options, {
-    name: `connect-redis:${prefix}`,
+    library: 'connect-redis',
     ...{ prefix, cookieName, needs: NEEDS, marker: 's:' },
   })
 }

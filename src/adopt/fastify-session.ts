@@ -34,7 +34,7 @@ export function fastifySession<Old extends object = Attributes>(
   const source = signedSource(
     { ...signed, cookie: { ...cookie, secure: cookie?.secure ?? true } },
     {
-      name: `fastify-session:${prefix}`,
+      library: 'fastify-session',
       ...{ prefix, cookieName, marker: cookiePrefix, algorithm },
       needs: 'RedisStore needs its default serializer, JSON',
       isOver: ({ originalExpires, expires }) => {

@@ -26,7 +26,8 @@ export const SIGNED_OPTIONS: readonly string[] = [
 ]
 
 interface SignedForm {
-  readonly name: string
+  /** Its name begins with it; the prefix follows. */
+  readonly library: string
   readonly prefix: string
   readonly cookieName: string
   readonly needs: string
@@ -40,8 +41,9 @@ interface SignedForm {
 
 /** Where a signed cookie names a JSON entry that has the cookie's attributes among its own. */
 export function signedSource(options: SignedOptions<never>, form: SignedForm): LegacySource {
-  const { name, prefix, cookieName, needs, marker, algorithm = 'sha256' } = form
+  const { library, prefix, cookieName, needs, marker, algorithm = 'sha256' } = form
   if (typeof prefix !== 'string') throw new OptionError('prefix', 'takes a text')
+  const name = `${library}:${prefix}`
   const secrets = secretsOf(options)
   const ttl = parseOldLifetime('ttl', options.ttl, '1d')
   const store = new LegacyStore(name, options)
