@@ -11,6 +11,7 @@ import { readTrail } from '../../src/core/trail.ts'
 import { manualClock } from '../../src/testing/manual-clock.ts'
 import { SECRET } from '../support/requests.ts'
 
+const OTHER_SECRET = 'another secret, of 32 bytes or more'
 const OLD_SECRET = 'keyboard cat'
 const SID = 'oldsid0123456789'
 const REUSE_WINDOW = 60 * 60_000
@@ -39,14 +40,19 @@ async function moved(old: Old, seal: true | 'token') {
       }
     },
   })
-  const sessions = createSessions({
-    ...{ engine: noted, clock, secrets: [SECRET], seal },
-    cookie: { name: '__Host-new' },
-    adopt: [connectRedis({ client: client as never, secret: OLD_SECRET, old })],
-  })
-  onTestFinished(() => sessions.close())
+  const open = (secrets: string[]) => {
+    const made = createSessions({
+      ...{ engine: noted, clock, secrets, seal },
+      cookie: { name: '__Host-new' },
+      adopt: [connectRedis({ client, secret: OLD_SECRET, old })],
+    })
+    onTestFinished(() => made.close())
+    return made
+  }
+  const sessions = open([SECRET])
   const signature = createHmac('sha256', OLD_SECRET).update(SID).digest('base64').replace(/=+$/, '')
-  let cookie = `connect.sid=${encodeURIComponent(`s:${SID}.${signature}`)}`
+  const oldCookie = `connect.sid=${encodeURIComponent(`s:${SID}.${signature}`)}`
+  let cookie = oldCookie
   const visit = async (
     work: (session: Awaited<ReturnType<typeof sessions.open>>) => unknown,
   ): Promise<string> => {
@@ -59,7 +65,12 @@ async function moved(old: Old, seal: true | 'token') {
     cookie = `__Host-new=${token}`
     return token
   }
-  return { engine, store, ids, clock, visit }
+  /** What somebody sees who has the old cookie only. */
+  const seenLater = async (secrets: string[]): Promise<unknown> => {
+    const facts = { secure: true, host: 'example.org', proxied: false, cookie: oldCookie }
+    return (await open(secrets).exchange({}, facts)).session.get('new')
+  }
+  return { engine, store, ids, clock, visit, seenLater }
 }
 
 const keyring = createKeyring([SECRET])
@@ -125,6 +136,13 @@ it('a login ends that at once', async () => {
   const token = await visit((session) => session.login('ada'))
   expect(token).toHaveLength(48)
   expect(await stolen(engine, backup, ids)).toEqual([])
+})
+
+it('what leads from the old cookie needs the secret of the takeover, which `sojourn keys` does not count', async () => {
+  const { visit, seenLater } = await moved('keep', true)
+  await visit((session) => session.set('new', 'canary'))
+  expect(await seenLater([OTHER_SECRET, SECRET])).toBe('canary')
+  expect(await seenLater([OTHER_SECRET])).toBeUndefined()
 })
 
 it('better-auth: with a user’s id and the secrets the list opens, and its tokens open the sessions', async () => {
