@@ -79,7 +79,7 @@ export const clusterRules: readonly Rule[] = [
             ...(primaries.length + empty >= 3
               ? []
               : [`start another node, and \`${clusterCli(any, 'add-node <its host:port>')}\``]),
-            `slots for those that have none: \`${clusterCli(any, 'rebalance')} --cluster-use-empty-masters\``,
+            `when every node knows every other (CLUSTER NODES), slots for those that have none: \`${clusterCli(any, 'rebalance')} --cluster-use-empty-masters\``,
           ],
         },
       ]

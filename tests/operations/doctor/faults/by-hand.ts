@@ -39,7 +39,7 @@ const servers: readonly ByHand[] = [
     ...{ reason: 'how much memory there is, is of the machine', says: /give it more memory/ },
     plant: async (ends) => {
       const { server, redis } = await single(ends, ['maxmemory 20mb'])
-      await fill(server, 18_000_000)
+      await fill(server, 18_500_000)
       return { redis, mend: () => server.cli('CONFIG', 'SET', 'maxmemory', '100mb') }
     },
   },
@@ -117,7 +117,7 @@ const several: readonly ByHand[] = [
       const [primary, replica] = servers as [RedisServer, RedisServer]
       await replica.kill()
       await until(async () => (await primary.cli('INFO', 'replication')).includes('slaves:0'))
-      return { redis, options: HASTY, mend: () => replica.restart() }
+      return { redis, options: HASTY, mend: () => replica.restart().then(() => linked(replica)) }
     },
   },
   {
@@ -202,7 +202,7 @@ const several: readonly ByHand[] = [
         await cut.catch(() => undefined)
       })
       return {
-        ...{ redis: primary.url, options: { window: 1_000 } },
+        ...{ redis: primary.url, options: { window: 1_500 } },
         mend: () => primary.cli('CONFIG', 'SET', 'repl-backlog-size', '64mb'),
       }
     },

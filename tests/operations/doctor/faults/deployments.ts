@@ -213,8 +213,8 @@ async function clustered(
   return { cluster, servers: cluster.nodes, redis: { cluster: cluster.addresses } }
 }
 
-/** An empty node of a Cluster, not yet of this one. @returns as `redis-cli` is told of it, with the port of its bus */
-async function node(ends: Ends): Promise<string> {
+/** An empty node of a Cluster, not yet of this one. `at`: as `redis-cli` is told of it, with the port of its bus */
+async function node(ends: Ends) {
   const bus = String(await freePort())
   const config = conf([], { kind: 'cluster' })
   const server = await startRedis({
@@ -222,7 +222,7 @@ async function node(ends: Ends): Promise<string> {
     args: ['--cluster-port', bus, '--repl-diskless-sync-delay', '0'],
   })
   ends.push(() => server.stop())
-  return `127.0.0.1:${server.port}@${bus}`
+  return { server, at: `127.0.0.1:${server.port}@${bus}` }
 }
 
 const clusters: readonly Fault[] = [
@@ -256,10 +256,18 @@ const clusters: readonly Fault[] = [
   {
     ...{ rule: 'clu.replica', severity: 'warn', name: 'has too few primaries' },
     also: ['repl.count warn'],
-    plant: async (ends) => ({
-      ...(await clustered(ends, { masters: 2 })),
-      fills: { '<its host:port>': await node(ends) },
-    }),
+    plant: async (ends) => {
+      const planted = await clustered(ends, { masters: 2 })
+      const added = await node(ends)
+      const nodes = [...planted.servers, added.server]
+      const known = (text: string) => text.match(/ connected/g)?.length === nodes.length
+      const between = () =>
+        until(async () => {
+          const told = await Promise.all(nodes.map((each) => each.cli('CLUSTER', 'NODES')))
+          return told.every(known)
+        })
+      return { ...planted, between, fills: { '<its host:port>': added.at } }
+    },
   },
   {
     ...{ rule: 'clu.even', severity: 'warn', name: 'has most sessions at one' },
@@ -282,7 +290,7 @@ const clusters: readonly Fault[] = [
     also: ['clu.replica warn'],
     plant: async (ends) => {
       const planted = await clustered(ends, { masters: 1 })
-      return { ...planted, fills: { '<its host:port>': await node(ends) } }
+      return { ...planted, fills: { '<its host:port>': (await node(ends)).at } }
     },
   },
 ]

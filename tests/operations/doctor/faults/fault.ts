@@ -44,6 +44,8 @@ export interface Planted extends Asked {
   readonly during?: () => () => unknown
   /** What the remedy asks for in words before its commands: room on the disk, a new certificate. */
   readonly first?: () => unknown
+  /** Until each command is known everywhere, where the remedy says that this is waited for. */
+  readonly between?: () => Promise<unknown>
   /** Of the remedy's lines, those that are carried out; without it all but the alternatives, which begin with "or". */
   readonly lines?: RegExp
   /** What is put in the place of what the remedy leaves to the reader. */

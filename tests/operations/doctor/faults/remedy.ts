@@ -11,6 +11,9 @@ import { PASSWORD, type Planted } from './fault.ts'
 /** What a server answers that has not done it; `redis-cli` ends with 0 all the same. */
 const REFUSAL = /^(?:\(error\) )?(?:ERR|NO[A-Z]+|WRONG[A-Z]+|MISCONF|OOM|READONLY)/m
 
+/** Nodes of a Cluster that have yet to hear of each other. */
+const UNHEARD = /Nodes don't agree about configuration/
+
 /** @returns what was done; nothing where the remedy is words only */
 export async function carryOut({ fix }: Finding, planted: Planted): Promise<string[]> {
   const { lines, fills = {}, servers } = planted
@@ -26,6 +29,7 @@ export async function carryOut({ fix }: Finding, planted: Planted): Promise<stri
     else if (command.startsWith('sojourn ')) await run(command, planted)
     else if (isOfRedis(command)) await each(servers, command)
     else configuration.push(command)
+    await planted.between?.()
   }
   if (configuration.length > 0) await (planted.configure ?? restartWith(servers))(configuration)
   return done
@@ -76,8 +80,8 @@ async function type(command: string, isShown: boolean, { redis }: Planted): Prom
     const told = done.stdout
     // A check that has something to tell ends with 1.
     if (isShown ? told !== '' : done.status === 0 && !REFUSAL.test(told)) return true
-    // Once more, as they themselves say: each has yet to hear of the others.
-    if (told.includes("[ERR] Nodes don't agree about configuration!")) return false
+    // Once more, a moment later.
+    if (UNHEARD.test(told)) return false
     throw new Error(`${command}: ${told}`)
   })
 }
