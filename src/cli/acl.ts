@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { Command, Option } from 'commander'
 import { type AclOptions, aclRules, aclRulesFor } from '../operations/acl/acl.ts'
 import type { Feature } from '../operations/acl/permissions.ts'
@@ -60,13 +61,22 @@ async function run(flags: AclFlags): Promise<void> {
   // Not the same for each: who runs the sessions would take the place of the application's.
   const { user = role } = flags
   const options = { user, role, database, prefix, features: flags.for }
-  const rules = redis === undefined ? aclRules(options) : await aclRulesFor(redis, options)
+  const printed = redis === undefined ? aclRules(options) : await aclRulesFor(redis, options)
+  // Whoever pastes the line as it is has no user whom everybody can be.
+  const rules = printed.map((rule) =>
+    rule === '>password' ? `>${randomBytes(24).toString('base64url')}` : rule,
+  )
   if (flags.json === true) return console.log(JSON.stringify({ user, rules: rules.slice(1) }))
   console.log(`${flags.file === true ? 'user' : 'ACL SETUSER'} ${rules.join(' ')}`)
-  say('put a password in the place of `password`: `openssl rand -base64 32` makes one')
+  say('the password, behind `>`, is a new one, kept nowhere else')
   say(
     `it takes the place of a user who is called ${user} already; ACL SAVE (with an aclfile) or CONFIG REWRITE keeps it over a restart`,
   )
+  if (flags.file === true) {
+    say(
+      'if the user default is to be off: `user default off ~* &* +@all`; without its rights a restart passes over what scripts have written to the append-only file',
+    )
+  }
   if (redis === undefined) {
     say(
       'Redis 7.2 and later, and Valkey, also know +client|setinfo' +

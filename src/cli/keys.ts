@@ -157,6 +157,6 @@ function verdict({ place, sessions, tokens, lastDeadline }: KeyUse, now: number)
     return 'nobody can open them: a secret is missing, or they are of another application'
   if (place === 0) return 'signs and seals'
   if (sessions + tokens === 0 || lastDeadline === undefined)
-    return 'can be taken out, when that has been so for 5 minutes (rotationPatience)'
-  return `in use, for ${span(lastDeadline - now)} at most`
+    return 'seals nothing: a former one can be taken out when that is so for 5 minutes, or a longer rotationPatience of yours'
+  return `in use, for ${span(lastDeadline - now, Math.ceil)} at most`
 }

@@ -38,10 +38,10 @@ const UNITS: readonly (readonly [string, number])[] = [
 ]
 
 /** 5400000 → 90m */
-export function span(ms: number): string {
+export function span(ms: number, round: (count: number) => number = Math.floor): string {
   const at = UNITS.find(([, size]) => ms >= 2 * size) ?? UNITS.at(-1)
   const [unit, size] = at ?? ['ms', 1]
-  return `${Math.floor(Math.max(ms, 0) / size)}${unit}`
+  return `${round(Math.max(ms, 0) / size)}${unit}`
 }
 
 /** 2026-11-30 17:00:03 UTC: as the logs of servers have it, wherever whoever looks is. */

@@ -53,7 +53,7 @@ export function traitsOf(
   request: object | undefined,
 ): Readonly<Record<string, string>> {
   const traits: Record<string, string> = {}
-  for (const [name, value] of Object.entries(to({ request }))) {
+  for (const [name, value] of Object.entries(toldBy(to, request))) {
     if (value !== undefined) traits[name] = hashOf(pepper, name, value)
   }
   return traits
@@ -68,13 +68,27 @@ export function changedSince(
 ): readonly string[] {
   const bound = boundOf(meta)
   if (bound === undefined) return []
-  const now = binding.to({ request })
+  const now = toldBy(binding.to, request)
   return Object.keys(bound).filter((name) => {
     // Names that the application does not compare any more, and not those that this request leaves out.
     if (!Object.hasOwn(now, name)) return false
     const value = now[name]
     return value === undefined || bound[name] !== hashOf(pepper, name, value)
   })
+}
+
+/** @throws OptionError for what could not be compared: in silence it would let everybody in */
+function toldBy(to: Binding['to'], request: object | undefined): ReturnType<Binding['to']> {
+  const told: unknown = to({ request })
+  const isFit = (value: unknown): boolean => value === undefined || typeof value === 'string'
+  const isTold = typeof told === 'object' && told !== null && !Array.isArray(told)
+  if (isTold && !('then' in told) && Object.values(told).every(isFit)) {
+    return told as ReturnType<Binding['to']>
+  }
+  throw new OptionError(
+    'binding.to',
+    'is to answer, at once, with texts by name: { agent, network }',
+  )
 }
 
 function hashOf(pepper: SecretKey, name: string, value: string): string {

@@ -18,12 +18,16 @@ const EVERY: Duration = '1m'
 /** A source that has not answered by then is asked anew, milliseconds: one that hangs must not keep the secrets of before for ever. */
 const PATIENCE = 30_000
 
+const NONE_OF_BEFORE =
+  'have none of those of before among them: whoever is signed in is nobody now; put the former one behind the new one unless that is meant'
+
 /** The secrets that a source has told last. */
 export class LiveKeyring implements Keyring {
   readonly #load: SecretsSource['load']
   readonly #interval: number
   readonly #listeners: (() => void)[] = []
   #keys: readonly Key[] = []
+  #onError: (error: unknown) => void = () => undefined
   #timer: NodeJS.Timeout | undefined
   #loading: Promise<void> | undefined
   /** How often the source has been asked, and which time has been answered last. */
@@ -53,6 +57,7 @@ export class LiveKeyring implements Keyring {
    * @param onError told when secrets cannot be had: those of before go on
    */
   start(onError: (error: unknown) => void): void {
+    this.#onError = onError
     this.#timer = setInterval(() => void this.#asked().catch(onError), this.#interval).unref()
   }
 
@@ -148,7 +153,9 @@ export class LiveKeyring implements Keyring {
     const isSame =
       keys.length === this.#keys.length && keys.every((key, place) => key === this.#keys[place])
     if (isSame) return
+    const isOther = this.#keys.length > 0 && !keys.some((key) => this.#keys.includes(key))
     this.#keys = keys
+    if (isOther) this.#onError(new OptionError('secrets', NONE_OF_BEFORE))
     for (const listener of this.#listeners) listener()
   }
 }

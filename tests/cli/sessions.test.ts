@@ -270,7 +270,7 @@ describe('sojourn keys', () => {
     const { stdout, stderr, code } = await run('--reseal', '--yes')
     expect(code).toBe(0)
     expect(stderr).toContain('2 sealed anew.')
-    expect(stdout).toMatch(/secrets\[1\] .* 0 +2 +in use, for 11h at most/)
+    expect(stdout).toMatch(/secrets\[1\] .* 0 +2 +in use, for 12h at most/)
     const again = await run('--reseal', '--yes', '--json')
     expect(again.stderr).toContain('there is nothing to seal anew')
     expect(JSON.parse(again.stdout)).toMatchObject([
@@ -319,7 +319,7 @@ describe('sojourn keys', () => {
       [undefined, 1],
     ])
     expect(code).toBe(1)
-    expect(stdout).toMatch(/secrets\[1\] .* in use, for 11h at most/)
+    expect(stdout).toMatch(/secrets\[1\] .* in use, for 12h at most/)
     expect(stdout).not.toContain(SECRET)
     await server.cli('FLUSHALL')
     const empty = await keys(fresh, SECRET)

@@ -170,9 +170,22 @@ describe('binding', () => {
     const world = bound('end')
     const user = await signedIn(world)
     now = undefined as never
-    await expect(user.request()).rejects.toThrow(TypeError)
+    await expect(user.request()).rejects.toThrow(OptionError)
     now = HOME
     expect(await user.sees()).toEqual({ a: 1 })
+  })
+
+  it.each<[string, unknown]>([
+    ['a promise', Promise.resolve({ agent: 'curl' })],
+    ['a text', 'curl'],
+    ['a list', ['curl']],
+    ['objects by name', { agent: { name: 'curl' } }],
+  ])('refuses %s for what is compared, instead of comparing nothing', async (_, told) => {
+    const world = bound('end')
+    const user = await signedIn(world)
+    now = told as never
+    await expect(user.request()).rejects.toMatchObject({ option: 'binding.to' })
+    await expect(world.browser().visit((s) => s.login('bob'))).rejects.toThrow(OptionError)
   })
 
   it.each<[string, unknown, string]>([

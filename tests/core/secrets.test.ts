@@ -131,9 +131,20 @@ describe('secrets from a source', () => {
     expect(await keyIdIn(world, await idOf(bob))).toBe(newId)
     given.now = NEW
     await world.sessions.reloadSecrets()
+    expect(world.announced('error')).toEqual([])
     expect(await ada.sees()).toEqual({})
     expect(world.announced('rejected')).toEqual([{ id: undefined, reason: 'forged' }])
     expect(await bob.sees()).toEqual({ b: 2 })
+  })
+
+  it('that have none of before among them hold, and it is told: two on one line are one', async () => {
+    const given = source([OLD])
+    const world = setUp<Data>({ secrets: given.option })
+    given.now = [OLD + NEW]
+    await world.sessions.reloadSecrets()
+    const [told] = world.announced('error') as { operation: string; error: Error }[]
+    expect(told?.operation).toBe('secrets')
+    expect(told?.error.message).toMatch(/none of those of before/)
   })
 
   it('S26 a request that was let in before its secret was taken out stores what opens', async () => {

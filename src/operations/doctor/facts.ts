@@ -202,7 +202,7 @@ async function look(
   ])
   const [rights, defaultUser, libraries, busySlots] = await Promise.all([
     isThere ? orUnknown(rightsOf(server, { prefix, user, kind })) : undefined,
-    isAway ? undefined : orUnknown(defaultUserOf(server)),
+    isAway ? undefined : orUnknown(defaultUserOf(server, prefix)),
     isThere ? orUnknown(librariesOf(server)) : undefined,
     hasSlots ? orUnknown(busySlotsOf(server)) : undefined,
   ])

@@ -25,10 +25,15 @@ export interface DefaultUser {
   readonly isOpen: boolean
   /** What they may do then, as ACL GETUSER says it. */
   readonly commands: string
+  /** Of what scripts write, what it may not, whether or not anybody may sign in as it: an append-only file is read as this user. */
+  readonly unwritable: readonly string[]
 }
 
 /** Of those that a user of the application needs whatever it does. */
 const NEEDED: ReadonlySet<Feature> = new Set(['sessions', 'near-cache'])
+/** What a login, a rotation or a sign-out leaves in an append-only file. */
+const WRITES = new Set(['set', 'del', 'pexpire', 'hset', 'hdel', 'zadd', 'zrem'])
+const WRITTEN_BY_SCRIPTS = PERMISSIONS.filter(({ command }) => WRITES.has(command))
 const EXAMPLE = '{000}:s:doctor'
 /** What somebody who may do nothing else cannot do harm with. */
 const HARMLESS = new Set(['+ping', '+echo', '+hello', '+auth', '+quit', '+reset'])
@@ -66,10 +71,17 @@ export async function rightsOf(
 }
 
 /** @throws StoreRefusedError where that may not be asked */
-export async function defaultUserOf(server: FleetServer): Promise<DefaultUser> {
-  const { flags, commands } = await userAt(server, 'default')
+export async function defaultUserOf(server: FleetServer, prefix: string): Promise<DefaultUser> {
+  const { flags, commands, keys } = await userAt(server, 'default')
+  const isUsual = commands === '+@all' && keys === '~*'
+  const refused = isUsual ? [] : await refusedOf(server, 'default', prefix, WRITTEN_BY_SCRIPTS)
   const allowed = commands.split(' ').filter((each) => each.startsWith('+') && !HARMLESS.has(each))
-  return { isOpen: flags.has('on') && flags.has('nopass') && allowed.length > 0, commands }
+  return {
+    isOpen: flags.has('on') && flags.has('nopass') && allowed.length > 0,
+    commands,
+    // Where it may not be asked, nothing is said.
+    unwritable: refused?.map(({ command }) => command) ?? [],
+  }
 }
 
 async function userAt(server: FleetServer, user: string) {

@@ -79,7 +79,8 @@ export function redisConf(options: ConfOptions): string {
     ],
     [
       '# --- Who may do what',
-      '# `sojourn acl --file` prints the lines: the application, and whoever is on call. Then the user default is off.',
+      '# `sojourn acl --file` prints the lines: the application, and whoever is on call. Then the user default is off,',
+      '# `user default off ~* &* +@all` in the aclfile: without its rights a restart passes over what scripts have written.',
       '# aclfile /etc/redis/users.acl',
       ...(hasReplicas
         ? [

@@ -65,7 +65,7 @@ async function close(server: RedisServer): Promise<void> {
     ['--role', 'operator'],
   ]) {
     const { stdout } = await runCli(['acl', ...args, '--redis', server.url])
-    const rules = stdout.trim().replaceAll('>password', `>${PASSWORD}`).split(' ')
+    const rules = stdout.trim().replace(/ >\S+/, ` >${PASSWORD}`).split(' ')
     expect(await server.cli(...rules)).toBe('OK')
   }
   expect(type(clients)).toMatch(/user=default/)

@@ -12,10 +12,11 @@ import { librariesOf } from '../../../src/operations/doctor/libraries.ts'
 import {
   type RedisServer,
   type RedisServerOptions,
+  seenByServer,
   serverFolder,
   startRedis,
 } from '../../support/redis-server.ts'
-import { SECRET } from '../../support/requests.ts'
+import { SECRET, signIn } from '../../support/requests.ts'
 import { until } from '../../support/until.ts'
 import { found, WINDOW } from './found.ts'
 
@@ -207,6 +208,51 @@ describe('machine', () => {
 })
 
 describe('security', () => {
+  it('has a user default who cannot read the append-only file: logins are lost with a restart', async () => {
+    const path = serverFolder()
+    ends.push(() => rmSync(path, { recursive: true, force: true }))
+    const users = join(path, 'users.acl')
+    const admin = `user adm on >${PASSWORD} ~* &* +@all`
+    // On, for it is the tests' own way in.
+    writeFileSync(users, `user default on nopass ~* &* +@all -set -hset\n${admin}\n`)
+    const server = await start({
+      config: `appendonly yes\nappendfsync always\naclfile ${seenByServer(users)}\n`,
+    })
+    const redis = { socket: server.socketPath, username: 'adm', password: PASSWORD }
+    const principals = async () => {
+      const sessions = createSessions({ redis, secrets: [SECRET] })
+      const names = await Promise.all(
+        tokens.map(async (token) => (await sessions.open(token, { fresh: true })).principal),
+      )
+      await sessions.close()
+      return names
+    }
+    const tokens: string[] = []
+    const signInAndOut = async () => {
+      const sessions = createSessions({ redis, secrets: [SECRET] })
+      for (const name of ['ada', 'bob']) tokens.push(await signIn(sessions, { n: 1 }, name))
+      const session = await sessions.open(tokens.at(-1))
+      session.set('n', 2)
+      await session.commit()
+      await session.logout()
+      await sessions.close()
+    }
+    await signInAndOut()
+    const [finding] = await found('persist.user', redis)
+    expect(finding).toMatchObject({ severity: 'error' })
+    expect(finding?.seen).toMatch(/who may not use set, hset$/)
+    await server.restart()
+    expect(await principals()).not.toEqual(['ada', undefined])
+    const [command] = /ACL SETUSER default off [^`]*/.exec(finding?.fix[0] ?? '') ?? []
+    await server.cli(...String(command).replace(' off ', ' on ').split(' '))
+    await server.cli('ACL', 'SAVE')
+    expect(await found('persist.user', redis)).toEqual([])
+    tokens.length = 0
+    await signInAndOut()
+    await server.restart()
+    expect(await principals()).toEqual(['ada', undefined])
+  })
+
   it('has a user of another prefix', async () => {
     const server = await started()
     const user = ['app', 'on', `>${PASSWORD}`, '~sj:*', '&*', '+@all']

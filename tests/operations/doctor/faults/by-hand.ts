@@ -318,6 +318,7 @@ export const BY_HAND: readonly ByHand[] = [...servers, ...several, ...secure, ..
 
 /** Rules that no row above is of, and why. */
 export const ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ['persist.user', 'planted.test.ts: with what a restart makes of it'],
   ['sec.open', 'open.test.ts: its remedy is of several steps, each by somebody else'],
   ['clu.zone', 'topologies.test.ts: all that is started here is on one machine'],
   ['clu.hot', 'topologies.test.ts: it is over when nobody works there any more'],
