@@ -71,8 +71,6 @@ function filled(command: string, fills: Readonly<Record<string, string>>): strin
 async function type(command: string, isShown: boolean, { redis }: Planted): Promise<void> {
   const hasPassword = JSON.stringify(redis).includes(PASSWORD)
   const env = { PATH: process.env['PATH'], ...(hasPassword ? { REDISCLI_AUTH: PASSWORD } : {}) }
-  const [, at] = / --cluster rebalance (\S+)/.exec(command) ?? []
-  if (at !== undefined) await until(async () => isKnownToAll(at, env))
   await until(async () => {
     const done = spawnSync('sh', ['-c', `${command} 2>&1`], {
       ...{ input: 'yes\n', encoding: 'utf8', env },
@@ -84,18 +82,6 @@ async function type(command: string, isShown: boolean, { redis }: Planted): Prom
     if (UNHEARD.test(told)) return false
     throw new Error(`${command}: ${told}`)
   })
-}
-
-/** Who types it is slower than the news of a new node. */
-function isKnownToAll(at: string, env: NodeJS.ProcessEnv): boolean {
-  const nodesBy = (address: string) => {
-    const [host, port] = address.split(':') as [string, string]
-    const args = ['-h', host, '-p', port, 'CLUSTER', 'NODES']
-    return spawnSync('redis-cli', args, { encoding: 'utf8', env }).stdout.trim().split('\n')
-  }
-  const nodes = nodesBy(at)
-  const addresses = nodes.map((line) => line.split(' ')[1]?.split('@')[0] ?? '')
-  return addresses.every((address) => nodesBy(address).length === nodes.length)
 }
 
 /** Ours; what it prints for others to type is typed. */
