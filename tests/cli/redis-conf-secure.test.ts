@@ -53,12 +53,11 @@ const complete = (text: string, folder: string, port: number): string =>
 async function users(folder: string, features: readonly string[], ...texts: string[]) {
   const of = features.length === 0 ? [] : ['--for', ...features]
   const lines = [
-    'user default off ~* &* +@all',
     await printed('acl', '--file', ...of),
     await printed('acl', '--file', '--role', 'ops', ...of),
     ...texts.flatMap((text) => [...text.matchAll(/`(user .*)`/g)].map(([, line]) => line)),
   ]
-  const text = lines.map((line) => String(line).trim()).join('\n')
+  const text = [...new Set(lines.map((line) => String(line).trim()))].join('\n')
   const known = text.replaceAll(/ >[\w-]{32}/g, ` >${PASSWORD}`)
   writeFileSync(join(folder, 'users.acl'), `${known}\n`)
 }
