@@ -33,10 +33,11 @@ try {
   console.log('The comparison alone, 9 bytes as in a token:')
   const bytes = randomBytes(9)
   const wrongAt = (at) => Uint8Array.from(bytes, (byte, i) => (i === at ? byte ^ 1 : byte))
-  for (const [name, { equalBytes }, isPlanted] of [
-    ['ours', real],
-    ['planted', planted, true],
+  for (const { name, of, isPlanted } of [
+    { name: 'ours', of: real, isPlanted: false },
+    { name: 'planted', of: planted, isPlanted: true },
   ]) {
+    const { equalBytes } = of
     const call = (given) => equalBytes(bytes, given)
     compare(
       `${name}: wrong in its first byte, in its last`,

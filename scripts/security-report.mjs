@@ -23,7 +23,8 @@ const page = readFileSync(join(root, 'docs/security.md'), 'utf8')
 const [, list = ''] = /<!-- security -->([^]*?)<!-- \/security -->/.exec(page) ?? []
 const rows = [...list.matchAll(/^\| (S\d\d) \| (.+) \|$/gm)].map(([, id, requirement]) => ({
   ...{ id, requirement },
-  tests: [],
+  tests:
+    /** @type {{ title: string, file: string, outcome: 'passed' | 'failed' | 'skipped' }[]} */ ([]),
 }))
 if (rows.length === 0) throw new Error('docs/security.md has no list')
 
