@@ -56,11 +56,19 @@ export async function configuredOrNothing(
   if (redis !== undefined) await requireListener(redis)
   return {
     ...file,
+    ...knownSecrets(file),
     ...(redis === undefined ? {} : { redis }),
     ...(secrets ? { secrets: secretsOf(secrets) } : {}),
     ...(pepper ? { pepper } : {}),
     prefix: flags.prefix ?? file.prefix ?? 'sj',
   }
+}
+
+/** Of variables that are not set here there is no secret: what needs none does without. */
+function knownSecrets({ secrets }: FileConfig): Pick<FileConfig, 'secrets'> {
+  if (!Array.isArray(secrets)) return {}
+  const known = (secrets as readonly (string | undefined)[]).filter((each) => each !== undefined)
+  return { secrets: known.length === 0 ? undefined : known }
 }
 
 /** Not by commander, which shows what it was given: that may hold a password. */
@@ -75,5 +83,10 @@ export function redisOf(option: string, text: string): RedisSource {
 
 /** One, or a JSON list of them, as it is for `createSessions`. */
 function secretsOf(text: string): string | readonly string[] {
-  return text.startsWith('[') ? secretsList('SOJOURN_SECRETS', text) : text
+  if (text.startsWith('[')) return secretsList('SOJOURN_SECRETS', text)
+  // Of a file that `secretsFile` reads: taken for one it would open nothing, and look as if a secret was missing.
+  if (/\n./.test(text)) {
+    throw new OptionError('SOJOURN_SECRETS', 'has several lines: several secrets are a JSON list')
+  }
+  return text
 }

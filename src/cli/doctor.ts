@@ -42,7 +42,7 @@ Examples:
   $ sojourn doctor --fix
 
 Exit code: 0 nothing found, 1 warnings or errors, 2 usage, 3 not reachable, 4
-not permitted.`
+not permitted, or most could not be seen.`
 
 export function doctorCommand(): Command {
   return commonOptions(new Command('doctor'))
@@ -112,6 +112,18 @@ async function run(flags: DoctorFlags): Promise<void> {
   else console.log(renderExamination(examination, flags.all === true))
   const { error, warn } = examination.counts
   if (error + warn > 0) process.exitCode = 1
+  else if (isBlind(examination)) {
+    say('most could not be seen: `sojourn acl --role ops` makes a user who may look')
+    process.exitCode = 4
+  }
+}
+
+/** More could not be seen than was well: that nothing was found says nothing. */
+function isBlind({ results }: Examination): boolean {
+  const unseen = results.filter(({ findings }) =>
+    findings.some(({ severity }) => severity === 'unknown'),
+  )
+  return unseen.length > results.length / 2
 }
 
 const MARKS: Readonly<Record<Severity | 'ok', string>> = {

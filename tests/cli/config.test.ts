@@ -58,6 +58,14 @@ describe('sojourn.config', () => {
   })
 })
 
+it('SOJOURN_SECRETS of several lines is refused, and not taken for one', async () => {
+  const env = { SOJOURN_SECRETS: `${'a'.repeat(40)}\n${'b'.repeat(40)}\n` }
+  const { code, stderr } = await runCli(['ls'], { cwd: folder, env })
+  expect(code).toBe(2)
+  expect(stderr).toContain('several secrets are a JSON list')
+  expect(stderr).not.toContain('aaa')
+})
+
 it('SOJOURN_SECRETS that begins like a list and is none is refused, and not shown', async () => {
   const env = { SOJOURN_SECRETS: '["0123456789abcdefghij"' }
   const { code, stderr } = await runCli(['ls'], { cwd: folder, env })

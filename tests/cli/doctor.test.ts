@@ -63,6 +63,17 @@ describe('sojourn doctor', () => {
     expect(stdout).not.toContain(PASSWORD)
   })
 
+  it('is not well where most could not be seen', async () => {
+    const blind = ['on', '>blind', '~*', '&*', '-@all', '+hello', '+auth', '+ping', '+role']
+    await server.cli('ACL', 'SETUSER', 'blind', ...blind)
+    const at = { socket: server.socketPath, username: 'blind', password: 'blind' }
+    const { code, stdout, stderr } = await run(['--redis', JSON.stringify(at)])
+    await server.cli('ACL', 'LOG', 'RESET')
+    expect(stdout).not.toContain('to mend')
+    expect(code).toBe(4)
+    expect(stderr).toContain('`sojourn acl --role ops`')
+  })
+
   it('reads sojourn.config, and flags go before it', async () => {
     writeFileSync(
       join(folder, 'sojourn.config.mjs'),

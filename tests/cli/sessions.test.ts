@@ -92,6 +92,15 @@ describe('sojourn ls', () => {
     expect(terminal.shown()).toContain('3 of 3 sessions')
   })
 
+  it('does without secrets whose variable is not set here', async () => {
+    await signIn(sessions, { theme: 'dark' }, 'ada')
+    const file = join(folder, 'unset.config.mjs')
+    writeFileSync(file, `export default { redis: '${server.url}', secrets: [process.env.NOT_SET] }`)
+    const { stdout, code } = await runCli(['ls', '--config', file], { cwd: folder })
+    expect(code).toBe(0)
+    expect(stdout).toContain('signed in')
+  })
+
   it('filters, limits, and writes a line of JSON for each', async () => {
     const ada = await open(await signIn(sessions, { theme: 'dark' }, 'ada'))
     await signIn(sessions, { theme: 'light' })

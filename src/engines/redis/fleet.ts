@@ -4,6 +4,7 @@ import { fieldsOf, linesOf } from './fields.ts'
 import { Link } from './link.ts'
 import {
   type ClusterPlan,
+  LOOKER,
   type RedisLogin,
   type RedisSource,
   type RedisTarget,
@@ -13,9 +14,6 @@ import {
 import { ErrorReply } from './resp.ts'
 import { directRoute } from './route.ts'
 import { type Address, addressIn, askSentinel } from './sentinel.ts'
-
-/** After the name of the applications' connections: CLIENT LIST and ACL LOG tell who only looks. */
-export const LOOKER = ':ops'
 
 /** What a server says that does not tell. */
 const UNTOLD = new Set(['NOPERM', 'ERR'])

@@ -124,6 +124,21 @@ const TLS: readonly (keyof RedisTlsOptions)[] = [
   'rejectUnauthorized',
 ]
 
+/** After the name of the applications' connections: CLIENT LIST and ACL LOG tell who only looks. */
+export const LOOKER = ':ops'
+const LONGEST_NAME = 64
+
+/** The same, by a name that says so. What is wrong with it is told where it is used. */
+export function asLooker(redis: RedisSource): RedisSource {
+  if (typeof redis === 'string') {
+    return { [redis.startsWith('/') ? 'socket' : 'url']: redis, name: `sojourn${LOOKER}` }
+  }
+  if (typeof redis !== 'object' || redis === null || isClient(redis)) return redis
+  const { name = 'sojourn' } = redis
+  if (typeof name !== 'string') return redis
+  return { ...redis, name: `${name.slice(0, LONGEST_NAME - LOOKER.length)}${LOOKER}` }
+}
+
 /** @throws OptionError, whose message never holds a value: it could be the password. */
 export function redisPlan(redis: RedisSource): RedisPlan {
   if (typeof redis === 'object' && redis !== null && !isClient(redis)) {
@@ -245,7 +260,7 @@ function login(
     throw new OptionError(`${option}.database`, 'takes a whole number from 0')
   }
   const name = text(`${option}.name`, options.name) ?? 'sojourn'
-  if (!/^[!-~]{1,64}$/.test(name)) {
+  if (name.length > LONGEST_NAME || !/^[!-~]+$/.test(name)) {
     throw new OptionError(
       `${option}.name`,
       'takes 1 to 64 printable ASCII characters without spaces',

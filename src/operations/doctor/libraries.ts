@@ -1,4 +1,5 @@
-import { type FleetServer, LOOKER } from '../../engines/redis/fleet.ts'
+import type { FleetServer } from '../../engines/redis/fleet.ts'
+import { LOOKER } from '../../engines/redis/options.ts'
 
 /**
  * Connections of this library at a server, by its version: of each wire it is told by CLIENT SETINFO, which servers know from

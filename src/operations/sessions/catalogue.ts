@@ -30,6 +30,7 @@ import {
 import { isSessionId } from '../../core/token.ts'
 import { successorOf } from '../../core/trail.ts'
 import { type ListingPlace, PAGE } from '../../engines/redis/listing.ts'
+import { asLooker } from '../../engines/redis/options.ts'
 import { type RedisEngine, redisEngine } from '../../engines/redis/redis-engine.ts'
 import { createSessions, type RedisSource, type Sessions } from '../../index.ts'
 import { type PassOptions, paced } from './pass.ts'
@@ -160,7 +161,7 @@ export class Catalogue {
     const list = [secrets ?? randomBytes(32).toString('base64url')].flat()
     this.#auditKeyring = createKeyring(list)
     this.#keyring = secrets === undefined ? undefined : this.#auditKeyring
-    this.#engine = redisEngine({ redis, prefix, nearCache: false, commandTimeout })
+    this.#engine = redisEngine({ redis: asLooker(redis), prefix, nearCache: false, commandTimeout })
     this.#sessions = createSessions({
       engine: this.#engine,
       secrets: list,

@@ -11,6 +11,7 @@ import {
   readHeader,
   settingsOf,
 } from '../../core/record.ts'
+import { asLooker } from '../../engines/redis/options.ts'
 import { type RedisEngine, redisEngine } from '../../engines/redis/redis-engine.ts'
 import { createSessions, type RedisSource, type Sessions } from '../../index.ts'
 import { KEEPS_ALL } from './catalogue.ts'
@@ -79,7 +80,7 @@ export class Keys {
   /** @throws OptionError */
   constructor({ redis, prefix, secrets }: KeysOptions) {
     this.#keyring = createKeyring([secrets].flat())
-    this.#engine = redisEngine({ redis, prefix, nearCache: false, commandTimeout: COMMAND_TIMEOUT })
+    this.#engine = redisEngine({ redis: asLooker(redis), prefix, nearCache: false, commandTimeout: COMMAND_TIMEOUT })
     this.#sessions = createSessions({
       engine: this.#engine,
       secrets: [secrets].flat(),

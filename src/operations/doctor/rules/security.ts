@@ -1,6 +1,5 @@
 import { isIP } from 'node:net'
-import { LOOKER } from '../../../engines/redis/fleet.ts'
-import { isUnverified } from '../../../engines/redis/options.ts'
+import { isUnverified, LOOKER } from '../../../engines/redis/options.ts'
 import { PERMISSIONS, REPLICA_RULES, SENTINEL_RULES } from '../../acl/permissions.ts'
 import type { Facts, ServerFacts } from '../facts.ts'
 import {
@@ -121,7 +120,8 @@ export const securityRules: readonly Rule[] = [
     id: 'sec.acllog',
     group: 'Security',
     well: 'nobody was refused of late',
-    check: perServer(EVERY, ({ aclLog, target }) => {
+    check: perServer(EVERY, (server) => {
+      const { aclLog, target } = server
       if (aclLog === undefined) return unknown('whom it has refused', ALLOW.aclLog)
       const recent = aclLog.filter(
         (entry) => Number(entry.get('age-seconds')) <= RECENT && !isOurs(entry, target.name),
@@ -136,7 +136,9 @@ export const securityRules: readonly Rule[] = [
         severity: 'warn',
         seen: `${counted(recent.length, 'refusal')} within the last hour, the last one of ${last.get('username')}: ${what}`,
         why: 'an application lacks a permission, or somebody tries what they should not',
-        fix: ['`ACL LOG` shows all of them; `ACL LOG RESET` when it is settled'],
+        fix: [
+          `\`${cli(server)} ACL LOG\` shows all of them; \`${cli(server)} ACL LOG RESET\` when it is settled`,
+        ],
       }
     }),
   },
