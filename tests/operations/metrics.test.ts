@@ -656,6 +656,63 @@ describe('OpenTelemetry', () => {
     await provider.shutdown()
   })
 
+  it('S07 neither metrics nor traces hold a token, the secret, a value or a principal, also where the store refuses', async () => {
+    const spans = new InMemorySpanExporter()
+    const tracing = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] })
+    const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
+    const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })
+    const meters = new MeterProvider({ readers: [reader] })
+    const end = openTelemetry({
+      ...{ tracer: tracing.getTracer('app'), meter: meters.getMeter('sojourn'), sessions },
+    })
+    const metrics = sessionMetrics({ sessions })
+    const values = sessions as unknown as Sessions
+    const tokens: string[] = []
+    const session = await values.open()
+    const step = async (work: Promise<unknown>): Promise<void> => {
+      await work
+      tokens.push(session.token as string)
+    }
+    session.set('canary-name', 'canary-value')
+    await step(session.commit())
+    await step(
+      session.login('canary-principal', { keep: ['canary-name'], device: 'canary-device' }),
+    )
+    await step(session.rotate())
+    await values.open(tokens[1])
+    await values.open(`${tokens[0]?.slice(0, -1)}_`)
+    await server.cli('CONFIG', 'SET', 'maxmemory', '1')
+    session.set('canary-name', 'canary-other')
+    await expect(session.commit()).rejects.toThrow(/./)
+    await server.cli('CONFIG', 'SET', 'maxmemory', '0')
+    await session.logout()
+    await meters.forceFlush()
+    const told = [
+      metrics.text(),
+      JSON.stringify(exporter.getMetrics()),
+      ...spans
+        .getFinishedSpans()
+        .map(({ name, attributes, events, status, links }) =>
+          JSON.stringify({ name, attributes, events, status, links }),
+        ),
+    ].join('\n')
+    end()
+    metrics.close()
+    // The search looks where something is: failures too.
+    expect(told).toContain('sojourn rotate')
+    expect(told).toContain('outcome="refused"')
+    expect(new Set(tokens).size).toBe(3)
+    for (const token of tokens) {
+      const random = Buffer.from(token, 'base64url').subarray(3, 27)
+      for (const form of [token, random.toString('base64url'), random.toString('hex')]) {
+        expect(told).not.toContain(form)
+      }
+    }
+    expect(told).not.toContain(SECRET)
+    expect(told).not.toContain('canary')
+    await Promise.all([tracing.shutdown(), meters.shutdown()])
+  })
+
   it('needs a meter or a tracer', () => {
     expect(() => openTelemetry({})).toThrow('meter')
   })
