@@ -49,14 +49,14 @@ export async function configured(
 export async function configuredOrNothing(
   flags: CommonFlags,
 ): Promise<FileConfig & { readonly prefix: string }> {
-  const file = await readConfigFile(flags.config)
+  const { secrets: ofFile, ...file } = await readConfigFile(flags.config)
   // Not among the arguments: those everybody sees who may list processes.
   const { SOJOURN_SECRETS: secrets, SOJOURN_PEPPER: pepper } = process.env
   const redis = flags.redis === undefined ? file.redis : redisOf('--redis', flags.redis)
   if (redis !== undefined) await requireListener(redis)
   return {
     ...file,
-    ...knownSecrets(file),
+    ...knownOf(ofFile),
     ...(redis === undefined ? {} : { redis }),
     ...(secrets ? { secrets: secretsOf(secrets) } : {}),
     ...(pepper ? { pepper } : {}),
@@ -65,10 +65,10 @@ export async function configuredOrNothing(
 }
 
 /** Of variables that are not set here there is no secret: what needs none does without. */
-function knownSecrets({ secrets }: FileConfig): Pick<FileConfig, 'secrets'> {
-  if (!Array.isArray(secrets)) return {}
+function knownOf(secrets: FileConfig['secrets']): Pick<FileConfig, 'secrets'> {
+  if (!Array.isArray(secrets)) return secrets === undefined ? {} : { secrets }
   const known = (secrets as readonly (string | undefined)[]).filter((each) => each !== undefined)
-  return { secrets: known.length === 0 ? undefined : known }
+  return known.length === 0 ? {} : { secrets: known }
 }
 
 /** Not by commander, which shows what it was given: that may hold a password. */

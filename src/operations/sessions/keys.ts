@@ -80,7 +80,12 @@ export class Keys {
   /** @throws OptionError */
   constructor({ redis, prefix, secrets }: KeysOptions) {
     this.#keyring = createKeyring([secrets].flat())
-    this.#engine = redisEngine({ redis: asLooker(redis), prefix, nearCache: false, commandTimeout: COMMAND_TIMEOUT })
+    this.#engine = redisEngine({
+      redis: asLooker(redis),
+      prefix,
+      nearCache: false,
+      commandTimeout: COMMAND_TIMEOUT,
+    })
     this.#sessions = createSessions({
       engine: this.#engine,
       secrets: [secrets].flat(),
