@@ -67,8 +67,9 @@ export async function configuredOrNothing(
 /** Of variables that are not set here there is no secret: what needs none does without. */
 function knownOf(secrets: FileConfig['secrets']): Pick<FileConfig, 'secrets'> {
   if (!Array.isArray(secrets)) return secrets === undefined ? {} : { secrets }
-  const known = (secrets as readonly (string | undefined)[]).filter((each) => each !== undefined)
-  return known.length === 0 ? {} : { secrets: known }
+  // Some of them would be taken for others: the first signs. That is refused where they are looked at.
+  const isUnset = (secrets as readonly (string | undefined)[]).every((each) => each === undefined)
+  return isUnset ? {} : { secrets }
 }
 
 /** Not by commander, which shows what it was given: that may hold a password. */

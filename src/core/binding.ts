@@ -13,7 +13,7 @@ export interface BindingOptions {
    */
   readonly to: (context: {
     readonly request: object | undefined
-  }) => Readonly<Record<string, string | undefined>>
+  }) => Readonly<Record<string, string | null | undefined>>
   /**
    * What is done where something differs, beside the event `anomaly`. `'report'`, the default: nothing. `'step-up'`: until the
    * next login or step-up `session.anomaly` names it, and `authenticatedWithin` is false. `'end'`: the session ends, on every node.
@@ -54,7 +54,7 @@ export function traitsOf(
 ): Readonly<Record<string, string>> {
   const traits: Record<string, string> = {}
   for (const [name, value] of Object.entries(toldBy(to, request))) {
-    if (value !== undefined) traits[name] = hashOf(pepper, name, value)
+    if (typeof value === 'string') traits[name] = hashOf(pepper, name, value)
   }
   return traits
 }
@@ -73,18 +73,21 @@ export function changedSince(
     // Names that the application does not compare any more, and not those that this request leaves out.
     if (!Object.hasOwn(now, name)) return false
     const value = now[name]
-    return value === undefined || bound[name] !== hashOf(pepper, name, value)
+    return typeof value !== 'string' || bound[name] !== hashOf(pepper, name, value)
   })
 }
 
 /** @throws OptionError for what could not be compared: in silence it would let everybody in */
 function toldBy(to: Binding['to'], request: object | undefined): ReturnType<Binding['to']> {
   const told: unknown = to({ request })
-  const isFit = (value: unknown): boolean => value === undefined || typeof value === 'string'
+  const isFit = (value: unknown): boolean =>
+    (value ?? undefined) === undefined || typeof value === 'string'
   const isTold = typeof told === 'object' && told !== null && !Array.isArray(told)
   if (isTold && !('then' in told) && Object.values(told).every(isFit)) {
     return told as ReturnType<Binding['to']>
   }
+  // Nobody else waits for it: what it rejects with must not end the process.
+  if (told instanceof Promise) told.catch(() => undefined)
   throw new OptionError(
     'binding.to',
     'is to answer, at once, with texts by name: { agent, network }',

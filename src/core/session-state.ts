@@ -491,8 +491,15 @@ export class SessionState {
     this.unavailable = undefined
     if (loaded.status !== 'live') return
     this.#found(loaded.live)
-    const ended = this.onFound?.()
-    if (ended === undefined) return
+    let ended: Promise<void> | undefined
+    try {
+      ended = this.onFound?.()
+      if (ended === undefined) return
+    } catch (error) {
+      // It could not be compared: as where that fails at the beginning, nobody is let in.
+      this.#becomeNobodys()
+      throw error
+    }
     this.#becomeNobodys()
     await ended
   }

@@ -205,7 +205,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
    * @param options `fresh`: from the store, past the near cache
    */
   async open(token?: string, options: OpenOptions = {}): Promise<Session<Data>> {
-    const text = token === undefined ? undefined : tokenIn(token)
+    const text = token === undefined || token === '' ? undefined : tokenIn(token)
     const parsed = text === undefined ? undefined : parseToken(this.#settings.keyring, text)
     if (text !== undefined && parsed === undefined) {
       this.#repository.validations.forged++

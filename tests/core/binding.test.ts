@@ -147,12 +147,30 @@ describe('binding', () => {
     isAway = true
     const exchange = await user.request()
     expect(exchange.session.outage).toBe('anonymous')
+    const unfit = await user.request()
     isAway = false
+    // What cannot be compared lets nobody in either.
+    now = 'curl' as never
+    await expect(unfit.session.refresh()).rejects.toThrow(OptionError)
+    expect(unfit.session.principal).toBeUndefined()
+    now = AWAY
     await exchange.session.refresh()
     const { principal, level } = exchange.session
     expect({ principal, level, a: exchange.session.get('a') }).toEqual(expected)
     expect(world.announced('anomaly')).toHaveLength(1)
     expect(await world.sessions.of('ada').count()).toBe(policy === 'end' ? 0 : 1)
+  })
+
+  it('takes null for nothing, as headers of web requests say it', async () => {
+    const world = bound('step-up')
+    now = { agent: null, network: HOME.network } as never
+    const user = world.browser()
+    await user.visit((s) => s.login('ada'))
+    expect((await user.request()).session.anomaly).toBeUndefined()
+    now = HOME
+    await user.visit((s) => s.login('ada'))
+    now = { ...HOME, agent: null } as never
+    expect((await user.request()).session.anomaly).toEqual(['agent'])
   })
 
   it('goes along with rotations, and holds no more than hashes', async () => {

@@ -98,7 +98,7 @@ const NETWORK: Readonly<Record<string, string>> = {
 
 /** How OpenSSL names what a server says that misses a client certificate, or does not trust it. */
 const CLIENT_CERTIFICATE =
-  /^ERR_SSL_.*ALERT_(?:CERTIFICATE_\w+|BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|UNKNOWN_CA|HANDSHAKE_FAILURE)$/
+  /^ERR_SSL_.*ALERT_(?:CERTIFICATE_\w+|BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|UNKNOWN_CA)$/
 
 /** A command as the server's own table spells it; some servers do not name what a script may not run. */
 const DENIED_COMMAND = / permissions to run the '([a-z]{1,16}(?:\|[a-z]{1,16})?)' command/
@@ -165,9 +165,9 @@ export function lateError(operation: string, waited: number): SojournError {
 }
 
 /** What has to go on at the same run of the same server cannot. */
-export function restlessError(operation: string, connections: number): SojournError {
+export function restlessError(operation: string, times: number): SojournError {
   return new StoreUnavailableError(
-    `${operation}: the connection to Redis was lost ${connections - 1} times: try again when the server has come to rest`,
+    `${operation}: Redis was another one ${times} times: try again when the servers have come to rest`,
     false,
   )
 }
@@ -211,6 +211,9 @@ export function unreachableError(
 }
 
 function adviceOf(code: string): string | undefined {
+  if (/^ERR_SSL_.*ALERT_HANDSHAKE_FAILURE$/.test(code)) {
+    return 'TLS failed: the server wants a client certificate (redis.tls.cert, redis.tls.key), or another name (redis.tls.servername), or knows no version or cipher in common'
+  }
   if (!CLIENT_CERTIFICATE.test(code)) return NETWORK[code]
   return 'the server wants a client certificate that it trusts: check redis.tls.cert and redis.tls.key'
 }

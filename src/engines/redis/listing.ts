@@ -17,8 +17,8 @@ export const PAGE = 100
 const ANY = '???*'
 /** A pass by pieces begins again where slots have moved under it, and is given up as good enough after so many. */
 const MOST_ROUNDS = 5
-/** To one server, of one pass: on each further one it is begun again. */
-const MOST_CONNECTIONS = 5
+/** So often one server is begun again within a pass. */
+const MOST_AGAIN = 5
 /** Connections that stay: more than servers that a Cluster should have. */
 const MOST_LINKS = 1_000
 
@@ -158,15 +158,19 @@ export class RedisListing implements Listing {
 
   async *#scan(link: Link): AsyncGenerator<readonly ScannedRecord[]> {
     let cursor = '0'
-    let known: Commands | undefined
-    let connections = 0
+    let known: { readonly wire: Commands; readonly run: string } | undefined
+    let again = 0
     do {
-      const step = await this.#step(link, (wire) => {
-        if (wire === known) return cursor
-        // Where each answer loses its connection the pass would have no end.
-        if (++connections > MOST_CONNECTIONS) throw restlessError('scan', connections)
-        known = wire
-        return '0'
+      const step = await this.#step(link, async (wire) => {
+        if (wire === known?.wire) return cursor
+        const run = await this.#runOf(wire)
+        // Where that may not be asked it may be any.
+        const isSame = run !== '' && run === known?.run
+        // Where each answer is of another one the pass would have no end.
+        if (known !== undefined && !isSame && ++again > MOST_AGAIN)
+          throw restlessError('scan', again)
+        known = { wire, run }
+        return isSame ? cursor : '0'
       })
       cursor = step.cursor
       yield step.records
@@ -209,6 +213,7 @@ export class RedisListing implements Listing {
       })
       .then((info) => /^run_id:(\w{16})/m.exec(String(info))?.[1] ?? '')
     this.#runs.set(wire, run)
+    run.catch(() => this.#runs.delete(wire))
     return run
   }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { holdAddress } from '../../core/client-address.ts'
 import { firstForwarded, isForwardedHttps, lastForwarded } from './forwarded.ts'
 
@@ -38,7 +39,9 @@ export function holdForwarded(
   if (isSecure !== isSecureByProxy) return
   holdAddress(
     request,
-    () => lastForwarded(String(headers['x-forwarded-for'] ?? '')) ?? socket.remoteAddress,
+    () =>
+      lastForwarded(String(headers['x-forwarded-for'] ?? '')) ??
+      (socket as Socket | undefined)?.remoteAddress,
   )
 }
 

@@ -59,7 +59,8 @@ export const PERMISSIONS: readonly Permission[] = [
     zrem: 'K m',
   }),
   ...of('notify ops', { subscribe: '__keyevent@0__:expired' }),
-  ...of('scan ops', { scan: '0' }),
+  // Which run of which server it is: a cursor means nothing at another one.
+  ...of('scan ops', { scan: '0', info: '' }),
   ...of('audit', {
     xadd: 'K * f v',
     xtrim: 'K MAXLEN 1',
@@ -97,7 +98,6 @@ export const PERMISSIONS: readonly Permission[] = [
     dbsize: '',
     randomkey: '',
     strlen: 'K',
-    info: '',
     'config|get': '*',
     'slowlog|len': '',
     'acl|whoami': '',

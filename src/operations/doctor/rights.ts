@@ -27,6 +27,7 @@ export interface DefaultUser {
   readonly commands: string
   /** Of what scripts write, what it may not, whether or not anybody may sign in as it: an append-only file is read as this user. */
   readonly unwritable: readonly string[]
+  readonly isOn: boolean
 }
 
 /** Of those that a user of the application needs whatever it does. */
@@ -80,6 +81,7 @@ export async function defaultUserOf(server: FleetServer, prefix: string): Promis
     isOpen: flags.has('on') && flags.has('nopass') && allowed.length > 0,
     commands,
     // Where it may not be asked, nothing is said.
+    isOn: flags.has('on'),
     unwritable: refused?.map(({ command }) => command) ?? [],
   }
 }

@@ -266,7 +266,7 @@ it('track.table: as many as near caches may hold, if there is memory for them', 
 it('sec.open: by who reaches it, and who may do something', () => {
   const open = (told: Partial<ServerFacts>, host = '10.0.0.2', commands = '+@all') => {
     const made = serverOf('a', 'primary', {
-      defaultUser: { isOpen: true, unwritable: [], commands },
+      defaultUser: { isOpen: true, isOn: true, unwritable: [], commands },
       ...told,
     })
     const target = { ...made.target, address: { host, port: 6379 } }
@@ -290,7 +290,7 @@ it('sec.open: by who reaches it, and who may do something', () => {
 
 it('sec.open, sec.tls: a Sentinel, by who reaches it', () => {
   const said = (id: string, host: string, info: Fields = {}) => {
-    const defaultUser = { isOpen: true, unwritable: [], commands: '+@all' }
+    const defaultUser = { isOpen: true, isOn: true, unwritable: [], commands: '+@all' }
     const made = serverOf('a', 'sentinel', { defaultUser, info: fields(info) })
     const target = { ...made.target, tls: undefined, address: { host, port: 26_379 } }
     return rules

@@ -243,7 +243,7 @@ describe('security', () => {
     expect(finding?.seen).toMatch(/who may not use set, hset$/)
     await server.restart()
     expect(await principals()).not.toEqual(['ada', undefined])
-    const [command] = /ACL SETUSER default off [^`]*/.exec(finding?.fix[0] ?? '') ?? []
+    const [command] = /ACL SETUSER default off [^`]*/.exec(finding?.fix.join('\n') ?? '') ?? []
     await server.cli(...String(command).replace(' off ', ' on ').split(' '))
     await server.cli('ACL', 'SAVE')
     expect(await found('persist.user', redis)).toEqual([])

@@ -62,7 +62,7 @@ export const clusterRules: readonly Rule[] = [
     check: ({ kind, servers }) => {
       if (kind !== 'cluster') return []
       const primaries = primariesOf(servers)
-      const [any] = servers
+      const any = servers.find(({ problem }) => problem === undefined)
       if (primaries.length >= 3 || any === undefined) return []
       const empty = servers.filter(({ role }) => role === 'primary').length - primaries.length
       return [

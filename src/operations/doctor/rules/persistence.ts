@@ -52,13 +52,18 @@ export const persistenceRules: readonly Rule[] = [
       if (aof === '0') return undefined
       if (aof === undefined) return unknown('whether it writes to disk', ALLOW.info)
       if (defaultUser === undefined) return unknown('the rights of the user default', ALLOW.rights)
-      const { unwritable } = defaultUser
+      const { unwritable, isOn } = defaultUser
       if (unwritable.length === 0) return undefined
       return {
         severity: 'error',
         seen: `the append-only file is read as the user default, who may not use ${unwritable.join(', ')}`,
         why: 'a restart passes over what scripts have written since its last rewrite: logins are lost, and who has signed out is back',
         fix: [
+          ...(isOn
+            ? [
+                'first give who signs in as it a user of their own: `CLIENT LIST` shows them, user=default',
+              ]
+            : []),
           'off it lets nobody in, whatever it may do: `ACL SETUSER default off ~* &* +@all` (an administrator of your own is to be there first), then `ACL SAVE` or `CONFIG REWRITE`',
           'in an aclfile: `user default off ~* &* +@all`',
         ],

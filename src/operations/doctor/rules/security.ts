@@ -291,7 +291,7 @@ function closing(server: ServerFacts, facts: Facts): string[] {
   return [
     'first somebody who may change it back, or nobody gets in any more, with a password in ADMIN_PASSWORD:',
     `\`${cli(server)} ACL SETUSER admin on ">\${ADMIN_PASSWORD:?}" '~*' '&*' +@all\`, at every server`,
-    `${users}, each with a password in the place of \`password\``,
+    `${users}: the same line at every server, for each has a new password`,
     ...signingIn(server, facts),
     `give all that connect their user, until \`${admin} CLIENT LIST\` shows nobody with user=default`,
     `then \`${admin} ACL SETUSER default off\``,

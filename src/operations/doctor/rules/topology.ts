@@ -33,7 +33,11 @@ export const topologyRules: readonly Rule[] = [
                 : role === 'replica'
                   ? 'it cannot take over'
                   : 'it does not vote: fewer may be left than a failover needs',
-            fix: ['start it, or look at the network between here and there', ...forgetting(facts)],
+            fix: [
+              'start it, or look at the network between here and there',
+              // To forget a primary is to give up its sessions, and whoever could take its place.
+              ...(role === 'primary' ? [] : forgetting(facts)),
+            ],
           },
         ]
       }),
@@ -129,5 +133,7 @@ function forgetting({ kind, servers }: Facts): string[] {
       `if it is gone for good: \`${clusterCli(any, 'call')} CLUSTER FORGET <its id>\`, which \`${cli(any)} CLUSTER NODES\` shows`,
     ]
   }
-  return [`if it is gone for good, at every Sentinel: \`SENTINEL RESET ${nameIn(any)}\``]
+  return [
+    `if it is gone for good, at one Sentinel after the other, 30 seconds apart: \`SENTINEL RESET ${nameIn(any)}\``,
+  ]
 }
