@@ -66,7 +66,7 @@ async function run(flags: AdviseFlags): Promise<void> {
 const BAR = 24
 
 function render(advice: Advice): string {
-  const { looked, returns, days, idleTimeout, timeouts, recommended } = advice
+  const { looked, returns, days, observed, idleTimeout, timeouts, recommended } = advice
   const { attributes, isOpen, readers } = advice
   if (looked === 0) return 'There are no sessions.'
   const lines = [
@@ -89,11 +89,14 @@ function render(advice: Advice): string {
       '',
     )
   }
+  const isEarly = observed < 2 * (timeouts.at(-1)?.idleTimeout ?? 0)
   lines.push(
     recommended === undefined
       ? returns < 200
         ? 'Too few returns for advice: at least 200 are needed.'
-        : 'Leave it: nothing shorter frees more than 5 % and signs out fewer than 1 % of the sessions a day.'
+        : isEarly
+          ? `Too early for advice: this is of the last ${span(observed)}, and who is away for longer has not come back yet.`
+          : 'Leave it: nothing shorter frees more than 5 % and signs out fewer than 1 % of the sessions a day.'
       : `${paint('green', `idleTimeout: '${span(recommended.idleTimeout)}'`)} frees ${percent(recommended.freed)} of the memory; ` +
           `at most ${percent(recommended.signedOut)} of the sessions would have to sign in again on a day.`,
     'Whether a longer one would serve people better cannot be seen: who comes back after the end is not counted.',

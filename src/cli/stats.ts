@@ -135,7 +135,7 @@ const COLUMNS: readonly [title: string, width: number, of: (snapshot: Snapshot) 
   ['ended/s', 10, (snapshot) => soon(snapshot, () => totalAt(snapshot, 'ended'))],
   ['hits', 6, (snapshot) => soon(snapshot, ({ application: of }) => or(hitRate(of?.cache), share))],
   ['redis ops/s', 12, (snapshot) => or(opsOf(snapshot), rate)],
-  ['p99', 9, (snapshot) => or(slowestOf(snapshot), millis)],
+  ['p99', 9, (snapshot) => soon(snapshot, () => or(slowestOf(snapshot), millis))],
   ['memory', 10, (snapshot) => or(memoryOf(snapshot)?.used, bytes)],
   ['lag', 9, (snapshot) => or(lagOf(snapshot), bytes)],
   ['nodes', 5, ({ reports, nodes }) => NODES[reports] ?? String(nodes.length)],

@@ -94,6 +94,15 @@ describe('advise', () => {
     expect(recommended).toEqual(of(45))
   })
 
+  it('recommends nothing that those away cannot have come back after yet', () => {
+    const young = [session(1), session(7)].map((each) => ({ ...each, createdAt: NOW - 8 * MINUTE }))
+    const counted = known(gaps({ 0.5: 1_000 }), { live: 1_000 })
+    expect(advise(young, counted)).toMatchObject({ observed: 8 * MINUTE, recommended: undefined })
+    const old = young.map((each) => ({ ...each, createdAt: NOW - 10 * MINUTE }))
+    expect(advise(old, counted).recommended?.idleTimeout).toBe(5 * MINUTE)
+    expect(advise(young, { ...counted, days: 2 }).recommended?.idleTimeout).toBe(5 * MINUTE)
+  })
+
   it('finds attributes that are large, and those that are the same everywhere', () => {
     const features = Array.from({ length: 40 }, (_, i) => `feature-${i}`)
     const sessions = Array.from({ length: 20 }, (_, i) =>
@@ -197,6 +206,7 @@ describe('sojourn advise', () => {
     expect(plain.stdout).toContain('600 returns were counted today, and 30 sessions looked at.')
     expect(plain.stdout).toMatch(/15m\s+100 %\s+50 %\s+0\.0 %/)
     expect(plain.stdout).not.toContain('flags')
+    expect(plain.stdout).toMatch(/Too early for advice: this is of the last \d+s/)
     const env = { SOJOURN_REDIS: server.url, SOJOURN_SECRETS: SECRET }
     const { stdout } = await runCli(['advise', '--sample', '20', '--json'], { env })
     const { looked, attributes, readers } = JSON.parse(stdout)

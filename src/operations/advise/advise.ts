@@ -43,6 +43,8 @@ export interface Advice {
   readonly returns: number
   /** On so many of the last 14 days any were. */
   readonly days: number
+  /** Since about when, milliseconds: who is away for longer than half of it can hardly have come back yet. */
+  readonly observed: number
   /** That most of the sessions have, milliseconds. */
   readonly idleTimeout: number | undefined
   readonly timeouts: readonly TimeoutAdvice[]
@@ -57,6 +59,7 @@ export interface Advice {
 }
 
 const MINUTE = 60_000
+const DAY = 1_440 * MINUTE
 const CANDIDATES = [
   5, 10, 15, 20, 30, 45, 60, 120, 240, 480, 720, 1_440, 2_880, 10_080, 20_160, 43_200,
 ].map((minutes) => minutes * MINUTE)
@@ -109,15 +112,22 @@ export function advise(
             ) / all,
     }),
   )
+  const oldest = sessions.reduce((age, { createdAt }) => Math.max(age, now - createdAt), 0)
+  const observed = Math.max(oldest, (days - 1) * DAY)
   const isKnown = gaps.count >= ENOUGH_RETURNS
   const recommended = isKnown
-    ? timeouts.find(({ signedOut, freed }) => signedOut <= BEARABLE && freed >= WORTHWHILE)
+    ? timeouts.find(
+        (each) =>
+          each.idleTimeout * 2 <= observed &&
+          each.signedOut <= BEARABLE &&
+          each.freed >= WORTHWHILE,
+      )
     : undefined
   const opened = sessions.filter(({ closed }) => closed === undefined)
   return {
     looked: sessions.length,
     returns: gaps.count,
-    days,
+    ...{ days, observed },
     ...{ idleTimeout, timeouts, recommended },
     attributes: attributesOf(opened, reads),
     isOpen: opened.length > 0,
