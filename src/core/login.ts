@@ -56,6 +56,8 @@ export interface LoginPlan {
    * and is led to the new one.
    */
   readonly isKnown?: boolean
+  /** Asked where the session before is gone, and this is one more than there was. Rejects where there may not be. */
+  readonly permit?: () => Promise<void>
 }
 
 export interface SignedIn {
@@ -160,7 +162,7 @@ async function supersede(
   repository: Repository,
   before: Live,
   pending: Delta,
-  { keep, name, follows = false, isKnown = false }: LoginPlan,
+  { keep, name, follows = false, isKnown = false, permit }: LoginPlan,
   created: Live,
 ): Promise<SignedIn> {
   const { engine, merges } = repository.settings
@@ -187,9 +189,10 @@ async function supersede(
     throw new SessionEndedError('login')
   }
   // Another has ended it: what it held ends with it, and only what this request has set itself goes along.
-  const forget = (): Promise<void> => {
+  const forget = async (): Promise<void> => {
     if (follows) throw new SessionEndedError('login')
-    return carryOver(NOTHING)
+    await permit?.()
+    await carryOver(NOTHING)
   }
   for (let attempt = 1; attempt <= CAREFUL_ATTEMPTS; attempt++) {
     const ownerTag = old.header.ownerTag
@@ -216,9 +219,11 @@ async function supersede(
   }
   const ended = await repository.destroy(old, { trail })
   if (ended.status === 'gone') await forget()
-  // Two logins at once: what is kept goes along with each.
-  else if (ended.status === 'superseded' && follows) throw new SessionEndedError('login')
-  else if (ended.status === 'done' && ended.last !== undefined) {
+  else if (ended.status === 'superseded') {
+    if (follows) throw new SessionEndedError('login')
+    // Two logins at once: what is kept goes along with each.
+    await permit?.()
+  } else if (ended.status === 'done' && ended.last !== undefined) {
     await carryOver(ended.last.attributes())
   }
   return { live }

@@ -382,13 +382,13 @@ export class SessionState {
       let signedIn: SignedIn
       try {
         const principal = plan.name?.principal
-        if (before === undefined) {
-          await permitNew(this.repository.settings, this.#events, this.request)
-        }
+        const permit = (): Promise<void> =>
+          permitNew(this.repository.settings, this.#events, this.request)
+        if (before === undefined) await permit()
         const region = this.repository.regionForNew({ principal, request: this.request })
         const isSame = plan.follows === true && before?.header.ownerTag === plan.name?.tag
         const bound = isSame ? before && boundOf(before.meta) : this.#traits()
-        signedIn = await login(this.repository, before, delta, { ...plan, bound }, region)
+        signedIn = await login(this.repository, before, delta, { ...plan, bound, permit }, region)
       } catch (error) {
         if (error instanceof SessionEndedError) {
           this.#end(delta, 'ended')

@@ -56,6 +56,19 @@ describe('newSessions', () => {
     await other.visit((s) => s.logout())
   })
 
+  it('counts all but one of the logins that one session before leads to at once', async () => {
+    client = '192.0.2.1'
+    const world = limited(2)
+    const guest = world.browser()
+    await guest.visit((s) => s.set('a', 1))
+    const logins = Array.from({ length: 5 }, () => guest.copy().visit((s) => s.login('ada')))
+    const ends = await Promise.allSettled(logins)
+    expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(2)
+    const refused = ends.filter((end) => end.status === 'rejected').map(({ reason }) => reason)
+    expect(refused.map((error) => error instanceof RateLimitError)).toEqual([true, true, true])
+    expect(await world.sessions.of('ada').count()).toBe(2)
+  })
+
   it('what was refused may be tried again in the same request, and nothing is lost by it', async () => {
     client = '192.0.2.1'
     const { browser, clock } = limited(1)
