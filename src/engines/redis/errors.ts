@@ -81,6 +81,8 @@ const NETWORK: Readonly<Record<string, string>> = {
   EPIPE: ENDS,
   NO_PASSWORD:
     'the function of redis.password has failed, with the error in `cause`, or does not answer',
+  NO_CERTIFICATE:
+    'a function of redis.tls (ca, cert or key) has failed, with the error in `cause`, or does not answer',
   NO_TLS:
     'it takes the connection and does not answer TLS: use redis:// (or leave redis.tls out) where the port speaks none; else look whether the server hangs',
   NO_HELLO:

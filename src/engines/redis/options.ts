@@ -58,10 +58,19 @@ export interface HostAddress {
 
 export type MapAddress = (address: Required<HostAddress>) => HostAddress
 
-export type RedisTlsOptions = Pick<
-  ConnectionOptions,
-  'ca' | 'cert' | 'key' | 'passphrase' | 'servername' | 'minVersion' | 'rejectUnauthorized'
->
+/** As Node takes them. */
+export interface RedisTlsOptions
+  extends Pick<
+    ConnectionOptions,
+    'passphrase' | 'servername' | 'minVersion' | 'rejectUnauthorized'
+  > {
+  /** Functions are asked at each connect: certificates can be renewed without a restart. */
+  readonly ca?: Asked<ConnectionOptions['ca']>
+  readonly cert?: Asked<ConnectionOptions['cert']>
+  readonly key?: Asked<ConnectionOptions['key']>
+}
+
+type Asked<Value> = Value | (() => Value | Promise<Value>)
 
 /** One server: the options, checked and with all defaults. */
 export interface RedisTarget extends RedisLogin {
@@ -124,6 +133,9 @@ const TLS: readonly (keyof RedisTlsOptions)[] = [
   'rejectUnauthorized',
 ]
 
+/** Those that may be functions. */
+const PEMS = ['ca', 'cert', 'key'] as const
+
 /** After the name of the applications' connections: CLIENT LIST and ACL LOG tell who only looks. */
 export const LOOKER = ':ops'
 const LONGEST_NAME = 64
@@ -152,6 +164,15 @@ export function redisPlan(redis: RedisSource): RedisPlan {
 export function isUnverified(tls: RedisTlsOptions | undefined): boolean {
   if (tls === undefined) return false
   return !(tls.rejectUnauthorized ?? process.env['NODE_TLS_REJECT_UNAUTHORIZED'] !== '0')
+}
+
+/** For one connection. Rejects with what the functions throw. */
+export async function askTls(tls: RedisTlsOptions): Promise<ConnectionOptions> {
+  const asked = PEMS.map(async (name) => {
+    const value = tls[name]
+    return [name, typeof value === 'function' ? await value() : value]
+  })
+  return { ...tls, ...Object.fromEntries(await Promise.all(asked)) } as ConnectionOptions
 }
 
 let isWarned = false

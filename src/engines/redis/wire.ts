@@ -1,7 +1,7 @@
 import { connect as connectNet, type OnReadOpts, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { version } from '../../core/version.ts'
-import type { RedisTarget } from './options.ts'
+import { askTls, type RedisTarget } from './options.ts'
 import { type Argument, CommandBuffer, ReplyReader } from './resp.ts'
 
 export type { Argument } from './resp.ts'
@@ -19,6 +19,9 @@ interface Command {
   /** The key that it writes and then reads, if it is carried out. */
   readonly written: string | undefined
 }
+
+/** What functions of the options are asked for, as the code of the error where they do not answer. */
+type Wanted = 'NO_PASSWORD' | 'NO_CERTIFICATE'
 
 export interface WireEvents {
   /** What is stored under a key has changed, and not by a command of this wire that has `written` it. */
@@ -59,8 +62,8 @@ export class Wire {
   #written: string | undefined
   #socket: Socket | undefined
   #ended: Error | undefined
-  /** For the password. */
-  #isAsking = false
+  /** What a function of the options is asked for. */
+  #asking: Wanted | undefined
   /** TLS has been agreed upon. */
   #isSecured = false
   /** The server has answered the introduction. */
@@ -80,10 +83,12 @@ export class Wire {
 
   /** Opens the socket and introduces itself. Rejects with what the server or the network says. */
   async connect(): Promise<void> {
-    const { address, username, password, database, name } = this.#target
-    const secret = typeof password === 'function' ? await this.#ask(password) : password
+    const { address, tls: given, username, password, database, name } = this.#target
+    const secret =
+      typeof password === 'function' ? await this.#ask('NO_PASSWORD', password) : password
+    const tls = given && (await this.#ask('NO_CERTIFICATE', () => askTls(given)))
     if (this.#ended !== undefined) throw this.#ended
-    this.#socket = this.#open(address)
+    this.#socket = this.#open(address, tls)
     const auth = secret === undefined ? [] : ['AUTH', username ?? 'default', secret]
     // Sent at once, and in the buffer until the socket is open.
     const hello = this.sendCommand(['HELLO', '3', ...auth, 'SETNAME', name])
@@ -99,23 +104,23 @@ export class Wire {
     this.#isIntroduced = true
   }
 
-  async #ask(password: () => string | Promise<string>): Promise<string> {
-    this.#isAsking = true
+  async #ask<Value>(what: Wanted, ask: () => Value | Promise<Value>): Promise<Value> {
+    this.#asking = what
     try {
-      return await password()
+      return await ask()
     } catch (error) {
-      throw noPassword(error)
+      throw notTold(what, error)
     } finally {
-      this.#isAsking = false
+      this.#asking = undefined
     }
   }
 
   /**
-   * How far it has got where nothing is answered: by the function for the password, or by a server that takes connections;
+   * How far it has got where nothing is answered: by a function of the options, or by a server that takes connections;
    * nothing where that is not so.
    */
   get silence(): Error | undefined {
-    if (this.#isAsking) return noPassword()
+    if (this.#asking !== undefined) return notTold(this.#asking)
     if (this.#socket === undefined || this.#socket.connecting || this.#isIntroduced)
       return undefined
     const { tls, address } = this.#target
@@ -155,8 +160,7 @@ export class Wire {
     if (this.#ended === undefined) this.#socket?.write(this.#outgoing.take())
   }
 
-  #open(address: RedisTarget['address']): Socket {
-    const { tls } = this.#target
+  #open(address: RedisTarget['address'], tls: ConnectionOptions | undefined): Socket {
     const options = {
       ...address,
       noDelay: true,
@@ -257,8 +261,8 @@ function silent(code: 'NO_TLS' | 'NO_HELLO' | 'SILENT'): Error {
   return Object.assign(new Error('the server takes the connection and does not answer'), { code })
 }
 
-function noPassword(cause?: unknown): Error {
-  return Object.assign(new Error('there is no password', { cause }), { code: 'NO_PASSWORD' })
+function notTold(code: Wanted, cause?: unknown): Error {
+  return Object.assign(new Error('the function does not tell it', { cause }), { code })
 }
 
 function closed(): Error {

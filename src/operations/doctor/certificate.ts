@@ -1,5 +1,5 @@
 import { connect } from 'node:tls'
-import type { RedisTarget } from '../../engines/redis/options.ts'
+import { askTls, type RedisTarget } from '../../engines/redis/options.ts'
 
 const DAY = 86_400_000
 const PATIENCE = 5_000
@@ -10,13 +10,15 @@ const PATIENCE = 5_000
  * @param now milliseconds since the epoch
  * @returns nothing without TLS, or where none comes
  */
-export function certificateDaysOf(
+export async function certificateDaysOf(
   { address, tls }: RedisTarget,
   now: number,
 ): Promise<number | undefined> {
-  if (tls === undefined) return Promise.resolve(undefined)
+  if (tls === undefined) return undefined
+  const own = await askTls(tls).catch(() => undefined)
+  if (own === undefined) return undefined
   return new Promise((resolve) => {
-    const socket = connect({ ...address, ...tls, rejectUnauthorized: false, timeout: PATIENCE })
+    const socket = connect({ ...address, ...own, rejectUnauthorized: false, timeout: PATIENCE })
     const done = (days: number | undefined): void => {
       socket.destroy()
       resolve(days)

@@ -88,6 +88,43 @@ describe.skipIf(!usable)('S29 TLS', async () => {
     }
   })
 
+  it('takes another client certificate and another CA with the next connection', async () => {
+    let [authority, own] = ['other-ca', 'stranger']
+    const tls = {
+      ca: () => pem(`${authority}.pem`),
+      cert: async () => pem(`${own}.pem`),
+      key: async () => pem(`${own}.key`),
+    }
+    const engine = redisEngine({ redis: { url: `rediss://localhost:${strict.port}`, tls } })
+    expect((await failure(engine.ready())).message).toMatch(/redis\.tls\.ca /)
+    authority = 'ca'
+    await until('the CA is taken', async () =>
+      (await failure(engine.ready())).message.includes('redis.tls.cert and'),
+    )
+    own = 'client'
+    await until('the certificate is taken', () =>
+      engine.ready().then(
+        () => true,
+        () => false,
+      ),
+    )
+    own = 'stranger' // Not looked at while the connection is there.
+    expect(await engine.load(newId())).toBeUndefined()
+    await engine.close()
+  })
+
+  it('a function for a certificate that fails or hangs is told as that', async () => {
+    const failed = new Error('the file is not there')
+    for (const ask of [() => Promise.reject(failed), () => new Promise<never>(() => undefined)]) {
+      const redis = { url: `rediss://localhost:${port}`, tls: { ca, cert: ask, key: () => '' } }
+      const engine = redisEngine({ redis })
+      const error = await failure(engine.ready())
+      expect(error).toBeInstanceOf(StoreUnavailableError)
+      expect(error.message).toMatch(/function of redis\.tls .*\(NO_CERTIFICATE\)/)
+      await engine.close()
+    }
+  })
+
   it.each([
     ['none', {}],
     ['one of another CA', { cert: pem('stranger.pem'), key: pem('stranger.key') }],
