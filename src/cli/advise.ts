@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander'
 import { type Advice, advise } from '../operations/advise/advise.ts'
-import { Listening } from '../operations/advise/listen.ts'
 import { counted } from '../operations/doctor/finding.ts'
+import { Listening } from '../operations/observe/listening.ts'
 import { Catalogue, type SessionDetails } from '../operations/sessions/catalogue.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { wholeNumber } from './numbers.ts'

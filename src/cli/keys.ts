@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Command, Option } from 'commander'
 import { OptionError } from '../core/errors.ts'
 import { counted } from '../operations/doctor/finding.ts'
+import type { NodeKeys } from '../operations/observe/report-book.ts'
 import { Keys, type KeyUse, type Resealed } from '../operations/sessions/keys.ts'
 import type { PassOptions } from '../operations/sessions/pass.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
@@ -26,7 +27,8 @@ Which secrets the sessions still need. To change a secret without signing
 anybody out:
   1. append a new one for all nodes: [old, new]
   2. when all have it, put it in front: [new, old]. Who comes from now on gets
-     a token by it
+     a token by it. This command, given [new, old] before, says which of the
+     nodes that report lack it
   3. when this command says that the old one can be taken out, do so: [new]
 A session whose user does not come ends by its idle timeout; until then it
 needs the old one.
@@ -36,8 +38,8 @@ Examples:
   $ SOJOURN_SECRETS='["new…","old…"]' sojourn keys
   $ SOJOURN_SECRETS='["new…","old…"]' sojourn keys --reseal --yes
 
-Exit code: 0, 1 there are sessions that none of these opens, 2 usage, 3 not
-reachable, 4 not permitted.`
+Exit code: 0, 1 there are sessions that none of these opens, or a node that
+reports lacks one that is needed, 2 usage, 3 not reachable, 4 not permitted.`
 
 export function keysCommand(): Command {
   return commonOptions(new Command('keys'))
@@ -62,6 +64,7 @@ async function run(flags: KeysFlags): Promise<void> {
     )
   }
   const keys = new Keys({ redis, prefix, secrets })
+  const listening = keys.listen()
   try {
     const look = (): Promise<KeyUse[]> =>
       passed(keys, flags.rate, 'looking at', (pass) => keys.uses(pass))
@@ -72,7 +75,14 @@ async function run(flags: KeysFlags): Promise<void> {
       (sum, { place, sessions }) => sum + (place === undefined ? 0 : sessions),
       0,
     )
-    if (flags.reseal === true && flags.yes === true && found > 0) {
+    const nodes = await listening.keys()
+    const without = nodes?.filter((node) => lacks(node, uses.slice(0, 1)).length > 0) ?? []
+    if (flags.reseal === true && flags.yes === true && found > 0 && without.length > 0) {
+      say(
+        `nothing is sealed anew, for ${namesOf(without)} ${without.length === 1 ? 'lacks' : 'lack'} secrets[0], and would sign those users out`,
+      )
+      process.exitCode = 1
+    } else if (flags.reseal === true && flags.yes === true && found > 0) {
       const stop = new Stop()
       try {
         resealed = await passed(keys, flags.rate, 'sealing', (pass) =>
@@ -86,12 +96,18 @@ async function run(flags: KeysFlags): Promise<void> {
     } else if (flags.reseal === true) {
       say(notDone(uses, found))
     }
-    if (flags.json === true) console.log(JSON.stringify(resealed ? { resealed, uses } : uses))
-    else console.log(render(uses))
+    if (flags.json === true) console.log(JSON.stringify({ uses, nodes, resealed }))
+    else console.log(`${render(uses)}\n\n${renderNodes(nodes, uses)}`)
     if (resealed !== undefined) say(told(resealed))
-    if (uses.some(({ place, sessions }) => place === undefined && sessions > 0))
-      process.exitCode ??= 1
+    const needed = uses.filter(
+      ({ place, sessions, tokens }) => place === 0 || sessions + tokens > 0,
+    )
+    const isMissing =
+      uses.some(({ place, sessions }) => place === undefined && sessions > 0) ||
+      nodes?.some((node) => lacks(node, needed).length > 0)
+    if (isMissing === true) process.exitCode ??= 1
   } finally {
+    listening.end()
     await keys.close()
   }
 }
@@ -159,4 +175,53 @@ function verdict({ place, sessions, tokens, lastDeadline }: KeyUse, now: number)
   if (sessions + tokens === 0 || lastDeadline === undefined)
     return 'seals nothing: a former one can be taken out when that is so for 5 minutes, or a longer rotationPatience of yours'
   return `in use, for ${span(lastDeadline - now, Math.ceil)} at most`
+}
+
+const MOST_NAMES = 3
+
+function renderNodes(nodes: readonly NodeKeys[] | undefined, uses: readonly KeyUse[]): string {
+  if (nodes === undefined)
+    return 'Which nodes have them is not known: this user may not listen to their reports.'
+  if (nodes.length === 0)
+    return 'Which nodes have them is not known: none reports (docs/metrics.md, Reports).'
+  const alike = new Map<string, NodeKeys[]>()
+  for (const node of nodes) {
+    const ids = String(node.keyIds)
+    alike.set(ids, [...(alike.get(ids) ?? []), node])
+  }
+  const known = new Map(uses.map(({ keyId, place }) => [keyId, place]))
+  const nameOf = (keyId: number): string => {
+    const place = known.get(keyId)
+    return place === undefined ? `key id ${keyId}` : `secrets[${place}]`
+  }
+  const shownIds = (ids: readonly number[]): string => ids.map(nameOf).join(', ') || '–'
+  return table(
+    [
+      { title: 'nodes that report', of: (group) => namesOf(group) },
+      { title: 'sign with', of: ([first]) => shownIds(first?.keyIds?.slice(0, 1) ?? []) },
+      { title: 'open too', of: ([first]) => shownIds(first?.keyIds?.slice(1) ?? []) },
+      { title: '', of: ([first]) => (first === undefined ? '' : lackOf(first, uses)) },
+    ],
+    [...alike.values()],
+  )
+}
+
+function namesOf(nodes: readonly NodeKeys[]): string {
+  const names = nodes.slice(0, MOST_NAMES).map(({ name, pid }) => `${name} (${pid})`)
+  const more = nodes.length - names.length
+  return more > 0 ? `${names.join(', ')} and ${shown(more)} more` : names.join(', ')
+}
+
+/** Those of ours that a node does not have. */
+function lacks({ keyIds }: NodeKeys, uses: readonly KeyUse[]): readonly KeyUse[] {
+  if (keyIds === undefined) return []
+  return uses.filter(({ keyId, place }) => place !== undefined && !keyIds.includes(keyId))
+}
+
+function lackOf(node: NodeKeys, uses: readonly KeyUse[]): string {
+  if (node.keyIds === undefined) return 'its release does not say'
+  const places = lacks(node, uses).map(({ place }) => `secrets[${place}]`)
+  return places.length === 0
+    ? ''
+    : `without ${places.join(', ')}: takes for nobody who comes by that`
 }

@@ -15,6 +15,8 @@ export interface Key {
 export interface Keyring {
   readonly primary: Key
   readonly keys: readonly Key[]
+  /** Of all of them; none where there are no secrets yet. */
+  readonly ids: readonly number[]
 }
 
 const SHORTEST_SECRET = 32
@@ -52,5 +54,5 @@ export function createKeyring(secrets: readonly (string | Uint8Array)[]): Keyrin
   if (primary === undefined) {
     throw new OptionError('secrets', 'takes at least one secret: [current, ...former]')
   }
-  return { primary, keys }
+  return { primary, keys, ids: keys.map(({ id }) => id) }
 }

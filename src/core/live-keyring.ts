@@ -72,6 +72,10 @@ export class LiveKeyring implements Keyring {
     return this.#keys
   }
 
+  get ids(): readonly number[] {
+    return this.#keys.map(({ id }) => id)
+  }
+
   /** Told when other secrets hold. */
   onChange(listener: () => void): void {
     this.#listeners.push(listener)

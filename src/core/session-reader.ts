@@ -393,7 +393,7 @@ export class SessionReader {
 
 /** By the key that has sealed it, which may have been taken out of the keyring since. */
 function reopen(token: Token, key: Key, record: Uint8Array): Opened & { status: 'open' } {
-  const context = { keyring: { primary: key, keys: [key] }, id: token.id, token }
+  const context = { keyring: { primary: key, keys: [key], ids: [key.id] }, id: token.id, token }
   const opened = openRecord(record, context)
   if (opened.status !== 'open') throw new TypeError(`own record does not open: ${opened.reason}`)
   return opened

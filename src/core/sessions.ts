@@ -60,6 +60,8 @@ export interface SessionsStats {
   readonly connections: ConnectionStats | undefined
   /** What was said of the tokens that came, since `createSessions`. */
   readonly validations: Validations
+  /** Of the secrets that hold now, the one that signs and seals first: as `sojourn keys` names them. They say nothing of the secrets. */
+  readonly keyIds: readonly number[]
 }
 
 const MOST_ANOMALIES = 10_000
@@ -272,6 +274,7 @@ export class Sessions<Data extends object = Record<string, unknown>> {
       nearCache: hasNearReads(engine) ? engine.nearCache : NO_NEAR_CACHE,
       connections: hasConnections(engine) ? engine.connections : undefined,
       validations: this.#repository.validations.now,
+      keyIds: this.#settings.keyring.ids,
     }
   }
 

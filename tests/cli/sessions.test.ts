@@ -2,10 +2,20 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  it,
+  onTestFinished,
+} from 'vitest'
 import type { Sessions } from '../../src/core/sessions.ts'
 import { createSessions } from '../../src/create-sessions.ts'
 import { aclRules } from '../../src/operations/acl/acl.ts'
+import { report } from '../../src/operations/metrics/index.ts'
 import { runCli, startCli } from '../support/cli.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { SECRET, signIn } from '../support/requests.ts'
@@ -265,24 +275,22 @@ describe('sojourn keys', () => {
       export default { redis: '${server.url}', secrets: secretsFile('${secrets}') }`
     writeFileSync(join(folder, 'sojourn.config.mjs'), config)
     const run = (...args: string[]) => runCli(['keys', ...args], { cwd: folder })
-    expect(JSON.parse((await run('--json')).stdout)).toMatchObject([
+    const uses = (stdout: string): unknown => JSON.parse(stdout).uses
+    expect(uses((await run('--json')).stdout)).toMatchObject([
       { place: 0, sessions: 0, tokens: 0 },
       { place: 1, sessions: 2, tokens: 0 },
     ])
     const asked = await run('--reseal')
     expect(asked.stderr).toContain('2 sessions would be sealed with secrets[0]: again with --yes')
     expect(asked.stderr).toContain('it has sealed none yet')
-    expect(JSON.parse((await run('--json')).stdout)).toMatchObject([
-      { sessions: 0 },
-      { sessions: 2 },
-    ])
+    expect(uses((await run('--json')).stdout)).toMatchObject([{ sessions: 0 }, { sessions: 2 }])
     const { stdout, stderr, code } = await run('--reseal', '--yes')
     expect(code).toBe(0)
     expect(stderr).toContain('2 sealed anew.')
     expect(stdout).toMatch(/secrets\[1\] .* 0 +2 +in use, for 12h at most/)
     const again = await run('--reseal', '--yes', '--json')
     expect(again.stderr).toContain('there is nothing to seal anew')
-    expect(JSON.parse(again.stdout)).toMatchObject([
+    expect(uses(again.stdout)).toMatchObject([
       { place: 0, sessions: 2, tokens: 0 },
       { place: 1, sessions: 0, tokens: 2 },
     ])
@@ -313,7 +321,7 @@ describe('sojourn keys', () => {
       ])
       return {
         ...shown,
-        places: JSON.parse(json.stdout).map((use: { place?: number; sessions: number }) => [
+        places: JSON.parse(json.stdout).uses.map((use: { place?: number; sessions: number }) => [
           use.place,
           use.sessions,
         ]),
@@ -335,6 +343,60 @@ describe('sojourn keys', () => {
     expect(empty.stdout).toContain('can be taken out')
     expect(empty.code).toBe(0)
     expect(await plainly('keys')).toMatchObject({ code: 2 })
+  })
+})
+
+describe('keys says which nodes that report have which secret', () => {
+  const fresh = 'a new secret, which not all of them have'
+  const env = (secrets: string[]) => ({
+    SOJOURN_REDIS: server.url,
+    SOJOURN_SECRETS: JSON.stringify(secrets),
+  })
+  const node = (name: string, secrets: string[]): void => {
+    const own = createSessions<Data>({ redis: server.url, secrets })
+    report(own, { name, every: '500ms' })
+    onTestFinished(() => own.close())
+  }
+
+  it('one that lacks the first is named, and nothing is sealed anew while it does', async () => {
+    await signIn(sessions, { theme: 'x' })
+    node('web-1', [SECRET, fresh])
+    node('web-2', [SECRET, fresh])
+    node('web-3', [SECRET])
+    const { stdout, code } = await runCli(['keys'], { env: env([fresh, SECRET]) })
+    expect(stdout).toMatch(/^web-1 \(\d+\), web-2 \(\d+\) +secrets\[1\] +secrets\[0\]$/m)
+    expect(stdout).toMatch(/^web-3 \(\d+\) +secrets\[1\] +– +without secrets\[0\]: /m)
+    expect(code).toBe(1)
+    const reseal = await runCli(['keys', '--reseal', '--yes'], { env: env([fresh, SECRET]) })
+    expect(reseal.stderr).toMatch(/nothing is sealed anew, for web-3 \(\d+\) lacks secrets\[0\]/)
+    expect(reseal.stdout).toMatch(/secrets\[1\] +\d+ +1 +0 /)
+    expect(reseal.code).toBe(1)
+  })
+
+  it('one that lacks a former one that nobody needs any more is no failure', async () => {
+    node('web-1', [SECRET])
+    const json = await runCli(['keys', '--json'], { env: env([SECRET, fresh]) })
+    const { uses, nodes } = JSON.parse(json.stdout)
+    expect(nodes).toMatchObject([{ name: 'web-1', pid: process.pid, keyIds: [uses[0].keyId] }])
+    expect(json.code).toBe(0)
+    const other = await runCli(['keys'], {
+      env: env([fresh, 'another secret, of 32 bytes or more']),
+    })
+    expect(other.stdout).toMatch(
+      /^web-1 \(\d+\) +key id \d+ +– +without secrets\[0\], secrets\[1\]: /m,
+    )
+    expect(other.code).toBe(1)
+  })
+
+  it('where none reports, or they may not be heard, it says that', async () => {
+    expect((await runCli(['keys'], { env: env([SECRET]) })).stdout).toContain('none reports')
+    const rules = ['+@all', '~*', 'resetchannels', '>password', 'on']
+    await server.cli('ACL', 'SETUSER', 'deaf', ...rules)
+    const redis = { socket: server.socketPath, username: 'deaf', password: 'password' }
+    const deaf = { ...env([SECRET]), SOJOURN_REDIS: JSON.stringify(redis) }
+    const { stdout, code } = await runCli(['keys'], { env: deaf })
+    expect(stdout).toContain('may not listen to their reports')
+    expect(code).toBe(0)
   })
 })
 

@@ -21,6 +21,8 @@ export interface ReportMessage {
   readonly cache: CacheCounts | undefined
   /** Names of attributes that it has read; undefined: it does not say, as there are too many. */
   readonly reads: readonly string[] | undefined
+  /** Key ids of its secrets, as they stand in records, the one that signs and seals first; undefined: it does not say. */
+  readonly keys: readonly number[] | undefined
 }
 
 export interface OperationCounts {
@@ -43,6 +45,8 @@ const FORM = 1
 const LONGEST = 16_384
 const LONGEST_NAME = 64
 const MOST_NAMES = 64
+export const MOST_KEYS = 16
+const HIGHEST_KEY = 0xff_ff
 /** What is looked at of them: there are 14 operations, and no more methods or reasons. */
 const MOST_READ = 32
 const LATEST = 8.64e15
@@ -80,7 +84,7 @@ class Malformed extends Error {}
 
 function reportOf(fields: Fields): ReportMessage {
   if (fields['v'] !== FORM) throw new Malformed('v')
-  const { cache, reads } = fields
+  const { cache, reads, keys } = fields
   return {
     id: nameIn(fields['id']),
     name: nameIn(fields['name']),
@@ -97,6 +101,7 @@ function reportOf(fields: Fields): ReportMessage {
     outages: countIn(fields['outages']),
     cache: cache === undefined ? undefined : cacheIn(objectIn(cache)),
     reads: reads === undefined ? undefined : readsIn(reads),
+    keys: keys === undefined ? undefined : keysIn(keys),
   }
 }
 
@@ -117,6 +122,13 @@ function readsIn(value: unknown): readonly string[] {
     typeof name === 'string' && name !== '' && name.length <= LONGEST_NAME
   if (Array.isArray(value) && value.length <= MOST_NAMES && value.every(isSo)) return value
   throw new Malformed('reads')
+}
+
+function keysIn(value: unknown): readonly number[] {
+  if (!Array.isArray(value) || value.length > MOST_KEYS) throw new Malformed('keys')
+  const ids = value.map(countIn)
+  if (ids.every((id) => id <= HIGHEST_KEY)) return ids
+  throw new Malformed('keys')
 }
 
 function operationIn(value: unknown): OperationCounts {

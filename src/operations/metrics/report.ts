@@ -9,7 +9,12 @@ import { version } from '../../core/version.ts'
 import type { Sessions } from '../../index.ts'
 import type { MetricId } from './catalogue.ts'
 import { Meter } from './meter.ts'
-import { type CacheCounts, encodeReport, type OperationCounts } from './report-message.ts'
+import {
+  type CacheCounts,
+  encodeReport,
+  MOST_KEYS,
+  type OperationCounts,
+} from './report-message.ts'
 
 export interface ReportOptions {
   /** As it is shown, 1 to 64 characters. Default: the host's name. */
@@ -128,7 +133,14 @@ class Reporter {
       outages: this.#total('outages'),
       cache: this.#cache(),
       reads: reads.names,
+      keys: this.#keys,
     })
+  }
+
+  get #keys(): readonly number[] | undefined {
+    const { keyIds } = this.#sessions.stats()
+    // So many nobody has who changes them one after the other.
+    return keyIds.length > MOST_KEYS ? undefined : keyIds
   }
 
   #operations(): Map<string, OperationCounts> {

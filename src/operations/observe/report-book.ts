@@ -49,6 +49,14 @@ export interface AttributeReads {
   readonly counted: number
 }
 
+/** Which secrets a node that reports has. */
+export interface NodeKeys {
+  readonly name: string
+  readonly pid: number
+  /** Their key ids, the one that signs and seals first; undefined: it is of a release that does not say. */
+  readonly keyIds: readonly number[] | undefined
+}
+
 const NOTHING = new Rates().state()
 
 /** What the processes of the applications have told of themselves lately. */
@@ -180,6 +188,14 @@ export class ReportBook {
     // So long all of them have: one that has just begun may yet read what the others do not.
     const counted = Math.min(...messages.map((message) => message.counted))
     return { names, nodes: messages.length, counted }
+  }
+
+  keys(): NodeKeys[] {
+    this.#forget()
+    return [...this.#nodes.values()].map(({ message: { name, pid, keys } }) => ({
+      ...{ name, pid },
+      keyIds: keys,
+    }))
   }
 
   clear(): void {

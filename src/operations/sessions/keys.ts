@@ -14,6 +14,7 @@ import {
 import { asLooker } from '../../engines/redis/options.ts'
 import { type RedisEngine, redisEngine } from '../../engines/redis/redis-engine.ts'
 import { createSessions, type RedisSource, type Sessions } from '../../index.ts'
+import { Listening } from '../observe/listening.ts'
 import { KEEPS_ALL } from './catalogue.ts'
 import { type PassOptions, paced } from './pass.ts'
 
@@ -91,6 +92,11 @@ export class Keys {
       secrets: [secrets].flat(),
       audit: { events: ['operator'], ...KEEPS_ALL },
     })
+  }
+
+  /** The nodes that report, from now on. */
+  listen(): Listening {
+    return new Listening(this.#engine)
   }
 
   /** Keys of all servers: about as many as there are sessions and principals. */

@@ -36,7 +36,8 @@ function tell(sessions: Sessions, name: string): void {
 const NOTHING = {
   ...{ id: 'a', name: 'web', version: '1.2.3', pid: 1, startedAt: 5, counted: 1_000 },
   ...{ operations: new Map(), created: new Map(), ended: new Map(), rejected: new Map() },
-  ...{ conflicts: 0, errors: 0, outages: 0, cache: undefined, reads: undefined },
+  ...{ conflicts: 0, errors: 0, outages: 0, cache: undefined },
+  ...{ reads: undefined, keys: [7, 65_535] },
 }
 
 describe('a report', () => {
