@@ -1,7 +1,7 @@
 import { publishEvent } from './diagnostics.ts'
 import type { Confirmation } from './durability.ts'
 import type { SessionId } from './engine.ts'
-import { OptionError } from './errors.ts'
+import { type CsrfError, OptionError } from './errors.ts'
 import type { OutagePolicy } from './outage.ts'
 import type { RejectReason } from './record.ts'
 
@@ -65,7 +65,10 @@ export interface SessionEvents {
   }
   /** Another writer was first; the changes were rebased and tried again. */
   conflict: { readonly id: SessionId }
-  /** A cookie was presented that opens no session; or a client has had too many new ones lately, `newSessions`. */
+  /**
+   * A cookie was presented that opens no session; a client has had too many new ones lately, `newSessions`; or `sojourn/csrf` has
+   * refused a request.
+   */
   rejected: {
     readonly id: SessionId | undefined
     readonly reason:
@@ -76,6 +79,7 @@ export interface SessionEvents {
       | 'superseded'
       | 'reused'
       | 'rate-limited'
+      | `csrf-${CsrfError['reason']}`
   }
   /** Changes could not be stored because the session had ended or its cookie could not be sent. */
   dropped: {

@@ -14,6 +14,7 @@ import {
   type NearCacheStats,
 } from './engine-abilities.ts'
 import {
+  CsrfError,
   NotSignedInError,
   OptionError,
   StoreRefusedError,
@@ -326,6 +327,13 @@ export class Sessions<Data extends object = Record<string, unknown>> {
   /** For `sojourn/csrf`. */
   isCsrfToken(session: object, text: string): boolean {
     return isCsrfToken(this.#settings.keyring, idsOf(session), text)
+  }
+
+  /** For `sojourn/csrf`: tells of a request that it refuses. @returns what it is to throw */
+  refuseRequest(reason: CsrfError['reason'], session?: object): CsrfError {
+    const [id] = session === undefined ? [] : idsOf(session)
+    this.#events.emit('rejected', { id, reason: `csrf-${reason}` })
+    return new CsrfError(reason)
   }
 
   /** Whether an adapter of these sessions has seen the request. */

@@ -15,6 +15,8 @@ const FORM = 'application/x-www-form-urlencoded'
 interface Visitor {
   readonly sessions: Sessions<Data>
   readonly port: number
+  /** What was told of. */
+  readonly refused: readonly object[]
   readonly browser: Browser
   /** Of a new session, which the browser has. */
   readonly begin: () => Promise<string>
@@ -23,6 +25,8 @@ interface Visitor {
 
 async function visit(site: string, options: CsrfOptions = {}): Promise<Visitor> {
   const sessions = createSessions<Data>({ secrets: [SECRET] })
+  const refused: object[] = []
+  sessions.on('rejected', (event) => refused.push(event))
   const csrf = createCsrf(sessions, options)
   const make = sites[site] as (typeof sites)[string]
   const app = await listen(await make(sessions, csrf))
@@ -41,7 +45,7 @@ async function visit(site: string, options: CsrfOptions = {}): Promise<Visitor> 
     })
   const own = { 'sec-fetch-site': 'same-origin' }
   return {
-    ...{ sessions, port, browser, post },
+    ...{ sessions, port, refused, browser, post },
     begin: async () => {
       await post(own)
       return (await browser.get('/')).text
@@ -51,7 +55,7 @@ async function visit(site: string, options: CsrfOptions = {}): Promise<Visitor> 
 
 describe.each(Object.keys(sites))('%s', (site) => {
   it('S32 what another site makes the browser send is refused, and nothing is stored', async () => {
-    const { begin, post } = await visit(site)
+    const { begin, post, refused } = await visit(site)
     await begin()
     const attacks: Record<string, string>[] = [
       { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' },
@@ -66,10 +70,11 @@ describe.each(Object.keys(sites))('%s', (site) => {
       expect({ headers, status: (await post(headers)).status }).toEqual({ headers, status: 403 })
     }
     expect((await post({ 'sec-fetch-site': 'same-origin' })).text).toBe('2')
+    expect(refused).toEqual(attacks.map(() => ({ id: undefined, reason: 'csrf-cross-site' })))
   })
 
   it('S32 where the browser does not say, a token of this session decides', async () => {
-    const { begin, post, port } = await visit(site)
+    const { begin, post, port, refused } = await visit(site)
     const token = await begin()
     const other = await visit(site)
     const foreign = await other.begin()
@@ -79,6 +84,9 @@ describe.each(Object.keys(sites))('%s', (site) => {
       (await post({ 'x-csrf-token': `${token[0] === 'A' ? 'B' : 'A'}${token.slice(1)}` })).status,
     ).toBe(403)
     expect((await post({}, `_csrf=${foreign}`)).status).toBe(403)
+    const id = expect.stringMatching(/^.{25}$/)
+    const reasons = ['token-missing', 'token', 'token', 'token']
+    expect(refused).toEqual(reasons.map((reason) => ({ id, reason: `csrf-${reason}` })))
     expect((await post({ 'x-csrf-token': token })).text).toBe('2')
     expect((await post({}, `a=1&_csrf=${token}`)).text).toBe('3')
     // By the port, as a browser of before Fetch Metadata says it.

@@ -1,4 +1,4 @@
-import { CsrfError, OptionError } from '../../core/errors.ts'
+import { OptionError } from '../../core/errors.ts'
 import { isForwardedHttps } from '../node/forwarded.ts'
 import { isOfHost } from '../node/origin.ts'
 
@@ -11,8 +11,8 @@ export interface CsrfRequest {
   readonly secure?: boolean | undefined
 }
 
-/** Of a request: nothing, or why it is taken for a forged one. `unsure`: its headers do not tell. */
-export type Origin = 'own' | 'unsure'
+/** Which page has sent a request. `unsure`: its headers do not tell. */
+export type Origin = 'own' | 'other' | 'unsure'
 
 /** RFC 9110, 9.2.1: they change nothing, by the application's own promise. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
@@ -36,18 +36,16 @@ export function checkedOrigins(origins: unknown): ReadonlySet<string> {
 /**
  * By what browsers say themselves: Fetch Metadata (https://www.w3.org/TR/fetch-metadata/), which all have sent since 2023
  * over https and to localhost, else the Origin (RFC 6454), which they send with each POST.
- * @throws CsrfError for a request that another site has made
  */
 export function originOf(request: CsrfRequest, trusted: ReadonlySet<string>): Origin {
   const origin = request.header('origin')
   if (origin !== undefined && trusted.has(origin)) return 'own'
   const site = request.header('sec-fetch-site')
   if (site === 'same-origin' || site === 'none') return 'own'
-  if (site !== undefined) throw new CsrfError('cross-site')
+  if (site !== undefined) return 'other'
   if (origin === undefined) return 'unsure'
   // Believed whoever has set it: a forged request cannot, and it only makes this stricter.
   const proto = request.header('x-forwarded-proto')
   const isSecure = proto === undefined ? request.secure === true : isForwardedHttps(proto)
-  if (!isOfHost(origin, request.header('host') ?? '', isSecure)) throw new CsrfError('cross-site')
-  return 'own'
+  return isOfHost(origin, request.header('host') ?? '', isSecure) ? 'own' : 'other'
 }

@@ -120,8 +120,9 @@ export function createCsrf<Data extends object>(
   /** Whether its headers leave it to the token. */
   const isForToken = (request: CsrfRequest): boolean => {
     if (isSafe(request) || ignore?.(request) === true) return false
-    const isOwn = originOf(request, origins) === 'own'
-    return mode === 'always' || (mode === 'fallback' && !isOwn)
+    const origin = originOf(request, origins)
+    if (origin === 'other') throw sessions.refuseRequest('cross-site')
+    return mode === 'always' || (mode === 'fallback' && origin === 'unsure')
   }
   /** Without a session there is nothing that a forged request could use. */
   const hasSession = (session: object | undefined): session is object => {
@@ -130,8 +131,8 @@ export function createCsrf<Data extends object>(
     return id !== undefined || outage === 'anonymous'
   }
   const checkToken = (session: object, given: string | undefined): void => {
-    if (given === undefined) throw new CsrfError('token-missing')
-    if (!sessions.isCsrfToken(session, given)) throw new CsrfError('token')
+    if (given === undefined) throw sessions.refuseRequest('token-missing', session)
+    if (!sessions.isCsrfToken(session, given)) throw sessions.refuseRequest('token', session)
   }
 
   const checkNode = (key: object, raw: IncomingMessage, body: unknown): void => {
