@@ -42,7 +42,12 @@ export class SojournError extends Error {
     this.code = code
     this.status = status
     Object.defineProperty(this, MARK, { value: true })
+    // Hono's own error handler answers with it. Of others, 503 too, it logs the error, which is worth more than the status.
+    if (status < 500) Object.defineProperty(this, 'getResponse', { value: this.#response })
   }
+
+  readonly #response = (): Response =>
+    new Response(this.message, { status: this.status, headers: { ...this.headers } })
 
   /** Of the answer, as Express', Koa's and Fastify's own error handlers send them. Absent where there are none. */
   get headers(): Readonly<Record<string, string>> | undefined {

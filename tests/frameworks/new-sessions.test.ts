@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
 import express from 'express'
 import fastify from 'fastify'
+import { Hono } from 'hono'
 import Koa from 'koa'
 import { addressOf, createSessions, type Sessions } from 'sojourn'
 import { expressSessions } from 'sojourn/express'
 import { fastifySessions } from 'sojourn/fastify'
+import { honoSessions } from 'sojourn/hono'
 import { koaSessions } from 'sojourn/koa'
 import { sveltekitSessions } from 'sojourn/sveltekit'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -43,6 +46,16 @@ const sites: Readonly<Record<string, Site>> = {
     })
     await app.ready()
     return (request, response) => app.routing(request, response)
+  },
+  hono(sessions) {
+    const app = new Hono()
+    // As a proxy that is believed says.
+    app.use(honoSessions(sessions, { trustProxy: true }))
+    app.get('/', (c) => {
+      sessions.from(c.req.raw).set('a', 1)
+      return c.text('made')
+    })
+    return getRequestListener(app.fetch)
   },
   koa(sessions) {
     const app = new Koa({ proxy: true })
