@@ -273,6 +273,12 @@ function login(
     typeof options.password === 'function'
       ? options.password
       : (text(`${option}.password`, options.password) ?? found.password)
+  if (typeof password === 'string' && /[\r\n]$/.test(password)) {
+    throw new OptionError(
+      `${option}.password`,
+      'has a line break at its end: trim what is read from a file',
+    )
+  }
   if (username !== undefined && password === undefined) {
     throw new OptionError(`${option}.password`, 'is needed where there is a user name')
   }

@@ -85,7 +85,9 @@ export class Wire {
   async connect(): Promise<void> {
     const { address, tls: given, username, password, database, name } = this.#target
     const secret =
-      typeof password === 'function' ? await this.#ask('NO_PASSWORD', password) : password
+      typeof password === 'function'
+        ? await this.#ask('NO_PASSWORD', async () => passwordIn(await password()))
+        : password
     const tls = given && (await this.#ask('NO_CERTIFICATE', () => askTls(given)))
     if (this.#ended !== undefined) throw this.#ended
     this.#socket = this.#open(address, tls)
@@ -259,6 +261,15 @@ function isDone(value: unknown): boolean {
 
 function silent(code: 'NO_TLS' | 'NO_HELLO' | 'SILENT'): Error {
   return Object.assign(new Error('the server takes the connection and does not answer'), { code })
+}
+
+/** Read from a file most often. As part of it, a line break at the end gives WRONGPASS, and nothing to see why. */
+function passwordIn(answer: unknown): string {
+  if (typeof answer !== 'string')
+    throw new TypeError('it has answered with something else than a text')
+  if (/[\r\n]$/.test(answer))
+    throw new TypeError('it has answered with a line break at the end: trim it')
+  return answer
 }
 
 function notTold(code: Wanted, cause?: unknown): Error {

@@ -67,6 +67,7 @@ describe('redisTarget', () => {
     ['redis.database', { url: 'redis://h', database: 1.5 }],
     ['redis.database', { url: 'redis://h', database: -1 }],
     ['redis.tls', { url: 'rediss://h', tls: false }],
+    ['redis.password', { url: 'redis://h', password: 'of a file\n' }],
     ['redis.tls', { url: 'redis://h', tls: 'yes' }],
     ['redis.tls.serverName', { url: 'redis://h', tls: { serverName: 'h' } }],
     ['redis.tls.checkServerIdentity', { url: 'rediss://h', tls: { checkServerIdentity: () => 0 } }],

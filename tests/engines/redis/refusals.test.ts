@@ -52,6 +52,12 @@ describe('refusals', () => {
     ask = () => new Promise(() => undefined)
     const silent = open({ url: server.url, password: () => ask() })
     expect((await failure(silent.ready())).message).toMatch(/\(NO_PASSWORD\)/)
+    for (const answer of ['one\n', undefined]) {
+      ask = async () => answer as string
+      const engine = open({ url: server.url, password: () => ask() })
+      const { cause } = (await failure(engine.ready())).cause as Error
+      expect(String(cause)).toMatch(answer === undefined ? /else than a text/ : /trim it/)
+    }
     ask = async () => 'one'
     expect(await recovered(engine)).toBeLessThan(5_000)
   })
