@@ -244,8 +244,9 @@ export interface Regions {
   auditOf(id: SessionId): AuditLog
 }
 
+/** @param engine may be what an application gives for one: `createSessions` refuses it */
 export function hasRegions(engine: Engine): engine is Engine & Regions {
-  return 'regionForNew' in engine
+  return engine instanceof Object && 'regionForNew' in engine
 }
 
 /** Optional ability: the engine keeps an audit. */

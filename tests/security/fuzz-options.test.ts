@@ -1,19 +1,31 @@
 /** What an application may give by mistake: made of it, or refused by an error that names the option. */
+import { createServer } from 'node:http'
 import fc from 'fast-check'
+import Koa from 'koa'
+import { Server } from 'socket.io'
 import { expect, it, vi } from 'vitest'
+import { WebSocketServer } from 'ws'
 import * as adopt from '../../src/adopt/index.ts'
 import { ENGINE_OPTION_NAMES } from '../../src/core/engine-option-names.ts'
 import { OptionError } from '../../src/core/errors.ts'
 import { SESSIONS_OPTION_NAMES } from '../../src/core/options.ts'
 import { createSessions } from '../../src/create-sessions.ts'
+import { sojournStorage } from '../../src/frameworks/better-auth/index.ts'
 import { createCsrf } from '../../src/frameworks/csrf/index.ts'
 import { expressSessions } from '../../src/frameworks/express/index.ts'
+import { compat } from '../../src/frameworks/express-compat/index.ts'
+import { SojournStore } from '../../src/frameworks/express-session/index.ts'
 import { fetchSessions } from '../../src/frameworks/fetch/index.ts'
 import { h3Sessions } from '../../src/frameworks/h3/index.ts'
 import { honoSessions } from '../../src/frameworks/hono/index.ts'
 import { koaSessions } from '../../src/frameworks/koa/index.ts'
+import { koaSession } from '../../src/frameworks/koa/session/index.ts'
+import { RequireLogin, SojournModule } from '../../src/frameworks/nest/index.ts'
+import { bindSessions } from '../../src/frameworks/next/next-sessions.ts'
 import { nodeSessions } from '../../src/frameworks/node/index.ts'
+import { socketIoSessions } from '../../src/frameworks/socket.io/index.ts'
 import { sveltekitSessions } from '../../src/frameworks/sveltekit/index.ts'
+import { wsSessions } from '../../src/frameworks/ws/index.ts'
 import { FEW, foreseen, LONG, must, runs } from './support/mutations.ts'
 
 const SECRET = 'a secret for tests, of 32 bytes or more'
@@ -199,6 +211,67 @@ it(
     )
     expect([...refused].sort()).toEqual(Object.keys(makers).sort())
     expect(made.size).toBeGreaterThan(3)
+    await sessions.close()
+    vi.restoreAllMocks()
+  },
+  LONG,
+)
+
+it(
+  'S15 fuzzed options of what makes its own sessions, or has them elsewhere than in requests: made, or refused by name',
+  async () => {
+    vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    const sessions = createSessions({ secrets: [SECRET] })
+    const server = new WebSocketServer({ noServer: true })
+    const io = new Server(createServer())
+    interface Made {
+      readonly sessions?: { close(): Promise<void> }
+    }
+    const makers: Readonly<Record<string, (options: never) => Made | undefined | void>> = {
+      'better-auth': (options) => sojournStorage(options),
+      compat: (options) => compat(options),
+      'express-session': (options) => new SojournStore(options),
+      koaSession: (options) => koaSession(options, new Koa({ keys: [SECRET] })),
+      nest: (options) => {
+        const [provider] = SojournModule.forRoot(options).providers as { useValue: Made }[]
+        return provider?.useValue
+      },
+      requireLogin: (options) => void RequireLogin(options),
+      next: (options) => void bindSessions({} as never, () => sessions, options),
+      'socket.io': (options) => void socketIoSessions(io as never, sessions, options),
+      ws: (options) => void wsSessions(server, sessions, options),
+    }
+    const names = [
+      ...['require', 'origin', 'touch', 'closeCode', 'onEnd', 'trustProxy', 'level', 'within'],
+      ...['fresh', 'outage', 'name', 'key', 'former', 'sessions', 'principal', 'secret', 'secrets'],
+      ...['maxAge', 'rolling', 'renew', 'resave', 'saveUninitialized', 'cookie', 'genid', 'proxy'],
+      ...['unset', 'store', 'signed', 'httpOnly', 'externalKey', 'encode', 'decode', 'nonsense'],
+      ...['redis', 'seal', 'prefix', 'engine', 'idleTimeout', 'absoluteTimeout', 'commandTimeout'],
+    ]
+    const refused = new Set<string>()
+    const made = new Set<string>()
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...Object.keys(makers)),
+        objects(names, value),
+        async (maker, options) => {
+          let result: Made | undefined | void
+          const isRefused = refusedByName(
+            () => {
+              result = (makers[maker] as (given: object) => Made)(options)
+            },
+            options,
+            ['secret', 'secrets', 'sessions'],
+          )
+          await (result as Made | undefined)?.sessions?.close()
+          ;(isRefused ? refused : made).add(maker)
+        },
+      ),
+      runs(FEW * 4),
+    )
+    expect([...refused].sort()).toEqual(Object.keys(makers).sort())
+    expect(made.size).toBeGreaterThan(3)
+    await io.close()
     await sessions.close()
     vi.restoreAllMocks()
   },

@@ -89,6 +89,6 @@ function checked<Data extends object>(sessions: Sessions<Data>): Sessions {
   return sessions as unknown as Sessions
 }
 
-function isSessions<Data extends object>(given: object): given is Sessions<Data> {
-  return typeof (given as Partial<Sessions>).derived === 'function'
+function isSessions<Data extends object>(given: object | null): given is Sessions<Data> {
+  return typeof (given as Partial<Sessions> | null)?.derived === 'function'
 }

@@ -98,7 +98,10 @@ export function settingsOf<Data extends object>(options: CompatOptions<Data>): S
   refuseUnknown(options, KNOWN_NAMES)
   const name = options.name ?? options.key ?? 'connect.sid'
   if (!isCookieName(name))
-    throw new OptionError('name', "takes letters, digits and -_.!#$%&'*+^`|~")
+    throw new OptionError(
+      options.name == null ? 'key' : 'name',
+      "takes 1 to 200 letters, digits and -_.!#$%&'*+^`|~",
+    )
   for (const option of ['genid', 'principal'] as const) {
     const value: unknown = options[option]
     if (value === undefined || value === null || typeof value === 'function') continue

@@ -1,5 +1,5 @@
-// RFC 6265, section 4.1.1: a name is a token; the others hold no control characters and no ';'.
-const NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/
+// RFC 6265, section 4.1.1: a name is a token, here as long as `cookie.name` may be; the others hold no control characters and no ';'.
+const NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,200}$/
 const PATH = /^[\x20-\x3a\x3c-\x7e]*$/
 const DOMAIN =
   /^\.?(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i
