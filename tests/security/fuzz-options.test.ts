@@ -201,7 +201,7 @@ it(
         (maker, options) => {
           const make = makers[maker] as (given: object) => unknown
           const isRefused = refusedByName(() => make(options), options, [
-            ...['client', 'secret', 'secrets', 'password', 'key', 'keys'],
+            ...['client', 'secret', 'secrets', 'password', 'key', 'keys', 'cookieName'],
           ])
           ;(isRefused ? refused : made).add(maker)
         },

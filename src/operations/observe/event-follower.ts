@@ -23,6 +23,8 @@ export class EventFollower {
   #from: number | undefined
   /** Up to when all is counted or left out, by the server's clock. */
   #readTo = 0
+  /** When the last look began, by the server's clock. */
+  #lookedAt = 0
   #hasLooked = false
   #isKept = false
   #keptAt = Number.NEGATIVE_INFINITY
@@ -51,7 +53,10 @@ export class EventFollower {
   }
 
   state(): EventsState {
-    return { kept: this.#isKept, ...this.#rates.state(this.#catalogue.now()) }
+    const now = this.#catalogue.now()
+    // However long a look has taken: what it has read first is not over by that.
+    const at = now - this.#lookedAt < WINDOW ? this.#lookedAt : now
+    return { kept: this.#isKept, ...this.#rates.state(at) }
   }
 
   async #follow(): Promise<void> {
@@ -61,6 +66,7 @@ export class EventFollower {
       this.#from = Math.max(0, Math.floor(this.#catalogue.now()) - WINDOW)
       this.#readTo = this.#from
     }
+    const began = this.#catalogue.now()
     const read: HistoryEntry[] = []
     try {
       const isCut = await this.#read(read)
@@ -71,6 +77,7 @@ export class EventFollower {
       throw error
     }
     this.#hasLooked = true
+    this.#lookedAt = began
     if (!this.#isKept && this.#catalogue.now() - this.#keptAt > KEPT_EVERY) {
       await this.#lookWhetherKept()
     }
