@@ -140,6 +140,8 @@ export class Attachment<Data extends object> {
     const state = new SessionState(this.#handshake.repository, this.#events, live)
     state.headersSent = true
     state.conceal()
+    // Until the socket is made anew: the login or step-up that would put an end to it ends this one.
+    state.anomaly = this.#handshake.anomaly
     return state
   }
 

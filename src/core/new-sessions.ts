@@ -76,9 +76,10 @@ export async function permitNew(
   events: EventHub,
   request: object | undefined,
 ): Promise<void> {
-  const client = newSessions?.by({ request })
-  if (newSessions === undefined) return
-  if (client === undefined || client === null) return missed(newSessions, request)
+  // What has no request, such as `sessions.open`, is no client.
+  if (newSessions === undefined || request === undefined) return
+  const client = newSessions.by({ request })
+  if (client === undefined || client === null) return missed(newSessions)
   if (typeof client !== 'string')
     throw new OptionError('newSessions.by', 'is to answer a string, or nothing')
   if (!hasPermits(engine)) throw new OptionError('newSessions', 'is not offered by this engine')
@@ -95,9 +96,9 @@ export async function permitNew(
   throw new RateLimitError(max, per, wait)
 }
 
-/** A limit that never limits must not look like one. What has no request, such as `sessions.open`, says nothing of it. */
-function missed(limit: NewSessionsLimit, request: object | undefined): void {
-  if (limit.unknown === undefined || request === undefined) return
+/** A limit that never limits must not look like one. */
+function missed(limit: NewSessionsLimit): void {
+  if (limit.unknown === undefined) return
   if (++limit.unknown < UNKNOWN_TO_WARN) return
   limit.unknown = undefined
   process.emitWarning(

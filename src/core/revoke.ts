@@ -69,6 +69,8 @@ export function isStoreError(error: unknown): boolean {
 export interface RevokeAsked extends DurabilityOption {
   /** Only a session of this principal's. */
   readonly name?: PrincipalName
+  /** As it is told of, where it is not asked by `name`. */
+  readonly principal?: string | undefined
   readonly denials: Denials
 }
 
@@ -81,7 +83,7 @@ export async function revoke(
   engine: Engine,
   events: EventHub,
   id: SessionId,
-  { name, denials, ...options }: RevokeAsked,
+  { name, principal = name?.principal, denials, ...options }: RevokeAsked,
 ): Promise<Outcome | false> {
   const confirmation = new Confirmation(waitForOf(options))
   const ownerTag = name?.tag
@@ -90,12 +92,12 @@ export async function revoke(
     ended = await revokeById(engine, id, { ownerTag, confirmation, reason: 'revoked' })
   } catch (error) {
     const deadline = engine.now() + LONGEST_LIFETIME
-    const denied = { id, ownerTag, deadline, event: 'revoked', principal: name?.principal } as const
+    const denied = { id, ownerTag, deadline, event: 'revoked', principal } as const
     if (isStoreError(error) && isSessionId(id)) denials.add(denied, false)
     throw error
   }
   if (ended === undefined) return false
   events.missing('revoke', ended, confirmation)
-  await events.record('revoked', { id: ended, principal: name?.principal })
+  await events.record('revoked', { id: ended, principal })
   return confirmation.outcome
 }

@@ -17,6 +17,7 @@ import {
   CsrfError,
   NotSignedInError,
   OptionError,
+  SessionEndedError,
   StoreRefusedError,
   StoreUnavailableError,
 } from './errors.ts'
@@ -359,27 +360,36 @@ export class Sessions<Data extends object = Record<string, unknown>> {
       : this.#compared(key, request, options, exchange)
   }
 
-  /** Whether the client is as it was at the login, where that is asked for. */
+  /**
+   * Whether the client is as it was at the login, where that is asked for. Where that cannot be told the request has no
+   * session, as where it cannot be loaded: what fails lets nobody in.
+   * @param before the session that was ended last for this request
+   */
   #compared(
     key: object,
     request: ExchangeRequest,
     options: ExchangeOptions,
-    opened: Exchange<Data>,
+    exchange: Exchange<Data>,
+    before?: SessionId,
   ): Exchange<Data> | Promise<Exchange<Data>> {
-    const exchange = this.#remember(key, opened)
     const { binding } = this.#settings
-    if (binding === undefined) return exchange
-    // Of whom the store has said nothing: as soon as it says who that is.
-    exchange.onFound(() => this.#doubted(exchange, binding))
+    if (binding === undefined) return this.#remember(key, exchange)
+    exchange.belongsTo(key)
     const ended = this.#doubted(exchange, binding)
-    if (ended === undefined) return exchange
+    if (ended === undefined) {
+      // Of whom the store has said nothing: as soon as it says who that is.
+      exchange.onFound(() => this.#doubted(exchange, binding))
+      return this.#remember(key, exchange)
+    }
+    const id = exchange.found?.id
+    if (id === before) throw new SessionEndedError('binding')
     // Then it is as with any session that has been ended; and the next of several cookies leads to another one.
     return ended.then(async () => {
       const now = await openExchange<Data>(this.#repository, this.#events, request, {
         ...options,
         fresh: true,
       })
-      return this.#compared(key, request, options, now)
+      return this.#compared(key, request, options, now, id)
     })
   }
 
@@ -397,8 +407,10 @@ export class Sessions<Data extends object = Record<string, unknown>> {
     told: Promise<void> | undefined,
   ): Promise<void> {
     await told
-    if (principal === undefined) await this.revoke(id)
-    else await this.of(principal).revoke(id)
+    const { engine } = this.#settings
+    const { denials } = this.#repository
+    // Whosever it is by its record: by the principal's name with another pepper it would be nobody's.
+    await revoke(engine, this.#events, id, { denials, principal })
   }
 
   #tellAnomaly(event: SessionEvents['anomaly']): Promise<void> | undefined {

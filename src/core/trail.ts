@@ -27,6 +27,11 @@ const USED_OFFSET = UNTIL_OFFSET + 6
 const SEALED_OFFSET = USED_OFFSET + 1
 /** Keeps these keys apart from those of records, whose first byte is the sealing mode. */
 const FORWARD_PURPOSE = 3
+/**
+ * Of a claim: its token is derived from what another system's browsers and backups have, and must not be one that opens
+ * anything when it comes in a cookie, signed by who has the secrets.
+ */
+const CLAIM_PURPOSE = 9
 
 export type Trailed =
   | {
@@ -150,7 +155,7 @@ function head(flags: number, length: number): Buffer {
 function forwardKey(key: Key, from: Token): Buffer {
   return hmacSha256(
     key.seal,
-    Uint8Array.of(FORWARD_PURPOSE),
+    Uint8Array.of(from.isDerived ? CLAIM_PURPOSE : FORWARD_PURPOSE),
     Buffer.from(from.id, 'ascii'),
     from.secret,
   )

@@ -70,7 +70,13 @@ async function moved(old: Old, seal: true | 'token') {
     const facts = { secure: true, host: 'example.org', proxied: false, cookie: oldCookie }
     return (await open(secrets).exchange({}, facts)).session.get('new')
   }
-  return { engine, store, ids, clock, visit, seenLater }
+  /** What somebody sees who has made a cookie of it. */
+  const seenBy = async (token: Token): Promise<unknown> => {
+    const facts = { secure: true, host: 'example.org', proxied: false }
+    const exchange = await sessions.exchange({}, { ...facts, cookie: `__Host-new=${token.text}` })
+    return [exchange.session.id, exchange.session.get('new'), exchange.sendHeaders()]
+  }
+  return { engine, store, ids, clock, visit, seenLater, seenBy }
 }
 
 const keyring = createKeyring([SECRET])
@@ -117,6 +123,16 @@ it.each<[Old, true | 'token', boolean]>([
     expect(token).toHaveLength(48)
     const found = await stolen(engine, store, ids)
     expect(found.includes(token)).toBe(isGiven)
+  },
+)
+
+it.each<Old>(['keep', 'delete', 'mirror'])(
+  'old: %s: the secrets and the old key, without Redis, open nothing by a cookie',
+  async (old) => {
+    const { visit, seenBy } = await moved(old, 'token')
+    await visit((session) => session.set('new', 'canary'))
+    const token = deriveToken(keyring, 'connect-redis:sess:', SID)
+    expect(await seenBy(token)).toEqual([undefined, undefined, undefined])
   },
 )
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { BindingPolicy } from '../../src/core/binding.ts'
 import type { Engine } from '../../src/core/engine.ts'
-import { OptionError, StoreUnavailableError } from '../../src/core/errors.ts'
+import { OptionError, SessionEndedError, StoreUnavailableError } from '../../src/core/errors.ts'
 import type { Exchange } from '../../src/core/exchange.ts'
+import type { Session } from '../../src/core/session.ts'
 import { createSessions } from '../../src/create-sessions.ts'
 import { memoryEngine } from '../../src/engines/memory/memory-engine.ts'
 import { manualClock } from '../../src/testing/index.ts'
@@ -161,6 +162,66 @@ describe('binding', () => {
     expect(await world.sessions.of('ada').count()).toBe(policy === 'end' ? 0 : 1)
   })
 
+  it('ends it where the pepper is another one than at the login, and asks no more than twice', async () => {
+    now = HOME
+    const world = bound('end')
+    const user = await signedIn(world)
+    const loads: unknown[] = []
+    const other = setUp<Data>(
+      { binding: { to: () => now, policy: 'end' }, pepper: 'a pepper of 32 bytes or more, or so' },
+      (engine) => ({
+        ...engine,
+        load: async (...args) => {
+          loads.push(args)
+          // Not for ever, should it ask for ever.
+          if (loads.length > 50) throw new Error('asked too often')
+          return engine.load(...args)
+        },
+      }),
+      world.clock,
+      world.engine,
+    )
+    const { session } = await other.browser(user.cookie).request()
+    expect(session.principal).toBeUndefined()
+    expect(loads.length).toBeLessThan(8)
+    expect(other.announced('revoked')).toMatchObject([{ principal: 'ada' }])
+    expect(await user.sees()).toEqual({})
+  })
+
+  it('lets nobody in where the session that is to end does not', async () => {
+    now = HOME
+    const world = bound('end')
+    const user = await signedIn(world)
+    const key = {}
+    const other = setUp<Data>(
+      { binding: { to: () => now, policy: 'end' } },
+      (engine) => ({ ...engine, destroy: async () => ({ status: 'gone' }) }),
+      world.clock,
+      world.engine,
+    )
+    now = AWAY
+    const facts = { secure: true, host: 'example.org', proxied: false, cookie: user.cookie }
+    await expect(async () => other.sessions.exchange(key, facts)).rejects.toThrow(SessionEndedError)
+    expect(other.sessions.has(key)).toBe(false)
+  })
+
+  it('a connection is what its handshake was, until it is made anew', async () => {
+    const world = bound('step-up')
+    now = HOME
+    const user = world.browser()
+    await user.visit((s) => s.login('ada', { level: 2 }))
+    now = AWAY
+    const key = {}
+    const facts = { secure: true, host: 'example.org', proxied: false, cookie: user.cookie }
+    await world.sessions.exchange(key, facts)
+    const attachment = world.sessions.attach(key)
+    const seen = (s: Session<Data>) => [s.anomaly, s.level, s.authenticatedWithin('5m')]
+    const doubted = [['agent', 'network'], undefined, false]
+    expect(await attachment.run(seen)).toEqual(doubted)
+    expect(seen((await attachment.view()) as Session<Data>)).toEqual(doubted)
+    attachment.close()
+  })
+
   it('takes null for nothing, as headers of web requests say it', async () => {
     const world = bound('step-up')
     now = { agent: null, network: HOME.network } as never
@@ -188,7 +249,13 @@ describe('binding', () => {
     const world = bound('end')
     const user = await signedIn(world)
     now = undefined as never
-    await expect(user.request()).rejects.toThrow(OptionError)
+    const key = {}
+    const { cookie } = user
+    const facts = { secure: true, host: 'example.org', proxied: false, cookie }
+    await expect(async () => world.sessions.exchange(key, facts)).rejects.toThrow(OptionError)
+    // Nor is it anybody's for what handles the error.
+    expect(world.sessions.has(key)).toBe(false)
+    expect(() => world.sessions.from(key)).toThrow(TypeError)
     now = HOME
     expect(await user.sees()).toEqual({ a: 1 })
   })

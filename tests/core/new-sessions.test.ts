@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { OptionError, RateLimitError } from '../../src/core/errors.ts'
 import { createSessions } from '../../src/create-sessions.ts'
 import { memoryEngine } from '../../src/engines/memory/memory-engine.ts'
-import { MINUTE, setUp, type World } from './session-set-up.ts'
+import { Browser, MINUTE, setUp, type World } from './session-set-up.ts'
 
 type Data = Record<string, unknown>
 
@@ -140,13 +140,23 @@ describe('newSessions', () => {
       const newSessions = { max: 1, per: '10m' as const, by: () => client }
       const sessions = createSessions<Data>({ engine, secrets, newSessions })
       onTestFinished(() => sessions.close())
-      const session = await sessions.open()
-      session.set('a', 1)
-      await session.commit()
+      await new Browser(sessions).visit((s) => s.set('a', 1))
       names.push(...permit.mock.calls.map(([, name]) => name))
     }
     expect(names).toHaveLength(2)
     expect(names[0]).not.toBe(names[1])
+  })
+
+  it('asks of no client where there is no request', async () => {
+    const world = setUp<Data>({
+      newSessions: { max: 1, per: '10m', by: ({ request }) => Object.keys(request as object)[0] },
+    })
+    for (let i = 0; i < 3; i++) {
+      const session = await world.sessions.open()
+      session.set('a', i)
+      await session.commit()
+    }
+    expect(world.engine.stats().records).toBe(3)
   })
 
   it('null is nobody, and what is no text is an error of the application', async () => {

@@ -15,7 +15,7 @@ export interface FormerOptions {
   readonly former?: Store
 }
 
-/** What express-session decides, or what needs a `login`: see docs/express-session-store.md. */
+/** What express-session decides, or what needs a `login` or the request: see docs/express-session-store.md. */
 const NOT_HERE = [
   'cookie',
   'rotateEvery',
@@ -26,6 +26,8 @@ const NOT_HERE = [
   'maxSessions',
   'region',
   'adopt',
+  'binding',
+  'newSessions',
 ] as const
 
 /**

@@ -55,6 +55,11 @@ export class ReadonlySession<Data extends object> {
     return this.#session.authenticatedWithin(duration)
   }
 
+  /** As `Session.anomaly`. */
+  get anomaly(): readonly string[] | undefined {
+    return this.#session.anomaly
+  }
+
   /** As `Session.level`. */
   get level(): number | undefined {
     return this.#session.level
