@@ -9,3 +9,8 @@ export function exitCodeOf(error: unknown): number {
 }
 
 const DENIED = new Set(['NOPERM', 'NOAUTH', 'WRONGPASS'])
+
+/** Whether the user of Redis lacks a permission. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof StoreRefusedError && error.reason === 'NOPERM'
+}

@@ -7,7 +7,7 @@ import { benchCommand } from './bench.ts'
 import { completionCommand } from './completion.ts'
 import { consoleCommand } from './console.ts'
 import { doctorCommand } from './doctor.ts'
-import { exitCodeOf } from './exit-codes.ts'
+import { exitCodeOf, isForbidden } from './exit-codes.ts'
 import { inspectCommand } from './inspect.ts'
 import { keysCommand } from './keys.ts'
 import { lsCommand } from './ls.ts'
@@ -47,10 +47,13 @@ program.addCommand(completionCommand(program))
 for (const command of program.commands) command.exitOverride()
 
 // Node's own way is for programmers, and what it has to say of itself too. What Sojourn warns of is said as all else is.
+const told: string[] = []
 process.removeAllListeners('warning')
 process.on('warning', (warning) => {
   const { code, message } = warning as NodeJS.ErrnoException
-  if (code?.startsWith('SOJOURN_') === true) say(`sojourn: ${message}`)
+  if (code?.startsWith('SOJOURN_') !== true) return
+  say(`sojourn: ${message}`)
+  told.push(message)
 })
 
 for (const stream of [process.stdout, process.stderr]) {
@@ -68,7 +71,12 @@ try {
     // Help and version are errors to it too, with 0.
     process.exitCode = error.exitCode === 0 ? 0 : 2
   } else {
-    say(`sojourn: ${error instanceof Error ? error.message : String(error)}`)
+    const message = error instanceof Error ? error.message : String(error)
+    // By an `error` event, with what it was about.
+    if (!told.some((warned) => warned.endsWith(message))) say(`sojourn: ${message}`)
+    if (isForbidden(error)) {
+      say('Users by `sojourn acl`: --role ops looks, --role operator also ends, opens and reseals.')
+    }
     process.exitCode = exitCodeOf(error)
   }
 }
