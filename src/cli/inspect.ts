@@ -75,7 +75,10 @@ function render(session: SessionDetails, isOpen: boolean): string {
     ['authenticated', at(session.authenticatedAt, now)],
     ['made', at(session.createdAt, now)],
     ['active', at(session.lastActiveAt, now)],
-    ['ends', `${time(session.expiresAt)}, in ${span(session.expiresAt - now, Math.round)} if nobody comes`],
+    [
+      'ends',
+      `${time(session.expiresAt)}, in ${span(session.expiresAt - now, Math.round)} if nobody comes`,
+    ],
     ['at the latest', `${time(session.deadline)}, in ${span(session.deadline - now, Math.round)}`],
     ['idle timeout', span(session.idleTimeout)],
     ['size', `${shown(session.bytes)} bytes as stored, revision ${shown(session.revision)}`],
