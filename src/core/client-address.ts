@@ -11,6 +11,8 @@ interface KnownRequest {
 const MAPPED = /^::ffff:(?=\d+\.)/i
 /** Some proxies write the port along: `192.0.2.1:4711`, `[2001:db8::1]:4711`. */
 const WITH_PORT = /^(?:\[([^\]]*)\]|(\d+\.\d+\.\d+\.\d+))(?::\d+)?$/
+/** Of whom a gateway has brought from IPv4, RFC 6052, 2.1: all of them are in one /64. */
+const NAT64 = /^64:ff9b:0:0:0:0:([0-9a-f]+):([0-9a-f]+)$/
 const GROUPS = 8
 const NETWORK_GROUPS = 4
 
@@ -40,11 +42,26 @@ export function networkOf(address: string): string {
   const before = groupsOf(head)
   const after = groupsOf(tail)
   const zeros = tail === undefined ? 0 : Math.max(0, GROUPS - before.length - after.length)
-  const groups = [...before, ...Array.from({ length: zeros }, () => '0'), ...after]
-  const network = groups.slice(0, NETWORK_GROUPS).map((each) => Number.parseInt(each, 16))
-  return `${network.map((each) => each.toString(16)).join(':')}::/64`
+  const groups = [...before, ...Array.from({ length: zeros }, () => 0), ...after]
+  const [, high, low] = NAT64.exec(hex(groups)) ?? []
+  if (high !== undefined && low !== undefined) return dotted(high) + '.' + dotted(low)
+  return `${hex(groups.slice(0, NETWORK_GROUPS))}::/64`
 }
 
-function groupsOf(part = ''): string[] {
-  return part === '' ? [] : part.split(':')
+const hex = (groups: readonly number[]): string => groups.map((each) => each.toString(16)).join(':')
+
+function dotted(group: string): string {
+  const value = Number.parseInt(group, 16)
+  return `${value >> 8}.${value & 0xff}`
+}
+
+/** The last two may be written as IPv4. */
+function groupsOf(part = ''): number[] {
+  if (part === '') return []
+  return part.split(':').flatMap((group) => {
+    const [a, b, c, d] = group.split('.').map(Number)
+    return a === undefined || b === undefined || c === undefined || d === undefined
+      ? [Number.parseInt(group, 16)]
+      : [a * 256 + b, c * 256 + d]
+  })
 }
