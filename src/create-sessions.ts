@@ -90,6 +90,7 @@ export function createSessions<Data extends object = Record<string, unknown>>(
   // Checked before the engine is made: a wrong option must not leave a connection behind.
   const embedded = given === undefined && redis === undefined
   const settings = checkOptions(options, embedded)
+  if (embedded && process.env['NODE_ENV'] === 'production') warnEmbedded()
   if (settings.outage === 'serve-cached' && redis !== undefined && nearCache === false) {
     throw new OptionError('outage', "'serve-cached' needs the near cache: nearCache is false")
   }
@@ -128,6 +129,18 @@ function engineOf(
   for (const region of plan.regions) if (region.redis !== undefined) redisPlan(region.redis)
   return new RegionalEngine(plan, ({ number, redis: source }) =>
     redisEngine({ redis: source as RedisSource, region: number, ...common }),
+  )
+}
+
+let isWarned = false
+
+function warnEmbedded(): void {
+  if (isWarned) return
+  isWarned = true
+  process.emitWarning(
+    '`createSessions` has no `redis`: sessions are in this process only, other nodes do not know them, and a restart ends ' +
+      'them. Where that is meant, say so: `engine: memoryEngine()`.',
+    { code: 'SOJOURN_IN_PROCESS' },
   )
 }
 

@@ -223,5 +223,5 @@ function lackOf(node: NodeKeys, uses: readonly KeyUse[]): string {
   const places = lacks(node, uses).map(({ place }) => `secrets[${place}]`)
   return places.length === 0
     ? ''
-    : `without ${places.join(', ')}: takes for nobody who comes by that`
+    : `without ${places.join(', ')}: who comes by that is signed out there`
 }

@@ -4,6 +4,8 @@
  * a token, a secret or an attribute's value.
  */
 
+import { STATUS_CODES } from 'node:http'
+
 /** Seconds after which it is worth to try again while the store is out of order: the same in all languages. */
 export const RETRY_AFTER = '1'
 /** The status of what passes by itself. */
@@ -47,7 +49,8 @@ export class SojournError extends Error {
   }
 
   readonly #response = (): Response =>
-    new Response(this.message, { status: this.status, headers: { ...this.headers } })
+    // What is wrong is the application's to know.
+    new Response(STATUS_CODES[this.status], { status: this.status, headers: { ...this.headers } })
 
   /** Of the answer, as Express', Koa's and Fastify's own error handlers send them. Absent where there are none. */
   get headers(): Readonly<Record<string, string>> | undefined {
@@ -94,7 +97,7 @@ const CSRF = {
   'cross-site':
     'a page of another site has sent this request: name its origin in `origins` if it may',
   'token-missing':
-    'the browser does not say which site this request comes from, and it brings no token: see docs/csrf.md',
+    'the browser does not say which site this request comes from, and it brings no token in the header or in a form that is read: see docs/csrf.md',
   token: 'the token is not one of this session: it is good until the next login',
 } as const
 

@@ -102,8 +102,11 @@ function missed(limit: NewSessionsLimit): void {
   if (++limit.unknown < UNKNOWN_TO_WARN) return
   limit.unknown = undefined
   process.emitWarning(
-    `\`newSessions.by\` has told of no client for the first ${UNKNOWN_TO_WARN} new sessions, and none of them was limited. ` +
-      "Leave it out for the client's address, or use `addressOf(request)`: docs/security.md, Floods. Told once.",
+    limit.by === networkOfClient
+      ? `no adapter has told the client's address for the first ${UNKNOWN_TO_WARN} new sessions, and \`newSessions\` has limited none ` +
+          'of them. Pass on what the server gives to `fetch` besides the request: docs/security.md, Floods. Told once.'
+      : `\`newSessions.by\` has told of no client for the first ${UNKNOWN_TO_WARN} new sessions, and none of them was limited. ` +
+          "Leave it out for the client's address, or use `addressOf(request)`: docs/security.md, Floods. Told once.",
     { code: 'SOJOURN_NO_CLIENT' },
   )
 }

@@ -81,8 +81,12 @@ const NETWORK: Readonly<Record<string, string>> = {
   EPIPE: ENDS,
   NO_PASSWORD:
     'the function of redis.password has failed, with the error in `cause`, or does not answer',
+  NO_TEXT: 'the function of redis.password has answered with something else than a text',
+  LINE_BREAK: 'the function of redis.password has answered with a line break at the end: trim it',
   NO_CERTIFICATE:
     'a function of redis.tls (ca, cert or key) has failed, with the error in `cause`, or does not answer',
+  ERR_OSSL_X509_KEY_VALUES_MISMATCH:
+    'redis.tls.key is not the key of redis.tls.cert: are both of the same time?',
   NO_TLS:
     'it takes the connection and does not answer TLS: use redis:// (or leave redis.tls out) where the port speaks none; else look whether the server hangs',
   NO_HELLO:
@@ -208,11 +212,17 @@ export function unreachableError(
   return new StoreUnavailableError(
     `${operation}: Redis ${what}: ${why}`,
     false,
-    problem === undefined ? undefined : { cause: problem },
+    problem === undefined ? undefined : { cause: (problem as Partial<Error>).cause ?? problem },
   )
 }
 
 function adviceOf(code: string): string | undefined {
+  if (/^ERR_SSL_.*ALERT_CERTIFICATE_EXPIRED$/.test(code)) {
+    return 'the server says that the certificate of redis.tls.cert has ended: renew it'
+  }
+  if (/^ERR_OSSL_/.test(code) && NETWORK[code] === undefined) {
+    return 'redis.tls.ca, cert or key cannot be used: they take the text of PEM files, a key with its passphrase'
+  }
   if (/^ERR_SSL_.*ALERT_HANDSHAKE_FAILURE$/.test(code)) {
     return 'TLS failed: the server wants a client certificate (redis.tls.cert, redis.tls.key), or another name (redis.tls.servername), or knows no version or cipher in common'
   }

@@ -166,11 +166,19 @@ export function isUnverified(tls: RedisTlsOptions | undefined): boolean {
   return !(tls.rejectUnauthorized ?? process.env['NODE_TLS_REJECT_UNAUTHORIZED'] !== '0')
 }
 
+const NO_PEM = 'takes the text of a PEM file, not its name: readFileSync(…)'
+
+function isNoPem(value: unknown): boolean {
+  return typeof value === 'string' && !value.includes('-----BEGIN ')
+}
+
 /** For one connection. Rejects with what the functions throw. */
 export async function askTls(tls: RedisTlsOptions): Promise<ConnectionOptions> {
   const asked = PEMS.map(async (name) => {
     const value = tls[name]
-    return [name, typeof value === 'function' ? await value() : value]
+    const answer = typeof value === 'function' ? await value() : value
+    if ([answer].flat().some(isNoPem)) throw new OptionError(`redis.tls.${name}`, NO_PEM)
+    return [name, answer]
   })
   return { ...tls, ...Object.fromEntries(await Promise.all(asked)) } as ConnectionOptions
 }
@@ -361,6 +369,9 @@ function tlsOf(
     throw new OptionError(option, `takes true or an object with ${TLS.join(', ')}`)
   }
   refuseOthers(option, tls, TLS)
+  for (const name of PEMS) {
+    if ([tls[name]].flat().some(isNoPem)) throw new OptionError(`${option}.${name}`, NO_PEM)
+  }
   const { rejectUnauthorized } = tls
   if (rejectUnauthorized !== undefined && typeof rejectUnauthorized !== 'boolean') {
     throw new OptionError(`${option}.rejectUnauthorized`, 'takes true or false')

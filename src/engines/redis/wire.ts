@@ -21,7 +21,7 @@ interface Command {
 }
 
 /** What functions of the options are asked for, as the code of the error where they do not answer. */
-type Wanted = 'NO_PASSWORD' | 'NO_CERTIFICATE'
+type Wanted = 'NO_PASSWORD' | 'NO_TEXT' | 'LINE_BREAK' | 'NO_CERTIFICATE'
 
 export interface WireEvents {
   /** What is stored under a key has changed, and not by a command of this wire that has `written` it. */
@@ -86,7 +86,7 @@ export class Wire {
     const { address, tls: given, username, password, database, name } = this.#target
     const secret =
       typeof password === 'function'
-        ? await this.#ask('NO_PASSWORD', async () => passwordIn(await password()))
+        ? passwordIn(await this.#ask('NO_PASSWORD', password))
         : password
     const tls = given && (await this.#ask('NO_CERTIFICATE', () => askTls(given)))
     if (this.#ended !== undefined) throw this.#ended
@@ -265,10 +265,8 @@ function silent(code: 'NO_TLS' | 'NO_HELLO' | 'SILENT'): Error {
 
 /** Read from a file most often. As part of it, a line break at the end gives WRONGPASS, and nothing to see why. */
 function passwordIn(answer: unknown): string {
-  if (typeof answer !== 'string')
-    throw new TypeError('it has answered with something else than a text')
-  if (/[\r\n]$/.test(answer))
-    throw new TypeError('it has answered with a line break at the end: trim it')
+  if (typeof answer !== 'string') throw notTold('NO_TEXT')
+  if (/[\r\n]$/.test(answer)) throw notTold('LINE_BREAK')
   return answer
 }
 

@@ -156,7 +156,7 @@ export function createCsrf<Data extends object>(
       return undefined
     } catch (error) {
       if (!(error instanceof CsrfError)) throw error
-      return new Response(error.message, { status: error.status })
+      return new Response('Forbidden', { status: error.status })
     }
   }
   const fetchRefusal = (key: object, raw: Request): Promise<Response | undefined> =>

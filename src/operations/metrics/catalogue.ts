@@ -115,7 +115,7 @@ export const METRICS: Readonly<Record<MetricId, Metric>> = {
     name: 'sojourn.session.rejected',
     kind: 'counter',
     unit: '1',
-    help: 'Cookies that opened no session, by why.',
+    help: 'Cookies that opened no session, requests that `sojourn/csrf` and new sessions that `newSessions` refused, by why.',
     labels: ['reason'],
   },
   conflicts: {

@@ -23,6 +23,8 @@ export interface DeploymentMetricsOptions {
   /** As for `sojourn doctor`. */
   readonly expiry?: GatherOptions['expiry']
   readonly durable?: boolean
+  /** The applications' user of Redis, whose rights doctor looks at. Default: the one of `redis`. */
+  readonly user?: string
 }
 
 /** Figures of the servers and all their sessions. Every process would tell the same: one is enough. */
@@ -101,8 +103,10 @@ class Deployment implements DeploymentMetrics {
   readonly #closed = new AbortController()
 
   constructor(options: DeploymentMetricsOptions) {
-    refuseUnknown(options, ['redis', 'prefix', 'labels', 'doctor', 'expiry', 'durable'])
-    const { redis, prefix = 'sj', doctor = '10m', labels = {} } = options
+    refuseUnknown(options, ['redis', 'prefix', 'labels', 'doctor', 'expiry', 'durable', 'user'])
+    const { redis, prefix = 'sj', doctor = '10m', labels = {}, user } = options
+    if (user !== undefined && (typeof user !== 'string' || user === ''))
+      throw new OptionError('user', 'takes the name of a user of Redis')
     checkLabels(labels, Object.values(DEPLOYMENT_METRICS))
     this.#doctorEvery =
       doctor === false ? Number.POSITIVE_INFINITY : parseDuration('doctor', doctor)
@@ -164,10 +168,10 @@ class Deployment implements DeploymentMetrics {
 
   /** Takes its window of seconds: the next text has what it finds. */
   #examine(now: number): void {
-    const { redis, prefix = 'sj', expiry = 'off', durable = false } = this.#options
+    const { redis, prefix = 'sj', expiry = 'off', durable = false, user } = this.#options
     this.#examinedAt = now
     this.#examining = examine(redis, {
-      ...{ prefix, expiry, durable, window: DOCTOR_WINDOW, commandTimeout: COMMAND_TIMEOUT },
+      ...{ prefix, expiry, durable, user, window: DOCTOR_WINDOW, commandTimeout: COMMAND_TIMEOUT },
       history: this.#history,
       signal: this.#closed.signal,
     }).then(

@@ -69,6 +69,8 @@ describe('redisTarget', () => {
     ['redis.tls', { url: 'rediss://h', tls: false }],
     ['redis.password', { url: 'redis://h', password: 'of a file\n' }],
     ['redis.tls', { url: 'redis://h', tls: 'yes' }],
+    ['redis.tls.ca', { url: 'rediss://h', tls: { ca: '/tls/ca.pem' } }],
+    ['redis.tls.cert', { url: 'rediss://h', tls: { cert: ['/tls/cert.pem'] } }],
     ['redis.tls.serverName', { url: 'redis://h', tls: { serverName: 'h' } }],
     ['redis.tls.checkServerIdentity', { url: 'rediss://h', tls: { checkServerIdentity: () => 0 } }],
     ['redis.tls.rejectUnauthorized', { url: 'rediss://h', tls: { rejectUnauthorized: 'no' } }],
@@ -113,7 +115,7 @@ describe('redisPlan with Sentinels', () => {
   })
 
   it('has the TLS of the servers at the Sentinels too, but not their password', () => {
-    const tls = { ca: 'x' }
+    const tls = { ca: '-----BEGIN CERTIFICATE-----' }
     const plan = (more: object) => redisPlan({ sentinels, tls, password: 'p', ...more })
     expect(plan({})).toMatchObject({
       plan: { servers: { tls, password: 'p' }, atSentinels: { tls, password: undefined } },

@@ -113,10 +113,26 @@ describe.skipIf(!usable)('S29 TLS', async () => {
     await engine.close()
   })
 
+  it('says what is wrong with a certificate of ours', async () => {
+    const own = { ca, cert: pem('client.pem') }
+    for (const [tls, advice] of [
+      [{ ...own, key: pem('stranger.key') }, /is not the key of redis\.tls\.cert/],
+      [{ ...own, key: Buffer.from('of no form') }, /the text of PEM files/],
+      [{ ...own, key: () => file('client.key') }, /NO_CERTIFICATE/],
+    ] as const) {
+      const engine = redisEngine({ redis: { url: `rediss://localhost:${strict.port}`, tls } })
+      expect((await failure(engine.ready())).message).toMatch(advice)
+      await engine.close()
+    }
+  })
+
   it('a function for a certificate that fails or hangs is told as that', async () => {
     const failed = new Error('the file is not there')
     for (const ask of [() => Promise.reject(failed), () => new Promise<never>(() => undefined)]) {
-      const redis = { url: `rediss://localhost:${port}`, tls: { ca, cert: ask, key: () => '' } }
+      const redis = {
+        url: `rediss://localhost:${port}`,
+        tls: { ca, cert: ask, key: () => pem('client.key') },
+      }
       const engine = redisEngine({ redis })
       const error = await failure(engine.ready())
       expect(error).toBeInstanceOf(StoreUnavailableError)
