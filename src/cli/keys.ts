@@ -57,7 +57,8 @@ Examples:
   $ sojourn keys --file /etc/shop/secrets --rotate remove --yes
 
 Exit code: 0, 1 there are sessions that none of these opens, or a node that
-reports lacks one that is needed, or it is not time for the step, 2 usage, 3 not reachable, 4 not permitted.`
+reports lacks one that is needed, or it is not time for the step, 2 usage,
+3 not reachable, 4 not permitted.`
 
 export function keysCommand(): Command {
   return commonOptions(new Command('keys'))
