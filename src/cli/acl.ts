@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Command, Option } from 'commander'
+import { OptionError } from '../core/errors.ts'
 import { type AclOptions, aclRules, aclRulesFor } from '../operations/acl/acl.ts'
 import type { Feature } from '../operations/acl/permissions.ts'
 import { type CommonFlags, commonOptions, configuredOrNothing } from './config.ts'
@@ -60,6 +61,15 @@ async function run(flags: AclFlags): Promise<void> {
   const { role, database } = flags
   // Not the same for each: who runs the sessions would take the place of the application's.
   const { user = role } = flags
+  // Not only warned of: what is lost is lost at the next restart, and whether a server will have an append-only file by
+  // then nobody knows. Nobody needs it either: an application can be given a name.
+  if (user === 'default') {
+    throw new OptionError(
+      '--user',
+      'takes another name than default: without all its rights a restart passes over what scripts have written to the ' +
+        'append-only file. Make a user for the application, then `ACL SETUSER default off` (in an aclfile `user default off ~* &* +@all`)',
+    )
+  }
   const options = { user, role, database, prefix, features: flags.for }
   const printed = redis === undefined ? aclRules(options) : await aclRulesFor(redis, options)
   // Whoever pastes the line as it is has no user whom everybody can be.

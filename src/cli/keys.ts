@@ -1,10 +1,19 @@
-import { randomBytes } from 'node:crypto'
 import { Command, Option } from 'commander'
 import { OptionError } from '../core/errors.ts'
 import { counted } from '../operations/doctor/finding.ts'
 import type { NodeKeys } from '../operations/observe/report-book.ts'
 import { Keys, type KeyUse, type Resealed } from '../operations/sessions/keys.ts'
 import type { PassOptions } from '../operations/sessions/pass.ts'
+import {
+  namesOf,
+  newSecret,
+  objectionTo,
+  type RotateStep,
+  readSecrets,
+  requireReplaceable,
+  rotate,
+  type SecretsText,
+} from '../operations/sessions/rotate.ts'
 import { type CommonFlags, commonOptions, configured } from './config.ts'
 import { wholeNumber } from './numbers.ts'
 import { operator } from './operator.ts'
@@ -14,13 +23,14 @@ import { say, shown, startBar } from './talk.ts'
 
 interface KeysFlags extends CommonFlags {
   readonly new?: true
+  readonly file?: string
+  readonly rotate?: RotateStep
   readonly reseal?: true
   readonly yes?: true
   readonly rate: number
 }
 
 const RATE = 20_000
-const SECRET_BYTES = 32
 
 const HELP = `
 Which secrets the sessions still need. To change a secret without signing
@@ -33,20 +43,38 @@ anybody out:
 A session whose user does not come ends by its idle timeout; until then it
 needs the old one.
 
+Of a file that the applications read by secretsFile(), --rotate makes each step:
+append, front, remove; or says why it is not time for it, and changes nothing.
+The file is replaced by renaming another to it, with the same owner and mode; on
+several machines change one, and copy it to the others.
+
 Examples:
   $ sojourn keys --new
   $ SOJOURN_SECRETS='["new…","old…"]' sojourn keys
   $ SOJOURN_SECRETS='["new…","old…"]' sojourn keys --reseal --yes
+  $ sojourn keys --file /etc/shop/secrets --rotate append
+  $ sojourn keys --file /etc/shop/secrets --rotate front
+  $ sojourn keys --file /etc/shop/secrets --rotate remove --yes
 
 Exit code: 0, 1 there are sessions that none of these opens, or a node that
-reports lacks one that is needed, 2 usage, 3 not reachable, 4 not permitted.`
+reports lacks one that is needed, or it is not time for the step, 2 usage,
+3 not reachable, 4 not permitted.`
 
 export function keysCommand(): Command {
   return commonOptions(new Command('keys'))
     .description('Which secrets are still in use, and a change of secrets.')
     .option('--new', 'print a new secret')
     .option('--reseal', 'seal all with the first secret, also of who does not come')
-    .option('--yes', 'with --reseal: all nodes have the first secret, do it')
+    .option('--file <file>', 'the secrets of this file: one a line, or a JSON list')
+    .addOption(
+      new Option(
+        '--rotate <step>',
+        'change the file: a new secret, which then signs; the old one out',
+      )
+        .choices(['append', 'front', 'remove'])
+        .conflicts(['new', 'reseal']),
+    )
+    .option('--yes', 'all nodes have the secret, or none needs it for 5 minutes: do it')
     .addOption(
       new Option('--rate <n>', 'keys a second, at most').argParser(wholeNumber(1)).default(RATE),
     )
@@ -55,12 +83,23 @@ export function keysCommand(): Command {
 }
 
 async function run(flags: KeysFlags): Promise<void> {
-  if (flags.new === true) return console.log(randomBytes(SECRET_BYTES).toString('base64'))
-  const { redis, prefix, secrets } = await configured(flags)
+  if (flags.new === true) return console.log(newSecret())
+  const file = flags.file === undefined ? undefined : readSecrets(flags.file)
+  if (flags.rotate !== undefined) {
+    if (file === undefined) {
+      throw new OptionError('--rotate', 'needs --file, the one that the applications read')
+    }
+    requireReplaceable(file)
+    // A new one does no harm to anybody, and one alone is neither moved nor taken out: nothing has to be asked for that.
+    if (flags.rotate === 'append' || file.secrets.length === 1)
+      return step(flags.rotate, file, flags)
+  }
+  const { redis, prefix, secrets: known } = await configured(flags)
+  const secrets = file?.secrets ?? known
   if (secrets === undefined) {
     throw new OptionError(
       'secrets',
-      'are needed: SOJOURN_SECRETS, or `secrets` in the sojourn.config file',
+      'are needed: --file, SOJOURN_SECRETS, or `secrets` in the sojourn.config file',
     )
   }
   const keys = new Keys({ redis, prefix, secrets })
@@ -76,6 +115,9 @@ async function run(flags: KeysFlags): Promise<void> {
       0,
     )
     const nodes = await listening.keys()
+    if (flags.rotate !== undefined && file !== undefined) {
+      return step(flags.rotate, file, flags, uses, nodes)
+    }
     const without = nodes?.filter((node) => lacks(node, uses.slice(0, 1)).length > 0) ?? []
     if (flags.reseal === true && flags.yes === true && found > 0 && without.length > 0) {
       say(
@@ -110,6 +152,36 @@ async function run(flags: KeysFlags): Promise<void> {
     listening.end()
     await keys.close()
   }
+}
+
+/** One step of a change of the file, or why not. */
+function step(
+  name: RotateStep,
+  file: SecretsText,
+  { json, yes }: KeysFlags,
+  uses: readonly KeyUse[] = [],
+  nodes?: readonly NodeKeys[],
+): void {
+  const reason = objectionTo(name, file, { uses, nodes, isConfirmed: yes === true })
+  const keyIds = reason === undefined ? rotate(name, file) : undefined
+  if (reason !== undefined) process.exitCode = 1
+  if (json === true) {
+    return console.log(JSON.stringify({ step: name, done: keyIds !== undefined, reason, keyIds }))
+  }
+  if (keyIds === undefined) return say(`nothing is changed: ${reason}`)
+  console.log(DONE[name](keyIds))
+  say(NEXT[name])
+}
+
+const DONE: Readonly<Record<RotateStep, (keyIds: readonly number[]) => string>> = {
+  append: (keyIds) => `secrets[${keyIds.length - 1}], key id ${keyIds.at(-1)}, is new`,
+  front: ([first]) => `secrets[0], which signs and seals, is the one with key id ${first} now`,
+  remove: (keyIds) => `what is left: key id ${keyIds.join(', ')}`,
+}
+const NEXT: Readonly<Record<RotateStep, string>> = {
+  append: 'when all nodes have the file: --rotate front',
+  front: 'when nobody needs the old one any more, which `sojourn keys` says: --rotate remove',
+  remove: 'nodes that look at the file go without it from their next look on',
 }
 
 async function passed<T>(
@@ -177,8 +249,6 @@ function verdict({ place, sessions, tokens, lastDeadline }: KeyUse, now: number)
   return `in use, for ${span(lastDeadline - now, Math.ceil)} at most`
 }
 
-const MOST_NAMES = 3
-
 function renderNodes(nodes: readonly NodeKeys[] | undefined, uses: readonly KeyUse[]): string {
   if (nodes === undefined)
     return 'Which nodes have them is not known: this user may not listen to their reports.'
@@ -204,12 +274,6 @@ function renderNodes(nodes: readonly NodeKeys[] | undefined, uses: readonly KeyU
     ],
     [...alike.values()],
   )
-}
-
-function namesOf(nodes: readonly NodeKeys[]): string {
-  const names = nodes.slice(0, MOST_NAMES).map(({ name, pid }) => `${name} (${pid})`)
-  const more = nodes.length - names.length
-  return more > 0 ? `${names.join(', ')} and ${shown(more)} more` : names.join(', ')
 }
 
 /** Those of ours that a node does not have. */

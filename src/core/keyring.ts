@@ -23,7 +23,7 @@ const SHORTEST_SECRET = 32
 
 /**
  * @param secrets each at least 32 bytes, the current one first
- * @throws OptionError when there is none, or one is short or given twice
+ * @throws OptionError when there is none, one is short or given twice, or two have the same key id
  */
 export function createKeyring(secrets: readonly (string | Uint8Array)[]): Keyring {
   const keys: Key[] = []
@@ -47,6 +47,14 @@ export function createKeyring(secrets: readonly (string | Uint8Array)[]): Keyrin
     }
     if (keys.some(({ token }) => token.equals(key.token))) {
       throw new OptionError(option, 'is given twice')
+    }
+    // Records name the key by it: which of the two they need, and so which may be taken out, could not be told.
+    const place = keys.findIndex(({ id }) => id === key.id)
+    if (place !== -1) {
+      throw new OptionError(
+        option,
+        `has the same key id as secrets[${place}], by chance: make another (\`npx sojourn keys --new\`)`,
+      )
     }
     keys.push(key)
   }

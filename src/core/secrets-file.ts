@@ -19,7 +19,7 @@ export function secretsFile(path: string): SecretsSource {
   let known: string | undefined
   return {
     load: () => {
-      const text = read(path)
+      const text = readSecretsText(path)
       const isSettled = known === undefined || text === known
       if (!isSettled) return settled(path, text).then((now) => secretsIn((known = now), path))
       known = text
@@ -33,14 +33,15 @@ async function settled(path: string, first: string): Promise<string> {
   let last = first
   for (let reads = 1; reads < MOST_READS; reads++) {
     await new Promise((resolve) => setTimeout(resolve, SETTLED))
-    const text = read(path)
+    const text = readSecretsText(path)
     if (text === last) return text
     last = text
   }
   throw new OptionError('secrets', `the file ${path} changes all the time`)
 }
 
-function read(path: string): string {
+/** @throws OptionError */
+export function readSecretsText(path: string): string {
   let bytes: Uint8Array
   try {
     bytes = readFileSync(path)
@@ -60,7 +61,7 @@ function read(path: string): string {
 }
 
 /** @throws OptionError */
-function secretsIn(text: string, path: string): readonly string[] {
+export function secretsIn(text: string, path: string): readonly string[] {
   const trimmed = text.trim()
   if (!trimmed.startsWith('[')) {
     const lines = trimmed

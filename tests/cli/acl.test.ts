@@ -71,6 +71,35 @@ describe('sojourn acl', () => {
     await expect(server.cli('AUTH', 'former', 'former')).rejects.toThrow('WRONGPASS')
   })
 
+  it('leaves nothing of a user of that name: what a selector allowed is refused', async () => {
+    for (const role of ['app', 'ops', 'operator'] as const) {
+      const rules = aclRules({ ...common, user: 'wide', role, features: [] })
+      await server.cli('ACL', 'SETUSER', 'wide', ...['on', 'nopass', '&*', '(+@all ~*)'])
+      expect(await server.cli('ACL', 'DRYRUN', 'wide', 'FLUSHALL')).toBe('OK')
+      await server.cli('ACL', 'SETUSER', ...rules)
+      expect(await server.cli('ACL', 'DRYRUN', 'wide', 'FLUSHALL')).toContain('no permissions')
+      await server.cli('ACL', 'SETUSER', 'new', ...rules.slice(1))
+      const [wide, fresh] = await Promise.all(
+        ['wide', 'new'].map((name) => server.cli('ACL', 'GETUSER', name)),
+      )
+      expect(wide).toBe(fresh)
+      await server.cli('ACL', 'DELUSER', 'wide', 'new')
+    }
+  })
+
+  it('does not cut the rights of the user default, and says what to do instead', async () => {
+    for (const args of [
+      ['--user', 'default'],
+      ['--user', 'default', '--file'],
+      ['--role', 'ops', '--user', 'default'],
+    ]) {
+      const { code, stdout, stderr } = await runCli(['acl', ...args])
+      expect([code, stdout]).toEqual([2, ''])
+      expect(stderr).toMatch(/`--user`: takes another name than default.*append-only file/)
+      expect(stderr).toContain('ACL SETUSER default off')
+    }
+  })
+
   it('adds what a Cluster needs', async () => {
     const cluster = await startCluster({ masters: 1 })
     const rules = await aclRulesFor(

@@ -65,6 +65,15 @@ describe('createKeyring', () => {
     expect(isSojournError(error) && error.code).toBe('ERR_SOJOURN_OPTION')
   })
 
+  it('S26 refuses two that have the same key id: which of them a record needs could not be told', () => {
+    const pair = ['secret 96 xxxxxxxxxxxxxxxxxxxxxx', 'secret 135 xxxxxxxxxxxxxxxxxxxxx']
+    const ids = pair.map((secret) => createKeyring([secret]).primary.id)
+    expect(ids).toEqual([58_690, 58_690])
+    const error = refusal([A, ...pair])
+    expect(error.option).toBe('secrets[2]')
+    expect(error.message).toContain('has the same key id as secrets[1], by chance: make another')
+  })
+
   it('S07 does not show a refused secret in the message', () => {
     expect(refusal(['hunter2-canary']).message).not.toContain('hunter2')
     expect(refusal([A, A]).message).not.toContain(A)

@@ -242,10 +242,10 @@ function serverArguments(
 function aclArguments({ password }: RedisServerOptions): string[] {
   const features = PERMISSIONS.flatMap((permission) => permission.features)
   const rules = aclRules({
-    ...{ role: 'app', user: 'default', prefix: 'sj', database: 0 },
+    ...{ role: 'app', user: 'app', prefix: 'sj', database: 0 },
     features: features.filter((feature) => feature !== 'ops'),
   })
-  const permissions = rules.slice(rules.indexOf('resetkeys'))
+  const permissions = rules.slice(rules.indexOf('>password') + 1)
   const login = password === undefined ? 'nopass' : `>${password}`
   return [
     ...['--user', 'default', 'on', login, ...permissions],

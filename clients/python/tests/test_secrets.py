@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sojourn import OptionError
 from sojourn.keyring import Keyring
 from sojourn.keys import record_key
 from sojourn.record import Opened, encode_record, next_revision, open_record
@@ -22,6 +23,13 @@ RING = Keyring([NEW, OLD])
 # measured the server's for itself.
 DUE = 10 * 60_000 + 1_000
 IDS = {key.id: name for key, name in zip(RING.keys, ("new", "old"), strict=True)}
+
+
+def test_two_with_the_same_key_id_are_refused() -> None:
+    pair = ["secret 96 xxxxxxxxxxxxxxxxxxxxxx", "secret 135 xxxxxxxxxxxxxxxxxxxxx"]
+    assert [Keyring([each]).primary.id for each in pair] == [58_690, 58_690]
+    with pytest.raises(OptionError, match=r"`secrets\[2\]`: has the same key id as secrets\[1\]"):
+        Keyring([OLD, *pair])
 
 
 class Records:

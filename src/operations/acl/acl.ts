@@ -58,16 +58,9 @@ export function aclRules(options: AclOptions): string[] {
     ...(wanted.has('report') || wanted.has('ops') ? [`&${reportsChannel(prefix, database)}`] : []),
   ]
   return [
-    ...[
-      user,
-      'on',
-      'resetpass',
-      '>password',
-      'resetkeys',
-      `~${prefix}:*`,
-      'resetchannels',
-      ...channels,
-    ],
+    // `reset` leaves nothing of a user of that name: no password, no key, no selector (Redis 7), nor what later releases add.
+    // It leaves the channels of `acl-pubsub-default`, though.
+    ...[user, 'reset', 'on', '>password', `~${prefix}:*`, 'resetchannels', ...channels],
     ...['-@all', ...commands.map(({ command }) => `+${command}`)],
   ]
 }

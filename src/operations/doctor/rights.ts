@@ -1,5 +1,5 @@
 import { StoreRefusedError } from '../../core/errors.ts'
-import { fieldsOf } from '../../engines/redis/fields.ts'
+import { fieldPairs, fieldsOf } from '../../engines/redis/fields.ts'
 import type { Fleet, FleetServer } from '../../engines/redis/fleet.ts'
 import { type Feature, PERMISSIONS, type Permission } from '../acl/permissions.ts'
 
@@ -11,6 +11,8 @@ export interface Rights {
   /** Every command and every key. */
   readonly isBroad: boolean
   readonly hasPassword: boolean
+  /** What it may do beside, each as ACL SETUSER takes it between brackets. */
+  readonly selectors: readonly string[]
   /** May store something, and is none of those that `sojourn acl` makes for whoever is on call. */
   readonly isApplication: boolean
   /** Of the commands that sessions need, those that it may not use; absent where that may not be asked. */
@@ -50,7 +52,7 @@ export async function rightsOf(
 ): Promise<Rights> {
   const { prefix, kind } = options
   const user = options.user ?? String(await server.ask(['ACL', 'WHOAMI']))
-  const { isThere, flags, commands, keys } = await userAt(server, user)
+  const { isThere, flags, commands, keys, selectors } = await userAt(server, user)
   const needed = PERMISSIONS.filter(
     ({ features, isNew }) =>
       isNew === undefined && features.some((each) => NEEDED.has(each) || each === kind),
@@ -66,6 +68,7 @@ export async function rightsOf(
       /(?:^| )\+@(?:all|write)(?: |$)/.test(commands) ||
       (/(?:^| )\+set(?: |$)/.test(commands) && !commands.includes('+acl|getuser')),
     hasPassword: !flags.has('nopass'),
+    selectors,
     denied: named(false),
     deniedNearCache: named(true) ?? [],
   }
@@ -94,7 +97,18 @@ async function userAt(server: FleetServer, user: string) {
     flags: new Set((fields.get('flags') ?? '').split(',')),
     commands: fields.get('commands') ?? '',
     keys: fields.get('keys') ?? '',
+    selectors: selectorsIn(answer),
   }
+}
+
+/** None where the server knows none. */
+function selectorsIn(answer: unknown): string[] {
+  const found = fieldPairs(answer).find(([name]) => name === 'selectors')?.[1]
+  return (Array.isArray(found) ? found : []).map((each) => {
+    const fields = fieldsOf(each)
+    const parts = ['commands', 'keys', 'channels'].map((name) => fields.get(name) ?? '')
+    return parts.filter((part) => part !== '').join(' ')
+  })
 }
 
 /** @returns nothing where ACL DRYRUN is refused */

@@ -167,6 +167,12 @@ describe('Sentinels', () => {
       const findings = await found('sec.open', { ...redis, ...login })
       return findings.filter(({ servers }) => ports.includes(servers[0] ?? ''))
     }
+    // Of others before: nothing of theirs is left.
+    for (const server of set.servers) {
+      for (const user of ['replica', 'sentinel']) {
+        await server.cli('ACL', 'SETUSER', user, 'on', '>former', '~*', '(~* +@all)')
+      }
+    }
     const [finding] = await open({})
     const typed = commandsIn(finding?.fix ?? []).filter((command) => command.includes('redis-cli'))
     expect(typed).toHaveLength(8)
@@ -180,6 +186,10 @@ describe('Sentinels', () => {
     expect(await open(admin)).toEqual([])
     const ask = (address: string, what: string) =>
       type(`${at('redis-cli -h x -p 0 --user admin --askpass', address)} ${what}`)
+    for (const address of ports)
+      for (const user of ['replica', 'sentinel']) {
+        expect(ask(address, `ACL DRYRUN ${user} GET x`)).toContain('no permissions')
+      }
     // Whoever is connected has to sign in again.
     for (const address of ports)
       for (const kind of ['replica', 'master', 'normal', 'pubsub']) {

@@ -28,7 +28,10 @@ class Key:
 
 
 class Keyring:
-    """`secrets`: each at least 32 bytes, the current one first. Raises OptionError for none, short and equal ones."""
+    """
+    `secrets`: each at least 32 bytes, the current one first. Raises OptionError for none, short and equal ones, and for
+    two with the same key id.
+    """
 
     __slots__ = ("keys", "primary")
 
@@ -47,6 +50,11 @@ class Keyring:
             key = Key(data)
             if any(other.token == key.token for other in keys):
                 raise OptionError(option, "is given twice")
+            place = next((at for at, other in enumerate(keys) if other.id == key.id), None)
+            if place is not None:
+                raise OptionError(
+                    option, f"has the same key id as secrets[{place}], by chance: make another (`npx sojourn keys --new`)"
+                )
             keys.append(key)
         if not keys:
             raise OptionError("secrets", "takes at least one secret: [current, *former]")
@@ -54,5 +62,5 @@ class Keyring:
         self.keys = tuple(keys)
 
     def named(self, key_id: int) -> list[Key]:
-        """Two secrets may have the same key id by chance: all that have it are to be tried."""
+        """One or none: no two have the same key id."""
         return [key for key in self.keys if key.id == key_id]

@@ -117,6 +117,26 @@ export const securityRules: readonly Rule[] = [
     }),
   },
   {
+    id: 'sec.selectors',
+    group: 'Security',
+    well: 'the user may do no more by selectors',
+    check: perServer(DATA, ({ rights }) => {
+      if (rights === undefined) return unknown('the rights of its users', ALLOW.rights)
+      const { user, selectors, isBroad } = rights
+      // Who may do everything may do no more by them.
+      if (selectors.length === 0 || isBroad) return undefined
+      return {
+        severity: 'warn',
+        seen: `the user ${user} has ${counted(selectors.length, 'selector')}: ${selectors.map((each) => `(${each})`).join(' ')}`,
+        why: 'what one of them allows the user may do beside all else: `sojourn acl` prints none',
+        fix: [
+          `\`ACL SETUSER ${user} clearselectors\`, if the rest is what \`sojourn acl\` prints`,
+          'or the whole line of `sojourn acl`, which leaves none',
+        ],
+      }
+    }),
+  },
+  {
     id: 'sec.acllog',
     group: 'Security',
     well: 'nobody was refused of late',
@@ -307,7 +327,7 @@ function signingIn(server: ServerFacts, { kind, servers }: Facts): string[] {
   if (kind === 'single' && !servers.some(({ role }) => role === 'replica')) return []
   const to = cli(server)
   const user = (name: string, variable: string, rules: readonly string[]): string =>
-    `\`${to} ACL SETUSER ${name} on ">\${${variable}:?}" ${rules.map(quoted).join(' ')}\`, at every server`
+    `\`${to} ACL SETUSER ${name} reset on ">\${${variable}:?}" ${rules.map(quoted).join(' ')}\`, at every server`
   const replica = [
     user('replica', 'REPLICA_PASSWORD', REPLICA_RULES),
     `\`${to} CONFIG SET masteruser replica masterauth "\${REPLICA_PASSWORD:?}"\`, at every server and in its configuration`,

@@ -288,6 +288,14 @@ const security: readonly Fault[] = [
     /^the user gone is off$/,
   ),
   {
+    ...{ rule: 'sec.selectors', severity: 'warn', name: 'has a user with a selector' },
+    seen: /^the user app has 1 selector: \(\+@all ~\*\)$/,
+    plant: async (ends) => ({
+      ...(await single(ends, [`${user('')} (~* +@all)`])),
+      options: { user: 'app' },
+    }),
+  },
+  {
     ...{ rule: 'sec.acllog', severity: 'warn', name: 'has refused somebody' },
     seen: /^1 refusal within the last hour, the last one of mallory: a wrong password$/,
     plant: async (ends) => {

@@ -32,7 +32,7 @@ final class Keyring {
 
   /**
    * @param secrets each at least 32 bytes, the current one first
-   * @throws OptionException when there is none, or one is short or given twice
+   * @throws OptionException when there is none, one is short or given twice, or two have the same key id
    */
   static Keyring of(List<byte[]> secrets) {
     if (secrets.isEmpty()) throw new OptionException("secrets", "takes at least one secret: current, then former ones");
@@ -47,8 +47,14 @@ final class Keyring {
                 .formatted(secret.length, SHORTEST_SECRET));
       }
       Key key = new Key(secret);
-      for (Key other : keys) {
+      for (int place = 0; place < keys.size(); place++) {
+        Key other = keys.get(place);
         if (Arrays.equals(other.token, key.token)) throw new OptionException(option, "is given twice");
+        if (other.id == key.id) {
+          throw new OptionException(
+              option,
+              "has the same key id as secrets[%d], by chance: make another (`npx sojourn keys --new`)".formatted(place));
+        }
       }
       keys.add(key);
     }
@@ -63,7 +69,7 @@ final class Keyring {
     return keys;
   }
 
-  /** Those that may have sealed what names this key id: two secrets may have the same one by chance. */
+  /** One or none: no two have the same key id. */
   List<Key> named(int id) {
     return keys.stream().filter(key -> key.id == id).toList();
   }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
@@ -41,6 +42,15 @@ class SecretsTest extends TwoNodes {
   private Sessions node(String... secrets) {
     others.add(new Nodes(server, builder -> builder.secrets(secrets)));
     return others.get(others.size() - 1).one;
+  }
+
+  @Test
+  void twoWithTheSameKeyIdAreRefused() {
+    byte[] one = Bytes.utf8("secret 96 xxxxxxxxxxxxxxxxxxxxxx");
+    byte[] two = Bytes.utf8("secret 135 xxxxxxxxxxxxxxxxxxxxx");
+    OptionException refused = assertThrows(OptionException.class, () -> Keyring.of(List.of(Bytes.utf8(OLD), one, two)));
+    assertEquals("secrets[2]", refused.option());
+    assertTrue(refused.getMessage().contains("has the same key id as secrets[1]"));
   }
 
   @AfterEach
