@@ -113,6 +113,7 @@ export type {
   SignedIn,
 } from './core/principal-sessions.ts'
 export type { RejectReason } from './core/record.ts'
+export { headerOf } from './core/request-header.ts'
 export type { Migration } from './core/schema.ts'
 export { secretsFile } from './core/secrets-file.ts'
 export type { Session, View } from './core/session.ts'

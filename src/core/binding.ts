@@ -27,11 +27,16 @@ export type BindingPolicy = 'report' | 'step-up' | 'end'
 export interface Binding {
   readonly to: BindingOptions['to']
   readonly policy: BindingPolicy
+  /** How often a name was told without a value at a login; undefined: it has been told with one. */
+  readonly untold: Map<string, number | undefined>
 }
 
 const NAMES: readonly (keyof BindingOptions)[] = ['to', 'policy']
 /** Enough to tell two clients apart, and too little to tell what they are. */
 const HASH_BYTES = 6
+const UNTOLD_TO_WARN = 10
+/** They are of the application's own making, and few. */
+const MOST_NAMES = 100
 
 /** @throws OptionError */
 export function checkBinding(options: unknown): Binding | undefined {
@@ -43,20 +48,34 @@ export function checkBinding(options: unknown): Binding | undefined {
   if (policy !== 'report' && policy !== 'step-up' && policy !== 'end') {
     throw new OptionError('binding.policy', "takes 'report', 'step-up' or 'end'")
   }
-  return { to, policy }
+  return { to, policy, untold: new Map() }
 }
 
 /** What a login keeps with the session: a hash by name. Throws what `to` throws. */
 export function traitsOf(
-  { to }: Binding,
+  { to, untold }: Binding,
   pepper: SecretKey,
   request: object | undefined,
 ): Readonly<Record<string, string>> {
   const traits: Record<string, string> = {}
   for (const [name, value] of Object.entries(toldBy(to, request))) {
     if (typeof value === 'string') traits[name] = hashOf(pepper, name, value)
+    count(untold, name, typeof value === 'string')
   }
   return traits
+}
+
+/** What is never compared must not look like what never differs. */
+function count(untold: Binding['untold'], name: string, isTold: boolean): void {
+  const before = untold.has(name) ? untold.get(name) : 0
+  if (before === undefined || untold.size > MOST_NAMES) return
+  untold.set(name, isTold ? undefined : before + 1)
+  if (isTold || before + 1 !== UNTOLD_TO_WARN) return
+  process.emitWarning(
+    `\`binding.to\` has told no \`${name}\` of the first ${UNTOLD_TO_WARN} logins: it is not compared. \`headerOf(request, name)\` reads ` +
+      'headers of all frameworks: docs/security.md, Another client. Told once.',
+    { code: 'SOJOURN_NO_TRAIT' },
+  )
 }
 
 /** The names of what is not as it was at the login; none where nothing was kept, or nothing can be compared. */

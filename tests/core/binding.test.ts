@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { BindingPolicy } from '../../src/core/binding.ts'
 import type { Engine } from '../../src/core/engine.ts'
 import { OptionError, SessionEndedError, StoreUnavailableError } from '../../src/core/errors.ts'
@@ -220,6 +220,19 @@ describe('binding', () => {
     expect(await attachment.run(seen)).toEqual(doubted)
     expect(seen((await attachment.view()) as Session<Data>)).toEqual(doubted)
     attachment.close()
+  })
+
+  it('warns where a name has been told of no login: nothing is compared by it', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    onTestFinished(() => warn.mockRestore())
+    const world = bound('end')
+    for (let i = 0; i < 12; i++) {
+      now = { agent: undefined, network: i === 3 ? HOME.network : undefined }
+      await world.browser().visit((s) => s.login('ada'))
+    }
+    expect(warn.mock.calls).toEqual([
+      [expect.stringContaining('no `agent` of the first 10 logins'), { code: 'SOJOURN_NO_TRAIT' }],
+    ])
   })
 
   it('takes null for nothing, as headers of web requests say it', async () => {

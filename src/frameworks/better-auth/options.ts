@@ -90,5 +90,5 @@ function checked<Data extends object>(sessions: Sessions<Data>): Sessions {
 }
 
 function isSessions<Data extends object>(given: object | null): given is Sessions<Data> {
-  return typeof (given as Partial<Sessions> | null)?.derived === 'function'
+  return given !== null && 'derived' in given && typeof given.derived === 'function'
 }
