@@ -29,6 +29,10 @@ Examples:
   $ sojourn acl --role ops                     # for doctor, stats, top, to look
   $ sojourn acl --role operator --user oncall  # and to end sessions
   $ sojourn acl --file >> users.acl
+  $ (umask 077; sojourn acl > app.acl) && redis-cli < app.acl
+
+The line is for redis-cli's own prompt or its input: a shell takes > | and & for
+its own.
 
 Exit code: 0, 2 usage, 3 not reachable, 4 not permitted.`
 
