@@ -245,7 +245,7 @@ function verdict({ place, sessions, tokens, lastDeadline }: KeyUse, now: number)
     return 'nobody can open them: a secret is missing, or they are of another application'
   if (place === 0) return 'signs and seals'
   if (sessions + tokens === 0 || lastDeadline === undefined)
-    return 'seals nothing: a former one can be taken out when that is so for 5 minutes, or a longer rotationPatience of yours'
+    return 'seals nothing: a new one is not in front yet; a former one can be taken out when that is so for 5 minutes, or a longer rotationPatience of yours'
   return `in use, for ${span(lastDeadline - now, Math.ceil)} at most`
 }
 

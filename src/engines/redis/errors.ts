@@ -220,7 +220,7 @@ function adviceOf(code: string): string | undefined {
   if (/^ERR_SSL_.*ALERT_CERTIFICATE_EXPIRED$/.test(code)) {
     return 'the server says that the certificate of redis.tls.cert has ended: renew it'
   }
-  if (/^ERR_OSSL_/.test(code) && NETWORK[code] === undefined) {
+  if (code.startsWith('ERR_OSSL_') && NETWORK[code] === undefined) {
     return 'redis.tls.ca, cert or key cannot be used: they take the text of PEM files, a key with its passphrase'
   }
   if (/^ERR_SSL_.*ALERT_HANDSHAKE_FAILURE$/.test(code)) {
