@@ -10,6 +10,7 @@ import type { Sessions } from '../../../src/core/sessions.ts'
 import { createSessions } from '../../../src/create-sessions.ts'
 import { redisEngine } from '../../../src/engines/redis/redis-engine.ts'
 import { aclRules } from '../../../src/operations/acl/acl.ts'
+import { startCluster } from '../../support/cluster.ts'
 import {
   freePort,
   type RedisServer,
@@ -18,6 +19,7 @@ import {
   startRedis,
 } from '../../support/redis-server.ts'
 import { SECRET, signIn, until } from '../../support/requests.ts'
+import { MASTER_NAME, startSentinels } from '../../support/sentinels.ts'
 import { failure, newId } from './fixtures.ts'
 
 // Which makes certificates for another's CA in one command.
@@ -96,6 +98,58 @@ describe.skipIf(!usable)('S29 TLS', () => {
       await engine.close()
     }
   })
+
+  it('S29 follows Sentinels, and their primary, by TLS alone', async () => {
+    const deployment = await startSentinels({ replicas: 1, tls: files() })
+    onTestFinished(() => deployment.stop())
+    const redis = { sentinels: deployment.addresses, masterName: MASTER_NAME }
+    const tls = { ca, servername: 'localhost' }
+    const engine = redisEngine({ redis: { ...redis, tls } })
+    expect(await engine.load(newId())).toBeUndefined()
+    await deployment.failover()
+    await until('the new one is asked', () =>
+      engine.load(newId()).then(
+        () => true,
+        () => false,
+      ),
+    )
+    await engine.close()
+    for (const wrong of [{}, { ...tls, ca: pem('other-ca.pem') }, { ca }]) {
+      const nobody = redisEngine({ redis: { ...redis, tls: wrong } })
+      expect(await failure(nobody.ready())).toBeInstanceOf(StoreUnavailableError)
+      await nobody.close()
+      // Sentinels that are trusted, and name a primary that is not.
+      const half = redisEngine({ redis: { ...redis, tls: wrong, sentinelAccess: { tls } } })
+      await until('it is said what is wrong', async () =>
+        (await failure(half.ready())).message.includes('redis.tls.'),
+      )
+      await half.close()
+    }
+  }, 60_000)
+
+  it('S29 finds the nodes of a Cluster by TLS alone', async () => {
+    const cluster = await startCluster({ tls: files() })
+    onTestFinished(() => cluster.stop())
+    const redis = { cluster: cluster.addresses.slice(0, 1) }
+    const tls = { ca, servername: 'localhost' }
+    const sessions = createSessions({ redis: { ...redis, tls }, secrets: [SECRET] })
+    // On each node there are some.
+    for (let i = 0; i < 60; i++) {
+      const token = await signIn(sessions, {}, `user ${i}`)
+      expect((await sessions.open(token, { fresh: true })).principal).toBe(`user ${i}`)
+    }
+    for (const node of cluster.nodes) {
+      expect(Number(await node.cli('DBSIZE'))).toBeGreaterThan(5)
+    }
+    await sessions.close()
+    for (const wrong of [{}, { ...tls, ca: pem('other-ca.pem') }, { ca }]) {
+      const engine = redisEngine({ redis: { ...redis, tls: wrong } })
+      await until('it is said what is wrong', async () =>
+        (await failure(engine.ready())).message.includes('redis.tls.'),
+      )
+      await engine.close()
+    }
+  }, 60_000)
 
   it('takes another client certificate and another CA with the next connection', async () => {
     let [authority, own] = ['other-ca', 'stranger']
