@@ -57,6 +57,7 @@ const { packages } =
     : JSON.parse(readFileSync(values.lock, 'utf8'))
 const problems = []
 const shipped = []
+/** @type {string[]} */
 const bundled = []
 const versions = []
 
@@ -131,8 +132,10 @@ function lookIntoBundle() {
   const found = [...text.matchAll(/^## (\S+) - (\S+) \((.+)\)$/gm)]
     .map(([, name, version, license]) => `${name}@${version} (${license})`)
     .sort()
-  if (found.join() !== bundled.sort().join()) {
-    problems.push(`bundled are ${found.join(', ')}, and not ${bundled.join(', ')}`)
+    .join(', ')
+  const known = [...bundled].sort().join(', ')
+  if (found !== known) {
+    problems.push(`bundled are ${found}, and not ${known}`)
   }
 }
 
