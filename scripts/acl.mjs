@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const named = process.argv.slice(2)
+// Not adopt, cli and operations: they do what an old store or an operator does.
 const folders = ['engines', 'core', 'faults', 'frameworks', 'security']
 const files = named.length > 0 ? named : folders.map((folder) => `tests/${folder}`)
 const { status } = spawnSync(

@@ -1,6 +1,6 @@
 // Which test shows which requirement of docs/security.md. Runs all tests that have an id such as S05 in their title.
-// Usage: npm run security-report [-- [--long] [--json FILE]]. Ends with 1 when a row has no test that has passed, one fails, or a file
-// of tests does not load.
+// Usage: npm run security-report [-- [--long] [--json FILE]]. Ends with 1 when a row has no test that has passed, one fails or is skipped
+// that MAY_BE_SKIPPED does not name, or a file of tests does not load.
 //   --long   a million of fuzzed cookies, records and tokens, and the times of refusals (npm run bench:timing)
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -8,6 +8,14 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+
+/** By their file and a part of their title. What is not named here has to run wherever the report is made. */
+const MAY_BE_SKIPPED = ['express-compat-suite', 'koa-session-suite'].flatMap((name) =>
+  ['a cookie that is cleared is not for', 'create no record and no cookie'].map((part) => ({
+    ...{ file: `tests/frameworks/${name}.test.ts`, part },
+    reason: 'a session of that interface has no `logout`, which the test calls',
+  })),
+)
 
 const own = fileURLToPath(new URL('..', import.meta.url))
 const { values } = parseArgs({
@@ -76,7 +84,7 @@ for (const { id, requirement, tests } of rows) {
   if (tests.length === 0) console.log('   ✗ NO TEST')
   for (const { title, file: path, outcome } of tests) {
     console.log(
-      `   ${MARKS[outcome]} ${title}  (${path})${outcome === 'skipped' ? ': not run' : ''}`,
+      `   ${MARKS[outcome]} ${title}  (${path})${outcome === 'skipped' ? `: not run${reasonOf(path, title)}` : ''}`,
     )
     counts[outcome]++
   }
@@ -84,6 +92,9 @@ for (const { id, requirement, tests } of rows) {
 if (values.long) timing()
 
 const bare = rows.filter(({ tests }) => !tests.some(({ outcome }) => outcome === 'passed'))
+const unnamed = rows.filter(({ tests }) =>
+  tests.some((test) => test.outcome === 'skipped' && reasonOf(test.file, test.title) === ''),
+)
 const { passed, failed, skipped } = counts
 console.log(
   `\n${rows.length} requirements; ${passed} tests passed, ${failed} failed, ${skipped} not run`,
@@ -92,10 +103,20 @@ for (const problem of problems) console.log(`✗ ${problem}`)
 if (bare.length > 0) {
   console.log(`without a test that has passed: ${bare.map(({ id }) => id).join(', ')}`)
 }
+if (unnamed.length > 0) {
+  console.log(
+    `with a test that was skipped without a reason: ${unnamed.map(({ id }) => id).join(', ')}`,
+  )
+}
 if (values.json !== undefined) {
   writeFileSync(values.json, `${JSON.stringify({ rows, problems }, null, 2)}\n`)
 }
-if (bare.length > 0 || failed > 0 || problems.length > 0) process.exitCode = 1
+if (bare.length > 0 || unnamed.length > 0 || failed > 0 || problems.length > 0) process.exitCode = 1
+
+function reasonOf(path, title) {
+  const found = MAY_BE_SKIPPED.find((each) => each.file === path && title.includes(each.part))
+  return found === undefined ? '' : `, ${found.reason}`
+}
 
 function isFailed({ status }) {
   return status === 'failed'

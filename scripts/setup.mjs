@@ -138,6 +138,19 @@ function installBrowser() {
     say("chromium is not there: the console's tests in a browser are skipped")
 }
 
+// The proxy for a test of shared caches: skipped without. Not in everybody's PATH.
+function proxyFound() {
+  return onPath('nginx') || existsSync('/usr/sbin/nginx')
+}
+
+function installProxy() {
+  if (!onPath('apt-get')) return
+  say('installing nginx with apt-get …')
+  const packages = ['install', '-y', '-qq', '--no-install-recommends', 'nginx-light']
+  if (!system('apt-get', 'update', '-qq') || !system('apt-get', ...packages))
+    say('nginx is not there: the test of shared caches is skipped')
+}
+
 /** As root, or as somebody who may become it without being asked. RUNLEVEL=1 keeps Debian's packages from starting their service. */
 function system(...command) {
   const env = ['env', 'DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', ...command]
@@ -213,8 +226,14 @@ const steps = [
   [built, build],
 ]
 const goal = process.argv[2]
-if (goal === 'test') steps.unshift([serverFound, installServer], [browserFound, installBrowser])
-else if (goal !== 'build' && goal !== 'start')
+if (goal === 'test') {
+  const programs = [
+    [serverFound, installServer],
+    [browserFound, installBrowser],
+    [proxyFound, installProxy],
+  ]
+  steps.unshift(...programs)
+} else if (goal !== 'build' && goal !== 'start')
   fail('usage: node scripts/setup.mjs build|start|test')
 
 if (!steps.every(([done]) => done())) {

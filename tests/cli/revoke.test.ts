@@ -90,6 +90,38 @@ describe('sojourn revoke', () => {
     expect((await sessions.open(two.token)).id).toBeUndefined()
   })
 
+  it("S17 everyone's: of those from before it none is left, on any node, while others sign in", async () => {
+    const node = createSessions<Data>({ redis: server.url, secrets: [SECRET] })
+    const before: string[] = []
+    for (let i = 0; i < 120; i++) {
+      const principal = i % 4 === 0 ? undefined : `user ${i % 40}`
+      before.push(await signIn(sessions, { theme: 'x' }, principal))
+    }
+    // Both have them in memory.
+    for (const token of before) {
+      for (const each of [sessions, node]) expect((await each.open(token)).id).toBeDefined()
+    }
+    const late: string[] = []
+    const over = new AbortController()
+    const others = (async () => {
+      while (!over.signal.aborted) late.push(await signIn(node, { theme: 'x' }, 'late'))
+    })()
+    const { code, stdout } = await plainly('revoke', '--all', '--yes', '--json')
+    over.abort()
+    await others
+    // Of the others one may have been found that has gone over into its login.
+    expect(code).toBeLessThanOrEqual(1)
+    expect(JSON.parse(stdout).revoked).toBeGreaterThanOrEqual(before.length)
+    expect(late.length).toBeGreaterThan(0)
+    for (const options of [{}, { fresh: true }]) {
+      for (const each of [sessions, node]) {
+        const seen = await Promise.all(before.map((token) => each.open(token, options)))
+        expect(seen.filter(({ id }) => id !== undefined)).toEqual([])
+      }
+    }
+    await node.close()
+  })
+
   it('tells the audit who ends what, and why, before it does; of a filter once', async () => {
     for (let i = 0; i < 2; i++) await signIn(sessions, { theme: 'x' }, 'ada')
     for (let i = 0; i < 3; i++) await signIn(sessions, { theme: 'x' })

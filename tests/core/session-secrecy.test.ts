@@ -1,9 +1,12 @@
 import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import * as z from 'zod'
-import { isSojournError, StoreUnavailableError } from '../../src/core/errors.ts'
+import { CsrfError, isSojournError, StoreUnavailableError } from '../../src/core/errors.ts'
+import { sessionEventNames } from '../../src/core/events.ts'
 import { createKeyring } from '../../src/core/keyring.ts'
+import type { LegacySource } from '../../src/core/legacy.ts'
 import { parseToken } from '../../src/core/token.ts'
+import { createCsrf } from '../../src/frameworks/csrf/index.ts'
 import { asJson, compact, formsOfBytes, laidOpen } from '../support/printed.ts'
 import { type Browser, setUp } from './session-set-up.ts'
 
@@ -56,7 +59,7 @@ describe('S07 what is announced and thrown', () => {
     vi.restoreAllMocks()
   })
 
-  it('S07 holds no token, secret or value, in any event, error or warning', async () => {
+  it('S07 holds no token, secret or value, in events of all that one browser does, errors and warnings', async () => {
     const tokens = new Set<string>()
     const errors: unknown[] = []
     let storeFails = false
@@ -84,7 +87,7 @@ describe('S07 what is announced and thrown', () => {
       await work.catch((error: unknown) => errors.push(error))
     }
 
-    // Every kind of event, and every kind of error.
+    // Every kind of error.
     const user = world.browser()
     await note(
       user,
@@ -162,6 +165,142 @@ describe('S07 what is announced and thrown', () => {
     for (const canary of [SECRET, FORMER, PEPPER, VALUE].flatMap(forms)) {
       expect(output).not.toContain(canary)
     }
+    for (const canary of [...tokens].flatMap(formsOfToken)) expect(output).not.toContain(canary)
+  })
+
+  it('S07 holds no token, secret or value, in any event that there is', async () => {
+    const tokens = new Set<string>()
+    let from = 'here'
+    let broken: 'load' | 'settle' | undefined
+    let isDurable = true
+    const key = 'CANARY-old-key'
+    const source: LegacySource = {
+      ...{ name: 'other', cookieName: 'old', old: 'keep', hasPrincipals: true },
+      find: (header) =>
+        header.includes(`old=${key}`)
+          ? {
+              key,
+              read: async () => ({
+                ...{ attributes: { value: VALUE }, principal: 'eve', lasts: 86_400_000 },
+              }),
+            }
+          : undefined,
+      remove: async () => undefined,
+      clear: () => [],
+    }
+    const world = setUp<Data>(
+      {
+        ...{ secrets: [SECRET, FORMER], pepper: PEPPER, audit: true, adopt: [source] },
+        ...{ rotationGrace: '10s', maxSessions: { max: 3 }, outage: 'anonymous' },
+        binding: { to: () => ({ from }) },
+        newSessions: { max: 1, per: '10m', by: () => (from === VALUE ? VALUE : undefined) },
+      },
+      (engine) => ({
+        ...engine,
+        load: async (...args) => {
+          if (broken === 'load') throw new StoreUnavailableError('no answer', false)
+          return engine.load(...args)
+        },
+        settle: async (...args) => {
+          if (broken === 'settle') throw new StoreUnavailableError('no answer', true)
+          return engine.settle(...args)
+        },
+        create: async (id, record, ttl, owner, limit, options) => {
+          if (!isDurable) options?.confirmation?.confirmed(false)
+          return engine.create(id, record, ttl, owner, limit, options)
+        },
+      }),
+    )
+    const { sessions, clock } = world
+    const csrf = createCsrf(sessions)
+    const visit = async (
+      user: Browser<Data>,
+      work: Parameters<Browser<Data>['visit']>[0] = () => undefined,
+    ): Promise<void> => {
+      await user.visit(work)
+      if (user.token !== undefined) tokens.add(user.token)
+    }
+    const signIn = async (): Promise<Browser<Data>> => {
+      const user = world.browser()
+      await visit(user, async (s) => {
+        await s.login('principal', { device: 'a device' })
+        s.set('value', VALUE)
+      })
+      clock.advance(1)
+      return user
+    }
+
+    const user = await signIn()
+    const { session } = await user.request()
+    const asked = (headers: Record<string, string>): Request =>
+      new Request('https://example.org/', { method: 'POST', headers })
+    const plain = asked({})
+    const strange = asked({ 'sec-fetch-site': 'cross-site' })
+    expect(() => csrf.check(strange, session)).toThrow(CsrfError)
+    expect(() => csrf.check(plain, session)).toThrow(CsrfError)
+    const csrfToken = csrf.token((await (await signIn()).request()).session)
+    expect(() => csrf.check(plain, session, csrfToken)).toThrow(CsrfError)
+    tokens.add(csrfToken)
+    from = VALUE
+    await visit(user)
+    await visit(world.browser(), (s) => s.set('value', VALUE))
+    await world
+      .browser()
+      .visit((s) => s.set('value', VALUE))
+      .catch(() => undefined)
+    from = 'here'
+    await visit(user, (s) => s.stepUp(2))
+    const thief = user.copy()
+    await visit(user, (s) => s.rotate())
+    broken = 'settle'
+    await visit(user)
+    clock.advance(1_000)
+    broken = undefined
+    await visit(user)
+    clock.advance(10_000)
+    await visit(thief)
+    broken = 'load'
+    const at = { secure: true, host: 'example.org', proxied: false, cookie: user.cookie }
+    await sessions.exchange({}, at, { fresh: true })
+    broken = undefined
+    isDurable = false
+    await visit(world.browser(), (s) => s.set('value', VALUE))
+    isDurable = true
+    const slow = await user.request()
+    await visit(user.copy(), (s) => s.set('other', VALUE))
+    slow.session.set('more', VALUE)
+    await slow.commit()
+    await visit(world.browser(`old=${key}`))
+    // One more than may be: the first ends.
+    for (let i = 0; i < 3; i++) await signIn()
+    await visit(await signIn(), (s) => s.logout())
+    await sessions.of('principal').revokeAll()
+    slow.session.set('late', VALUE)
+    await slow.commit().catch(() => undefined)
+    const last = await signIn()
+    clock.advance(60_000)
+    const short = await last.request()
+    short.session.setLifetime({ idleTimeout: 1_000, absoluteTimeout: 1_000 })
+    await short.session.commit()
+    await sessions.endOperation({ operator: 'somebody', action: 'revoked', principal: 'principal' })
+    await visit(world.browser(`__Host-session=${[...tokens][0]}X`))
+
+    // A new event has to be made here too.
+    const names = new Set(world.seen.map(({ name }) => name))
+    expect([...names].sort()).toEqual([...sessionEventNames].sort())
+    const reasons = world.announced('rejected').map((event) => (event as { reason: string }).reason)
+    expect(reasons).toEqual(
+      expect.arrayContaining([
+        ...['csrf-cross-site', 'csrf-token-missing', 'csrf-token'],
+        ...['malformed', 'reused', 'rate-limited'],
+      ]),
+    )
+    const output = logged([world.seen, warnings, await sessions.audit.list()])
+    expect(output).toContain('a device')
+    for (const canary of [SECRET, FORMER, PEPPER, VALUE, key].flatMap(forms)) {
+      expect(output).not.toContain(canary)
+    }
+    expect(tokens.size).toBeGreaterThan(8)
     for (const canary of [...tokens].flatMap(formsOfToken)) expect(output).not.toContain(canary)
   })
 

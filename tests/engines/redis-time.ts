@@ -5,7 +5,7 @@ import type { RedisServer } from '../support/redis-server.ts'
 export interface RedisTime {
   /**
    * Takes `ms` off the lifetime of every key under the prefix; those that reach 0 are deleted. Deadlines
-   * of sessions whose expiry is told of move along.
+   * of sessions whose expiry is told of move along, and so do times of permits.
    */
   pass(prefix: string, ms: number): Promise<void>
   close(): Promise<void>
@@ -28,6 +28,13 @@ for key, ttl in pairs(keys) do
     if string.sub(key, -3) == '}:x' then
       local waiting = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
       for i = 1, #waiting, 2 do redis.call('ZINCRBY', key, -ARGV[2], waiting[i]) end
+    end
+    if string.find(key, '}:n:', 1, true) then
+      local times, moved = redis.call('GET', key), {}
+      for i = 1, #times, 6 do
+        moved[#moved + 1] = struct.pack('>I6', struct.unpack('>I6', times, i) - ARGV[2])
+      end
+      redis.call('SET', key, table.concat(moved), 'KEEPTTL')
     end
   else
     redis.call('DEL', key)

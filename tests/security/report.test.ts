@@ -13,7 +13,8 @@ const START = "import { describe, expect, it } from 'vitest'\n"
 let root: string
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'sj-report-'))
-  for (const folder of ['docs', 'tests']) mkdirSync(join(root, folder))
+  for (const folder of ['docs', 'tests/frameworks'])
+    mkdirSync(join(root, folder), { recursive: true })
   symlinkSync(here('../../node_modules'), join(root, 'node_modules'))
   writeFileSync(join(root, 'docs/security.md'), PAGE)
 })
@@ -51,6 +52,22 @@ it('fails for a row of which nothing has run, and names what was skipped elsewhe
   expect(text).toContain('– S02 b  (tests/skipped.test.ts): not run')
   expect(text).toContain('without a test that has passed: S02')
   expect(status).toBe(1)
+}, 60_000)
+
+it('fails for a skipped test though its row has one that has passed', () => {
+  const { status, text } = report({ both, more: "it.skip('S02 c', () => undefined)\n" })
+  expect(text).not.toContain('without a test that has passed')
+  expect(text).toContain('with a test that was skipped without a reason: S02\n')
+  expect(status).toBe(1)
+}, 60_000)
+
+it('takes one that it names with a reason, in its file alone, and prints the reason', () => {
+  const title = 'S02 a cookie that is cleared is not for shared caches either'
+  const skipped = `it.skip('${title}', () => undefined)\n`
+  const named = report({ both, 'frameworks/koa-session-suite': skipped })
+  expect(named.text).toContain(': not run, a session of that interface has no `logout`')
+  expect(named.status).toBe(0)
+  expect(report({ other: skipped }).status).toBe(1)
 }, 60_000)
 
 it('fails for a leak after the last test', () => {

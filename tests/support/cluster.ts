@@ -19,6 +19,8 @@ export interface ClusterOptions {
   /** The text of each node's configuration, and the password of its default user: as of `startRedis`. */
   readonly config?: string
   readonly password?: string
+  /** All ports are by TLS, the bus too: as of `startRedis`. */
+  readonly tls?: readonly string[]
 }
 
 export interface ClusterNode extends RedisServer {
@@ -194,12 +196,14 @@ async function startNodeOnce({
   args = [],
   config,
   password,
+  tls,
 }: ClusterOptions): Promise<ClusterNode & { busPort: string }> {
   const busPort = String(await freePort())
   const options: RedisServerOptions = {
     tcp: true,
     ...(config === undefined ? {} : { config }),
     ...(password === undefined ? {} : { password }),
+    ...(tls && { tls: ['--tls-cluster', 'yes', '--tls-replication', 'yes', ...tls] }),
     args: [
       ...['--cluster-enabled', 'yes', '--cluster-port', busPort],
       ...['--cluster-node-timeout', String(NODE_TIMEOUT), '--repl-diskless-sync-delay', '0'],

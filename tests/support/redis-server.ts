@@ -23,6 +23,8 @@ export interface RedisServerOptions {
   readonly tcp?: boolean
   /** Password of the default user; `url` does not hold it, `cli` uses it. */
   readonly password?: string
+  /** Its port is by TLS, with these arguments: `['--tls-cert-file', …]`. Of a server with `tcp`. */
+  readonly tls?: readonly string[]
   /** Further arguments: `['--maxmemory', '4mb']`. */
   readonly args?: readonly string[]
   /** The text of its configuration, instead of ours, which keeps nothing on disk. */
@@ -228,7 +230,10 @@ function serverArguments(
   options: RedisServerOptions,
 ): string[] {
   return [
-    ...['--port', String(at.port ?? 0), '--bind', '127.0.0.1'],
+    ...(options.tls === undefined
+      ? ['--port', String(at.port ?? 0)]
+      : ['--port', '0', '--tls-port', String(at.port), '--tls-auth-clients', 'no', ...options.tls]),
+    ...['--bind', '127.0.0.1'],
     ...['--unixsocket', at.socketPath, '--unixsocketperm', '700', '--dir', at.directory],
     ...(options.config === undefined ? ['--save', '', '--appendonly', 'no'] : []),
     ...['--loglevel', 'warning'],

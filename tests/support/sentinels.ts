@@ -28,12 +28,15 @@ export interface SentinelOptions {
   readonly config?: string
   /** Of the Sentinels. */
   readonly password?: string
+  /** All ports are by TLS: as of `startRedis`. */
+  readonly tls?: readonly string[]
 }
 
 export async function startSentinels(options: SentinelOptions = {}): Promise<Sentineled> {
   const { replicas = 2, config, password } = options
+  const secured = options.tls && { tls: ['--tls-replication', 'yes', ...options.tls] }
   const args = ['--repl-diskless-sync-delay', '0', ...(options.args ?? [])]
-  const own = { tcp: true, ...(config === undefined ? {} : { config }) }
+  const own = { tcp: true, ...secured, ...(config === undefined ? {} : { config }) }
   const first = await startRedis({ ...own, args })
   const rest = Array.from({ length: replicas }, () =>
     startRedis({ ...own, args: [...args, '--replicaof', '127.0.0.1', String(first.port)] }),
@@ -50,7 +53,7 @@ export async function startSentinels(options: SentinelOptions = {}): Promise<Sen
   ].join('\n')
   const secret = password === undefined ? {} : { password }
   const sentinels = await Promise.all(
-    [0, 1, 2].map(() => startRedis({ tcp: true, sentinel, ...secret })),
+    [0, 1, 2].map(() => startRedis({ tcp: true, sentinel, ...secret, ...secured })),
   )
 
   const named = async (): Promise<RedisServer | undefined> => {

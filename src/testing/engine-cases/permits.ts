@@ -43,6 +43,21 @@ export const permitCases: readonly EngineCase[] = [
     await advance(HOUR)
     assert.equal(await engine.permit(partitionTag(3), name, 2, HOUR), 0)
   }),
+  // With windows that begin anew both would be free at once, or be so for another time.
+  whereOffered('each permit comes back when its own time is over', async ({ engine, advance }) => {
+    const name = testId().slice(3)
+    const ask = (): Promise<number> => engine.permit(partitionTag(3), name, 2, HOUR)
+    const isAbout = (wait: number, minutes: number): void => {
+      assert.ok(wait > (minutes - 1) * MINUTE && wait <= minutes * MINUTE, `${wait} ms`)
+    }
+    assert.equal(await ask(), 0)
+    await advance(40 * MINUTE)
+    assert.equal(await ask(), 0)
+    isAbout(await ask(), 20)
+    await advance(30 * MINUTE)
+    assert.equal(await ask(), 0, 'the first is over')
+    isAbout(await ask(), 30)
+  }),
 ]
 
 interface World {

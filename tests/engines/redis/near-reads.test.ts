@@ -295,7 +295,7 @@ describe('what ends entries', () => {
   )
 })
 
-describe('S28 a server that does not offer tracking', () => {
+describe('a server that does not offer tracking', () => {
   it('state off, one warning, every read goes to Redis and works', async () => {
     const server = await start()
     const docs = readFileSync(new URL('../../../docs/redis.md', import.meta.url), 'utf8')

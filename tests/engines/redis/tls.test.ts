@@ -4,20 +4,22 @@ import { readFileSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { createServer as createTlsServer } from 'node:tls'
-import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { StoreUnavailableError } from '../../../src/core/errors.ts'
 import type { Sessions } from '../../../src/core/sessions.ts'
 import { createSessions } from '../../../src/create-sessions.ts'
 import { redisEngine } from '../../../src/engines/redis/redis-engine.ts'
 import { aclRules } from '../../../src/operations/acl/acl.ts'
+import { startCluster } from '../../support/cluster.ts'
 import {
   freePort,
-  type RedisServerOptions,
+  type RedisServer,
   seenByServer,
   serverFolder,
   startRedis,
 } from '../../support/redis-server.ts'
 import { SECRET, signIn, until } from '../../support/requests.ts'
+import { MASTER_NAME, startSentinels } from '../../support/sentinels.ts'
 import { failure, newId } from './fixtures.ts'
 
 // Which makes certificates for another's CA in one command.
@@ -25,9 +27,8 @@ const usable = /^OpenSSL [3-9]/.test(
   spawnSync('openssl', ['version'], { encoding: 'utf8' }).stdout ?? '',
 )
 
-describe.skipIf(!usable)('S29 TLS', async () => {
-  if (!usable) return
-  const folder = serverFolder()
+describe.skipIf(!usable)('S29 TLS', () => {
+  let folder: string
   const file = (name: string): string => join(folder, name)
   const pem = (name: string): Buffer => readFileSync(file(name))
   const openssl = (...args: string[]): void => {
@@ -41,36 +42,46 @@ describe.skipIf(!usable)('S29 TLS', async () => {
     const into = ['-keyout', file(`${name}.key`), '-out', file(`${name}.pem`)]
     openssl('req', ...kind, '-days', '2', ...into, ...subject, ...by)
   }
-  for (const name of ['ca', 'other-ca']) certify(name, ['-subj', `/CN=${name}`])
-  const basic = ['-addext', 'basicConstraints=CA:FALSE']
-  const host = ['-subj', '/CN=redis', '-addext', 'subjectAltName=DNS:localhost', ...basic]
-  certify('server', host, 'ca')
-  certify('client', ['-subj', '/CN=app', ...basic], 'ca')
-  certify('stranger', ['-subj', '/CN=app', ...basic], 'other-ca')
 
-  const onTls = async (clients: 'yes' | 'optional', more: RedisServerOptions = {}) => {
+  const files = (): string[] => [
+    ...['--tls-cert-file', seenByServer(file('server.pem'))],
+    ...['--tls-key-file', seenByServer(file('server.key'))],
+    ...['--tls-ca-cert-file', seenByServer(file('ca.pem'))],
+  ]
+  const onTls = async (clients: 'yes' | 'optional') => {
     const port = await freePort()
-    const server = await startRedis({
-      tcp: true,
-      ...more,
-      args: ['--tls-port', `${port}`, '--tls-auth-clients', clients].concat([
-        ...['--tls-cert-file', seenByServer(file('server.pem'))],
-        ...['--tls-key-file', seenByServer(file('server.key'))],
-        ...['--tls-ca-cert-file', seenByServer(file('ca.pem'))],
-      ]),
-    })
-    afterAll(() => server.stop())
+    const args = ['--tls-port', `${port}`, '--tls-auth-clients', clients, ...files()]
+    const server = await startRedis({ tcp: true, args })
+    stops.push(() => server.stop())
     return { server, port }
   }
-  const { server, port } = await onTls('optional')
-  const strict = await onTls('yes')
-  const alone = createTlsServer({ key: pem('other-ca.key'), cert: pem('other-ca.pem') }).listen(0)
-  await once(alone, 'listening')
-  const selfSigned = (alone.address() as AddressInfo).port
-  const ca = pem('ca.pem')
-  const plainPort = server.port
-  afterAll(() => {
-    alone.close()
+  const stops: (() => unknown)[] = []
+  let port: number
+  let plainPort: number
+  let selfSigned: number
+  let strict: { server: RedisServer; port: number }
+  let ca: Buffer
+  // Not while the tests are collected: without openssl they are there too, and skipped.
+  beforeAll(async () => {
+    folder = serverFolder()
+    for (const name of ['ca', 'other-ca']) certify(name, ['-subj', `/CN=${name}`])
+    const basic = ['-addext', 'basicConstraints=CA:FALSE']
+    const host = ['-subj', '/CN=redis', '-addext', 'subjectAltName=DNS:localhost', ...basic]
+    certify('server', host, 'ca')
+    certify('client', ['-subj', '/CN=app', ...basic], 'ca')
+    certify('stranger', ['-subj', '/CN=app', ...basic], 'other-ca')
+    const optional = await onTls('optional')
+    port = optional.port
+    plainPort = Number(optional.server.port)
+    strict = await onTls('yes')
+    const alone = createTlsServer({ key: pem('other-ca.key'), cert: pem('other-ca.pem') }).listen(0)
+    await once(alone, 'listening')
+    stops.push(() => alone.close())
+    selfSigned = (alone.address() as AddressInfo).port
+    ca = pem('ca.pem')
+  })
+  afterAll(async () => {
+    await Promise.all(stops.map((stop) => stop()))
     rmSync(folder, { recursive: true, force: true })
   })
 
@@ -87,6 +98,58 @@ describe.skipIf(!usable)('S29 TLS', async () => {
       await engine.close()
     }
   })
+
+  it('S29 follows Sentinels, and their primary, by TLS alone', async () => {
+    const deployment = await startSentinels({ replicas: 1, tls: files() })
+    onTestFinished(() => deployment.stop())
+    const redis = { sentinels: deployment.addresses, masterName: MASTER_NAME }
+    const tls = { ca, servername: 'localhost' }
+    const engine = redisEngine({ redis: { ...redis, tls } })
+    expect(await engine.load(newId())).toBeUndefined()
+    await deployment.failover()
+    await until('the new one is asked', () =>
+      engine.load(newId()).then(
+        () => true,
+        () => false,
+      ),
+    )
+    await engine.close()
+    for (const wrong of [{}, { ...tls, ca: pem('other-ca.pem') }, { ca }]) {
+      const nobody = redisEngine({ redis: { ...redis, tls: wrong } })
+      expect(await failure(nobody.ready())).toBeInstanceOf(StoreUnavailableError)
+      await nobody.close()
+      // Sentinels that are trusted, and name a primary that is not.
+      const half = redisEngine({ redis: { ...redis, tls: wrong, sentinelAccess: { tls } } })
+      await until('it is said what is wrong', async () =>
+        (await failure(half.ready())).message.includes('redis.tls.'),
+      )
+      await half.close()
+    }
+  }, 60_000)
+
+  it('S29 finds the nodes of a Cluster by TLS alone', async () => {
+    const cluster = await startCluster({ tls: files() })
+    onTestFinished(() => cluster.stop())
+    const redis = { cluster: cluster.addresses.slice(0, 1) }
+    const tls = { ca, servername: 'localhost' }
+    const sessions = createSessions({ redis: { ...redis, tls }, secrets: [SECRET] })
+    // On each node there are some.
+    for (let i = 0; i < 60; i++) {
+      const token = await signIn(sessions, {}, `user ${i}`)
+      expect((await sessions.open(token, { fresh: true })).principal).toBe(`user ${i}`)
+    }
+    for (const node of cluster.nodes) {
+      expect(Number(await node.cli('DBSIZE'))).toBeGreaterThan(5)
+    }
+    await sessions.close()
+    for (const wrong of [{}, { ...tls, ca: pem('other-ca.pem') }, { ca }]) {
+      const engine = redisEngine({ redis: { ...redis, tls: wrong } })
+      await until('it is said what is wrong', async () =>
+        (await failure(engine.ready())).message.includes('redis.tls.'),
+      )
+      await engine.close()
+    }
+  }, 60_000)
 
   it('takes another client certificate and another CA with the next connection', async () => {
     let [authority, own] = ['other-ca', 'stranger']
@@ -142,12 +205,12 @@ describe.skipIf(!usable)('S29 TLS', async () => {
   })
 
   it.each([
-    ['none', {}],
-    ['one of another CA', { cert: pem('stranger.pem'), key: pem('stranger.key') }],
+    ['none', () => ({})],
+    ['one of another CA', () => ({ cert: pem('stranger.pem'), key: pem('stranger.key') })],
   ])(
     'where the server wants a client certificate, %s is refused, and it is said',
     async (_, own) => {
-      const redis = { url: `rediss://localhost:${strict.port}`, tls: { ca, ...own } }
+      const redis = { url: `rediss://localhost:${strict.port}`, tls: { ca, ...own() } }
       const engine = redisEngine({ redis })
       for (let i = 0; i < 2; i++) {
         const error = await failure(engine.ready())
@@ -178,14 +241,15 @@ describe.skipIf(!usable)('S29 TLS', async () => {
 
   // As an operator sees it: by the second look a first attempt to connect may be over, or not.
   it.each([
-    ['by TLS a port without', `rediss://localhost:${plainPort}`, /NO_TLS/, /use redis:\/\/ /],
+    ['by TLS a port without', () => `rediss://localhost:${plainPort}`, /NO_TLS/, /use redis:\/\/ /],
     [
       'without TLS a port with',
-      `redis://localhost:${port}`,
+      () => `redis://localhost:${port}`,
       /ECONNRESET|EPIPE/,
       /rediss:\/\/ with/,
     ],
-  ])('says what is wrong of who asks %s', async (_, url, code, advice) => {
+  ])('says what is wrong of who asks %s', async (_, at, code, advice) => {
+    const url = at()
     const engine = redisEngine({ redis: url.startsWith('rediss') ? { url, tls: { ca } } : url })
     for (let i = 0; i < 2; i++) {
       const error = await failure(engine.ready())
@@ -240,17 +304,32 @@ describe.skipIf(!usable)('S29 TLS', async () => {
   })
 
   it.each([
-    ['of no CA', `rediss://localhost:${port}`, {}, /redis\.tls\.ca \(SELF_SIGNED_CERT_IN_CHAIN/],
     [
-      'of another CA',
-      `rediss://localhost:${port}`,
-      { ca: pem('other-ca.pem') },
+      'of no CA',
+      () => `rediss://localhost:${port}`,
+      () => ({}),
       /redis\.tls\.ca \(SELF_SIGNED_CERT_IN_CHAIN/,
     ],
-    ['self-signed', `rediss://localhost:${selfSigned}`, {}, /redis\.tls\.ca \(DEPTH_ZERO/],
-    ['of another host', `rediss://127.0.0.1:${port}`, { ca }, /redis\.tls\.servername/],
+    [
+      'of another CA',
+      () => `rediss://localhost:${port}`,
+      () => ({ ca: pem('other-ca.pem') }),
+      /redis\.tls\.ca \(SELF_SIGNED_CERT_IN_CHAIN/,
+    ],
+    [
+      'self-signed',
+      () => `rediss://localhost:${selfSigned}`,
+      () => ({}),
+      /redis\.tls\.ca \(DEPTH_ZERO/,
+    ],
+    [
+      'of another host',
+      () => `rediss://127.0.0.1:${port}`,
+      () => ({ ca }),
+      /redis\.tls\.servername/,
+    ],
   ])('refuses a certificate that is %s, and says what to do', async (_, url, tls, message) => {
-    const engine = redisEngine({ redis: { url, tls } })
+    const engine = redisEngine({ redis: { url: url(), tls: tls() } })
     expect((await failure(engine.ready())).message).toMatch(message)
     await engine.close()
   })
