@@ -53,7 +53,7 @@ Examples:
   $ SOJOURN_SECRETS='["new…","old…"]' sojourn keys
   $ SOJOURN_SECRETS='["new…","old…"]' sojourn keys --reseal --yes
   $ sojourn keys --file /etc/shop/secrets --rotate append
-  $ sojourn keys --file /etc/shop/secrets --rotate front
+  $ sojourn keys --file /etc/shop/secrets --rotate front --yes
   $ sojourn keys --file /etc/shop/secrets --rotate remove --yes
 
 Exit code: 0, 1 there are sessions that none of these opens, or a node that

@@ -72,8 +72,8 @@ function count(untold: Binding['untold'], name: string, isTold: boolean): void {
   untold.set(name, isTold ? undefined : before + 1)
   if (isTold || before + 1 !== UNTOLD_TO_WARN) return
   process.emitWarning(
-    `\`binding.to\` has told no \`${name}\` of the first ${UNTOLD_TO_WARN} logins: it is not compared. \`headerOf(request, name)\` reads ` +
-      'headers of all frameworks: docs/security.md, Another client. Told once.',
+    `\`binding.to\` has told no \`${name}\` of the first ${UNTOLD_TO_WARN} logins: for those it is not compared. \`headerOf(request, name)\` ` +
+      'reads headers of all frameworks; a name that is left out is not told of: docs/security.md, Another client. Told once.',
     { code: 'SOJOURN_NO_TRAIT' },
   )
 }

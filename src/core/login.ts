@@ -162,13 +162,15 @@ async function supersede(
   repository: Repository,
   before: Live,
   pending: Delta,
-  { keep, name, follows = false, isKnown = false, permit }: LoginPlan,
+  { keep, name, limit, follows = false, isKnown = false, ...plan }: LoginPlan,
   created: Live,
 ): Promise<SignedIn> {
   const { engine, merges } = repository.settings
   const trail = isKnown
     ? repository.rotations.trail('forward', created.header, before.token, created.token)
     : { record: makeSuperseded(), ttl: SUPERSEDED_FOR }
+  // With a limit the new one may have taken another's place by now: to refuse it would leave neither, and so many there are at most.
+  const permit = limit === undefined ? plan.permit : undefined
   let old = before
   let base = before.attributes()
   let delta = pending

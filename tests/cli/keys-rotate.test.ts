@@ -89,7 +89,10 @@ describe('sojourn keys --rotate', () => {
     await sessions.reloadSecrets()
     await isIn()
 
-    const moved = await rotating('front', '--json')
+    expect(await refused('front')).toMatch(
+      /secrets\[1\], key id \d+, is not known, but of web-1 \(\d+\): again with --yes/,
+    )
+    const moved = await rotating('front', '--yes', '--json')
     expect(moved.code).toBe(0)
     expect(JSON.parse(moved.stdout)).toEqual({
       ...{ step: 'front', done: true, keyIds: [idOf(fresh), idOf(SECRET)] },
@@ -113,27 +116,29 @@ describe('sojourn keys --rotate', () => {
     await isIn()
   })
 
-  it('does not put in front what a node that reports lacks, whatever the operator says', async () => {
+  it('does not put in front what a node that reports lacks, whatever the operator says', {
+    timeout: 60_000,
+  }, async () => {
     writeFileSync(file, `${SECRET}\n${FRESH}\n`)
     node('web-1', [SECRET, FRESH])
     node('web-2', [SECRET])
     expect(await refused('front', '--yes')).toMatch(/web-2 \(\d+\) lacks secrets\[1\]/)
   })
 
-  it('does not take out what a node that reports signs with', async () => {
+  it('does not take out what a node that reports signs with', { timeout: 60_000 }, async () => {
     writeFileSync(file, `${FRESH}\n${SECRET}\n`)
     node('web-1', [FRESH, SECRET])
     node('web-2', [SECRET, FRESH])
     expect(await refused('remove', '--yes')).toMatch(/web-2 \(\d+\) still signs with secrets\[1\]/)
   })
 
-  it('where none reports the operator says that all have it', async () => {
+  it('where none reports the operator says that all have it', { timeout: 60_000 }, async () => {
     writeFileSync(file, JSON.stringify([SECRET, FRESH]))
     const sessions = createSessions<Data>({ redis: server.url, secrets: SECRET })
     await signIn(sessions, { theme: 'x' })
     await sessions.close()
     expect(await refused('front')).toMatch(
-      /whether all nodes have secrets\[1\] is not known, for none reports/,
+      /whether all nodes have secrets\[1\], key id \d+, is not known, for none says so/,
     )
     expect((await rotating('front', '--yes')).code).toBe(0)
     expect(readFileSync(file, 'utf8')).toBe(JSON.stringify([FRESH, SECRET]))
@@ -147,7 +152,9 @@ describe('sojourn keys --rotate', () => {
     ])
   })
 
-  it('looks with the secrets of the file, and has one step for one secret', async () => {
+  it('looks with the secrets of the file, and has one step for one secret', {
+    timeout: 60_000,
+  }, async () => {
     const { stdout, code } = await runCli(['keys', '--file', file], {
       env: { SOJOURN_REDIS: server.url, SOJOURN_SECRETS: FRESH },
     })

@@ -262,7 +262,9 @@ describe('sojourn tail', () => {
 })
 
 describe('sojourn keys', () => {
-  it('seals all anew, and then says whose tokens still need the old secret', async () => {
+  it('seals all anew, and then says whose tokens still need the old secret', {
+    timeout: 60_000,
+  }, async () => {
     await server.cli('FLUSHALL')
     await signIn(sessions, { theme: 'x' })
     await signIn(sessions, { theme: 'x' })
@@ -304,7 +306,7 @@ describe('sojourn keys', () => {
     rmSync(folder, { recursive: true })
   })
 
-  it('says which secrets are in use, and which can go', async () => {
+  it('says which secrets are in use, and which can go', { timeout: 60_000 }, async () => {
     const others = createSessions<Data>({
       redis: server.url,
       secrets: ['another secret, of 32 bytes or more'],
@@ -358,7 +360,9 @@ describe('keys says which nodes that report have which secret', () => {
     onTestFinished(() => own.close())
   }
 
-  it('one that lacks the first is named, and nothing is sealed anew while it does', async () => {
+  it('one that lacks the first is named, and nothing is sealed anew while it does', {
+    timeout: 60_000,
+  }, async () => {
     await signIn(sessions, { theme: 'x' })
     node('web-1', [SECRET, fresh])
     node('web-2', [SECRET, fresh])
@@ -373,7 +377,9 @@ describe('keys says which nodes that report have which secret', () => {
     expect(reseal.code).toBe(1)
   })
 
-  it('one that lacks a former one that nobody needs any more is no failure', async () => {
+  it('one that lacks a former one that nobody needs any more is no failure', {
+    timeout: 60_000,
+  }, async () => {
     node('web-1', [SECRET])
     const json = await runCli(['keys', '--json'], { env: env([SECRET, fresh]) })
     const { uses, nodes } = JSON.parse(json.stdout)
@@ -388,7 +394,9 @@ describe('keys says which nodes that report have which secret', () => {
     expect(other.code).toBe(1)
   })
 
-  it('where none reports, or they may not be heard, it says that', async () => {
+  it('where none reports, or they may not be heard, it says that', {
+    timeout: 60_000,
+  }, async () => {
     expect((await runCli(['keys'], { env: env([SECRET]) })).stdout).toContain('none reports')
     const rules = ['+@all', '~*', 'resetchannels', '>password', 'on']
     await server.cli('ACL', 'SETUSER', 'deaf', ...rules)

@@ -69,6 +69,19 @@ describe('newSessions', () => {
     expect(await world.sessions.of('ada').count()).toBe(2)
   })
 
+  it('of logins at once it ends nobody by the limit of sessions, to be refused then', async () => {
+    client = '192.0.2.1'
+    const world = setUp<Data>({
+      newSessions: { max: 1, per: '10m', by: () => client },
+      maxSessions: 1,
+    })
+    const guest = world.browser()
+    await guest.visit((s) => s.set('a', 1))
+    const logins = Array.from({ length: 5 }, () => guest.copy().visit((s) => s.login('ada')))
+    await Promise.allSettled(logins)
+    expect(await world.sessions.of('ada').count()).toBe(1)
+  })
+
   it('what was refused may be tried again in the same request, and nothing is lost by it', async () => {
     client = '192.0.2.1'
     const { browser, clock } = limited(1)

@@ -11,6 +11,7 @@ describe('headerOf', () => {
     ['Next', { headers: web.headers }, 'Firefox'],
     ['h3 2', { req: web }, 'Firefox'],
     ['h3 1 and Nitro', { node: { req: { headers: { 'user-agent': 'Firefox' } } } }, 'Firefox'],
+    ['Hono, its context and its request', { req: { raw: web } }, 'Firefox'],
     ['SvelteKit', { request: web }, 'Firefox'],
     ['one that has none', new Request('https://example.org/'), undefined],
     ['one of Node that has none', { headers: {} }, undefined],

@@ -85,6 +85,8 @@ const NETWORK: Readonly<Record<string, string>> = {
   LINE_BREAK: 'the function of redis.password has answered with a line break at the end: trim it',
   NO_CERTIFICATE:
     'a function of redis.tls (ca, cert or key) has failed, with the error in `cause`, or does not answer',
+  NO_PEM:
+    'a function of redis.tls (ca, cert or key) has answered with something else than the text of a PEM file',
   ERR_OSSL_X509_KEY_VALUES_MISMATCH:
     'redis.tls.key is not the key of redis.tls.cert: are both of the same time?',
   NO_TLS:

@@ -168,16 +168,24 @@ export function isUnverified(tls: RedisTlsOptions | undefined): boolean {
 
 const NO_PEM = 'takes the text of a PEM file, not its name: readFileSync(…)'
 
-function isNoPem(value: unknown): boolean {
-  return typeof value === 'string' && !value.includes('-----BEGIN ')
+/** Or a list of them; a key may be there with its passphrase. */
+function isPem(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0 && value.every(isPem)
+  if (typeof value === 'string') return value.includes('-----BEGIN ')
+  if (value instanceof Uint8Array) return true
+  return typeof value === 'object' && value !== null && 'pem' in value && isPem(value.pem)
 }
 
-/** For one connection. Rejects with what the functions throw. */
+/** A function has answered with something else. With nothing too: the connection would be another one than is meant. */
+export class NoPem extends Error {}
+
+/** For one connection. Rejects with NoPem, and with what the functions throw. */
 export async function askTls(tls: RedisTlsOptions): Promise<ConnectionOptions> {
   const asked = PEMS.map(async (name) => {
     const value = tls[name]
-    const answer = typeof value === 'function' ? await value() : value
-    if ([answer].flat().some(isNoPem)) throw new OptionError(`redis.tls.${name}`, NO_PEM)
+    if (typeof value !== 'function') return [name, value]
+    const answer = await value()
+    if (!isPem(answer)) throw new NoPem()
     return [name, answer]
   })
   return { ...tls, ...Object.fromEntries(await Promise.all(asked)) } as ConnectionOptions
@@ -370,7 +378,9 @@ function tlsOf(
   }
   refuseOthers(option, tls, TLS)
   for (const name of PEMS) {
-    if ([tls[name]].flat().some(isNoPem)) throw new OptionError(`${option}.${name}`, NO_PEM)
+    const value = tls[name]
+    if (value !== undefined && typeof value !== 'function' && !isPem(value))
+      throw new OptionError(`${option}.${name}`, NO_PEM)
   }
   const { rejectUnauthorized } = tls
   if (rejectUnauthorized !== undefined && typeof rejectUnauthorized !== 'boolean') {

@@ -1,7 +1,7 @@
 import { connect as connectNet, type OnReadOpts, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { version } from '../../core/version.ts'
-import { askTls, type RedisTarget } from './options.ts'
+import { askTls, NoPem, type RedisTarget } from './options.ts'
 import { type Argument, CommandBuffer, ReplyReader } from './resp.ts'
 
 export type { Argument } from './resp.ts'
@@ -21,7 +21,7 @@ interface Command {
 }
 
 /** What functions of the options are asked for, as the code of the error where they do not answer. */
-type Wanted = 'NO_PASSWORD' | 'NO_TEXT' | 'LINE_BREAK' | 'NO_CERTIFICATE'
+type Wanted = 'NO_PASSWORD' | 'NO_TEXT' | 'LINE_BREAK' | 'NO_CERTIFICATE' | 'NO_PEM'
 
 export interface WireEvents {
   /** What is stored under a key has changed, and not by a command of this wire that has `written` it. */
@@ -111,7 +111,7 @@ export class Wire {
     try {
       return await ask()
     } catch (error) {
-      throw notTold(what, error)
+      throw error instanceof NoPem ? notTold('NO_PEM') : notTold(what, error)
     } finally {
       this.#asking = undefined
     }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from 'node:tls'
 import { askTls, type RedisTarget } from '../../engines/redis/options.ts'
 
@@ -15,7 +16,8 @@ export async function certificateDaysOf(
   now: number,
 ): Promise<number | undefined> {
   if (tls === undefined) return undefined
-  const own = await askTls(tls).catch(() => undefined)
+  const late = sleep(PATIENCE, undefined, { ref: false })
+  const own = await Promise.race([askTls(tls).catch(() => undefined), late])
   if (own === undefined) return undefined
   return new Promise((resolve) => {
     const socket = connect({ ...address, ...own, rejectUnauthorized: false, timeout: PATIENCE })

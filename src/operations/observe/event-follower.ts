@@ -23,8 +23,8 @@ export class EventFollower {
   #from: number | undefined
   /** Up to when all is counted or left out, by the server's clock. */
   #readTo = 0
-  /** When the last look began, by the server's clock. */
-  #lookedAt = 0
+  /** When the last look began and ended, by the server's clock. */
+  #looked = { from: 0, to: 0 }
   #hasLooked = false
   #isKept = false
   #keptAt = Number.NEGATIVE_INFINITY
@@ -55,7 +55,7 @@ export class EventFollower {
   state(): EventsState {
     const now = this.#catalogue.now()
     // However long a look has taken: what it has read first is not over by that.
-    const at = now - this.#lookedAt < WINDOW ? this.#lookedAt : now
+    const at = now - this.#looked.to < WINDOW ? this.#looked.from : now
     return { kept: this.#isKept, ...this.#rates.state(at) }
   }
 
@@ -77,7 +77,7 @@ export class EventFollower {
       throw error
     }
     this.#hasLooked = true
-    this.#lookedAt = began
+    this.#looked = { from: began, to: this.#catalogue.now() }
     if (!this.#isKept && this.#catalogue.now() - this.#keptAt > KEPT_EVERY) {
       await this.#lookWhetherKept()
     }

@@ -191,10 +191,9 @@ export class ReportBook {
   }
 
   keys(): NodeKeys[] {
-    this.#forget()
-    return [...this.#nodes.values()].map(({ message: { name, pid, keys } }) => ({
+    return this.nodes().map(({ id, name, pid }) => ({
       ...{ name, pid },
-      keyIds: keys,
+      keyIds: this.#nodes.get(id)?.message.keys,
     }))
   }
 

@@ -119,15 +119,16 @@ function lackOf(
     return `${namesOf(without)} ${verb(without, 'lack')} ${name}, and would take for nobody who comes by it`
   }
   if (isConfirmed) return undefined
-  if (nodes === undefined) {
-    return `whether all nodes have ${name} is not known, for this user may not listen to their reports: again with --yes, when they have`
-  }
-  if (nodes.length === 0) {
-    return `whether all nodes have ${name} is not known, for none reports: again with --yes, when they have`
-  }
-  const silent = nodes.filter(({ keyIds }) => keyIds === undefined)
-  if (silent.length === 0) return undefined
-  return `whether ${namesOf(silent)} ${silent.length === 1 ? 'has' : 'have'} ${name} is not known, for the release does not say: again with --yes, when that is so`
+  // What does not report is not seen, and one of it is enough.
+  const known = nodes?.filter(({ keyIds }) => keyIds !== undefined) ?? []
+  const why =
+    nodes === undefined
+      ? 'for this user may not listen to their reports'
+      : known.length === 0
+        ? 'for none says so'
+        : `but of ${namesOf(known)}`
+  const id = last === undefined ? '' : `, key id ${last.keyId},`
+  return `whether all nodes have ${name}${id} is not known, ${why}: again with --yes, when all have it, those in Python and Java too, which report nothing`
 }
 
 const lacks = ({ keyIds }: NodeKeys, use: KeyUse | undefined): boolean =>
@@ -187,8 +188,9 @@ function textOf(before: string, secrets: readonly string[]): string {
 /** By renaming: who reads it meanwhile has what was, or what is, and never half. */
 function replace({ path, text: before }: SecretsText, text: string): void {
   const former = lstatSync(path)
-  const beside = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`)
-  const file = openSync(beside, 'wx', 0o600)
+  // By one name: who is at it at the same time finds it there.
+  const beside = join(dirname(path), `.${basename(path)}.new`)
+  const file = openOwn(beside)
   try {
     try {
       const own = fstatSync(file)
@@ -209,6 +211,18 @@ function replace({ path, text: before }: SecretsText, text: string): void {
     throw error
   }
   syncFolder(dirname(path))
+}
+
+function openOwn(beside: string): number {
+  try {
+    return openSync(beside, 'wx', 0o600)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    throw new OptionError(
+      OPTION,
+      `${beside} is there: another is changing the secrets just now, or was cut off; then remove it, for it has secrets in it`,
+    )
+  }
 }
 
 function syncFolder(path: string): void {

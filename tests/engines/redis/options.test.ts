@@ -70,6 +70,8 @@ describe('redisTarget', () => {
     ['redis.password', { url: 'redis://h', password: 'of a file\n' }],
     ['redis.tls', { url: 'redis://h', tls: 'yes' }],
     ['redis.tls.ca', { url: 'rediss://h', tls: { ca: '/tls/ca.pem' } }],
+    ['redis.tls.ca', { url: 'rediss://h', tls: { ca: 5 } }],
+    ['redis.tls.key', { url: 'rediss://h', tls: { key: [() => 'x'] } }],
     ['redis.tls.cert', { url: 'rediss://h', tls: { cert: ['/tls/cert.pem'] } }],
     ['redis.tls.serverName', { url: 'redis://h', tls: { serverName: 'h' } }],
     ['redis.tls.checkServerIdentity', { url: 'rediss://h', tls: { checkServerIdentity: () => 0 } }],
