@@ -89,6 +89,6 @@ function checked<Data extends object>(sessions: Sessions<Data>): Sessions {
   return sessions as unknown as Sessions
 }
 
-function isSessions<Data extends object>(given: object | null): given is Sessions<Data> {
-  return given !== null && 'derived' in given && typeof given.derived === 'function'
+function isSessions<Data extends object>(given: unknown): given is Sessions<Data> {
+  return given instanceof Object && 'derived' in given && typeof given.derived === 'function'
 }
