@@ -29,13 +29,19 @@ it.each([
     for (const kind of kinds) {
       // Large beside what the process itself gains and loses: V8 throws away code that was not run lately.
       const bytes = 4 * MEGABYTE
-      const { claimed, real } = await weigh({ kind, bytes, maxBytes: 512 * MEGABYTE, ...how })
-      const ratio = claimed / real
-      if (!(ratio > 0.55 && ratio < 1.5)) wrong.push(`${kind}: ${claimed} of ${real}`)
+      const seen: string[] = []
+      // What the process throws away just then is not there a second time; a wrong claim is.
+      for (let isRight = false; !isRight && seen.length < 3; ) {
+        const { claimed, real } = await weigh({ kind, bytes, maxBytes: 512 * MEGABYTE, ...how })
+        const ratio = claimed / real
+        isRight = ratio > 0.55 && ratio < 1.5
+        if (!isRight) seen.push(`${claimed} of ${real}`)
+      }
+      if (seen.length === 3) wrong.push(`${kind}: ${seen.join(', ')}`)
     }
     expect(wrong).toEqual([])
   },
-  60_000,
+  120_000,
 )
 
 it.each(['empty Maps', 'whole-number keys', 'empty objects'])(

@@ -53,7 +53,7 @@ export async function call<Answer>(path: string, { body, signal }: Call = {}): P
   }
   dated(response.headers.get('date'))
   if (response.ok) return (await response.json()) as Answer
-  const problem = new Problem(response.status, await problemOf(response))
+  const problem = new Problem(response.status, await problemOf(response, signal))
   if (response.status === 401) signedOut.value = problem
   // Not even that much: the application knows who it is, and lets them see nothing.
   if (response.status === 403 && path === 'about') signedOut.value = problem
@@ -70,11 +70,13 @@ async function hasNewToken(): Promise<boolean> {
   return about.peek()?.csrf !== former
 }
 
-async function problemOf(response: Response): Promise<ApiProblem> {
+async function problemOf(response: Response, signal: AbortSignal | undefined): Promise<ApiProblem> {
   try {
     const told = (await response.json()) as Partial<ApiProblem>
     if (typeof told.code === 'string' && typeof told.message === 'string') return told as ApiProblem
-  } catch {
+  } catch (error) {
+    // Given up while it was read: whoever asks next is told what it says.
+    if (signal?.aborted) throw error
     // Not from the console: a proxy, perhaps.
   }
   return {
